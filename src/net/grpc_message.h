@@ -1,0 +1,34 @@
+#pragma once
+// What a unary gRPC method sees: the request's bytes, gathered once, and a
+// reply of bytes or a status. Knows no grpc++ types, so handlers are tested
+// without a server.
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace sightline::net {
+
+// Numbers of google.rpc.Code.
+enum class GrpcCode {
+  kOk = 0, kCancelled = 1, kUnknown = 2, kInvalidArgument = 3, kDeadlineExceeded = 4, kNotFound = 5,
+  kPermissionDenied = 7, kResourceExhausted = 8, kFailedPrecondition = 9, kUnimplemented = 12,
+  kInternal = 13, kUnavailable = 14, kUnauthenticated = 16,
+};
+
+struct GrpcReply {
+  GrpcCode code = GrpcCode::kOk;
+  std::string message;                                   // of the status, when not kOk
+  std::optional<std::chrono::milliseconds> retry_after;  // sent as google.rpc.RetryInfo
+  std::string payload;                                   // encoded response message, when kOk
+};
+
+// The request's bytes, contiguous, shared so that a batch of views can keep them alive.
+using SharedBytes = std::shared_ptr<const std::string>;
+
+// Called on a gRPC thread; may block for as long as a disk write takes.
+using GrpcHandler = std::function<GrpcReply(SharedBytes request, std::string_view remote)>;
+
+}  // namespace sightline::net
