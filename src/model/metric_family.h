@@ -1,0 +1,40 @@
+#pragma once
+// One metric family as an exposition holds it: what the spanmetrics connector
+// and every other metric source hand out, and what a scrape brings in.
+//   Ownership  values.   Source  OpenMetrics 1.0, "Data Model".
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/exemplar.h"
+#include "model/labels.h"
+#include "model/sample.h"
+
+namespace sightline::model {
+
+// One bucket of a classic histogram, cumulative.
+struct HistogramBucket {
+  double le = 0;            // upper bound, inclusive; +Inf for the last
+  uint64_t count = 0;       // observations <= le
+  std::optional<Exemplar> exemplar;
+};
+
+// One label set of the family. Which value fields count depends on the type.
+struct MetricPoint {
+  Labels labels;                        // without __name__ and le
+  TimestampMs time;                     // of the values
+  std::optional<TimestampMs> created;   // start of a counter or histogram
+  double value = 0;                     // counter, gauge, unknown, info (1)
+  std::optional<Exemplar> exemplar;     // of a counter
+  std::vector<HistogramBucket> buckets; // histogram: ascending le, last +Inf
+  double sum = 0;                       // histogram
+  uint64_t count = 0;                   // histogram
+};
+
+struct MetricFamily {
+  std::string name;                     // without _total, _bucket, ...: "traces_span_metrics_calls"
+  MetricMetadata metadata;
+  std::vector<MetricPoint> points;
+};
+
+}  // namespace sightline::model
