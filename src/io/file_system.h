@@ -4,6 +4,7 @@
 //   Threads   FileSystem is safe from any thread; a File has one owner.
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,7 +19,8 @@ class WritableFile {
   virtual ~WritableFile() = default;
   // Writes all of `bytes` or fails; after a failure size() tells what is surely there.
   // Disk full is Errc::kUnavailable, everything else Errc::kIo.
-  virtual Status append(std::string_view bytes) = 0;
+  virtual Status append(std::span<const std::string_view> parts) = 0;
+  Status append(std::string_view bytes) { return append(std::span(&bytes, 1)); }
   virtual Status sync() = 0;                      // fdatasync
   virtual Status truncate(uint64_t size) = 0;     // undo a half-written append
   virtual uint64_t size() const = 0;
