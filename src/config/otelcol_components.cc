@@ -1,0 +1,326 @@
+#include "config/otelcol_components.h"
+
+#include <algorithm>
+#include <set>
+
+#include "config/otelcol_readers.h"
+
+namespace sightline::config {
+namespace {
+
+using std::chrono::milliseconds;
+
+std::string url_of(const Marked<std::string>& whole, const std::string& base, std::string_view path) {
+  if (!whole.value.empty()) return whole.value;
+  if (base.empty()) return {};
+  return base + (base.ends_with('/') ? "" : "/") + std::string(path);
+}
+
+std::string url_path(std::string path) { return path.starts_with('/') ? path : "/" + path; }
+
+void read_metadata_keys(MapReader& map, std::vector<std::string>& out) {
+  map.read("metadata_keys", out);
+  std::set<std::string> seen;
+  for (std::string key : out) {
+    std::transform(key.begin(), key.end(), key.begin(), [](unsigned char c) { return std::tolower(c); });
+    if (!seen.insert(key).second) map.at().error("metadata_keys names \"" + key + "\" twice (case does not count)");
+  }
+}
+
+void read_dimensions(MapReader& map, std::string_view key, std::vector<DimensionConfig>& out, bool reserve) {
+  const auto at = map.take(key);
+  if (!at || at->is_null()) return;
+  std::set<std::string> names;
+  if (reserve) names = {"service.name", "span.name", "span.kind", "status.code"};
+  for (const Cursor& item : at->items()) {
+    DimensionConfig dimension;
+    MapReader inner(item);
+    inner.read("name", dimension.name);
+    inner.read("default", dimension.default_value);
+    inner.reject({"glob"}, "dimensions by pattern are not available here; name each attribute");
+    const bool by_pattern = inner.has("glob");
+    inner.finish();
+    if (dimension.name.empty()) {
+      if (!by_pattern) item.error("a dimension needs a name");
+    } else if (!names.insert(dimension.name).second) {
+      item.error("duplicate dimension name \"" + dimension.name + "\"" +
+                 (reserve ? " (service.name, span.name, span.kind and status.code are always there)" : ""));
+    } else {
+      out.push_back(std::move(dimension));
+    }
+  }
+}
+
+void read_explicit_buckets(MapReader& map, SpanMetricsConfig::Histogram& out) {
+  const auto at = map.take("explicit");
+  if (!at || at->is_null()) return;
+  MapReader inner(*at);
+  std::vector<std::chrono::nanoseconds> buckets;
+  inner.read("buckets", buckets);
+  inner.finish();
+  if (out.exponential_max_size) at->error("use either `explicit` or `exponential`, not both");
+  if (buckets.empty()) return;
+  for (size_t i = 1; i < buckets.size(); ++i)
+    if (buckets[i] <= buckets[i - 1]) return at->error("buckets must ascend");
+  out.explicit_buckets = std::move(buckets);
+}
+
+void read_histogram(const Cursor& at, SpanMetricsConfig::Histogram& out) {
+  MapReader map(at);
+  map.read("disable", out.disable);
+  std::string unit = "ms";
+  map.read_choice("unit", unit, {"ms", "s"});
+  out.unit = unit == "s" ? DurationUnit::kSeconds : DurationUnit::kMilliseconds;
+  if (const auto exponential = map.take("exponential"); exponential && !exponential->is_null()) {
+    out.exponential_max_size = 160;
+    out.explicit_buckets.clear();
+    MapReader inner(*exponential);
+    inner.read("max_size", *out.exponential_max_size);
+    inner.finish();
+    if (*out.exponential_max_size < 2) exponential->error("max_size must be at least 2");
+  }
+  read_explicit_buckets(map, out);
+  read_dimensions(map, "dimensions", out.dimensions, true);
+  map.finish();
+}
+
+void read_client(MapReader& map, ClientConfig& out) {
+  map.read("endpoint", out.endpoint);
+  read_client_tls(map, out.tls);
+  read_headers(map, "headers", out.headers);
+  read_compression(map, out.compression);
+  map.read("timeout", out.timeout);
+  if (out.timeout.count() < 0) map.at().error("timeout must not be negative");
+  read_retry(map, out.retry);
+  read_queue(map, out.queue);
+  map.ignore({"read_buffer_size", "write_buffer_size"}, "buffers grow by need");
+  map.reject({"auth"}, "authentication by an extension is not available here; use headers");
+  map.reject({"middlewares"}, "middleware extensions are not available here");
+}
+
+void check_http_url(const Marked<std::string>& url, const Cursor& at, std::string_view key) {
+  if (url.value.empty() || url.value.starts_with("http://") || url.value.starts_with("https://")) return;
+  at.diagnostics().error(url.mark, at.path() + "::" + std::string(key) + ": \"" + url.value +
+                                       "\" is not a URL; write http://host:port or https://host:port");
+}
+
+}  // namespace
+
+std::vector<std::chrono::nanoseconds> SpanMetricsConfig::default_buckets() {
+  std::vector<std::chrono::nanoseconds> out;
+  for (const int ms : {2, 4, 6, 8, 10, 50, 100, 200, 400, 800, 1000, 1400, 2000, 5000, 10'000, 15'000})
+    out.emplace_back(milliseconds(ms));
+  return out;
+}
+
+std::string OtlpHttpExporterConfig::traces_url() const {
+  return url_of(traces_endpoint, client.endpoint.value, "v1/traces");
+}
+std::string OtlpHttpExporterConfig::metrics_url() const {
+  return url_of(metrics_endpoint, client.endpoint.value, "v1/metrics");
+}
+std::string OtlpHttpExporterConfig::logs_url() const { return url_of(logs_endpoint, client.endpoint.value, "v1/logs"); }
+
+void read_component(const Cursor& at, OtlpReceiverConfig& out) {
+  MapReader map(at);
+  const auto protocols = map.take("protocols");
+  map.finish();
+  if (protocols) {
+    MapReader inner(*protocols);
+    if (const auto grpc = inner.take("grpc")) {
+      out.grpc.emplace();
+      out.grpc->endpoint = {"localhost:4317", grpc->mark()};
+      MapReader keys(*grpc);
+      read_grpc_server(keys, *out.grpc);
+      keys.finish();
+    }
+    if (const auto http = inner.take("http")) {
+      out.http.emplace();
+      out.http->endpoint = {"localhost:4318", http->mark()};
+      out.http->write_timeout = out.http->read_header_timeout = out.http->idle_timeout = {};
+      MapReader keys(*http);
+      read_http_server(keys, *out.http);
+      keys.read("traces_url_path", out.http->traces_url_path);
+      keys.read("metrics_url_path", out.http->metrics_url_path);
+      keys.read("logs_url_path", out.http->logs_url_path);
+      keys.finish();
+      out.http->traces_url_path = url_path(out.http->traces_url_path);
+      out.http->metrics_url_path = url_path(out.http->metrics_url_path);
+      out.http->logs_url_path = url_path(out.http->logs_url_path);
+    }
+    inner.finish();
+  }
+  if (!out.grpc && !out.http) at.error("must name at least one protocol: protocols: grpc: or http:");
+}
+
+void read_component(const Cursor& at, NopConfig&) { MapReader(at).finish(); }
+void read_component(const Cursor& at, StoreExporterConfig&) { MapReader(at).finish(); }
+
+void read_component(const Cursor& at, BatchProcessorConfig& out) {
+  MapReader map(at);
+  map.read("timeout", out.timeout);
+  map.read("send_batch_size", out.send_batch_size);
+  map.read("send_batch_max_size", out.send_batch_max_size);
+  read_metadata_keys(map, out.metadata_keys);
+  map.read("metadata_cardinality_limit", out.metadata_cardinality_limit);
+  map.finish();
+  if (out.send_batch_max_size > 0 && out.send_batch_max_size < out.send_batch_size)
+    at.error("send_batch_max_size must not be less than send_batch_size");
+  if (out.timeout.count() < 0) at.error("timeout must not be negative");
+}
+
+void read_component(const Cursor& at, MemoryLimiterConfig& out) {
+  MapReader map(at);
+  map.read("check_interval", out.check_interval);
+  map.read("limit_mib", out.limit_mib);
+  map.read("spike_limit_mib", out.spike_limit_mib);
+  map.read("limit_percentage", out.limit_percentage);
+  map.read("spike_limit_percentage", out.spike_limit_percentage);
+  map.ignore({"min_gc_interval_when_soft_limited", "min_gc_interval_when_hard_limited",
+              "max_gc_interval_when_soft_limited", "max_gc_interval_when_hard_limited"},
+             "there is no garbage collector here");
+  map.finish();
+  if (out.check_interval.count() <= 0) at.error("check_interval must be greater than zero");
+  if (out.limit_mib == 0 && out.limit_percentage == 0) at.error("limit_mib or limit_percentage must be set");
+  if (out.limit_percentage > 100 || out.spike_limit_percentage > 100)
+    at.error("a percentage must not be greater than 100");
+  if (out.limit_mib > 0 && out.spike_limit_mib >= out.limit_mib)
+    at.error("spike_limit_mib must be less than limit_mib");
+}
+
+void read_component(const Cursor& at, SpanMetricsConfig& out) {
+  MapReader map(at);
+  map.read("namespace", out.metrics_namespace);
+  read_dimensions(map, "dimensions", out.dimensions, true);
+  read_dimensions(map, "calls_dimensions", out.calls_dimensions, true);
+  map.read("exclude_dimensions", out.exclude_dimensions);
+  if (const auto histogram = map.take("histogram"); histogram) read_histogram(*histogram, out.histogram);
+  if (const auto exemplars = map.take("exemplars"); exemplars) {
+    MapReader inner(*exemplars);
+    inner.read("enabled", out.exemplars.enabled);
+    inner.read("max_per_data_point", out.exemplars.max_per_data_point);
+    inner.finish();
+    if (out.exemplars.max_per_data_point < 0) exemplars->error("max_per_data_point must not be negative");
+  }
+  if (const auto events = map.take("events"); events) {
+    MapReader inner(*events);
+    inner.read("enabled", out.events.enabled);
+    read_dimensions(inner, "dimensions", out.events.dimensions, true);
+    inner.finish();
+    if (out.events.enabled && out.events.dimensions.empty()) events->error("no dimensions configured for events");
+  }
+  std::string temporality = "AGGREGATION_TEMPORALITY_CUMULATIVE";
+  map.read_choice("aggregation_temporality", temporality,
+                  {"AGGREGATION_TEMPORALITY_CUMULATIVE", "AGGREGATION_TEMPORALITY_DELTA"});
+  if (temporality.ends_with("DELTA")) out.aggregation_temporality = AggregationTemporality::kDelta;
+  map.read("resource_metrics_cache_size", out.resource_metrics_cache_size);
+  map.read("resource_metrics_key_attributes", out.resource_metrics_key_attributes);
+  map.read("aggregation_cardinality_limit", out.aggregation_cardinality_limit);
+  map.read("metrics_flush_interval", out.metrics_flush_interval);
+  map.read("metrics_expiration", out.metrics_expiration);
+  map.read("series_expiration", out.series_expiration);
+  map.read("metric_timestamp_cache_size", out.metric_timestamp_cache_size);
+  map.read("include_instrumentation_scope", out.include_instrumentation_scope);
+  map.read("add_resource_attributes", out.add_resource_attributes);
+  map.read("enable_metrics_sampling_method", out.enable_metrics_sampling_method);
+  map.ignore("dimensions_cache_size", "series are bounded by aggregation_cardinality_limit instead");
+  map.finish();
+  if (out.metrics_flush_interval.count() < 0) at.error("metrics_flush_interval must not be negative");
+  if (out.metrics_expiration.count() < 0) at.error("metrics_expiration must not be negative");
+  if (out.series_expiration.count() < 0) at.error("series_expiration must not be negative");
+  if (out.aggregation_temporality == AggregationTemporality::kDelta && out.metric_timestamp_cache_size == 0)
+    at.error("metric_timestamp_cache_size must be positive");
+}
+
+void read_component(const Cursor& at, PrometheusExporterConfig& out) {
+  using Translation = PrometheusExporterConfig::Translation;
+  MapReader map(at);
+  if (!map.has("endpoint")) {
+    at.error("endpoint is required: the address to serve /metrics on, such as 127.0.0.1:9464");
+    out.server.endpoint.value = "localhost:0";
+  }
+  read_http_server(map, out.server);
+  map.read("namespace", out.metrics_namespace);
+  map.read("const_labels", out.const_labels);
+  map.read("send_timestamps", out.send_timestamps);
+  map.read("metric_expiration", out.metric_expiration);
+  map.read("enable_open_metrics", out.enable_open_metrics);
+  if (const auto conversion = map.take("resource_to_telemetry_conversion"); conversion) {
+    MapReader inner(*conversion);
+    inner.read("enabled", out.resource_to_telemetry_conversion);
+    inner.ignore({"exclude_service_attributes"}, "job and instance are always labels of their own");
+    inner.finish();
+  }
+  bool suffixes = true;
+  map.read("add_metric_suffixes", suffixes);
+  if (!suffixes) out.translation = Translation::kUnderscoreWithoutSuffixes;
+  std::string strategy;
+  map.read_choice("translation_strategy", strategy,
+                  {"", "UnderscoreEscapingWithSuffixes", "UnderscoreEscapingWithoutSuffixes",
+                   "NoUTF8EscapingWithSuffixes", "NoTranslation"});
+  if (strategy == "UnderscoreEscapingWithSuffixes") out.translation = Translation::kUnderscoreWithSuffixes;
+  if (strategy == "UnderscoreEscapingWithoutSuffixes") out.translation = Translation::kUnderscoreWithoutSuffixes;
+  if (strategy == "NoUTF8EscapingWithSuffixes") out.translation = Translation::kUtf8WithSuffixes;
+  if (strategy == "NoTranslation") out.translation = Translation::kNone;
+  map.ignore({"sending_queue", "retry_on_failure", "timeout"}, "metrics are served when asked for, not sent");
+  map.reject({"resource_constant_labels"}, "not available here; use resource_to_telemetry_conversion");
+  map.finish();
+  if (out.metric_expiration.count() < 0) at.error("metric_expiration must not be negative");
+}
+
+void read_component(const Cursor& at, OtlpExporterConfig& out) {
+  MapReader map(at);
+  read_client(map, out.client);
+  map.ignore({"keepalive", "balancer_name", "wait_for_ready", "user_agent"}, "gRPC's own behaviour is used");
+  map.reject({"authority"}, "not available here");
+  map.finish();
+  const std::string& endpoint = out.client.endpoint.value;
+  if (endpoint.empty()) return at.error("requires a non-empty \"endpoint\"");
+  for (const std::string_view scheme : {"http://", "https://", "dns:///", "dns://"}) {
+    if (!endpoint.starts_with(scheme)) continue;
+    std::string rest = endpoint.substr(scheme.size());
+    while (rest.ends_with('/')) rest.pop_back();
+    return check_host_port({rest, out.client.endpoint.mark}, at);
+  }
+  check_host_port(out.client.endpoint, at);
+}
+
+void read_component(const Cursor& at, OtlpHttpExporterConfig& out) {
+  MapReader map(at);
+  out.client.timeout = std::chrono::seconds(30);
+  read_client(map, out.client);
+  map.read("traces_endpoint", out.traces_endpoint);
+  map.read("metrics_endpoint", out.metrics_endpoint);
+  map.read("logs_endpoint", out.logs_endpoint);
+  map.ignore("profiles_endpoint", "profiles are not received here");
+  std::string encoding = "proto";
+  map.read_choice("encoding", encoding, {"proto", "json"});
+  if (encoding == "json") out.encoding = OtlpHttpExporterConfig::Encoding::kJson;
+  map.ignore({"compression_params", "max_idle_conns", "max_idle_conns_per_host", "max_conns_per_host",
+              "idle_conn_timeout", "disable_keep_alives", "http2_read_idle_timeout", "http2_ping_timeout", "cookies",
+              "force_attempt_http2"},
+             "one HTTP/1.1 connection per consumer is kept open and reopened as needed");
+  map.reject({"proxy_url"}, "a proxy is not available here");
+  map.finish();
+  if (out.traces_url().empty() && out.metrics_endpoint.value.empty() && out.logs_endpoint.value.empty())
+    at.error("at least one endpoint must be specified");
+  check_http_url(out.client.endpoint, at, "endpoint");
+  check_http_url(out.traces_endpoint, at, "traces_endpoint");
+  check_http_url(out.metrics_endpoint, at, "metrics_endpoint");
+  check_http_url(out.logs_endpoint, at, "logs_endpoint");
+}
+
+void read_component(const Cursor& at, DebugExporterConfig& out) {
+  MapReader map(at);
+  std::string verbosity = "basic";
+  map.read_choice("verbosity", verbosity, {"basic", "normal", "detailed", "Basic", "Normal", "Detailed"});
+  if (verbosity == "normal" || verbosity == "Normal") out.verbosity = DebugExporterConfig::Verbosity::kNormal;
+  if (verbosity == "detailed" || verbosity == "Detailed") out.verbosity = DebugExporterConfig::Verbosity::kDetailed;
+  map.read("sampling_initial", out.sampling_initial);
+  map.read("sampling_thereafter", out.sampling_thereafter);
+  map.read("use_internal_logger", out.use_internal_logger);
+  map.ignore({"output_paths", "sending_queue"}, "the debug exporter writes to this process' own log");
+  map.finish();
+}
+
+}  // namespace sightline::config

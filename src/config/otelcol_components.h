@@ -1,0 +1,156 @@
+#pragma once
+// What each collector component can be told, with the collector's own defaults.
+// One struct per component type; keys and meanings are those of the component's
+// README in opentelemetry-collector(-contrib), read against release 0.136 and later.
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "config/transport_config.h"
+
+namespace sightline::config {
+
+// receivers: otlp
+struct OtlpReceiverConfig {
+  struct Http : HttpServerConfig {
+    std::string traces_url_path = "/v1/traces";
+    std::string metrics_url_path = "/v1/metrics";
+    std::string logs_url_path = "/v1/logs";
+  };
+  std::optional<GrpcServerConfig> grpc;  // present when the file names it, even as `grpc:` (localhost:4317)
+  std::optional<Http> http;              // localhost:4318
+};
+
+// receivers and exporters: nop
+struct NopConfig {};
+
+// processors: batch
+struct BatchProcessorConfig {
+  std::chrono::nanoseconds timeout{std::chrono::milliseconds(200)};
+  uint32_t send_batch_size = 8192;     // spans or data points
+  uint32_t send_batch_max_size = 0;    // 0: no maximum
+  std::vector<std::string> metadata_keys;
+  uint32_t metadata_cardinality_limit = 1000;
+};
+
+// processors: memory_limiter. Either in MiB or in percent of the machine's memory.
+struct MemoryLimiterConfig {
+  std::chrono::nanoseconds check_interval{0};
+  uint32_t limit_mib = 0;
+  uint32_t spike_limit_mib = 0;  // 0: a fifth of the limit
+  uint32_t limit_percentage = 0;
+  uint32_t spike_limit_percentage = 0;
+};
+
+// One attribute that becomes a metric dimension, taken from the span, else from its resource.
+struct DimensionConfig {
+  std::string name;
+  std::optional<std::string> default_value;  // none: the dimension is left out when the attribute is missing
+};
+
+enum class DurationUnit { kMilliseconds, kSeconds };
+enum class AggregationTemporality { kCumulative, kDelta };
+
+// connectors: spanmetrics (span_metrics)
+struct SpanMetricsConfig {
+  std::string metrics_namespace = "traces.span.metrics";  // key `namespace`; "" for none
+  std::vector<DimensionConfig> dimensions;        // of every metric
+  std::vector<DimensionConfig> calls_dimensions;  // of `calls` only, besides `dimensions`
+  std::vector<std::string> exclude_dimensions;    // of service.name, span.name, span.kind, status.code, ...
+
+  struct Histogram {
+    bool disable = false;
+    DurationUnit unit = DurationUnit::kMilliseconds;
+    // Upper bounds, ascending; empty where `exponential_max_size` is set.
+    std::vector<std::chrono::nanoseconds> explicit_buckets = default_buckets();
+    std::optional<int32_t> exponential_max_size;  // set: exponential histograms instead of buckets
+    std::vector<DimensionConfig> dimensions;      // of `duration` only, besides `dimensions`
+  };
+  Histogram histogram;
+
+  struct Exemplars {
+    bool enabled = false;
+    int32_t max_per_data_point = 5;  // 0: no limit
+  };
+  Exemplars exemplars;
+
+  struct Events {
+    bool enabled = false;
+    std::vector<DimensionConfig> dimensions;
+  };
+  Events events;
+
+  AggregationTemporality aggregation_temporality = AggregationTemporality::kCumulative;
+  uint32_t resource_metrics_cache_size = 1000;
+  std::vector<std::string> resource_metrics_key_attributes;
+  uint32_t aggregation_cardinality_limit = 0;  // 0: none of its own; the store's limits hold
+  std::chrono::nanoseconds metrics_flush_interval{std::chrono::seconds(60)};
+  std::chrono::nanoseconds metrics_expiration{0};  // 0: never
+  std::chrono::nanoseconds series_expiration{0};   // 0: never
+  uint32_t metric_timestamp_cache_size = 1000;     // delta only
+  std::vector<std::string> include_instrumentation_scope;
+  bool add_resource_attributes = false;
+  bool enable_metrics_sampling_method = false;
+
+  static std::vector<std::chrono::nanoseconds> default_buckets();
+};
+
+// exporters: prometheus
+struct PrometheusExporterConfig {
+  enum class Translation { kUnderscoreWithSuffixes, kUnderscoreWithoutSuffixes, kUtf8WithSuffixes, kNone };
+  HttpServerConfig server;  // `endpoint` is required
+  std::string metrics_namespace;                    // key `namespace`
+  std::map<std::string, std::string> const_labels;
+  bool send_timestamps = false;
+  std::chrono::nanoseconds metric_expiration{std::chrono::minutes(5)};
+  bool enable_open_metrics = false;
+  bool resource_to_telemetry_conversion = false;    // key ...::enabled
+  // From translation_strategy; without it from add_metric_suffixes.
+  Translation translation = Translation::kUnderscoreWithSuffixes;
+  bool adds_suffixes() const {
+    return translation == Translation::kUnderscoreWithSuffixes || translation == Translation::kUtf8WithSuffixes;
+  }
+};
+
+// exporters: otlp (otlp_grpc)
+struct OtlpExporterConfig {
+  ClientConfig client;  // endpoint "host:port", or with http:// (plaintext) or https:// in front; timeout 5s
+};
+
+// exporters: otlphttp (otlp_http)
+struct OtlpHttpExporterConfig {
+  enum class Encoding { kProto, kJson };
+  ClientConfig client;  // endpoint is a base URL, /v1/traces is appended; timeout 30s
+  Marked<std::string> traces_endpoint;   // whole URLs; they win over `endpoint`
+  Marked<std::string> metrics_endpoint;
+  Marked<std::string> logs_endpoint;
+  Encoding encoding = Encoding::kProto;
+  std::string traces_url() const;   // empty when neither is set
+  std::string metrics_url() const;
+  std::string logs_url() const;
+};
+
+// exporters: debug (logging, its former name, too)
+struct DebugExporterConfig {
+  enum class Verbosity { kBasic, kNormal, kDetailed };
+  Verbosity verbosity = Verbosity::kBasic;
+  uint32_t sampling_initial = 2;
+  uint32_t sampling_thereafter = 1;
+  bool use_internal_logger = true;
+};
+
+// exporters: sightline. Our own: hands traces to this process' trace store and
+// metrics to its metrics store, without a socket. It takes no keys.
+struct StoreExporterConfig {};
+
+using ReceiverConfig = std::variant<OtlpReceiverConfig, NopConfig>;
+using ProcessorConfig = std::variant<BatchProcessorConfig, MemoryLimiterConfig>;
+using ConnectorConfig = std::variant<SpanMetricsConfig>;
+using ExporterConfig = std::variant<PrometheusExporterConfig, OtlpExporterConfig, OtlpHttpExporterConfig,
+                                    DebugExporterConfig, StoreExporterConfig, NopConfig>;
+
+}  // namespace sightline::config

@@ -1,0 +1,264 @@
+#include "config/otelcol_config.h"
+
+#include "config/expansion.h"
+#include "config/otelcol_graph.h"
+#include "config/otelcol_readers.h"
+#include "config/otelcol_types.h"
+
+namespace sightline::config {
+namespace {
+
+constexpr size_t kComponentsMax = 1000;  // of one kind; pipelines too
+constexpr size_t kPipelineEntriesMax = 200;
+
+constexpr std::string_view kTelemetryKeys = R"(
+logs
+  level development encoding disable_caller disable_stacktrace sampling output_paths error_output_paths
+  initial_fields processors disable_zap_resource
+metrics
+  level address readers views
+traces
+  level propagators processors sampler limits
+resource
+  *
+)";
+
+// `type[/name]` -> the component, read; nothing after an error.
+std::optional<ReceiverConfig> read_receiver(const std::string& type, const Cursor& at) {
+  if (type == "otlp") {
+    OtlpReceiverConfig config;
+    read_component(at, config);
+    return config;
+  }
+  if (type == "nop") return NopConfig{};
+  return std::nullopt;
+}
+
+std::optional<ProcessorConfig> read_processor(const std::string& type, const Cursor& at) {
+  if (type == "batch") {
+    BatchProcessorConfig config;
+    read_component(at, config);
+    return config;
+  }
+  if (type == "memory_limiter") {
+    MemoryLimiterConfig config;
+    read_component(at, config);
+    return config;
+  }
+  return std::nullopt;
+}
+
+std::optional<ConnectorConfig> read_connector(const std::string& type, const Cursor& at) {
+  if (type != "spanmetrics") return std::nullopt;
+  SpanMetricsConfig config;
+  read_component(at, config);
+  return config;
+}
+
+template <typename Config>
+ExporterConfig exporter_of(const Cursor& at) {
+  Config config;
+  read_component(at, config);
+  return config;
+}
+
+std::optional<ExporterConfig> read_exporter(const std::string& type, const Cursor& at) {
+  if (type == "prometheus") return exporter_of<PrometheusExporterConfig>(at);
+  if (type == "otlp") return exporter_of<OtlpExporterConfig>(at);
+  if (type == "otlphttp") return exporter_of<OtlpHttpExporterConfig>(at);
+  if (type == "debug") return exporter_of<DebugExporterConfig>(at);
+  if (type == "sightline") return exporter_of<StoreExporterConfig>(at);
+  if (type == "nop") return exporter_of<NopConfig>(at);
+  return std::nullopt;
+}
+
+template <typename Config, typename Read>
+void read_section(MapReader& root, ComponentKind kind, std::vector<Component<Config>>& out, Read read) {
+  const auto section = root.take(section_name(kind));
+  if (!section || section->is_null()) return;
+  if (!section->is_map()) return section->wrong_type("a map of components");
+  for (const YamlEntry& entry : section->value().entries) {
+    if (out.size() == kComponentsMax) return section->error("more than " + std::to_string(kComponentsMax) + " components");
+    const Cursor at = section->at(entry);
+    const auto id = parse_component_id(entry.key);
+    if (!id) {
+      at.diagnostics().error(entry.mark, at.path() + ": " + id.error().message);
+      continue;
+    }
+    auto config = read(canonical_type(kind, id->type), at);
+    if (config) {
+      out.push_back({*id, entry.mark, std::move(*config)});
+    } else {
+      at.diagnostics().error(entry.mark, at.path() + ": " + unknown_type_message(kind, id->type));
+    }
+  }
+}
+
+// Extensions: those that only look at the collector itself are noticed, the rest refused when used.
+void read_extensions(MapReader& root, MapReader& service) {
+  std::vector<std::string> configured;
+  const auto section = root.take("extensions");
+  const auto used = service.take("extensions");
+  std::vector<Cursor> used_items;
+  if (used) used_items = used->items();
+  const auto is_used = [&](const std::string& id) {
+    for (const Cursor& item : used_items)
+      if (item.value().scalar == id) return true;
+    return false;
+  };
+  if (section && !section->is_null() && !section->is_map()) section->wrong_type("a map of components");
+  if (section) {
+    for (const YamlEntry& entry : section->value().entries) {
+      configured.push_back(entry.key);
+      Diagnostics& diagnostics = section->diagnostics();
+      const std::string path = section->at(entry).path();
+      const auto id = parse_component_id(entry.key);
+      const std::string type = id ? id->type : entry.key;
+      if (type == "health_check" || type == "healthcheckv2" || type == "pprof" || type == "zpages" ||
+          type == "memory_ballast") {
+        diagnostics.notice(entry.mark, path, "health and status are served with the Prometheus API (/-/healthy, /-/ready)");
+      } else if (is_used(entry.key) || !unknown_type_message(ComponentKind::kExtension, type).starts_with("the coll")) {
+        diagnostics.error(entry.mark, path + ": " + unknown_type_message(ComponentKind::kExtension, type));
+      } else {
+        diagnostics.notice(entry.mark, path, "service::extensions does not name it; it is not started");
+      }
+    }
+  }
+  for (const Cursor& item : used_items) {
+    const std::string& id = item.value().scalar;
+    if (std::find(configured.begin(), configured.end(), id) == configured.end())
+      item.error("references extension \"" + id + "\" which is not configured" + did_you_mean(id, configured));
+  }
+}
+
+void read_ids(MapReader& map, std::string_view key, std::vector<Marked<ComponentId>>& out) {
+  const auto at = map.take(key);
+  if (!at || at->is_null()) return;
+  const auto items = at->items();
+  if (items.size() > kPipelineEntriesMax)
+    return at->error("more than " + std::to_string(kPipelineEntriesMax) + " components in one pipeline");
+  for (const Cursor& item : items) {
+    std::string text;
+    read_value(item, text);
+    const auto id = parse_component_id(text);
+    if (id) {
+      out.push_back({*id, item.mark()});
+    } else if (item.value().kind == YamlValue::Kind::kScalar) {
+      item.error(id.error().message);
+    }
+  }
+}
+
+void read_pipeline(const Cursor& at, const YamlEntry& entry, std::vector<PipelineConfig>& out) {
+  const auto id = parse_component_id(entry.key);
+  PipelineConfig pipeline;
+  pipeline.mark = entry.mark;
+  const std::string type = id ? id->type : entry.key;
+  if (id) pipeline.name = id->name;
+  if (type == "traces") {
+    pipeline.signal = Signal::kTraces;
+  } else if (type == "metrics") {
+    pipeline.signal = Signal::kMetrics;
+  } else if (type == "logs") {
+    pipeline.signal = Signal::kLogs;
+  } else {
+    const std::string what = type == "profiles" ? std::string("profiles are not received here")
+                                                : "a pipeline carries traces, metrics or logs, not \"" + type + "\"" +
+                                                      did_you_mean(type, {"traces", "metrics", "logs"});
+    return at.diagnostics().error(entry.mark, at.path() + ": " + what);
+  }
+  MapReader map(at);
+  read_ids(map, "receivers", pipeline.receivers);
+  read_ids(map, "processors", pipeline.processors);
+  read_ids(map, "exporters", pipeline.exporters);
+  map.finish();
+  out.push_back(std::move(pipeline));
+}
+
+void read_pipelines(MapReader& service, std::vector<PipelineConfig>& out) {
+  const auto section = service.take("pipelines");
+  if (!section || section->value().entries.empty()) {
+    if (section && !section->is_null() && !section->is_map()) return section->wrong_type("a map of pipelines");
+    return service.at().error("service must have at least one pipeline");
+  }
+  if (section->value().entries.size() > kComponentsMax) return section->error("too many pipelines");
+  for (const YamlEntry& entry : section->value().entries) read_pipeline(section->at(entry), entry, out);
+}
+
+void read_service(MapReader& root, OtelcolConfig& out, Diagnostics& diagnostics) {
+  const auto at = root.take("service");
+  if (!at || at->is_null()) {
+    diagnostics.error(root.at().mark(), "service: missing; service::pipelines says what runs");
+    root.take("extensions");
+    return;
+  }
+  MapReader service(*at);
+  KnownKeys telemetry = KnownKeys::parse(kTelemetryKeys);
+  telemetry.name = "telemetry";
+  service.ignore_known(telemetry, "this process reports on itself with its own log and metrics");
+  read_extensions(root, service);
+  read_pipelines(service, out.pipelines);
+  service.finish();
+}
+
+}  // namespace
+
+std::string_view signal_name(Signal signal) {
+  switch (signal) {
+    case Signal::kTraces: return "traces";
+    case Signal::kMetrics: return "metrics";
+    case Signal::kLogs: return "logs";
+  }
+  return "signals";
+}
+
+std::string PipelineConfig::id() const {
+  return std::string(signal_name(signal)) + (name.empty() ? "" : "/" + name);
+}
+
+Result<ComponentId> parse_component_id(std::string_view text) {
+  const auto trim = [](std::string_view part) {
+    while (part.starts_with(' ')) part.remove_prefix(1);
+    while (part.ends_with(' ')) part.remove_suffix(1);
+    return part;
+  };
+  const size_t slash = text.find('/');
+  ComponentId id;
+  id.type = trim(text.substr(0, slash));
+  if (slash != std::string_view::npos) id.name = trim(text.substr(slash + 1));
+  if (id.type.empty()) return fail(Errc::kInvalidArgument, "a component is named type or type/name");
+  if (slash != std::string_view::npos && id.name.empty())
+    return fail(Errc::kInvalidArgument, "in \"", text, "\" the part after / is missing");
+  return id;
+}
+
+Result<OtelcolConfig> parse_otelcol(std::string_view text, std::string_view file, const Environment& environment,
+                                    const YamlLimits& limits) {
+  auto root = parse_yaml(text, file, limits);
+  if (!root) return std::unexpected(std::move(root).error());
+  return read_otelcol(std::move(*root), file, environment, limits);
+}
+
+Result<OtelcolConfig> read_otelcol(std::shared_ptr<const YamlValue> root, std::string_view file,
+                                   const Environment& environment, const YamlLimits& limits) {
+  Diagnostics diagnostics;
+  root = expand(std::move(root), Dialect::kCollector, environment, diagnostics, limits);
+  OtelcolConfig out;
+  out.file = file;
+  const Cursor at(*root, "", PathStyle::kColons, diagnostics);
+  if (at.is_null()) return fail(Errc::kInvalidArgument, file, ": empty configuration file");
+  MapReader map(at);
+  read_section(map, ComponentKind::kReceiver, out.receivers, read_receiver);
+  read_section(map, ComponentKind::kProcessor, out.processors, read_processor);
+  read_section(map, ComponentKind::kConnector, out.connectors, read_connector);
+  read_section(map, ComponentKind::kExporter, out.exporters, read_exporter);
+  read_service(map, out, diagnostics);
+  map.finish();
+  // Faults in a component must not be repeated as "not configured".
+  if (diagnostics.ok()) check_pipelines(out, diagnostics);
+  if (!diagnostics.ok()) return std::unexpected(diagnostics.to_error());
+  out.notices = diagnostics.take_notices();
+  return out;
+}
+
+}  // namespace sightline::config

@@ -1,0 +1,129 @@
+#include "config/otelcol_types.h"
+
+#include <algorithm>
+
+#include "config/diagnostics.h"
+
+namespace sightline::config {
+namespace {
+
+// Types of the contrib distribution 0.136 that do not exist here.
+constexpr std::string_view kReceivers =
+    "active_directory_ds aerospike apache apachespark awscloudwatch awscontainerinsightreceiver "
+    "awsecscontainermetrics awsfirehose awss3 awsxray azureblob azureeventhub azuremonitor bigip carbon chrony "
+    "cloudflare cloudfoundry collectd couchdb datadog docker_stats elasticsearch envoyals expvar faro filelog "
+    "filestats flinkmetrics fluentforward github googlecloudmonitoring googlecloudpubsub googlecloudspanner haproxy "
+    "hostmetrics httpcheck influxdb iis jaeger jmx journald k8s_cluster k8s_events k8sobjects kafkametrics kafka "
+    "kubeletstats libhoney loki memcached mongodbatlas mongodb mysql namedpipe netflow nginx nsxt ntp oracledb "
+    "otlpjsonfile otelarrow podman_stats postgresql prometheus prometheusremotewrite purefa purefb pulsar rabbitmq "
+    "receiver_creator redis riak saphana signalfx prometheus_simple skywalking snowflake solace splunkenterprise "
+    "splunk_hec stef sqlquery sqlserver sshcheck statsd syslog tcpcheck tcplog tlscheck udplog vcenter wavefront snmp "
+    "webhookevent windowseventlog windowsperfcounters zipkin zookeeper opencensus sapm simpleprometheus";
+constexpr std::string_view kProcessors =
+    "attributes cumulativetodelta coralogix deltatocumulative deltatorate filter geoip groupbyattrs groupbytrace "
+    "interval isolationforest k8sattributes logdedup metricsgeneration metricstarttime metricstransform "
+    "probabilistic_sampler redaction remotetap resourcedetection resource schema span sumologic tail_sampling "
+    "transform servicegraph spanmetrics routing";
+constexpr std::string_view kConnectors =
+    "forward count datadog exceptions failover grafanacloud otlpjson roundrobin routing servicegraph sum "
+    "signaltometrics slowsql";
+constexpr std::string_view kExporters =
+    "alibabacloud_logservice awscloudwatchlogs awsemf awskinesis awsxray awss3 azureblob azuredataexplorer "
+    "azuremonitor bmchelix carbon cassandra clickhouse coralogix datadog dataset doris elasticsearch faro file "
+    "googlecloud googlecloudpubsub googlemanagedprometheus honeycombmarker influxdb kafka loadbalancing logicmonitor "
+    "logzio mezmo opensearch otelarrow prometheusremotewrite pulsar rabbitmq sapm sentry signalfx splunk_hec stef "
+    "sumologic syslog tencentcloud_logservice tinybird zipkin loki jaeger opencensus";
+constexpr std::string_view kExtensions =
+    "zpages ack asapclient awsproxy azure_auth basicauth bearertokenauth cgroup_runtime datadog "
+    "awscloudwatchmetricstreams_encoding aws_logs_encoding googlecloudlogentry_encoding jaeger_encoding "
+    "json_log_encoding otlp_encoding skywalking_encoding text_encoding zipkin_encoding googleclientauth headers_setter "
+    "health_check healthcheckv2 http_forwarder jaegerremotesampling oauth2client docker_observer ecs_observer "
+    "ecs_task_observer host_observer k8s_observer kafkatopics_observer oidc opamp pprof sigv4auth file_storage "
+    "db_storage redis_storage sumologic k8s_leader_elector memory_ballast memory_limiter";
+
+std::vector<std::string> words(std::string_view text) {
+  std::vector<std::string> out;
+  while (!text.empty()) {
+    const size_t space = std::min(text.find(' '), text.size());
+    if (space > 0) out.emplace_back(text.substr(0, space));
+    text.remove_prefix(std::min(space + 1, text.size()));
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string_view kind_name(ComponentKind kind) {
+  switch (kind) {
+    case ComponentKind::kReceiver: return "receiver";
+    case ComponentKind::kProcessor: return "processor";
+    case ComponentKind::kConnector: return "connector";
+    case ComponentKind::kExporter: return "exporter";
+    case ComponentKind::kExtension: return "extension";
+  }
+  return "component";
+}
+
+std::string_view section_name(ComponentKind kind) {
+  switch (kind) {
+    case ComponentKind::kReceiver: return "receivers";
+    case ComponentKind::kProcessor: return "processors";
+    case ComponentKind::kConnector: return "connectors";
+    case ComponentKind::kExporter: return "exporters";
+    case ComponentKind::kExtension: return "extensions";
+  }
+  return "components";
+}
+
+const std::vector<std::string>& types_here(ComponentKind kind) {
+  static const std::vector<std::string> kReceiver = {"otlp", "nop"};
+  static const std::vector<std::string> kProcessor = {"batch", "memory_limiter"};
+  static const std::vector<std::string> kConnector = {"spanmetrics"};
+  static const std::vector<std::string> kExporter = {"otlp", "otlphttp", "prometheus", "debug", "sightline", "nop"};
+  static const std::vector<std::string> kNone;
+  switch (kind) {
+    case ComponentKind::kReceiver: return kReceiver;
+    case ComponentKind::kProcessor: return kProcessor;
+    case ComponentKind::kConnector: return kConnector;
+    case ComponentKind::kExporter: return kExporter;
+    case ComponentKind::kExtension: break;
+  }
+  return kNone;
+}
+
+std::vector<std::string> types_of_contrib(ComponentKind kind) {
+  switch (kind) {
+    case ComponentKind::kReceiver: return words(kReceivers);
+    case ComponentKind::kProcessor: return words(kProcessors);
+    case ComponentKind::kConnector: return words(kConnectors);
+    case ComponentKind::kExporter: return words(kExporters);
+    case ComponentKind::kExtension: return words(kExtensions);
+  }
+  return {};
+}
+
+std::string canonical_type(ComponentKind kind, std::string_view type) {
+  if (kind == ComponentKind::kConnector && type == "span_metrics") return "spanmetrics";
+  if (kind == ComponentKind::kExporter && type == "otlp_http") return "otlphttp";
+  if (kind == ComponentKind::kExporter && type == "otlp_grpc") return "otlp";
+  if (kind == ComponentKind::kExporter && type == "logging") return "debug";
+  return std::string(type);
+}
+
+std::string unknown_type_message(ComponentKind kind, std::string_view type) {
+  const std::vector<std::string> contrib = types_of_contrib(kind);
+  const std::string noun(kind_name(kind));
+  if (std::find(contrib.begin(), contrib.end(), type) != contrib.end()) {
+    const std::string near = nearest(type, types_here(kind));
+    std::string list;
+    for (const std::string& here : types_here(kind)) list += (list.empty() ? "" : ", ") + here;
+    return "the collector has the " + noun + " \"" + std::string(type) + "\", Sightline has not" +
+           (near.empty() ? std::string() : "; the nearest here is \"" + near + "\"") +
+           (list.empty() ? std::string() : "; here are: " + list);
+  }
+  std::vector<std::string> all = types_here(kind);
+  all.insert(all.end(), contrib.begin(), contrib.end());
+  return "unknown " + noun + " type \"" + std::string(type) + "\"" + did_you_mean(type, all);
+}
+
+}  // namespace sightline::config

@@ -1,0 +1,108 @@
+#pragma once
+// A Tempo configuration (tempo.yaml), of Tempo 2.x (ingester, compactor) or 3.x
+// (live_store, backend_worker): what of it means something to one process with one
+// trace store. The rest is known, checked for typing errors, and noticed.
+//   Paths   as written; relative ones count from the working directory, as in Tempo.
+//           (The server puts them below its data directory when one is given.)
+//   Errors  kInvalidArgument, one line per fault: "file:line:column: path: what".
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "config/diagnostics.h"
+#include "config/environment.h"
+#include "config/otelcol_components.h"
+#include "config/yaml_value.h"
+
+namespace sightline::config {
+
+struct TempoConfig {
+  std::string file;
+
+  struct Server {
+    std::string http_listen_address;  // empty: every address, as in Tempo
+    Marked<uint16_t> http_listen_port{3200, {}};
+    std::string grpc_listen_address;
+    Marked<uint16_t> grpc_listen_port{9095, {}};
+    std::chrono::nanoseconds http_server_read_timeout{std::chrono::seconds(30)};
+    std::chrono::nanoseconds http_server_write_timeout{std::chrono::seconds(30)};
+    std::chrono::nanoseconds graceful_shutdown_timeout{std::chrono::seconds(30)};
+    uint64_t grpc_server_max_recv_msg_bytes = 16 << 20;
+    uint64_t grpc_server_max_send_msg_bytes = 16 << 20;
+    std::string log_level = "info";
+  };
+  Server server;
+  std::string http_api_prefix;
+  bool stream_over_http_enabled = false;  // Tempo's streaming gRPC API on the HTTP port
+  bool multitenancy_enabled = false;      // always false here: true is refused
+
+  // distributor.receivers.otlp; none: this Tempo receives nothing by a socket.
+  std::optional<OtlpReceiverConfig> otlp;
+
+  // How a live trace becomes a block: ingester (2.x) or live_store (3.x).
+  struct Cutting {
+    std::chrono::nanoseconds trace_idle_period{std::chrono::seconds(10)};
+    std::chrono::nanoseconds trace_live_max{std::chrono::seconds(30)};  // key trace_live_period / max_trace_live
+    std::chrono::nanoseconds max_block_duration{std::chrono::minutes(30)};
+    uint64_t max_block_bytes = 500ULL << 20;
+    std::chrono::nanoseconds complete_block_timeout{std::chrono::minutes(15)};
+    std::chrono::nanoseconds flush_check_period{std::chrono::seconds(10)};
+    bool flush_all_on_shutdown = false;
+    uint64_t max_trace_bytes = 0;  // live_store.max_trace_live_bytes / overrides; 0: no limit
+  };
+  Cutting cutting;
+
+  // compactor.compaction (2.x) or backend_worker.compaction (3.x).
+  struct Compaction {
+    std::chrono::nanoseconds compaction_window{std::chrono::hours(1)};
+    std::chrono::nanoseconds block_retention{std::chrono::hours(336)};
+    std::chrono::nanoseconds compacted_block_retention{std::chrono::hours(1)};
+    std::chrono::nanoseconds compaction_cycle{std::chrono::seconds(30)};
+    uint64_t max_compaction_objects = 6'000'000;
+    uint64_t max_block_bytes = 107'374'182'400;
+  };
+  Compaction compaction;
+
+  struct Storage {
+    Marked<std::string> backend{"local", {}};
+    Marked<std::string> wal_path{"/var/tempo/wal", {}};
+    Marked<std::string> local_path{"/var/tempo/traces", {}};
+    std::chrono::nanoseconds blocklist_poll{std::chrono::minutes(5)};
+  };
+  Storage storage;
+
+  // overrides.defaults.{ingestion,global,read}: the limits every trace is held to.
+  struct Limits {
+    uint64_t max_bytes_per_trace = 5'000'000;
+    uint64_t rate_limit_bytes = 15'000'000;   // per second
+    uint64_t burst_size_bytes = 20'000'000;
+    uint64_t max_bytes_per_tag_values_query = 10'000'000;
+    std::optional<std::chrono::nanoseconds> block_retention;  // wins over compaction's
+  };
+  Limits limits;
+
+  struct Search {  // query_frontend
+    uint32_t default_result_limit = 20;
+    uint32_t max_result_limit = 0;  // 0: none
+    std::chrono::nanoseconds max_duration{std::chrono::hours(168)};
+    std::chrono::nanoseconds metrics_max_duration{std::chrono::hours(24)};
+    uint32_t default_spans_per_span_set = 3;
+    uint32_t max_spans_per_span_set = 100;
+  };
+  Search search;
+
+  std::vector<Notice> notices;
+};
+
+// ${X} and ${X:-default} are left alone: Tempo itself expands them only when asked on its command line.
+Result<TempoConfig> parse_tempo(std::string_view text, std::string_view file, const Environment& environment,
+                                const YamlLimits& limits = {});
+Result<TempoConfig> read_tempo(std::shared_ptr<const YamlValue> root, std::string_view file,
+                               const YamlLimits& limits = {});
+std::string dump(const TempoConfig& config);
+
+}  // namespace sightline::config
