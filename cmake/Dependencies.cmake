@@ -26,3 +26,5 @@ if(SIGHTLINE_TESTS)
   find_package(GTest REQUIRED)
   find_package(benchmark REQUIRED)
 endif()
+# re2.pc asks for -pthread when compiling, which would not fit the precompiled headers; linking has Threads.
+set_property(TARGET PkgConfig::re2 PROPERTY INTERFACE_COMPILE_OPTIONS "")
