@@ -1,0 +1,144 @@
+// Runs the targets of one panel: the queries with their exemplars, at the steps
+// and with the built-in variables that Grafana would use.
+import { queryExemplars, queryInstant, queryRange } from '../api/prometheus';
+import type { DataSource } from '../api/sightline';
+import { searchTraces, type FoundTrace } from '../api/tempo';
+import type { QueryGrid, QuerySeries } from '../shared/chart_data';
+import { findSource } from '../shared/data_sources';
+import { flattenExemplars, thinExemplars, type ExemplarPoint, type TraceDestination } from '../shared/exemplars';
+import { alignRange, computeStep, formatInterval, type Step } from '../shared/interval';
+import { seriesNames } from '../shared/legend';
+import type { TimeRange } from '../shared/time_range';
+import { interpolate, singleValue, type Scope } from './interpolate';
+import type { Panel, Target } from './model';
+
+export interface TargetResult extends QueryGrid {
+  target: Target;
+  names: string[];
+  instant: boolean;
+  exemplars: ExemplarPoint[];
+  destinations: readonly TraceDestination[];
+}
+
+export interface PanelResult {
+  results: TargetResult[];
+  traces: FoundTrace[] | null; // of a Tempo search
+  tempoUid: string | null;
+  notices: string[];
+  exemplarError: string | null; // the lines stand without their dots
+  queries: string[]; // as sent
+}
+
+export interface RunInput {
+  panel: Panel;
+  sources: readonly DataSource[];
+  scope: Scope;
+  range: TimeRange;
+  widthPx: number;
+}
+
+export function rangeBuiltIns(range: TimeRange): Map<string, ReturnType<typeof singleValue>> {
+  const rangeMs = range.toMs - range.fromMs;
+  return new Map([
+    ['__range', singleValue(`${Math.round(rangeMs / 1000)}s`)],
+    ['__range_s', singleValue(String(Math.round(rangeMs / 1000)))],
+    ['__range_ms', singleValue(String(rangeMs))],
+    ['__from', singleValue(String(range.fromMs))],
+    ['__to', singleValue(String(range.toMs))],
+  ]);
+}
+
+export function stepBuiltIns(step: Step): Map<string, ReturnType<typeof singleValue>> {
+  return new Map([
+    ['__interval', singleValue(formatInterval(step.intervalMs))],
+    ['__interval_ms', singleValue(String(step.intervalMs))],
+    ['__rate_interval', singleValue(formatInterval(step.rateIntervalMs))],
+    ['__rate_interval_ms', singleValue(String(step.rateIntervalMs))],
+  ]);
+}
+
+function refOf(panel: Panel, target: Target, scope: Scope): { uid: string; type: string } {
+  const ref = target.datasource ?? (panel.datasource?.uid === '-- Mixed --' ? null : panel.datasource) ?? { uid: '', type: '' };
+  return { uid: interpolate(ref.uid, scope, 'csv'), type: ref.type };
+}
+
+export async function runPanel(input: RunInput, signal: AbortSignal): Promise<PanelResult> {
+  const { panel, sources, scope } = input;
+  const out: PanelResult = { results: [], traces: null, tempoUid: null, notices: [], exemplarError: null, queries: [] };
+  const jobs = panel.targets
+    .filter((target) => !target.hide)
+    .map(async (target) => {
+      const ref = refOf(panel, target, scope);
+      const tempo = ref.type === 'tempo' || (ref.type === '' && target.expr === '' && target.query !== '');
+      if (tempo) {
+        const source = findSource(sources, ref.uid, 'tempo');
+        if (!source) throw new Error(missingSource('Tempo', ref.uid));
+        const query = interpolate(target.query, scope, 'csv') || '{}';
+        const { fromMs, toMs } = input.range;
+        out.tempoUid = source.uid;
+        out.queries.push(query);
+        out.traces = [...(out.traces ?? []), ...(await searchTraces(source.uid, { query, limit: target.limit, fromMs, toMs }, signal))];
+        return [];
+      }
+      if (target.expr.trim() === '') return [];
+      const source = findSource(sources, ref.uid, 'prometheus');
+      if (!source) throw new Error(missingSource('Prometheus', ref.uid));
+      return runTarget(input, target, source, out, signal);
+    });
+  for (const results of await Promise.all(jobs)) out.results.push(...results);
+  return out;
+}
+
+function missingSource(kind: string, ref: string): string {
+  return `There is no ${kind} data source ${ref === '' ? 'at all' : `"${ref}"`}. Add it to the provisioning folder under datasources/.`;
+}
+
+async function runTarget(input: RunInput, target: Target, source: DataSource, out: PanelResult, signal: AbortSignal): Promise<TargetResult[]> {
+  const { panel, range, scope } = input;
+  const minInterval = interpolate(panel.interval || target.interval || source.timeInterval || '', scope, 'csv');
+  const step = computeStep({
+    rangeMs: range.toMs - range.fromMs,
+    maxDataPoints: panel.maxDataPoints ?? Math.max(100, Math.round(input.widthPx)),
+    minInterval,
+    intervalFactor: target.intervalFactor,
+  });
+  const expr = interpolate(target.expr, new Map([...scope, ...stepBuiltIns(step)]), 'prometheus');
+  const aligned = alignRange(range.fromMs, range.toMs, step.intervalMs);
+  out.queries.push(expr);
+
+  const asRange = target.range || !target.instant;
+  const results: TargetResult[] = [];
+  const base = { target, stepMs: step.intervalMs, destinations: source.traceDestinations };
+  const ranged = asRange ? queryRange(source.uid, expr, aligned, step.intervalMs, signal) : null;
+  const instant = target.instant ? queryInstant(source.uid, expr, range.toMs, signal) : null;
+  // Up to the very end of the range, not only to its last whole step: a dot
+  // must not wait for the step to end.
+  const wanted = target.exemplar && asRange && panel.type === 'timeseries';
+  const dots = wanted ? exemplarsOf(source.uid, expr, { fromMs: aligned.fromMs, toMs: range.toMs }, step.intervalMs, out, signal) : null;
+
+  const names = (series: readonly QuerySeries[]): string[] =>
+    seriesNames(series.map(({ labels }) => labels), interpolate(target.legendFormat, scope, 'text'), expr);
+  if (ranged) {
+    const answer = await ranged;
+    out.notices.push(...answer.notices);
+    results.push({ ...base, ...aligned, series: answer.series, names: names(answer.series), instant: false, exemplars: (await dots) ?? [] });
+  }
+  if (instant) {
+    const answer = await instant;
+    out.notices.push(...answer.notices);
+    const at = { fromMs: range.toMs, toMs: range.toMs };
+    results.push({ ...base, ...at, series: answer.series, names: names(answer.series), instant: true, exemplars: [] });
+  }
+  return results;
+}
+
+async function exemplarsOf(uid: string, expr: string, times: TimeRange, stepMs: number, out: PanelResult, signal: AbortSignal): Promise<ExemplarPoint[]> {
+  try {
+    const answer = await queryExemplars(uid, expr, times, signal);
+    return thinExemplars(flattenExemplars(answer), stepMs);
+  } catch (cause) {
+    if (signal.aborted) throw cause;
+    out.exemplarError = cause instanceof Error ? cause.message : String(cause);
+    return [];
+  }
+}
