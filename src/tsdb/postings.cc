@@ -7,7 +7,6 @@
 namespace sightline::tsdb {
 namespace {
 
-using roaring::Roaring;
 
 constexpr size_t kFewMax = 16;
 

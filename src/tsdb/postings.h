@@ -21,9 +21,9 @@ namespace sightline::tsdb {
 class PostingsSource {
  public:
   virtual ~PostingsSource() = default;
-  virtual roaring::Roaring all() const = 0;
+  virtual Roaring all() const = 0;
   // Empty when there is none.
-  virtual roaring::Roaring with(std::string_view name, std::string_view value) const = 0;
+  virtual Roaring with(std::string_view name, std::string_view value) const = 0;
   // Calls back for each value of `name` that starts with `prefix`, ascending, until it says false.
   using ValueVisitor = std::function<bool(std::string_view value)>;
   virtual void each_value(std::string_view name, std::string_view prefix, const ValueVisitor& visit) const = 0;
@@ -32,7 +32,7 @@ class PostingsSource {
 };
 
 // Series for which all matchers hold; an absent label is the empty value.
-roaring::Roaring select_postings(const PostingsSource& source, std::span<const Matcher> matchers);
+Roaring select_postings(const PostingsSource& source, std::span<const Matcher> matchers);
 // Names, or values of `name`, that series for which all matchers hold have. Ascending.
 std::vector<std::string> select_names(const PostingsSource& source, std::span<const Matcher> matchers);
 std::vector<std::string> select_values(const PostingsSource& source, std::string_view name,
@@ -44,8 +44,8 @@ class MutablePostings final : public PostingsSource {
   void add(uint32_t series, std::string_view packed_labels);
   void remove(uint32_t series, std::string_view packed_labels);
 
-  roaring::Roaring all() const override { return all_; }
-  roaring::Roaring with(std::string_view name, std::string_view value) const override;
+  Roaring all() const override { return all_; }
+  Roaring with(std::string_view name, std::string_view value) const override;
   void each_value(std::string_view name, std::string_view prefix, const ValueVisitor& visit) const override;
   std::vector<std::string> names() const override;
 
@@ -59,16 +59,16 @@ class MutablePostings final : public PostingsSource {
     void add(uint32_t series);
     void remove(uint32_t series);
     uint64_t size() const { return many_ != nullptr ? many_->cardinality() : few_.size(); }
-    roaring::Roaring bitmap() const;
+    Roaring bitmap() const;
 
    private:
     std::vector<uint32_t> few_;               // sorted
-    std::unique_ptr<roaring::Roaring> many_;  // instead, beyond kFewMax
+    std::unique_ptr<Roaring> many_;  // instead, beyond kFewMax
   };
   using Values = std::map<std::string, List, std::less<>>;
 
   std::map<std::string, Values, std::less<>> names_;
-  roaring::Roaring all_;
+  Roaring all_;
   uint64_t pair_count_ = 0;
 };
 
