@@ -46,13 +46,12 @@ struct TempoConfig {
   // How a live trace becomes a block: ingester (2.x) or live_store (3.x).
   struct Cutting {
     std::chrono::nanoseconds trace_idle_period{std::chrono::seconds(10)};
-    std::chrono::nanoseconds trace_live_max{std::chrono::seconds(30)};  // key trace_live_period / max_trace_live
+    std::chrono::nanoseconds trace_live_max{std::chrono::seconds(30)};  // trace_live_period (2.x), max_trace_live (3.x)
     std::chrono::nanoseconds max_block_duration{std::chrono::minutes(30)};
     uint64_t max_block_bytes = 500ULL << 20;
     std::chrono::nanoseconds complete_block_timeout{std::chrono::minutes(15)};
     std::chrono::nanoseconds flush_check_period{std::chrono::seconds(10)};
     bool flush_all_on_shutdown = false;
-    uint64_t max_trace_bytes = 0;  // live_store.max_trace_live_bytes / overrides; 0: no limit
   };
   Cutting cutting;
 

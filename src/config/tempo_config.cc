@@ -1,0 +1,305 @@
+#include "config/tempo_config.h"
+
+#include <set>
+
+#include "config/otelcol_readers.h"
+#include "config/tempo_keys.h"
+#include "config/yaml_node.h"
+
+namespace sightline::config {
+namespace {
+
+constexpr std::string_view kOneProcess = "one process with one trace store needs no ring, queue or client for it";
+
+// Reads one section of which part means something here; the rest is held to the
+// peer's keys. A section that is not in the file reads nothing.
+class Section {
+ public:
+  Section(std::optional<Cursor> at, const KnownKeys* known) : known_(known) {
+    if (at) map_.emplace(*at);
+  }
+  MapReader* map() { return map_ ? &*map_ : nullptr; }
+  // Reads `key` where the peer has it in this section; else it stays unknown.
+  template <typename T>
+  void read(std::string_view key, T& out) {
+    if (knows(key) && map_) map_->read(key, out);
+  }
+  Section inner(std::string_view key) {
+    if (!knows(key)) return Section(std::nullopt, nullptr);
+    return Section(map_ ? map_->take(key) : std::nullopt, known_->child(key));
+  }
+  std::optional<Cursor> take(std::string_view key) {
+    return knows(key) && map_ ? map_->take(key) : std::nullopt;
+  }
+  void ignore(std::string_view key, std::string_view why) {
+    if (knows(key) && map_) map_->ignore_known(*known_->child(key), why);
+  }
+  // Everything not read so far: known to the peer and noticed, or an error.
+  void finish(std::string_view why) {
+    if (!map_) return;
+    for (const KnownKeys& key : known_->children)
+      if (!read_.contains(key.name)) map_->ignore_known(key, why);
+    map_->finish();
+  }
+
+ private:
+  bool knows(std::string_view key) {
+    if (known_ == nullptr || known_->child(key) == nullptr) return false;
+    read_.insert(std::string(key));
+    return true;
+  }
+  const KnownKeys* known_;
+  std::optional<MapReader> map_;
+  std::set<std::string> read_;
+};
+
+void read_server(Section& root, TempoConfig::Server& out) {
+  Section server = root.inner("server");
+  server.read("http_listen_address", out.http_listen_address);
+  server.read("http_listen_port", out.http_listen_port);
+  server.read("grpc_listen_address", out.grpc_listen_address);
+  server.read("grpc_listen_port", out.grpc_listen_port);
+  server.read("http_server_read_timeout", out.http_server_read_timeout);
+  server.read("http_server_write_timeout", out.http_server_write_timeout);
+  server.read("graceful_shutdown_timeout", out.graceful_shutdown_timeout);
+  server.read("grpc_server_max_recv_msg_size", out.grpc_server_max_recv_msg_bytes);
+  server.read("grpc_server_max_send_msg_size", out.grpc_server_max_send_msg_bytes);
+  server.read("log_level", out.log_level);
+  server.finish("this process' own server settings are used");
+}
+
+void read_receivers(Section& distributor, std::optional<OtlpReceiverConfig>& out) {
+  const auto at = distributor.take("receivers");
+  if (!at || at->is_null()) return;
+  MapReader map(*at);
+  if (const auto otlp = map.take("otlp")) {
+    out.emplace();
+    read_component(*otlp, *out);
+  }
+  map.reject({"jaeger", "zipkin", "opencensus", "kafka"}, "only the otlp receiver is available here");
+  map.finish();
+}
+
+void read_distributor(Section& root, TempoConfig& out) {
+  Section distributor = root.inner("distributor");
+  read_receivers(distributor, out.otlp);
+  distributor.finish(kOneProcess);
+}
+
+void read_cutting(Section& section, TempoConfig::Cutting& out) {
+  section.read("trace_idle_period", out.trace_idle_period);
+  section.read("max_trace_idle", out.trace_idle_period);
+  section.read("trace_live_period", out.trace_live_max);
+  section.read("max_trace_live", out.trace_live_max);
+  section.read("max_block_duration", out.max_block_duration);
+  section.read("max_block_bytes", out.max_block_bytes);
+  section.read("complete_block_timeout", out.complete_block_timeout);
+  section.read("flush_check_period", out.flush_check_period);
+  section.read("flush_all_on_shutdown", out.flush_all_on_shutdown);
+
+}
+
+void read_ingester(Section& root, TempoConfig::Cutting& out) {
+  Section ingester = root.inner("ingester");
+  read_cutting(ingester, out);
+  ingester.finish(kOneProcess);
+  Section live_store = root.inner("live_store");
+  read_cutting(live_store, out);
+  live_store.finish(kOneProcess);
+}
+
+void read_compaction(Section section, TempoConfig::Compaction& out) {
+  section.read("compaction_window", out.compaction_window);
+  section.read("block_retention", out.block_retention);
+  section.read("compacted_block_retention", out.compacted_block_retention);
+  section.read("compaction_cycle", out.compaction_cycle);
+  section.read("max_compaction_objects", out.max_compaction_objects);
+  section.read("max_block_bytes", out.max_block_bytes);
+  section.finish("the trace store compacts in its own way");
+}
+
+void read_compactor(Section& root, TempoConfig::Compaction& out) {
+  Section compactor = root.inner("compactor");
+  read_compaction(compactor.inner("compaction"), out);
+  compactor.finish(kOneProcess);
+  Section scheduler = root.inner("backend_scheduler");
+  Section provider = scheduler.inner("provider");
+  Section planner = provider.inner("compaction");
+  read_compaction(planner.inner("compaction"), out);
+  planner.finish(kOneProcess);
+  provider.finish(kOneProcess);
+  scheduler.finish(kOneProcess);
+  Section worker = root.inner("backend_worker");
+  read_compaction(worker.inner("compaction"), out);
+  worker.finish(kOneProcess);
+}
+
+void read_storage(Section& root, TempoConfig::Storage& out) {
+  Section storage = root.inner("storage");
+  Section trace = storage.inner("trace");
+  trace.read("backend", out.backend);
+  trace.read("blocklist_poll", out.blocklist_poll);
+  Section wal = trace.inner("wal");
+  wal.read("path", out.wal_path);
+  wal.finish("the write-ahead log has its own format here");
+  Section local = trace.inner("local");
+  local.read("path", out.local_path);
+  local.finish("blocks have their own format here");
+  trace.finish("blocks have their own format and cache here");
+  storage.finish(kOneProcess);
+  const std::string& backend = out.backend.value;
+  if (trace.map() == nullptr || backend == "local") return;
+  const Cursor& at = trace.map()->at();
+  if (backend == "s3" || backend == "gcs" || backend == "azure") {
+    at.diagnostics().error(out.backend.mark, "storage.trace.backend: \"" + backend + "\" is not available here yet; use local");
+  } else {
+    at.diagnostics().error(out.backend.mark, "storage.trace.backend: unknown backend \"" + backend + "\"" +
+                                                 did_you_mean(backend, {"local", "s3", "gcs", "azure"}));
+  }
+}
+
+void read_search(Section& root, TempoConfig::Search& out) {
+  Section frontend = root.inner("query_frontend");
+  Section search = frontend.inner("search");
+  search.read("default_result_limit", out.default_result_limit);
+  search.read("max_result_limit", out.max_result_limit);
+  search.read("max_duration", out.max_duration);
+  search.read("default_spans_per_span_set", out.default_spans_per_span_set);
+  search.read("max_spans_per_span_set", out.max_spans_per_span_set);
+  search.finish("queries are not split into jobs for other processes");
+  Section metrics = frontend.inner("metrics");
+  metrics.read("max_duration", out.metrics_max_duration);
+  metrics.finish("queries are not split into jobs for other processes");
+  frontend.finish("queries are not split into jobs for other processes");
+}
+
+constexpr std::string_view kOverrideDefaults = R"(
+ingestion
+  rate_strategy rate_limit_bytes burst_size_bytes max_traces_per_user max_global_traces_per_user tenant_shard_size
+  max_attribute_bytes artificial_delay retry_info_enabled
+read
+  max_bytes_per_tag_values_query max_blocks_per_tag_values_query max_condition_groups_per_tag_query
+  max_search_duration max_metrics_duration unsafe_query_hints left_pad_trace_ids metrics_spanonly_fetch
+  span_pruning_awareness engine_bytes_tracking span_pruning_enabled max_search_bytes_per_trace
+compaction
+  block_retention compaction_window compaction_disabled
+global
+  max_bytes_per_trace
+storage
+  parquet_dedicated_columns
+cost_attribution
+  max_cardinality dimensions
+metrics_generator forwarders
+)";
+constexpr std::string_view kLegacyOverrides = R"(
+ingestion_rate_strategy ingestion_rate_limit_bytes ingestion_burst_size_bytes ingestion_tenant_shard_size
+ingestion_max_attribute_bytes ingestion_artificial_delay ingestion_retry_info_enabled max_traces_per_user
+max_global_traces_per_user forwarders metrics_generator_ring_size metrics_generator_processors
+metrics_generator_max_active_series metrics_generator_max_active_entities metrics_generator_collection_interval
+metrics_generator_disable_collection metrics_generator_generate_native_histograms
+metrics_generator_trace_id_label_name metrics_generator_forwarder_queue_size metrics_generator_forwarder_workers
+metrics_generator_remote_write_headers metrics_generator_processor_service_graphs_histogram_buckets
+metrics_generator_processor_service_graphs_dimensions metrics_generator_processor_service_graphs_peer_attributes
+metrics_generator_processor_span_metrics_histogram_buckets metrics_generator_processor_span_metrics_dimensions
+metrics_generator_processor_span_metrics_intrinsic_dimensions
+metrics_generator_processor_span_metrics_filter_policies metrics_generator_processor_span_metrics_dimension_mappings
+metrics_generator_processor_span_metrics_enable_target_info compaction_disabled compaction_window
+max_blocks_per_tag_values_query max_search_duration unsafe_query_hints cost_attribution parquet_dedicated_columns
+enable_legacy_overrides per_tenant_override_config per_tenant_override_period user_configurable_overrides
+)";
+
+void read_overrides(Section& root, TempoConfig::Limits& out) {
+  const auto at = root.take("overrides");
+  if (!at || at->is_null()) return;
+  const KnownKeys legacy = KnownKeys::parse(kLegacyOverrides);
+  KnownKeys outer;
+  outer.children.push_back({"defaults", KnownKeys::parse(kOverrideDefaults).children});
+  MapReader map(*at);
+  Section defaults(map.take("defaults"), outer.child("defaults"));
+  Section ingestion = defaults.inner("ingestion");
+  ingestion.read("rate_limit_bytes", out.rate_limit_bytes);
+  ingestion.read("burst_size_bytes", out.burst_size_bytes);
+  ingestion.finish("there is one tenant here");
+  Section read = defaults.inner("read");
+  read.read("max_bytes_per_tag_values_query", out.max_bytes_per_tag_values_query);
+  read.finish("the trace store has its own limits for this");
+  Section global = defaults.inner("global");
+  global.read("max_bytes_per_trace", out.max_bytes_per_trace);
+  global.finish("");
+  Section compaction = defaults.inner("compaction");
+  compaction.read("block_retention", out.block_retention);
+  compaction.finish("the trace store compacts in its own way");
+  defaults.finish("there is one tenant here; span metrics come from the collector's spanmetrics connector");
+  // The flat form of Tempo before 2.3.
+  map.read("ingestion_rate_limit_bytes", out.rate_limit_bytes);
+  map.read("ingestion_burst_size_bytes", out.burst_size_bytes);
+  map.read("max_bytes_per_trace", out.max_bytes_per_trace);
+  map.read("max_bytes_per_tag_values_query", out.max_bytes_per_tag_values_query);
+  map.read("block_retention", out.block_retention);
+  for (const KnownKeys& key : legacy.children)
+    if (key.name != "ingestion_rate_limit_bytes" && key.name != "ingestion_burst_size_bytes")
+      map.ignore(key.name, "there is one tenant here");
+  map.finish();
+}
+
+// This process is the whole of Tempo, for one tenant.
+void check_roles(Section& top, const YamlValue& root, Diagnostics& diagnostics) {
+  std::string target = "all";
+  top.read("target", target);
+  if (target != "all" && target != "scalable-single-binary")
+    diagnostics.error(root.find("target")->mark, "target: \"" + target + "\" alone is not available here; use all");
+  for (const std::string_view key : {"multitenancy_enabled", "auth_enabled"}) {
+    bool enabled = false;
+    top.read(key, enabled);
+    if (enabled)
+      diagnostics.error(root.find(key)->mark, std::string(key) + ": several tenants are not available here");
+  }
+}
+
+void check(const TempoConfig& config, Diagnostics& diagnostics) {
+  const auto positive = [&](std::chrono::nanoseconds value, std::string_view key) {
+    if (value.count() <= 0) diagnostics.error({std::make_shared<const std::string>(config.file), 0, 0}, std::string(key) + " must be positive");
+  };
+  positive(config.cutting.trace_idle_period, "trace_idle_period");
+  positive(config.cutting.max_block_duration, "max_block_duration");
+  positive(config.compaction.compaction_window, "compaction_window");
+  positive(config.compaction.block_retention, "block_retention");
+  if (config.storage.wal_path.value == config.storage.local_path.value)
+    diagnostics.error(config.storage.local_path.mark,
+                      "storage.trace: wal.path and local.path must be different directories");
+}
+
+}  // namespace
+
+Result<TempoConfig> parse_tempo(std::string_view text, std::string_view file, const Environment&,
+                                const YamlLimits& limits) {
+  auto root = parse_yaml(text, file, limits);
+  if (!root) return std::unexpected(std::move(root).error());
+  return read_tempo(std::move(*root), file, limits);
+}
+
+Result<TempoConfig> read_tempo(std::shared_ptr<const YamlValue> root, std::string_view file, const YamlLimits&) {
+  Diagnostics diagnostics;
+  TempoConfig out;
+  out.file = file;
+  const KnownKeys keys = tempo_keys();
+  Section top(Cursor(*root, "", PathStyle::kDots, diagnostics), &keys);
+  read_server(top, out.server);
+  read_distributor(top, out);
+  read_ingester(top, out.cutting);
+  read_compactor(top, out.compaction);
+  read_storage(top, out.storage);
+  read_search(top, out.search);
+  read_overrides(top, out.limits);
+  top.read("http_api_prefix", out.http_api_prefix);
+  top.read("stream_over_http_enabled", out.stream_over_http_enabled);
+  check_roles(top, *root, diagnostics);
+  top.ignore("metrics_generator", "span metrics come from the collector's spanmetrics connector");
+  top.finish(kOneProcess);
+  if (diagnostics.ok()) check(out, diagnostics);
+  if (!diagnostics.ok()) return std::unexpected(diagnostics.to_error());
+  out.notices = diagnostics.take_notices();
+  return out;
+}
+
+}  // namespace sightline::config
