@@ -1,0 +1,169 @@
+#pragma once
+// Spans received and not yet in a block: per trace a list of rows that refer to
+// the received batches, readable at once.
+//   Snapshots  a reader names the last batch (sequence) and the block list (version) it
+//              knows. A part that was cut into a block stays readable for readers whose
+//              version lies before the cut, until forget() says none is left.
+//   Threads    any; sharded by trace id, one mutex a shard, held for map work only.
+//   Lifetime   a row keeps its whole batch alive; cutting by idle time, size and duration
+//              (TraceStoreOptions) bounds for how long.
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include <absl/container/flat_hash_map.h>
+
+#include "base/ids.h"
+#include "base/time.h"
+#include "model/span_batch.h"
+#include "tracestore/trace_spans.h"
+
+namespace sightline::tracestore {
+
+// Which WAL segments still hold spans that are nowhere else, and what live batches weigh.
+//   Threads  any.
+class WalUse {
+ public:
+  // Between announcing an append and the LiveBatch made from it, the segment counts as used.
+  class Pending {
+   public:
+    explicit Pending(WalUse& use);
+    ~Pending();
+    Pending(const Pending&) = delete;
+    Pending& operator=(const Pending&) = delete;
+
+   private:
+    WalUse& use_;
+    uint64_t segment_;
+  };
+  void acquire(uint64_t segment, uint64_t bytes);
+  void release(uint64_t segment, uint64_t bytes);
+  // The lowest segment in use; UINT64_MAX when none is.
+  uint64_t lowest_used() const;
+  uint64_t live_bytes() const { return live_bytes_.load(std::memory_order_relaxed); }
+
+ private:
+  mutable std::mutex mutex_;
+  uint64_t newest_segment_ = 0;               // guarded by mutex_; no append can get a lower one
+  std::map<uint64_t, uint64_t> batches_;      // guarded by mutex_: segment -> live batches
+  std::multiset<uint64_t> pending_;           // guarded by mutex_: lower bounds
+  std::atomic<uint64_t> live_bytes_{0};
+};
+
+// One received batch. `sequence` is 0 until all its rows are in place; then readers may see it.
+struct LiveBatch {
+  LiveBatch(std::shared_ptr<const model::SpanBatch> b, WalUse& u, uint64_t s, uint64_t n);
+  ~LiveBatch() { use.release(segment, bytes); }
+  LiveBatch(const LiveBatch&) = delete;
+  LiveBatch& operator=(const LiveBatch&) = delete;
+
+  const std::shared_ptr<const model::SpanBatch> batch;
+  WalUse& use;
+  const uint64_t segment;
+  const uint64_t bytes;   // memory, about
+  std::atomic<uint64_t> sequence{0};
+};
+
+struct LiveRow {
+  std::shared_ptr<const LiveBatch> batch;
+  uint32_t index = 0;
+};
+
+// The rows of one trace that will go into a block together.
+struct LivePart {
+  std::vector<LiveRow> rows;
+  uint64_t bytes = 0;                      // received bytes, about
+  TimestampNs min_start{UINT64_MAX};
+  TimestampNs max_end{0};
+  std::chrono::nanoseconds created{0};     // monotonic
+  std::chrono::nanoseconds last_span{0};   // monotonic
+  bool frozen = false;                     // no row is added any more
+};
+
+struct LiveTrace {
+  TraceId id;
+  std::vector<std::shared_ptr<const LivePart>> parts;   // only visible rows
+};
+
+struct Visible {
+  uint64_t sequence = 0;
+  uint64_t version = 0;
+};
+
+struct InsertLimits {
+  uint64_t live_traces_max = 0;       // 0: none
+  uint64_t bytes_per_trace_max = 0;
+};
+struct Inserted {
+  uint64_t spans = 0;
+  uint64_t new_traces = 0;
+  uint64_t over_live_traces = 0;      // spans dropped
+  uint64_t over_trace_bytes = 0;
+  std::optional<TraceId> too_large;   // one of those traces, for the error text
+};
+
+struct CutRule {
+  std::chrono::nanoseconds now{0};            // monotonic
+  std::chrono::nanoseconds idle_period{0};
+  std::chrono::nanoseconds duration_max{0};
+  bool everything = false;
+};
+struct DueTraces {
+  uint64_t traces = 0;
+  uint64_t bytes = 0;
+  bool any_at_duration = false;               // one has been live for duration_max
+};
+
+class LiveTraces {
+ public:
+  Inserted insert(const std::shared_ptr<LiveBatch>& batch, std::chrono::nanoseconds now, const InsertLimits& limits);
+  // Whether some trace of the batch is live already.
+  bool knows_any(const model::SpanBatch& batch) const;
+
+  LiveTrace find(const TraceId& id, Visible visible) const;
+  // Traces that overlap [min, max].
+  std::vector<LiveTrace> collect(Visible visible, TimestampNs min, TimestampNs max) const;
+
+  DueTraces due(const CutRule& rule) const;
+  // Closes due parts and returns them and those closed earlier; they stay readable.
+  std::vector<LiveTrace> freeze(const CutRule& rule);
+  // The closed parts are in the block list from `version` on.
+  void depart(const std::vector<LiveTrace>& cut, uint64_t version);
+  // No reader knows a version below `version` any more.
+  void forget(uint64_t version);
+
+  uint64_t trace_count() const { return trace_count_.load(std::memory_order_relaxed); }
+  uint64_t span_count() const { return span_count_.load(std::memory_order_relaxed); }
+
+ private:
+  static constexpr size_t kShardCount = 16;
+  using Parts = std::vector<std::shared_ptr<LivePart>>;
+  struct Departed {
+    uint64_t version = 0;
+    absl::flat_hash_map<TraceId, Parts, TraceIdHash> traces;
+  };
+  struct Shard {
+    mutable std::mutex mutex;
+    absl::flat_hash_map<TraceId, Parts, TraceIdHash> traces;   // guarded by mutex; the last part may grow
+    std::vector<Departed> departed;                            // guarded by mutex; versions ascend
+  };
+  static size_t shard_of(const TraceId& id) { return (TraceIdHash{}(id) >> 7) % kShardCount; }
+  void insert_run(Shard& shard, const std::shared_ptr<LiveBatch>& batch, std::span<const uint32_t> run,
+                  std::chrono::nanoseconds now, const InsertLimits& limits, Inserted& result);
+
+  std::array<Shard, kShardCount> shards_;
+  std::atomic<uint64_t> trace_count_{0};
+  std::atomic<uint64_t> span_count_{0};
+};
+
+// What a decoded batch occupies, about.
+uint64_t memory_of(const model::SpanBatch& batch);
+
+}  // namespace sightline::tracestore

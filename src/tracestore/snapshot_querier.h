@@ -1,0 +1,30 @@
+#pragma once
+// A Querier over one snapshot: live parts and blocks united.
+//   Threads  any; nothing changes after it was made but the counter of bytes.
+#include <atomic>
+#include <memory>
+
+#include "tracestore/live_traces.h"
+#include "tracestore/publication.h"
+#include "tracestore/querier.h"
+
+namespace sightline::tracestore {
+
+class SnapshotQuerier final : public Querier {
+ public:
+  SnapshotQuerier(std::unique_ptr<Snapshot> snapshot, const LiveTraces& live)
+      : snapshot_(std::move(snapshot)), live_(live) {}
+
+  Result<std::optional<model::SpanBatch>> find(const TraceId& id) const override;
+  Status scan(const ScanRequest& request, const std::function<bool(RowGroup&)>& visit) const override;
+  Result<std::vector<std::string>> attribute_keys(AttributeScope scope, TimestampNs min, TimestampNs max) const override;
+  uint64_t inspected_bytes() const override { return inspected_->load(std::memory_order_relaxed); }
+
+ private:
+  const std::unique_ptr<Snapshot> snapshot_;
+  const LiveTraces& live_;
+  // Row groups go on counting after the querier is gone.
+  const std::shared_ptr<std::atomic<uint64_t>> inspected_ = std::make_shared<std::atomic<uint64_t>>(0);
+};
+
+}  // namespace sightline::tracestore

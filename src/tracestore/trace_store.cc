@@ -1,0 +1,147 @@
+#include "tracestore/trace_store.h"
+
+#include <algorithm>
+
+#include "tracestore/snapshot_querier.h"
+
+namespace sightline::tracestore {
+namespace {
+
+constexpr uint8_t kRecordOtlpRequest = 1;   // docs/formats/trace_wal.md
+
+}  // namespace
+
+struct TraceStore::Metrics {
+  explicit Metrics(Telemetry& t)
+      : traces_created(t.counter("tempo_ingester_traces_created_total", "Traces that became live.")),
+        live_traces(t.gauge("tempo_ingester_live_traces", "Traces not yet in a block.")),
+        live_bytes(t.gauge("tempo_ingester_live_trace_bytes", "Memory of live batches.")),
+        replay_errors(t.counter("tempo_ingester_replay_errors_total", "WAL records that could not be replayed.")),
+        over_live_traces(discarded(t, "live_traces_exceeded")),
+        over_trace_bytes(discarded(t, "trace_too_large")),
+        over_live_bytes(discarded(t, "live_bytes_exceeded")) {}
+
+  static Counter& discarded(Telemetry& t, std::string reason) {
+    return t.counter("tempo_discarded_spans_total", "Spans refused or dropped, by reason.", {{"reason", std::move(reason)}});
+  }
+
+  Counter& traces_created;
+  Gauge& live_traces;
+  Gauge& live_bytes;
+  Counter& replay_errors;
+  Counter& over_live_traces;
+  Counter& over_trace_bytes;
+  Counter& over_live_bytes;
+};
+
+TraceStore::TraceStore(io::FileSystem& fs, Clock& clock, Telemetry& telemetry, TraceStoreOptions options)
+    : fs_(fs), clock_(clock), options_(std::move(options)), metrics_(std::make_unique<Metrics>(telemetry)) {}
+
+TraceStore::~TraceStore() { stopping_ = true; }
+
+Result<std::unique_ptr<TraceStore>> TraceStore::open(io::FileSystem& fs, Clock& clock, Telemetry& telemetry,
+                                                     TraceStoreOptions options) {
+  std::unique_ptr<TraceStore> store(new TraceStore(fs, clock, telemetry, std::move(options)));
+  if (auto status = store->recover(); !status) return in_context("trace store", std::move(status).error());
+  return store;
+}
+
+Status TraceStore::recover() {
+  std::vector<std::string> directories{options_.wal_directory};
+  if (options_.blocks_directory != options_.wal_directory) directories.push_back(options_.blocks_directory);
+  for (const std::string& directory : directories) {
+    if (auto made = fs_.create_directories(directory); !made) return made;
+    auto lock = fs_.lock(directory);
+    if (!lock) return std::unexpected(std::move(lock).error());
+    locks_.push_back(std::move(*lock));
+  }
+  io::RecordLogRecovery recovery;
+  auto wal = io::RecordLog::open(
+      fs_, options_.wal_directory,
+      {.sync = options_.sync, .segment_bytes_max = options_.wal_segment_bytes,
+       .record_bytes_max = options_.limits.record_bytes_max},
+      [this](uint64_t segment, uint8_t type, std::string_view payload) { return replay(segment, type, payload); },
+      &recovery);
+  if (!wal) return in_context("wal", std::move(wal).error());
+  wal_ = std::move(*wal);
+  if (!recovery.note.empty()) SL_LOG_WARN("trace store: {}", recovery.note);
+  if (recovery.records > 0)
+    SL_LOG_INFO("trace store: {} records with {} spans recovered from the WAL", recovery.records, live_.span_count());
+  return {};
+}
+
+// A record that does not decode is counted and left out; the others answer.
+Status TraceStore::replay(uint64_t segment, uint8_t type, std::string_view payload) {
+  Result<std::shared_ptr<const model::SpanBatch>> batch =
+      type == kRecordOtlpRequest ? options_.decode(std::make_shared<const std::string>(payload))
+                                 : fail(Errc::kCorrupt, "record type ", static_cast<int>(type), " is unknown");
+  if (!batch) {
+    metrics_->replay_errors.add();
+    SL_LOG_ERROR("trace store: wal segment {}: {}", segment, batch.error().message);
+    return {};
+  }
+  // Acknowledged before: no limit turns it away now.
+  return insert(std::move(*batch), segment, {});
+}
+
+// What can be refused before the WAL is written.
+Status TraceStore::admit(const model::SpanBatch& batch) const {
+  const TraceStoreLimits& limits = options_.limits;
+  if (stopping_) return fail(Errc::kUnavailable, "the trace store is shutting down");
+  if (limits.live_bytes_max != 0 && wal_use_.live_bytes() >= limits.live_bytes_max) {
+    metrics_->over_live_bytes.add(batch.spans.size());
+    return fail(Errc::kResourceExhausted, "live traces occupy ", wal_use_.live_bytes(), " bytes of ",
+                limits.live_bytes_max, "; blocks cannot be written fast enough");
+  }
+  if (limits.live_traces_max != 0 && live_.trace_count() >= limits.live_traces_max && !live_.knows_any(batch)) {
+    metrics_->over_live_traces.add(batch.spans.size());
+    return fail(Errc::kResourceExhausted, "LIVE_TRACES_EXCEEDED: max live traces exceeded: limit ",
+                limits.live_traces_max);
+  }
+  return {};
+}
+
+Status TraceStore::append(std::shared_ptr<const model::SpanBatch> batch) {
+  if (batch->spans.empty()) return {};
+  if (auto admitted = admit(*batch); !admitted) return admitted;
+  std::string encoded;
+  if (batch->encoded.empty()) encoded = options_.encode(*batch);
+  const WalUse::Pending pending(wal_use_);
+  const auto segment = wal_->append(kRecordOtlpRequest, batch->encoded.empty() ? encoded : batch->encoded);
+  if (!segment) return in_context("trace store: wal", segment.error());
+  return insert(std::move(batch), *segment,
+                {options_.limits.live_traces_max, options_.limits.bytes_per_trace_max});
+}
+
+Status TraceStore::insert(std::shared_ptr<const model::SpanBatch> batch, uint64_t segment,
+                          const InsertLimits& limits) {
+  const uint64_t bytes = memory_of(*batch);
+  const auto live = std::make_shared<LiveBatch>(std::move(batch), wal_use_, segment, bytes);
+  const Inserted inserted = live_.insert(live, clock_.monotonic(), limits);
+  publication_.publish(*live);
+  metrics_->traces_created.add(inserted.new_traces);
+  metrics_->over_live_traces.add(inserted.over_live_traces);
+  metrics_->over_trace_bytes.add(inserted.over_trace_bytes);
+  metrics_->live_traces.set(static_cast<double>(live_.trace_count()));
+  metrics_->live_bytes.set(static_cast<double>(wal_use_.live_bytes()));
+  if (inserted.spans > 0) return {};
+  if (inserted.too_large)
+    return fail(Errc::kInvalidArgument, "TRACE_TOO_LARGE: max size of trace (", limits.bytes_per_trace_max,
+                ") exceeded while adding to trace ", to_hex(*inserted.too_large));
+  return fail(Errc::kResourceExhausted, "LIVE_TRACES_EXCEEDED: max live traces exceeded: limit ",
+              limits.live_traces_max);
+}
+
+Result<std::unique_ptr<Querier>> TraceStore::querier() const {
+  return std::make_unique<SnapshotQuerier>(publication_.open(), live_);
+}
+
+TraceStoreStats TraceStore::stats() const {
+  TraceStoreStats stats;
+  stats.live_traces = live_.trace_count();
+  stats.live_spans = live_.span_count();
+  stats.wal_bytes = wal_->bytes();
+  return stats;
+}
+
+}  // namespace sightline::tracestore
