@@ -14,8 +14,9 @@ namespace sightline::net {
 // Numbers of google.rpc.Code.
 enum class GrpcCode {
   kOk = 0, kCancelled = 1, kUnknown = 2, kInvalidArgument = 3, kDeadlineExceeded = 4, kNotFound = 5,
-  kPermissionDenied = 7, kResourceExhausted = 8, kFailedPrecondition = 9, kUnimplemented = 12,
-  kInternal = 13, kUnavailable = 14, kUnauthenticated = 16,
+  kAlreadyExists = 6, kPermissionDenied = 7, kResourceExhausted = 8, kFailedPrecondition = 9, kAborted = 10,
+  kOutOfRange = 11, kUnimplemented = 12, kInternal = 13, kUnavailable = 14, kDataLoss = 15,
+  kUnauthenticated = 16,
 };
 
 struct GrpcReply {
@@ -28,7 +29,7 @@ struct GrpcReply {
 // The request's bytes, contiguous, shared so that a batch of views can keep them alive.
 using SharedBytes = std::shared_ptr<const std::string>;
 
-// Called on a gRPC thread; may block for as long as a disk write takes.
+// Called on one of the server's handler threads; may block for as long as a disk write takes.
 using GrpcHandler = std::function<GrpcReply(SharedBytes request, std::string_view remote)>;
 
 }  // namespace sightline::net

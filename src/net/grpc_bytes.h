@@ -1,0 +1,15 @@
+#pragma once
+// Between grpc++'s byte buffers and ours. Inside net/ only, for .cc files that
+// wrap grpc++.
+#include <grpcpp/support/byte_buffer.h>
+
+#include <string>
+
+namespace sightline::net {
+
+std::string gather(const grpc::ByteBuffer& buffer);     // one copy
+grpc::ByteBuffer to_byte_buffer(std::string bytes);     // no copy
+// Sends gRPC's own log lines through ours; every server and client calls it first.
+void route_grpc_log();
+
+}  // namespace sightline::net

@@ -1,0 +1,120 @@
+#include "net/grpc_client.h"
+
+#include <grpcpp/client_context.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/security/credentials.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <set>
+
+#include "net/grpc_bytes.h"
+#include "net/grpc_status.h"
+
+namespace sightline::net {
+namespace {
+
+bool is_loopback(std::string_view target) {
+  return target.starts_with("127.") || target.starts_with("localhost:") || target.starts_with("[::1]:");
+}
+
+std::shared_ptr<grpc::ChannelCredentials> credentials_for(const GrpcClientOptions& options) {
+  if (!options.tls) return grpc::InsecureChannelCredentials();
+  grpc::SslCredentialsOptions tls;
+  tls.pem_root_certs = options.ca_pem;
+  return grpc::SslCredentials(tls);
+}
+
+}  // namespace
+
+struct GrpcClient::State {
+  explicit State(GrpcClientOptions given) : options(std::move(given)) {}
+
+  // False once stopped.
+  bool enter(grpc::ClientContext* context) {
+    const std::lock_guard lock(mutex);
+    if (!stopped) calls.insert(context);
+    return !stopped;
+  }
+  void leave(grpc::ClientContext* context) {
+    const std::lock_guard lock(mutex);
+    calls.erase(context);
+  }
+
+  const GrpcClientOptions options;
+  std::unique_ptr<grpc::GenericStub> stub;
+  std::mutex mutex;
+  bool stopped = false;                    // guarded by mutex
+  std::set<grpc::ClientContext*> calls;    // guarded by mutex
+};
+
+Result<std::unique_ptr<GrpcClient>> GrpcClient::create(GrpcClientOptions options) {
+  route_grpc_log();
+  std::string& target = options.target;
+  if (target.starts_with("https://")) options.tls = true;
+  if (const size_t scheme = target.find("://"); scheme != std::string::npos && target.starts_with("http"))
+    target.erase(0, scheme + 3);
+  while (target.ends_with('/')) target.pop_back();
+  if (target.empty() || !target.contains(':'))
+    return fail(Errc::kInvalidArgument, "gRPC target \"", target, "\" has no port; write host:port");
+  for (const auto& [name, value] : options.metadata)
+    if (std::ranges::any_of(name, [](char c) { return c >= 'A' && c <= 'Z'; }))
+      return fail(Errc::kInvalidArgument, "gRPC metadata name \"", name, "\" must be lower case");
+
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(static_cast<int>(options.reply_bytes_max));
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 5000);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 200);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1000);
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  if (is_loopback(target)) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  if (options.gzip) arguments.SetCompressionAlgorithm(GRPC_COMPRESS_GZIP);
+  auto channel = grpc::CreateCustomChannel(target, credentials_for(options), arguments);
+  auto state = std::make_unique<State>(std::move(options));
+  state->stub = std::make_unique<grpc::GenericStub>(std::move(channel));
+  return std::unique_ptr<GrpcClient>(new GrpcClient(std::move(state)));
+}
+
+GrpcClient::GrpcClient(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+GrpcClient::~GrpcClient() { stop(); }
+
+GrpcReply GrpcClient::call(const std::string& method, std::string payload, std::chrono::milliseconds deadline) {
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + deadline);
+  for (const auto& [name, value] : state_->options.metadata) context.AddMetadata(name, value);
+  if (!state_->enter(&context)) return {.code = GrpcCode::kUnavailable, .message = "the client is stopped"};
+  const grpc::ByteBuffer request = to_byte_buffer(std::move(payload));
+  grpc::ByteBuffer response;
+  std::mutex mutex;
+  std::condition_variable done;
+  std::optional<grpc::Status> status;
+  state_->stub->UnaryCall(&context, method, grpc::StubOptions(), &request, &response, [&](grpc::Status given) {
+    const std::lock_guard lock(mutex);
+    status = std::move(given);
+    done.notify_one();  // under the lock: the waiter owns `done`
+  });
+  {
+    std::unique_lock lock(mutex);
+    done.wait(lock, [&] { return status.has_value(); });
+  }
+  state_->leave(&context);
+  GrpcReply reply;
+  const int code = status->error_code();
+  reply.code = code < 0 || code > 16 ? GrpcCode::kUnknown : static_cast<GrpcCode>(code);
+  reply.message = status->error_message();
+  reply.retry_after = parse_retry_after(status->error_details());
+  if (status->ok()) reply.payload = gather(response);
+  return reply;
+}
+
+void GrpcClient::stop() {
+  const std::lock_guard lock(state_->mutex);
+  state_->stopped = true;
+  for (grpc::ClientContext* context : state_->calls) context->TryCancel();
+}
+
+}  // namespace sightline::net

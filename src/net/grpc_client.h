@@ -1,0 +1,46 @@
+#pragma once
+// Unary gRPC calls of bytes to one target, over one connection that is made on
+// first use and again when it breaks.
+//   Threads   call() from any number of threads; each blocks its caller.
+//   Limits    every call has a deadline; replies above GrpcClientOptions::reply_bytes_max fail.
+//   Errors    are codes: kUnavailable when the target cannot be reached.
+#include <chrono>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "net/grpc_message.h"
+
+namespace sightline::net {
+
+struct GrpcClientOptions {
+  std::string target;                 // "host:port"; an "http://" or "https://" before it chooses TLS
+  bool tls = false;
+  std::string ca_pem;                 // with tls: roots to trust; empty: the system's
+  bool gzip = false;                  // pack requests
+  std::vector<std::pair<std::string, std::string>> metadata;  // sent with every call; lower-case names
+  size_t reply_bytes_max = 4u << 20;
+};
+
+class GrpcClient {
+ public:
+  static Result<std::unique_ptr<GrpcClient>> create(GrpcClientOptions options);
+  ~GrpcClient();
+  GrpcClient(const GrpcClient&) = delete;
+  GrpcClient& operator=(const GrpcClient&) = delete;
+
+  // `method` is a path: "/package.Service/Method".
+  GrpcReply call(const std::string& method, std::string payload, std::chrono::milliseconds deadline);
+  // Cancels the calls in flight; later ones are refused as kUnavailable.
+  void stop();
+
+ private:
+  struct State;
+  explicit GrpcClient(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace sightline::net

@@ -1,0 +1,19 @@
+#pragma once
+// google.rpc.Status with google.rpc.RetryInfo, the form in which a gRPC status
+// says when to come back (the grpc-status-details-bin trailer; OTLP
+// "Failures", OTLP/gRPC Throttling).
+//   Threads  pure functions.
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "net/grpc_message.h"
+
+namespace sightline::net {
+
+std::string write_status_details(GrpcCode code, std::string_view message, std::chrono::milliseconds retry_after);
+// The first RetryInfo's delay; nullopt when there is none or the bytes are not a Status.
+std::optional<std::chrono::milliseconds> parse_retry_after(std::string_view details);
+
+}  // namespace sightline::net
