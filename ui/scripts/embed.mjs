@@ -59,7 +59,9 @@ const quote = (text) => JSON.stringify(text);
 const assembly = [
   '# Made by ui/scripts/embed.mjs.',
   '    .section .rodata.sightline_ui,"a",%progbits',
-  ...files.flatMap(({ symbol, packed }) => [
+  // The etag makes this text, and so the object, change with the bytes.
+  ...files.flatMap(({ symbol, packed, path, etag }) => [
+    `    # ${path} ${etag}`,
     `    .global ${symbol}_begin`,
     `    .hidden ${symbol}_begin`,
     `    .global ${symbol}_end`,

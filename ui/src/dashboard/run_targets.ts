@@ -118,13 +118,15 @@ async function runTarget(input: RunInput, target: Target, source: DataSource, ou
 
   const names = (series: readonly QuerySeries[]): string[] =>
     seriesNames(series.map(({ labels }) => labels), interpolate(target.legendFormat, scope, 'text'), expr);
-  if (ranged) {
-    const answer = await ranged;
+  // Together, so that a fault of one leaves no other unattended.
+  const [rangeAnswer, instantAnswer, exemplars] = await Promise.all([ranged, instant, dots]);
+  if (rangeAnswer) {
+    const answer = rangeAnswer;
     out.notices.push(...answer.notices);
-    results.push({ ...base, ...aligned, series: answer.series, names: names(answer.series), instant: false, exemplars: (await dots) ?? [] });
+    results.push({ ...base, ...aligned, series: answer.series, names: names(answer.series), instant: false, exemplars: exemplars ?? [] });
   }
-  if (instant) {
-    const answer = await instant;
+  if (instantAnswer) {
+    const answer = instantAnswer;
     out.notices.push(...answer.notices);
     const at = { fromMs: range.toMs, toMs: range.toMs };
     results.push({ ...base, ...at, series: answer.series, names: names(answer.series), instant: true, exemplars: [] });

@@ -3,8 +3,7 @@ import { useState, type ReactNode } from 'react';
 import { TraceTable } from '../shared/trace_table';
 import { formatTime } from '../shared/time_range';
 import { formatValue } from '../shared/units';
-import { mappedText, type Panel } from './model';
-import { configFor } from './model';
+import { configFor, mappedText, type Panel } from './model';
 import type { PanelResult } from './run_targets';
 import { applyTransformations, toTable, type Cell, type Table } from './table';
 
@@ -23,6 +22,10 @@ function cellText(cell: Cell, column: string, panel: Panel, timeZone: string | u
   return mappedText(config, cell) ?? formatValue(cell, config.unit, config.decimals);
 }
 
+function isNumeric(table: Table, column: number): boolean {
+  return table.columns[column] !== 'Time' && table.rows.some((row) => typeof row[column] === 'number');
+}
+
 function DataTable({ table, panel, timeZone }: { table: Table; panel: Panel; timeZone: string | undefined }): ReactNode {
   const [order, setOrder] = useState<{ column: number; down: boolean } | null>(null);
   const rows = order ? sorted(table.rows, order) : table.rows;
@@ -32,7 +35,7 @@ function DataTable({ table, panel, timeZone }: { table: Table; panel: Panel; tim
         <thead>
           <tr>
             {table.columns.map((column, index) => (
-              <th key={column} scope="col" aria-sort={order?.column === index ? (order.down ? 'descending' : 'ascending') : 'none'}>
+              <th key={column} scope="col" className={isNumeric(table, index) ? 'number' : undefined} aria-sort={order?.column === index ? (order.down ? 'descending' : 'ascending') : 'none'}>
                 <button type="button" onClick={() => setOrder({ column: index, down: order?.column === index ? !order.down : true })}>
                   {column}
                   {order?.column === index ? (order.down ? ' ↓' : ' ↑') : ''}
@@ -45,7 +48,7 @@ function DataTable({ table, panel, timeZone }: { table: Table; panel: Panel; tim
           {rows.slice(0, ROWS_MAX).map((row, index) => (
             <tr key={index}>
               {row.map((cell, column) => (
-                <td key={table.columns[column]} className={typeof cell === 'number' ? 'number' : undefined}>
+                <td key={table.columns[column]} className={isNumeric(table, column) && typeof cell === 'number' ? 'number' : undefined}>
                   {cellText(cell, table.columns[column] ?? '', panel, timeZone)}
                 </td>
               ))}

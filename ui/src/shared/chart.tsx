@@ -7,6 +7,7 @@ import 'uplot/dist/uPlot.min.css';
 import { axisLimits, extentOf, stackRows, type AxisBounds } from './chart_data';
 import './chart.css';
 import { ChartLegend } from './chart_legend';
+import { spreadDots } from './dot_layout';
 import { ExemplarDots, type PlacedDot } from './exemplar_dots';
 import { axisRange, axisValue, dotPlace, type ExemplarPoint, type TraceAction } from './exemplars';
 import type { Labels } from './legend';
@@ -101,15 +102,15 @@ export function Chart(props: ChartProps): ReactNode {
   const place = useCallback((u: uPlot) => {
     const { props: now, placement: where } = live.current;
     const width = u.over.clientWidth;
-    const dots: PlacedDot[] = [];
+    const spots: Array<Omit<PlacedDot, 'hitPx'> & { value: number }> = [];
     now.exemplars.forEach((point, index) => {
       const left = u.valToPos(point.timeMs / 1000, 'x');
       if (left < -1 || left > width + 1) return;
       const value = where.values[index];
       const onAxis = where.places[index] === 'axis' && value !== undefined && value !== null;
-      dots.push({ point, left, top: onAxis ? u.valToPos(value, 'y') : -STRIP_PX / 2, onAxis });
+      spots.push({ point, left, top: onAxis ? u.valToPos(value, 'y') : -STRIP_PX / 2, onAxis, value: point.value });
     });
-    setGeometry({ over: u.over, dots });
+    setGeometry({ over: u.over, dots: spreadDots(spots).map(({ spot, hitPx }) => ({ ...spot, hitPx })) });
   }, []);
 
   const structure = JSON.stringify([
@@ -239,15 +240,17 @@ function buildOptions(element: HTMLElement, size: { width: number; height: numbe
     axes: [
       {
         ...axis,
-        size: 28,
+        size: 22,
+        gap: 5,
         space: 78,
         values: [
-          // [smallest step in seconds, text, year, month, day, hour, minute, second, mode]
-          [86_400 * 365, '{YYYY}', null, null, null, null, null, null, 1],
-          [86_400, '{MM}-{DD}', '\n{YYYY}', null, null, null, null, null, 1],
-          [60, '{HH}:{mm}', null, null, '{MM}-{DD}', null, null, null, 1],
-          [1, '{HH}:{mm}:{ss}', null, null, null, null, null, null, 1],
-          [0.001, '{ss}.{fff}', null, null, null, null, null, null, 1],
+          // [smallest step in seconds, text, at a new year, month, day, hour, minute, second, 0: instead]
+          [86_400 * 365, '{YYYY}', null, null, null, null, null, null, 0],
+          [86_400, '{MM}-{DD}', '{YYYY}-{MM}-{DD}', null, null, null, null, null, 0],
+          [3600, '{HH}:{mm}', '{MM}-{DD}', null, '{MM}-{DD}', null, null, null, 0],
+          [60, '{HH}:{mm}', null, null, null, null, null, null, 0],
+          [1, '{HH}:{mm}:{ss}', null, null, null, null, null, null, 0],
+          [0.001, '{ss}.{fff}', null, null, null, null, null, null, 0],
         ],
       },
       {

@@ -12,6 +12,7 @@ export interface PlacedDot {
   point: ExemplarPoint;
   left: number; // px in the plot area
   top: number;
+  hitPx: number; // side of the area that takes the pointer
   onAxis: boolean; // false: in the strip above, because its value is not on this axis
 }
 
@@ -84,7 +85,7 @@ export function ExemplarDots({ dots, unit, decimals, timeZone, actionsOf, onOpen
               elements.current[index] = element;
             }}
             className={dot.onAxis ? 'dot' : 'dot dot-strip'}
-            style={{ left: dot.left, top: dot.top }}
+            style={{ left: dot.left, top: dot.top, width: dot.hitPx, height: dot.hitPx }}
             href={primary?.href}
             role="link"
             tabIndex={index === stop ? 0 : -1}

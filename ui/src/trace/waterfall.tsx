@@ -8,6 +8,7 @@ import { Minimap } from './minimap';
 
 const ROW_PX = 30;
 const OVERSCAN = 12;
+const MINIMAP_SPANS_MIN = 20; // below, the rows themselves are the overview
 const INDENT_PX = 14;
 const INDENT_DEPTH_MAX = 14; // deeper spans keep this indent, their depth is in aria-level
 
@@ -101,7 +102,10 @@ export function Waterfall({ trace, tree, selected, colourOf, onSelect }: Waterfa
 
   return (
     <section className="waterfall" aria-label="Waterfall">
-      <Minimap trace={trace} rows={rows} colourOf={colourOf} top={scroll.top / ROW_PX} visible={scroll.height / ROW_PX} selectedIndex={selectedIndex} onJump={jump} />
+      <div className="waterfall-top">
+      {trace.spans.length > MINIMAP_SPANS_MIN && (
+        <Minimap trace={trace} rows={rows} colourOf={colourOf} top={scroll.top / ROW_PX} visible={scroll.height / ROW_PX} selectedIndex={selectedIndex} onJump={jump} />
+      )}
       <div className="waterfall-head">
         <div className="waterfall-tools">
           Span
@@ -112,6 +116,7 @@ export function Waterfall({ trace, tree, selected, colourOf, onSelect }: Waterfa
           )}
         </div>
         <Ruler durationNs={trace.durationNs} />
+      </div>
       </div>
       <div
         className="waterfall-rows"
