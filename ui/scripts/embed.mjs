@@ -1,5 +1,5 @@
 // Turns ui/dist into two sources for the C++ build:
-//   node ui/scripts/embed.mjs OUT_DIR
+//   node ui/scripts/embed.mjs OUT_DIR [DIST_DIR]
 // writes OUT_DIR/<n>.gz for every file, OUT_DIR/ui_assets.S, which includes them
 // in a read-only section, and OUT_DIR/ui_assets.cc, which lists them.
 import { createHash } from 'node:crypto';
@@ -28,10 +28,10 @@ function filesBelow(folder) {
 
 const outDir = process.argv[2];
 if (!outDir) {
-  console.error('usage: node embed.mjs OUT_DIR');
+  console.error('usage: node embed.mjs OUT_DIR [DIST_DIR]');
   process.exit(2);
 }
-const dist = resolve(dirname(fileURLToPath(import.meta.url)), '..', 'dist');
+const dist = process.argv[3] ? resolve(process.argv[3]) : resolve(dirname(fileURLToPath(import.meta.url)), '..', 'dist');
 let paths;
 try {
   paths = filesBelow(dist);

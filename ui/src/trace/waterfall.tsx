@@ -22,14 +22,14 @@ interface WaterfallProps {
 
 export function Waterfall({ trace, tree, selected, colourOf, onSelect }: WaterfallProps): ReactNode {
   const [collapsed, setCollapsed] = useState<ReadonlySet<SpanNode>>(new Set());
-  const [scroll, setScroll] = useState({ top: 0, height: 600 });
+  const [scroll, setScroll] = useState({ top: 0, height: 600, barPx: 0 });
   const viewport = useRef<HTMLDivElement>(null);
   const rows = useMemo(() => visibleRows(tree, collapsed), [tree, collapsed]);
   const selectedIndex = rows.indexOf(selected);
 
   const measure = useCallback(() => {
     const element = viewport.current;
-    if (element) setScroll({ top: element.scrollTop, height: element.clientHeight });
+    if (element) setScroll({ top: element.scrollTop, height: element.clientHeight, barPx: element.offsetWidth - element.clientWidth });
   }, []);
   useLayoutEffect(() => {
     const element = viewport.current;
@@ -102,21 +102,21 @@ export function Waterfall({ trace, tree, selected, colourOf, onSelect }: Waterfa
 
   return (
     <section className="waterfall" aria-label="Waterfall">
-      <div className="waterfall-top">
-      {trace.spans.length > MINIMAP_SPANS_MIN && (
-        <Minimap trace={trace} rows={rows} colourOf={colourOf} top={scroll.top / ROW_PX} visible={scroll.height / ROW_PX} selectedIndex={selectedIndex} onJump={jump} />
-      )}
-      <div className="waterfall-head">
-        <div className="waterfall-tools">
-          Span
-          {trace.spans.length > 1 && (
-            <button type="button" className="link-button" onClick={() => setCollapsed(collapsed.size > 0 ? new Set() : new Set(closable))}>
-              {collapsed.size > 0 ? 'Open all' : 'Close all'}
-            </button>
-          )}
+      <div className="waterfall-top" style={{ paddingRight: scroll.barPx }}>
+        {trace.spans.length > MINIMAP_SPANS_MIN && (
+          <Minimap trace={trace} rows={rows} colourOf={colourOf} top={scroll.top / ROW_PX} visible={scroll.height / ROW_PX} selectedIndex={selectedIndex} onJump={jump} />
+        )}
+        <div className="waterfall-head">
+          <div className="waterfall-tools">
+            Span
+            {trace.spans.length > 1 && (
+              <button type="button" className="link-button" onClick={() => setCollapsed(collapsed.size > 0 ? new Set() : new Set(closable))}>
+                {collapsed.size > 0 ? 'Open all' : 'Close all'}
+              </button>
+            )}
+          </div>
+          <Ruler durationNs={trace.durationNs} />
         </div>
-        <Ruler durationNs={trace.durationNs} />
-      </div>
       </div>
       <div
         className="waterfall-rows"
