@@ -1,0 +1,47 @@
+#pragma once
+// The sockets of one OTLP receiver: the collector's, or the trace store's own.
+//   Lifetime  config, consumer, clock and telemetry outlive it; stop() drains requests in flight.
+//   Errors    create() names what a configuration asks for that is not there; start()
+//             says which address could not be opened.
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/telemetry.h"
+#include "base/work_pool.h"
+#include "config/otelcol_components.h"
+#include "net/grpc_server.h"
+#include "net/http_server.h"
+#include "pipeline/otlp_receiver.h"
+
+namespace sightline::pipeline {
+
+// A socket that is open, for the log and the status page.
+struct OpenListener {
+  std::string name;      // "OTLP gRPC"
+  std::string address;   // "127.0.0.1:4317"
+};
+
+class OtlpListeners {
+ public:
+  static Result<std::unique_ptr<OtlpListeners>> create(const config::OtlpReceiverConfig& config, std::string name,
+                                                       SpanConsumer& next, const Clock& clock, Telemetry& telemetry);
+  Status start(WorkPool& pool, Telemetry& telemetry, std::shared_ptr<net::IoThreads> threads);
+  void stop(std::chrono::milliseconds deadline);
+  std::vector<OpenListener> listeners() const;
+  const OtlpReceiver& receiver() const { return receiver_; }
+
+ private:
+  OtlpListeners(const config::OtlpReceiverConfig& config, OtlpReceiverOptions options, SpanConsumer& next,
+                const Clock& clock, Telemetry& telemetry)
+      : config_(config), name_(options.name), receiver_(std::move(options), next, clock, telemetry) {}
+
+  const config::OtlpReceiverConfig& config_;
+  const std::string name_;
+  OtlpReceiver receiver_;
+  net::HttpRouter router_;
+  std::unique_ptr<net::HttpServer> http_;
+  std::unique_ptr<net::GrpcServer> grpc_;
+};
+
+}  // namespace sightline::pipeline

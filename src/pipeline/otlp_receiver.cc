@@ -1,0 +1,193 @@
+#include "pipeline/otlp_receiver.h"
+
+#include "wire/otlp/signal_counts.h"
+
+namespace sightline::pipeline {
+namespace {
+
+using wire::otlp::Encoding;
+using wire::otlp::Signal;
+
+constexpr std::string_view kProtobufType = "application/x-protobuf";
+constexpr std::string_view kJsonType = "application/json";
+constexpr std::string_view kOtherServices = "(other)";
+
+// The media type alone, lower case, without parameters.
+std::string media_type(std::string_view content_type) {
+  std::string type(content_type.substr(0, content_type.find(';')));
+  while (!type.empty() && type.back() == ' ') type.pop_back();
+  for (char& c : type) c = static_cast<char>(::tolower(static_cast<unsigned char>(c)));
+  return type;
+}
+
+bool is_retryable(Errc code) { return code == Errc::kResourceExhausted || code == Errc::kUnavailable; }
+
+int http_status(Errc code) {
+  switch (code) {
+    case Errc::kResourceExhausted: return 429;
+    case Errc::kUnavailable: return 503;
+    case Errc::kUnsupported: return 415;
+    case Errc::kInvalidArgument:
+    case Errc::kCorrupt: return 400;
+    default: return 500;
+  }
+}
+
+net::HttpResponse http_answer(int status, Encoding encoding, std::string body) {
+  net::HttpResponse response;
+  response.status = status;
+  response.headers.set("Content-Type", std::string(encoding == Encoding::kJson ? kJsonType : kProtobufType));
+  response.body = std::move(body);
+  return response;
+}
+
+std::string_view signal_noun(Signal signal) { return signal == Signal::kMetrics ? "metrics" : "logs"; }
+
+}  // namespace
+
+OtlpReceiver::OtlpReceiver(OtlpReceiverOptions options, SpanConsumer& next, const Clock& clock, Telemetry& telemetry)
+    : options_(std::move(options)),
+      next_(next),
+      clock_(clock),
+      requests_(telemetry.counter("sightline_receiver_requests_total", "Export requests received.",
+                                  {{"receiver", options_.name}})),
+      accepted_(telemetry.counter("otelcol_receiver_accepted_spans_total", "Spans accepted.",
+                                  {{"receiver", options_.name}})),
+      refused_(telemetry.counter("otelcol_receiver_refused_spans_total",
+                                 "Spans that a later stage refused; the sender was told to retry or give up.",
+                                 {{"receiver", options_.name}})),
+      malformed_(telemetry.counter("sightline_receiver_malformed_requests_total", "Requests that could not be decoded.",
+                                   {{"receiver", options_.name}})) {
+  for (size_t i = 0; i < rejected_.size(); ++i) {
+    const auto reason = wire::otlp::reject_reason_name(static_cast<wire::otlp::RejectReason>(i));
+    rejected_[i] = &telemetry.counter("sightline_receiver_rejected_spans_total", "Spans rejected one by one, by reason.",
+                                      {{"receiver", options_.name}, {"reason", std::string(reason)}});
+  }
+}
+
+OtlpReceiver::Answer OtlpReceiver::receive_traces(Result<wire::otlp::DecodedTraces> decoded) {
+  if (!decoded) {
+    malformed_.add();
+    return {.status = std::unexpected(std::move(decoded).error())};
+  }
+  for (size_t i = 0; i < rejected_.size(); ++i)
+    if (decoded->rejected_by[i] > 0) rejected_[i]->add(decoded->rejected_by[i]);
+  const auto& batch = decoded->batch;
+  if (!batch->spans.empty()) {
+    if (auto status = next_.consume(batch); !status) {
+      refused_.add(batch->spans.size());
+      return {.status = std::move(status)};
+    }
+    accepted_.add(batch->spans.size());
+    note_services(*batch);
+  }
+  return {.partial = {.rejected = decoded->rejected_spans(), .message = decoded->rejection_message()}};
+}
+
+OtlpReceiver::Answer OtlpReceiver::reject(Signal signal, Result<uint64_t> count) {
+  if (!count) {
+    malformed_.add();
+    return {.status = std::unexpected(std::move(count).error())};
+  }
+  if (*count == 0) return {};
+  return {.partial = {.rejected = *count,
+                      .message = "no pipeline takes " + std::string(signal_noun(signal)) + " by OTLP here"}};
+}
+
+net::HttpResponse OtlpReceiver::handle_http(Signal signal, net::HttpRequest& request) {
+  requests_.add();
+  const std::string type = media_type(request.headers.get("Content-Type"));
+  if (type != kProtobufType && type != kJsonType)
+    return net::HttpResponse::text(415, "unsupported media type \"" + type +
+                                            "\", supported: [application/json, application/x-protobuf]\n");
+  const Encoding encoding = type == kJsonType ? Encoding::kJson : Encoding::kProtobuf;
+  Answer answer;
+  if (signal == Signal::kMetrics) {
+    answer = reject(signal, wire::otlp::count_data_points(request.body, encoding));
+  } else if (signal == Signal::kLogs) {
+    answer = reject(signal, wire::otlp::count_log_records(request.body, encoding));
+  } else if (encoding == Encoding::kJson) {
+    answer = receive_traces(wire::otlp::decode_traces_json(request.body, options_.limits));
+  } else {
+    answer = receive_traces(
+        wire::otlp::decode_traces(std::make_shared<const std::string>(std::move(request.body)), options_.limits));
+  }
+  if (answer.status) return http_answer(200, encoding, encode_export_response(signal, encoding, answer.partial));
+  const Error& error = answer.status.error();
+  wire::otlp::RpcStatus status{.code = wire::otlp::rpc_code_of(error.code), .message = error.message};
+  if (is_retryable(error.code)) status.retry_delay = options_.retry_after;
+  auto response = http_answer(http_status(error.code), encoding, encode_rpc_status(encoding, status));
+  if (is_retryable(error.code)) response.headers.set("Retry-After", std::to_string(options_.retry_after.count()));
+  return response;
+}
+
+net::GrpcReply OtlpReceiver::handle_grpc(Signal signal, const net::SharedBytes& request) {
+  requests_.add();
+  Answer answer;
+  if (signal == Signal::kMetrics) {
+    answer = reject(signal, wire::otlp::count_data_points(*request, Encoding::kProtobuf));
+  } else if (signal == Signal::kLogs) {
+    answer = reject(signal, wire::otlp::count_log_records(*request, Encoding::kProtobuf));
+  } else {
+    answer = receive_traces(wire::otlp::decode_traces(request, options_.limits));
+  }
+  net::GrpcReply reply;
+  if (answer.status) {
+    reply.payload = encode_export_response(signal, Encoding::kProtobuf, answer.partial);
+    return reply;
+  }
+  const Error& error = answer.status.error();
+  reply.code = static_cast<net::GrpcCode>(wire::otlp::rpc_code_of(error.code));
+  reply.message = error.message;
+  if (is_retryable(error.code)) reply.retry_after = options_.retry_after;
+  return reply;
+}
+
+void OtlpReceiver::add_http_routes(net::HttpRouter& router) {
+  const net::RouteOptions options{.body_bytes_max = options_.body_bytes_max};
+  const auto add = [&](const std::string& path, Signal signal) {
+    router.add("POST", path, [this, signal](net::HttpRequest& request) { return handle_http(signal, request); }, options);
+  };
+  add(options_.traces_url_path, Signal::kTraces);
+  add(options_.metrics_url_path, Signal::kMetrics);
+  add(options_.logs_url_path, Signal::kLogs);
+}
+
+std::map<std::string, net::GrpcHandler> OtlpReceiver::grpc_handlers() {
+  const auto handler = [this](Signal signal) {
+    return [this, signal](net::SharedBytes request, std::string_view) { return handle_grpc(signal, request); };
+  };
+  const std::string package = "/opentelemetry.proto.collector.";
+  return {{package + "trace.v1.TraceService/Export", handler(Signal::kTraces)},
+          {package + "metrics.v1.MetricsService/Export", handler(Signal::kMetrics)},
+          {package + "logs.v1.LogsService/Export", handler(Signal::kLogs)}};
+}
+
+void OtlpReceiver::note_services(const model::SpanBatch& batch) {
+  const TimestampNs now = clock_.now();
+  const std::lock_guard lock(services_mutex_);
+  // Spans of one scope lie together, so the name is looked up once per run of them.
+  for (size_t i = 0; i < batch.spans.size();) {
+    const uint32_t scope = batch.spans[i].scope;
+    size_t end = i + 1;
+    while (end < batch.spans.size() && batch.spans[end].scope == scope) ++end;
+    std::string_view name = batch.service_name(batch.spans[i]);
+    auto found = services_.find(name);
+    if (found == services_.end()) {
+      if (services_.size() >= kServicesRememberedMax) name = kOtherServices;
+      found = services_.try_emplace(std::string(name), ReceivedServices::Service{.name = std::string(name)}).first;
+    }
+    found->second.spans_total += end - i;
+    found->second.last_seen = now;
+    i = end;
+  }
+}
+
+ReceivedServices OtlpReceiver::received() const {
+  ReceivedServices all;
+  const std::lock_guard lock(services_mutex_);
+  for (const auto& [name, service] : services_) all.services.push_back(service);
+  return all;
+}
+
+}  // namespace sightline::pipeline

@@ -1,0 +1,33 @@
+#pragma once
+// The collector's prometheus exporter: the metrics of its pipelines as an
+// exposition on /metrics. Every answer shows the state of that moment; nothing waits for a flush.
+//   Threads   routes run on many threads at once; sources are added before start.
+//   Source    opentelemetry-collector-contrib, prometheusexporter README.
+#include <string>
+#include <vector>
+
+#include "base/telemetry.h"
+#include "base/time.h"
+#include "config/otelcol_components.h"
+#include "net/http.h"
+#include "pipeline/metric_source.h"
+
+namespace sightline::pipeline {
+
+class PrometheusExporter {
+ public:
+  // All references outlive the exporter.
+  PrometheusExporter(const config::PrometheusExporterConfig& config, const Clock& clock) : config_(config), clock_(clock) {}
+
+  void add_source(const MetricSource& source) { sources_.push_back(&source); }
+  void add_routes(net::HttpRouter& router);
+  // The exposition for a client that sent this Accept header.
+  net::HttpResponse exposition(std::string_view accept) const;
+
+ private:
+  const config::PrometheusExporterConfig& config_;
+  const Clock& clock_;
+  std::vector<const MetricSource*> sources_;
+};
+
+}  // namespace sightline::pipeline

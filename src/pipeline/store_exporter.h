@@ -1,0 +1,20 @@
+#pragma once
+// The edge from the collector's graph into the trace store of this process: a
+// function call where the chain has OTLP over a socket.
+#include "base/telemetry.h"
+#include "pipeline/consumer.h"
+#include "tracestore/writer.h"
+
+namespace sightline::pipeline {
+
+class StoreExporter final : public SpanConsumer {
+ public:
+  // `store` outlives this object.
+  explicit StoreExporter(tracestore::TraceWriter& store) : store_(store) {}
+  Status consume(const SharedBatch& batch) override { return store_.append(batch); }
+
+ private:
+  tracestore::TraceWriter& store_;
+};
+
+}  // namespace sightline::pipeline
