@@ -38,6 +38,15 @@ describe('parseDashboard', () => {
     ['none', null, null],
   ])('reads %s as a data source', (_name, datasource, want) => expect(panelOf({ datasource }).datasource).toEqual(want));
 
+  it.each([
+    [{}, true, false],
+    [{ instant: true }, false, true],
+    [{ instant: true, range: true }, true, true],
+    [{ instant: false, range: false }, true, false],
+  ])('asks %j as range %s and instant %s', (flags, range, instant) => {
+    expect(panelOf({ targets: [{ expr: 'up', ...flags }] }).targets[0]).toMatchObject({ range, instant });
+  });
+
   const folder = new URL('../../../../shared/conformance/dashboards/', import.meta.url);
   const files = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.json')) : [];
   it.skipIf(files.length === 0).each(files.length > 0 ? files : [''])('opens the public dashboard %s', (name) => {

@@ -85,7 +85,7 @@ function OpenDashboard({ dashboard, sources }: { dashboard: Dashboard; sources: 
   const variables = useRequest(JSON.stringify([[...fromUrl], coarse]), 0, (signal) =>
     resolveVariables(dashboard.variables, {
       sourceOf: (ref) => {
-        const source = findSource(sources, ref, 'prometheus');
+        const source = findSource(sources, ref, 'prometheus') ?? findSource(sources, '', 'prometheus');
         return source ? variableSource(source, coarse, signal) : null;
       },
       datasources: sources,
@@ -111,7 +111,7 @@ function OpenDashboard({ dashboard, sources }: { dashboard: Dashboard; sources: 
           {variables.error.message}
         </Notice>
       )}
-      {resolved && <Sections dashboard={dashboard} sources={sources} variables={resolved} range={range} tick={tick} timeZone={timeZone} onZoom={zoom} />}
+      {resolved && <Sections dashboard={dashboard} sources={sources} variables={resolved} range={range} rangeKey={`${raw.from} ${raw.to}`} tick={tick} timeZone={timeZone} onZoom={zoom} />}
       {!resolved && !variables.error && <Skeleton lines={6} />}
     </main>
   );
@@ -122,6 +122,7 @@ interface SectionsProps {
   sources: readonly DataSource[];
   variables: readonly ResolvedVariable[];
   range: TimeRange;
+  rangeKey: string;
   tick: number;
   timeZone: string | undefined;
   onZoom: (range: TimeRange) => void;

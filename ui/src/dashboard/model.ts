@@ -259,7 +259,7 @@ function parseTarget(value: unknown): Target {
     datasource: parseDataSourceRef(target['datasource']),
     legendFormat: asString(target['legendFormat']),
     instant: target['instant'] === true,
-    range: target['range'] !== false,
+    range: target['range'] === true || target['instant'] !== true,
     exemplar: target['exemplar'] === true,
     format: asString(target['format'], 'time_series'),
     interval: asString(target['interval']),

@@ -22,6 +22,7 @@ interface Props {
   sources: readonly DataSource[];
   scope: Scope;
   range: TimeRange;
+  rangeKey: string; // the range as asked for: "now-1h" stays the same while it moves
   tick: number;
   timeZone: string | undefined;
   syncKey: string | undefined;
@@ -29,7 +30,7 @@ interface Props {
 }
 
 export function PanelFrame(props: Props): ReactNode {
-  const { panel, scope, range, tick } = props;
+  const { panel, scope, range, rangeKey, tick } = props;
   const frame = useRef<HTMLElement>(null);
   const [seen, setSeen] = useState(false);
   const [width, setWidth] = useState(0);
@@ -45,7 +46,7 @@ export function PanelFrame(props: Props): ReactNode {
   const full: Scope = new Map([...rangeBuiltIns(range), ...scope]);
   const title = interpolate(panel.title, full, 'text');
   const asks = QUERYING.has(panel.type);
-  const key = asks && seen && width > 0 ? JSON.stringify([range, [...scope], panel.id, width]) : null;
+  const key = asks && seen && width > 0 ? JSON.stringify([rangeKey, [...scope], panel.id, width]) : null;
   const { data, error, loading } = useRequest(key, tick, (signal) =>
     runPanel({ panel, sources: props.sources, scope: full, range, widthPx: width }, signal),
   );

@@ -1,7 +1,7 @@
 // Runs the targets of one panel: the queries with their exemplars, at the steps
 // and with the built-in variables that Grafana would use.
 import { queryExemplars, queryInstant, queryRange } from '../api/prometheus';
-import type { DataSource } from '../api/sightline';
+import type { DataSource, DataSourceType } from '../api/sightline';
 import { searchTraces, type FoundTrace } from '../api/tempo';
 import type { QueryGrid, QuerySeries } from '../shared/chart_data';
 import { findSource } from '../shared/data_sources';
@@ -71,8 +71,7 @@ export async function runPanel(input: RunInput, signal: AbortSignal): Promise<Pa
       const ref = refOf(panel, target, scope);
       const tempo = ref.type === 'tempo' || (ref.type === '' && target.expr === '' && target.query !== '');
       if (tempo) {
-        const source = findSource(sources, ref.uid, 'tempo');
-        if (!source) throw new Error(missingSource('Tempo', ref.uid));
+        const source = sourceFor(sources, ref.uid, 'tempo', out);
         const query = interpolate(target.query, scope, 'csv') || '{}';
         const { fromMs, toMs } = input.range;
         out.tempoUid = source.uid;
@@ -81,16 +80,22 @@ export async function runPanel(input: RunInput, signal: AbortSignal): Promise<Pa
         return [];
       }
       if (target.expr.trim() === '') return [];
-      const source = findSource(sources, ref.uid, 'prometheus');
-      if (!source) throw new Error(missingSource('Prometheus', ref.uid));
+      const source = sourceFor(sources, ref.uid, 'prometheus', out);
       return runTarget(input, target, source, out, signal);
     });
   for (const results of await Promise.all(jobs)) out.results.push(...results);
   return out;
 }
 
-function missingSource(kind: string, ref: string): string {
-  return `There is no ${kind} data source ${ref === '' ? 'at all' : `"${ref}"`}. Add it to the provisioning folder under datasources/.`;
+// A dashboard from elsewhere names its author's data sources: the default of the
+// type stands in, and the panel says so.
+function sourceFor(sources: readonly DataSource[], ref: string, type: DataSourceType, out: PanelResult): DataSource {
+  const named = findSource(sources, ref, type);
+  if (named) return named;
+  const instead = findSource(sources, '', type);
+  if (!instead) throw new Error(`There is no data source of type ${type}. Add one to the provisioning folder under datasources/.`);
+  out.notices.push(`The data source "${ref}" is not provisioned here; "${instead.name}" was asked instead.`);
+  return instead;
 }
 
 async function runTarget(input: RunInput, target: Target, source: DataSource, out: PanelResult, signal: AbortSignal): Promise<TargetResult[]> {
@@ -106,14 +111,13 @@ async function runTarget(input: RunInput, target: Target, source: DataSource, ou
   const aligned = alignRange(range.fromMs, range.toMs, step.intervalMs);
   out.queries.push(expr);
 
-  const asRange = target.range || !target.instant;
   const results: TargetResult[] = [];
   const base = { target, stepMs: step.intervalMs, destinations: source.traceDestinations };
-  const ranged = asRange ? queryRange(source.uid, expr, aligned, step.intervalMs, signal) : null;
+  const ranged = target.range ? queryRange(source.uid, expr, aligned, step.intervalMs, signal) : null;
   const instant = target.instant ? queryInstant(source.uid, expr, range.toMs, signal) : null;
   // Up to the very end of the range, not only to its last whole step: a dot
   // must not wait for the step to end.
-  const wanted = target.exemplar && asRange && panel.type === 'timeseries';
+  const wanted = target.exemplar && target.range && panel.type === 'timeseries';
   const dots = wanted ? exemplarsOf(source.uid, expr, { fromMs: aligned.fromMs, toMs: range.toMs }, step.intervalMs, out, signal) : null;
 
   const names = (series: readonly QuerySeries[]): string[] =>

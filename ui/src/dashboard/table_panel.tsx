@@ -35,7 +35,7 @@ function DataTable({ table, panel, timeZone }: { table: Table; panel: Panel; tim
         <thead>
           <tr>
             {table.columns.map((column, index) => (
-              <th key={column} scope="col" className={isNumeric(table, index) ? 'number' : undefined} aria-sort={order?.column === index ? (order.down ? 'descending' : 'ascending') : 'none'}>
+              <th key={index} scope="col" className={isNumeric(table, index) ? 'number' : undefined} aria-sort={order?.column === index ? (order.down ? 'descending' : 'ascending') : 'none'}>
                 <button type="button" onClick={() => setOrder({ column: index, down: order?.column === index ? !order.down : true })}>
                   {column}
                   {order?.column === index ? (order.down ? ' ↓' : ' ↑') : ''}
@@ -48,7 +48,7 @@ function DataTable({ table, panel, timeZone }: { table: Table; panel: Panel; tim
           {rows.slice(0, ROWS_MAX).map((row, index) => (
             <tr key={index}>
               {row.map((cell, column) => (
-                <td key={table.columns[column]} className={isNumeric(table, column) && typeof cell === 'number' ? 'number' : undefined}>
+                <td key={column} className={isNumeric(table, column) && typeof cell === 'number' ? 'number' : undefined}>
                   {cellText(cell, table.columns[column] ?? '', panel, timeZone)}
                 </td>
               ))}

@@ -21,7 +21,7 @@ function shownValues(panel: Panel, result: PanelResult, theme: Theme): ShownValu
   const reduce = asObject(panel.options['reduceOptions']);
   const calc = asString(asArray(reduce['calcs'])[0], 'lastNotNull');
   const shown: ShownValue[] = [];
-  for (const answer of result.results) {
+  result.results.forEach((answer, which) => {
     answer.series.forEach((series, index) => {
       const name = answer.names[index] ?? '';
       const config = configFor(panel, name, answer.target.refId);
@@ -29,7 +29,7 @@ function shownValues(panel: Panel, result: PanelResult, theme: Theme): ShownValu
       const value = reduceValues(history, calc);
       const reached = config.colourMode === 'fixed' ? config.fixedColour : thresholdColour(config, value);
       shown.push({
-        key: `${answer.target.refId} ${index}`,
+        key: `${which} ${index}`,
         name: config.displayName && !config.displayName.includes('$') ? config.displayName : name,
         value,
         text: mappedText(config, value) ?? (value === null ? config.noValue || 'No data' : formatValue(value, config.unit, config.decimals)),
@@ -38,7 +38,7 @@ function shownValues(panel: Panel, result: PanelResult, theme: Theme): ShownValu
         history,
       });
     });
-  }
+  });
   return shown;
 }
 

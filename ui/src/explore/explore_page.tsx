@@ -31,6 +31,7 @@ export function ExplorePage(): ReactNode {
   const [asked, setAsked] = useState(0);
   const tick = timer + asked;
   const range = useMemo(() => resolveRange(raw, Date.now()), [raw.from, raw.to, tick]); // eslint-disable-line react-hooks/exhaustive-deps
+  const rangeKey = `${raw.from} ${raw.to}`;
   useEffect(() => {
     document.title = 'Explore · Sightline';
   }, []);
@@ -46,7 +47,7 @@ export function ExplorePage(): ReactNode {
         </div>
         <TimePicker raw={raw} range={range} refresh={refresh === 'off' ? '' : refresh} onRefresh={() => setAsked((count) => count + 1)} />
       </header>
-      {tab === 'metrics' ? <Metrics range={range} tick={tick} /> : <Traces range={range} tick={tick} />}
+      {tab === 'metrics' ? <Metrics range={range} rangeKey={rangeKey} tick={tick} /> : <Traces range={range} rangeKey={rangeKey} tick={tick} />}
     </main>
   );
 }
@@ -119,13 +120,19 @@ function panelFor(expr: string) {
   return panel;
 }
 
-function Metrics({ range, tick }: { range: TimeRange; tick: number }): ReactNode {
+interface TabProps {
+  range: TimeRange;
+  rangeKey: string;
+  tick: number;
+}
+
+function Metrics({ range, rangeKey, tick }: TabProps): ReactNode {
   const { query } = useLocation();
   const { sources, ready } = useDataSources();
   const expr = query.get('expr') ?? '';
   const source = sourceOf(sources, query.get('ds'), 'prometheus');
   const panel = useMemo(() => panelFor(expr), [expr]);
-  const key = expr !== '' && source ? JSON.stringify([source.uid, expr, range]) : null;
+  const key = expr !== '' && source ? JSON.stringify([source.uid, expr, rangeKey]) : null;
   const { data, error, loading } = useRequest(key, tick, (signal) => {
     if (!panel) throw new Error('There is no query.');
     const asked = { ...panel, datasource: { uid: source?.uid ?? '', type: 'prometheus' } };
@@ -167,13 +174,13 @@ function Metrics({ range, tick }: { range: TimeRange; tick: number }): ReactNode
   );
 }
 
-function Traces({ range, tick }: { range: TimeRange; tick: number }): ReactNode {
+function Traces({ range, rangeKey, tick }: TabProps): ReactNode {
   const { query } = useLocation();
   const { sources, ready } = useDataSources();
   const text = query.get('q') ?? '{}';
   const limit = LIMITS.find((each) => each === query.get('limit')) ?? '20';
   const source = sourceOf(sources, query.get('ds'), 'tempo');
-  const key = source ? JSON.stringify([source.uid, text, limit, range]) : null;
+  const key = source ? JSON.stringify([source.uid, text, limit, rangeKey]) : null;
   const { data, error, loading } = useRequest(key, tick, (signal) =>
     searchTraces(source?.uid ?? '', { query: text, limit: Number(limit), fromMs: range.fromMs, toMs: range.toMs }, signal),
   );

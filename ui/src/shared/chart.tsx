@@ -226,7 +226,12 @@ function buildOptions(element: HTMLElement, size: { width: number; height: numbe
     cursor: {
       y: false,
       drag: { x: true, y: false, setScale: false },
-      points: { size: 7 },
+      points: {
+        size: 8,
+        width: 1.5,
+        fill: (_u, index) => live.current.props.series[index - 1]?.colour ?? '',
+        stroke: () => colour('--panel'),
+      },
       ...(props.syncKey ? { sync: { key: props.syncKey, scales: ['x', null] } } : {}),
     },
     scales: {

@@ -51,7 +51,7 @@ export function useTheme(): Theme {
 
 // Series colours with at least 3:1 against the theme's panel. Index wraps.
 const PALETTES: Readonly<Record<Theme, readonly string[]>> = {
-  light: ['#0b7a6e', '#3b6fd4', '#b8551f', '#8a4fbf', '#a87400', '#c23b6b', '#4f7a1f', '#1f7fa8', '#7a5a3c', '#5a6675'],
+  light: ['#0b7a6e', '#3b6fd4', '#b8551f', '#8a4fbf', '#956600', '#c23b6b', '#4f7a1f', '#1f7fa8', '#7a5a3c', '#5a6675'],
   dark: ['#4fd1bd', '#7ea8ff', '#f2935c', '#c79bf2', '#e3b341', '#f27fa6', '#9ccc65', '#5cc1e8', '#c8a27a', '#9fb0c3'],
 };
 
