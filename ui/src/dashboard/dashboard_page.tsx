@@ -77,7 +77,7 @@ function OpenDashboard({ dashboard, sources }: { dashboard: Dashboard; sources: 
   const [asked, setAsked] = useState(0);
   const tick = timer + asked;
   // One clock reading for all panels, moved on by each refresh.
-  const range = useMemo(() => resolveRange(raw, Date.now()), [raw.from, raw.to, tick]); // eslint-disable-line react-hooks/exhaustive-deps
+  const range = useMemo(() => resolveRange(raw, Date.now()), [raw.from, raw.to, tick]);
   const timeZone = dashboard.timezone === '' || dashboard.timezone === 'browser' ? undefined : dashboard.timezone === 'utc' ? 'UTC' : dashboard.timezone;
 
   const fromUrl = urlVariables(query);

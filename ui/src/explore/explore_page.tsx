@@ -30,7 +30,7 @@ export function ExplorePage(): ReactNode {
   const timer = useTicker(refreshMs(refresh === 'off' ? '' : refresh));
   const [asked, setAsked] = useState(0);
   const tick = timer + asked;
-  const range = useMemo(() => resolveRange(raw, Date.now()), [raw.from, raw.to, tick]); // eslint-disable-line react-hooks/exhaustive-deps
+  const range = useMemo(() => resolveRange(raw, Date.now()), [raw.from, raw.to, tick]);
   const rangeKey = `${raw.from} ${raw.to}`;
   useEffect(() => {
     document.title = 'Explore · Sightline';

@@ -145,7 +145,6 @@ export function Chart(props: ChartProps): ReactNode {
       u.destroy();
     };
     // The plot is rebuilt only when its structure changes; data has its own effect.
-    // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [structure]);
 
   useEffect(() => {
@@ -211,14 +210,7 @@ function buildOptions(element: HTMLElement, size: { width: number; height: numbe
   const { props, placement } = live.current;
   const style = getComputedStyle(element);
   const colour = (name: string): string => style.getPropertyValue(name).trim();
-  const font = `11px ${style.fontFamily}`;
   const log = props.logBase !== undefined;
-  const axis: uPlot.Axis = {
-    stroke: colour('--ink-soft'),
-    font,
-    grid: { stroke: colour('--grid'), width: 1 },
-    ticks: { show: false },
-  };
   const options: uPlot.Options = {
     ...size,
     padding: [placement.strip ? STRIP_PX + 4 : 8, 10, 0, 0],
@@ -242,29 +234,7 @@ function buildOptions(element: HTMLElement, size: { width: number; height: numbe
         ...(log ? { distr: 3, log: props.logBase === 2 ? 2 : 10 } : {}),
       },
     },
-    axes: [
-      {
-        ...axis,
-        size: 22,
-        gap: 5,
-        space: 78,
-        values: [
-          // [smallest step in seconds, text, at a new year, month, day, hour, minute, second, 0: instead]
-          [86_400 * 365, '{YYYY}', null, null, null, null, null, null, 0],
-          [86_400, '{MM}-{DD}', '{YYYY}-{MM}-{DD}', null, null, null, null, null, 0],
-          [3600, '{HH}:{mm}', '{MM}-{DD}', null, '{MM}-{DD}', null, null, null, 0],
-          [60, '{HH}:{mm}', null, null, null, null, null, null, 0],
-          [1, '{HH}:{mm}:{ss}', null, null, null, null, null, null, 0],
-          [0.001, '{ss}.{fff}', null, null, null, null, null, null, 0],
-        ],
-      },
-      {
-        ...axis,
-        space: 34,
-        size: (_u, values) => Math.max(36, 18 + 6.4 * Math.max(0, ...(values ?? []).map((text) => text.length))),
-        values: (_u, splits) => splits.map((value) => (value === null ? '' : formatValue(value, props.unit, props.decimals))),
-      },
-    ],
+    axes: axesOptions(props, `11px ${style.fontFamily}`, colour),
     series: [{}, ...props.series.map((series) => seriesOptions(series, colour('--panel'), element))],
     hooks: {
       drawAxes: [(u) => drawThresholds(u, props.thresholds ?? [])],
@@ -294,13 +264,48 @@ function buildOptions(element: HTMLElement, size: { width: number; height: numbe
   return options;
 }
 
+// [smallest step in seconds, text, at a new year, month, day, hour, minute, second, 0: instead]
+const TIME_FORMATS: uPlot.Axis.Values = [
+  [86_400 * 365, '{YYYY}', null, null, null, null, null, null, 0],
+  [86_400, '{MM}-{DD}', '{YYYY}-{MM}-{DD}', null, null, null, null, null, 0],
+  [3600, '{HH}:{mm}', '{MM}-{DD}', null, '{MM}-{DD}', null, null, null, 0],
+  [60, '{HH}:{mm}', null, null, null, null, null, null, 0],
+  [1, '{HH}:{mm}:{ss}', null, null, null, null, null, null, 0],
+  [0.001, '{ss}.{fff}', null, null, null, null, null, null, 0],
+];
+
+function axesOptions(props: ChartProps, font: string, colour: (name: string) => string): uPlot.Axis[] {
+  const axis: uPlot.Axis = {
+    stroke: colour('--ink-soft'),
+    font,
+    grid: { stroke: colour('--grid'), width: 1 },
+    ticks: { show: false },
+  };
+  return [
+    { ...axis, size: 22, gap: 5, space: 78, values: TIME_FORMATS },
+    {
+      ...axis,
+      space: 34,
+      size: (_u, values) => Math.max(36, 18 + 6.4 * Math.max(0, ...(values ?? []).map((text) => text.length))),
+      values: (_u, splits) => splits.map((value) => (value === null ? '' : formatValue(value, props.unit, props.decimals))),
+    },
+  ];
+}
+
 function logLimits([low, high]: [number, number], log: boolean): [number, number] {
   return log ? [low > 0 ? low : Math.min(1, high / 1000), high] : [low, high];
 }
 
 function seriesOptions(series: ChartSeries, panel: string, element: HTMLElement): uPlot.Series {
   const { paths } = uPlot;
-  const builder = series.drawStyle === 'bars' ? paths.bars?.({ size: [0.7, 40] }) : series.drawStyle === 'points' ? () => null : series.stepped ? paths.stepped?.({ align: 1 }) : undefined;
+  const builder =
+    series.drawStyle === 'bars'
+      ? paths.bars?.({ size: [0.7, 40] })
+      : series.drawStyle === 'points'
+        ? () => null
+        : series.stepped
+          ? paths.stepped?.({ align: 1 })
+          : undefined;
   const fill = series.drawStyle === 'bars' ? Math.max(series.fillPercent, 55) : series.fillPercent;
   const options: uPlot.Series = {
     label: series.name,

@@ -12,7 +12,7 @@ export interface RoomyDot<T> {
   hitPx: number; // width and height of the area that takes the pointer
 }
 
-const COVERED_PX = 7; // nearer than this, one dot hides the other
+const COVERED_PX = 9; // nearer than this, one dot hides the other
 const HIT_PX_MAX = 22;
 const HIT_PX_MIN = 8;
 

@@ -15,7 +15,8 @@ import { SpanDetails } from './span_details';
 import './trace.css';
 import { Waterfall } from './waterfall';
 
-// A trace may still be on its way when someone follows a fresh dot.
+// A trace, or the wanted span of it, may still be on its way when someone
+// follows a fresh dot.
 const RETRY_MS = 2000;
 const RETRIES_MAX = 5;
 
@@ -28,15 +29,16 @@ export function TracePage({ traceId }: { traceId: string }): ReactNode {
   const key = valid && source ? JSON.stringify([source.uid, traceId]) : null;
   const ticker = useTicker(key ? RETRY_MS : 0);
   const first = useRequest(key, 0, (signal) => getTrace(source?.uid ?? '', traceId, signal));
-  const missing = first.data === null && !first.loading;
+  const spanId = query.get('span');
+  const missing = !first.loading && (first.data === null || (first.data !== undefined && spanId !== null && !holds(first.data, spanId)));
   const retry = useRequest(missing && ticker > 0 ? key : null, Math.min(ticker, RETRIES_MAX), (signal) => getTrace(source?.uid ?? '', traceId, signal));
-  const trace = first.data ?? retry.data;
+  const trace = retry.data ?? first.data;
 
   useEffect(() => {
     document.title = trace ? `${trace.spans[0]?.name ?? 'Trace'} · Sightline` : 'Trace · Sightline';
   }, [trace]);
 
-  if (trace) return <OpenTrace key={trace.traceId} trace={trace} spanId={query.get('span')} />;
+  if (trace) return <OpenTrace key={trace.traceId} trace={trace} spanId={spanId} />;
   const fault = sourcesError ?? first.error;
   return (
     <main className="page">
@@ -54,13 +56,18 @@ export function TracePage({ traceId }: { traceId: string }): ReactNode {
         <Notice kind="error" title="The trace cannot be read">
           {fault.message}
         </Notice>
-      ) : missing ? (
+      ) : first.data === null && !first.loading ? (
         <NotFound waiting={ticker < RETRIES_MAX} sourceName={source?.name ?? ''} />
       ) : (
         <Skeleton lines={8} />
       )}
     </main>
   );
+}
+
+function holds(trace: Trace, spanId: string): boolean {
+  const wanted = spanId.toLowerCase().padStart(16, '0');
+  return trace.spans.some((span) => span.spanId === wanted);
 }
 
 function NotFound({ waiting, sourceName }: { waiting: boolean; sourceName: string }): ReactNode {
