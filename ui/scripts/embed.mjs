@@ -108,17 +108,5 @@ ${files
 }  // namespace sightline::api::ui
 `;
 
-// Written only when changed, so that an unchanged UI is not compiled again.
-for (const [name, text] of [
-  ['ui_assets.S', assembly],
-  ['ui_assets.cc', listing],
-]) {
-  const target = join(outDir, name);
-  let before = null;
-  try {
-    before = readFileSync(target, 'utf8');
-  } catch {
-    // Not there yet.
-  }
-  if (before !== text) writeFileSync(target, text);
-}
+writeFileSync(join(outDir, 'ui_assets.S'), assembly);
+writeFileSync(join(outDir, 'ui_assets.cc'), listing);
