@@ -40,11 +40,12 @@ std::string scope_content(const model::SpanBatch& batch, const model::ScopeView&
 class SpanGatherer {
  public:
   void add(const SpanRef& ref);
+  // The number of the scope in the result, added when new; add() calls it.
+  uint32_t scope_for(const model::SpanBatch& from, uint32_t scope);
   model::SpanBatch finish(std::vector<std::shared_ptr<const void>> owners) &&;
 
  private:
   model::Run copy_attributes(const model::SpanBatch& from, model::Run run);
-  uint32_t scope_for(const model::SpanBatch& from, uint32_t scope);
   uint32_t resource_for(const model::SpanBatch& from, uint32_t resource);
 
   using Seen = absl::flat_hash_map<std::pair<const model::SpanBatch*, uint32_t>, uint32_t>;

@@ -1,0 +1,86 @@
+#pragma once
+// The shape of a trace block on disk: docs/formats/trace_block.md says it byte by byte.
+#include <cstdint>
+#include <string_view>
+
+#include "base/time.h"
+
+namespace sightline::tracestore {
+
+inline constexpr std::string_view kBlockMagic{"SLTRACE\1", 8};   // the last byte is the version
+inline constexpr std::string_view kBlockSuffix = ".trace";
+inline constexpr std::string_view kQuarantineSuffix = ".corrupt";
+
+// What one row group may hold; a decoder refuses more before it allocates.
+inline constexpr uint32_t kRowsMax = 1u << 20;
+inline constexpr uint32_t kEntriesMax = 1u << 24;         // events, links; attribute values of one column
+inline constexpr uint32_t kKeysMax = 1u << 22;
+inline constexpr uint64_t kChunkBytesMax = 1ull << 30;    // decompressed
+// Larger groups than these close early.
+inline constexpr uint64_t kRowGroupBytesTarget = 64u << 20;   // received bytes, about
+
+// A key with fewer values in a row group goes to the key-value column.
+inline constexpr uint32_t kRareValuesBelow = 8;
+inline constexpr uint32_t kFrequentKeysMax = 2000;
+
+enum class ChunkType : uint8_t {
+  kTraceRows = 1,          // rows of each trace
+  kSpanIds = 2,            // 8 raw bytes each
+  kParents = 3,            // references
+  kForeignParents = 4,     // 8 raw bytes for each parent that is not in the trace
+  kStarts = 5,
+  kDurations = 6,
+  kKinds = 7,
+  kStatuses = 8,
+  kFlags = 9,
+  kScopes = 10,            // number of the scope
+  kDroppedAttributes = 11,
+  kDroppedEvents = 12,
+  kDroppedLinks = 13,
+  kEventCounts = 14,
+  kLinkCounts = 15,
+  kNames = 16,
+  kStatusMessages = 17,
+  kTraceStates = 18,
+  kEventTimes = 20,
+  kEventNames = 21,
+  kEventDroppedAttributes = 22,
+  kLinkTraceIds = 24,      // 16 raw bytes each
+  kLinkSpanIds = 25,       // 8 raw bytes each
+  kLinkTraceStates = 26,
+  kLinkFlags = 27,
+  kLinkDroppedAttributes = 28,
+  kKeyTable = 32,
+  kResourceTable = 33,
+  kScopeTable = 34,
+  // One of each for spans, events and links: + AttributeOwner.
+  kShapeTable = 40,        // distinct lists of keys
+  kShapes = 43,            // number of the shape
+  kRareValues = 46,        // values of rare keys, in order of appearance
+  kValues = 49,            // with a key: its values, in order of appearance
+};
+enum class AttributeOwner : uint8_t { kSpan = 0, kEvent = 1, kLink = 2 };
+constexpr ChunkType chunk_of(ChunkType first, AttributeOwner owner) {
+  return static_cast<ChunkType>(static_cast<uint8_t>(first) + static_cast<uint8_t>(owner));
+}
+
+// What the footer says about a row group: enough to pass it by.
+struct RowGroupZone {
+  uint64_t offset = 0;            // in the file
+  uint32_t chunk_bytes = 0;       // the chunks, from offset
+  uint32_t directory_bytes = 0;   // behind them
+  uint32_t directory_crc = 0;
+  uint32_t rows = 0;
+  uint32_t traces = 0;
+  uint32_t first_trace = 0;       // ordinal in the block; not stored
+  uint32_t events = 0;
+  uint32_t links = 0;
+  uint32_t kinds = 0;             // bit min(kind, 31)
+  uint32_t statuses = 0;          // bit min(status, 31)
+  TimestampNs min_start{UINT64_MAX};
+  TimestampNs max_end{0};         // of starts and ends
+  uint64_t min_duration = UINT64_MAX;
+  uint64_t max_duration = 0;
+};
+
+}  // namespace sightline::tracestore
