@@ -18,7 +18,7 @@ constexpr uint64_t kExemplarsMax = 10'000'000;  // of one series in one block
 constexpr uint8_t kHasTrace = 1;
 constexpr uint8_t kHasSpan = 2;
 constexpr uint8_t kHasLabels = 4;
-constexpr uint8_t kNoTime = 8;
+constexpr uint8_t kWithoutTime = 8;
 
 int64_t window_of(int64_t time, int64_t window_ms) {
   return time >= 0 ? time / window_ms : -((-(time + 1)) / window_ms) - 1;
@@ -106,7 +106,7 @@ std::string encode_exemplars(const std::vector<StoredExemplar>& exemplars) {
     values.push_back(e.value);
     const std::string_view labels = e.packed_labels();
     rest.push_back(static_cast<char>((e.trace_id.is_valid() ? kHasTrace : 0) | (e.span_id.is_valid() ? kHasSpan : 0) |
-                                     (labels.empty() ? 0 : kHasLabels) | (e.has_time ? 0 : kNoTime)));
+                                     (labels.empty() ? 0 : kHasLabels) | (e.has_time ? 0 : kWithoutTime)));
     if (e.trace_id.is_valid()) rest.append(reinterpret_cast<const char*>(e.trace_id.bytes.data()), 16);
     if (e.span_id.is_valid()) rest.append(reinterpret_cast<const char*>(e.span_id.bytes.data()), 8);
     if (labels.empty()) continue;
@@ -144,7 +144,7 @@ Status decode_exemplars(std::string_view bytes, std::vector<StoredExemplar>& out
   for (uint64_t i = 0; i < count; ++i) {
     StoredExemplar e{.time = times[i], .value = values[i]};
     const uint8_t flags = in.u8();
-    e.has_time = (flags & kNoTime) == 0;
+    e.has_time = (flags & kWithoutTime) == 0;
     if ((flags & kHasTrace) != 0) e.trace_id = trace_id_from_bytes(in.bytes(16)).value_or(TraceId{});
     if ((flags & kHasSpan) != 0) e.span_id = span_id_from_bytes(in.bytes(8)).value_or(SpanId{});
     const uint64_t number = (flags & kHasLabels) != 0 ? in.uvarint() : 0;

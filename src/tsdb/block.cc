@@ -1,0 +1,246 @@
+#include "tsdb/block.h"
+
+#include "base/bytes.h"
+#include "base/checksum.h"
+
+namespace sightline::tsdb {
+namespace {
+
+uint32_t u32_at(std::string_view bytes, size_t index) { return load_le<uint32_t>(bytes.data() + index * 4); }
+
+Result<std::unique_ptr<io::ReadableFile>> open_with_magic(io::FileSystem& fs, const std::string& path, std::string_view magic) {
+  auto file = fs.open_read(path);
+  if (!file) return file;
+  if (!(*file)->bytes().starts_with(magic)) return fail(Errc::kCorrupt, path, ": not a file of this kind and version");
+  return file;
+}
+
+// Bytes behind a checksum at `offset`.
+Result<std::string_view> checked(std::string_view file, uint64_t offset, uint64_t length, const char* what) {
+  if (offset > file.size() || file.size() - offset < 4 || length > file.size() - offset - 4)
+    return fail(Errc::kCorrupt, what, " at ", offset, " of ", length, " bytes lies beyond the end of its file");
+  const std::string_view bytes = file.substr(offset + 4, length);
+  if (crc32c(bytes) != load_le<uint32_t>(file.data() + offset))
+    return fail(Errc::kCorrupt, what, " at ", offset, ": checksum does not match");
+  return bytes;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const Block>> Block::open(io::FileSystem& fs, const std::string& directory) {
+  std::shared_ptr<Block> block(new Block());
+  block->directory_ = directory;
+  if (auto status = block->load(fs); !status) return in_context(directory, std::move(status).error());
+  return block;
+}
+
+Status Block::load(io::FileSystem& fs) {
+  auto json = fs.read_all(directory_ + "/" + std::string(kMetaFile));
+  if (!json) return std::unexpected(std::move(json).error());
+  auto meta = parse_block_meta(*json);
+  if (!meta) return std::unexpected(std::move(meta).error());
+  meta_ = std::move(*meta);
+  const auto open = [&](std::string_view name, std::string_view magic, std::unique_ptr<io::ReadableFile>& out) -> Status {
+    auto file = open_with_magic(fs, directory_ + "/" + std::string(name), magic);
+    if (!file) return std::unexpected(std::move(file).error());
+    out = std::move(*file);
+    meta_.bytes += out->bytes().size();
+    return {};
+  };
+  meta_.bytes = json->size();
+  if (auto status = open(kChunksFile, kChunksMagic, chunks_file_); !status) return status;
+  if (auto status = open(kExemplarsFile, kExemplarsMagic, exemplars_file_); !status) return status;
+  if (auto status = open(kIndexFile, kIndexMagic, index_file_); !status) return status;
+  return load_index();
+}
+
+Status Block::load_index() {
+  const std::string_view bytes = index_file_->bytes();
+  if (bytes.size() < kMagicBytes + kIndexTableBytes) return fail(Errc::kCorrupt, "index of ", bytes.size(), " bytes is too short");
+  const std::string_view table = bytes.substr(bytes.size() - kIndexTableBytes);
+  if (crc32c(table.substr(0, table.size() - 4)) != load_le<uint32_t>(table.data() + table.size() - 4))
+    return fail(Errc::kCorrupt, "index: table of sections does not check");
+  for (size_t i = 0; i < kSectionCount; ++i) {
+    const char* entry = table.data() + i * kSectionEntryBytes;
+    const auto offset = load_le<uint64_t>(entry);
+    const auto length = load_le<uint64_t>(entry + 8);
+    if (offset > bytes.size() || length > bytes.size() - offset) return fail(Errc::kCorrupt, "index: section ", i, " lies beyond the end");
+    sections_[i] = bytes.substr(offset, length);
+    if (crc32c(sections_[i]) != load_le<uint32_t>(entry + 16)) return fail(Errc::kCorrupt, "index: section ", i, " does not check");
+  }
+  const auto count = [&](IndexSection section, size_t entry_bytes, size_t extra, uint32_t& out) {
+    if (sections_[section].size() < 4) return false;
+    out = u32_at(sections_[section], 0);
+    return sections_[section].size() >= 4 + extra + uint64_t{out} * entry_bytes;
+  };
+  value_count_ = static_cast<uint32_t>(sections_[kValues].size() / kValueEntryBytes);
+  if (!count(kSymbols, 4, 4, symbol_count_) || !count(kSeriesOffsets, 4, 0, series_count_) ||
+      !count(kNames, kNameEntryBytes, 0, name_count_))
+    return fail(Errc::kCorrupt, "index: a count does not fit its section");
+  return {};
+}
+
+std::string_view Block::symbol(uint32_t number) const {
+  if (number >= symbol_count_) return {};
+  const std::string_view section = sections_[kSymbols];
+  const std::string_view text = section.substr(4 + 4 * (uint64_t{symbol_count_} + 1));
+  const uint32_t begin = u32_at(section, 1 + number);
+  const uint32_t end = u32_at(section, 2 + number);
+  if (begin > end || end > text.size()) return {};
+  return text.substr(begin, end - begin);
+}
+
+bool Block::read_labels(ByteReader& in, model::Labels& labels) const {
+  const uint64_t count = in.uvarint();
+  if (!in.ok() || count > in.remaining()) return false;
+  std::string packed;
+  for (uint64_t i = 0; i < count; ++i) {
+    append_sized(packed, symbol(static_cast<uint32_t>(in.uvarint())));
+    append_sized(packed, symbol(static_cast<uint32_t>(in.uvarint())));
+  }
+  if (!in.ok() || !model::Labels::is_packed(packed)) return false;
+  labels = model::Labels::from_packed(std::move(packed));
+  return true;
+}
+
+Result<model::Labels> Block::labels(uint32_t series) const {
+  model::Labels result;
+  const uint32_t offset = series < series_count_ ? u32_at(sections_[kSeriesOffsets], 1 + series) : UINT32_MAX;
+  const std::string_view entries = sections_[kSeriesEntries];
+  ByteReader in(entries.substr(std::min<size_t>(offset, entries.size())));
+  if (read_labels(in, result)) return result;
+  mark_damaged();
+  return fail(Errc::kCorrupt, directory_, ": series ", series, " is damaged");
+}
+
+Result<Block::SeriesInfo> Block::series(uint32_t series) const {
+  SeriesInfo info;
+  const uint32_t offset = series < series_count_ ? u32_at(sections_[kSeriesOffsets], 1 + series) : UINT32_MAX;
+  const std::string_view entries = sections_[kSeriesEntries];
+  ByteReader in(entries.substr(std::min<size_t>(offset, entries.size())));
+  bool good = read_labels(in, info.labels);
+  const uint64_t chunk_count = good ? in.uvarint() : 0;
+  good = good && chunk_count <= in.remaining();
+  uint64_t at = good && chunk_count > 0 ? in.uvarint() : 0;
+  int64_t previous = 0;
+  for (uint64_t i = 0; good && i < chunk_count; ++i) {
+    BlockChunk c{.kind = static_cast<ChunkKind>(in.u8())};
+    c.min_time = previous + in.svarint();
+    c.max_time = c.min_time + static_cast<int64_t>(in.uvarint());
+    c.count = static_cast<uint32_t>(in.uvarint());
+    const uint64_t length = in.uvarint();
+    const std::string_view file = chunks_file_->bytes();
+    good = in.ok() && at <= file.size() && file.size() - at >= 4 && length <= file.size() - at - 4;
+    if (!good) break;
+    c.bytes = file.substr(at + 4, length);
+    info.chunk_offsets.push_back(at);
+    at += 4 + length;
+    previous = c.max_time;
+    info.chunks.push_back(c);
+  }
+  if (good) info.exemplar_bytes = in.uvarint();
+  if (good && info.exemplar_bytes > 0) {
+    info.exemplar_offset = in.uvarint();
+    info.exemplar_min = in.svarint();
+    info.exemplar_max = info.exemplar_min + static_cast<int64_t>(in.uvarint());
+  }
+  if (good && in.ok()) return info;
+  mark_damaged();
+  return fail(Errc::kCorrupt, directory_, ": series ", series, " is damaged");
+}
+
+Result<std::string_view> Block::chunk_bytes(const SeriesInfo& info, size_t i) const {
+  auto bytes = checked(chunks_file_->bytes(), info.chunk_offsets[i], info.chunks[i].bytes.size(), "chunk");
+  if (bytes) return bytes;
+  mark_damaged();
+  return in_context(directory_, std::move(bytes).error());
+}
+
+Status Block::read_exemplars(const SeriesInfo& info, std::vector<StoredExemplar>& out) const {
+  if (info.exemplar_bytes == 0) return {};
+  const auto bytes = checked(exemplars_file_->bytes(), info.exemplar_offset, info.exemplar_bytes, "exemplar column");
+  Status status = bytes ? decode_exemplars(*bytes, out) : Status(std::unexpected(bytes.error()));
+  if (status) return {};
+  mark_damaged();
+  return in_context(directory_, std::move(status).error());
+}
+
+std::string_view Block::value_text(uint32_t index) const {
+  return symbol(load_le<uint32_t>(sections_[kValues].data() + uint64_t{index} * kValueEntryBytes));
+}
+
+Roaring Block::value_postings(uint32_t index) const {
+  const char* entry = sections_[kValues].data() + uint64_t{index} * kValueEntryBytes;
+  const auto length = load_le<uint32_t>(entry + 4);
+  const auto offset = load_le<uint64_t>(entry + 8);
+  const std::string_view postings = sections_[kPostings];
+  if (offset > postings.size() || length > postings.size() - offset) {
+    mark_damaged();
+    return {};
+  }
+  try {
+    return Roaring::readSafe(postings.data() + offset, length);
+  } catch (const std::exception&) {
+    mark_damaged();
+    return {};
+  }
+}
+
+Block::ValueRun Block::values_of(std::string_view name) const {
+  const char* entries = sections_[kNames].data() + 4;
+  uint32_t low = 0;
+  uint32_t high = name_count_;
+  while (low < high) {
+    const uint32_t middle = low + (high - low) / 2;
+    const char* entry = entries + uint64_t{middle} * kNameEntryBytes;
+    const std::string_view text = symbol(load_le<uint32_t>(entry));
+    if (text == name) {
+      const ValueRun run{load_le<uint32_t>(entry + 4), load_le<uint32_t>(entry + 8)};
+      return run.first <= value_count_ && run.count <= value_count_ - run.first ? run : ValueRun{};
+    }
+    if (text < name) low = middle + 1;
+    else high = middle;
+  }
+  return {};
+}
+
+uint32_t Block::lower_bound(ValueRun run, std::string_view text) const {
+  uint32_t low = run.first;
+  uint32_t high = run.first + run.count;
+  while (low < high) {
+    const uint32_t middle = low + (high - low) / 2;
+    if (value_text(middle) < text) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+Roaring Block::all() const {
+  Roaring result;
+  result.addRange(0, series_count_);
+  return result;
+}
+
+Roaring Block::with(std::string_view name, std::string_view value) const {
+  const ValueRun run = values_of(name);
+  const uint32_t at = lower_bound(run, value);
+  if (at == run.first + run.count || value_text(at) != value) return {};
+  return value_postings(at);
+}
+
+void Block::each_value(std::string_view name, std::string_view prefix, const ValueVisitor& visit) const {
+  const ValueRun run = values_of(name);
+  for (uint32_t at = lower_bound(run, prefix); at < run.first + run.count; ++at) {
+    const std::string_view text = value_text(at);
+    if (!text.starts_with(prefix) || !visit(text)) return;
+  }
+}
+
+std::vector<std::string> Block::names() const {
+  std::vector<std::string> result;
+  for (uint32_t i = 0; i < name_count_; ++i)
+    result.emplace_back(symbol(load_le<uint32_t>(sections_[kNames].data() + 4 + uint64_t{i} * kNameEntryBytes)));
+  return result;
+}
+
+}  // namespace sightline::tsdb

@@ -1,0 +1,77 @@
+#pragma once
+// An immutable block, mapped: series by number in order of their labels,
+// their chunks and exemplars, and the index over them.
+//   Integrity  the index is checked whole when opened, a chunk or exemplar column when
+//              read; what does not check is kCorrupt and marks the block damaged.
+//   Threads    any; nothing changes but the mark.
+//   Lifetime   views live as long as the block, also when its directory is deleted.
+#include <array>
+#include <atomic>
+
+#include "tsdb/block_format.h"
+#include "tsdb/block_writer.h"
+#include "tsdb/postings.h"
+
+namespace sightline::tsdb {
+
+class Block final : public PostingsSource {
+ public:
+  static Result<std::shared_ptr<const Block>> open(io::FileSystem& fs, const std::string& directory);
+
+  const BlockMeta& meta() const { return meta_; }
+  const std::string& directory() const { return directory_; }
+  uint32_t series_count() const { return series_count_; }
+
+  struct SeriesInfo {
+    model::Labels labels;
+    std::vector<BlockChunk> chunks;      // bytes not yet checked: chunk_bytes()
+    std::vector<uint64_t> chunk_offsets;
+    uint64_t exemplar_bytes = 0;         // 0: none
+    uint64_t exemplar_offset = 0;
+    int64_t exemplar_min = 0;
+    int64_t exemplar_max = 0;
+  };
+  Result<model::Labels> labels(uint32_t series) const;
+  Result<SeriesInfo> series(uint32_t series) const;
+  // The checked bytes of info.chunks[i].
+  Result<std::string_view> chunk_bytes(const SeriesInfo& info, size_t i) const;
+  Status read_exemplars(const SeriesInfo& info, std::vector<StoredExemplar>& out) const;
+
+  bool is_damaged() const { return damaged_.load(std::memory_order_relaxed); }
+  void mark_damaged() const { damaged_.store(true, std::memory_order_relaxed); }
+
+  Roaring all() const override;
+  Roaring with(std::string_view name, std::string_view value) const override;
+  void each_value(std::string_view name, std::string_view prefix, const ValueVisitor& visit) const override;
+  std::vector<std::string> names() const override;
+
+ private:
+  Block() = default;
+  Status load(io::FileSystem& fs);
+  Status load_index();
+  std::string_view symbol(uint32_t number) const;
+  std::string_view value_text(uint32_t index) const;
+  Roaring value_postings(uint32_t index) const;
+  struct ValueRun {
+    uint32_t first = 0;
+    uint32_t count = 0;
+  };
+  ValueRun values_of(std::string_view name) const;
+  // The first of the run whose text is not below `text`.
+  uint32_t lower_bound(ValueRun run, std::string_view text) const;
+  bool read_labels(ByteReader& in, model::Labels& labels) const;
+
+  std::string directory_;
+  BlockMeta meta_;
+  std::unique_ptr<io::ReadableFile> chunks_file_;
+  std::unique_ptr<io::ReadableFile> index_file_;
+  std::unique_ptr<io::ReadableFile> exemplars_file_;
+  std::array<std::string_view, kSectionCount> sections_;
+  uint32_t symbol_count_ = 0;
+  uint32_t series_count_ = 0;
+  uint32_t name_count_ = 0;
+  uint32_t value_count_ = 0;
+  mutable std::atomic<bool> damaged_{false};
+};
+
+}  // namespace sightline::tsdb

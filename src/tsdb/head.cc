@@ -1,0 +1,209 @@
+#include "tsdb/head.h"
+
+#include <algorithm>
+
+#include "base/text_codec.h"
+
+namespace sightline::tsdb {
+
+Status Head::check_labels(const model::Labels& labels) const {
+  const TsdbLimits& limits = options_.limits;
+  if (labels.empty()) return fail(Errc::kInvalidArgument, "empty label set: a series needs at least one label");
+  size_t count = 0;
+  for (const model::LabelView label : labels) {
+    ++count;
+    if (label.name.empty()) return fail(Errc::kInvalidArgument, labels.to_string(), ": a label name is empty");
+    if (label.name.size() > limits.label_name_bytes_max)
+      return fail(Errc::kInvalidArgument, "label name of ", label.name.size(), " bytes is over the limit of ",
+                  limits.label_name_bytes_max);
+    if (label.value.size() > limits.label_value_bytes_max)
+      return fail(Errc::kInvalidArgument, "label ", label.name, ": value of ", label.value.size(),
+                  " bytes is over the limit of ", limits.label_value_bytes_max);
+    if (!is_valid_utf8(label.name) || !is_valid_utf8(label.value))
+      return fail(Errc::kInvalidArgument, "label ", to_valid_utf8(label.name), " is not valid UTF-8");
+  }
+  if (count > limits.labels_per_series_max)
+    return fail(Errc::kInvalidArgument, "series with ", count, " labels, the limit is ", limits.labels_per_series_max);
+  return {};
+}
+
+Result<SeriesPtr> Head::find_or_create(const model::Labels& labels) {
+  const uint64_t hash = labels.hash();
+  Shard& home = shard(hash);
+  {
+    const std::lock_guard lock(home.mutex);
+    if (const auto found = home.by_labels.find(labels); found != home.by_labels.end()) {
+      ++(*found)->users;
+      return *found;
+    }
+  }
+  if (auto status = check_labels(labels); !status) return std::unexpected(std::move(status).error());
+  if (series_count() >= options_.limits.series_active_max)
+    return fail(Errc::kResourceExhausted, "too many active series: the limit is ", options_.limits.series_active_max,
+                "; refused ", labels.to_string());
+  SeriesPtr series = restore(labels);
+  const std::lock_guard lock(home.mutex);
+  ++series->users;
+  return series;
+}
+
+SeriesPtr Head::restore(const model::Labels& labels) {
+  const uint64_t hash = labels.hash();
+  Shard& home = shard(hash);
+  const std::lock_guard lock(home.mutex);
+  if (const auto found = home.by_labels.find(labels); found != home.by_labels.end()) return *found;
+  const uint64_t id = next_id_.fetch_add(1, std::memory_order_relaxed) * kShards + hash % kShards;
+  auto series = std::make_shared<HeadSeries>(id, labels);
+  home.by_labels.insert(series);
+  home.by_id.emplace(id, series);
+  series_count_.fetch_add(1, std::memory_order_relaxed);
+  return series;
+}
+
+SeriesPtr Head::acquire(SeriesId id) {
+  Shard& home = shard(id.value);
+  const std::lock_guard lock(home.mutex);
+  const auto found = home.by_id.find(id.value);
+  if (found == home.by_id.end()) return nullptr;
+  ++found->second->users;
+  return found->second;
+}
+
+void Head::release(HeadSeries& series) {
+  const std::lock_guard lock(mutex_of(series));
+  SL_ASSERT(series.users > 0);
+  --series.users;
+}
+
+void Head::publish(std::span<const SeriesPtr> fresh) {
+  const std::unique_lock lock(index_mutex_);
+  for (const SeriesPtr& series : fresh) {
+    if (series->index_number != UINT32_MAX) continue;
+    if (free_numbers_.empty()) {
+      series->index_number = static_cast<uint32_t>(by_number_.size());
+      by_number_.push_back(series);
+    } else {
+      series->index_number = free_numbers_.back();
+      free_numbers_.pop_back();
+      by_number_[series->index_number] = series;
+    }
+    postings_.add(series->index_number, series->labels().packed());
+  }
+}
+
+void Head::publish_with_data() {
+  std::vector<SeriesPtr> fresh;
+  for (Shard& each : shards_) {
+    const std::lock_guard lock(each.mutex);
+    for (const auto& [id, series] : each.by_id)
+      if (series->has_data()) fresh.push_back(series);
+  }
+  publish(fresh);
+}
+
+std::vector<int64_t> Head::windows_below(int64_t time, int64_t window_ms) {
+  std::set<int64_t> windows;
+  each_series([&](HeadSeries& series) { series.note_windows(time, window_ms, windows); });
+  return {windows.begin(), windows.end()};
+}
+
+std::vector<SeriesPtr> Head::select(std::span<const Matcher> matchers) const {
+  std::vector<SeriesPtr> result;
+  {
+    const std::shared_lock lock(index_mutex_);
+    const Roaring found = select_postings(postings_, matchers);
+    result.reserve(found.cardinality());
+    for (const uint32_t number : found) result.push_back(by_number_[number]);
+  }
+  std::sort(result.begin(), result.end(), [](const auto& a, const auto& b) { return a->labels() < b->labels(); });
+  return result;
+}
+
+std::vector<std::string> Head::label_names(std::span<const Matcher> matchers) const {
+  const std::shared_lock lock(index_mutex_);
+  return select_names(postings_, matchers);
+}
+
+std::vector<std::string> Head::label_values(std::string_view name, std::span<const Matcher> matchers) const {
+  const std::shared_lock lock(index_mutex_);
+  return select_values(postings_, name, matchers);
+}
+
+void Head::each_series(const std::function<void(HeadSeries&)>& visit) {
+  for (Shard& each : shards_) {
+    const std::lock_guard lock(each.mutex);
+    for (const auto& [id, series] : each.by_id) visit(*series);
+  }
+}
+
+void Head::truncate(int64_t time, uint64_t commit) {
+  int64_t min_time = std::numeric_limits<int64_t>::max();
+  for (Shard& each : shards_) {
+    std::vector<SeriesPtr> gone;
+    {
+      const std::lock_guard lock(each.mutex);
+      for (auto at = each.by_id.begin(); at != each.by_id.end();) {
+        const SeriesPtr series = at->second;
+        series->truncate(time, commit);
+        if (const auto first = series->min_time()) min_time = std::min(min_time, *first);
+        if (series->users > 0 || series->has_data()) {
+          ++at;
+          continue;
+        }
+        each.by_labels.erase(series);
+        each.by_id.erase(at++);
+        gone.push_back(series);
+      }
+    }
+    forget(gone);
+  }
+  min_time_.store(min_time, std::memory_order_relaxed);
+}
+
+void Head::forget(std::span<const SeriesPtr> gone) {
+  series_count_.fetch_sub(gone.size(), std::memory_order_relaxed);
+  const std::unique_lock lock(index_mutex_);
+  for (const SeriesPtr& series : gone) {
+    if (series->index_number == UINT32_MAX) continue;
+    postings_.remove(series->index_number, series->labels().packed());
+    by_number_[series->index_number] = nullptr;
+    free_numbers_.push_back(series->index_number);
+  }
+}
+
+void Head::note_time(int64_t time) {
+  if (time > max_time()) max_time_.store(time, std::memory_order_relaxed);
+  if (time < min_time()) min_time_.store(time, std::memory_order_relaxed);
+}
+
+HeadSummary Head::summary(size_t limit) {
+  HeadSummary result;
+  each_series([&](HeadSeries& series) {
+    result.chunks += series.chunk_count();
+    result.exemplars += series.exemplar_count();
+  });
+  const std::shared_lock lock(index_mutex_);
+  result.series = postings_.all().cardinality();
+  result.label_pairs = postings_.pair_count();
+  for (const std::string& name : postings_.names()) {
+    uint64_t bytes = 0;
+    uint64_t values = 0;
+    postings_.each_value(name, {}, [&](std::string_view value) {
+      const uint64_t count = postings_.series_count(name, value);
+      ++values;
+      bytes += count * value.size();
+      if (name == model::kMetricName) result.series_by_metric.push_back({std::string(value), count});
+      result.series_by_pair.push_back({name + "=" + std::string(value), count});
+      return true;
+    });
+    result.values_by_label.push_back({name, values});
+    result.bytes_by_label.push_back({name, bytes});
+  }
+  for (auto* list : {&result.series_by_metric, &result.values_by_label, &result.bytes_by_label, &result.series_by_pair}) {
+    std::stable_sort(list->begin(), list->end(), [](const auto& a, const auto& b) { return a.value > b.value; });
+    if (list->size() > limit) list->resize(limit);
+  }
+  return result;
+}
+
+}  // namespace sightline::tsdb

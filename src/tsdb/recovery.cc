@@ -1,0 +1,175 @@
+// Opening a Tsdb: the directory lock, blocks, checkpoint and log.
+#include <absl/container/flat_hash_map.h>
+
+#include <algorithm>
+#include <charconv>
+#include <set>
+
+#include "base/log.h"
+#include "tsdb/tsdb.h"
+
+namespace sightline::tsdb {
+namespace {
+
+constexpr std::string_view kBlockPrefix = "block-";
+
+// The number in "block-00000012"; nullopt for any other name.
+std::optional<uint64_t> block_number(std::string_view name) {
+  if (!name.starts_with(kBlockPrefix)) return std::nullopt;
+  const std::string_view digits = name.substr(kBlockPrefix.size());
+  uint64_t number = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
+  return number;
+}
+
+// The number also when ".corrupt" or ".tmp" follows: such a number is not used again.
+std::optional<uint64_t> number_taken(std::string_view name) { return block_number(name.substr(0, name.find('.'))); }
+
+bool same_sample(const SeriesEdge& edge, const WalSample& s) {
+  const auto place = place_sample(edge, s.time, s.value, s.histogram.get(), {});
+  return place && *place == Place::kDuplicate;
+}
+
+}  // namespace
+
+Status Tsdb::recover() {
+  if (auto status = fs_.create_directories(options_.directory); !status) return status;
+  auto lock = fs_.lock(options_.directory);
+  if (!lock) return std::unexpected(std::move(lock).error());
+  lock_ = std::move(*lock);
+  if (auto status = load_blocks(); !status) return status;
+  return replay();
+}
+
+Status Tsdb::load_blocks() {
+  auto names = fs_.list(options_.directory);
+  if (!names) return std::unexpected(std::move(names).error());
+  BlockList loaded;
+  std::set<uint64_t> replaced;
+  for (const std::string& name : *names) {
+    if (const auto taken = number_taken(name)) next_block_number_ = std::max(next_block_number_, *taken + 1);
+    if (name.starts_with(kBlockPrefix) && name.ends_with(".tmp")) {
+      if (auto status = fs_.remove_all(path(name)); !status) return status;
+      continue;
+    }
+    if (!block_number(name)) continue;
+    auto block = Block::open(fs_, path(name));
+    if (block) {
+      replaced.insert((*block)->meta().parents.begin(), (*block)->meta().parents.end());
+      loaded.push_back(std::move(*block));
+      continue;
+    }
+    if (block.error().code != Errc::kCorrupt && block.error().code != Errc::kNotFound)
+      return std::unexpected(std::move(block).error());
+    SL_LOG_ERROR("tsdb: block set aside as {}.corrupt: {}", name, block.error().message);
+    counters_.blocks_corrupt.add();
+    if (auto status = fs_.rename(path(name), path(name + ".corrupt")); !status) return status;
+  }
+  BlockList kept;
+  for (const auto& block : loaded) {
+    if (replaced.contains(block->meta().number)) delete_block(*block);  // a compaction was cut short after its rename
+    else kept.push_back(block);
+  }
+  publish_blocks(std::move(kept));
+  return {};
+}
+
+void Tsdb::restore_sample(const WalSample& s, uint64_t commit, HeadSeries& series) {
+  const std::lock_guard lock(head_.mutex_of(series));
+  const SeriesEdge& edge = series.edge();
+  // Its place was checked before it was logged; here only order matters.
+  if (edge.time == kNoTime || s.time > edge.time) {
+    series.begin_commit(commit, {});
+    series.append(s.time, s.value, s.histogram, s.created, options_);
+  } else if (!same_sample(edge, s)) {
+    (void)series.append_out_of_order({s.time, s.created, s.value, s.histogram, commit});
+  }
+  head_.note_time(s.time);
+}
+
+Status Tsdb::replay() {
+  absl::flat_hash_map<uint64_t, SeriesPtr> by_number;
+  std::map<uint64_t, int64_t> segments;
+  Checkpoint checkpoint;
+  uint64_t segment = 0;
+  uint64_t commit = 0;
+  uint64_t last_commit = 0;
+  uint64_t last_number = 0;
+  uint64_t samples = 0;
+  uint64_t orphans = 0;
+  const auto note = [&](int64_t time) {
+    int64_t& max = segments.try_emplace(segment, kNoTime).first->second;
+    max = std::max(max, time);
+  };
+  WalVisitor visitor;
+  visitor.on_commit = [&](uint64_t c) {
+    commit = c;
+    last_commit = std::max(last_commit, c);
+    return Status();
+  };
+  visitor.on_series = [&](const WalSeries& s) {
+    SeriesPtr series = head_.restore(model::Labels::from_packed(std::string(s.packed_labels)));
+    series->wal_number = std::max(series->wal_number, s.number);
+    last_number = std::max(last_number, s.number);
+    by_number.insert_or_assign(s.number, std::move(series));
+    return Status();
+  };
+  const auto series_of = [&](uint64_t number) -> HeadSeries* {
+    const auto found = by_number.find(number);
+    if (found == by_number.end()) ++orphans;
+    return found == by_number.end() ? nullptr : found->second.get();
+  };
+  visitor.on_sample = [&](const WalSample& s) {
+    note(s.time);
+    if (checkpoint.covers(s.time, commit)) return Status();
+    if (HeadSeries* series = series_of(s.number)) restore_sample(s, commit, *series);
+    ++samples;
+    return Status();
+  };
+  visitor.on_exemplar = [&](const WalExemplar& e) {
+    note(e.exemplar.time);
+    if (checkpoint.covers(e.exemplar.time, commit)) return Status();
+    if (HeadSeries* series = series_of(e.number)) {
+      StoredExemplar stored = e.exemplar;
+      stored.commit = commit;
+      const std::lock_guard lock(head_.mutex_of(*series));
+      series->append_exemplar(std::move(stored), options_.exemplars);
+    }
+    return Status();
+  };
+  visitor.on_metadata = [&](const WalMetadata& m) {
+    metadata_.set(m.metric, m.metadata);
+    return Status();
+  };
+  auto read = read_checkpoint(fs_, path("checkpoint"), visitor);
+  if (!read) return std::unexpected(std::move(read).error());
+  checkpoint = *read;
+  const auto started = clock_.monotonic();
+  io::RecordLogRecovery recovery;
+  auto log = io::RecordLog::open(
+      fs_, path("wal"), {.sync = options_.sync, .segment_bytes_max = options_.wal_segment_bytes_max},
+      [&](uint64_t number, uint8_t type, std::string_view payload) {
+        segment = number;
+        (void)segments.try_emplace(number, kNoTime);
+        if (type != kWalCommit) return Status(fail(Errc::kCorrupt, "record of type ", int{type}, " is unknown"));
+        return read_wal_record(payload, visitor);
+      },
+      &recovery);
+  if (!log) return std::unexpected(std::move(log).error());
+  log_ = std::move(*log);
+  if (!recovery.note.empty()) SL_LOG_WARN("tsdb: the log was damaged: {}", recovery.note);
+  if (orphans > 0) SL_LOG_WARN("tsdb: {} entries of the log name a series that was lost with the damage", orphans);
+  counters_.wal_dropped_bytes.add(recovery.bytes_dropped);
+  cut_time_.store(checkpoint.cut_time);
+  head_.publish_with_data();
+  counters_.head_series.set(static_cast<double>(head_.series_count()));
+  queue_.start(*log_, std::max(last_commit, checkpoint.last_commit), std::max(last_number, checkpoint.last_wal_number),
+               std::move(segments));
+  SL_LOG_INFO("tsdb: {} series and {} samples from {} log segments, {} blocks, in {} ms", head_.series_count(), samples,
+              recovery.segments, blocks()->size(),
+              std::chrono::duration_cast<std::chrono::milliseconds>(clock_.monotonic() - started).count());
+  return {};
+}
+
+}  // namespace sightline::tsdb

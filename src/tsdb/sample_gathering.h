@@ -1,0 +1,33 @@
+#pragma once
+// Joins the samples of one series from chunks and arrays of any order and
+// overlap into one ascending column. Of two at the same time the one added first stays.
+#include <span>
+#include <string_view>
+
+#include "tsdb/chunk.h"
+#include "tsdb/series.h"
+
+namespace sightline::tsdb {
+
+class SampleGathering {
+ public:
+  // `out` is cleared; complete after finish().
+  SampleGathering(SampleColumns& out, int64_t min, int64_t max) : out_(out), min_(min), max_(max) { out_.clear(); }
+
+  Status add_chunk(std::string_view bytes);
+  void add(const SampleColumns& part);
+  void add(std::span<const OutOfOrderSample> late);
+  void finish();
+
+ private:
+  void check_floats(size_t before);
+  void check_histograms(size_t before);
+
+  SampleColumns& out_;
+  const int64_t min_;
+  const int64_t max_;
+  bool floats_sorted_ = true;
+  bool histograms_sorted_ = true;
+};
+
+}  // namespace sightline::tsdb

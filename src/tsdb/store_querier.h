@@ -1,0 +1,43 @@
+#pragma once
+// Reads head and blocks as one, as of the moment it was made.
+//   Damage   a block that does not check is left out of the answer, logged and
+//            marked; Tsdb::maintain() sets it aside.
+//   Exemplars made after the snapshot are not seen; thinning in the head may
+//            take some that were there.
+#include "tsdb/block.h"
+#include "tsdb/head.h"
+#include "tsdb/metadata_store.h"
+#include "tsdb/querier.h"
+#include "tsdb/reader_registry.h"
+
+namespace sightline::tsdb {
+
+// By age: of two samples at the same time the one from the earlier block wins.
+using BlockList = std::vector<std::shared_ptr<const Block>>;
+
+struct StoreSnapshot {
+  Head& head;
+  const MetadataStore& metadata;
+  std::unique_ptr<ReaderRegistry::Registration> registration;
+  std::shared_ptr<const BlockList> blocks;
+};
+
+class StoreQuerier final : public Querier {
+ public:
+  explicit StoreQuerier(std::shared_ptr<const StoreSnapshot> snapshot) : snapshot_(std::move(snapshot)) {}
+
+  Result<std::unique_ptr<SeriesSet>> select(std::span<const Matcher> matchers, TimeRange range) const override;
+  Result<std::vector<std::string>> label_names(std::span<const Matcher> matchers, TimeRange range) const override;
+  Result<std::vector<std::string>> label_values(std::string_view name, std::span<const Matcher> matchers,
+                                                TimeRange range) const override;
+  std::map<std::string, model::MetricMetadata> metadata(std::string_view metric) const override;
+
+ private:
+  std::shared_ptr<const StoreSnapshot> snapshot_;
+};
+
+// Adds what one head series holds in [min, max] as of `commit`.
+Status gather_head(Head& head, const HeadSeries& series, uint64_t commit, int64_t min, int64_t max,
+                   class SampleGathering& out);
+
+}  // namespace sightline::tsdb

@@ -1,0 +1,158 @@
+#include "tsdb/transaction_appender.h"
+
+#include <algorithm>
+
+#include "base/text_codec.h"
+#include "tsdb/histogram_codec.h"
+
+namespace sightline::tsdb {
+
+void TransactionAppender::begin() {
+  const TsdbOptions& options = context_.options;
+  AppendRules& rules = transaction_.rules;
+  rules.head_max_time = context_.head.max_time();
+  rules.min_valid_time = context_.cut_time.load(std::memory_order_relaxed);
+  if (rules.head_max_time != kNoTime && rules.head_max_time > kNoTime + options.block_duration_ms)
+    rules.min_valid_time = std::max(rules.min_valid_time, rules.head_max_time - options.block_duration_ms / 2);
+  if (options.future_max_ms > 0) rules.future_limit = context_.clock.now_ms().value + options.future_max_ms;
+  rules.out_of_order_window_ms = options.out_of_order_window_ms;
+}
+
+uint32_t TransactionAppender::touch(SeriesPtr series) {
+  const auto [at, fresh] = touched_by_id_.try_emplace(series->id(), static_cast<uint32_t>(transaction_.touched.size()));
+  if (!fresh) {
+    context_.head.release(*series);
+    return at->second;
+  }
+  Transaction::Touched touched;
+  {
+    const std::lock_guard lock(context_.head.mutex_of(*series));
+    touched.edge = series->edge();
+    touched.seen_commit = series->last_commit();
+  }
+  touched.series = std::move(series);
+  transaction_.touched.push_back(std::move(touched));
+  return at->second;
+}
+
+Result<uint32_t> TransactionAppender::touch(SeriesId id) {
+  if (const auto found = touched_by_id_.find(id.value); found != touched_by_id_.end()) return found->second;
+  SeriesPtr series = context_.head.acquire(id);
+  if (series == nullptr)
+    return fail(Errc::kNotFound, "series ", id.value, " is not in the head any more; ask for it by its labels again");
+  return touch(std::move(series));
+}
+
+Result<SeriesId> TransactionAppender::series(const model::Labels& labels) {
+  auto found = context_.head.find_or_create(labels);
+  if (!found) {
+    const bool limit = found.error().code == Errc::kResourceExhausted;
+    (limit ? context_.counters.series_refused_limit : context_.counters.series_refused_labels).add();
+    return std::unexpected(std::move(found).error());
+  }
+  const SeriesId id{(*found)->id()};
+  touch(std::move(*found));
+  return id;
+}
+
+Status TransactionAppender::add_sample(SeriesId id, int64_t time, double value, HistogramPtr histogram,
+                                       std::optional<TimestampMs> created) {
+  auto index = touch(id);
+  if (!index) return std::unexpected(std::move(index).error());
+  if (transaction_.items() >= context_.options.limits.commit_items_max)
+    return fail(Errc::kResourceExhausted, "transaction has ", transaction_.items(), " items, the limit is ",
+                context_.options.limits.commit_items_max);
+  Transaction::Touched& touched = transaction_.touched[*index];
+  auto place = place_sample(touched.edge, time, value, histogram.get(), transaction_.rules);
+  if (!place) {
+    context_.counters.count_refused_sample(place.error());
+    place.error().message += ", series " + touched.series->labels().to_string();
+    return std::unexpected(std::move(place).error());
+  }
+  if (*place == Place::kDuplicate) return {};
+  if (*place == Place::kInOrder) touched.edge = {time, value, histogram};
+  transaction_.samples.push_back({*index, *place, time, created ? created->value : 0, value, std::move(histogram)});
+  return {};
+}
+
+Status TransactionAppender::append(SeriesId series, TimestampMs time, double value, std::optional<TimestampMs> created) {
+  return add_sample(series, time.value, value, nullptr, created);
+}
+
+Status TransactionAppender::append_histogram(SeriesId series, TimestampMs time, const model::Histogram& histogram,
+                                             std::optional<TimestampMs> created) {
+  if (auto status = check_histogram(histogram); !status) {
+    context_.counters.samples_refused_invalid.add();
+    return status;
+  }
+  return add_sample(series, time.value, 0, std::make_shared<const model::Histogram>(histogram), created);
+}
+
+Status TransactionAppender::append_exemplar(SeriesId series, const model::Exemplar& exemplar) {
+  const TsdbOptions& options = context_.options;
+  auto index = touch(series);
+  if (!index) return std::unexpected(std::move(index).error());
+  if (transaction_.items() >= options.limits.commit_items_max)
+    return fail(Errc::kResourceExhausted, "transaction is over the limit of ", options.limits.commit_items_max, " items");
+  const std::string_view labels = exemplar.labels.packed();
+  if (labels.size() > options.limits.exemplar_label_bytes_max)
+    return fail(Errc::kInvalidArgument, "exemplar labels of ", labels.size(), " bytes, the limit is ",
+                options.limits.exemplar_label_bytes_max);
+  for (const model::LabelView label : exemplar.labels)
+    if (label.name.empty() || !is_valid_utf8(label.name) || !is_valid_utf8(label.value))
+      return fail(Errc::kInvalidArgument, "exemplar label ", to_valid_utf8(label.name), " is empty or not valid UTF-8");
+  const AppendRules& rules = transaction_.rules;
+  const int64_t time = exemplar.time.value;
+  const bool in_window = rules.out_of_order_window_ms > 0 && time >= rules.head_max_time - rules.out_of_order_window_ms;
+  if (time == kNoTime || time > rules.future_limit)
+    return fail(Errc::kOutOfRange, "out of bounds: exemplar at ", time, " ms is too far ahead");
+  Transaction::Touched& touched = transaction_.touched[*index];
+  if (!touched.exemplar_seen) {
+    const std::lock_guard lock(context_.head.mutex_of(*touched.series));
+    if (const StoredExemplar* newest = touched.series->newest_exemplar()) touched.newest_exemplar = *newest;
+    touched.exemplar_seen = true;
+  }
+  StoredExemplar stored{.time = time,
+                        .value = exemplar.value,
+                        .trace_id = exemplar.trace_id,
+                        .span_id = exemplar.span_id,
+                        .has_time = exemplar.has_time};
+  if (!labels.empty()) stored.labels = std::make_shared<const std::string>(labels);
+  if (touched.newest_exemplar && same_exemplar(*touched.newest_exemplar, stored)) return {};
+  const bool late = (touched.newest_exemplar && time < touched.newest_exemplar->time) || time < rules.min_valid_time;
+  if (late && !in_window) {
+    context_.counters.exemplars_out_of_order.add();
+    return fail(Errc::kOutOfRange, "out of order exemplar: ", time, " ms, series ", touched.series->labels().to_string());
+  }
+  if (!touched.newest_exemplar || time >= touched.newest_exemplar->time) touched.newest_exemplar = stored;
+  transaction_.exemplars.push_back({*index, std::move(stored)});
+  return {};
+}
+
+void TransactionAppender::set_metadata(std::string_view metric, const model::MetricMetadata& metadata) {
+  const TsdbLimits& limits = context_.options.limits;
+  if (metric.empty() || metric.size() > limits.label_value_bytes_max) return;
+  if (metadata.unit.size() + metadata.help.size() > limits.metadata_bytes_max) return;
+  if (!context_.metadata.differs(metric, metadata)) return;
+  if (context_.metadata.size() + transaction_.metadata.size() >= limits.metadata_entries_max) return;
+  transaction_.metadata.emplace_back(std::string(metric), metadata);
+}
+
+Status TransactionAppender::commit() {
+  Status status;
+  if (transaction_.items() > 0) status = context_.queue.commit(transaction_);
+  rollback();
+  return status;
+}
+
+void TransactionAppender::rollback() {
+  for (Transaction::Touched& touched : transaction_.touched) context_.head.release(*touched.series);
+  transaction_.touched.clear();
+  transaction_.samples.clear();
+  transaction_.exemplars.clear();
+  transaction_.metadata.clear();
+  touched_by_id_.clear();
+  begin();
+}
+
+}  // namespace sightline::tsdb

@@ -1,0 +1,116 @@
+#pragma once
+// The metrics store: what scrape, span metrics and remote write append, and
+// what PromQL reads, in one directory:
+//   lock          held while open; a second opener gets kAlreadyExists
+//   wal/          the log (io::RecordLog) of what is not in blocks yet
+//   checkpoint    series numbers and metadata of older log segments
+//   block-N/      immutable blocks; block-N.corrupt is one set aside
+//   Durability    commit() returns after the log has it (io::SyncPolicy says how hard).
+//   Threads       any. maintain() does the slow work (cutting blocks, compaction,
+//                 retention) on the caller's thread, without stalling appends or queries.
+//   Lifetime      outlives its Appenders, Queriers and SeriesSets.
+#include <atomic>
+#include <memory>
+#include <mutex>
+
+#include "base/telemetry.h"
+#include "base/time.h"
+#include "tsdb/checkpoint.h"
+#include "tsdb/compaction.h"
+#include "tsdb/transaction_appender.h"
+
+namespace sightline::tsdb {
+
+struct TsdbStats {
+  HeadSummary head;
+  uint64_t samples_in_blocks = 0;
+  uint64_t exemplars_in_blocks = 0;
+  uint64_t bytes_on_disk = 0;                // blocks, log, checkpoint
+  uint64_t wal_bytes = 0;
+  std::optional<TimestampMs> head_min_time;  // of samples in the head
+  std::optional<TimestampMs> head_max_time;
+  std::optional<TimestampMs> min_time;       // of everything
+  std::optional<TimestampMs> max_time;
+  std::vector<BlockMeta> blocks;             // ascending by time
+  uint64_t samples_appended = 0;             // since open()
+  uint64_t corruptions = 0;                  // blocks set aside since open()
+};
+
+class Tsdb final : public Appendable, public Queryable {
+ public:
+  // Replays the log; what was torn or corrupt is logged. `fs`, `clock` and `telemetry` outlive it.
+  static Result<std::unique_ptr<Tsdb>> open(io::FileSystem& fs, Clock& clock, Telemetry& telemetry, TsdbOptions options);
+  ~Tsdb() override;
+  Tsdb(const Tsdb&) = delete;
+  Tsdb& operator=(const Tsdb&) = delete;
+
+  std::unique_ptr<Appender> appender() override;
+  Result<std::unique_ptr<Querier>> querier() const override;
+
+  // Cuts blocks that are due, sets damaged ones aside, compacts, applies retention. Call every
+  // minute or so; what fails is logged and tried again next time.
+  void maintain();
+  // Moves everything the head holds into blocks now, as before a snapshot or a move.
+  Status flush();
+
+  // Every trace that a stored exemplar in the range leads to, with the exemplar's time;
+  // a trace may come several times.
+  using TraceVisitor = std::function<void(TraceId, TimestampMs)>;
+  Status for_each_exemplar_trace(TimeRange range, const TraceVisitor& visit) const;
+
+  // `limit`: entries in each of the head's top lists.
+  TsdbStats stats(size_t limit = 10) const;
+  const TsdbOptions& options() const { return options_; }
+
+ private:
+  // Blocks hold this now; the head may forget it once no reader of an older list of blocks is left.
+  struct PendingTruncation {
+    int64_t time;
+    uint64_t commit;
+    uint64_t epoch;
+  };
+
+  Tsdb(io::FileSystem& fs, Clock& clock, Telemetry& telemetry, TsdbOptions options);
+
+  Status recover();
+  Status load_blocks();
+  Status replay();
+  void restore_sample(const WalSample& sample, uint64_t commit, HeadSeries& series);
+  std::string path(std::string_view name) const { return options_.directory + "/" + std::string(name); }
+  std::shared_ptr<const StoreSnapshot> snapshot() const;
+  std::shared_ptr<const BlockList> blocks() const;
+  void publish_blocks(BlockList blocks);
+  void delete_block(const Block& block);
+
+  // Below: under maintain_mutex_.
+  bool truncate_if_unread();
+  std::optional<int64_t> due_cut_time() const;
+  Status cut(int64_t time);
+  Status write_head_blocks(int64_t time, uint64_t commit, BlockList& fresh);
+  Status save_checkpoint(int64_t time, uint64_t commit, uint64_t segment);
+  void quarantine_damaged();
+  void compact();
+  void retire();
+
+  io::FileSystem& fs_;
+  Clock& clock_;
+  const TsdbOptions options_;
+  mutable TsdbCounters counters_;
+  std::unique_ptr<io::DirectoryLock> lock_;
+  Head head_;
+  MetadataStore metadata_;
+  mutable ReaderRegistry readers_;
+  CommitQueue queue_;
+  std::atomic<int64_t> cut_time_{kNoTime};   // written within CommitQueue::exclusively(); appenders read it
+  AppenderContext appender_context_;
+  std::unique_ptr<io::RecordLog> log_;
+
+  mutable std::mutex blocks_mutex_;
+  std::shared_ptr<const BlockList> blocks_;  // guarded by blocks_mutex_; a list is never edited
+
+  std::mutex maintain_mutex_;
+  uint64_t next_block_number_ = 1;                // guarded by maintain_mutex_, like all below
+  std::optional<PendingTruncation> truncation_;
+};
+
+}  // namespace sightline::tsdb

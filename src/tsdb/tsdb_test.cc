@@ -1,0 +1,207 @@
+#include "tsdb/tsdb.h"
+
+#include <gtest/gtest.h>
+
+#include "tsdb/testing_store.h"
+
+namespace sightline::tsdb {
+namespace {
+
+using model::Labels;
+using model::make_labels;
+
+Labels named(std::string_view name, std::string_view job = "a") { return make_labels({{"__name__", name}, {"job", job}}); }
+
+TsdbOptions unbounded() {
+  TsdbOptions options;
+  options.future_max_ms = 0;
+  return options;
+}
+
+TEST(Tsdb, SurvivesRestartFromTheLog) {
+  TestingStore store;
+  const Labels up = named("up");
+  ASSERT_TRUE(store.add(up, kTestStart, 1));
+  ASSERT_TRUE(store.add(up, kTestStart + 15'000, model::stale_marker()));
+  ASSERT_TRUE(store.add_exemplar(up, test_exemplar(kTestStart + 1, 0.5, 7)));
+  for (int round = 0; round < 3; ++round) {
+    const SampleColumns columns = store.read(up);
+    ASSERT_EQ(columns.times, (std::vector<int64_t>{kTestStart, kTestStart + 15'000}));
+    EXPECT_EQ(columns.values[0], 1);
+    EXPECT_TRUE(model::is_stale_marker(columns.values[1]));
+    ASSERT_EQ(store.exemplars(up).size(), 1u);
+    EXPECT_EQ(store.exemplars(up)[0], test_exemplar(kTestStart + 1, 0.5, 7));
+    store.reopen();
+  }
+}
+
+TEST(Tsdb, NothingIsVisibleBeforeCommitOrAfterRollback) {
+  TestingStore store;
+  auto appender = store.db().appender();
+  const auto id = appender->series(named("x"));
+  ASSERT_TRUE(id && appender->append(*id, {kTestStart}, 1));
+  EXPECT_TRUE((*store.db().querier())->select({}, {}).value()->size() == 0);
+  appender->rollback();
+  EXPECT_TRUE(store.read(named("x")).times.empty());
+  ASSERT_TRUE(appender->append(*id, {kTestStart}, 2));
+  ASSERT_TRUE(appender->commit());
+  EXPECT_EQ(store.read(named("x")).values, std::vector<double>{2});
+}
+
+TEST(Tsdb, OrderDuplicatesAndBoundsAnswerInThePeersWords) {
+  TestingStore store;
+  const Labels x = named("x");
+  ASSERT_TRUE(store.add(x, kTestStart, 1));
+  EXPECT_TRUE(store.add(x, kTestStart, 1)) << "an equal sample is accepted and ignored";
+  const auto duplicate = store.add(x, kTestStart, 2);
+  ASSERT_FALSE(duplicate);
+  EXPECT_EQ(duplicate.error().code, Errc::kAlreadyExists);
+  EXPECT_TRUE(duplicate.error().message.starts_with("duplicate sample for timestamp"));
+  const auto order = store.add(x, kTestStart - 1, 2);
+  ASSERT_FALSE(order);
+  EXPECT_EQ(order.error().code, Errc::kOutOfRange);
+  EXPECT_TRUE(order.error().message.starts_with("out of order sample"));
+  EXPECT_TRUE(store.add(x, kTestStart - 2 * kHourMs, 2).error().message.starts_with("out of bounds"));
+  EXPECT_TRUE(store.add(x, kTestStart + 11 * kMinuteMs, 2).error().message.starts_with("out of bounds"));
+  EXPECT_EQ(store.telemetry().counter_total("prometheus_tsdb_out_of_order_samples_total"), 1u);
+  EXPECT_EQ(store.telemetry().counter_total("prometheus_tsdb_out_of_bound_samples_total"), 2u);
+  EXPECT_EQ(store.telemetry().counter_total("sightline_tsdb_duplicate_samples_total"), 1u);
+}
+
+TEST(Tsdb, OutOfOrderWindowTakesLateSamples) {
+  TsdbOptions options = unbounded();
+  options.out_of_order_window_ms = kHourMs;
+  TestingStore store(options);
+  const Labels x = named("x");
+  ASSERT_TRUE(store.add(x, kTestStart, 3));
+  ASSERT_TRUE(store.add(x, kTestStart - 30 * kMinuteMs, 1));
+  ASSERT_TRUE(store.add(x, kTestStart - 10 * kMinuteMs, 2));
+  EXPECT_TRUE(store.add(x, kTestStart - 2 * kHourMs, 0).error().message.starts_with("too old sample"));
+  EXPECT_EQ(store.read(x).values, (std::vector<double>{1, 2, 3}));
+  store.reopen();
+  EXPECT_EQ(store.read(x).values, (std::vector<double>{1, 2, 3}));
+  ASSERT_TRUE(store.db().flush());
+  EXPECT_EQ(store.read(x).values, (std::vector<double>{1, 2, 3}));
+}
+
+TEST(Tsdb, BlocksAreCutCompactedAndRetired) {
+  TsdbOptions options;
+  options.retention_time_ms = 20 * kDayMs;
+  options.future_max_ms = 0;
+  TestingStore store(options);
+  const Labels x = named("x");
+  const Labels gone = named("gone");
+  ASSERT_TRUE(store.add(gone, kTestStart, 9));
+  size_t count = 0;
+  for (int64_t t = 0; t < 2 * kDayMs; t += kMinuteMs, ++count) {
+    ASSERT_TRUE(store.add(x, kTestStart + t, static_cast<double>(t)));
+    if (t % (10 * kMinuteMs) == 0) {
+      ASSERT_TRUE(store.add_exemplar(x, test_exemplar(kTestStart + t, 1, static_cast<uint8_t>(count))));
+      store.clock().set_wall(TimestampNs{static_cast<uint64_t>(kTestStart + t) * 1'000'000});
+      store.db().maintain();
+    }
+  }
+  const auto check = [&] {
+    const SampleColumns columns = store.read(x);
+    ASSERT_EQ(columns.times.size(), count);
+    for (size_t i = 0; i < count; ++i) ASSERT_EQ(columns.values[i], static_cast<double>(columns.times[i] - kTestStart));
+    EXPECT_EQ(store.exemplars(x).size(), (count + 9) / 10);
+    EXPECT_EQ(store.read(gone).values, std::vector<double>{9});
+  };
+  check();
+  const TsdbStats stats = store.db().stats();
+  EXPECT_LT(stats.blocks.size(), 12u);
+  EXPECT_GT(stats.blocks.front().level, 1u);
+  EXPECT_EQ(stats.head.series, 1u) << "a series without samples leaves the head";
+  EXPECT_LT(store.db().stats().wal_bytes, 1u << 20);
+  store.reopen();
+  check();
+  size_t traces = 0;
+  ASSERT_TRUE(store.db().for_each_exemplar_trace({}, [&](TraceId, TimestampMs) { ++traces; }));
+  EXPECT_EQ(traces, (count + 9) / 10);
+
+  // Twenty more days on, the old blocks go.
+  ASSERT_TRUE(store.add(x, kTestStart + 21 * kDayMs, 1));
+  store.clock().set_wall(TimestampNs{static_cast<uint64_t>(kTestStart + 21 * kDayMs) * 1'000'000});
+  store.db().maintain();
+  const SampleColumns rest = store.read(x);
+  EXPECT_LT(rest.times.size(), count);
+  EXPECT_GT(rest.times.front(), kTestStart);
+  EXPECT_TRUE(store.read(gone).times.empty());
+}
+
+TEST(Tsdb, AQuerierKeepsItsSnapshot) {
+  TestingStore store(unbounded());
+  const Labels x = named("x");
+  for (int i = 0; i < 200; ++i) ASSERT_TRUE(store.add(x, kTestStart + i * 1000, i));
+  auto querier = std::move(*store.db().querier());
+  for (int i = 200; i < 600; ++i) ASSERT_TRUE(store.add(x, kTestStart + i * 1000, i));
+  ASSERT_TRUE(store.db().flush());
+  for (int i = 600; i < 700; ++i) ASSERT_TRUE(store.add(x, kTestStart + i * 1000, i));
+  store.db().maintain();
+  auto set = querier->select({}, {});
+  SampleColumns columns;
+  ASSERT_TRUE((*set)->read(0, {}, columns));
+  EXPECT_EQ(columns.times.size(), 200u);
+  EXPECT_EQ(store.read(x).times.size(), 700u);
+  EXPECT_FALSE(store.db().flush()) << "the head cannot forget what the querier still reads";
+  set->reset();
+  querier.reset();
+  EXPECT_TRUE(store.db().flush());
+  EXPECT_EQ(store.read(x).times.size(), 700u);
+}
+
+TEST(Tsdb, MetadataHistogramsAndCreatedSurviveEverything) {
+  TestingStore store(unbounded());
+  const Labels x = named("x");
+  const Labels h = named("h");
+  model::Histogram histogram{.schema = 3, .count = 7, .sum = 2.5, .positive_spans = {{1, 2}}, .positive_buckets = {3, 4}};
+  {
+    auto appender = store.db().appender();
+    ASSERT_TRUE(appender->append(*appender->series(x), {kTestStart}, 5, TimestampMs{kTestStart - 1000}));
+    ASSERT_TRUE(appender->append_histogram(*appender->series(h), {kTestStart}, histogram, TimestampMs{42}));
+    appender->set_metadata("x", {model::MetricType::kCounter, "seconds", "Help."});
+    ASSERT_TRUE(appender->commit());
+  }
+  const auto check = [&] {
+    EXPECT_EQ(store.read(x).created, std::vector<int64_t>{kTestStart - 1000});
+    const SampleColumns columns = store.read(h);
+    ASSERT_EQ(columns.histograms.size(), 1u);
+    EXPECT_EQ(*columns.histograms[0], histogram);
+    EXPECT_EQ(columns.histogram_created, std::vector<int64_t>{42});
+    const auto metadata = (*store.db().querier())->metadata("x");
+    ASSERT_EQ(metadata.size(), 1u);
+    EXPECT_EQ(metadata.at("x"), (model::MetricMetadata{model::MetricType::kCounter, "seconds", "Help."}));
+  };
+  check();
+  store.reopen();
+  check();
+  ASSERT_TRUE(store.db().flush());
+  check();
+  store.reopen();
+  check();
+}
+
+TEST(Tsdb, SecondOpenerIsRefused) {
+  TestingStore store;
+  const auto second = Tsdb::open(store.fs(), store.clock(), store.telemetry(), store.options());
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, Errc::kAlreadyExists);
+}
+
+TEST(Tsdb, LimitsRefuseAndCount) {
+  TsdbOptions options;
+  options.limits.series_active_max = 2;
+  options.limits.label_value_bytes_max = 100;
+  TestingStore store(options);
+  EXPECT_TRUE(store.add(named("a"), kTestStart, 1));
+  EXPECT_TRUE(store.add(named("b"), kTestStart, 1));
+  EXPECT_EQ(store.add(named("c"), kTestStart, 1).error().code, Errc::kResourceExhausted);
+  EXPECT_EQ(store.add(named(std::string(101, 'x')), kTestStart, 1).error().code, Errc::kInvalidArgument);
+  EXPECT_EQ(store.add(named("\xff"), kTestStart, 1).error().code, Errc::kInvalidArgument);
+  EXPECT_EQ(store.add({}, kTestStart, 1).error().code, Errc::kInvalidArgument);
+  EXPECT_EQ(store.telemetry().counter_total("sightline_tsdb_series_refused_total"), 4u);
+}
+
+}  // namespace
+}  // namespace sightline::tsdb
