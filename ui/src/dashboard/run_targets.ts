@@ -3,7 +3,7 @@
 import { queryExemplars, queryInstant, queryRange } from '../api/prometheus';
 import type { DataSource, DataSourceType } from '../api/sightline';
 import { searchTraces, type FoundTrace } from '../api/tempo';
-import type { QueryGrid, QuerySeries } from '../shared/chart_data';
+import { appendNewest, type QueryGrid, type QuerySeries } from '../shared/chart_data';
 import { findSource } from '../shared/data_sources';
 import { flattenExemplars, thinExemplars, type ExemplarPoint, type TraceDestination } from '../shared/exemplars';
 import { alignRange, computeStep, formatInterval, type Step } from '../shared/interval';
@@ -120,14 +120,21 @@ async function runTarget(input: RunInput, target: Target, source: DataSource, ou
   const wanted = target.exemplar && target.range && panel.type === 'timeseries';
   const dots = wanted ? exemplarsOf(source.uid, expr, { fromMs: aligned.fromMs, toMs: range.toMs }, step.intervalMs, out, signal) : null;
 
+  // Steps are whole multiples, so the last one may lie a step back; the state of this
+  // moment is one point more, so that what happened a second ago is on the chart.
+  const wantsNewest = target.range && panel.type === 'timeseries' && range.toMs > aligned.toMs;
+  const newest = wantsNewest ? queryInstant(source.uid, expr, range.toMs, signal).catch(() => null) : null;
+
   const names = (series: readonly QuerySeries[]): string[] =>
     seriesNames(series.map(({ labels }) => labels), interpolate(target.legendFormat, scope, 'text'), expr);
   // Together, so that a fault of one leaves no other unattended.
   const [rangeAnswer, instantAnswer, exemplars] = await Promise.all([ranged, instant, dots]);
+  const newestAnswer = await newest;
   if (rangeAnswer) {
     const answer = rangeAnswer;
     out.notices.push(...answer.notices);
-    results.push({ ...base, ...aligned, series: answer.series, names: names(answer.series), instant: false, exemplars: exemplars ?? [] });
+    const series = appendNewest(answer.series, newestAnswer?.series ?? []);
+    results.push({ ...base, ...aligned, series, names: names(series), instant: false, exemplars: exemplars ?? [] });
   }
   if (instantAnswer) {
     const answer = instantAnswer;

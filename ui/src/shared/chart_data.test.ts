@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { alignSeries, axisLimits, extentOf, stackRows } from './chart_data';
+import { alignSeries, appendNewest, axisLimits, extentOf, stackRows, type QuerySeries } from './chart_data';
 
 describe('alignSeries', () => {
   it('makes missing and unreal samples gaps', () => {
@@ -25,6 +25,18 @@ describe('alignSeries', () => {
   });
 
   it('is empty for nothing', () => expect(alignSeries([])).toEqual({ times: [], values: [], mixedSteps: false }));
+});
+
+describe('appendNewest', () => {
+  it('puts the sample of this moment behind its series, and new series last', () => {
+    const series: QuerySeries[] = [{ labels: { a: '1', b: '2' }, samples: [[10, '1']] as const }, { labels: { a: '2' }, samples: [[10, '5']] as const }];
+    const newest: QuerySeries[] = [{ labels: { b: '2', a: '1' }, samples: [[14, '3']] as const }, { labels: { a: '3' }, samples: [[14, '9']] as const }];
+    expect(appendNewest(series, newest)).toEqual([
+      { labels: { a: '1', b: '2' }, samples: [[10, '1'], [14, '3']] },
+      { labels: { a: '2' }, samples: [[10, '5']] },
+      { labels: { a: '3' }, samples: [[14, '9']] },
+    ]);
+  });
 });
 
 describe('stackRows', () => {

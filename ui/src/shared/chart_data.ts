@@ -49,6 +49,20 @@ export function alignSeries(grids: readonly QueryGrid[]): AlignedData {
   return { times: ordered.map((time) => time / 1000), values, mixedSteps };
 }
 
+// The samples of an instant query, each behind those of the series with its
+// labels; a series that has only this sample comes last.
+export function appendNewest(series: readonly QuerySeries[], newest: readonly QuerySeries[]): QuerySeries[] {
+  const keyOf = (labels: Labels): string => JSON.stringify(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
+  const tails = new Map(newest.map((each) => [keyOf(each.labels), each]));
+  const joined = series.map((each) => {
+    const key = keyOf(each.labels);
+    const tail = tails.get(key);
+    tails.delete(key);
+    return tail ? { ...each, samples: [...each.samples, ...tail.samples] } : each;
+  });
+  return [...joined, ...tails.values()];
+}
+
 // Each row on top of the sum of the rows before it; a null adds nothing.
 export function stackRows(rows: ReadonlyArray<ReadonlyArray<number | null>>): Array<Array<number | null>> {
   const length = rows[0]?.length ?? 0;
