@@ -203,8 +203,10 @@ Result<BlockMeta> BlockWriter::finish(BlockMeta meta) {
       return status;
     if (auto status = fs_.sync_directory(temporary_); !status) return status;
     if (auto status = fs_.rename(temporary_, parent_ + "/" + meta_.directory_name()); !status) return status;
-    finished_ = true;
-    return fs_.sync_directory(parent_);
+    auto status = fs_.sync_directory(parent_);
+    // Not surely there: then surely not, if the disk still listens.
+    finished_ = status || !fs_.rename(parent_ + "/" + meta_.directory_name(), temporary_);
+    return status;
   };
   if (auto status = run(); !status) return in_context("writing " + meta_.directory_name(), std::move(status).error());
   return meta_;

@@ -171,8 +171,12 @@ void Head::forget(std::span<const SeriesPtr> gone) {
   }
 }
 
-void Head::note_time(int64_t time) {
+void Head::note_max_time(int64_t time) {
   if (time > max_time()) max_time_.store(time, std::memory_order_relaxed);
+}
+
+void Head::note_time(int64_t time) {
+  note_max_time(time);
   if (time < min_time()) min_time_.store(time, std::memory_order_relaxed);
 }
 

@@ -71,7 +71,8 @@ class Head {
   // Bounds of the committed samples; kNoTime and INT64_MAX when there are none.
   int64_t max_time() const { return max_time_.load(std::memory_order_relaxed); }
   int64_t min_time() const { return min_time_.load(std::memory_order_relaxed); }
-  void note_time(int64_t time);  // the leader's
+  void note_time(int64_t time);      // the leader's
+  void note_max_time(int64_t time);  // for opening: of what blocks hold
   uint64_t series_count() const { return series_count_.load(std::memory_order_relaxed); }
   HeadSummary summary(size_t limit);
 

@@ -26,6 +26,13 @@ std::optional<uint64_t> block_number(std::string_view name) {
 // The number also when ".corrupt" or ".tmp" follows: such a number is not used again.
 std::optional<uint64_t> number_taken(std::string_view name) { return block_number(name.substr(0, name.find('.'))); }
 
+// Whether `later` was compacted from all that went into `earlier`.
+bool replaces(const Block& later, const Block& earlier) {
+  const auto& all = later.meta().sources;
+  const auto& some = earlier.meta().sources;
+  return later.meta().number > earlier.meta().number && std::includes(all.begin(), all.end(), some.begin(), some.end());
+}
+
 bool same_sample(const SeriesEdge& edge, const WalSample& s) {
   const auto place = place_sample(edge, s.time, s.value, s.histogram.get(), {});
   return place && *place == Place::kDuplicate;
@@ -46,7 +53,6 @@ Status Tsdb::load_blocks() {
   auto names = fs_.list(options_.directory);
   if (!names) return std::unexpected(std::move(names).error());
   BlockList loaded;
-  std::set<uint64_t> replaced;
   for (const std::string& name : *names) {
     if (const auto taken = number_taken(name)) next_block_number_ = std::max(next_block_number_, *taken + 1);
     if (name.starts_with(kBlockPrefix) && name.ends_with(".tmp")) {
@@ -56,7 +62,6 @@ Status Tsdb::load_blocks() {
     if (!block_number(name)) continue;
     auto block = Block::open(fs_, path(name));
     if (block) {
-      replaced.insert((*block)->meta().parents.begin(), (*block)->meta().parents.end());
       loaded.push_back(std::move(*block));
       continue;
     }
@@ -68,8 +73,10 @@ Status Tsdb::load_blocks() {
   }
   BlockList kept;
   for (const auto& block : loaded) {
-    if (replaced.contains(block->meta().number)) delete_block(*block);  // a compaction was cut short after its rename
+    const bool replaced = std::any_of(loaded.begin(), loaded.end(), [&](const auto& other) { return replaces(*other, *block); });
+    if (replaced) delete_block(*block);  // a compaction was cut short after its rename
     else kept.push_back(block);
+    head_.note_max_time(block->meta().max_time - 1);
   }
   publish_blocks(std::move(kept));
   return {};

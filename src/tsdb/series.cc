@@ -43,9 +43,9 @@ Result<Place> place_sample(const SeriesEdge& edge, int64_t time, double value, c
     }
   }
   if (rules.out_of_order_window_ms > 0) {
-    if (time >= rules.head_max_time - rules.out_of_order_window_ms) return Place::kOutOfOrder;
-    return fail(Errc::kOutOfRange, "too old sample: ", time, " ms is before ",
-                rules.head_max_time - rules.out_of_order_window_ms, " ms");
+    const int64_t earliest = rules.head_max_time == kNoTime ? kNoTime : rules.head_max_time - rules.out_of_order_window_ms;
+    if (time >= earliest) return Place::kOutOfOrder;
+    return fail(Errc::kOutOfRange, "too old sample: ", time, " ms is before ", earliest, " ms");
   }
   if (time < rules.min_valid_time)
     return fail(Errc::kOutOfRange, "out of bounds: sample at ", time, " ms, the earliest allowed is ",

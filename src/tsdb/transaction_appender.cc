@@ -103,7 +103,8 @@ Status TransactionAppender::append_exemplar(SeriesId series, const model::Exempl
       return fail(Errc::kInvalidArgument, "exemplar label ", to_valid_utf8(label.name), " is empty or not valid UTF-8");
   const AppendRules& rules = transaction_.rules;
   const int64_t time = exemplar.time.value;
-  const bool in_window = rules.out_of_order_window_ms > 0 && time >= rules.head_max_time - rules.out_of_order_window_ms;
+  const bool in_window = rules.out_of_order_window_ms > 0 && rules.head_max_time != kNoTime &&
+                         time >= rules.head_max_time - rules.out_of_order_window_ms;
   if (time == kNoTime || time > rules.future_limit)
     return fail(Errc::kOutOfRange, "out of bounds: exemplar at ", time, " ms is too far ahead");
   Transaction::Touched& touched = transaction_.touched[*index];

@@ -40,7 +40,7 @@ std::shared_ptr<const StoreSnapshot> Tsdb::snapshot() const {
   // Registered first: the head keeps what this list of blocks does not hold.
   auto registration = readers_.begin();
   auto list = blocks();
-  return std::make_shared<const StoreSnapshot>(StoreSnapshot{const_cast<Head&>(head_), metadata_, std::move(registration), std::move(list)});
+  return std::make_shared<const StoreSnapshot>(StoreSnapshot{head_, metadata_, std::move(registration), std::move(list)});
 }
 
 std::shared_ptr<const BlockList> Tsdb::blocks() const {
@@ -90,7 +90,7 @@ Status Tsdb::for_each_exemplar_trace(TimeRange range, const TraceVisitor& visit)
 
 TsdbStats Tsdb::stats(size_t limit) const {
   TsdbStats stats;
-  stats.head = const_cast<Head&>(head_).summary(limit);
+  stats.head = head_.summary(limit);
   stats.wal_bytes = log_->bytes();
   stats.bytes_on_disk = stats.wal_bytes;
   std::optional<int64_t> min;

@@ -97,7 +97,7 @@ class Tsdb final : public Appendable, public Queryable {
   const TsdbOptions options_;
   mutable TsdbCounters counters_;
   std::unique_ptr<io::DirectoryLock> lock_;
-  Head head_;
+  mutable Head head_;                        // reading it takes its locks
   MetadataStore metadata_;
   mutable ReaderRegistry readers_;
   CommitQueue queue_;
