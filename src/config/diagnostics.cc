@@ -44,8 +44,12 @@ std::string Mark::text() const {
 std::string Notice::text() const { return mark.text() + ": " + key + ": " + why; }
 
 void Diagnostics::error(const Mark& mark, std::string message) {
+  error_text(mark.text() + ": " + std::move(message));
+}
+
+void Diagnostics::error_text(std::string text) {
   ++error_count_;
-  if (errors_.size() < kProblemsMax) errors_.push_back(mark.text() + ": " + std::move(message));
+  if (errors_.size() < kProblemsMax) errors_.push_back(std::move(text));
 }
 
 void Diagnostics::notice(const Mark& mark, std::string key, std::string why) {

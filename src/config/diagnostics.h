@@ -48,6 +48,7 @@ struct Notice {
 class Diagnostics {
  public:
   void error(const Mark& mark, std::string message);
+  void error_text(std::string text);  // already says where: an Error of another reader
   void notice(const Mark& mark, std::string key, std::string why);
   bool ok() const { return error_count_ == 0; }
   size_t error_count() const { return error_count_; }
