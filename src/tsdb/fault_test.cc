@@ -36,10 +36,10 @@ struct Acknowledged {
 
 const Labels kSteady = make_labels({{"__name__", "steady"}});
 
-// A day of samples with maintenance in between. Commits that fail are forgotten: nothing
+// Ten hours of samples with maintenance in between. Commits that fail are forgotten: nothing
 // of them may be visible then.
 void run_workload(Tsdb& db, ManualClock& clock, Acknowledged& acknowledged) {
-  for (int64_t i = 0; i < 80; ++i) {
+  for (int64_t i = 0; i < 60; ++i) {
     const int64_t time = kTestStart + i * 10 * kMinuteMs;
     clock.set_wall(TimestampNs{static_cast<uint64_t>(time) * 1'000'000});
     auto appender = db.appender();
@@ -82,7 +82,8 @@ void expect_exactly(Tsdb& db, const Acknowledged& acknowledged, bool only) {
 
 void enumerate_faults(io::FaultMode mode, Errc error, io::SyncPolicy sync) {
   uint64_t operations = 0;
-  for (uint64_t n = 1;; n += 1 + n / 40) {
+  // A fault that stays is much like the one a step later: those are sampled.
+  for (uint64_t n = 1;; n += mode == io::FaultMode::kOnce ? 1 : 1 + n / 16) {
     io::TestingDirectory directory;
     const auto real = io::make_posix_file_system();
     ManualClock clock({static_cast<uint64_t>(kTestStart) * 1'000'000});

@@ -47,7 +47,7 @@ std::optional<int64_t> Tsdb::due_cut_time() const {
   const int64_t duration = options_.block_duration_ms;
   int64_t time = window_start(max - duration / 2, duration);
   if (clock_.now_ms().value - max >= duration + duration / 2) time = max + 1;
-  if (time <= min || time <= cut_time_.load()) return std::nullopt;
+  if (time <= min || time <= blocks_reach_) return std::nullopt;
   return time;
 }
 
@@ -70,6 +70,7 @@ Status Tsdb::cut(int64_t time) {
   BlockList all = *blocks();
   all.insert(all.end(), fresh.begin(), fresh.end());
   publish_blocks(std::move(all));
+  blocks_reach_ = std::max(blocks_reach_, time);
   truncation_ = PendingTruncation{time, commit, readers_.next_epoch()};
   counters_.blocks_cut.add(fresh.size());
   auto saved = save_checkpoint(time, commit, *segment);

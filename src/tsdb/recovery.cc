@@ -169,6 +169,7 @@ Status Tsdb::replay() {
   if (orphans > 0) SL_LOG_WARN("tsdb: {} entries of the log name a series that was lost with the damage", orphans);
   counters_.wal_dropped_bytes.add(recovery.bytes_dropped);
   cut_time_.store(checkpoint.cut_time);
+  blocks_reach_ = checkpoint.cut_time;
   head_.publish_with_data();
   counters_.head_series.set(static_cast<double>(head_.series_count()));
   queue_.start(*log_, std::max(last_commit, checkpoint.last_commit), std::max(last_number, checkpoint.last_wal_number),

@@ -110,6 +110,7 @@ class Tsdb final : public Appendable, public Queryable {
 
   std::mutex maintain_mutex_;
   uint64_t next_block_number_ = 1;                // guarded by maintain_mutex_, like all below
+  int64_t blocks_reach_ = kNoTime;                // up to where the head was cut into blocks
   std::optional<PendingTruncation> truncation_;
 };
 
