@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/ids.h"
 #include "base/time.h"
 
 namespace sightline::tracestore {
@@ -63,6 +64,9 @@ enum class AttributeOwner : uint8_t { kSpan = 0, kEvent = 1, kLink = 2 };
 constexpr ChunkType chunk_of(ChunkType first, AttributeOwner owner) {
   return static_cast<ChunkType>(static_cast<uint8_t>(first) + static_cast<uint8_t>(owner));
 }
+
+// Where the search for a trace begins in the index, slot_count > 0.
+uint32_t first_slot(const TraceId& id, uint32_t slot_count);
 
 // What the footer says about a row group: enough to pass it by.
 struct RowGroupZone {

@@ -200,6 +200,21 @@ std::vector<LiveTrace> LiveTraces::collect(Visible visible, TimestampNs min, Tim
   return result;
 }
 
+std::optional<std::pair<TimestampNs, TimestampNs>> LiveTraces::time_range() const {
+  TimestampNs start{UINT64_MAX}, end{0};
+  for (const Shard& shard : shards_) {
+    const std::lock_guard lock(shard.mutex);
+    for (const auto& [id, parts] : shard.traces) {
+      for (const auto& part : parts) {
+        start = std::min(start, part->min_start);
+        end = std::max(end, part->max_end);
+      }
+    }
+  }
+  if (start > end) return std::nullopt;
+  return std::pair(start, end);
+}
+
 DueTraces LiveTraces::due(const CutRule& rule) const {
   DueTraces due;
   for (const Shard& shard : shards_) {

@@ -139,6 +139,8 @@ class LiveTraces {
   // No reader knows a version below `version` any more.
   void forget(uint64_t version);
 
+  // Earliest start and latest end; nullopt when nothing is live.
+  std::optional<std::pair<TimestampNs, TimestampNs>> time_range() const;
   uint64_t trace_count() const { return trace_count_.load(std::memory_order_relaxed); }
   uint64_t span_count() const { return span_count_.load(std::memory_order_relaxed); }
 

@@ -66,8 +66,8 @@ class RowGroupDecoder {
   Result<const model::SpanBatch*> tables();
   std::shared_ptr<const void> tables_owner() const { return tables_; }
 
-  // The spans of some rows, everything in them.
-  Result<std::shared_ptr<const model::SpanBatch>> spans(uint32_t begin, uint32_t count);
+  // The spans of some runs of rows, ascending, everything in them but the trace id.
+  Result<std::shared_ptr<model::SpanBatch>> spans(std::span<const model::Run> runs);
 
  private:
   struct Chunk {

@@ -12,10 +12,11 @@ class AttributeCursor {
   AttributeCursor(const RowGroupDecoder& decoder, AttributeOwner owner)
       : decoder_(decoder), owner_(owner), attributes_(decoder.attributes_[static_cast<size_t>(owner)]) {}
 
-  // To the first attribute of `entity`.
+  // Forward to the first attribute of `entity`.
   void seek(size_t entity) {
+    if (entity == entity_) return;
     std::vector<uint64_t> uses(attributes_.shapes.size());
-    for (size_t i = 0; i < entity; ++i) ++uses[attributes_.of_entity[i]];
+    for (size_t i = entity_; i < entity; ++i) ++uses[attributes_.of_entity[i]];
     for (size_t shape = 0; shape < uses.size(); ++shape)
       if (uses[shape] > 0)
         for (const uint32_t key : attributes_.shapes[shape].keys) position_of(key) += uses[shape];
@@ -153,57 +154,90 @@ void fill_span(model::SpanView& span, const SpanColumns& c, uint32_t row) {
   span.dropped_links = static_cast<uint32_t>(c.dropped_links[row]);
 }
 
+// Rows in ascending order into one batch.
+class SpanAssembler {
+ public:
+  SpanAssembler(const SpanColumns& spans, const EventColumns& events, const LinkColumns& links,
+                AttributeCursor& span_attributes, AttributeCursor& event_attributes, AttributeCursor& link_attributes,
+                model::SpanBatch& batch)
+      : spans_(spans), events_(events), links_(links), span_attributes_(span_attributes),
+        event_attributes_(event_attributes), link_attributes_(link_attributes), batch_(batch) {}
+
+  Status add(model::Run rows) {
+    const uint32_t end = rows.begin + rows.count;
+    span_attributes_.seek(rows.begin);
+    if (spans_.events[rows.begin] < spans_.events[end]) event_attributes_.seek(spans_.events[rows.begin]);
+    if (spans_.links[rows.begin] < spans_.links[end]) link_attributes_.seek(spans_.links[rows.begin]);
+    for (uint32_t row = rows.begin; row < end; ++row)
+      if (auto status = add_row(row); !status) return status;
+    return {};
+  }
+
+ private:
+  Status add_row(uint32_t row) {
+    model::SpanView span;
+    fill_span(span, spans_, row);
+    if (span.scope >= batch_.scopes.size()) return fail(Errc::kCorrupt, "row group: a row names an unknown scope");
+    const auto run = span_attributes_.next(batch_);
+    if (!run) return std::unexpected(run.error());
+    span.attributes = *run;
+    span.events = {static_cast<uint32_t>(batch_.events.size()), spans_.events[row + 1] - spans_.events[row]};
+    for (uint32_t e = spans_.events[row]; e < spans_.events[row + 1]; ++e) {
+      const auto attributes = event_attributes_.next(batch_);
+      if (!attributes) return std::unexpected(attributes.error());
+      batch_.events.push_back({.time = {span.start.value + static_cast<uint64_t>(unzigzag(events_.times[e]))},
+                               .name = text_of(events_.names, e), .attributes = *attributes,
+                               .dropped_attributes = static_cast<uint32_t>(events_.dropped[e])});
+    }
+    span.links = {static_cast<uint32_t>(batch_.links.size()), spans_.links[row + 1] - spans_.links[row]};
+    for (uint32_t l = spans_.links[row]; l < spans_.links[row + 1]; ++l) {
+      const auto attributes = link_attributes_.next(batch_);
+      if (!attributes) return std::unexpected(attributes.error());
+      batch_.links.push_back({.trace_id = links_.trace_ids[l], .span_id = links_.span_ids[l],
+                              .trace_state = text_of(links_.states, l), .attributes = *attributes,
+                              .dropped_attributes = static_cast<uint32_t>(links_.dropped[l]),
+                              .flags = static_cast<uint32_t>(links_.flags[l])});
+    }
+    batch_.spans.push_back(span);
+    return {};
+  }
+
+  const SpanColumns& spans_;
+  const EventColumns& events_;
+  const LinkColumns& links_;
+  AttributeCursor& span_attributes_;
+  AttributeCursor& event_attributes_;
+  AttributeCursor& link_attributes_;
+  model::SpanBatch& batch_;
+};
+
 }  // namespace
 
-Result<std::shared_ptr<const model::SpanBatch>> RowGroupDecoder::spans(uint32_t begin, uint32_t count) {
-  if (begin > zone_.rows || count > zone_.rows - begin) return fail(Errc::kInternal, "rows out of range");
+Result<std::shared_ptr<model::SpanBatch>> RowGroupDecoder::spans(std::span<const model::Run> runs) {
   const auto columns = read_span_columns(*this);
   if (!columns) return std::unexpected(columns.error());
-  const uint32_t event_begin = columns->events[begin], event_end = columns->events[begin + count];
-  const uint32_t link_begin = columns->links[begin], link_end = columns->links[begin + count];
-  const auto events = event_begin < event_end ? read_event_columns(*this) : EventColumns{};
-  const auto links = link_begin < link_end ? read_link_columns(*this) : LinkColumns{};
+  bool any_events = false, any_links = false;
+  for (const model::Run run : runs) {
+    if (run.begin > zone_.rows || run.count > zone_.rows - run.begin) return fail(Errc::kInternal, "rows out of range");
+    any_events |= columns->events[run.begin] < columns->events[run.begin + run.count];
+    any_links |= columns->links[run.begin] < columns->links[run.begin + run.count];
+  }
+  const auto events = any_events ? read_event_columns(*this) : EventColumns{};
+  const auto links = any_links ? read_link_columns(*this) : LinkColumns{};
   if (!events) return std::unexpected(events.error());
   if (!links) return std::unexpected(links.error());
   const auto tables = this->tables();
   if (!tables) return std::unexpected(tables.error());
-  for (const auto owner : {AttributeOwner::kSpan, AttributeOwner::kEvent, AttributeOwner::kLink}) {
-    if (entity_count(owner) == 0) continue;
+  for (const auto owner : {AttributeOwner::kSpan, AttributeOwner::kEvent, AttributeOwner::kLink})
     if (auto status = load_attributes(owner); !status) return std::unexpected(status.error());
-  }
 
   auto batch = std::make_shared<model::SpanBatch>(**tables);
   AttributeCursor span_attributes(*this, AttributeOwner::kSpan);
   AttributeCursor event_attributes(*this, AttributeOwner::kEvent);
   AttributeCursor link_attributes(*this, AttributeOwner::kLink);
-  span_attributes.seek(begin);
-  if (event_begin < event_end) event_attributes.seek(event_begin);
-  if (link_begin < link_end) link_attributes.seek(link_begin);
-  for (uint32_t row = begin; row < begin + count; ++row) {
-    model::SpanView& span = batch->spans.emplace_back();
-    fill_span(span, *columns, row);
-    if (span.scope >= batch->scopes.size()) return fail(Errc::kCorrupt, "row group: a row names an unknown scope");
-    const auto run = span_attributes.next(*batch);
-    if (!run) return std::unexpected(run.error());
-    span.attributes = *run;
-    span.events = {static_cast<uint32_t>(batch->events.size()), columns->events[row + 1] - columns->events[row]};
-    for (uint32_t e = columns->events[row]; e < columns->events[row + 1]; ++e) {
-      const auto attributes = event_attributes.next(*batch);
-      if (!attributes) return std::unexpected(attributes.error());
-      batch->events.push_back({.time = {span.start.value + static_cast<uint64_t>(unzigzag(events->times[e]))},
-                               .name = text_of(events->names, e), .attributes = *attributes,
-                               .dropped_attributes = static_cast<uint32_t>(events->dropped[e])});
-    }
-    span.links = {static_cast<uint32_t>(batch->links.size()), columns->links[row + 1] - columns->links[row]};
-    for (uint32_t l = columns->links[row]; l < columns->links[row + 1]; ++l) {
-      const auto attributes = link_attributes.next(*batch);
-      if (!attributes) return std::unexpected(attributes.error());
-      batch->links.push_back({.trace_id = links->trace_ids[l], .span_id = links->span_ids[l],
-                              .trace_state = text_of(links->states, l), .attributes = *attributes,
-                              .dropped_attributes = static_cast<uint32_t>(links->dropped[l]),
-                              .flags = static_cast<uint32_t>(links->flags[l])});
-    }
-  }
+  SpanAssembler assembler(*columns, *events, *links, span_attributes, event_attributes, link_attributes, *batch);
+  for (const model::Run run : runs)
+    if (auto status = assembler.add(run); !status) return std::unexpected(std::move(status).error());
   std::vector<std::shared_ptr<const void>> owners{tables_, columns->names.storage, columns->messages.storage,
                                                   columns->states.storage, events->names.storage, links->states.storage};
   span_attributes.keep_storage(owners);

@@ -61,7 +61,8 @@ TEST(RowGroup, GivesBackEverythingOfRandomSpans) {
     ASSERT_TRUE(decoder->verify());
     uint32_t row = 0;
     for (const TraceSpans& trace : traces) {
-      const auto back = decoder->spans(row, static_cast<uint32_t>(trace.spans.size()));
+      const model::Run run{row, static_cast<uint32_t>(trace.spans.size())};
+      const auto back = decoder->spans({&run, 1});
       ASSERT_TRUE(back) << "seed " << seed << ": " << back.error().message;
       for (size_t i = 0; i < trace.spans.size(); ++i) {
         model::SpanView span = (*back)->spans[i];

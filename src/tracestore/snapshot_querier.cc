@@ -1,103 +1,107 @@
 #include "tracestore/snapshot_querier.h"
 
-#include <algorithm>
 #include <set>
 
-#include <absl/container/flat_hash_set.h>
-
-#include "tracestore/span_row_group.h"
+#include "tracestore/snapshot_scan.h"
+#include "tracestore/stored_traces.h"
 #include "tracestore/trace_spans.h"
 
 namespace sightline::tracestore {
 namespace {
 
-constexpr uint32_t kGatheredRowsPerGroup = 8192;
+constexpr TimestampNs kAlways{UINT64_MAX};
 
-// The parts of one trace, in order of arrival.
-struct Gathered {
-  TraceSpans trace;
-  std::vector<std::shared_ptr<const void>> owners;
+// Keys seen so far; views of keys that may not outlive their source are copied when new.
+class KeySet {
+ public:
+  void add(std::string_view key) {
+    if (keys_.find(key) == keys_.end()) keys_.emplace(key);
+  }
+  void add(const model::SpanBatch& batch, model::Run run) {
+    for (const model::AttributeView& attribute : batch.of(run)) add(attribute.key);
+  }
+  void add(const model::SpanBatch& batch, const model::SpanView& span, AttributeScope scope) {
+    switch (scope) {
+      case AttributeScope::kSpan: return add(batch, span.attributes);
+      case AttributeScope::kResource: return add(batch, batch.resource_of(span).attributes);
+      case AttributeScope::kScope: return add(batch, batch.scope_of(span).attributes);
+      case AttributeScope::kEvent:
+        for (const auto& event : batch.events_of(span)) add(batch, event.attributes);
+        return;
+      case AttributeScope::kLink:
+        for (const auto& link : batch.links_of(span)) add(batch, link.attributes);
+        return;
+    }
+  }
+  std::vector<std::string> sorted() const {
+    return {keys_.begin(), keys_.end()};
+  }
+
+ private:
+  std::set<std::string, std::less<>> keys_;
 };
 
-void add_live(Gathered& to, const LiveTrace& live, std::atomic<uint64_t>& inspected) {
-  uint64_t bytes = 0;
-  for (const auto& part : live.parts) {
-    for (const LiveRow& row : part->rows) {
-      to.trace.spans.push_back({row.batch->batch.get(), row.index});
-      bytes += to.trace.spans.back().span().encoded.size();
-    }
-    to.owners.push_back(part);
+Status add_stored_keys(RowGroupDecoder& decoder, AttributeScope scope, KeySet& keys) {
+  if (scope == AttributeScope::kResource || scope == AttributeScope::kScope) {
+    const auto tables = decoder.tables();
+    if (!tables) return std::unexpected(tables.error());
+    if (scope == AttributeScope::kResource)
+      for (const auto& resource : (*tables)->resources) keys.add(**tables, resource.attributes);
+    else
+      for (const auto& s : (*tables)->scopes) keys.add(**tables, s.attributes);
+    return {};
   }
-  inspected.fetch_add(bytes, std::memory_order_relaxed);
-}
-
-TimestampNs earliest_start(const LiveTrace& trace) {
-  TimestampNs start{UINT64_MAX};
-  for (const auto& part : trace.parts) start = std::min(start, part->min_start);
-  return start;
+  const auto owner = scope == AttributeScope::kEvent  ? AttributeOwner::kEvent
+                     : scope == AttributeScope::kLink ? AttributeOwner::kLink
+                                                      : AttributeOwner::kSpan;
+  const auto found = decoder.keys(owner);
+  if (!found) return std::unexpected(found.error());
+  for (const std::string_view key : *found) keys.add(key);
+  return {};
 }
 
 }  // namespace
 
 Result<std::optional<model::SpanBatch>> SnapshotQuerier::find(const TraceId& id) const {
-  Gathered gathered{{id, {}}, {}};
-  add_live(gathered, live_.find(id, snapshot_->visible()), *inspected_);
-  if (gathered.trace.spans.empty()) return std::nullopt;
-  unite_spans(gathered.trace.spans);
+  std::vector<SpanRef> spans;
+  std::vector<std::shared_ptr<const void>> owners;
+  for (auto& batch : read_parts(locate(snapshot_->blocks(), id), inspected_)) {
+    for (uint32_t i = 0; i < batch->spans.size(); ++i) spans.push_back({batch.get(), i});
+    owners.push_back(std::move(batch));
+  }
+  for (const auto& part : live_.find(id, snapshot_->visible()).parts) {
+    for (const LiveRow& row : part->rows) spans.push_back({row.batch->batch.get(), row.index});
+    owners.push_back(part);
+  }
+  if (spans.empty()) return std::nullopt;
+  unite_spans(spans);
   SpanGatherer gatherer;
-  for (const SpanRef& ref : gathered.trace.spans) gatherer.add(ref);
-  return std::move(gatherer).finish(std::move(gathered.owners));
+  for (const SpanRef& ref : spans) gatherer.add(ref);
+  return std::move(gatherer).finish(std::move(owners));
 }
 
 Status SnapshotQuerier::scan(const ScanRequest& request, const std::function<bool(RowGroup&)>& visit) const {
-  std::vector<LiveTrace> live = live_.collect(snapshot_->visible(), request.min, request.max);
-  std::sort(live.begin(), live.end(),
-            [](const LiveTrace& a, const LiveTrace& b) { return earliest_start(a) > earliest_start(b); });
-  for (size_t at = 0; at < live.size();) {
-    std::vector<TraceSpans> traces;
-    std::vector<std::shared_ptr<const void>> owners;
-    for (uint32_t rows = 0; at < live.size() && rows < kGatheredRowsPerGroup; ++at) {
-      Gathered gathered{{live[at].id, {}}, {}};
-      add_live(gathered, live[at], *inspected_);
-      unite_spans(gathered.trace.spans);
-      rows += static_cast<uint32_t>(gathered.trace.spans.size());
-      traces.push_back(std::move(gathered.trace));
-      owners.insert(owners.end(), gathered.owners.begin(), gathered.owners.end());
-    }
-    SpanRowGroup group(std::move(traces), std::move(owners));
-    if (!visit(group)) return {};
-  }
-  return {};
+  // All live traces, whatever their time: a part in a block may overlap the range.
+  SnapshotScan scan(snapshot_->blocks(), live_.collect(snapshot_->visible(), {0}, kAlways), request, inspected_);
+  return scan.run(visit);
 }
 
 Result<std::vector<std::string>> SnapshotQuerier::attribute_keys(AttributeScope scope, TimestampNs min,
                                                                  TimestampNs max) const {
-  absl::flat_hash_set<std::string_view> keys;
-  const auto add = [&](const model::SpanBatch& batch, model::Run run) {
-    for (const model::AttributeView& attribute : batch.of(run)) keys.insert(attribute.key);
-  };
-  const std::vector<LiveTrace> live = live_.collect(snapshot_->visible(), min, max);
-  for (const LiveTrace& trace : live) {
-    for (const auto& part : trace.parts) {
-      for (const LiveRow& row : part->rows) {
-        const model::SpanBatch& batch = *row.batch->batch;
-        const model::SpanView& span = batch.spans[row.index];
-        switch (scope) {
-          case AttributeScope::kSpan: add(batch, span.attributes); break;
-          case AttributeScope::kResource: add(batch, batch.resource_of(span).attributes); break;
-          case AttributeScope::kScope: add(batch, batch.scope_of(span).attributes); break;
-          case AttributeScope::kEvent:
-            for (const auto& event : batch.events_of(span)) add(batch, event.attributes);
-            break;
-          case AttributeScope::kLink:
-            for (const auto& link : batch.links_of(span)) add(batch, link.attributes);
-            break;
-        }
-      }
+  KeySet keys;
+  for (const LiveTrace& trace : live_.collect(snapshot_->visible(), min, max))
+    for (const auto& part : trace.parts)
+      for (const LiveRow& row : part->rows) keys.add(*row.batch->batch, row.batch->batch->spans[row.index], scope);
+  for (const auto& block : snapshot_->blocks()) {
+    for (uint32_t i = 0; i < block->zones().size() && !block->is_corrupt(); ++i) {
+      const RowGroupZone& zone = block->zones()[i];
+      if (zone.min_start > max || zone.max_end < min) continue;
+      auto decoder = block->row_group(i, inspected_);
+      const Status added = decoder ? add_stored_keys(*decoder, scope, keys) : std::unexpected(decoder.error());
+      if (!added) block->mark_corrupt(added.error());
     }
   }
-  std::set<std::string> sorted(keys.begin(), keys.end());
-  return std::vector<std::string>(sorted.begin(), sorted.end());
+  return keys.sorted();
 }
 
 }  // namespace sightline::tracestore

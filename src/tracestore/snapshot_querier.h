@@ -4,6 +4,7 @@
 #include <atomic>
 #include <memory>
 
+#include "tracestore/block.h"
 #include "tracestore/live_traces.h"
 #include "tracestore/publication.h"
 #include "tracestore/querier.h"
@@ -24,7 +25,7 @@ class SnapshotQuerier final : public Querier {
   const std::unique_ptr<Snapshot> snapshot_;
   const LiveTraces& live_;
   // Row groups go on counting after the querier is gone.
-  const std::shared_ptr<std::atomic<uint64_t>> inspected_ = std::make_shared<std::atomic<uint64_t>>(0);
+  const InspectedBytes inspected_ = std::make_shared<std::atomic<uint64_t>>(0);
 };
 
 }  // namespace sightline::tracestore

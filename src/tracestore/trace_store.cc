@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "tracestore/snapshot_querier.h"
+#include "tracestore/trace_store_metrics.h"
 
 namespace sightline::tracestore {
 namespace {
@@ -11,33 +12,15 @@ constexpr uint8_t kRecordOtlpRequest = 1;   // docs/formats/trace_wal.md
 
 }  // namespace
 
-struct TraceStore::Metrics {
-  explicit Metrics(Telemetry& t)
-      : traces_created(t.counter("tempo_ingester_traces_created_total", "Traces that became live.")),
-        live_traces(t.gauge("tempo_ingester_live_traces", "Traces not yet in a block.")),
-        live_bytes(t.gauge("tempo_ingester_live_trace_bytes", "Memory of live batches.")),
-        replay_errors(t.counter("tempo_ingester_replay_errors_total", "WAL records that could not be replayed.")),
-        over_live_traces(discarded(t, "live_traces_exceeded")),
-        over_trace_bytes(discarded(t, "trace_too_large")),
-        over_live_bytes(discarded(t, "live_bytes_exceeded")) {}
-
-  static Counter& discarded(Telemetry& t, std::string reason) {
-    return t.counter("tempo_discarded_spans_total", "Spans refused or dropped, by reason.", {{"reason", std::move(reason)}});
-  }
-
-  Counter& traces_created;
-  Gauge& live_traces;
-  Gauge& live_bytes;
-  Counter& replay_errors;
-  Counter& over_live_traces;
-  Counter& over_trace_bytes;
-  Counter& over_live_bytes;
-};
-
 TraceStore::TraceStore(io::FileSystem& fs, Clock& clock, Telemetry& telemetry, TraceStoreOptions options)
-    : fs_(fs), clock_(clock), options_(std::move(options)), metrics_(std::make_unique<Metrics>(telemetry)) {}
+    : fs_(fs), clock_(clock), options_(std::move(options)), metrics_(std::make_unique<Metrics>(telemetry)),
+      directory_(fs, options_.blocks_directory) {}
 
-TraceStore::~TraceStore() { stopping_ = true; }
+TraceStore::~TraceStore() {
+  stopping_ = true;
+  if (!pins_) return;
+  if (auto status = pins_->flush(); !status) SL_LOG_WARN("trace store: {}", status.error().message);
+}
 
 Result<std::unique_ptr<TraceStore>> TraceStore::open(io::FileSystem& fs, Clock& clock, Telemetry& telemetry,
                                                      TraceStoreOptions options) {
@@ -55,6 +38,17 @@ Status TraceStore::recover() {
     if (!lock) return std::unexpected(std::move(lock).error());
     locks_.push_back(std::move(*lock));
   }
+  auto loaded = directory_.load();
+  if (!loaded) return in_context("blocks", std::move(loaded).error());
+  metrics_->quarantined.add(loaded->quarantined);
+  publish_list(std::move(loaded->blocks));
+  auto pins = PinSet::open(fs_, options_.blocks_directory + "/pins", options_.sync);
+  if (!pins) return std::unexpected(std::move(pins).error());
+  pins_ = std::move(*pins);
+  return recover_wal();
+}
+
+Status TraceStore::recover_wal() {
   io::RecordLogRecovery recovery;
   auto wal = io::RecordLog::open(
       fs_, options_.wal_directory,
@@ -141,6 +135,21 @@ TraceStoreStats TraceStore::stats() const {
   stats.live_traces = live_.trace_count();
   stats.live_spans = live_.span_count();
   stats.wal_bytes = wal_->bytes();
+  stats.pinned_traces = pins_->count();
+  const auto widen = [&](TimestampNs start, TimestampNs end) {
+    stats.oldest = std::min(stats.oldest.value_or(start), start);
+    stats.newest = std::max(stats.newest.value_or(end), end);
+  };
+  const auto blocks = publication_.blocks();
+  for (const auto& block : *blocks) {
+    const BlockSummary& summary = block->summary();
+    ++stats.block_count;
+    stats.block_traces += summary.traces;
+    stats.block_spans += summary.spans;
+    stats.block_bytes += summary.bytes;
+    widen(summary.min_start, summary.max_end);
+  }
+  if (const auto range = live_.time_range()) widen(range->first, range->second);
   return stats;
 }
 

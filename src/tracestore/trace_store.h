@@ -8,6 +8,7 @@
 //   Lifetime    queriers and what they return must not outlive the store.
 //   Limits      TraceStoreOptions::limits; what is dropped is counted in tempo_discarded_spans_total.
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -19,8 +20,11 @@
 #include "base/time.h"
 #include "io/file_system.h"
 #include "io/record_log.h"
+#include "tracestore/block_directory.h"
+#include "tracestore/block_writer.h"
 #include "tracestore/live_traces.h"
 #include "tracestore/options.h"
+#include "tracestore/pins.h"
 #include "tracestore/publication.h"
 #include "tracestore/querier.h"
 #include "tracestore/writer.h"
@@ -50,15 +54,43 @@ class TraceStore final : public TraceWriter, public Queryable {
   Status append(std::shared_ptr<const model::SpanBatch> batch) override;
   Result<std::unique_ptr<Querier>> querier() const override;
 
+  // Cuts due traces into blocks, trims the WAL, merges blocks, applies retention: what is due by
+  // the clock. An error (disk full, say) is also counted; the next call tries again.
+  Status maintain();
+  // Cuts every live trace into a block now.
+  Status flush();
+
+  // While pinned, a trace survives retention, whole; also one that has yet to arrive. O(1), durable
+  // with the next maintain(); who pins says so again after a crash. A set: pins are not counted.
+  void pin(const TraceId& id) { pins_->pin(id); }
+  void unpin(const TraceId& id) { pins_->unpin(id); }
+  bool is_pinned(const TraceId& id) const { return pins_->contains(id); }
+
   TraceStoreStats stats() const;
 
  private:
   struct Metrics;
   TraceStore(io::FileSystem& fs, Clock& clock, Telemetry& telemetry, TraceStoreOptions options);
   Status recover();
+  Status recover_wal();
   Status replay(uint64_t segment, uint8_t type, std::string_view payload);
   Status admit(const model::SpanBatch& batch) const;
   Status insert(std::shared_ptr<const model::SpanBatch> batch, uint64_t segment, const InsertLimits& limits);
+
+  // Maintenance, all under maintenance_mutex_; trace_store_maintenance.cc.
+  Status cut(bool everything);
+  Status write_cut(const std::vector<LiveTrace>& traces);
+  Status trim_wal();
+  void set_corrupt_aside();
+  Status compact();
+  Status retain();
+  BlockList expired_blocks() const;
+  BlockList loosened_blocks();
+  // Writes the wanted traces of `inputs` into one new block (none when there are none) and
+  // publishes the list with it and without them.
+  Status replace_blocks(const BlockList& inputs, const std::function<bool(const TraceId&)>& keep, bool pinned);
+  std::vector<TraceId> continued_in(const BlockList& others, const std::vector<TraceId>& ids) const;
+  void publish_list(BlockList list);
 
   io::FileSystem& fs_;
   Clock& clock_;
@@ -68,8 +100,14 @@ class TraceStore final : public TraceWriter, public Queryable {
   mutable WalUse wal_use_;
   LiveTraces live_;
   mutable Publication publication_;
+  std::unique_ptr<PinSet> pins_;                            // set by open()
   std::unique_ptr<io::RecordLog> wal_;                      // set by open()
   std::atomic<bool> stopping_{false};
+
+  std::mutex maintenance_mutex_;
+  BlockDirectory directory_;                                // guarded by maintenance_mutex_
+  uint64_t unpins_seen_ = 0;                                // guarded by maintenance_mutex_
+  bool wal_trim_due_ = false;                               // guarded by maintenance_mutex_
 };
 
 }  // namespace sightline::tracestore

@@ -1,0 +1,83 @@
+#pragma once
+// One immutable block, open for reading: mapped, its footer in memory, everything
+// else checked and decoded when asked for.
+//   Format    docs/formats/trace_block.md.
+//   Threads   any.
+//   Errors    kCorrupt when bytes do not check. Whoever meets it calls mark_corrupt(); from then on
+//             readers pass the block by, until maintenance sets the file aside.
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "io/file_system.h"
+#include "tracestore/block_format.h"
+#include "tracestore/row_group_decoder.h"
+
+namespace sightline::tracestore {
+
+struct BlockSummary {
+  bool pinned = false;
+  TimestampNs newest_received;
+  uint64_t spans = 0;
+  uint32_t traces = 0;
+  uint64_t bytes = 0;
+  TimestampNs min_start{UINT64_MAX};
+  TimestampNs max_end{0};
+  std::vector<TraceId> continued;
+  std::vector<uint64_t> replaced;
+};
+
+using InspectedBytes = std::shared_ptr<std::atomic<uint64_t>>;
+
+class Block : public std::enable_shared_from_this<Block> {
+ public:
+  static Result<std::shared_ptr<const Block>> open(io::FileSystem& fs, const std::string& path, uint64_t id);
+  // The same over bytes in memory that `owner` keeps.
+  static Result<std::shared_ptr<const Block>> open(std::string_view bytes, std::shared_ptr<const void> owner,
+                                                   uint64_t id, std::string name);
+
+  uint64_t id() const { return id_; }
+  const std::string& name() const { return name_; }
+  const BlockSummary& summary() const { return summary_; }
+  const std::vector<RowGroupZone>& zones() const { return zones_; }
+
+  // The ordinal of the trace, nullopt when it is not here.
+  Result<std::optional<uint32_t>> find(const TraceId& id) const;
+  TraceId trace_id(uint32_t ordinal) const;
+
+  // Its checksums verified once.
+  Result<RowGroupDecoder> row_group(uint32_t number, InspectedBytes inspected) const;
+  // Whole traces of one row group by ordinal, ascending, with their trace ids, everything in them.
+  Result<std::shared_ptr<const model::SpanBatch>> read_traces(std::span<const uint32_t> ordinals,
+                                                              uint32_t row_group, InspectedBytes inspected) const;
+  uint32_t row_group_of(uint32_t ordinal) const;
+
+  void mark_corrupt(const Error& error) const;
+  bool is_corrupt() const { return corrupt_.load(std::memory_order_relaxed); }
+
+ private:
+  Block() = default;
+  Status parse(std::string_view bytes);
+  Status check_index() const;
+
+  uint64_t id_ = 0;
+  std::string name_;
+  std::shared_ptr<const void> owner_;
+  std::string_view bytes_;
+  BlockSummary summary_;
+  std::vector<RowGroupZone> zones_;
+  std::string_view ids_;
+  std::string_view index_;
+  uint32_t ids_crc_ = 0;
+  uint32_t index_crc_ = 0;
+  mutable std::once_flag index_once_;
+  mutable Status index_status_;                            // set once under index_once_
+  mutable std::vector<std::atomic<bool>> verified_;        // per row group; verifying twice is harmless
+  mutable std::atomic<bool> corrupt_{false};
+};
+
+}  // namespace sightline::tracestore

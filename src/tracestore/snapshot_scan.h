@@ -1,0 +1,47 @@
+#pragma once
+// One scan over a snapshot. Traces that are live, or lie in several blocks, are gathered
+// and shown first; then the row groups of blocks, newest first, without those.
+#include <functional>
+#include <vector>
+
+#include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
+
+#include "tracestore/live_traces.h"
+#include "tracestore/querier.h"
+#include "tracestore/stored_traces.h"
+#include "tracestore/trace_spans.h"
+
+namespace sightline::tracestore {
+
+class SnapshotScan {
+ public:
+  SnapshotScan(const BlockList& blocks, std::vector<LiveTrace> live, const ScanRequest& request,
+               InspectedBytes inspected);
+  Status run(const std::function<bool(RowGroup&)>& visit);
+
+ private:
+  struct Scattered {
+    TraceId id;
+    const LiveTrace* live = nullptr;
+    std::vector<StoredPart> stored;
+    TimestampNs about;                   // for the order only
+  };
+  using Visit = std::function<bool(RowGroup&)>;
+
+  void find_scattered();
+  bool is_outside(const Scattered& trace) const;   // surely; only for traces that are all live
+  bool show_scattered(const Visit& visit);
+  bool show_gathered(std::span<const Scattered> traces, const Visit& visit);
+  bool show_stored(const Visit& visit);
+  Result<bool> show_row_group(const Block& block, uint32_t number, const Visit& visit);
+
+  const BlockList& blocks_;
+  const std::vector<LiveTrace> live_;
+  const ScanRequest& request_;
+  const InspectedBytes inspected_;
+  std::vector<Scattered> scattered_;
+  absl::flat_hash_set<TraceId, TraceIdHash> not_in_row_groups_;
+};
+
+}  // namespace sightline::tracestore

@@ -1,0 +1,249 @@
+#include "tracestore/stored_row_group.h"
+
+#include <algorithm>
+
+namespace sightline::tracestore {
+
+Result<std::unique_ptr<StoredRowGroup>> StoredRowGroup::open(const Block& block, uint32_t number,
+                                                             RowGroupDecoder decoder) {
+  auto core = decoder.core();
+  if (!core) return in_context(block.name(), std::move(core).error());
+  const uint32_t first_trace = decoder.zone().first_trace;
+  std::unique_ptr<StoredRowGroup> group(new StoredRowGroup(std::move(decoder)));
+  SL_ASSERT(block.zones()[number].first_trace == first_trace);
+  uint32_t row = 0;
+  for (size_t i = 0; i < core->trace_rows.size(); ++i) {
+    TraceRows trace{.id = block.trace_id(first_trace + static_cast<uint32_t>(i)), .begin = row,
+                    .count = core->trace_rows[i], .root = kNoRow, .start = {UINT64_MAX}, .end = {0}};
+    for (; row < trace.begin + trace.count; ++row) {
+      if (trace.root == kNoRow && !core->parents[row].is_valid()) trace.root = row;
+      const uint64_t start = core->starts[row], end = core->ends[row];
+      trace.start.value = std::min(trace.start.value, start);
+      trace.end.value = std::max({trace.end.value, start, end});
+      group->durations_.push_back(end > start ? end - start : 0);
+    }
+    group->traces_.push_back(trace);
+  }
+  group->span_ids_ = std::move(core->span_ids);
+  group->parents_ = std::move(core->parents);
+  group->parent_rows_ = std::move(core->parent_rows);
+  group->starts_ = std::move(core->starts);
+  return group;
+}
+
+void StoredRowGroup::select(std::vector<TraceRows> kept) {
+  uint32_t row = 0;
+  for (TraceRows& trace : kept) {
+    for (uint32_t i = 0; i < trace.count; ++i) {
+      const uint32_t stored = trace.begin + i;
+      rows_.push_back(stored);
+      if (parent_rows_[stored] != kNoRow) parent_rows_[stored] -= trace.begin - row;
+    }
+    if (trace.root != kNoRow) trace.root -= trace.begin - row;
+    trace.begin = row;
+    row += trace.count;
+  }
+  traces_ = std::move(kept);
+  selected_ = true;
+  span_ids_ = shown(std::move(span_ids_));
+  parents_ = shown(std::move(parents_));
+  parent_rows_ = shown(std::move(parent_rows_));
+  starts_ = shown(std::move(starts_));
+  durations_ = shown(std::move(durations_));
+}
+
+template <typename T>
+std::vector<T> StoredRowGroup::shown(std::vector<T> stored) const {
+  if (!selected_) return stored;
+  for (size_t i = 0; i < rows_.size(); ++i) stored[i] = stored[rows_[i]];  // rows_ ascend: never overwrites ahead
+  stored.resize(rows_.size());
+  return stored;
+}
+
+void StoredRowGroup::number_tree() {
+  if (!sets_) sets_ = std::make_unique<NestedSets>(number_nested_sets(traces_, parent_rows_));
+}
+
+std::span<const uint8_t> StoredRowGroup::small_numbers(ChunkType type, std::vector<uint8_t>& numbers) {
+  if (numbers.empty() && row_count() > 0) {
+    auto values = decoder_.integers(type, decoder_.zone().rows);
+    if (!values) note(values.error());
+    std::vector<uint8_t> small(decoder_.zone().rows, 0);
+    if (values) std::copy(values->begin(), values->end(), small.begin());
+    numbers = shown(std::move(small));
+  }
+  return numbers;
+}
+
+DictionaryColumn StoredRowGroup::text_column(ChunkType type) {
+  const auto [column, is_new] = columns_.try_emplace(Key{type, {}, {}});
+  if (is_new) {
+    auto values = decoder_.values(type, decoder_.zone().rows, ValueParts::kAll);
+    if (!values) {
+      note(values.error());
+      column->second.codes.assign(row_count(), 0);
+      return column->second.view();
+    }
+    auto& dictionary = column->second.dictionary;
+    dictionary.insert(dictionary.end(), values->values.begin(), values->values.end());
+    for (uint32_t& code : values->codes) ++code;
+    column->second.codes = shown(std::move(values->codes));
+    storage_.push_back(std::move(values->storage));
+  }
+  return column->second.view();
+}
+
+// `value_of_scope(tables, scope)` yields a ValueView or a pointer to one, null for none.
+template <typename ValueOfScope>
+DictionaryColumn StoredRowGroup::scope_column(Key key, ValueOfScope value_of_scope) {
+  const auto [column, is_new] = columns_.try_emplace(std::move(key));
+  if (!is_new) return column->second.view();
+  const auto tables = decoder_.tables();
+  if (!tables) note(tables.error());
+  if (tables && scopes_.empty()) {
+    auto scopes = decoder_.integers(ChunkType::kScopes, decoder_.zone().rows);
+    if (scopes) scopes_ = std::move(*scopes);
+    else note(scopes.error());
+  }
+  std::vector<uint32_t> code_of_scope;
+  if (tables) {
+    DictionaryBuilder builder(column->second);
+    for (const model::ScopeView& scope : (*tables)->scopes) {
+      builder.add(value_of_scope(**tables, scope));
+      code_of_scope.push_back(column->second.codes.back());
+    }
+  }
+  std::vector<uint32_t> codes(decoder_.zone().rows, 0);
+  for (size_t row = 0; row < scopes_.size(); ++row)
+    if (scopes_[row] < code_of_scope.size()) codes[row] = code_of_scope[scopes_[row]];
+  column->second.codes = shown(std::move(codes));
+  return column->second.view();
+}
+
+DictionaryColumn StoredRowGroup::scope_name() {
+  return scope_column({ChunkType::kScopeTable, AttributeScope::kSpan, "name"},
+                      [](const model::SpanBatch&, const model::ScopeView& s) { return model::ValueView::of_string(s.name); });
+}
+DictionaryColumn StoredRowGroup::scope_version() {
+  return scope_column({ChunkType::kScopeTable, AttributeScope::kSpan, "version"},
+                      [](const model::SpanBatch&, const model::ScopeView& s) { return model::ValueView::of_string(s.version); });
+}
+
+DictionaryColumn StoredRowGroup::attribute(AttributeScope scope, std::string_view key) {
+  const Key column_key{ChunkType::kValues, scope, std::string(key)};
+  if (scope == AttributeScope::kResource)
+    return scope_column(column_key, [&](const model::SpanBatch& batch, const model::ScopeView& s) {
+      return batch.find(batch.resources[s.resource].attributes, key);
+    });
+  if (scope == AttributeScope::kScope)
+    return scope_column(column_key, [&](const model::SpanBatch& batch, const model::ScopeView& s) {
+      return batch.find(s.attributes, key);
+    });
+  const auto [column, is_new] = columns_.try_emplace(column_key);
+  if (is_new) {
+    auto values = decoder_.attribute(AttributeOwner::kSpan, key);
+    if (values) {
+      column->second = std::move(values->column);
+      column->second.codes = shown(std::move(column->second.codes));
+      storage_.push_back(std::move(values->storage));
+    } else {
+      note(values.error());
+      column->second.codes.assign(row_count(), 0);
+    }
+  }
+  return column->second.view();
+}
+
+const StoredRowGroup::Nesting& StoredRowGroup::nesting(ChunkType counts) {
+  const auto [entry, is_new] = nestings_.try_emplace(counts);
+  if (is_new) {
+    auto offsets = decoder_.offsets(counts);
+    if (!offsets) note(offsets.error());
+    Nesting& made = entry->second;
+    made.stored = offsets ? std::move(*offsets) : std::vector<uint32_t>(decoder_.zone().rows + 1, 0);
+    made.shown = made.stored;
+    if (selected_) {
+      made.shown.assign(1, 0);
+      for (const uint32_t row : rows_) made.shown.push_back(made.shown.back() + made.stored[row + 1] - made.stored[row]);
+    }
+  }
+  return entry->second;
+}
+
+NestedColumn StoredRowGroup::keep_nested(Key key, const Nesting& nesting, OwnedColumn values) {
+  values.codes.resize(nesting.stored.back());  // short only after a decoding error
+  if (selected_) {
+    std::vector<uint32_t> codes;
+    for (const uint32_t row : rows_)
+      codes.insert(codes.end(), values.codes.begin() + nesting.stored[row], values.codes.begin() + nesting.stored[row + 1]);
+    values.codes = std::move(codes);
+  }
+  OwnedNestedColumn& column = nested_[std::move(key)];
+  column.offsets = nesting.shown;
+  column.values = std::move(values);
+  return column.view();
+}
+
+NestedColumn StoredRowGroup::event_name() {
+  Key key{ChunkType::kEventNames, {}, {}};
+  if (const auto known = nested_.find(key); known != nested_.end()) return known->second.view();
+  OwnedColumn column;
+  auto names = decoder_.values(ChunkType::kEventNames, decoder_.zone().events, ValueParts::kAll);
+  if (names) {
+    column.dictionary.insert(column.dictionary.end(), names->values.begin(), names->values.end());
+    for (uint32_t& code : names->codes) ++code;
+    column.codes = std::move(names->codes);
+    storage_.push_back(std::move(names->storage));
+  } else {
+    note(names.error());
+  }
+  return keep_nested(std::move(key), nesting(ChunkType::kEventCounts), std::move(column));
+}
+
+NestedColumn StoredRowGroup::event_time_since_start() {
+  Key key{ChunkType::kEventTimes, {}, {}};
+  if (const auto known = nested_.find(key); known != nested_.end()) return known->second.view();
+  OwnedColumn column;
+  const auto times = decoder_.integers(ChunkType::kEventTimes, decoder_.zone().events);
+  if (times) {
+    DictionaryBuilder builder(column);
+    for (const uint64_t time : *times) builder.add(model::ValueView::of_int(unzigzag(time)));
+  } else {
+    note(times.error());
+  }
+  return keep_nested(std::move(key), nesting(ChunkType::kEventCounts), std::move(column));
+}
+
+NestedColumn StoredRowGroup::hex_ids(ChunkType type) {
+  Key key{type, {}, {}};
+  if (const auto known = nested_.find(key); known != nested_.end()) return known->second.view();
+  OwnedColumn column;
+  DictionaryBuilder builder(column);
+  const auto add = [&](const auto& ids) {
+    if (!ids) return note(ids.error());
+    for (const auto& id : *ids) builder.add(model::ValueView::of_string(texts_.emplace_back(to_hex(id))));
+  };
+  if (type == ChunkType::kLinkTraceIds) add(decoder_.raw_ids<TraceId>(type, decoder_.zone().links));
+  else add(decoder_.raw_ids<SpanId>(type, decoder_.zone().links));
+  return keep_nested(std::move(key), nesting(ChunkType::kLinkCounts), std::move(column));
+}
+NestedColumn StoredRowGroup::link_trace_id() { return hex_ids(ChunkType::kLinkTraceIds); }
+NestedColumn StoredRowGroup::link_span_id() { return hex_ids(ChunkType::kLinkSpanIds); }
+
+NestedColumn StoredRowGroup::nested_attribute(AttributeScope scope, std::string_view key) {
+  Key column_key{ChunkType::kValues, scope, std::string(key)};
+  if (const auto known = nested_.find(column_key); known != nested_.end()) return known->second.view();
+  const bool links = scope == AttributeScope::kLink;
+  OwnedColumn column;
+  auto values = decoder_.attribute(links ? AttributeOwner::kLink : AttributeOwner::kEvent, key);
+  if (values) {
+    column = std::move(values->column);
+    storage_.push_back(std::move(values->storage));
+  } else {
+    note(values.error());
+  }
+  return keep_nested(std::move(column_key), nesting(links ? ChunkType::kLinkCounts : ChunkType::kEventCounts),
+                     std::move(column));
+}
+
+}  // namespace sightline::tracestore
