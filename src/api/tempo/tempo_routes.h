@@ -1,0 +1,50 @@
+#pragma once
+// Tempo's HTTP API: traces by id, TraceQL search, tags and their values, TraceQL metrics.
+//   Answers   bodies, key order and error texts as Tempo writes them; errors are plain text.
+//   Paths     below TempoApi::prefix: /api/echo, /ready, /status, /api/status/buildinfo, /api/traces/{id},
+//             /api/v2/traces/{id}, /api/search, /api/search/tags, /api/v2/search/tags,
+//             /api/search/tag/{t}/values, /api/v2/search/tag/{t}/values, /api/metrics/query_range,
+//             /api/metrics/query. GET and POST alike.
+//   Time      without start and end everything stored is searched.
+//   Threads   handlers run on many threads at once; they hold no state.
+//   Lifetime  what TempoApi refers to outlives the router.
+//   Source    Tempo HTTP API; tempopb.
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "base/time.h"
+#include "net/http.h"
+#include "tracestore/querier.h"
+
+namespace sightline::api::tempo {
+
+// What one request may ask for and get.
+struct TempoApiOptions {
+  // Clients read features from this number: Tempo's, 2.7.0 or above.
+  std::string version = "2.9.0";
+  std::string revision;
+  uint32_t search_limit_default = 20;
+  uint32_t search_limit_max = 262'144;
+  uint32_t spans_per_spanset_default = 3;
+  uint32_t spans_per_spanset_max = 100;
+  uint32_t intervals_max = 10'000;        // of a metrics range query
+  uint32_t series_max = 1'000;            // of a metrics query, unless maxSeries asks for fewer
+  uint32_t exemplars_default = 100;
+  uint32_t exemplars_max = 1'000;
+  uint32_t tag_values_max = 10'000;       // distinct values of one tag
+  std::chrono::nanoseconds timeout = std::chrono::minutes(2);
+};
+
+struct TempoApi {
+  const tracestore::Queryable& traces;
+  Clock& clock;
+  std::function<bool()> ready;            // may be empty: always ready
+  std::string prefix;                     // "" or "/tempo"
+  TempoApiOptions options;
+};
+
+void add_tempo_routes(net::HttpRouter& router, TempoApi api);
+
+}  // namespace sightline::api::tempo

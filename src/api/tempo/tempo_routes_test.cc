@@ -1,0 +1,93 @@
+#include "api/tempo/tempo_routes.h"
+
+#include <gtest/gtest.h>
+
+
+namespace sightline::api::tempo {
+namespace {
+
+// Holds at most one trace.
+class OneTrace final : public tracestore::Queryable {
+ public:
+  std::optional<model::SpanBatch> trace;
+
+  Result<std::unique_ptr<tracestore::Querier>> querier() const override { return std::make_unique<View>(*this); }
+
+ private:
+  struct View final : tracestore::Querier {
+    explicit View(const OneTrace& s) : store(s) {}
+    Result<std::optional<model::SpanBatch>> find(const TraceId& id) const override {
+      if (store.trace && store.trace->spans[0].trace_id == id) return store.trace;
+      return std::nullopt;
+    }
+    Status scan(const tracestore::ScanRequest&, const std::function<bool(tracestore::RowGroup&)>&) const override { return {}; }
+    Result<std::vector<std::string>> attribute_keys(tracestore::AttributeScope, TimestampNs, TimestampNs) const override {
+      return std::vector<std::string>{};
+    }
+    uint64_t inspected_bytes() const override { return 7; }
+    const OneTrace& store;
+  };
+};
+
+struct TempoRoutes : ::testing::Test {
+  TempoRoutes() {
+    add_tempo_routes(router, {.traces = store, .clock = clock, .ready = [this] { return ready; }});
+    model::SpanBatch batch;
+    batch.resources.push_back({});
+    batch.scopes.push_back({});
+    model::SpanView span{.trace_id = *parse_trace_id("0000000000000000000000000000abcd"), .span_id = *parse_span_id("00000000000000ff")};
+    span.name = "GET /";
+    span.start = {5};
+    span.end = {9};
+    batch.spans.push_back(span);
+    store.trace = std::move(batch);
+  }
+  net::HttpResponse get(std::string path, std::string query = "", std::string accept = "") {
+    net::HttpRequest request{.method = "GET", .path = std::move(path), .query = query};
+    EXPECT_TRUE(request.params.parse(query));
+    if (!accept.empty()) request.headers.add("Accept", accept);
+    return router.dispatch(request);
+  }
+
+  bool ready = true;
+  OneTrace store;
+  ManualClock clock{TimestampNs{1'700'000'000'000'000'000}};
+  net::HttpRouter router;
+};
+
+TEST_F(TempoRoutes, AnswerTheProbesOfClients) {
+  EXPECT_EQ(get("/api/echo").body, "echo\n");
+  EXPECT_EQ(get("/ready").body, "ready\n");
+  EXPECT_EQ(get("/api/status/buildinfo").body,
+            R"({"version":"2.9.0","revision":"","branch":"","buildUser":"","buildDate":"","goVersion":""})");
+  ready = false;
+  EXPECT_EQ(get("/ready").status, 503);
+}
+
+TEST_F(TempoRoutes, FindATraceByShortAndLongId) {
+  for (const char* id : {"abcd", "ABCD", "0000000000000000000000000000abcd"}) {
+    const auto v1 = get("/api/traces/" + std::string(id));
+    EXPECT_EQ(v1.status, 200);
+    EXPECT_TRUE(v1.body.starts_with(R"({"batches":[)")) << v1.body;
+    const auto v2 = get("/api/v2/traces/" + std::string(id));
+    EXPECT_TRUE(v2.body.starts_with(R"({"trace":{"resourceSpans":[)")) << v2.body;
+    EXPECT_TRUE(v2.body.ends_with(R"("metrics":{"inspectedBytes":"7"}})")) << v2.body;
+    EXPECT_EQ(get("/api/v2/traces/" + std::string(id), "", "application/protobuf").headers.get("Content-Type"),
+              "application/protobuf");
+  }
+}
+
+TEST_F(TempoRoutes, SayThatATraceIsNotThere) {
+  EXPECT_EQ(get("/api/traces/1").status, 404);
+  EXPECT_EQ(get("/api/traces/1").body, "");
+  EXPECT_EQ(get("/api/v2/traces/1").body, R"({"trace":{},"metrics":{}})");
+  const auto bad = get("/api/traces/zz");
+  EXPECT_EQ(bad.status, 400);
+  EXPECT_EQ(bad.body, "trace IDs can only contain hex characters: invalid character 'z' at position 1");
+  EXPECT_EQ(get("/api/traces/1", "start=10&end=5").body,
+            "http parameter start must be before end. received start=10 end=5");
+  EXPECT_EQ(get("/api/traces/1", "start=x&end=5").status, 400);
+}
+
+}  // namespace
+}  // namespace sightline::api::tempo
