@@ -51,6 +51,12 @@ TEST(IntegerColumn, Extremes) {
     expect_integers(values);
 }
 
+TEST(IntegerColumn, TheWorkedExampleOfTheFormatPage) {
+  std::string bytes;
+  append_integer_column(bytes, std::vector<int64_t>{1000, 2000, 3000, 4000});
+  EXPECT_EQ(bytes, std::string_view("\x01\xd0\x0f\xd0\x0f\0\0", 7));
+}
+
 TEST(IntegerColumn, RandomShapes) {
   const uint64_t seed = Random::entropy_seed();
   SCOPED_TRACE("seed " + std::to_string(seed));

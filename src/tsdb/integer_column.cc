@@ -47,8 +47,8 @@ Packing choose(const Words& values) {
   Words residuals = values;
   Words sorted;
   for (unsigned order = 0; order <= 2 && !residuals.empty(); ++order) {
-    if (all_equal(residuals)) {
-      if (best.bits > 64) return {order, residuals.front(), 0, 0};
+    if (all_equal(residuals)) {  // further differences are all zero
+      consider(residuals, order, residuals.front(), best);
       return best;
     }
     sorted = residuals;
