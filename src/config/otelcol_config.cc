@@ -243,6 +243,7 @@ Result<OtelcolConfig> read_otelcol(std::shared_ptr<const YamlValue> root, std::s
                                    const Environment& environment, const YamlLimits& limits) {
   Diagnostics diagnostics;
   root = expand(std::move(root), Dialect::kCollector, environment, diagnostics, limits);
+  if (!diagnostics.ok()) return std::unexpected(diagnostics.to_error());
   OtelcolConfig out;
   out.file = file;
   const Cursor at(*root, "", PathStyle::kColons, diagnostics);
