@@ -157,7 +157,7 @@ void Head::truncate(int64_t time, uint64_t commit) {
     }
     forget(gone);
   }
-  min_time_.store(min_time, std::memory_order_relaxed);
+  if (time != kNoTime) min_time_.store(min_time, std::memory_order_relaxed);
 }
 
 void Head::forget(std::span<const SeriesPtr> gone) {

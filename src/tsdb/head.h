@@ -62,7 +62,8 @@ class Head {
 
   // Calls back for every series, visible or not, under its shard's mutex, a shard at a time.
   void each_series(const std::function<void(HeadSeries&)>& visit);
-  // Removes what below `time` was there at `commit`, then series left empty and unused.
+  // Removes what below `time` was there at `commit`, then series left empty and unused; with
+  // kNoTime only the latter.
   void truncate(int64_t time, uint64_t commit);
 
   // Starts of the windows that hold anything below `time`, ascending.

@@ -17,9 +17,22 @@ void Tsdb::maintain() {
     if (const auto time = due_cut_time())
       if (auto status = cut(*time); !status)
         SL_LOG_ERROR("tsdb: cutting a block failed, will try again: {}", status.error().message);
+  head_.truncate(kNoTime, 0);  // forgets nothing but series that were named and never written
   quarantine_damaged();
   compact();
   retire();
+  update_gauges();
+}
+
+void Tsdb::update_gauges() {
+  uint64_t bytes = 0;
+  for (const auto& block : *blocks()) bytes += block->meta().bytes;
+  counters_.blocks_bytes.set(static_cast<double>(bytes));
+  counters_.wal_bytes.set(static_cast<double>(log_->bytes()));
+  counters_.head_series.set(static_cast<double>(head_.series_count()));
+  if (head_.min_time() > head_.max_time()) return;
+  counters_.head_min_time.set(static_cast<double>(head_.min_time()));
+  counters_.head_max_time.set(static_cast<double>(head_.max_time()));
 }
 
 Status Tsdb::flush() {

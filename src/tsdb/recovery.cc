@@ -150,6 +150,11 @@ Status Tsdb::replay() {
     return Status();
   };
   auto read = read_checkpoint(fs_, path("checkpoint"), visitor);
+  if (!read && read.error().code == Errc::kCorrupt) {
+    SL_LOG_ERROR("tsdb: set aside as checkpoint.corrupt, samples of series it alone names are lost: {}", read.error().message);
+    if (auto status = fs_.rename(path("checkpoint"), path("checkpoint.corrupt")); !status) return status;
+    read = Checkpoint();
+  }
   if (!read) return std::unexpected(std::move(read).error());
   checkpoint = *read;
   const auto started = clock_.monotonic();

@@ -4,7 +4,8 @@
 //   lock          held while open; a second opener gets kAlreadyExists
 //   wal/          the log (io::RecordLog) of what is not in blocks yet
 //   checkpoint    series numbers and metadata of older log segments
-//   block-N/      immutable blocks; block-N.corrupt is one set aside
+//   block-N/      immutable blocks
+//   *.corrupt     what did not check, set aside: the rest is served
 //   Durability    commit() returns after the log has it (io::SyncPolicy says how hard).
 //   Threads       any. maintain() does the slow work (cutting blocks, compaction,
 //                 retention) on the caller's thread, without stalling appends or queries.
@@ -91,6 +92,7 @@ class Tsdb final : public Appendable, public Queryable {
   void quarantine_damaged();
   void compact();
   void retire();
+  void update_gauges();
 
   io::FileSystem& fs_;
   Clock& clock_;

@@ -24,7 +24,11 @@ TsdbCounters::TsdbCounters(Telemetry& t)
       blocks_corrupt(t.counter("sightline_tsdb_blocks_quarantined_total", "Blocks set aside because they do not check.")),
       blocks_retired_time(t.counter("prometheus_tsdb_time_retentions_total", "Blocks deleted by retention time.")),
       blocks_retired_size(t.counter("prometheus_tsdb_size_retentions_total", "Blocks deleted by retention size.")),
-      blocks_loaded(t.gauge("prometheus_tsdb_blocks_loaded", "Blocks being served.")) {}
+      blocks_loaded(t.gauge("prometheus_tsdb_blocks_loaded", "Blocks being served.")),
+      blocks_bytes(t.gauge("prometheus_tsdb_storage_blocks_bytes", "Bytes of all blocks.")),
+      wal_bytes(t.gauge("prometheus_tsdb_wal_storage_size_bytes", "Bytes of the log.")),
+      head_min_time(t.gauge("prometheus_tsdb_head_min_time", "Oldest sample in the head, ms.")),
+      head_max_time(t.gauge("prometheus_tsdb_head_max_time", "Newest sample in the head, ms.")) {}
 
 void TsdbCounters::count_refused_sample(const Error& error) {
   if (error.code == Errc::kAlreadyExists) duplicate_samples.add();

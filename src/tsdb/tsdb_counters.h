@@ -30,6 +30,10 @@ struct TsdbCounters {
   Counter& blocks_retired_time;
   Counter& blocks_retired_size;
   Gauge& blocks_loaded;
+  Gauge& blocks_bytes;
+  Gauge& wal_bytes;
+  Gauge& head_min_time;               // ms
+  Gauge& head_max_time;
 
   // Counts a refusal of place_sample() under its reason.
   void count_refused_sample(const Error& error);

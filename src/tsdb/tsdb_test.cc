@@ -48,6 +48,44 @@ TEST(Tsdb, NothingIsVisibleBeforeCommitOrAfterRollback) {
   EXPECT_EQ(store.read(named("x")).values, std::vector<double>{2});
 }
 
+TEST(Tsdb, SeriesNamedAndNeverWrittenAreForgotten) {
+  TestingStore store;
+  for (int i = 0; i < 100; ++i) (void)store.db().appender()->series(named("x", std::to_string(i)));
+  auto open = store.db().appender();
+  const auto id = open->series(named("kept"));
+  store.db().maintain();
+  store.db().maintain();
+  EXPECT_TRUE(store.telemetry().text().find("prometheus_tsdb_head_series 1\n") != std::string::npos);
+  ASSERT_TRUE(open->append(*id, {kTestStart}, 1));
+  ASSERT_TRUE(open->commit());
+  EXPECT_EQ(store.read(named("kept")).values, std::vector<double>{1});
+}
+
+TEST(Tsdb, ExemplarHookAndOrder) {
+  TsdbOptions options;
+  std::vector<TraceId> announced;
+  options.on_exemplar = [&](TraceId id) { announced.push_back(id); };
+  TestingStore store(options);
+  const Labels x = named("x");
+  ASSERT_TRUE(store.add_exemplar(x, test_exemplar(kTestStart, 1, 1)));
+  ASSERT_TRUE(store.add_exemplar(x, test_exemplar(kTestStart, 1, 1))) << "a repetition is accepted and ignored";
+  ASSERT_TRUE(store.add_exemplar(x, test_exemplar(kTestStart + 5, 1, 2)));
+  const auto late = store.add_exemplar(x, test_exemplar(kTestStart + 1, 1, 3));
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().code, Errc::kOutOfRange);
+  model::Exemplar old = test_exemplar(kTestStart + 6, 1, 0);
+  old.trace_id = {};
+  old.labels = make_labels({{"traceID", "0af7651916cd43dd8448eb211c80319c"}});
+  ASSERT_TRUE(store.add_exemplar(x, old));
+  EXPECT_EQ(announced.size(), 3u);
+  EXPECT_EQ(store.exemplars(x).size(), 3u);
+  EXPECT_EQ(store.telemetry().counter_total("prometheus_tsdb_exemplar_exemplars_appended_total"), 3u);
+  EXPECT_EQ(store.telemetry().counter_total("prometheus_tsdb_exemplar_out_of_order_exemplars_total"), 1u);
+  size_t traces = 0;
+  ASSERT_TRUE(store.db().for_each_exemplar_trace({{kTestStart + 1}, {kTestStart + 6}}, [&](TraceId, TimestampMs) { ++traces; }));
+  EXPECT_EQ(traces, 2u);
+}
+
 TEST(Tsdb, OrderDuplicatesAndBoundsAnswerInThePeersWords) {
   TestingStore store;
   const Labels x = named("x");
