@@ -36,7 +36,7 @@ struct TraceStoreOptions {
   std::chrono::nanoseconds max_block_duration = std::chrono::minutes(5);
   uint64_t max_block_bytes = 96u << 20;          // memory of live batches
   uint64_t cut_bytes_min = 8u << 20;             // received bytes of due traces
-  uint32_t row_group_rows = 65'536;              // a row group closes with the trace that reaches it
+  uint32_t row_group_rows = 16'384;              // closes with the trace that reaches it: smaller finds faster, larger packs tighter
 
   // Compaction: neighbours in time merge until they reach compacted_bytes_max or span compaction_window.
   uint32_t compaction_inputs_min = 4;

@@ -107,7 +107,9 @@ class TraceStore final : public TraceWriter, public Queryable {
   std::mutex maintenance_mutex_;
   BlockDirectory directory_;                                // guarded by maintenance_mutex_
   uint64_t unpins_seen_ = 0;                                // guarded by maintenance_mutex_
-  bool wal_trim_due_ = false;                               // guarded by maintenance_mutex_
+  bool wal_cut_due_ = false;                                // guarded by maintenance_mutex_
+  uint64_t wal_current_ = 0;                                // guarded by maintenance_mutex_: began with the last cut
+  uint64_t wal_removed_before_ = 0;                         // guarded by maintenance_mutex_
 };
 
 }  // namespace sightline::tracestore

@@ -28,7 +28,7 @@ Status TraceStore::maintain() {
   metrics_->pinned_traces.set(static_cast<double>(pins_->count()));
   metrics_->live_traces.set(static_cast<double>(live_.trace_count()));
   metrics_->live_bytes.set(static_cast<double>(wal_use_.live_bytes()));
-  if (wal_trim_due_) note(trim_wal());   // after forget(): only then are cut batches gone
+  note(trim_wal());   // after forget(): only then are cut batches gone
   return first_error;
 }
 
@@ -36,7 +36,7 @@ Status TraceStore::flush() {
   const std::lock_guard lock(maintenance_mutex_);
   if (auto status = cut(true); !status) return status;
   live_.forget(publication_.oldest_version());
-  return wal_trim_due_ ? trim_wal() : Status{};
+  return trim_wal();
 }
 
 Status TraceStore::cut(bool everything) {
@@ -51,7 +51,7 @@ Status TraceStore::cut(bool everything) {
     metrics_->failed_cuts.add();
     return in_context("cutting a block", std::move(status).error());
   }
-  wal_trim_due_ = true;
+  wal_cut_due_ = true;
   return {};
 }
 
@@ -92,15 +92,19 @@ Status TraceStore::write_cut(const std::vector<LiveTrace>& traces) {
   return {};
 }
 
-// Whatever WAL segments hold nothing but spans that are in blocks now.
+// Removes the WAL segments that hold nothing but spans that are in blocks now. Cut batches count as
+// used while an old snapshot reads them, so this is asked again and again.
 Status TraceStore::trim_wal() {
-  wal_trim_due_ = false;
-  const auto current = wal_->cut();
-  if (!current) return in_context("wal", current.error());
-  if (auto status = wal_->remove_before(std::min(*current, wal_use_.lowest_used())); !status) {
-    wal_trim_due_ = true;
-    return in_context("wal", std::move(status).error());
+  if (wal_cut_due_) {
+    const auto current = wal_->cut();
+    if (!current) return in_context("wal", current.error());
+    wal_current_ = *current;
+    wal_cut_due_ = false;
   }
+  const uint64_t bound = std::min(wal_current_, wal_use_.lowest_used());
+  if (bound <= wal_removed_before_) return {};
+  if (auto status = wal_->remove_before(bound); !status) return in_context("wal", std::move(status).error());
+  wal_removed_before_ = bound;
   return {};
 }
 
