@@ -14,13 +14,15 @@
 
 namespace sightline::config {
 
+struct OtlpHttpServerConfig : HttpServerConfig {
+  std::string traces_url_path = "/v1/traces";
+  std::string metrics_url_path = "/v1/metrics";
+  std::string logs_url_path = "/v1/logs";
+};
+
 // receivers: otlp
 struct OtlpReceiverConfig {
-  struct Http : HttpServerConfig {
-    std::string traces_url_path = "/v1/traces";
-    std::string metrics_url_path = "/v1/metrics";
-    std::string logs_url_path = "/v1/logs";
-  };
+  using Http = OtlpHttpServerConfig;
   std::optional<GrpcServerConfig> grpc;  // present when the file names it, even as `grpc:` (localhost:4317)
   std::optional<Http> http;              // localhost:4318
 };

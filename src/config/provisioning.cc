@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <exception>
 #include <set>
+#include <tuple>
 
 #include "config/expansion.h"
 #include "config/yaml_node.h"
@@ -287,8 +288,9 @@ Result<Provisioning> Loader::load() {
   });
   if (!provided) load_dashboards(joined(out_.directory, "dashboards"), "");
   check_uids();
-  std::stable_sort(out_.dashboards.begin(), out_.dashboards.end(),
-                   [](const Dashboard& a, const Dashboard& b) { return a.title < b.title; });
+  std::sort(out_.dashboards.begin(), out_.dashboards.end(), [](const Dashboard& a, const Dashboard& b) {
+    return std::tie(a.title, a.path) < std::tie(b.title, b.path);
+  });
   if (!diagnostics_.ok()) return std::unexpected(diagnostics_.to_error());
   out_.notices = diagnostics_.take_notices();
   return std::move(out_);
