@@ -125,5 +125,121 @@ TEST_F(StoreFixture, ASecondStoreOnTheDirectoryIsRefused) {
   EXPECT_EQ(second.error().code, Errc::kAlreadyExists);
 }
 
+TEST_F(StoreFixture, IdleTracesMoveToABlockAndLeaveTheWal) {
+  SpanSource source(5);
+  auto o = options();
+  o.cut_bytes_min = 1;
+  open(o);
+  const TraceId id = source.trace_id();
+  ASSERT_TRUE(store->append(source.batch({id}, 20, kNow)));
+  clock.advance(std::chrono::seconds(9));
+  ASSERT_TRUE(store->maintain());
+  EXPECT_EQ(store->stats().block_count, 0u);
+  clock.advance(std::chrono::seconds(1));
+  const uint64_t wal_before = store->stats().wal_bytes;
+  ASSERT_TRUE(store->maintain());
+  const TraceStoreStats stats = store->stats();
+  EXPECT_EQ(stats.live_traces, 0u);
+  EXPECT_EQ(stats.block_traces, 1u);
+  EXPECT_LT(stats.wal_bytes, wal_before);
+  EXPECT_GE(*stats.oldest, kNow);
+  EXPECT_TRUE(find(id));
+}
+
+TEST_F(StoreFixture, LateSpansJoinTheirTraceInOneRowGroup) {
+  SpanSource source(6);
+  open(options());
+  const TraceId id = source.trace_id(), other = source.trace_id();
+  for (int part = 0; part < 3; ++part) {   // two parts in blocks, the third live
+    ASSERT_TRUE(store->append(source.batch({id, other}, 20, kNow)));
+    if (part < 2) {
+      ASSERT_TRUE(store->flush()) << "part " << part;
+    }
+  }
+  const auto querier = store->querier();
+  const auto whole = (*querier)->find(id);
+  int shown = 0;
+  ASSERT_TRUE((*querier)->scan({}, [&](RowGroup& group) {
+    for (const TraceRows& trace : group.traces()) {
+      if (trace.id != id) continue;
+      ++shown;
+      EXPECT_EQ(trace.count, (*whole)->spans.size());
+    }
+    return true;
+  }));
+  EXPECT_EQ(shown, 1);
+}
+
+TEST_F(StoreFixture, ScansPassByRowGroupsThatCannotMatch) {
+  SpanSource source(8);
+  auto o = options();
+  o.row_group_rows = 50;
+  open(o);
+  std::vector<TraceId> ids;
+  for (int i = 0; i < 40; ++i) ids.push_back(source.trace_id());
+  ASSERT_TRUE(store->append(source.batch(ids, 1000, kNow)));
+  ASSERT_TRUE(store->flush());
+  const auto rows_shown = [&](const ScanRequest& request) {
+    uint64_t rows = 0;
+    auto querier = store->querier();
+    EXPECT_TRUE((*querier)->scan(request, [&](RowGroup& group) {
+      rows += group.row_count();
+      return true;
+    }));
+    return rows;
+  };
+  const uint64_t all = rows_shown({});
+  EXPECT_EQ(all, store->stats().block_spans);
+  const Condition nobody{.intrinsic = Intrinsic::kName, .op = ConditionOp::kEqual,
+                         .kind = model::ValueKind::kString, .text = "nobody has this"};
+  const Condition somebody{.intrinsic = Intrinsic::kName, .op = ConditionOp::kEqual,
+                           .kind = model::ValueKind::kString, .text = "GET /3"};
+  const Condition slow{.intrinsic = Intrinsic::kDuration, .op = ConditionOp::kGreater, .number = 10'000'000'000};
+  const Condition no_key{.scope = AttributeScope::kSpan, .key = "no.such.key", .op = ConditionOp::kExists};
+  EXPECT_EQ(rows_shown({.conditions = {nobody}}), 0u);
+  EXPECT_EQ(rows_shown({.conditions = {slow}}), 0u);
+  EXPECT_EQ(rows_shown({.conditions = {no_key}}), 0u);
+  EXPECT_GT(rows_shown({.conditions = {somebody}}), 0u);
+  EXPECT_EQ(rows_shown({.conditions = {somebody, nobody}}), 0u);
+  EXPECT_EQ(rows_shown({.conditions = {somebody, nobody}, .all_conditions = false}), rows_shown({.conditions = {somebody}}));
+  EXPECT_EQ(rows_shown({.max = {kNow.value - 1'000'000'000}}), 0u);
+}
+
+TEST_F(StoreFixture, AppendsMaintenanceAndReadersRunTogether) {
+  auto o = options();
+  o.cut_bytes_min = 1;
+  o.trace_idle_period = std::chrono::nanoseconds(0);   // everything is due at once
+  o.compaction_inputs_min = 2;
+  open(o);
+  std::atomic<int> running{3};
+  std::vector<std::vector<TraceId>> ids(3);
+  std::vector<std::thread> writers;
+  for (size_t w = 0; w < ids.size(); ++w) {
+    writers.emplace_back([&, w] {
+      SpanSource source(100 + w);
+      for (int i = 0; i < 60; ++i) {
+        ids[w].push_back(source.trace_id());
+        EXPECT_TRUE(store->append(source.batch({ids[w].back()}, 5, kNow)));
+        const auto querier = store->querier();
+        EXPECT_TRUE((*querier)->find(ids[w].back())->has_value());
+      }
+      --running;
+    });
+  }
+  while (running > 0) {
+    EXPECT_TRUE(store->maintain());
+    std::map<TraceId, int> shown;
+    const auto querier = store->querier();
+    EXPECT_TRUE((*querier)->scan({}, [&](RowGroup& group) {
+      for (const TraceRows& trace : group.traces()) EXPECT_EQ(++shown[trace.id], 1);
+      return true;
+    }));
+  }
+  for (auto& writer : writers) writer.join();
+  open(o);
+  for (const auto& written : ids)
+    for (const TraceId& id : written) EXPECT_TRUE(find(id)) << to_hex(id);
+}
+
 }  // namespace
 }  // namespace sightline::tracestore
