@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "api/tempo/search_routes.h"
+#include "api/tempo/tag_routes.h"
 #include "api/tempo/trace_routes.h"
 #include "base/text_codec.h"
 
@@ -56,6 +58,11 @@ constexpr Path kPaths[] = {
     {"/api/status/buildinfo", answer_buildinfo, net::RunOn::kSocketThread},
     {"/api/traces/{id}", answer_trace_v1},
     {"/api/v2/traces/{id}", answer_trace_v2},
+    {"/api/search", answer_search},
+    {"/api/search/tags", answer_tags_v1},
+    {"/api/v2/search/tags", answer_tags_v2},
+    {"/api/search/tag/{tag}/values", answer_tag_values_v1},
+    {"/api/v2/search/tag/{tag}/values", answer_tag_values_v2},
 };
 
 }  // namespace

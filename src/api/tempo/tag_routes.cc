@@ -1,0 +1,163 @@
+#include "api/tempo/tag_routes.h"
+
+#include <set>
+
+#include "api/tempo/answers.h"
+#include "api/tempo/engine_access.h"
+
+namespace sightline::api::tempo {
+namespace {
+
+using tracestore::AttributeScope;
+using traceql::Intrinsic;
+
+struct ScopeName {
+  std::string_view name;
+  AttributeScope scope;
+};
+// In the order answers list them.
+constexpr ScopeName kScopes[] = {{"span", AttributeScope::kSpan},
+                                 {"resource", AttributeScope::kResource},
+                                 {"event", AttributeScope::kEvent},
+                                 {"link", AttributeScope::kLink},
+                                 {"instrumentation", AttributeScope::kScope}};
+constexpr std::string_view kIntrinsics[] = {
+    "duration", "event:name", "event:timeSinceStart", "instrumentation:name", "instrumentation:version", "kind", "link:spanID",
+    "link:traceID", "name", "rootName", "rootServiceName", "span:duration", "span:id", "span:kind", "span:name", "span:parentID",
+    "span:status", "span:statusMessage", "status", "statusMessage", "trace:duration", "trace:id", "trace:rootName",
+    "trace:rootService", "traceDuration"};
+
+Result<traceql::TagValuesOptions> options_of(const TempoApi& api, const net::HttpRequest& request) {
+  traceql::TagValuesOptions options;
+  const auto range = parse_time_range(request.params);
+  if (!range) return std::unexpected(range.error());
+  set_bounds(options, *range, request);
+  options.filter = request.params.get("q");
+  options.values_max = api.options.tag_values_max;
+  const auto limit = parse_integer(request.params, "limit");
+  if (!limit) return std::unexpected(limit.error());
+  if (*limit && **limit < 0) return fail(Errc::kInvalidArgument, "invalid limit: must be a non-negative number");
+  if (*limit && **limit > 0 && **limit < options.values_max) options.values_max = static_cast<uint32_t>(**limit);
+  return options;
+}
+
+// The scopes a request asks for; "intrinsic" goes with all of them.
+struct AskedScopes {
+  std::vector<AttributeScope> stored;
+  bool intrinsic = false;
+};
+Result<AskedScopes> asked_scopes(const net::Params& params) {
+  const std::string_view scope = params.get("scope");
+  AskedScopes asked;
+  const bool all = scope.empty() || scope == "none";
+  for (const ScopeName& s : kScopes)
+    if (all || s.name == scope) asked.stored.push_back(s.scope);
+  asked.intrinsic = all || scope == "intrinsic";
+  if (asked.stored.empty() && !asked.intrinsic) return fail(Errc::kInvalidArgument, "invalid scope: ", scope);
+  return asked;
+}
+
+std::string_view name_of(AttributeScope scope) {
+  for (const ScopeName& s : kScopes)
+    if (s.scope == scope) return s.name;
+  return {};
+}
+
+// Clients encode the tag once or twice.
+std::string decoded_tag(const net::HttpRequest& request) {
+  std::string tag = request.captures.empty() ? "" : request.captures[0];
+  for (int i = 0; i < 3; ++i) {
+    std::string again = net::percent_decode(tag);
+    if (again == tag) break;
+    tag = std::move(again);
+  }
+  return tag;
+}
+
+traceql::TagValues keywords(std::initializer_list<std::string_view> words, traceql::Type type) {
+  traceql::TagValues values;
+  for (const std::string_view word : words)
+    for (int64_t i = 0; i < 6; ++i) {
+      if (type == traceql::Type::kStatus && i > 2) break;
+      const traceql::Value value = traceql::Value::of(type, i);
+      if (traceql::display_text(value) == word) values.values.push_back(traceql::OwnedValue::of(value));
+    }
+  return values;
+}
+
+Result<traceql::TagValues> values_of(const TempoApi& api, const traceql::Attribute& attribute, const traceql::TagValuesOptions& options) {
+  switch (attribute.intrinsic) {
+    case Intrinsic::kStatus: return keywords({"error", "unset", "ok"}, traceql::Type::kStatus);
+    case Intrinsic::kKind:
+      return keywords({"unspecified", "internal", "server", "client", "producer", "consumer"}, traceql::Type::kKind);
+    case Intrinsic::kDuration: case Intrinsic::kTraceDuration: case Intrinsic::kEventTimeSinceStart: case Intrinsic::kSpanId:
+    case Intrinsic::kParentId: case Intrinsic::kTraceId: case Intrinsic::kLinkTraceId: case Intrinsic::kLinkSpanId:
+    case Intrinsic::kChildCount: case Intrinsic::kNestedSetLeft: case Intrinsic::kNestedSetRight: case Intrinsic::kNestedSetParent:
+      return traceql::TagValues{};
+    default: return engine_of(api).tag_values(attribute, options);
+  }
+}
+
+}  // namespace
+
+net::HttpResponse answer_tags_v2(const TempoApi& api, const net::HttpRequest& request) {
+  const auto asked = asked_scopes(request.params);
+  if (!asked) return error_response(asked.error());
+  const auto options = options_of(api, request);
+  if (!options) return error_response(options.error());
+  const auto found = engine_of(api).tag_names(asked->stored, *options);
+  if (!found) return error_response(found.error());
+  std::vector<NamedTags> scopes;
+  for (const auto& scope : *found) {
+    scopes.push_back({std::string(name_of(scope.scope)), scope.keys});
+    if (!request.params.get("limit").empty() && scopes.back().tags.size() > options->values_max)
+      scopes.back().tags.resize(options->values_max);
+  }
+  if (asked->intrinsic) scopes.push_back({"intrinsic", {std::begin(kIntrinsics), std::end(kIntrinsics)}});
+  return net::HttpResponse::json(tags_json_v2(scopes));
+}
+
+net::HttpResponse answer_tags_v1(const TempoApi& api, const net::HttpRequest& request) {
+  const auto asked = asked_scopes(request.params);
+  if (!asked) return error_response(asked.error());
+  auto options = options_of(api, request);
+  if (!options) return error_response(options.error());
+  options->filter = {};
+  const auto found = engine_of(api).tag_names(asked->stored, *options);
+  if (!found) return error_response(found.error());
+  std::set<std::string> names;
+  for (const auto& scope : *found) names.insert(scope.keys.begin(), scope.keys.end());
+  if (request.params.get("scope") == "intrinsic") names.insert(std::begin(kIntrinsics), std::end(kIntrinsics));
+  return net::HttpResponse::json(tags_json_v1({names.begin(), names.end()}));
+}
+
+net::HttpResponse answer_tag_values_v2(const TempoApi& api, const net::HttpRequest& request) {
+  const std::string tag = decoded_tag(request);
+  const auto attribute = traceql::parse_attribute(tag);
+  if (!attribute)
+    return error_response({Errc::kInvalidArgument, "please provide a valid tagName: failed to parse identifier " + tag + ": " +
+                                                       attribute.error().message});
+  const auto options = options_of(api, request);
+  if (!options) return error_response(options.error());
+  const auto values = values_of(api, *attribute, *options);
+  if (!values) return error_response(values.error());
+  return net::HttpResponse::json(tag_values_json_v2(*values));
+}
+
+net::HttpResponse answer_tag_values_v1(const TempoApi& api, const net::HttpRequest& request) {
+  const std::string tag = decoded_tag(request);
+  traceql::Attribute attribute{.name = tag};
+  if (tag == "name") attribute = {.intrinsic = Intrinsic::kName};
+  if (tag == "status.code") attribute = {.intrinsic = Intrinsic::kStatus};
+  if (tag == "root.name") attribute = {.intrinsic = Intrinsic::kRootName};
+  if (tag == "root.service.name") attribute = {.intrinsic = Intrinsic::kRootServiceName};
+  if (tag == "service.name") attribute = {.scope = traceql::Scope::kResource, .name = tag};
+  auto options = options_of(api, request);
+  if (!options) return error_response(options.error());
+  options->filter = {};
+  const auto values = values_of(api, attribute, *options);
+  if (!values) return error_response(values.error());
+  return net::HttpResponse::json(tag_values_json_v1(*values));
+}
+
+}  // namespace sightline::api::tempo

@@ -1,0 +1,13 @@
+#pragma once
+// Tag names and values, v1 and v2, for search builders and autocompletion.
+//   q   limits v2 answers to spans that match; one that does not parse yet limits nothing.
+#include "api/tempo/tempo_routes.h"
+
+namespace sightline::api::tempo {
+
+net::HttpResponse answer_tags_v1(const TempoApi& api, const net::HttpRequest& request);
+net::HttpResponse answer_tags_v2(const TempoApi& api, const net::HttpRequest& request);
+net::HttpResponse answer_tag_values_v1(const TempoApi& api, const net::HttpRequest& request);
+net::HttpResponse answer_tag_values_v2(const TempoApi& api, const net::HttpRequest& request);
+
+}  // namespace sightline::api::tempo

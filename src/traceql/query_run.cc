@@ -1,0 +1,85 @@
+#include "traceql/query_run.h"
+
+namespace sightline::traceql {
+namespace {
+
+void collect(const Spanset& spanset, const std::function<void(const Attribute&)>& add);
+
+void collect(const Pipeline& pipeline, const std::function<void(const Attribute&)>& add) {
+  for (const Stage& stage : pipeline.stages) {
+    if (stage.spanset) collect(*stage.spanset, add);
+    for (const Scalar* scalar : {&stage.left, &stage.right})
+      if (scalar->field) for_each_attribute(*scalar->field, add);
+    if (stage.by) for_each_attribute(*stage.by, add);
+    for (const Attribute& attribute : stage.select) add(attribute);
+  }
+}
+
+void collect(const Spanset& spanset, const std::function<void(const Attribute&)>& add) {
+  if (spanset.filter) for_each_attribute(*spanset.filter, add);
+  if (spanset.left) collect(*spanset.left, add);
+  if (spanset.right) collect(*spanset.right, add);
+  if (spanset.pipeline) collect(*spanset.pipeline, add);
+}
+
+bool is_shown_anyway(Intrinsic intrinsic) {
+  switch (intrinsic) {
+    case Intrinsic::kName: case Intrinsic::kDuration: case Intrinsic::kTraceDuration: case Intrinsic::kRootName:
+    case Intrinsic::kRootServiceName: case Intrinsic::kTraceId: case Intrinsic::kSpanId: return true;
+    default: return false;
+  }
+}
+
+}  // namespace
+
+Result<QueryRun> QueryRun::start(const tracestore::Queryable& store, const Clock& clock, std::chrono::nanoseconds timeout,
+                                 const QueryBounds& bounds) {
+  QueryRun run(clock, bounds);
+  run.deadline_ = clock.monotonic() + timeout;
+  auto querier = store.querier();
+  if (!querier) return std::unexpected(std::move(querier).error());
+  run.querier_ = std::move(*querier);
+  return run;
+}
+
+Status QueryRun::check() const {
+  if (bounds_->cancelled && bounds_->cancelled()) return fail(Errc::kCancelled, "query was cancelled");
+  if (clock_->monotonic() > deadline_) return fail(Errc::kDeadlineExceeded, "query timed out");
+  return {};
+}
+
+Status QueryRun::scan(const tracestore::ScanRequest& request, const std::function<Result<bool>(tracestore::RowGroup&)>& visit) {
+  Status status;
+  const Status scanned = querier_->scan(request, [&](tracestore::RowGroup& group) {
+    if (status = check(); !status) return false;
+    inspected_traces_ += group.traces().size();
+    const auto more = visit(group);
+    if (!more) status = std::unexpected(more.error());
+    return more.has_value() && *more;
+  });
+  if (!status) return status;
+  if (!scanned) return scanned;
+  return {};
+}
+
+RowMask rows_in_time(tracestore::RowGroup& group, const QueryBounds& bounds) {
+  RowMask mask(group.row_count(), 0);
+  for (const auto& trace : group.traces())
+    if (trace.start <= bounds.end && trace.end >= bounds.start) std::fill_n(mask.begin() + trace.begin, trace.count, 1);
+  return mask;
+}
+
+std::vector<NamedAttribute> named_attributes(const Pipeline& pipeline, bool* names_name) {
+  std::vector<NamedAttribute> named;
+  *names_name = false;
+  collect(pipeline, [&](const Attribute& attribute) {
+    if (attribute.intrinsic == Intrinsic::kName) *names_name = true;
+    if (is_shown_anyway(attribute.intrinsic)) return;
+    for (const NamedAttribute& seen : named)
+      if (seen.attribute == attribute) return;
+    named.push_back({attribute.intrinsic == Intrinsic::kNone ? attribute.name : to_string(attribute), attribute});
+  });
+  return named;
+}
+
+}  // namespace sightline::traceql

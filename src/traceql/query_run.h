@@ -1,0 +1,44 @@
+#pragma once
+// One query at work: its deadline and cancellation, and the scan that polls them.
+#include <functional>
+#include <memory>
+
+#include "traceql/engine.h"
+#include "traceql/field_evaluator.h"
+
+namespace sightline::traceql {
+
+class QueryRun {
+ public:
+  static Result<QueryRun> start(const tracestore::Queryable& store, const Clock& clock, std::chrono::nanoseconds timeout,
+                                const QueryBounds& bounds);
+
+  // Calls `visit` with each row group; false stops. Errors of `visit` end the scan, too.
+  Status scan(const tracestore::ScanRequest& request, const std::function<Result<bool>(tracestore::RowGroup&)>& visit);
+  const tracestore::Querier& querier() const { return *querier_; }
+  RegexCache& regexes() { return *regexes_; }
+  Status check() const;   // cancelled, or too late
+  uint64_t inspected_traces() const { return inspected_traces_; }
+
+ private:
+  QueryRun(const Clock& clock, const QueryBounds& bounds) : clock_(&clock), bounds_(&bounds) {}
+  const Clock* clock_;
+  const QueryBounds* bounds_;
+  std::chrono::nanoseconds deadline_{0};
+  std::unique_ptr<tracestore::Querier> querier_;
+  std::unique_ptr<RegexCache> regexes_ = std::make_unique<RegexCache>();
+  uint64_t inspected_traces_ = 0;
+};
+
+// Rows of the traces that overlap the bounds.
+RowMask rows_in_time(tracestore::RowGroup& group, const QueryBounds& bounds);
+
+// What a query names, as search answers show it: {key, attribute}, without the intrinsics
+// every span of an answer carries anyway.
+struct NamedAttribute {
+  std::string key;
+  Attribute attribute;
+};
+std::vector<NamedAttribute> named_attributes(const Pipeline& pipeline, bool* names_name);
+
+}  // namespace sightline::traceql
