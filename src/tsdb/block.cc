@@ -15,6 +15,8 @@ Result<std::unique_ptr<io::ReadableFile>> open_with_magic(io::FileSystem& fs, co
   return file;
 }
 
+int64_t wrapping_sum(int64_t a, uint64_t b) { return static_cast<int64_t>(static_cast<uint64_t>(a) + b); }
+
 // Bytes behind a checksum at `offset`.
 Result<std::string_view> checked(std::string_view file, uint64_t offset, uint64_t length, const char* what) {
   if (offset > file.size() || file.size() - offset < 4 || length > file.size() - offset - 4)
@@ -125,8 +127,8 @@ Result<Block::SeriesInfo> Block::series(uint32_t series) const {
   int64_t previous = 0;
   for (uint64_t i = 0; good && i < chunk_count; ++i) {
     BlockChunk c{.kind = static_cast<ChunkKind>(in.u8())};
-    c.min_time = previous + in.svarint();
-    c.max_time = c.min_time + static_cast<int64_t>(in.uvarint());
+    c.min_time = wrapping_sum(previous, static_cast<uint64_t>(in.svarint()));
+    c.max_time = wrapping_sum(c.min_time, in.uvarint());
     c.count = static_cast<uint32_t>(in.uvarint());
     const uint64_t length = in.uvarint();
     const std::string_view file = chunks_file_->bytes();
@@ -142,7 +144,7 @@ Result<Block::SeriesInfo> Block::series(uint32_t series) const {
   if (good && info.exemplar_bytes > 0) {
     info.exemplar_offset = in.uvarint();
     info.exemplar_min = in.svarint();
-    info.exemplar_max = info.exemplar_min + static_cast<int64_t>(in.uvarint());
+    info.exemplar_max = wrapping_sum(info.exemplar_min, in.uvarint());
   }
   if (good && in.ok()) return info;
   mark_damaged();

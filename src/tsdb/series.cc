@@ -27,9 +27,9 @@ void erase_front(std::vector<T>& v, size_t n) {
 
 Result<Place> place_sample(const SeriesEdge& edge, int64_t time, double value, const model::Histogram* histogram,
                            const AppendRules& rules) {
-  if (time == kNoTime || time > rules.future_limit)
-    return fail(Errc::kOutOfRange, "out of bounds: sample at ", time, " ms is too far ahead, the latest allowed is ",
-                rules.future_limit, " ms");
+  if (time < -kTimeAbsMax || time > std::min(kTimeAbsMax, rules.future_limit))
+    return fail(Errc::kOutOfRange, "out of bounds: sample at ", time, " ms, the latest allowed is ",
+                std::min(kTimeAbsMax, rules.future_limit), " ms");
   if (time >= rules.min_valid_time) {
     if (edge.time == kNoTime || time > edge.time) return Place::kInOrder;
     if (time == edge.time) {

@@ -22,6 +22,9 @@ namespace sightline::tsdb {
 
 inline constexpr int64_t kNoTime = std::numeric_limits<int64_t>::min();
 
+// Sums and differences of times within it cannot overflow.
+inline constexpr int64_t kTimeAbsMax = int64_t{1} << 61;
+
 // The newest sample of a series: what decides whether the next one fits.
 struct SeriesEdge {
   int64_t time = kNoTime;

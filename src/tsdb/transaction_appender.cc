@@ -105,8 +105,8 @@ Status TransactionAppender::append_exemplar(SeriesId series, const model::Exempl
   const int64_t time = exemplar.time.value;
   const bool in_window = rules.out_of_order_window_ms > 0 && rules.head_max_time != kNoTime &&
                          time >= rules.head_max_time - rules.out_of_order_window_ms;
-  if (time == kNoTime || time > rules.future_limit)
-    return fail(Errc::kOutOfRange, "out of bounds: exemplar at ", time, " ms is too far ahead");
+  if (time < -kTimeAbsMax || time > std::min(kTimeAbsMax, rules.future_limit))
+    return fail(Errc::kOutOfRange, "out of bounds: exemplar at ", time, " ms");
   Transaction::Touched& touched = transaction_.touched[*index];
   if (!touched.exemplar_seen) {
     const std::lock_guard lock(context_.head.mutex_of(*touched.series));
