@@ -77,6 +77,8 @@ TEST(NumberText, FloatsLikeThePeers) {
   EXPECT_EQ(format_float_go(1e21), "1e+21");
   EXPECT_EQ(format_float_go(0.00001), "1e-05");
   EXPECT_EQ(format_float_go(100000), "100000");
+  EXPECT_EQ(format_float_go(1000000), "1e+06");
+  EXPECT_EQ(format_float_go(1795485383.488), "1.795485383488e+09");
   EXPECT_EQ(format_float_openmetrics(5), "5.0");
   EXPECT_EQ(format_float_openmetrics(0.25), "0.25");
   EXPECT_EQ(format_float_openmetrics(inf), "+Inf");

@@ -60,7 +60,7 @@ std::string format_float_plain(double v) {
 
 std::string format_float_go(double v) {
   if (const auto word = special_word(v); !word.empty()) return std::string(word);
-  return shortest(v, needs_exponent(v, 1e-4, 1e21) ? std::chars_format::scientific : std::chars_format::fixed);
+  return shortest(v, needs_exponent(v, 1e-4, 1e6) ? std::chars_format::scientific : std::chars_format::fixed);
 }
 
 std::string format_float_openmetrics(double v) {

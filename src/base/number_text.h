@@ -12,10 +12,10 @@ namespace sightline {
 // Shortest decimal that reads back to the same double (Go strconv 'f', -1):
 // "5", "0.1", "100000000000000000000000". NaN, +Inf, -Inf as those words.
 std::string format_float_plain(double v);
-// Go strconv 'g' with shortest digits (exponent when < -4 or >= 21): text
-// exposition, PromQL printing: "1e+21", "1e-05", "0.0001".
+// Go strconv 'g' with shortest digits, so an exponent below 1e-4 and from 1e6 on:
+// "100000", "1e+06", "1.795485383488e+09", "0.0001", "1e-05".
 std::string format_float_go(double v);
-// OpenMetrics 1.0 number: like Go 'g', but a whole number keeps ".0": "5.0", "1e+21".
+// OpenMetrics 1.0 number: like Go 'g', but a whole number keeps ".0": "5.0", "1e+06".
 std::string format_float_openmetrics(double v);
 // Prometheus JSON sample value: plain unless |x| < 1e-6 or >= 1e21: "1e-07", "+Inf".
 std::string format_float_json(double v);

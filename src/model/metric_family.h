@@ -23,6 +23,7 @@ struct HistogramBucket {
 struct MetricPoint {
   Labels labels;                        // without __name__ and le
   TimestampMs time;                     // of the values
+  bool has_time = true;                 // false: exposition writes no timestamp, `time` is when it was read
   std::optional<TimestampMs> created;   // start of a counter or histogram
   double value = 0;                     // counter, gauge, unknown, info (1)
   std::optional<Exemplar> exemplar;     // of a counter
@@ -35,6 +36,9 @@ struct MetricFamily {
   std::string name;                     // without _total, _bucket, ...: "traces_span_metrics_calls"
   MetricMetadata metadata;
   std::vector<MetricPoint> points;
+  // Names of labels that every point carries with an empty value (otel_scope_version=""). Exposition
+  // writes them; everywhere else an empty label is an absent one. Sorted; none is in a point's labels.
+  std::vector<std::string> empty_labels;
 };
 
 }  // namespace sightline::model

@@ -211,7 +211,7 @@ Status BuiltGraph::add_metrics_exporter(const config::OtelcolConfig& config, con
       exposition = std::make_unique<Exposition>();
       exposition->component = component;
       exposition->config = prometheus;
-      exposition->exporter = std::make_unique<PrometheusExporter>(*prometheus, env_.clock);
+      exposition->exporter = std::make_unique<PrometheusExporter>(*prometheus);
       exposition->exporter->add_routes(exposition->router);
     }
     exposition->exporter->add_source(source);

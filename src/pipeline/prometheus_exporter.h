@@ -6,8 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "base/telemetry.h"
-#include "base/time.h"
 #include "config/otelcol_components.h"
 #include "net/http.h"
 #include "pipeline/metric_source.h"
@@ -17,7 +15,7 @@ namespace sightline::pipeline {
 class PrometheusExporter {
  public:
   // All references outlive the exporter.
-  PrometheusExporter(const config::PrometheusExporterConfig& config, const Clock& clock) : config_(config), clock_(clock) {}
+  explicit PrometheusExporter(const config::PrometheusExporterConfig& config) : config_(config) {}
 
   void add_source(const MetricSource& source) { sources_.push_back(&source); }
   void add_routes(net::HttpRouter& router);
@@ -26,7 +24,6 @@ class PrometheusExporter {
 
  private:
   const config::PrometheusExporterConfig& config_;
-  const Clock& clock_;
   std::vector<const MetricSource*> sources_;
 };
 

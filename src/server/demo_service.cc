@@ -126,12 +126,12 @@ Result<std::unique_ptr<DemoService>> DemoService::start(const DemoCommand& comma
     demo->receivers_.push_back({endpoint, std::move(*client)});
   }
   DemoService* self = demo.get();
-  const auto page = [self](Page page) {
+  const auto serve_page = [self](Page page) {
     return [self, page](net::HttpRequest& request) { return self->serve(page, request); };
   };
-  demo->router_.add("GET", "/", page({.route = "/", .child = "index-span", .body = "Hello, OTLP!"}));
-  demo->router_.add("GET", "/slow", page({.route = "/slow", .child = "slow-span", .body = "Slept 0.5s", .work = std::chrono::milliseconds(500)}));
-  demo->router_.set_fallback(page({}));
+  demo->router_.add("GET", "/", serve_page({.route = "/", .child = "index-span", .body = "Hello, OTLP!"}));
+  demo->router_.add("GET", "/slow", serve_page({.route = "/slow", .child = "slow-span", .body = "Slept 0.5s", .work = std::chrono::milliseconds(500)}));
+  demo->router_.set_fallback(serve_page({}));
   demo->pool_ = std::make_unique<WorkPool>(WorkPoolOptions{.thread_count = kServingThreads});
   auto server = net::HttpServer::listen({.address = command.listen_address, .name = "demo"}, demo->router_, *demo->pool_, telemetry);
   if (!server) return std::unexpected(std::move(server).error());

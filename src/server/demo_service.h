@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/ids.h"
 #include "base/random.h"
 #include "base/telemetry.h"
 #include "base/time.h"

@@ -1,0 +1,57 @@
+#include "connectors/spanmetrics/label_names.h"
+
+#include <algorithm>
+
+namespace sightline::connectors::spanmetrics {
+namespace {
+
+bool is_word(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+// A character of several bytes becomes one underscore.
+bool is_continuation(char c) { return (static_cast<uint8_t>(c) & 0xc0) == 0x80; }
+
+}  // namespace
+
+std::string label_name_of(std::string_view attribute_key) {
+  std::string out;
+  for (const char c : attribute_key) {
+    if (is_word(c)) out += c;
+    else if (!is_continuation(c) || out.empty()) out += '_';
+  }
+  if (out.empty()) return "key_";
+  if (is_digit(out[0])) return "key_" + out;
+  if (out[0] == '_' && !out.starts_with("__")) return "key" + out;
+  return out;
+}
+
+std::string metric_name_of(std::string_view name) {
+  std::string out;
+  for (const char c : name) {
+    if (is_word(c) || c == ':') out += c;
+    else if (out.empty() || out.back() != '_') out += '_';
+  }
+  if (!out.empty() && is_digit(out[0])) out.insert(0, 1, '_');
+  return out;
+}
+
+void AttributeLabels::add(std::string_view key, std::string value) {
+  entries_.push_back({std::string(key), std::move(value)});
+}
+
+void AttributeLabels::build_into(model::LabelsBuilder& labels) {
+  std::stable_sort(entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) { return a.key < b.key; });
+  std::string_view previous_key;
+  for (size_t i = 0; i < entries_.size(); ++i) {
+    const Entry& entry = entries_[i];
+    if (i > 0 && entry.key == previous_key) continue;  // the same attribute named twice
+    previous_key = entry.key;
+    std::string name = label_name_of(entry.key);
+    if (std::ranges::find(reserved_, name) != reserved_.end()) name.insert(0, "exported_");
+    const std::string_view before = labels.get(name);
+    labels.set(name, before.empty() ? entry.value : std::string(before) + ";" + entry.value);
+  }
+}
+
+}  // namespace sightline::connectors::spanmetrics

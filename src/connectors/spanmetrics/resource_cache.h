@@ -1,0 +1,46 @@
+#pragma once
+// What span metrics need to know of a resource, remembered by the bytes it came in.
+//   Threads  any; one mutex, taken once per resource of a batch.
+//   Limits   resources_cached_max; when full it starts anew (ids are never reused).
+#include <absl/container/flat_hash_map.h>
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "connectors/spanmetrics/options.h"
+#include "model/labels.h"
+#include "model/span_batch.h"
+
+namespace sightline::connectors::spanmetrics {
+
+// Immutable once made.
+struct Resource {
+  uint64_t id = 0;                 // part of the raw series key
+  bool counted = false;            // false without service.name: the peer does not count such spans
+  std::string job;                 // service.namespace/service.name
+  std::string instance;            // service.instance.id; may be empty
+  std::string service_name;
+  std::string target_key;          // job and instance, length-prefixed
+  uint64_t target_hash = 0;        // of target_key: chooses the shard
+  model::Labels target_info;       // job, instance and the other attributes; empty when there are none
+  // Per configured dimension: text to use when the span has no such attribute.
+  std::vector<std::optional<std::string>> fallbacks;
+};
+
+class ResourceCache {
+ public:
+  explicit ResourceCache(const SpanMetricsOptions& options) : options_(options) {}
+  std::shared_ptr<const Resource> find_or_make(const model::SpanBatch& batch, const model::ResourceView& resource);
+
+ private:
+  std::shared_ptr<const Resource> make(const model::SpanBatch& batch, const model::ResourceView& resource, uint64_t id) const;
+
+  const SpanMetricsOptions& options_;
+  std::mutex mutex_;
+  absl::flat_hash_map<std::string, std::shared_ptr<const Resource>> by_bytes_;  // guarded by mutex_
+  uint64_t next_id_ = 1;                                                        // guarded by mutex_
+};
+
+}  // namespace sightline::connectors::spanmetrics

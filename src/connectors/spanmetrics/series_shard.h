@@ -1,0 +1,145 @@
+#pragma once
+// The counters of some services: every series with the same job and instance lies
+// in the same shard, so label sets are unique within one shard.
+//   Threads   any; one mutex. Key bytes and bucket numbers are computed by the caller before it.
+//   Ordering  series are linked by the epoch of their last change, newest first, so that a reader
+//             of changes walks only what changed. The epoch is read under the mutex:
+//             a reader raises it before it visits, so a change that it misses has a later one.
+#include <absl/container/flat_hash_map.h>
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/time.h"
+#include "connectors/spanmetrics/options.h"
+#include "connectors/spanmetrics/resource_cache.h"
+#include "connectors/spanmetrics/span_metrics.h"
+
+namespace sightline::connectors::spanmetrics {
+
+// One span, reduced to what counting needs.
+struct Observation {
+  uint64_t key_hash = 0;
+  std::string_view key;        // raw dimension bytes; see build_key in span_metrics.cc
+  double duration = 0;         // in the histogram's unit
+  uint32_t bucket = 0;
+  uint32_t span = 0;           // index into the batch
+  TimestampMs exemplar_time;
+};
+
+// The newest measurement of a bucket or counter; epoch 0: none yet.
+struct ExemplarSlot {
+  TraceId trace_id;
+  SpanId span_id;
+  double value = 0;
+  TimestampMs time;
+  uint64_t epoch = 0;
+};
+
+struct Target;
+
+struct Series {
+  std::shared_ptr<const SeriesIdentity> identity;
+  uint64_t calls = 0;
+  double duration_sum = 0;
+  std::vector<uint64_t> buckets;      // not cumulative; empty without histogram
+  std::vector<ExemplarSlot> slots;    // of the counter, then of each bucket; empty without exemplars
+  uint64_t changed = 0;               // epoch
+  TimestampMs last_seen;
+  Target* target = nullptr;           // null: the overflow series of the whole connector
+  Series* newer = nullptr;
+  Series* older = nullptr;
+};
+
+// A service instance.
+struct Target {
+  model::Labels info;                 // labels of target_info; may be empty
+  std::string job;
+  std::string instance;
+  uint64_t resource_id = 0;           // of the resource that `info` is from; the latest one counts
+  uint32_t series = 0;
+  Series* overflow = nullptr;
+};
+
+// Shared by the shards of one SpanMetrics.
+struct SharedCounts {
+  mutable std::atomic<uint64_t> epoch{1};
+  std::atomic<uint64_t> next_series_id{1};
+  std::atomic<uint64_t> series{0};
+  std::atomic<uint64_t> overflowed_spans{0};
+  std::atomic<uint64_t> uncounted_spans{0};
+};
+
+// Makes the labels of a series that is met for the first time.
+using LabelMaker = std::function<model::Labels(const Observation&)>;
+
+class SeriesShard {
+ public:
+  SeriesShard(const SpanMetricsOptions& options, SharedCounts& counts) : options_(options), counts_(counts) {}
+
+  // Counts spans of one resource. Those that no series has room for are appended
+  // to `overflow` for the connector's overflow series.
+  void apply(std::span<const Observation> observations, const model::SpanBatch& batch, const Resource& resource,
+             const LabelMaker& labels_of, TimestampMs now, std::vector<Observation>& overflow);
+  // Counts in the connector's overflow series; called on one shard only.
+  void apply_overflow(std::span<const Observation> observations, const model::SpanBatch& batch, TimestampMs now);
+
+  // Visits under the lock, latest change first, every series whose change is later than `epoch`.
+  template <typename Visit>
+  void visit_changed(uint64_t epoch, Visit visit) const {
+    const std::scoped_lock lock(mutex_);
+    for (const Series* s = newest_; s != nullptr && s->changed > epoch; s = s->older) visit(*s);
+  }
+  template <typename Visit>
+  void visit_targets(Visit visit) const {
+    const std::scoped_lock lock(mutex_);
+    for (const auto& [key, target] : targets_) visit(*target);
+  }
+  void expire(TimestampMs before, std::vector<std::shared_ptr<const SeriesIdentity>>& expired);
+
+ private:
+  struct StoredKey {
+    uint64_t hash;
+    std::string bytes;
+  };
+  struct KeyView {
+    uint64_t hash;
+    std::string_view bytes;
+  };
+  struct KeyHash {
+    using is_transparent = void;
+    size_t operator()(const StoredKey& k) const { return k.hash; }
+    size_t operator()(const KeyView& k) const { return k.hash; }
+  };
+  struct KeyEqual {
+    using is_transparent = void;
+    static std::string_view bytes(const StoredKey& k) { return k.bytes; }
+    static std::string_view bytes(const KeyView& k) { return k.bytes; }
+    bool operator()(const auto& a, const auto& b) const { return a.hash == b.hash && bytes(a) == bytes(b); }
+  };
+
+  void count(Series& series, const Observation& o, const model::SpanView& span, TimestampMs now, uint64_t epoch);
+  Series* find_or_make(const Observation& o, const Resource& resource, const LabelMaker& labels_of, TimestampMs now);
+  Series* overflow_of(Target& target, TimestampMs now);
+  Series* make_series(model::Labels labels, Target* target, TimestampMs now);
+  Target* find_target(const Resource& resource);
+  void touch(Series& series, uint64_t epoch);
+  void unlink(Series& series);
+
+  const SpanMetricsOptions& options_;
+  SharedCounts& counts_;
+  mutable std::mutex mutex_;
+  // Everything below is guarded by mutex_.
+  absl::flat_hash_map<StoredKey, Series*, KeyHash, KeyEqual> by_key_;  // a cache in front of by_labels_
+  absl::flat_hash_map<model::Labels, std::unique_ptr<Series>, model::LabelsHash> by_labels_;
+  absl::flat_hash_map<std::string, std::unique_ptr<Target>> targets_;  // by Resource::target_key
+  Series* newest_ = nullptr;
+  Series* overflow_ = nullptr;
+};
+
+}  // namespace sightline::connectors::spanmetrics

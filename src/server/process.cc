@@ -1,0 +1,291 @@
+#include "server/process.h"
+
+#include <algorithm>
+#include <deque>
+#include <thread>
+
+#include "api/prometheus/prometheus_routes.h"
+#include "api/prometheus/remote_write.h"
+#include "api/tempo/tempo_routes.h"
+#include "api/ui/ui_routes.h"
+#include "base/log.h"
+#include "base/work_pool.h"
+#include "net/http_server.h"
+#include "pipeline/graph.h"
+#include "pipeline/store_exporter.h"
+#include "promql/engine.h"
+#include "scrape/scraper.h"
+#include "server/data_source_proxy.h"
+#include "server/prometheus_status.h"
+#include "server/spans_rate.h"
+#include "server/stores.h"
+#include "server/ui_content.h"
+#include "traceql/engine.h"
+
+namespace sightline::server {
+namespace {
+
+using api::self::ListenerStatus;
+
+size_t core_count() { return std::max(2u, std::thread::hardware_concurrency()); }
+
+// One HTTP address and what answers there.
+struct HttpRole {
+  std::string name;      // "Tempo API"
+  std::string role;      // "traces"
+  std::string address;
+  net::HttpRouter router;
+  std::unique_ptr<net::HttpServer> server;
+};
+
+class RunningProcess final : public Process {
+ public:
+  RunningProcess(const RunCommand& command, const config::SightlineConfig& config, Clock& clock, Telemetry& telemetry)
+      : command_(command),
+        config_(config),
+        clock_(clock),
+        telemetry_(telemetry),
+        started_at_(clock.now()),
+        fs_(io::make_posix_file_system()),
+        pool_(WorkPoolOptions{.thread_count = core_count() + 2}),
+        io_threads_(std::make_shared<net::IoThreads>(core_count())) {}
+  ~RunningProcess() override { stop(); }
+
+  Status start();
+  void stop() override;
+  std::vector<ListenerStatus> listeners() const override;
+
+ private:
+  Status open_stores();
+  Status build_graph();
+  Status start_scraping();
+  Status build_routes();
+  Status listen();
+  void add_prometheus(net::HttpRouter& router);
+  void add_tempo(net::HttpRouter& router);
+  HttpRole& add_role(std::string name, std::string role, std::string address);
+  const net::HttpRouter* own_router(std::string_view host, uint16_t port) const;
+  bool is_own_trace_receiver(std::string_view endpoint) const;
+  api::self::SelfStatus status() const;
+  void log_listeners() const;
+
+  const RunCommand& command_;
+  const config::SightlineConfig& config_;
+  Clock& clock_;
+  Telemetry& telemetry_;
+  const TimestampNs started_at_;
+  const std::unique_ptr<io::FileSystem> fs_;
+  WorkPool pool_;
+  const std::shared_ptr<net::IoThreads> io_threads_;
+  std::unique_ptr<Stores> stores_;
+  std::unique_ptr<promql::Engine> promql_;
+  std::unique_ptr<traceql::Engine> traceql_;
+  std::unique_ptr<pipeline::StoreExporter> trace_store_edge_;
+  std::unique_ptr<pipeline::OtlpListeners> trace_receiver_;   // tempo.yaml's own
+  std::unique_ptr<pipeline::Graph> graph_;
+  std::unique_ptr<scrape::Scraper> scraper_;
+  std::unique_ptr<PrometheusStatus> prometheus_status_;
+  SpansRate spans_rate_;
+  std::deque<HttpRole> http_;
+  bool stopped_ = false;
+};
+
+Status RunningProcess::start() {
+  for (const auto step : {&RunningProcess::open_stores, &RunningProcess::build_graph, &RunningProcess::build_routes,
+                          &RunningProcess::listen, &RunningProcess::start_scraping})
+    if (auto status = (this->*step)(); !status) return status;
+  stores_->start_maintenance([this] {
+    if (graph_) graph_->maintain();
+    spans_rate_.note(clock_.monotonic(), telemetry_.counter_total("otelcol_receiver_accepted_spans_total"));
+  });
+  log_listeners();
+  return {};
+}
+
+Status RunningProcess::open_stores() {
+  auto stores = Stores::open(config_, command_.sync_always, *fs_, clock_, telemetry_);
+  if (!stores) return std::unexpected(std::move(stores).error());
+  stores_ = std::move(*stores);
+  if (stores_->metrics() != nullptr) promql_ = std::make_unique<promql::Engine>(*stores_->metrics(), clock_, &pool_);
+  if (stores_->traces() == nullptr) return {};
+  traceql_ = std::make_unique<traceql::Engine>(*stores_->traces(), clock_, &pool_);
+  trace_store_edge_ = std::make_unique<pipeline::StoreExporter>(*stores_->traces());
+  if (!config_.tempo->otlp) return {};
+  auto receiver = pipeline::OtlpListeners::create(*config_.tempo->otlp, "tempo/otlp", *trace_store_edge_, clock_, telemetry_);
+  if (!receiver) return std::unexpected(std::move(receiver).error());
+  trace_receiver_ = std::move(*receiver);
+  return {};
+}
+
+// "http://localhost:4318/v1/traces" or "localhost:4317": is that where tempo.yaml receives?
+bool RunningProcess::is_own_trace_receiver(std::string_view endpoint) const {
+  if (!trace_receiver_) return false;
+  const bool has_scheme = endpoint.find("://") != std::string_view::npos;
+  const auto url = parse_url(has_scheme ? std::string(endpoint) : "http://" + std::string(endpoint));
+  if (!url || url->scheme != "http") return false;
+  const auto listens_at = [&](const config::Marked<std::string>& address) {
+    const auto own = config::parse_host_port(*address);
+    return own && own->port == url->port && (own->host == url->host || is_local_host(url->host));
+  };
+  const config::OtlpReceiverConfig& own = *config_.tempo->otlp;
+  return (own.http && listens_at(own.http->endpoint)) || (own.grpc && listens_at(own.grpc->endpoint));
+}
+
+Status RunningProcess::build_graph() {
+  if (!config_.otelcol) return {};
+  auto graph = pipeline::Graph::build(
+      *config_.otelcol, {.clock = clock_, .telemetry = telemetry_, .pool = pool_, .io_threads = io_threads_,
+                         .trace_store = stores_->traces(), .metrics_store = stores_->metrics(),
+                         .is_own_trace_receiver = [this](std::string_view endpoint) { return is_own_trace_receiver(endpoint); }});
+  if (!graph) return std::unexpected(std::move(graph).error());
+  graph_ = std::move(*graph);
+  return {};
+}
+
+HttpRole& RunningProcess::add_role(std::string name, std::string role, std::string address) {
+  http_.push_back({std::move(name), std::move(role), std::move(address), {}, nullptr});
+  return http_.back();
+}
+
+void RunningProcess::add_prometheus(net::HttpRouter& router) {
+  api::prometheus::add_prometheus_routes(router, prometheus_status_->api(*promql_, *stores_->metrics(), clock_, command_.exemplar_trace_id_alias));
+  api::prometheus::add_remote_write(router, *stores_->metrics(), telemetry_);
+}
+
+void RunningProcess::add_tempo(net::HttpRouter& router) {
+  api::tempo::add_tempo_routes(router, {.store = *stores_->traces(), .engine = *traceql_, .clock = clock_});
+}
+
+Status RunningProcess::build_routes() {
+  const auto self_status = [this] { return status(); };
+  if (stores_->metrics() != nullptr) {
+    prometheus_status_ = std::make_unique<PrometheusStatus>(config_, clock_, started_at_, [this] { return scraper_.get(); });
+    const std::string& given = command_.web_listen_address;
+    HttpRole& role = add_role("Prometheus API", "metrics", given.empty() ? *config_.server.prometheus : given);
+    add_prometheus(role.router);
+    api::self::add_self_routes(role.router, telemetry_, self_status);
+  }
+  if (stores_->traces() != nullptr) {
+    const config::TempoConfig::Server& server = config_.tempo->server;
+    const std::string host = server.http_listen_address.empty() ? "127.0.0.1" : server.http_listen_address;
+    HttpRole& role = add_role("Tempo API", "traces", host + ":" + std::to_string(*server.http_listen_port));
+    add_tempo(role.router);
+    api::self::add_self_routes(role.router, telemetry_, self_status);
+  }
+  const std::string& given = command_.ui_listen_address;
+  HttpRole& pages = add_role("pages and all APIs", "ui", given.empty() ? *config_.server.ui : given);
+  if (stores_->metrics() != nullptr) add_prometheus(pages.router);
+  if (stores_->traces() != nullptr) add_tempo(pages.router);
+  api::self::add_self_routes(pages.router, telemetry_, self_status);
+  api::ui::add_ui_routes(pages.router, make_ui_content(config_),
+                         make_data_source_proxy([this](std::string_view host, uint16_t port) { return own_router(host, port); }));
+  api::ui::add_pages(pages.router, api::ui::embedded_files());
+  return {};
+}
+
+const net::HttpRouter* RunningProcess::own_router(std::string_view host, uint16_t port) const {
+  if (!is_local_host(host)) return nullptr;
+  if (port == 0) return &http_.back().router;  // a data source of our own making: every API is there
+  for (const HttpRole& role : http_)
+    if (role.server && role.server->port() == port) return &role.router;
+  return nullptr;
+}
+
+Status RunningProcess::listen() {
+  for (HttpRole& role : http_) {
+    auto server = net::HttpServer::listen({.address = role.address, .name = role.role}, role.router, pool_, telemetry_, io_threads_);
+    if (!server) return in_context(role.name, std::move(server).error());
+    role.server = std::move(*server);
+  }
+  if (trace_receiver_)
+    if (auto status = trace_receiver_->start(pool_, telemetry_, io_threads_); !status) return status;
+  return graph_ ? graph_->start() : Status();
+}
+
+Status RunningProcess::start_scraping() {
+  if (!config_.prometheus || config_.prometheus->scrape_configs.empty()) return {};
+  // A target that is our own exposition is asked by a function call.
+  const auto own = [this](std::string_view host, uint16_t port) -> const net::HttpRouter* {
+    if (graph_ == nullptr || !is_local_host(host)) return nullptr;
+    return graph_->exposition_at(port);
+  };
+  auto scraper = scrape::Scraper::create(*config_.prometheus, *stores_->metrics(), clock_, telemetry_, own);
+  if (!scraper) return std::unexpected(std::move(scraper).error());
+  scraper_ = std::move(*scraper);
+  scraper_->start();
+  return {};
+}
+
+void RunningProcess::stop() {
+  if (std::exchange(stopped_, true)) return;
+  const auto deadline = std::chrono::duration_cast<std::chrono::milliseconds>(command_.shutdown_timeout);
+  if (trace_receiver_) trace_receiver_->stop(deadline);
+  if (graph_) graph_->stop(deadline);
+  if (scraper_) scraper_->stop();
+  for (HttpRole& role : http_)
+    if (role.server) role.server->stop(deadline);
+  if (stores_) stores_->stop_maintenance();
+}
+
+std::vector<ListenerStatus> RunningProcess::listeners() const {
+  std::vector<ListenerStatus> all;
+  if (graph_)
+    for (const auto& listener : graph_->listeners()) all.push_back({listener.name, listener.address, "collector"});
+  if (trace_receiver_)
+    for (const auto& listener : trace_receiver_->listeners()) all.push_back({listener.name, listener.address, "traces"});
+  for (const HttpRole& role : http_)
+    if (role.server) all.push_back({role.name, role.server->local_address(), role.role});
+  return all;
+}
+
+void RunningProcess::log_listeners() const {
+  for (const ListenerStatus& listener : listeners()) SL_LOG_INFO("{} on {}", listener.name, listener.address);
+  SL_LOG_INFO("data in {}", config_.server.data_dir);
+}
+
+api::self::SelfStatus RunningProcess::status() const {
+  api::self::SelfStatus status{.version = std::string(kVersion), .started_at = started_at_, .now = clock_.now(),
+                               .data_dir = config_.server.data_dir, .listeners = listeners()};
+  if (config_.otelcol) status.roles.push_back("collector");
+  if (config_.tempo) status.roles.push_back("traces");
+  if (config_.prometheus) status.roles.push_back("metrics");
+  status.roles.push_back("ui");
+  auto& received = status.received;
+  received.spans_total = telemetry_.counter_total("otelcol_receiver_accepted_spans_total");
+  received.spans_per_second = spans_rate_.per_second();
+  received.rejected_spans_total = telemetry_.counter_total("sightline_receiver_rejected_spans_total");
+  received.requests_total = telemetry_.counter_total("sightline_receiver_requests_total");
+  pipeline::ReceivedServices services;
+  if (graph_) services = graph_->received();
+  else if (trace_receiver_) services = trace_receiver_->receiver().received();
+  for (const auto& service : services.services) {
+    received.services.push_back({service.name, service.spans_total, service.last_seen});
+    received.last_span_at = std::max(received.last_span_at.value_or(TimestampNs{0}), service.last_seen);
+  }
+  if (tsdb::Tsdb* metrics = stores_->metrics()) {
+    const tsdb::TsdbStats stats = metrics->stats(0);
+    status.stored.series = stats.head.series_count;
+    status.stored.samples_total = stats.head.sample_count + stats.samples_in_blocks;
+    status.stored.exemplars = stats.head.exemplar_count + stats.exemplars_in_blocks;
+    status.stored.bytes_on_disk += stats.bytes_on_disk;
+  }
+  if (tracestore::TraceStore* traces = stores_->traces()) {
+    const tracestore::TraceStoreStats stats = traces->stats();
+    status.stored.live_traces = stats.live_traces;
+    status.stored.trace_blocks = stats.block_count;
+    status.stored.spans = stats.live_spans + stats.block_spans;
+    status.stored.bytes_on_disk += stats.block_bytes + stats.wal_bytes;
+  }
+  return status;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Process>> Process::start(const RunCommand& command, const config::SightlineConfig& config, Clock& clock,
+                                                Telemetry& telemetry) {
+  auto process = std::make_unique<RunningProcess>(command, config, clock, telemetry);
+  if (auto status = process->start(); !status) return std::unexpected(std::move(status).error());
+  return process;
+}
+
+}  // namespace sightline::server

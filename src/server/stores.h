@@ -1,0 +1,51 @@
+#pragma once
+// The two stores of this process and what joins them: a stored exemplar pins its
+// trace (promise P1), and one thread maintains both.
+//   Lifetime  the file system, clock and telemetry outlive it.
+//   Threads   one thread of its own between start_maintenance() and the destructor; queries and writes
+//             from any.
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "base/telemetry.h"
+#include "base/time.h"
+#include "config/sightline_config.h"
+#include "io/file_system.h"
+#include "tracestore/trace_store.h"
+#include "tsdb/tsdb.h"
+
+namespace sightline::server {
+
+class Stores {
+ public:
+  static Result<std::unique_ptr<Stores>> open(const config::SightlineConfig& config, bool sync_always, io::FileSystem& fs,
+                                              Clock& clock, Telemetry& telemetry);
+  ~Stores();
+
+  // `also` runs in the same thread, every second.
+  void start_maintenance(std::function<void()> also);
+  void stop_maintenance();
+
+  tsdb::Tsdb* metrics() { return metrics_.get(); }              // null: no such role
+  tracestore::TraceStore* traces() { return traces_.get(); }    // null: no such role
+
+ private:
+  Stores() = default;
+  void maintain();
+  void reconcile_pins();
+
+  std::unique_ptr<tracestore::TraceStore> traces_;
+  std::unique_ptr<tsdb::Tsdb> metrics_;
+  std::function<void()> also_;
+  uint64_t rounds_ = 0;            // maintenance thread only
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool stopping_ = false;          // guarded by mutex_
+  std::thread thread_;
+};
+
+}  // namespace sightline::server

@@ -1,0 +1,233 @@
+#include "wire/openmetrics/exposition_writer.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/number_text.h"
+#include "base/text_codec.h"
+
+namespace sightline::wire::openmetrics {
+namespace {
+
+using model::MetricFamily;
+using model::MetricPoint;
+using model::MetricType;
+
+void append_escaped(std::string& out, std::string_view text, bool quotes) {
+  if (!is_valid_utf8(text)) return append_escaped(out, to_valid_utf8(text), quotes);
+  size_t begin = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c != '\\' && c != '\n' && !(quotes && c == '"')) continue;
+    out.append(text, begin, i - begin);
+    out += '\\';
+    out += c == '\n' ? 'n' : c;
+    begin = i + 1;
+  }
+  out.append(text, begin, text.size() - begin);
+}
+
+void append_label(std::string& out, std::string_view name, std::string_view value) {
+  out += name;
+  out += "=\"";
+  append_escaped(out, value, true);
+  out += '"';
+}
+
+void append_count(std::string& out, uint64_t value) {
+  char buffer[24];
+  out.append(buffer, std::to_chars(buffer, buffer + sizeof buffer, value).ptr);
+}
+
+size_t utf8_characters(std::string_view text) {
+  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+}
+
+// The two fixed labels first, as exporters of traces write them.
+bool append_exemplar_labels(std::string& out, const model::Exemplar& exemplar) {
+  size_t characters = 0;
+  bool first = true;
+  const auto add = [&](std::string_view name, std::string_view value) {
+    characters += utf8_characters(name) + utf8_characters(value);
+    if (!first) out += ',';
+    first = false;
+    append_label(out, name, value);
+  };
+  if (exemplar.trace_id.is_valid()) add(model::kTraceIdLabel, to_hex(exemplar.trace_id));
+  if (exemplar.span_id.is_valid()) add(model::kSpanIdLabel, to_hex(exemplar.span_id));
+  for (const model::LabelView label : exemplar.labels) add(label.name, label.value);
+  return characters <= model::kExemplarLabelCharsMax;
+}
+
+class Writer {
+ public:
+  explicit Writer(ExpositionFormat format) : open_metrics_(format == ExpositionFormat::kOpenMetrics) {}
+
+  void family(const MetricFamily& family) {
+    const MetricType type = family.metadata.type;
+    // The classic format names a counter's family like its samples.
+    const std::string_view suffix = !open_metrics_ && type == MetricType::kCounter ? "_total" : "";
+    metadata(family, suffix, type);
+    for (const MetricPoint& point : family.points) {
+      labels(family, point);
+      if (type == MetricType::kHistogram) histogram(family.name, point);
+      else if (type == MetricType::kCounter) number(family.name, "_total", point.value, point, point.exemplar);
+      else number(family.name, "", point.value, point, std::nullopt);
+    }
+  }
+
+  std::string take() {
+    if (open_metrics_) out_ += "# EOF\n";
+    return std::move(out_);
+  }
+
+ private:
+  void metadata(const MetricFamily& family, std::string_view suffix, MetricType type) {
+    ((out_ += "# HELP ") += family.name) += suffix;
+    out_ += ' ';
+    append_escaped(out_, family.metadata.help, open_metrics_);
+    ((out_ += "\n# TYPE ") += family.name) += suffix;
+    out_ += ' ';
+    out_ += type == MetricType::kUnknown && !open_metrics_ ? "untyped" : model::metric_type_name(type);
+    out_ += '\n';
+    if (!open_metrics_ || family.metadata.unit.empty()) return;
+    (((out_ += "# UNIT ") += family.name) += ' ') += family.metadata.unit;
+    out_ += '\n';
+  }
+
+  // The point's labels as text, once for all of its samples.
+  void labels(const MetricFamily& family, const MetricPoint& point) {
+    labels_.clear();
+    const auto add = [&](std::string_view name, std::string_view value) {
+      if (!labels_.empty()) labels_ += ',';
+      append_label(labels_, name, value);
+    };
+    auto empty = family.empty_labels.begin();
+    for (const model::LabelView label : point.labels) {
+      for (; empty != family.empty_labels.end() && *empty < label.name; ++empty) add(*empty, "");
+      add(label.name, label.value);
+    }
+    for (; empty != family.empty_labels.end(); ++empty) add(*empty, "");
+  }
+
+  void name_and_labels(std::string_view name, std::string_view suffix, std::string_view le) {
+    (out_ += name) += suffix;
+    if (labels_.empty() && le.empty()) {
+      out_ += ' ';
+      return;
+    }
+    (out_ += '{') += labels_;
+    if (!le.empty()) {
+      out_ += labels_.empty() ? "le=\"" : ",le=\"";
+      (out_ += le) += '"';
+    }
+    out_ += "} ";
+  }
+
+  void append_float(double value) { out_ += open_metrics_ ? format_float_openmetrics(value) : format_float_go(value); }
+
+  void append_seconds(TimestampMs time) { out_ += format_float_openmetrics(static_cast<double>(time.value) / 1000); }
+
+  // Everything after the value.
+  void tail(const MetricPoint& point, const std::optional<model::Exemplar>& exemplar) {
+    if (point.has_time) {
+      out_ += ' ';
+      if (open_metrics_) append_seconds(point.time);
+      else out_ += std::to_string(point.time.value);
+    }
+    if (open_metrics_ && exemplar) append_exemplar(*exemplar);
+    out_ += '\n';
+  }
+
+  void append_exemplar(const model::Exemplar& exemplar) {
+    const size_t undo = out_.size();
+    out_ += " # {";
+    if (!append_exemplar_labels(out_, exemplar)) return out_.resize(undo);
+    out_ += "} ";
+    out_ += format_float_openmetrics(exemplar.value);
+    if (!exemplar.has_time) return;
+    out_ += ' ';
+    append_seconds(exemplar.time);
+  }
+
+  void number(std::string_view name, std::string_view suffix, double value, const MetricPoint& point,
+              const std::optional<model::Exemplar>& exemplar) {
+    name_and_labels(name, suffix, "");
+    append_float(value);
+    tail(point, exemplar);
+  }
+
+  void histogram(std::string_view name, const MetricPoint& point) {
+    for (const model::HistogramBucket& bucket : point.buckets) {
+      name_and_labels(name, "_bucket", open_metrics_ ? format_float_openmetrics(bucket.le) : format_float_go(bucket.le));
+      append_count(out_, bucket.count);
+      tail(point, bucket.exemplar);
+    }
+    number(name, "_sum", point.sum, point, std::nullopt);
+    name_and_labels(name, "_count", "");
+    append_count(out_, point.count);
+    tail(point, std::nullopt);
+  }
+
+  const bool open_metrics_;
+  std::string out_;
+  std::string labels_;
+};
+
+std::string_view trimmed(std::string_view text) {
+  const size_t begin = text.find_first_not_of(" \t");
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
+}
+
+// One element of an Accept header.
+struct MediaRange {
+  std::string_view type;
+  std::string_view version;
+  double quality = 1;
+};
+
+MediaRange parse_media_range(std::string_view text) {
+  MediaRange range{.type = trimmed(text.substr(0, text.find(';')))};
+  for (size_t at = text.find(';'); at != std::string_view::npos;) {
+    const size_t end = text.find(';', at + 1);
+    const std::string_view parameter = trimmed(text.substr(at + 1, end == std::string_view::npos ? end : end - at - 1));
+    if (parameter.starts_with("version=")) range.version = parameter.substr(8);
+    if (parameter.starts_with("q=")) range.quality = parse_float(parameter.substr(2)).value_or(0);
+    at = end;
+  }
+  return range;
+}
+
+}  // namespace
+
+std::string write_exposition(std::span<const MetricFamily> families, ExpositionFormat format) {
+  Writer writer(format);
+  for (const MetricFamily& family : families)
+    if (!family.points.empty()) writer.family(family);
+  return writer.take();
+}
+
+NegotiatedFormat negotiate_exposition(std::string_view accept, bool open_metrics) {
+  constexpr std::string_view kRest = "; charset=utf-8; escaping=underscores";
+  double best = 0;
+  NegotiatedFormat chosen{.content_type = "text/plain; version=0.0.4" + std::string(kRest)};
+  while (!accept.empty()) {
+    const size_t comma = accept.find(',');
+    const MediaRange range = parse_media_range(accept.substr(0, comma));
+    accept = comma == std::string_view::npos ? std::string_view() : accept.substr(comma + 1);
+    if (range.quality <= best) continue;
+    if (range.type == "application/openmetrics-text" && open_metrics &&
+        (range.version.empty() || range.version == "0.0.1" || range.version == "1.0.0")) {
+      best = range.quality;
+      const std::string_view version = range.version == "0.0.1" ? "0.0.1" : "1.0.0";
+      chosen = {ExpositionFormat::kOpenMetrics, "application/openmetrics-text; version=" + std::string(version) + std::string(kRest)};
+    } else if (range.type == "text/plain" && (range.version.empty() || range.version == "0.0.4")) {
+      best = range.quality;
+      chosen = {ExpositionFormat::kPrometheusText, "text/plain; version=0.0.4" + std::string(kRest)};
+    }
+  }
+  return chosen;
+}
+
+}  // namespace sightline::wire::openmetrics
