@@ -1,0 +1,37 @@
+#pragma once
+// Warnings and infos that a query gathers while it runs, each text once.
+//   Threads  add from any thread.
+//   Source   spec: annotation texts, with ` (line:column)` of the expression.
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "promql/ast.h"
+
+namespace sightline::promql {
+
+class Annotations {
+ public:
+  explicit Annotations(std::string_view query) : query_(query) {}
+  // "PromQL warning: <text> (1:7)"
+  void warn(PositionRange at, std::string_view text);
+  void info(PositionRange at, std::string_view text);
+  // As it stands, without prefix and place.
+  void add_warning(std::string text);
+
+  std::vector<std::string> take_warnings();
+  std::vector<std::string> take_infos();
+
+ private:
+  void add(std::vector<std::string>& to, std::string text);
+  std::string_view query_;
+  std::mutex mutex_;
+  std::vector<std::string> warnings_;  // guarded by mutex_
+  std::vector<std::string> infos_;     // guarded by mutex_
+};
+
+// ` for metric name "x"`, or nothing for a series without a name.
+std::string for_metric(std::string_view name);
+
+}  // namespace sightline::promql
