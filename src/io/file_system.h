@@ -23,7 +23,7 @@ class WritableFile {
   Status append(std::string_view bytes) { return append(std::span(&bytes, 1)); }
   virtual Status sync() = 0;                      // fdatasync
   virtual Status truncate(uint64_t size) = 0;     // undo a half-written append
-  virtual uint64_t size() const = 0;
+  virtual uint64_t size() const = 0;              // from any thread
 };
 
 // An open file for reading, mapped or buffered; bytes stay valid while it lives.

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -84,7 +85,7 @@ class PosixWritableFile final : public WritableFile {
  private:
   Descriptor fd_;
   std::string path_;
-  uint64_t size_;
+  std::atomic<uint64_t> size_;  // read by whoever asks how large a log is while its owner appends
 };
 
 class MappedFile final : public ReadableFile {

@@ -20,7 +20,6 @@
 #include "server/spans_rate.h"
 #include "server/stores.h"
 #include "server/ui_content.h"
-#include "traceql/engine.h"
 
 namespace sightline::server {
 namespace {
@@ -79,12 +78,10 @@ class RunningProcess final : public Process {
   const std::shared_ptr<net::IoThreads> io_threads_;
   std::unique_ptr<Stores> stores_;
   std::unique_ptr<promql::Engine> promql_;
-  std::unique_ptr<traceql::Engine> traceql_;
   std::unique_ptr<pipeline::StoreExporter> trace_store_edge_;
   std::unique_ptr<pipeline::OtlpListeners> trace_receiver_;   // tempo.yaml's own
   std::unique_ptr<pipeline::Graph> graph_;
   std::unique_ptr<scrape::Scraper> scraper_;
-  std::unique_ptr<PrometheusStatus> prometheus_status_;
   SpansRate spans_rate_;
   std::deque<HttpRole> http_;
   bool stopped_ = false;
@@ -108,7 +105,6 @@ Status RunningProcess::open_stores() {
   stores_ = std::move(*stores);
   if (stores_->metrics() != nullptr) promql_ = std::make_unique<promql::Engine>(*stores_->metrics(), clock_, &pool_);
   if (stores_->traces() == nullptr) return {};
-  traceql_ = std::make_unique<traceql::Engine>(*stores_->traces(), clock_, &pool_);
   trace_store_edge_ = std::make_unique<pipeline::StoreExporter>(*stores_->traces());
   if (!config_.tempo->otlp) return {};
   auto receiver = pipeline::OtlpListeners::create(*config_.tempo->otlp, "tempo/otlp", *trace_store_edge_, clock_, telemetry_);
@@ -148,18 +144,19 @@ HttpRole& RunningProcess::add_role(std::string name, std::string role, std::stri
 }
 
 void RunningProcess::add_prometheus(net::HttpRouter& router) {
-  api::prometheus::add_prometheus_routes(router, prometheus_status_->api(*promql_, *stores_->metrics(), clock_, command_.exemplar_trace_id_alias));
+  api::prometheus::add_prometheus_routes(
+      router, make_prometheus_api({.config = config_, .engine = *promql_, .store = *stores_->metrics(), .clock = clock_, .started_at = started_at_,
+                                   .exemplar_trace_id_alias = command_.exemplar_trace_id_alias, .scraper = [this] { return scraper_.get(); }}));
   api::prometheus::add_remote_write(router, *stores_->metrics(), telemetry_);
 }
 
 void RunningProcess::add_tempo(net::HttpRouter& router) {
-  api::tempo::add_tempo_routes(router, {.store = *stores_->traces(), .engine = *traceql_, .clock = clock_});
+  api::tempo::add_tempo_routes(router, {.traces = *stores_->traces(), .clock = clock_});
 }
 
 Status RunningProcess::build_routes() {
   const auto self_status = [this] { return status(); };
   if (stores_->metrics() != nullptr) {
-    prometheus_status_ = std::make_unique<PrometheusStatus>(config_, clock_, started_at_, [this] { return scraper_.get(); });
     const std::string& given = command_.web_listen_address;
     HttpRole& role = add_role("Prometheus API", "metrics", given.empty() ? *config_.server.prometheus : given);
     add_prometheus(role.router);

@@ -1,6 +1,7 @@
 #include "server/stores.h"
 
 #include <algorithm>
+#include <unordered_set>
 #include <vector>
 
 #include "base/log.h"
@@ -69,8 +70,7 @@ Result<std::unique_ptr<Stores>> Stores::open(const config::SightlineConfig& conf
   }
   if (config.prometheus) {
     auto options = metrics_options(*config.prometheus, data_dir, sync_always);
-    if (tracestore::TraceStore* traces = stores->traces_.get())
-      options.on_exemplar = [traces](TraceId trace) { traces->pin(trace); };
+    if (stores->traces_) options.on_exemplar = [self = stores.get()](TraceId trace) { self->pin(trace); };
     auto metrics = tsdb::Tsdb::open(fs, clock, telemetry, std::move(options));
     if (!metrics) return in_context("metrics store", std::move(metrics).error());
     stores->metrics_ = std::move(*metrics);
@@ -110,19 +110,30 @@ void Stores::maintain() {
   if (rounds_ % kPinsEveryRounds == 0) reconcile_pins();
 }
 
+void Stores::pin(const TraceId& trace) {
+  const std::lock_guard lock(pins_mutex_);
+  if (reconciling_) pinned_meanwhile_.insert(trace);
+  traces_->pin(trace);
+}
+
 // The exemplars that are stored now are the source of pins: whatever retention, compaction or a
-// crash between two writes did, pins follow.
+// crash between two writes did, pins follow. What is pinned while this runs stays pinned.
 void Stores::reconcile_pins() {
   if (!traces_ || !metrics_) return;
-  std::vector<TraceId> wanted;
-  const auto status = metrics_->for_each_exemplar_trace({}, [&](TraceId trace, TimestampMs) { wanted.push_back(trace); });
-  if (!status) {
-    SL_LOG_WARN("pins: exemplars could not be read, so every pin stays: {}", status.error().message);
-    return;
+  {
+    const std::lock_guard lock(pins_mutex_);
+    reconciling_ = true;
   }
-  std::sort(wanted.begin(), wanted.end());
-  wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
-  traces_->set_pins(wanted);
+  std::unordered_set<TraceId, TraceIdHash> wanted;
+  const auto status = metrics_->for_each_exemplar_trace({}, [&](TraceId trace, TimestampMs) { wanted.insert(trace); });
+  if (!status) SL_LOG_WARN("pins: exemplars could not be read, so every pin stays: {}", status.error().message);
+  for (const TraceId& trace : wanted) traces_->pin(trace);
+  const std::vector<TraceId> pinned = status ? traces_->pinned() : std::vector<TraceId>();
+  const std::lock_guard lock(pins_mutex_);
+  for (const TraceId& trace : pinned)
+    if (!wanted.contains(trace) && !pinned_meanwhile_.contains(trace)) traces_->unpin(trace);
+  reconciling_ = false;
+  pinned_meanwhile_.clear();
 }
 
 }  // namespace sightline::server

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <unordered_set>
 
 #include "base/telemetry.h"
 #include "base/time.h"
@@ -36,10 +37,14 @@ class Stores {
  private:
   Stores() = default;
   void maintain();
+  void pin(const TraceId& trace);
   void reconcile_pins();
 
   std::unique_ptr<tracestore::TraceStore> traces_;
   std::unique_ptr<tsdb::Tsdb> metrics_;
+  std::mutex pins_mutex_;
+  bool reconciling_ = false;                                  // guarded by pins_mutex_
+  std::unordered_set<TraceId, TraceIdHash> pinned_meanwhile_; // guarded by pins_mutex_
   std::function<void()> also_;
   uint64_t rounds_ = 0;            // maintenance thread only
   std::mutex mutex_;

@@ -62,6 +62,11 @@ bool PinSet::contains(const TraceId& id) const {
   return ids_.contains(id);
 }
 
+std::vector<TraceId> PinSet::all() const {
+  const std::lock_guard lock(mutex_);
+  return {ids_.begin(), ids_.end()};
+}
+
 uint64_t PinSet::count() const {
   const std::lock_guard lock(mutex_);
   return ids_.size();

@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include <absl/container/flat_hash_set.h>
 
@@ -27,6 +28,7 @@ class PinSet {
   void unpin(const TraceId& id);
   bool contains(const TraceId& id) const;
   uint64_t count() const;
+  std::vector<TraceId> all() const;
   // How many unpins have been, ever: when it stands still, no pinned block can shrink.
   uint64_t unpin_count() const;
   Status flush();

@@ -65,6 +65,7 @@ class TraceStore final : public TraceWriter, public Queryable {
   void pin(const TraceId& id) { pins_->pin(id); }
   void unpin(const TraceId& id) { pins_->unpin(id); }
   bool is_pinned(const TraceId& id) const { return pins_->contains(id); }
+  std::vector<TraceId> pinned() const { return pins_->all(); }
 
   TraceStoreStats stats() const;
 
