@@ -87,7 +87,8 @@ Result<std::string> inflate_all(std::string_view format, int window_bits, std::s
     if (status == Z_STREAM_END) {
       if (at == packed.size()) break;
       if (window_bits != kGzipWindowBits)
-        return fail(Errc::kInvalidArgument, format, " body has bytes after its end, at offset ", at);
+        return fail(Errc::kInvalidArgument, format, " body has bytes after its end, at offset ",
+                    at);
       if (inflateReset(&stream) != Z_OK) return fail(Errc::kInternal, "zlib did not restart");
       continue;
     }
@@ -269,8 +270,8 @@ Result<std::string> snappy_decompress(std::string_view packed, size_t bytes_max)
     return fail(Errc::kInvalidArgument, "snappy block has no valid length at offset 0");
   if (declared > bytes_max) return too_large("snappy", bytes_max);
   if (!snappy::IsValidCompressedBuffer(packed.data(), packed.size()))
-    return fail(Errc::kInvalidArgument, "snappy block is damaged: ", packed.size(), " bytes that declare ",
-                declared);
+    return fail(Errc::kInvalidArgument, "snappy block is damaged: ", packed.size(),
+                " bytes that declare ", declared);
   std::string plain;
   if (!snappy::Uncompress(packed.data(), packed.size(), &plain))
     return fail(Errc::kInvalidArgument, "snappy block is damaged");

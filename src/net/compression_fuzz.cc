@@ -26,7 +26,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     check(*snappy_decompress(snappy_compress(bytes), bytes.size()) == bytes);
     return 0;
   }
-  constexpr Compression kFormats[] = {Compression::kGzip, Compression::kDeflate, Compression::kZstd};
+  constexpr Compression kFormats[] = {Compression::kGzip, Compression::kDeflate,
+                                      Compression::kZstd};
   const Compression format = kFormats[data[0] % 4];
   const auto plain = decompress(format, bytes, kBytesMax);
   check(!plain || plain->size() <= kBytesMax);

@@ -59,14 +59,17 @@ TEST_P(CompressionTest, NoFlippedByteCrashes) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Every, CompressionTest,
-                         ::testing::Values(Compression::kGzip, Compression::kDeflate, Compression::kZstd));
+                         ::testing::Values(Compression::kGzip, Compression::kDeflate,
+                                           Compression::kZstd));
 
 TEST(GzipTest, SaysWhatIsWrong) {
   std::string packed = compress(Compression::kGzip, sample(3000));
   const auto cut = decompress(Compression::kGzip, std::string_view(packed).substr(0, 50), kMax);
   EXPECT_EQ(cut.error().message, "gzip body is cut short at offset 50");
-  EXPECT_THAT(decompress(Compression::kGzip, "plain text", kMax).error().message, HasSubstr("incorrect header check"));
-  EXPECT_THAT(decompress(Compression::kGzip, packed + "tail", kMax).error().message, HasSubstr("damaged"));
+  EXPECT_THAT(decompress(Compression::kGzip, "plain text", kMax).error().message,
+              HasSubstr("incorrect header check"));
+  EXPECT_THAT(decompress(Compression::kGzip, packed + "tail", kMax).error().message,
+              HasSubstr("damaged"));
   const auto twice = decompress(Compression::kGzip, packed + packed, kMax);
   ASSERT_TRUE(twice);
   EXPECT_EQ(*twice, sample(3000) + sample(3000));
@@ -80,7 +83,8 @@ TEST(GzipTest, ABombCostsItsLimit) {
 
 TEST(DeflateTest, BareStreamsAreAccepted) {
   const std::string wrapped = compress(Compression::kDeflate, sample(3000));
-  const auto bare = decompress(Compression::kDeflate, std::string_view(wrapped).substr(2, wrapped.size() - 6), kMax);
+  const auto bare = decompress(Compression::kDeflate,
+                               std::string_view(wrapped).substr(2, wrapped.size() - 6), kMax);
   ASSERT_TRUE(bare) << bare.error().message;
   EXPECT_EQ(*bare, sample(3000));
 }

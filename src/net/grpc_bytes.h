@@ -7,8 +7,8 @@
 
 namespace sightline::net {
 
-std::string gather(const grpc::ByteBuffer& buffer);     // one copy
-grpc::ByteBuffer to_byte_buffer(std::string bytes);     // no copy
+std::string gather(const grpc::ByteBuffer& buffer);  // one copy
+grpc::ByteBuffer to_byte_buffer(std::string bytes);  // no copy
 // Sends gRPC's own log lines through ours; every server and client calls it first.
 void route_grpc_log();
 

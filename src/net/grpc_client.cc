@@ -18,7 +18,8 @@ namespace sightline::net {
 namespace {
 
 bool is_loopback(std::string_view target) {
-  return target.starts_with("127.") || target.starts_with("localhost:") || target.starts_with("[::1]:");
+  return target.starts_with("127.") || target.starts_with("localhost:") ||
+         target.starts_with("[::1]:");
 }
 
 std::shared_ptr<grpc::ChannelCredentials> credentials_for(const GrpcClientOptions& options) {
@@ -47,19 +48,21 @@ struct GrpcClient::State {
   const GrpcClientOptions options;
   std::unique_ptr<grpc::GenericStub> stub;
   std::mutex mutex;
-  bool stopped = false;                    // guarded by mutex
-  std::set<grpc::ClientContext*> calls;    // guarded by mutex
+  bool stopped = false;                  // guarded by mutex
+  std::set<grpc::ClientContext*> calls;  // guarded by mutex
 };
 
 Result<std::unique_ptr<GrpcClient>> GrpcClient::create(GrpcClientOptions options) {
   route_grpc_log();
   std::string& target = options.target;
   if (target.starts_with("https://")) options.tls = true;
-  if (const size_t scheme = target.find("://"); scheme != std::string::npos && target.starts_with("http"))
+  if (const size_t scheme = target.find("://");
+      scheme != std::string::npos && target.starts_with("http"))
     target.erase(0, scheme + 3);
   while (target.ends_with('/')) target.pop_back();
   if (target.empty() || !target.contains(':'))
-    return fail(Errc::kInvalidArgument, "gRPC target \"", target, "\" has no port; write host:port");
+    return fail(Errc::kInvalidArgument, "gRPC target \"", target,
+                "\" has no port; write host:port");
   for (const auto& [name, value] : options.metadata)
     if (std::ranges::any_of(name, [](char c) { return c >= 'A' && c <= 'Z'; }))
       return fail(Errc::kInvalidArgument, "gRPC metadata name \"", name, "\" must be lower case");
@@ -82,21 +85,24 @@ GrpcClient::GrpcClient(std::unique_ptr<State> state) : state_(std::move(state)) 
 
 GrpcClient::~GrpcClient() { stop(); }
 
-GrpcReply GrpcClient::call(const std::string& method, std::string payload, std::chrono::milliseconds deadline) {
+GrpcReply GrpcClient::call(const std::string& method, std::string payload,
+                           std::chrono::milliseconds deadline) {
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + deadline);
   for (const auto& [name, value] : state_->options.metadata) context.AddMetadata(name, value);
-  if (!state_->enter(&context)) return {.code = GrpcCode::kUnavailable, .message = "the client is stopped"};
+  if (!state_->enter(&context))
+    return {.code = GrpcCode::kUnavailable, .message = "the client is stopped"};
   const grpc::ByteBuffer request = to_byte_buffer(std::move(payload));
   grpc::ByteBuffer response;
   std::mutex mutex;
   std::condition_variable done;
   std::optional<grpc::Status> status;
-  state_->stub->UnaryCall(&context, method, grpc::StubOptions(), &request, &response, [&](grpc::Status given) {
-    const std::lock_guard lock(mutex);
-    status = std::move(given);
-    done.notify_one();  // under the lock: the waiter owns `done`
-  });
+  state_->stub->UnaryCall(&context, method, grpc::StubOptions(), &request, &response,
+                          [&](grpc::Status given) {
+                            const std::lock_guard lock(mutex);
+                            status = std::move(given);
+                            done.notify_one();  // under the lock: the waiter owns `done`
+                          });
   {
     std::unique_lock lock(mutex);
     done.wait(lock, [&] { return status.has_value(); });

@@ -17,11 +17,12 @@
 namespace sightline::net {
 
 struct GrpcClientOptions {
-  std::string target;                 // "host:port"; an "http://" or "https://" before it chooses TLS
+  std::string target;  // "host:port"; an "http://" or "https://" before it chooses TLS
   bool tls = false;
-  std::string ca_pem;                 // with tls: roots to trust; empty: the system's
-  bool gzip = false;                  // pack requests
-  std::vector<std::pair<std::string, std::string>> metadata;  // sent with every call; lower-case names
+  std::string ca_pem;  // with tls: roots to trust; empty: the system's
+  bool gzip = false;   // pack requests
+  std::vector<std::pair<std::string, std::string>>
+      metadata;  // sent with every call; lower-case names
   size_t reply_bytes_max = 4u << 20;
 };
 
@@ -33,7 +34,8 @@ class GrpcClient {
   GrpcClient& operator=(const GrpcClient&) = delete;
 
   // `method` is a path: "/package.Service/Method".
-  GrpcReply call(const std::string& method, std::string payload, std::chrono::milliseconds deadline);
+  GrpcReply call(const std::string& method, std::string payload,
+                 std::chrono::milliseconds deadline);
   // Cancels the calls in flight; later ones are refused as kUnavailable.
   void stop();
 

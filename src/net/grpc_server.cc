@@ -36,8 +36,9 @@ class Serving {
       : options(std::move(given)),
         pool({.thread_count = options.handler_threads, .queue_max = options.handler_queue_max}) {
     for (size_t code = 0; code < kCodeCount; ++code)
-      answers_[code] = &telemetry.counter("sightline_grpc_requests_total", "gRPC calls answered.",
-                                          {{"listener", options.name}, {"code", std::to_string(code)}});
+      answers_[code] =
+          &telemetry.counter("sightline_grpc_requests_total", "gRPC calls answered.",
+                             {{"listener", options.name}, {"code", std::to_string(code)}});
   }
   void count_answer(GrpcCode code) { answers_[static_cast<size_t>(code) % kCodeCount]->add(); }
 
@@ -136,7 +137,8 @@ class Methods final : public grpc::CallbackGenericService {
  public:
   explicit Methods(Serving& serving) : serving_(serving) {}
 
-  grpc::ServerGenericBidiReactor* CreateReactor(grpc::GenericCallbackServerContext* context) override {
+  grpc::ServerGenericBidiReactor* CreateReactor(
+      grpc::GenericCallbackServerContext* context) override {
     const auto found = serving_.options.methods.find(context->method());
     if (found != serving_.options.methods.end())
       return new Call(serving_, found->second, remote_of(context->peer()));
@@ -151,7 +153,8 @@ class Methods final : public grpc::CallbackGenericService {
 }  // namespace
 
 struct GrpcServer::State {
-  State(GrpcServerOptions options, Telemetry& telemetry) : serving(std::move(options), telemetry), methods(serving) {}
+  State(GrpcServerOptions options, Telemetry& telemetry)
+      : serving(std::move(options), telemetry), methods(serving) {}
 
   Serving serving;
   Methods methods;
@@ -161,7 +164,8 @@ struct GrpcServer::State {
   bool stopped = false;
 };
 
-Result<std::unique_ptr<GrpcServer>> GrpcServer::listen(GrpcServerOptions options, Telemetry& telemetry) {
+Result<std::unique_ptr<GrpcServer>> GrpcServer::listen(GrpcServerOptions options,
+                                                       Telemetry& telemetry) {
   route_grpc_log();
   std::string address;
   {
@@ -179,11 +183,13 @@ Result<std::unique_ptr<GrpcServer>> GrpcServer::listen(GrpcServerOptions options
   builder.SetMaxReceiveMessageSize(static_cast<int>(chosen.message_bytes_max));
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, static_cast<int>(chosen.streams_per_connection_max));
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
+                             static_cast<int>(chosen.streams_per_connection_max));
   builder.RegisterCallbackGenericService(&state->methods);
   builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &state->port);
   state->server = builder.BuildAndStart();
-  if (!state->server || state->port == 0) return fail(Errc::kIo, "listen tcp ", address, ": gRPC could not listen");
+  if (!state->server || state->port == 0)
+    return fail(Errc::kIo, "listen tcp ", address, ": gRPC could not listen");
   state->address = address.substr(0, address.rfind(':') + 1) + std::to_string(state->port);
   return std::unique_ptr<GrpcServer>(new GrpcServer(std::move(state)));
 }

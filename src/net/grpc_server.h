@@ -24,18 +24,19 @@ struct GrpcServerOptions {
   std::string address = "127.0.0.1:0";  // see listen_socket.h
   std::string name = "grpc";            // the "listener" label of the server's own counters
   std::map<std::string, GrpcHandler, std::less<>> methods;  // by path: "/package.Service/Method"
-  size_t message_bytes_max = 4u << 20;         // the default of the Collector's OTLP receiver
-  size_t memory_bytes_max = 256u << 20;        // of all connections' buffers together
+  size_t message_bytes_max = 4u << 20;   // the default of the Collector's OTLP receiver
+  size_t memory_bytes_max = 256u << 20;  // of all connections' buffers together
   size_t streams_per_connection_max = 256;
   size_t handler_threads = 4;
-  size_t handler_queue_max = 1024;             // calls read and waiting for a thread
+  size_t handler_queue_max = 1024;              // calls read and waiting for a thread
   std::chrono::milliseconds retry_after{1000};  // told when the queue is full
 };
 
 class GrpcServer {
  public:
   // Serves at once.
-  static Result<std::unique_ptr<GrpcServer>> listen(GrpcServerOptions options, Telemetry& telemetry);
+  static Result<std::unique_ptr<GrpcServer>> listen(GrpcServerOptions options,
+                                                    Telemetry& telemetry);
   ~GrpcServer();
   GrpcServer(const GrpcServer&) = delete;
   GrpcServer& operator=(const GrpcServer&) = delete;

@@ -49,7 +49,8 @@ bool for_each_field(std::string_view message, OnField on_field) {
 
 }  // namespace
 
-std::string write_status_details(GrpcCode code, std::string_view message, std::chrono::milliseconds retry_after) {
+std::string write_status_details(GrpcCode code, std::string_view message,
+                                 std::chrono::milliseconds retry_after) {
   const auto delay = static_cast<uint64_t>(std::max<int64_t>(retry_after.count(), 0));
   std::string duration;
   if (delay >= 1000) append_field(duration, kDurationSeconds, delay / 1000);
@@ -72,7 +73,8 @@ std::optional<std::chrono::milliseconds> parse_retry_after(std::string_view deta
     uint64_t milliseconds = 0;
     for_each_field(duration, [&](uint64_t key, uint64_t number, std::string_view) {
       if (key == kDurationSeconds) milliseconds += std::min<uint64_t>(number, 1u << 30) * 1000;
-      if (key == kDurationNanos) milliseconds += std::min<uint64_t>(number, 999'999'999) / 1'000'000;
+      if (key == kDurationNanos)
+        milliseconds += std::min<uint64_t>(number, 999'999'999) / 1'000'000;
     });
     found = std::chrono::milliseconds(milliseconds);
   };

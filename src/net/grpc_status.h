@@ -12,7 +12,8 @@
 
 namespace sightline::net {
 
-std::string write_status_details(GrpcCode code, std::string_view message, std::chrono::milliseconds retry_after);
+std::string write_status_details(GrpcCode code, std::string_view message,
+                                 std::chrono::milliseconds retry_after);
 // The first RetryInfo's delay; nullopt when there is none or the bytes are not a Status.
 std::optional<std::chrono::milliseconds> parse_retry_after(std::string_view details);
 

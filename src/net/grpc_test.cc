@@ -15,9 +15,9 @@
 namespace sightline::net {
 namespace {
 
+using std::chrono::milliseconds;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
-using std::chrono::milliseconds;
 
 constexpr milliseconds kDeadline{10'000};
 
@@ -27,16 +27,17 @@ class GrpcTest : public ::testing::Test {
     server_options_.methods["/a.Echo/Echo"] = [](const SharedBytes& request, std::string_view) {
       return GrpcReply{.payload = *request};
     };
-    server_options_.methods["/a.Echo/Size"] = [](const SharedBytes& request, std::string_view remote) {
+    server_options_.methods["/a.Echo/Size"] = [](const SharedBytes& request,
+                                                 std::string_view remote) {
       EXPECT_THAT(std::string(remote), StartsWith("127.0.0.1:"));
       return GrpcReply{.payload = std::to_string(request->size())};
     };
     server_options_.methods["/a.Echo/Busy"] = [](const SharedBytes&, std::string_view) {
-      return GrpcReply{.code = GrpcCode::kUnavailable, .message = "later", .retry_after = milliseconds(2500)};
+      return GrpcReply{
+          .code = GrpcCode::kUnavailable, .message = "later", .retry_after = milliseconds(2500)};
     };
-    server_options_.methods["/a.Echo/Throws"] = [](const SharedBytes&, std::string_view) -> GrpcReply {
-      throw std::runtime_error("no");
-    };
+    server_options_.methods["/a.Echo/Throws"] =
+        [](const SharedBytes&, std::string_view) -> GrpcReply { throw std::runtime_error("no"); };
   }
   void start() {
     auto server = GrpcServer::listen(server_options_, telemetry_);
@@ -110,7 +111,8 @@ TEST_F(GrpcTest, DamagedPackedMessagesAreSaidToBe) {
   EXPECT_THAT(reply.message, HasSubstr("gzip body is cut short"));
   const std::string deflated = compress(Compression::kDeflate, "text that is packed");
   EXPECT_EQ(client_->call("/a.Echo/Echo", deflated, kDeadline).payload, "text that is packed");
-  EXPECT_EQ(client_->call("/a.Echo/Echo", "\x78\x01 and so on", kDeadline).payload, "\x78\x01 and so on");
+  EXPECT_EQ(client_->call("/a.Echo/Echo", "\x78\x01 and so on", kDeadline).payload,
+            "\x78\x01 and so on");
 }
 
 TEST_F(GrpcTest, AHandlerThatThrowsIsInternal) {
@@ -128,7 +130,8 @@ TEST_F(GrpcTest, HandlersThatWaitDoNotHoldUpOthers) {
   start();
   std::vector<std::future<GrpcReply>> replies;
   for (int i = 0; i < 4; ++i)
-    replies.push_back(std::async(std::launch::async, [&] { return client_->call("/a.Echo/Wait", "", kDeadline); }));
+    replies.push_back(std::async(std::launch::async,
+                                 [&] { return client_->call("/a.Echo/Wait", "", kDeadline); }));
   for (auto& reply : replies) EXPECT_EQ(reply.get().payload, "together");
 }
 
@@ -151,7 +154,8 @@ TEST_F(GrpcTest, StopDrainsWhatHasBegun) {
     return GrpcReply{.payload = "drained"};
   };
   start();
-  auto reply = std::async(std::launch::async, [&] { return client_->call("/a.Echo/Wait", "", kDeadline); });
+  auto reply =
+      std::async(std::launch::async, [&] { return client_->call("/a.Echo/Wait", "", kDeadline); });
   begun.wait();
   auto stopped = std::async(std::launch::async, [&] { server_->stop(kDeadline); });
   finish.set_value();
@@ -174,14 +178,16 @@ TEST_F(GrpcTest, ClientsGiveUp) {
     finished.wait();
     return GrpcReply{};
   };
-  server_options_.methods["/a.Echo/Begun"] = [&begun, finished](const SharedBytes&, std::string_view) {
+  server_options_.methods["/a.Echo/Begun"] = [&begun, finished](const SharedBytes&,
+                                                                std::string_view) {
     begun.count_down();
     finished.wait();
     return GrpcReply{};
   };
   start();
   EXPECT_EQ(client_->call("/a.Echo/Wait", "", milliseconds(50)).code, GrpcCode::kDeadlineExceeded);
-  auto reply = std::async(std::launch::async, [&] { return client_->call("/a.Echo/Begun", "", kDeadline); });
+  auto reply =
+      std::async(std::launch::async, [&] { return client_->call("/a.Echo/Begun", "", kDeadline); });
   begun.wait();
   client_->stop();
   EXPECT_EQ(reply.get().code, GrpcCode::kCancelled);
@@ -208,15 +214,17 @@ TEST_F(GrpcTest, ATakenPortIsSaidToBe) {
   server_options_.address = server_->local_address();
   auto again = GrpcServer::listen(server_options_, telemetry_);
   ASSERT_FALSE(again);
-  EXPECT_EQ(again.error().message, "listen tcp " + server_options_.address + ": address already in use");
+  EXPECT_EQ(again.error().message,
+            "listen tcp " + server_options_.address + ": address already in use");
   server_options_.address = ":0";
   EXPECT_TRUE(GrpcServer::listen(server_options_, telemetry_));
 }
 
 TEST(GrpcStatusTest, RetryInfoIsReadBack) {
   for (const int64_t delay : {0, 1, 999, 1000, 61'001})
-    EXPECT_EQ(parse_retry_after(write_status_details(GrpcCode::kUnavailable, "m", milliseconds(delay))),
-              milliseconds(delay));
+    EXPECT_EQ(
+        parse_retry_after(write_status_details(GrpcCode::kUnavailable, "m", milliseconds(delay))),
+        milliseconds(delay));
   EXPECT_EQ(parse_retry_after(""), std::nullopt);
   EXPECT_EQ(parse_retry_after("\x1a\xff"), std::nullopt);
 }

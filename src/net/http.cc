@@ -100,7 +100,8 @@ std::vector<std::string> captures_of(const std::vector<std::string>& pattern,
 }  // namespace
 
 void Headers::set(std::string_view name, std::string value) {
-  std::erase_if(fields_, [&](const auto& field) { return equals_ignoring_case(field.first, name); });
+  std::erase_if(fields_,
+                [&](const auto& field) { return equals_ignoring_case(field.first, name); });
   fields_.emplace_back(std::string(name), std::move(value));
 }
 
@@ -117,7 +118,8 @@ Status Params::parse(std::string_view encoded) {
     const std::string_view pair = encoded.substr(offset, end - offset);
     if (!pair.empty()) {
       if (fields_.size() >= kParamsMax)
-        return fail(Errc::kInvalidArgument, "more than ", kParamsMax, " parameters, at offset ", offset);
+        return fail(Errc::kInvalidArgument, "more than ", kParamsMax, " parameters, at offset ",
+                    offset);
       const size_t equals = std::min(pair.find('='), pair.size());
       const size_t value_at = std::min(equals + 1, pair.size());
       auto name = decode_form_text(pair.substr(0, equals), offset);
@@ -169,7 +171,8 @@ void HttpRouter::add(std::string_view methods, std::string_view pattern, HttpHan
   SL_ASSERT(pattern.starts_with('/'));
   Route route{.handler = std::move(handler), .options = options};
   for (const std::string_view method : split(methods, ',')) route.methods.emplace_back(method);
-  for (const std::string_view segment : split(pattern.substr(1), '/')) route.segments.emplace_back(segment);
+  for (const std::string_view segment : split(pattern.substr(1), '/'))
+    route.segments.emplace_back(segment);
   routes_.push_back(std::move(route));
 }
 
@@ -183,10 +186,12 @@ HttpRouter::Match HttpRouter::match(std::string_view method, std::string_view pa
       segments.push_back(percent_decode(segment));
     for (const Route& route : routes_) {
       if (!fits(route.segments, segments)) continue;
-      if (best_path == nullptr || more_specific(route.segments, best_path->segments)) best_path = &route;
+      if (best_path == nullptr || more_specific(route.segments, best_path->segments))
+        best_path = &route;
       if (std::ranges::find(route.methods, method) == route.methods.end()) {
         for (const std::string& allowed : route.methods)
-          if (!match.allow.contains(allowed)) match.allow.append(match.allow.empty() ? "" : ", ").append(allowed);
+          if (!match.allow.contains(allowed))
+            match.allow.append(match.allow.empty() ? "" : ", ").append(allowed);
       } else if (best == nullptr || more_specific(route.segments, best->segments)) {
         best = &route;
       }

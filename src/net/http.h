@@ -19,9 +19,11 @@ namespace sightline::net {
 // Header names compare without case; kept in arrival order, repeats allowed.
 class Headers {
  public:
-  void add(std::string name, std::string value) { fields_.emplace_back(std::move(name), std::move(value)); }
-  void set(std::string_view name, std::string value);        // replaces all of that name
-  std::string_view get(std::string_view name) const;         // first, or empty
+  void add(std::string name, std::string value) {
+    fields_.emplace_back(std::move(name), std::move(value));
+  }
+  void set(std::string_view name, std::string value);  // replaces all of that name
+  std::string_view get(std::string_view name) const;   // first, or empty
   const std::vector<std::pair<std::string, std::string>>& fields() const { return fields_; }
 
  private:
@@ -33,8 +35,10 @@ class Params {
  public:
   // Appends what `encoded` (a=1&b=x%20y) holds. Malformed escapes are an error naming the offset.
   Status parse(std::string_view encoded);
-  void add(std::string name, std::string value) { fields_.emplace_back(std::move(name), std::move(value)); }
-  std::string_view get(std::string_view name) const;         // first, or empty
+  void add(std::string name, std::string value) {
+    fields_.emplace_back(std::move(name), std::move(value));
+  }
+  std::string_view get(std::string_view name) const;  // first, or empty
   bool has(std::string_view name) const;
   std::vector<std::string_view> all(std::string_view name) const;
   const std::vector<std::pair<std::string, std::string>>& fields() const { return fields_; }
@@ -51,21 +55,22 @@ class Cancellation {
 };
 
 struct HttpRequest {
-  std::string method;   // "GET"
-  std::string path;     // "/api/v1/query": before '?', still percent-encoded
-  std::string query;    // after '?', raw
-  Params params;        // of the query, then of an application/x-www-form-urlencoded body
+  std::string method;  // "GET"
+  std::string path;    // "/api/v1/query": before '?', still percent-encoded
+  std::string query;   // after '?', raw
+  Params params;       // of the query, then of an application/x-www-form-urlencoded body
   std::vector<std::string> captures;  // decoded "{name}" path parts, in pattern order
   Headers headers;
-  std::string body;     // decompressed (Content-Encoding gzip, deflate, zstd) unless the route asked for raw bodies
-  std::string remote;   // "127.0.0.1:53412"
+  std::string body;    // decompressed (Content-Encoding gzip, deflate, zstd) unless the route asked
+                       // for raw bodies
+  std::string remote;  // "127.0.0.1:53412"
   std::shared_ptr<const Cancellation> cancellation;  // may be null
 };
 
 struct HttpResponse {
   int status = 200;
   Headers headers;
-  std::string body;     // the server compresses it when the client asked and it is worth it
+  std::string body;  // the server compresses it when the client asked and it is worth it
 
   static HttpResponse text(int status, std::string body);  // text/plain; charset=utf-8
   static HttpResponse json(std::string body, int status = 200);
@@ -90,7 +95,8 @@ struct RouteOptions {
 class HttpRouter {
  public:
   // `methods`: "GET", "GET,POST". HEAD is not implied.
-  void add(std::string_view methods, std::string_view pattern, HttpHandler handler, RouteOptions options = {});
+  void add(std::string_view methods, std::string_view pattern, HttpHandler handler,
+           RouteOptions options = {});
   // What answers paths that no route knows; default: 404 "404 page not found\n".
   void set_fallback(HttpHandler handler) { fallback_ = std::move(handler); }
 
@@ -116,7 +122,7 @@ class HttpRouter {
   HttpHandler fallback_;
 };
 
-std::string percent_decode(std::string_view text);             // invalid escapes stay as typed
-std::string percent_encode(std::string_view text);             // everything but RFC 3986 unreserved
+std::string percent_decode(std::string_view text);  // invalid escapes stay as typed
+std::string percent_encode(std::string_view text);  // everything but RFC 3986 unreserved
 
 }  // namespace sightline::net

@@ -21,7 +21,8 @@ void start_curl() {
 
 // One transfer at a time, with the connections it keeps.
 struct Session {
-  Session() : multi(curl_multi_init(), &curl_multi_cleanup), easy(curl_easy_init(), &curl_easy_cleanup) {}
+  Session()
+      : multi(curl_multi_init(), &curl_multi_cleanup), easy(curl_easy_init(), &curl_easy_cleanup) {}
   std::unique_ptr<CURLM, CURLMcode (*)(CURLM*)> multi;
   std::unique_ptr<CURL, void (*)(CURL*)> easy;
 };
@@ -94,12 +95,15 @@ void add_line(HeaderList& list, const std::string& line) {
 }
 
 // A line break in a name or value would begin another header.
-bool is_one_line(std::string_view text) { return text.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos; }
+bool is_one_line(std::string_view text) {
+  return text.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos;
+}
 
 HeaderList header_lines(const HttpClientRequest& request) {
   HeaderList list(nullptr, &curl_slist_free_all);
   for (const auto& [name, value] : request.headers.fields())
-    if (is_one_line(name) && is_one_line(value)) add_line(list, value.empty() ? name + ";" : name + ": " + value);
+    if (is_one_line(name) && is_one_line(value))
+      add_line(list, value.empty() ? name + ";" : name + ": " + value);
   if (request.compression != Compression::kIdentity)
     add_line(list, "Content-Encoding: " + std::string(compression_name(request.compression)));
   add_line(list, "Expect:");  // a round trip more for nothing: our bodies are small
@@ -111,7 +115,8 @@ void set_security(CURL* easy, const HttpClientOptions& options) {
   curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, options.verify_peer ? 1L : 0L);
   curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, options.verify_peer ? 2L : 0L);
   if (!options.ca_file.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, options.ca_file.c_str());
-  if (!options.cert_file.empty()) curl_easy_setopt(easy, CURLOPT_SSLCERT, options.cert_file.c_str());
+  if (!options.cert_file.empty())
+    curl_easy_setopt(easy, CURLOPT_SSLCERT, options.cert_file.c_str());
   if (!options.key_file.empty()) curl_easy_setopt(easy, CURLOPT_SSLKEY, options.key_file.c_str());
 }
 
@@ -125,7 +130,8 @@ void set_request(CURL* easy, const HttpClientOptions& options, const HttpClientR
   curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, options.follow_redirects ? 1L : 0L);
   curl_easy_setopt(easy, CURLOPT_MAXREDIRS, kRedirectsMax);
   curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(request.timeout.count()));
-  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(request.connect_timeout.count()));
+  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+                   static_cast<long>(request.connect_timeout.count()));
   curl_easy_setopt(easy, CURLOPT_USERAGENT, options.user_agent.c_str());
   curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, options.keep_connections ? 0L : 1L);
   // A caller that names its own Accept-Encoding still gets the body unpacked.
@@ -139,7 +145,8 @@ void set_request(CURL* easy, const HttpClientOptions& options, const HttpClientR
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
     curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body.data());
   }
-  if ((request.method != "GET" || !body.empty()) && request.method != "HEAD" && request.method != "POST")
+  if ((request.method != "GET" || !body.empty()) && request.method != "HEAD" &&
+      request.method != "POST")
     curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request.method.c_str());
 }
 
@@ -151,7 +158,8 @@ std::optional<CURLcode> run(Session& session, const Cancellation* cancellation) 
   while (running > 0 && !(cancellation != nullptr && cancellation->cancelled())) {
     if (curl_multi_perform(session.multi.get(), &running) != CURLM_OK) break;
     if (running > 0)
-      curl_multi_poll(session.multi.get(), nullptr, 0, cancellation != nullptr ? kCancellationPollMs : 1000, nullptr);
+      curl_multi_poll(session.multi.get(), nullptr, 0,
+                      cancellation != nullptr ? kCancellationPollMs : 1000, nullptr);
   }
   int left = 0;
   while (const CURLMsg* message = curl_multi_info_read(session.multi.get(), &left))
@@ -188,7 +196,8 @@ struct HttpClient::State {
   std::vector<std::unique_ptr<Session>> kept;  // guarded by mutex; the last was used last
 };
 
-HttpClient::HttpClient(HttpClientOptions options) : state_(std::make_unique<State>(std::move(options))) {}
+HttpClient::HttpClient(HttpClientOptions options)
+    : state_(std::make_unique<State>(std::move(options))) {}
 
 HttpClient::~HttpClient() = default;
 
@@ -199,8 +208,9 @@ Result<HttpClientResponse> HttpClient::send(const HttpClientRequest& request) {
   CURL* const easy = session->easy.get();
   if (easy == nullptr || !session->multi) return fail(Errc::kInternal, "curl did not start");
 
-  const std::string packed =
-      request.compression == Compression::kIdentity ? std::string() : compress(request.compression, request.body);
+  const std::string packed = request.compression == Compression::kIdentity
+                                 ? std::string()
+                                 : compress(request.compression, request.body);
   const HeaderList headers = header_lines(request);
   Transfer transfer{.body_bytes_max = request.response_bytes_max};
   char detail[CURL_ERROR_SIZE] = {};
@@ -224,9 +234,11 @@ Result<HttpClientResponse> HttpClient::send(const HttpClientRequest& request) {
     return fail(Errc::kCancelled, where, ": cancelled");
   if (!outcome) return fail(Errc::kInternal, where, ": the transfer did not end");
   if (transfer.too_large)
-    return fail(Errc::kResourceExhausted, where, ": answer is larger than ", request.response_bytes_max, " bytes");
+    return fail(Errc::kResourceExhausted, where, ": answer is larger than ",
+                request.response_bytes_max, " bytes");
   if (*outcome != CURLE_OK)
-    return fail(class_of(*outcome), where, ": ", detail[0] != '\0' ? detail : curl_easy_strerror(*outcome));
+    return fail(class_of(*outcome), where, ": ",
+                detail[0] != '\0' ? detail : curl_easy_strerror(*outcome));
   transfer.response.status = static_cast<int>(status);
   transfer.response.received_bytes = static_cast<size_t>(received);
   return std::move(transfer.response);

@@ -20,14 +20,14 @@
 namespace sightline::net {
 
 struct HttpClientOptions {
-  std::string ca_file;            // empty: the system's roots
-  std::string cert_file;          // with key_file: the client's own certificate
+  std::string ca_file;    // empty: the system's roots
+  std::string cert_file;  // with key_file: the client's own certificate
   std::string key_file;
-  std::string server_name;        // checked instead of the URL's host, when not empty
-  bool verify_peer = true;        // false: insecure_skip_verify
-  bool follow_redirects = true;   // at most 10
+  std::string server_name;       // checked instead of the URL's host, when not empty
+  bool verify_peer = true;       // false: insecure_skip_verify
+  bool follow_redirects = true;  // at most 10
   bool keep_connections = true;
-  size_t kept_max = 16;           // handles kept between requests
+  size_t kept_max = 16;  // handles kept between requests
   std::string user_agent = "sightline";
 };
 
@@ -46,7 +46,7 @@ struct HttpClientRequest {
 struct HttpClientResponse {
   int status = 0;
   Headers headers;
-  std::string body;  // unpacked
+  std::string body;           // unpacked
   size_t received_bytes = 0;  // of the body, as it came
 };
 

@@ -13,8 +13,8 @@
 namespace sightline::net {
 namespace {
 
-using ::testing::HasSubstr;
 using std::chrono::milliseconds;
+using ::testing::HasSubstr;
 
 class Flag final : public Cancellation {
  public:
@@ -31,13 +31,15 @@ class HttpClientTest : public ::testing::Test {
     router_.add("GET,POST,PUT,DELETE", "/echo", [this](HttpRequest& request) {
       const std::lock_guard lock(mutex_);
       remotes_.push_back(request.remote);
-      HttpResponse response = HttpResponse::text(
-          200, request.method + " [" + request.body + "] " + std::string(request.headers.get("X-A")));
-      response.headers.add("X-Encoding", std::string(request.headers.get("Content-Encoding")) + ";" +
+      HttpResponse response = HttpResponse::text(200, request.method + " [" + request.body + "] " +
+                                                          std::string(request.headers.get("X-A")));
+      response.headers.add("X-Encoding", std::string(request.headers.get("Content-Encoding")) +
+                                             ";" +
                                              std::string(request.headers.get("Content-Type")));
       return response;
     });
-    router_.add("GET", "/large", [](HttpRequest&) { return HttpResponse::text(200, std::string(100'000, 'l')); });
+    router_.add("GET", "/large",
+                [](HttpRequest&) { return HttpResponse::text(200, std::string(100'000, 'l')); });
     router_.add("GET", "/busy", [](HttpRequest&) {
       HttpResponse response = HttpResponse::text(503, "later");
       response.headers.set("Retry-After", "7");
@@ -97,7 +99,8 @@ TEST_F(HttpClientTest, PacksAndUnpacks) {
     request.body.assign(5000, 'x');
     const auto response = client.send(request);
     ASSERT_TRUE(response) << response.error().message;
-    EXPECT_EQ(response->headers.get("X-Encoding"), std::string(compression_name(how)) + ";application/x-protobuf");
+    EXPECT_EQ(response->headers.get("X-Encoding"),
+              std::string(compression_name(how)) + ";application/x-protobuf");
     EXPECT_EQ(response->body, "POST [" + request.body + "] ");
     EXPECT_LT(response->received_bytes, 1000u);
   }
@@ -155,7 +158,8 @@ TEST_F(HttpClientTest, AbsentPeersAreUnavailableAndBadUrlsInvalid) {
   ASSERT_FALSE(absent);
   EXPECT_EQ(absent.error().code, Errc::kUnavailable);
   EXPECT_THAT(absent.error().message, HasSubstr("GET http://" + address + "/: "));
-  for (const std::string url : {"", "http://", "ftp://127.0.0.1/", "http://a b/", "http://127.0.0.1:99999/"})
+  for (const std::string url :
+       {"", "http://", "ftp://127.0.0.1/", "http://a b/", "http://127.0.0.1:99999/"})
     EXPECT_EQ(client.send({.url = url}).error().code, Errc::kInvalidArgument) << url;
 }
 

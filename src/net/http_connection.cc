@@ -33,8 +33,8 @@ namespace http = boost::beast::http;
 using boost::system::error_code;
 
 constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
-constexpr size_t kFirstReadBytes = 4u << 10;       // an idle connection holds this much
-constexpr size_t kReadAheadBytes = 64u << 10;      // beyond the headers, in the read buffer
+constexpr size_t kFirstReadBytes = 4u << 10;   // an idle connection holds this much
+constexpr size_t kReadAheadBytes = 64u << 10;  // beyond the headers, in the read buffer
 constexpr size_t kWriteStepBytes = 1u << 20;
 constexpr size_t kUnwantedBodyBytesMax = 64u << 10;  // read and dropped to keep the connection
 constexpr size_t kLingerBytesMax = 4u << 20;
@@ -130,7 +130,8 @@ asio::awaitable<void> Connection::run(Admission admission) {
       }
     } else {
       idle_ = false;
-      co_await refuse(503, serving_->stopping() ? "the server is stopping\n" : "too many connections\n");
+      co_await refuse(503,
+                      serving_->stopping() ? "the server is stopping\n" : "too many connections\n");
     }
   } catch (const std::exception& fault) {
     SL_LOG_ERROR("net: connection from {}: {}", remote_, fault.what());
@@ -203,15 +204,16 @@ asio::awaitable<bool> Connection::serve_one() {
     co_return co_await refuse(400, "missing required Host header\n");
   const std::string_view target = origin_form({message.target().data(), message.target().size()});
   const std::string_view method(message.method_string().data(), message.method_string().size());
-  const HttpRouter::Match match = serving_->router.match(method, target.substr(0, target.find('?')));
+  const HttpRouter::Match match =
+      serving_->router.match(method, target.substr(0, target.find('?')));
   BodyHold hold(*serving_);
-  const size_t body_max = match.handler == nullptr ? kUnwantedBodyBytesMax : match.options.body_bytes_max;
+  const size_t body_max =
+      match.handler == nullptr ? kUnwantedBodyBytesMax : match.options.body_bytes_max;
   if (!co_await read_body(parser, body_max, hold)) co_return false;
 
-  const HttpAnswerOptions options{
-      .keep_alive = parser.get().keep_alive() && !serving_->stopping(),
-      .http_1_0 = parser.get().version() < 11,
-      .compress_bytes_min = serving_->options.compress_bytes_min};
+  const HttpAnswerOptions options{.keep_alive = parser.get().keep_alive() && !serving_->stopping(),
+                                  .http_1_0 = parser.get().version() < 11,
+                                  .compress_bytes_min = serving_->options.compress_bytes_min};
   disarm();
   HttpRequest request = take_request(parser.release());
   HttpAnswer made = co_await answer(request, match, options);
@@ -223,7 +225,8 @@ asio::awaitable<bool> Connection::refuse_header(error_code fault) {
   if (timed_out_) co_return co_await refuse(408, "request headers took too long\n");
   if (fault == http::error::header_limit || fault == http::error::buffer_overflow)
     co_return co_await refuse(431, "request headers are larger than " +
-                                       std::to_string(serving_->options.header_bytes_max) + " bytes\n");
+                                       std::to_string(serving_->options.header_bytes_max) +
+                                       " bytes\n");
   if (fault == http::error::end_of_stream || fault == http::error::partial_message) co_return false;
   if (fault.category() == make_error_code(http::error::bad_method).category())
     co_return co_await refuse(400, "malformed HTTP request: " + fault.message() + "\n");
@@ -232,7 +235,8 @@ asio::awaitable<bool> Connection::refuse_header(error_code fault) {
 
 // True when the whole body is in `parser`; otherwise it has answered already.
 asio::awaitable<bool> Connection::read_body(Parser& parser, size_t bytes_max, BodyHold& hold) {
-  const std::string too_large = "request body is larger than " + std::to_string(bytes_max) + " bytes\n";
+  const std::string too_large =
+      "request body is larger than " + std::to_string(bytes_max) + " bytes\n";
   if (parser.content_length().value_or(0) > bytes_max) co_return co_await refuse(413, too_large);
   const auto expect = parser.get().find(http::field::expect);
   if (expect != parser.get().end() && parser.get().version() >= 11 && !parser.is_done()) {
@@ -249,7 +253,8 @@ asio::awaitable<bool> Connection::read_body(Parser& parser, size_t bytes_max, Bo
     auto [fault, count] = co_await http::async_read_some(socket_, buffer_, parser, kToken);
     if (timed_out_) co_return co_await refuse(408, "request body took too long\n");
     if (fault == http::error::body_limit) co_return co_await refuse(413, too_large);
-    if (fault == http::error::end_of_stream || fault == http::error::partial_message) co_return false;
+    if (fault == http::error::end_of_stream || fault == http::error::partial_message)
+      co_return false;
     if (fault.category() == make_error_code(http::error::bad_method).category())
       co_return co_await refuse(400, "malformed request body: " + fault.message() + "\n");
     if (fault) co_return false;
@@ -305,7 +310,8 @@ asio::awaitable<HttpAnswer> Connection::answer(HttpRequest& request, const HttpR
   co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(start, asio::use_awaitable);
   error_code ignored;
   if (socket_.is_open()) socket_.cancel(ignored);  // the watch
-  if (!submitted) made = pack_answer(request, unavailable(submitted.error().message + "\n"), options);
+  if (!submitted)
+    made = pack_answer(request, unavailable(submitted.error().message + "\n"), options);
   serving_->count_answer(made.status);
   co_return made;
 }
@@ -339,7 +345,8 @@ asio::awaitable<bool> Connection::write(const HttpAnswer& answer) {
   while (!fault && sent < answer.body.size()) {
     const size_t step = std::min(answer.body.size() - sent, kWriteStepBytes);
     arm(serving_->options.write_timeout);
-    auto [later, more] = co_await asio::async_write(socket_, asio::buffer(answer.body.data() + sent, step), kToken);
+    auto [later, more] =
+        co_await asio::async_write(socket_, asio::buffer(answer.body.data() + sent, step), kToken);
     fault = later;
     sent += step;
   }
@@ -348,7 +355,8 @@ asio::awaitable<bool> Connection::write(const HttpAnswer& answer) {
 
 // Answers and ends the connection: what follows in the stream is not a request.
 asio::awaitable<bool> Connection::refuse(int status, std::string text) {
-  HttpResponse response = status == 503 ? unavailable(std::move(text)) : HttpResponse::text(status, std::move(text));
+  HttpResponse response =
+      status == 503 ? unavailable(std::move(text)) : HttpResponse::text(status, std::move(text));
   const HttpAnswer made = pack_answer(HttpRequest{}, std::move(response), {});
   serving_->count_answer(made.status);
   if (co_await write(made)) co_await linger();
@@ -364,7 +372,8 @@ asio::awaitable<void> Connection::linger() {
   buffer_.clear();
   size_t dropped = 0;
   while (dropped < kLingerBytesMax && !serving_->stopping()) {
-    auto [fault, count] = co_await socket_.async_read_some(buffer_.prepare(kFirstReadBytes), kToken);
+    auto [fault, count] =
+        co_await socket_.async_read_some(buffer_.prepare(kFirstReadBytes), kToken);
     if (fault) break;
     dropped += count;
   }
@@ -372,7 +381,8 @@ asio::awaitable<void> Connection::linger() {
 
 }  // namespace
 
-HttpServing::HttpServing(HttpServerOptions given, const HttpRouter& routes, WorkPool& work, Telemetry& telemetry)
+HttpServing::HttpServing(HttpServerOptions given, const HttpRouter& routes, WorkPool& work,
+                         Telemetry& telemetry)
     : options(std::move(given)),
       router(routes),
       pool(work),
@@ -380,7 +390,8 @@ HttpServing::HttpServing(HttpServerOptions given, const HttpRouter& routes, Work
       refused_(telemetry.counter("sightline_http_connections_refused_total",
                                  "Connections closed because the server was full or stopping.",
                                  {{"listener", options.name}})),
-      open_(telemetry.gauge("sightline_http_connections", "Open HTTP connections.", {{"listener", options.name}})) {}
+      open_(telemetry.gauge("sightline_http_connections", "Open HTTP connections.",
+                            {{"listener", options.name}})) {}
 
 Admission HttpServing::enter(HttpConnection* connection, std::weak_ptr<HttpConnection> self) {
   const std::lock_guard lock(mutex_);
@@ -414,13 +425,16 @@ void HttpServing::end_task() {
 }
 
 bool HttpServing::hold_body(size_t bytes) {
-  if (body_bytes_.fetch_add(bytes, std::memory_order_relaxed) + bytes <= options.body_bytes_buffered_max)
+  if (body_bytes_.fetch_add(bytes, std::memory_order_relaxed) + bytes <=
+      options.body_bytes_buffered_max)
     return true;
   body_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
   return false;
 }
 
-void HttpServing::release_body(size_t bytes) { body_bytes_.fetch_sub(bytes, std::memory_order_relaxed); }
+void HttpServing::release_body(size_t bytes) {
+  body_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
+}
 
 void HttpServing::count_answer(int status) {
   const auto index = static_cast<size_t>(status);
@@ -465,7 +479,8 @@ void start_http_connection(asio::io_context& loop, int descriptor, std::string r
   const Admission admission = serving->enter(connection.get(), connection);
   if (admission == Admission::kDropped) return;
   // The lambda, and with it the connection, lives until run() has returned.
-  asio::co_spawn(loop, [connection, admission] { return connection->run(admission); }, asio::detached);
+  asio::co_spawn(
+      loop, [connection, admission] { return connection->run(admission); }, asio::detached);
 }
 
 }  // namespace sightline::net

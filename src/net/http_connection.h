@@ -31,7 +31,8 @@ enum class Admission { kAdmitted, kRefused, kDropped };
 
 class HttpServing {
  public:
-  HttpServing(HttpServerOptions options, const HttpRouter& router, WorkPool& pool, Telemetry& telemetry);
+  HttpServing(HttpServerOptions options, const HttpRouter& router, WorkPool& pool,
+              Telemetry& telemetry);
 
   const HttpServerOptions options;
   const HttpRouter& router;
@@ -64,8 +65,9 @@ class HttpServing {
   std::atomic<size_t> body_bytes_{0};
   mutable std::mutex mutex_;
   std::condition_variable emptied_;
-  std::unordered_map<HttpConnection*, std::weak_ptr<HttpConnection>> connections_;  // guarded by mutex_
-  size_t tasks_ = 0;                                                                // guarded by mutex_
+  std::unordered_map<HttpConnection*, std::weak_ptr<HttpConnection>>
+      connections_;   // guarded by mutex_
+  size_t tasks_ = 0;  // guarded by mutex_
 };
 
 // Takes over the connected, non-blocking `descriptor`.

@@ -57,17 +57,19 @@ std::string_view reason_phrase(int status) {
 
 bool is_compressible(std::string_view content_type) {
   const std::string type = lower_case(content_type.substr(0, content_type.find(';')));
-  constexpr std::array kTypes{"application/json",       "application/openmetrics-text", "application/javascript",
-                              "application/xml",        "application/protobuf",         "application/x-protobuf",
-                              "application/x-ndjson",   "application/yaml",             "image/svg+xml",
-                              "application/manifest+json"};
+  constexpr std::array kTypes{"application/json",       "application/openmetrics-text",
+                              "application/javascript", "application/xml",
+                              "application/protobuf",   "application/x-protobuf",
+                              "application/x-ndjson",   "application/yaml",
+                              "image/svg+xml",          "application/manifest+json"};
   return type.starts_with("text/") || std::ranges::find(kTypes, type) != kTypes.end();
 }
 
 // Names that the server writes itself.
 bool is_own_header(std::string_view name) {
   const std::string lower = lower_case(name);
-  return lower == "content-length" || lower == "transfer-encoding" || lower == "connection" || lower == "date";
+  return lower == "content-length" || lower == "transfer-encoding" || lower == "connection" ||
+         lower == "date";
 }
 
 // A line break in a value would end the header: such bytes become spaces.
@@ -95,9 +97,11 @@ std::string date_text() {
 }
 
 bool has_form_body(const HttpRequest& request) {
-  if (request.method != "POST" && request.method != "PUT" && request.method != "PATCH") return false;
+  if (request.method != "POST" && request.method != "PUT" && request.method != "PATCH")
+    return false;
   const std::string_view type = request.headers.get("Content-Type");
-  return lower_case(type.substr(0, type.find(';'))).starts_with("application/x-www-form-urlencoded");
+  return lower_case(type.substr(0, type.find(';')))
+      .starts_with("application/x-www-form-urlencoded");
 }
 
 int status_of(Errc code) {
@@ -142,7 +146,8 @@ Status unpack_request(HttpRequest& request, const RouteOptions& options) {
   if (!options.raw_body && !encoding.empty()) {
     const auto how = parse_compression(encoding);
     if (!how)
-      return fail(Errc::kUnsupported, "Content-Encoding \"", encoding, "\" is not supported; use gzip, deflate or zstd");
+      return fail(Errc::kUnsupported, "Content-Encoding \"", encoding,
+                  "\" is not supported; use gzip, deflate or zstd");
     if (*how != Compression::kIdentity) {
       auto plain = decompress(*how, request.body, options.body_bytes_max);
       if (!plain) return std::unexpected(std::move(plain).error());
@@ -152,11 +157,13 @@ Status unpack_request(HttpRequest& request, const RouteOptions& options) {
   if (const Status query = request.params.parse(request.query); !query)
     return in_context("query string", query.error());
   if (!options.raw_body && has_form_body(request))
-    if (const Status form = request.params.parse(request.body); !form) return in_context("form body", form.error());
+    if (const Status form = request.params.parse(request.body); !form)
+      return in_context("form body", form.error());
   return {};
 }
 
-HttpAnswer answer_request(HttpRequest& request, const HttpRouter::Match& match, const HttpAnswerOptions& options) {
+HttpAnswer answer_request(HttpRequest& request, const HttpRouter::Match& match,
+                          const HttpAnswerOptions& options) {
   try {
     return pack_answer(request, run_handler(request, match), options);
   } catch (const std::exception& fault) {
@@ -167,12 +174,14 @@ HttpAnswer answer_request(HttpRequest& request, const HttpRouter::Match& match, 
   return pack_answer(request, HttpResponse::text(500, "internal error\n"), options);
 }
 
-HttpAnswer pack_answer(const HttpRequest& request, HttpResponse response, const HttpAnswerOptions& options) {
+HttpAnswer pack_answer(const HttpRequest& request, HttpResponse response,
+                       const HttpAnswerOptions& options) {
   const bool bodiless = response.status < 200 || response.status == 204 || response.status == 304;
   if (!bodiless) compress_body(request, response, options.compress_bytes_min);
   HttpAnswer answer;
   answer.status = response.status;
-  answer.keep_alive = options.keep_alive && lower_case(response.headers.get("Connection")) != "close";
+  answer.keep_alive =
+      options.keep_alive && lower_case(response.headers.get("Connection")) != "close";
   std::string& head = answer.head;
   head.reserve(256);
   head.append("HTTP/1.1 ").append(std::to_string(response.status)).append(" ");

@@ -26,8 +26,10 @@ struct HttpAnswerOptions {
 // kUnsupported, kResourceExhausted (over `body_bytes_max`) or kInvalidArgument.
 Status unpack_request(HttpRequest& request, const RouteOptions& options);
 // Unpacks, runs the matched handler (or answers 404 and 405) and packs the answer.
-HttpAnswer answer_request(HttpRequest& request, const HttpRouter::Match& match, const HttpAnswerOptions& options);
+HttpAnswer answer_request(HttpRequest& request, const HttpRouter::Match& match,
+                          const HttpAnswerOptions& options);
 // Writes `response` out for `request`; a body is compressed when both sides gain.
-HttpAnswer pack_answer(const HttpRequest& request, HttpResponse response, const HttpAnswerOptions& options);
+HttpAnswer pack_answer(const HttpRequest& request, HttpResponse response,
+                       const HttpAnswerOptions& options);
 
 }  // namespace sightline::net

@@ -55,7 +55,8 @@ class Acceptor : public std::enable_shared_from_this<Acceptor> {
  private:
   asio::awaitable<void> run() {
     while (!stopped_) {
-      auto [fault] = co_await listening_.async_wait(asio::posix::stream_descriptor::wait_read, kToken);
+      auto [fault] =
+          co_await listening_.async_wait(asio::posix::stream_descriptor::wait_read, kToken);
       if (fault || stopped_) co_return;
       if (accept_waiting()) continue;
       SL_LOG_WARN("net: {}: cannot accept: too many open files", serving_->options.name);
@@ -69,10 +70,11 @@ class Acceptor : public std::enable_shared_from_this<Acceptor> {
     for (;;) {
       sockaddr_storage peer{};
       socklen_t size = sizeof peer;
-      const int descriptor = accept4(listening_.native_handle(), reinterpret_cast<sockaddr*>(&peer), &size,
-                                     SOCK_NONBLOCK | SOCK_CLOEXEC);
+      const int descriptor = accept4(listening_.native_handle(), reinterpret_cast<sockaddr*>(&peer),
+                                     &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (descriptor < 0 && (errno == ECONNABORTED || errno == EINTR)) continue;
-      if (descriptor < 0) return errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM;
+      if (descriptor < 0)
+        return errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM;
       const int on = 1;
       setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
       start_http_connection(threads_.next(), descriptor, socket_address_text(peer), serving_);
@@ -98,8 +100,9 @@ struct HttpServer::State {
   bool stopped = false;
 };
 
-Result<std::unique_ptr<HttpServer>> HttpServer::listen(HttpServerOptions options, const HttpRouter& router,
-                                                       WorkPool& pool, Telemetry& telemetry,
+Result<std::unique_ptr<HttpServer>> HttpServer::listen(HttpServerOptions options,
+                                                       const HttpRouter& router, WorkPool& pool,
+                                                       Telemetry& telemetry,
                                                        std::shared_ptr<IoThreads> threads) {
   auto socket = ListenSocket::open(options.address);
   if (!socket) return std::unexpected(std::move(socket).error());

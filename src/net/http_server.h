@@ -22,12 +22,12 @@
 namespace sightline::net {
 
 struct HttpServerOptions {
-  std::string address = "127.0.0.1:0";  // see listen_socket.h
-  std::string name = "http";            // the "listener" label of the server's own counters
-  size_t connections_max = 4096;        // beyond: 503 and close
-  size_t header_bytes_max = 64u << 10;  // request line and headers; beyond: 431
+  std::string address = "127.0.0.1:0";          // see listen_socket.h
+  std::string name = "http";                    // the "listener" label of the server's own counters
+  size_t connections_max = 4096;                // beyond: 503 and close
+  size_t header_bytes_max = 64u << 10;          // request line and headers; beyond: 431
   size_t body_bytes_buffered_max = 256u << 20;  // of all requests being read; beyond: 503
-  size_t compress_bytes_min = 1024;     // smaller answers are sent as they are
+  size_t compress_bytes_min = 1024;             // smaller answers are sent as they are
   std::chrono::milliseconds idle_timeout{120'000};   // between requests
   std::chrono::milliseconds header_timeout{10'000};  // first byte to end of headers; beyond: 408
   std::chrono::milliseconds body_timeout{120'000};   // end of headers to end of body; beyond: 408
@@ -38,8 +38,9 @@ struct HttpServerOptions {
 class HttpServer {
  public:
   // Listens at once; null `threads`: the server makes one of its own.
-  static Result<std::unique_ptr<HttpServer>> listen(HttpServerOptions options, const HttpRouter& router,
-                                                    WorkPool& pool, Telemetry& telemetry,
+  static Result<std::unique_ptr<HttpServer>> listen(HttpServerOptions options,
+                                                    const HttpRouter& router, WorkPool& pool,
+                                                    Telemetry& telemetry,
                                                     std::shared_ptr<IoThreads> threads = nullptr);
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;

@@ -15,11 +15,11 @@
 namespace sightline::net {
 namespace {
 
+using std::chrono::milliseconds;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
-using std::chrono::milliseconds;
 
 // A client that sends exact bytes.
 class RawClient {
@@ -85,8 +85,10 @@ class HttpServerTest : public ::testing::Test {
     router_.add("GET,POST", "/quick", echo, {.run_on = RunOn::kSocketThread});
     router_.add("POST", "/small", echo, {.body_bytes_max = 1000});
     router_.add("POST", "/raw", echo, {.raw_body = true});
-    router_.add("GET", "/large", [](HttpRequest&) { return HttpResponse::json(std::string(5u << 20, 'j')); });
-    router_.add("GET", "/throws", [](HttpRequest&) -> HttpResponse { throw std::runtime_error("no"); });
+    router_.add("GET", "/large",
+                [](HttpRequest&) { return HttpResponse::json(std::string(5u << 20, 'j')); });
+    router_.add("GET", "/throws",
+                [](HttpRequest&) -> HttpResponse { throw std::runtime_error("no"); });
   }
   void start() {
     auto server = HttpServer::listen(options_, router_, pool_, telemetry_);
@@ -110,8 +112,9 @@ std::string get(std::string_view path) {
   return "GET " + std::string(path) + " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
 }
 std::string post(std::string_view path, std::string_view headers, std::string_view body) {
-  return "POST " + std::string(path) + " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n" + std::string(headers) +
-         "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + std::string(body);
+  return "POST " + std::string(path) + " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n" +
+         std::string(headers) + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
+         std::string(body);
 }
 
 TEST_F(HttpServerTest, AnswersOnThePoolAndOnTheSocketThread) {
@@ -148,30 +151,36 @@ TEST_F(HttpServerTest, ReadsFormsChunksAndCompressedBodies) {
   start();
   const std::string form = "Content-Type: application/x-www-form-urlencoded; charset=utf-8\r\n";
   EXPECT_THAT(exchange(post("/echo?a=1", form, "a=2&b=x+y")), EndsWith(" a=1 a=2 b=x y\n"));
-  EXPECT_THAT(exchange("POST /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+  EXPECT_THAT(exchange("POST /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: "
+                       "chunked\r\n\r\n"
                        "3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n"),
               EndsWith("[abcde]\n"));
   for (const Compression how : {Compression::kGzip, Compression::kDeflate, Compression::kZstd}) {
     const std::string header = "Content-Encoding: " + std::string(compression_name(how)) + "\r\n";
     EXPECT_THAT(exchange(post("/echo", header, compress(how, "packed"))), EndsWith("[packed]\n"));
   }
-  EXPECT_THAT(exchange(post("/raw", "Content-Encoding: snappy\r\n", "as is")), EndsWith("[as is]\n"));
+  EXPECT_THAT(exchange(post("/raw", "Content-Encoding: snappy\r\n", "as is")),
+              EndsWith("[as is]\n"));
 }
 
 TEST_F(HttpServerTest, ContinuesWhenAsked) {
   start();
   RawClient client(server_->port());
-  client.send_text("POST /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+  client.send_text(
+      "POST /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\nExpect: "
+      "100-continue\r\nContent-Length: 2\r\n\r\n");
   EXPECT_EQ(client.read_until("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
   client.send_text("ok");
   EXPECT_THAT(client.read_all(), EndsWith("[ok]\n"));
-  EXPECT_THAT(exchange("POST /small HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5000\r\n\r\n"),
+  EXPECT_THAT(exchange("POST /small HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: "
+                       "5000\r\n\r\n"),
               StartsWith("HTTP/1.1 413 "));
 }
 
 TEST_F(HttpServerTest, HeadHasTheLengthAndNoBody) {
   start();
-  const std::string answer = exchange("HEAD /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+  const std::string answer =
+      exchange("HEAD /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
   EXPECT_THAT(answer, HasSubstr("Content-Length: 14\r\n"));
   EXPECT_THAT(answer, EndsWith("\r\n\r\n"));
 }
@@ -195,11 +204,12 @@ TEST_F(HttpServerTest, UnknownPathsAndMethods) {
 TEST_F(HttpServerTest, MalformedRequestsAreSaidToBe) {
   start();
   for (const std::string text :
-       {"nonsense\r\n\r\n", "GET /echo\r\n\r\n", "GET /echo HTTP/9.9\r\n\r\n", "GET /echo HTTP/1.1\r\n\r\n",
-        "GET /echo HTTP/1.1\r\nHost: a\r\nno colon\r\n\r\n",
+       {"nonsense\r\n\r\n", "GET /echo\r\n\r\n", "GET /echo HTTP/9.9\r\n\r\n",
+        "GET /echo HTTP/1.1\r\n\r\n", "GET /echo HTTP/1.1\r\nHost: a\r\nno colon\r\n\r\n",
         "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx",
         "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
-        "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n",
+        "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: "
+        "3\r\n\r\n0\r\n\r\n",
         "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
         "GET /echo?a=%zz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"})
     EXPECT_THAT(exchange(text), StartsWith("HTTP/1.1 400 Bad Request\r\n")) << text;
@@ -214,7 +224,8 @@ TEST_F(HttpServerTest, BodiesHaveALimitPackedAndUnpacked) {
   EXPECT_THAT(exchange(chunked + "0\r\n\r\n"), StartsWith("HTTP/1.1 413 "));
   for (const Compression how : {Compression::kGzip, Compression::kDeflate, Compression::kZstd}) {
     const std::string header = "Content-Encoding: " + std::string(compression_name(how)) + "\r\n";
-    const std::string answer = exchange(post("/small", header, compress(how, std::string(100'000, 'x'))));
+    const std::string answer =
+        exchange(post("/small", header, compress(how, std::string(100'000, 'x'))));
     EXPECT_THAT(answer, StartsWith("HTTP/1.1 413 "));
     EXPECT_THAT(answer, EndsWith(" body unpacks to more than 1000 bytes\n"));
   }
@@ -223,17 +234,20 @@ TEST_F(HttpServerTest, BodiesHaveALimitPackedAndUnpacked) {
 TEST_F(HttpServerTest, DamagedAndUnknownEncodings) {
   start();
   const std::string packed = compress(Compression::kGzip, "some text that is packed");
-  const std::string cut = exchange(post("/echo", "Content-Encoding: gzip\r\n", packed.substr(0, 12)));
+  const std::string cut =
+      exchange(post("/echo", "Content-Encoding: gzip\r\n", packed.substr(0, 12)));
   EXPECT_THAT(cut, StartsWith("HTTP/1.1 400 "));
   EXPECT_THAT(cut, EndsWith("gzip body is cut short at offset 12\n"));
-  EXPECT_THAT(exchange(post("/echo", "Content-Encoding: br\r\n", "x")), StartsWith("HTTP/1.1 415 "));
+  EXPECT_THAT(exchange(post("/echo", "Content-Encoding: br\r\n", "x")),
+              StartsWith("HTTP/1.1 415 "));
 }
 
 TEST_F(HttpServerTest, HeadersHaveALimit) {
   options_.header_bytes_max = 4096;
   start();
-  EXPECT_THAT(exchange("GET /echo HTTP/1.1\r\nHost: a\r\nX: " + std::string(10'000, 'x') + "\r\n\r\n"),
-              StartsWith("HTTP/1.1 431 "));
+  EXPECT_THAT(
+      exchange("GET /echo HTTP/1.1\r\nHost: a\r\nX: " + std::string(10'000, 'x') + "\r\n\r\n"),
+      StartsWith("HTTP/1.1 431 "));
   EXPECT_THAT(exchange("GET /" + std::string(200'000, 'x')), StartsWith("HTTP/1.1 431 "));
 }
 
@@ -244,7 +258,8 @@ TEST_F(HttpServerTest, SlowClientsAreToldAndClosed) {
   start();
   EXPECT_EQ(exchange(""), "");
   EXPECT_THAT(exchange("GET /echo HTTP/1.1\r\nHo"), StartsWith("HTTP/1.1 408 "));
-  EXPECT_THAT(exchange("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab"), StartsWith("HTTP/1.1 408 "));
+  EXPECT_THAT(exchange("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab"),
+              StartsWith("HTTP/1.1 408 "));
 }
 
 TEST_F(HttpServerTest, ConnectionsHaveALimit) {
@@ -283,9 +298,10 @@ TEST_F(HttpServerTest, LargeAnswersArriveWhole) {
   const std::string plain = exchange(get("/large"));
   EXPECT_THAT(plain, HasSubstr("Content-Length: 5242880\r\n"));
   EXPECT_EQ(plain.size() - plain.find("\r\n\r\n") - 4, 5u << 20);
-  const std::string packed =
-      exchange("GET /large HTTP/1.1\r\nHost: a\r\nAccept-Encoding: zstd\r\nConnection: close\r\n\r\n");
-  const auto body = decompress(Compression::kZstd, packed.substr(packed.find("\r\n\r\n") + 4), 6u << 20);
+  const std::string packed = exchange(
+      "GET /large HTTP/1.1\r\nHost: a\r\nAccept-Encoding: zstd\r\nConnection: close\r\n\r\n");
+  const auto body =
+      decompress(Compression::kZstd, packed.substr(packed.find("\r\n\r\n") + 4), 6u << 20);
   ASSERT_TRUE(body);
   EXPECT_EQ(body->size(), 5u << 20);
 }
@@ -305,7 +321,8 @@ TEST_F(HttpServerTest, AClientThatLeavesCancelsItsRequest) {
   router_.add("GET", "/wait", [&](HttpRequest& request) {
     begun.count_down();
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-    while (!request.cancellation->cancelled() && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+    while (!request.cancellation->cancelled() && std::chrono::steady_clock::now() < end)
+      std::this_thread::yield();
     seen.set_value(request.cancellation->cancelled());
     return HttpResponse::text(499, "");
   });
@@ -368,7 +385,8 @@ TEST_F(HttpServerTest, ListensOnWhatItIsTold) {
     client.send_text(get("/echo"));
     EXPECT_THAT(client.read_all(), StartsWith("HTTP/1.1 200 "));
   }
-  for (const std::string address : {"localhost", "127.0.0.1:", "127.0.0.1:70000", "::1:80", "127.0.0.1:http"}) {
+  for (const std::string address :
+       {"localhost", "127.0.0.1:", "127.0.0.1:70000", "::1:80", "127.0.0.1:http"}) {
     options_.address = address;
     EXPECT_FALSE(HttpServer::listen(options_, router_, pool_, telemetry_)) << address;
   }

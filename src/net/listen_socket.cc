@@ -30,7 +30,8 @@ std::string lower_case_error(int error) {
 Result<HostPort> split_host_port(std::string_view address) {
   const size_t colon = address.rfind(':');
   if (colon == std::string_view::npos)
-    return fail(Errc::kInvalidArgument, "listen address \"", address, "\" has no port; write host:port");
+    return fail(Errc::kInvalidArgument, "listen address \"", address,
+                "\" has no port; write host:port");
   std::string_view host = address.substr(0, colon);
   const std::string_view port = address.substr(colon + 1);
   if (host.starts_with('[') && host.ends_with(']')) {
@@ -93,9 +94,9 @@ Result<ListenSocket> ListenSocket::open(std::string_view address) {
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
   addrinfo* found = nullptr;
-  const int fault = getaddrinfo(everywhere ? nullptr : parts->host.c_str(), parts->port.c_str(), &hints, &found);
-  if (fault != 0)
-    return fail(Errc::kIo, "listen tcp ", address, ": ", gai_strerror(fault));
+  const int fault =
+      getaddrinfo(everywhere ? nullptr : parts->host.c_str(), parts->port.c_str(), &hints, &found);
+  if (fault != 0) return fail(Errc::kIo, "listen tcp ", address, ": ", gai_strerror(fault));
   const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner(found, &freeaddrinfo);
 
   // One address only: IPv4 of a name; IPv6, which takes IPv4 too, of "everywhere".
@@ -110,13 +111,15 @@ Result<ListenSocket> ListenSocket::open(std::string_view address) {
         return fail(Errc::kIo, "listen tcp ", address, ": ", lower_case_error(error));
     }
   }
-  if (made.descriptor_ < 0) return fail(Errc::kIo, "listen tcp ", address, ": ", lower_case_error(error));
+  if (made.descriptor_ < 0)
+    return fail(Errc::kIo, "listen tcp ", address, ": ", lower_case_error(error));
 
   sockaddr_storage bound{};
   socklen_t size = sizeof bound;
   getsockname(made.descriptor_, reinterpret_cast<sockaddr*>(&bound), &size);
   made.address_ = socket_address_text(bound);
-  const std::string_view port = std::string_view(made.address_).substr(made.address_.rfind(':') + 1);
+  const std::string_view port =
+      std::string_view(made.address_).substr(made.address_.rfind(':') + 1);
   std::from_chars(port.data(), port.data() + port.size(), made.port_);
   return made;
 }

@@ -17,7 +17,9 @@ class ListenSocket {
   // Names are looked up, IPv4 first. The socket is non-blocking and listens.
   static Result<ListenSocket> open(std::string_view address);
   ListenSocket(ListenSocket&& other) noexcept
-      : descriptor_(std::exchange(other.descriptor_, -1)), address_(std::move(other.address_)), port_(other.port_) {}
+      : descriptor_(std::exchange(other.descriptor_, -1)),
+        address_(std::move(other.address_)),
+        port_(other.port_) {}
   ListenSocket& operator=(ListenSocket&&) = delete;
   ~ListenSocket();
 
