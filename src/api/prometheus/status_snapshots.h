@@ -1,0 +1,66 @@
+#pragma once
+// What the status pages show of parts that this folder may not know: scraping, the
+// store's own numbers, the process. Plain values, filled by whoever wires the routes.
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+#include "model/labels.h"
+
+namespace sightline::api::prometheus {
+
+struct ActiveTarget {
+  model::Labels discovered_labels;  // before relabelling
+  model::Labels labels;
+  std::string scrape_pool;
+  std::string scrape_url;
+  std::string last_error;           // empty: none
+  TimestampNs last_scrape;          // 0: never
+  double last_scrape_duration_seconds = 0;
+  std::string health = "unknown";   // "up", "down", "unknown"
+  std::string scrape_interval;      // "15s"
+  std::string scrape_timeout;
+};
+
+struct DroppedTarget {
+  std::string scrape_pool;
+  model::Labels discovered_labels;
+};
+
+struct TargetsSnapshot {
+  std::vector<ActiveTarget> active;
+  std::vector<DroppedTarget> dropped;
+};
+
+struct NamedCount {
+  std::string name;
+  uint64_t value = 0;
+};
+
+struct TsdbStatusSnapshot {
+  uint64_t series = 0;
+  uint64_t label_pairs = 0;
+  uint64_t chunks = 0;
+  std::optional<TimestampMs> min_time;  // of samples in the head
+  std::optional<TimestampMs> max_time;
+  // Largest first, no longer than asked for.
+  std::vector<NamedCount> series_by_metric;
+  std::vector<NamedCount> values_by_label;
+  std::vector<NamedCount> bytes_by_label;
+  std::vector<NamedCount> series_by_pair;  // "job=a"
+};
+
+struct RuntimeInfo {
+  TimestampNs start_time;
+  TimestampNs last_config_time;
+  bool config_loaded = true;
+  std::string working_directory;
+  std::string hostname;
+  std::string storage_retention;       // "15d"
+  uint64_t corruptions = 0;
+  uint64_t threads = 0;
+};
+
+}  // namespace sightline::api::prometheus
