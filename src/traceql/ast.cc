@@ -127,7 +127,7 @@ Type type_of(const Field& field) {
   if (!is_arithmetic(field.op)) return Type::kBool;
   const Type left = type_of(*field.left);
   const Type right = type_of(*field.right);
-  if (left == Type::kDynamic || right == Type::kDynamic) return Type::kDynamic;
+  if (left == Type::kDynamic || right == Type::kDynamic) return Type::kFloat;   // some number
   if (left == Type::kDuration || right == Type::kDuration)
     return left == right && field.op == FieldOp::kDivide ? Type::kFloat : Type::kDuration;
   return left == Type::kFloat || right == Type::kFloat ? Type::kFloat : Type::kInt;

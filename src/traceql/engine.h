@@ -94,6 +94,7 @@ struct TagScope {
 
 struct MetricsOptions : QueryBounds {
   std::chrono::nanoseconds step{0};            // instant: unused
+  uint32_t intervals_max = 11'000;
   uint32_t series_max = 1'000;
   uint32_t exemplars = 100;                    // with(exemplars=...) overrides
   uint32_t exemplars_max = 1'000;

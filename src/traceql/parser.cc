@@ -69,16 +69,18 @@ class Parser {
     if (auto fine = level.check(); !fine) return pass(std::move(fine).error());
     Piped piped;
     if (auto done = first_stage(piped); !done) return pass(std::move(done).error());
-    while (tokens_.take_symbol("|")) {
+    for (;;) {
+      const bool pipe_sign = tokens_.take_symbol("|");
+      // A filter on values may follow with or without its pipe sign: rate() > 1.
+      if (!pipe_sign && !(piped.metrics && at_comparison(0))) return piped;
       auto done = piped.metrics ? second_stage(*piped.metrics) : next_stage(piped);
       if (!done) return pass(std::move(done).error());
     }
-    return piped;
   }
 
   Status first_stage(Piped& piped) {
     const bool number = tokens_.peek().kind == Token::Kind::kLiteral && is_numeric(tokens_.peek().literal.type);
-    if (number && !begins_scalar_after_literal()) {
+    if (number && !at_comparison(1)) {
       auto metrics = metrics_number();
       if (!metrics) return pass(std::move(metrics).error());
       return metrics_rest(std::move(*metrics), piped);
@@ -200,8 +202,8 @@ class Parser {
     if (tokens_.is_symbol("-", ahead)) ++ahead;
     return is_aggregate(ahead) || tokens_.peek(ahead).kind == Token::Kind::kLiteral;
   }
-  bool begins_scalar_after_literal() const {
-    return std::ranges::any_of(kComparisons, [this](const auto& c) { return tokens_.is_symbol(c.first, 1); });
+  bool at_comparison(size_t ahead) const {
+    return std::ranges::any_of(kComparisons, [=, this](const auto& c) { return tokens_.is_symbol(c.first, ahead); });
   }
 
   Result<FieldOp> comparison() {

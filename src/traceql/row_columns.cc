@@ -178,7 +178,7 @@ Column RowColumns::load_nested_set_parent() {
   const auto parent_ids = group_.parent_span_id();
   std::vector<int64_t> numbers(parents.size());
   for (size_t row = 0; row < numbers.size(); ++row)
-    numbers[row] = parents[row] != kNoRow ? left[parents[row]] : parent_ids[row].is_valid() ? 0 : -1;
+    numbers[row] = parents[row] != kNoRow ? int64_t{left[parents[row]]} : int64_t{parent_ids[row].is_valid() ? 0 : -1};
   return Column::integers(Type::kInt, std::move(numbers));
 }
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "api/tempo/metrics_routes.h"
 #include "api/tempo/search_routes.h"
 #include "api/tempo/tag_routes.h"
 #include "api/tempo/trace_routes.h"
@@ -63,6 +64,8 @@ constexpr Path kPaths[] = {
     {"/api/v2/search/tags", answer_tags_v2},
     {"/api/search/tag/{tag}/values", answer_tag_values_v1},
     {"/api/v2/search/tag/{tag}/values", answer_tag_values_v2},
+    {"/api/metrics/query_range", answer_query_range},
+    {"/api/metrics/query", answer_query_instant},
 };
 
 }  // namespace

@@ -1,0 +1,45 @@
+#pragma once
+// compare(): how often each value of each attribute occurs among the selected spans and among the rest.
+//   Limits   kValuesPerAttributeMax distinct values of one attribute are counted; beyond, the attribute's
+//            series say __meta_error="__too_many_values__".
+#include <map>
+#include <string>
+#include <vector>
+
+#include "traceql/series_gathering.h"
+
+namespace sightline::traceql {
+
+inline constexpr size_t kValuesPerAttributeMax = 5'000;
+
+class CompareGathering {
+ public:
+  CompareGathering(const Metrics& metrics, const IntervalGrid& grid, std::vector<Attribute> attributes)
+      : metrics_(metrics), grid_(grid), attributes_(std::move(attributes)), counts_{Side(attributes_.size()), Side(attributes_.size())} {}
+
+  // `selected` marks the rows that meet the selection.
+  void add(RowColumns& columns, const std::vector<SpanGroup>& groups, const RowMask& selected);
+  std::vector<MetricsSeries> finish() &&;
+
+ private:
+  struct Counted {
+    OwnedValue value;
+    std::vector<double> per_interval;
+    double total = 0;
+  };
+  struct PerAttribute {
+    std::map<std::pair<Type, std::string>, Counted> values;
+    std::vector<double> totals;
+    bool too_many = false;
+  };
+  using Side = std::vector<PerAttribute>;   // by attribute
+
+  void count(PerAttribute& into, const Value& value, size_t interval);
+
+  const Metrics& metrics_;
+  const IntervalGrid grid_;
+  const std::vector<Attribute> attributes_;
+  Side counts_[2];                          // baseline, selection
+};
+
+}  // namespace sightline::traceql

@@ -1,0 +1,221 @@
+#include "traceql/series_gathering.h"
+
+#include <cmath>
+#include <limits>
+
+namespace sightline::traceql {
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+OwnedValue label_value(const Value& value) {
+  return value.is_nil() ? OwnedValue::of(Value::of_text("nil")) : OwnedValue::of(value);
+}
+
+int bucket_of(double value) {
+  int exponent = 0;
+  const double mantissa = std::frexp(value, &exponent);   // value = mantissa * 2^exponent, mantissa in [0.5, 1)
+  return mantissa == 0.5 ? exponent - 1 : exponent;
+}
+
+}  // namespace
+
+SeriesGathering::SeriesGathering(const Metrics& metrics, const IntervalGrid& grid, GatheringLimits limits)
+    : metrics_(metrics), grid_(grid), limits_(limits), exemplars_in_(grid.count, 0) {
+  bool names_name = false;
+  const auto filtered = named_attributes(metrics.spans, &names_name);
+  const auto name = [&](const Attribute& attribute) {
+    for (const NamedAttribute& seen : named_)
+      if (seen.attribute == attribute) return;
+    named_.push_back({to_string(attribute), attribute});
+  };
+  for (const NamedAttribute& n : filtered) name(n.attribute);
+  if (names_name) name({.intrinsic = Intrinsic::kName});
+  for (const Attribute& attribute : metrics.by) name(attribute);
+}
+
+bool SeriesGathering::uses_buckets() const {
+  return metrics_.function == MetricsFunction::kQuantileOverTime || metrics_.function == MetricsFunction::kHistogramOverTime;
+}
+
+// Sums are kept in nanoseconds, which are whole numbers, and shown in seconds.
+double SeriesGathering::shown_number(double measured) const { return durations_ ? measured / 1e9 : measured; }
+
+SeriesGathering::Gathered* SeriesGathering::series_for(const std::vector<Column>& by, uint32_t row) {
+  std::string key;
+  for (const Column& column : by) {
+    const Value value = column.at(row);
+    key.push_back(static_cast<char>(value.type));
+    key.append(display_text(value)).push_back('\0');
+  }
+  const auto found = series_.find(key);
+  if (found != series_.end()) return &found->second;
+  if (series_.size() >= limits_.series_max) {
+    truncated_ = true;
+    return nullptr;
+  }
+  Gathered& made = series_[key];
+  for (size_t i = 0; i < by.size(); ++i) made.labels.emplace_back(to_string(metrics_.by[i]), label_value(by[i].at(row)));
+  made.cells.resize(grid_.count);
+  return &made;
+}
+
+void SeriesGathering::add(RowColumns& columns, const std::vector<SpanGroup>& groups) {
+  columns_ = &columns;
+  std::vector<Column> by;
+  for (const Attribute& attribute : metrics_.by) by.push_back(columns.load(attribute, Domain::kRows));
+  const Column measured = metrics_.measured ? columns.load(*metrics_.measured, Domain::kRows) : Column::constant({});
+  shown_.clear();
+  for (const NamedAttribute& named : named_) shown_.emplace_back(named.key, columns.load(named.attribute, Domain::kRows));
+
+  // Rows with equal codes belong to one series; its labels are put together once for each row group.
+  const bool coded = std::ranges::all_of(by, [](const Column& c) { return c.is_coded(); });
+  absl::flat_hash_map<Codes, Gathered*> known;
+  const auto starts = columns.group().start_ns();
+  for (const SpanGroup& group : groups) {
+    for (const uint32_t row : group.rows) {
+      if (!grid_.holds(starts[row])) continue;
+      const Value value = metrics_.measured ? measured.at(row) : Value{};
+      if (metrics_.measured && !is_numeric(value.type)) continue;
+      Gathered* series = nullptr;
+      if (coded) {
+        Codes codes{};
+        for (size_t i = 0; i < by.size(); ++i) codes[i] = by[i].codes()[row];
+        const auto [at, added] = known.try_emplace(codes, nullptr);
+        if (added) at->second = series_for(by, row);
+        series = at->second;
+      } else {
+        series = series_for(by, row);
+      }
+      if (series == nullptr) continue;
+      const size_t interval = grid_.index_of(starts[row]);
+      measure(*series, interval, value);
+      offer_exemplar(*series, interval, row, value);
+    }
+  }
+}
+
+void SeriesGathering::measure(Gathered& series, size_t interval, const Value& value) {
+  durations_ = durations_ || value.type == Type::kDuration;
+  if (uses_buckets()) {
+    const double v = value.number();
+    if (value.type == Type::kFloat ? !(v > 0) : v < 2) return;
+    auto& counts = series.buckets[bucket_of(v)];
+    if (counts.empty()) counts.resize(grid_.count);
+    counts[interval] += 1;
+    return;
+  }
+  Cell& cell = series.cells[interval];
+  const double v = metrics_.measured ? value.number() : 0;
+  cell.low = cell.count == 0 ? v : std::min(cell.low, v);
+  cell.high = cell.count == 0 ? v : std::max(cell.high, v);
+  cell.sum += v;
+  cell.count += 1;
+}
+
+void SeriesGathering::offer_exemplar(Gathered& series, size_t interval, uint32_t row, const Value& value) {
+  const size_t share = std::max<size_t>(1, limits_.exemplars_max / grid_.count);
+  if (limits_.exemplars_max == 0 || exemplars_in_[interval] >= share) return;
+  auto& group = columns_->group();
+  const TraceId trace = group.traces()[columns_->trace_of_row()[row]].id;
+  if (!exemplar_traces_.insert(trace).second) return;
+  ++exemplars_in_[interval];
+  MetricsExemplar exemplar{.trace = trace, .value = metrics_.measured ? shown_number(value.number()) : kNaN,
+                           .time = to_ms({group.start_ns()[row]})};
+  if (metrics_.function == MetricsFunction::kHistogramOverTime) exemplar.value = kNaN;
+  for (const auto& [key, column] : shown_)
+    if (const Value shown = column.at(row); !shown.is_nil()) exemplar.labels.emplace_back(key, OwnedValue::of(shown));
+  series.exemplars.push_back(std::move(exemplar));
+}
+
+double SeriesGathering::cell_value(const Cell& cell) const {
+  switch (metrics_.function) {
+    case MetricsFunction::kRate: return cell.count / (static_cast<double>(grid_.step_ns) / 1e9);
+    case MetricsFunction::kCountOverTime: return cell.count;
+    default: break;
+  }
+  if (cell.count == 0) return kNaN;
+  switch (metrics_.function) {
+    case MetricsFunction::kMinOverTime: return shown_number(cell.low);
+    case MetricsFunction::kMaxOverTime: return shown_number(cell.high);
+    case MetricsFunction::kAvgOverTime: return shown_number(cell.sum / cell.count);
+    default: return shown_number(cell.sum);
+  }
+}
+
+// The value at rank ceil(q * n), its place within the bucket taken as exponential.
+double SeriesGathering::quantile(const Gathered& series, double q, size_t interval) const {
+  double total = 0;
+  for (const auto& [exponent, counts] : series.buckets) total += counts[interval];
+  if (total == 0) return 0;
+  const double rank = std::max(1.0, std::ceil(q * total));
+  double below = 0;
+  for (const auto& [exponent, counts] : series.buckets) {
+    if (below + counts[interval] < rank) {
+      below += counts[interval];
+      continue;
+    }
+    const double value = std::exp2(exponent - 1 + (rank - below) / counts[interval]);
+    return shown_number(value);
+  }
+  return 0;
+}
+
+void SeriesGathering::write_buckets(Gathered& series, std::vector<MetricsSeries>& out) const {
+  if (metrics_.function == MetricsFunction::kQuantileOverTime) {
+    for (const double q : metrics_.quantiles) {
+      MetricsSeries made{.labels = series.labels};
+      made.labels.emplace_back("p", OwnedValue::of(Value::of_float(q)));
+      for (size_t i = 0; i < grid_.count; ++i) made.values.push_back(quantile(series, q, i));
+      out.push_back(std::move(made));
+    }
+    if (!out.empty() && !metrics_.quantiles.empty()) out[out.size() - metrics_.quantiles.size()].exemplars = std::move(series.exemplars);
+    return;
+  }
+  const size_t first = out.size();
+  for (auto& [exponent, counts] : series.buckets) {
+    MetricsSeries made{.labels = series.labels, .values = std::move(counts)};
+    made.labels.emplace_back("__bucket", OwnedValue::of(Value::of_float(shown_number(std::exp2(exponent)))));
+    out.push_back(std::move(made));
+  }
+  if (out.size() > first) out[first].exemplars = std::move(series.exemplars);
+}
+
+// No more than exemplars_max over all series, evenly.
+void SeriesGathering::thin_exemplars() {
+  size_t total = 0;
+  for (const auto& [key, series] : series_) total += series.exemplars.size();
+  if (total <= limits_.exemplars_max) return;
+  size_t at = 0;
+  for (auto& [key, series] : series_)
+    std::erase_if(series.exemplars, [&](const MetricsExemplar&) {
+      const size_t i = at++;
+      return i * limits_.exemplars_max / total == (i + 1) * limits_.exemplars_max / total;
+    });
+}
+
+std::vector<MetricsSeries> SeriesGathering::finish() && {
+  thin_exemplars();
+  std::vector<MetricsSeries> out;
+  for (auto& [key, series] : series_) {
+    std::ranges::sort(series.exemplars, {}, &MetricsExemplar::time);
+    if (uses_buckets()) {
+      write_buckets(series, out);
+      continue;
+    }
+    MetricsSeries made{.labels = std::move(series.labels), .exemplars = std::move(series.exemplars)};
+    if (made.labels.empty()) made.labels.emplace_back("__name__", OwnedValue::of(Value::of_text(to_string(metrics_.function))));
+    for (const Cell& cell : series.cells) made.values.push_back(cell_value(cell));
+    out.push_back(std::move(made));
+  }
+  // What was not measured shows the value of its series.
+  for (MetricsSeries& series : out)
+    for (MetricsExemplar& exemplar : series.exemplars)
+      if (std::isnan(exemplar.value))
+        exemplar.value = series.values[grid_.index_of(std::clamp<uint64_t>(static_cast<uint64_t>(exemplar.time.value) * 1'000'000 + 999'999,
+            static_cast<uint64_t>(std::max<int64_t>(grid_.first_end_ns - grid_.step_ns + 1, 0)),
+            static_cast<uint64_t>(grid_.first_end_ns + static_cast<int64_t>(grid_.count - 1) * grid_.step_ns)))];
+  return out;
+}
+
+}  // namespace sightline::traceql
