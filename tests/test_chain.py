@@ -172,7 +172,7 @@ class ThreeProcesses(ChainSteps):
                  "prometheus": ["--prometheus-config", files["prometheus"], "--web.listen-address", f"127.0.0.1:{self.ports.prometheus}"],
                  "grafana": ["--provisioning", files["provisioning"]]}
         for name, args in roles.items():
-            ui = ["--ui.listen-address", f"127.0.0.1:{self.ports.ui}"] if name == "grafana" else ["--ui.listen-address", "127.0.0.1:0"]
+            ui = ["--ui.listen-address", f"127.0.0.1:{self.ports.ui}"] if name == "grafana" else []
             self.start(["run", *args, *ui, "--data-dir", f"{self.dir}/{name}"], name)
         for port, path in [(self.ports.prometheus, "/-/ready"), (self.ports.tempo, "/ready"), (self.ports.metrics, "/metrics")]:
             eventually(path, 10, lambda: get(f"http://localhost:{port}{path}").status == 200)

@@ -58,6 +58,7 @@ class RunningProcess final : public Process {
   Status open_stores();
   Status build_graph();
   Status start_scraping();
+  bool has_pages() const;
   Status build_routes();
   Status listen();
   void add_prometheus(net::HttpRouter& router);
@@ -154,6 +155,13 @@ void RunningProcess::add_tempo(net::HttpRouter& router) {
   api::tempo::add_tempo_routes(router, {.traces = *stores_->traces(), .clock = clock_});
 }
 
+// With exactly one of the peers' files the process is that peer alone, and peers may share a machine.
+bool RunningProcess::has_pages() const {
+  const config::ConfigFiles& files = command_.files;
+  const int peers = !files.otelcol.empty() + !files.tempo.empty() + !files.prometheus.empty();
+  return !command_.ui_listen_address.empty() || config_.provisioning || peers != 1;
+}
+
 Status RunningProcess::build_routes() {
   const auto self_status = [this] { return status(); };
   if (stores_->metrics() != nullptr) {
@@ -169,6 +177,7 @@ Status RunningProcess::build_routes() {
     add_tempo(role.router);
     api::self::add_self_routes(role.router, telemetry_, self_status);
   }
+  if (!has_pages()) return {};
   const std::string& given = command_.ui_listen_address;
   HttpRole& pages = add_role("pages and all APIs", "ui", given.empty() ? *config_.server.ui : given);
   if (stores_->metrics() != nullptr) add_prometheus(pages.router);
@@ -182,7 +191,7 @@ Status RunningProcess::build_routes() {
 
 const net::HttpRouter* RunningProcess::own_router(std::string_view host, uint16_t port) const {
   if (!is_local_host(host)) return nullptr;
-  if (port == 0) return &http_.back().router;  // a data source of our own making: every API is there
+  if (port == 0) return &http_.back().router;  // a data source of our own making: the pages' router has every API
   for (const HttpRole& role : http_)
     if (role.server && role.server->port() == port) return &role.router;
   return nullptr;
@@ -246,7 +255,7 @@ api::self::SelfStatus RunningProcess::status() const {
   if (config_.otelcol) status.roles.push_back("collector");
   if (config_.tempo) status.roles.push_back("traces");
   if (config_.prometheus) status.roles.push_back("metrics");
-  status.roles.push_back("ui");
+  if (has_pages()) status.roles.push_back("ui");
   auto& received = status.received;
   received.spans_total = telemetry_.counter_total("otelcol_receiver_accepted_spans_total");
   received.spans_per_second = spans_rate_.per_second();
@@ -261,9 +270,9 @@ api::self::SelfStatus RunningProcess::status() const {
   }
   if (tsdb::Tsdb* metrics = stores_->metrics()) {
     const tsdb::TsdbStats stats = metrics->stats(0);
-    status.stored.series = stats.head.series_count;
-    status.stored.samples_total = stats.head.sample_count + stats.samples_in_blocks;
-    status.stored.exemplars = stats.head.exemplar_count + stats.exemplars_in_blocks;
+    status.stored.series = stats.head.series;
+    status.stored.samples_total = stats.samples_appended;
+    status.stored.exemplars = stats.head.exemplars + stats.exemplars_in_blocks;
     status.stored.bytes_on_disk += stats.bytes_on_disk;
   }
   if (tracestore::TraceStore* traces = stores_->traces()) {
