@@ -26,12 +26,22 @@ std::string label_name_of(std::string_view attribute_key) {
   return out;
 }
 
-std::string metric_name_of(std::string_view name) {
+std::string metric_name_of(std::string_view name, std::string_view unit) {
   std::string out;
-  for (const char c : name) {
-    if (is_word(c) || c == ':') out += c;
-    else if (out.empty() || out.back() != '_') out += '_';
+  bool has_unit = unit.empty();
+  for (size_t at = 0; at < name.size();) {
+    const size_t begin = at;
+    while (at < name.size() && ((is_word(name[at]) && name[at] != '_') || name[at] == ':')) ++at;
+    const std::string_view token = name.substr(begin, at - begin);
+    if (token.empty()) {
+      ++at;
+      continue;
+    }
+    if (!out.empty()) out += '_';
+    out += token;
+    has_unit = has_unit || token == unit;
   }
+  if (!has_unit) out.append("_").append(unit);
   if (!out.empty() && is_digit(out[0])) out.insert(0, 1, '_');
   return out;
 }

@@ -11,11 +11,11 @@
 namespace sightline::connectors::spanmetrics {
 
 std::string label_name_of(std::string_view attribute_key);
-// A metric name: other characters than [a-zA-Z0-9_:] become one '_' a run.
-std::string metric_name_of(std::string_view name);
+// A metric name: its runs of [a-zA-Z0-9:] joined by '_', then the unit, unless it is among them.
+std::string metric_name_of(std::string_view name, std::string_view unit = {});
 
 // Attributes to labels. Values whose keys become the same name are joined by ';' in
-// order of the keys. A name in `reserved` gets the prefix "exported_".
+// order of the keys. A name in `reserved` gets the prefix "exported_", so that no sender writes over it.
 class AttributeLabels {
  public:
   explicit AttributeLabels(std::vector<std::string_view> reserved) : reserved_(std::move(reserved)) {}

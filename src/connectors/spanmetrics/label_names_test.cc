@@ -19,6 +19,9 @@ TEST(LabelNames, MetricNames) {
   EXPECT_EQ(metric_name_of("traces.span.metrics.calls"), "traces_span_metrics_calls");
   EXPECT_EQ(metric_name_of("my..weird--name"), "my_weird_name");
   EXPECT_EQ(metric_name_of("5q"), "_5q");
+  EXPECT_EQ(metric_name_of("_a__b."), "a_b");
+  EXPECT_EQ(metric_name_of("a:b.duration", "seconds"), "a:b_duration_seconds");
+  EXPECT_EQ(metric_name_of("milliseconds.duration", "milliseconds"), "milliseconds_duration");
 }
 
 TEST(LabelNames, CollisionsJoinInOrderOfTheKeys) {

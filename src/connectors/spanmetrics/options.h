@@ -1,13 +1,22 @@
 #pragma once
 // What the spanmetrics connector counts, with the OpenTelemetry Collector's defaults.
 // config/ maps `connectors: spanmetrics:` to this.
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace sightline::connectors::spanmetrics {
+
+// What every series has labels for, unless excluded.
+inline constexpr std::string_view kServiceName = "service.name";
+inline constexpr std::string_view kSpanName = "span.name";
+inline constexpr std::string_view kSpanKind = "span.kind";
+inline constexpr std::string_view kStatusCode = "status.code";
+inline constexpr std::string_view kCollectorInstance = "collector.instance.id";
 
 // A further label: the span's attribute of that name, else the resource's, else the default,
 // else none.
@@ -39,6 +48,8 @@ struct SpanMetricsOptions {
   // Of the whole connector; beyond it one overflow series without service counts everything.
   uint32_t series_max = 1'000'000;
   uint32_t resources_cached_max = 100'000;
+
+  bool excludes(std::string_view label) const { return std::ranges::find(exclude_dimensions, label) != exclude_dimensions.end(); }
 };
 
 }  // namespace sightline::connectors::spanmetrics

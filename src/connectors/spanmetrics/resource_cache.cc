@@ -53,15 +53,13 @@ std::shared_ptr<const Resource> ResourceCache::make(const model::SpanBatch& batc
   append_sized(made->target_key, made->instance);
   made->target_hash = xxh3(made->target_key);
 
-  AttributeLabels others({"job", "instance"});
-  bool any = false;
+  AttributeLabels others({"__name__", "job", "instance"});
   for (const model::AttributeView& attribute : batch.of(resource.attributes)) {
     if (attribute.key == "service.name" || attribute.key == "service.namespace" || attribute.key == "service.instance.id")
       continue;
     others.add(attribute.key, model::value_text(attribute.value));
-    any = true;
   }
-  if (any && !(made->job.empty() && made->instance.empty())) {
+  if (!made->job.empty() || !made->instance.empty()) {
     model::LabelsBuilder labels;
     others.build_into(labels);
     labels.set("job", made->job).set("instance", made->instance);

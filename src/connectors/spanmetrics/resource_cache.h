@@ -24,7 +24,7 @@ struct Resource {
   std::string service_name;
   std::string target_key;          // job and instance, length-prefixed
   uint64_t target_hash = 0;        // of target_key: chooses the shard
-  model::Labels target_info;       // job, instance and the other attributes; empty when there are none
+  model::Labels target_info;       // job, instance and the other attributes; empty without job and instance
   // Per configured dimension: text to use when the span has no such attribute.
   std::vector<std::optional<std::string>> fallbacks;
 };

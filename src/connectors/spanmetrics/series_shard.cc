@@ -14,7 +14,7 @@ constexpr size_t kKeysMin = 1024;
 model::LabelsBuilder overflow_labels(const SpanMetricsOptions& options) {
   model::LabelsBuilder labels;
   labels.set("otel_metric_overflow", "true").set("otel_scope_name", "spanmetricsconnector");
-  labels.set("collector_instance_id", options.collector_instance_id);
+  if (!options.excludes(kCollectorInstance)) labels.set("collector_instance_id", options.collector_instance_id);
   return labels;
 }
 

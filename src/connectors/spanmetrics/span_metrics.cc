@@ -76,6 +76,9 @@ Status check(const SpanMetricsOptions& options) {
   }
   for (size_t i = 0; i < options.dimensions.size(); ++i) {
     if (options.dimensions[i].name.empty()) return fail(Errc::kInvalidArgument, "spanmetrics: dimension ", i, " has no name");
+    for (const std::string_view fixed : {kServiceName, kSpanName, kSpanKind, kStatusCode})
+      if (options.dimensions[i].name == fixed)
+        return fail(Errc::kInvalidArgument, "spanmetrics: dimension ", fixed, " is always there; remove it from dimensions");
     for (size_t j = 0; j < i; ++j)
       if (options.dimensions[i].name == options.dimensions[j].name)
         return fail(Errc::kInvalidArgument, "spanmetrics: duplicate dimension name ", options.dimensions[i].name);
@@ -89,8 +92,7 @@ struct SpanMetrics::State {
   State(const Clock& c, SpanMetricsOptions o) : clock(c), options(std::move(o)), resources(options) {
     const std::string prefix = options.metrics_namespace.empty() ? "" : options.metrics_namespace + ".";
     calls_name = metric_name_of(prefix + "calls");
-    duration_name = metric_name_of(prefix + "duration") +
-                    (options.unit == DurationUnit::kSeconds ? "_seconds" : "_milliseconds");
+    duration_name = metric_name_of(prefix + "duration", options.unit == DurationUnit::kSeconds ? "seconds" : "milliseconds");
     unit_ns = options.unit == DurationUnit::kSeconds ? 1e9 : 1e6;
     for (size_t i = 0; i < kShards; ++i) shards.push_back(std::make_unique<SeriesShard>(options, counts));
   }
@@ -100,7 +102,6 @@ struct SpanMetrics::State {
   void observe(const SpanBatch& batch, uint32_t begin, uint32_t end, const Resource& resource, TimestampMs now,
                Scratch& scratch) const;
   model::Labels make_labels(const SpanBatch& batch, const SpanView& span, const Resource& resource) const;
-  bool excluded(std::string_view name) const { return std::ranges::find(options.exclude_dimensions, name) != options.exclude_dimensions.end(); }
 
   const Clock& clock;
   const SpanMetricsOptions options;
@@ -147,7 +148,7 @@ void SpanMetrics::State::observe(const SpanBatch& batch, uint32_t begin, uint32_
     scratch.observations.push_back({.duration = duration,
                                     .bucket = static_cast<uint32_t>(bucket - options.buckets.begin()),
                                     .span = i,
-                                    .exemplar_time = std::min(to_ms(span.end), now)});
+                                    .exemplar_time = span.end.value == 0 ? now : std::min(to_ms(span.end), now)});
   }
   for (size_t i = 0; i < scratch.observations.size(); ++i) {
     const auto [offset, length] = scratch.key_places[i];
@@ -159,15 +160,15 @@ void SpanMetrics::State::observe(const SpanBatch& batch, uint32_t begin, uint32_
 
 model::Labels SpanMetrics::State::make_labels(const SpanBatch& batch, const SpanView& span,
                                               const Resource& resource) const {
-  AttributeLabels attributes({"job", "instance", "le", "otel_scope_name", "otel_scope_version", "otel_scope_schema_url"});
+  AttributeLabels attributes({"__name__", "job", "instance", "le", "otel_scope_name", "otel_scope_version", "otel_scope_schema_url"});
   const auto add = [&](std::string_view key, std::string value) {
-    if (!excluded(key)) attributes.add(key, std::move(value));
+    if (!options.excludes(key)) attributes.add(key, std::move(value));
   };
-  add("service.name", resource.service_name);
-  add("span.name", std::string(span.name));
-  add("span.kind", std::string(span_kind_name(span.kind)));
-  add("status.code", std::string(status_code_name(span.status)));
-  if (!options.collector_instance_id.empty()) add("collector.instance.id", options.collector_instance_id);
+  add(kServiceName, resource.service_name);
+  add(kSpanName, std::string(span.name));
+  add(kSpanKind, std::string(span_kind_name(span.kind)));
+  add(kStatusCode, std::string(status_code_name(span.status)));
+  if (!options.collector_instance_id.empty()) add(kCollectorInstance, options.collector_instance_id);
   std::vector<const ValueView*> values;
   find_dimensions(batch, span, values);
   for (size_t i = 0; i < values.size(); ++i) {

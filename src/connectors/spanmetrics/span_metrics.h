@@ -6,7 +6,7 @@
 //   Counting   a batch is counted once, when consume() is called. A span whose resource has no
 //              service.name is not counted, as in the peer. A span that ends before it starts lasted 0.
 //   Exemplars  the newest of each bucket and of each counter; value in the histogram's unit, time
-//              that of the span's end, but never later than now.
+//              that of the span's end, but never later than now; now when the span does not say.
 //   Limits     SpanMetricsOptions; what exceeds them is counted in overflow series, never lost.
 //   Threads    every function from any thread. State lies in shards by service (job, instance), one
 //              mutex each, held only while counters move; keys are built before it is taken.
@@ -56,7 +56,7 @@ struct SpanMetricsChanges {
 
 class SpanMetrics {
  public:
-  // kInvalidArgument: buckets not ascending or not finite, a dimension named twice or without name.
+  // kInvalidArgument: buckets not ascending or not finite, a dimension named twice, without name or like one that is always there.
   static Result<std::unique_ptr<SpanMetrics>> create(const Clock& clock, SpanMetricsOptions options);
   ~SpanMetrics();
 
