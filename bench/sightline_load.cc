@@ -25,6 +25,7 @@ struct Arguments {
   uint32_t templates = 8;
   pid_t server_pid = 0;
   double seconds = 10;
+  double settle_seconds = 0;
 };
 
 // The requests that are sent in turn. All differ, so that nothing is cached by its bytes.
@@ -43,21 +44,6 @@ Result<std::vector<RequestTemplate>> make_templates(const Arguments& arguments) 
   return templates;
 }
 
-// Answered is not yet worked off: waits until the server spends less than a tenth of a core, at most 5 s.
-Result<ProcessUsage> usage_when_quiet(pid_t pid) {
-  constexpr std::chrono::milliseconds kWindow{500};
-  auto before = usage_of(pid);
-  for (int window = 0; before && window < 10; ++window) {
-    std::this_thread::sleep_for(kWindow);
-    auto after = usage_of(pid);
-    if (!after) return after;
-    const double cores = (after->cpu_seconds() - before->cpu_seconds()) / 0.5;
-    before = after;
-    if (cores < 0.1) break;
-  }
-  return before;
-}
-
 double quantile(const std::vector<double>& ascending, double q) {
   if (ascending.empty()) return 0;
   const auto index = static_cast<size_t>(q * static_cast<double>(ascending.size()));
@@ -68,7 +54,7 @@ std::string json_string(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') out += '\\';
-    out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+    out += c < 0x20 || c > 0x7e ? ' ' : c;  // a fault may quote bytes that are no text
   }
   return out + '"';
 }
@@ -117,7 +103,9 @@ int run(const Arguments& arguments) {
   std::string processes;
   if (const auto own_after = usage_of(getpid())) processes += spent("sender", *own_before, *own_after, report->spans_accepted);
   if (arguments.server_pid != 0) {
-    const auto server_after = usage_when_quiet(arguments.server_pid);
+    // Answered is not yet worked off: traces become blocks when they have been idle for a while.
+    std::this_thread::sleep_for(std::chrono::duration<double>(arguments.settle_seconds));
+    const auto server_after = usage_of(arguments.server_pid);
     if (!server_after) return complain(server_after.error());
     processes += spent("server", *server_before, *server_after, report->spans_accepted);
   }
@@ -144,6 +132,8 @@ int main(int argc, char** argv) {
   app.add_option("--templates", arguments.templates, "distinct requests (default 8)")->check(CLI::Range(1, 10'000));
   app.add_option("--seed", arguments.load.seed, "of ids, choices and durations (default 1)");
   app.add_option("--server-pid", arguments.server_pid, "measure this process as well");
+  app.add_option("--settle", arguments.settle_seconds, "seconds after the last answer that count to the server's use (default 0)")
+      ->check(CLI::Range(0, 600));
   CLI11_PARSE(app, argc, argv);
   arguments.load.duration = std::chrono::duration<double>(arguments.seconds);
   arguments.load.transport = arguments.protocol == "http" ? Transport::kHttp : Transport::kGrpc;
