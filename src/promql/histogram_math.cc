@@ -292,6 +292,81 @@ bool is_reset(const Histogram& current, const Histogram& previous) {
   return any_lower(now.positive, before.positive) || any_lower(now.negative, before.negative);
 }
 
+namespace {
+
+// The share of a bucket's observations below `bound`, which lies inside it.
+double share_below(const BoundedBucket& b, const Histogram& h, double bound) {
+  if (b.is_zero || uses_custom_buckets(h)) return (bound - b.lower) / (b.upper - b.lower);
+  if (b.lower > 0) return (std::log2(bound) - std::log2(b.lower)) / (std::log2(b.upper) - std::log2(b.lower));
+  const double high = std::log2(-b.lower);
+  return (std::log2(-bound) - high) / (std::log2(-b.upper) - high);
+}
+
+// Where a bucket's observations are thought to lie on average.
+double middle_of(const BoundedBucket& b, const Histogram& h) {
+  if (b.is_zero || uses_custom_buckets(h)) return (b.lower + b.upper) / 2;
+  return b.lower > 0 ? std::sqrt(b.lower * b.upper) : -std::sqrt(b.lower * b.upper);
+}
+
+struct Kept {
+  double count = 0;
+  double sum = 0;
+};
+
+// What stays of one bucket.
+Kept keep_part(BoundedBucket b, const Histogram& h, double bound, bool keep_below) {
+  if (b.count == 0) return {};
+  if (keep_below ? b.upper <= bound : b.lower >= bound) {
+    if (std::isinf(b.lower)) return {b.count, b.count * b.upper};
+    if (std::isinf(b.upper)) return {b.count, b.count * b.lower};
+    return {b.count, b.count * middle_of(b, h)};
+  }
+  if (keep_below ? b.lower >= bound : b.upper <= bound) return {};
+  if (std::isinf(b.lower)) {
+    // Of an open bucket nothing is known but its one bound.
+    return keep_below ? Kept{b.count, b.count * bound} : Kept{};
+  }
+  if (std::isinf(b.upper)) return keep_below ? Kept{} : Kept{b.count, b.count * bound};
+  const double below = share_below(b, h, bound);
+  BoundedBucket part = b;
+  (keep_below ? part.upper : part.lower) = bound;
+  part.count = b.count * (keep_below ? below : 1 - below);
+  return {part.count, part.count * middle_of(part, h)};
+}
+
+}  // namespace
+
+Histogram trim(const Histogram& h, double bound, bool keep_below) {
+  Open open(h);
+  const bool custom = uses_custom_buckets(h);
+  Kept total;
+  const auto visit = [&](BoundedBucket b, double& count) {
+    const Kept kept = keep_part(b, h, bound, keep_below);
+    count = kept.count;
+    total.count += kept.count;
+    total.sum += kept.sum;
+  };
+  for (IndexedBucket& b : open.negative)
+    visit({-exponential_bound(b.index, h.schema), -exponential_bound(b.index - 1, h.schema), true, false, b.count, false}, b.count);
+  if (h.zero_count > 0) {
+    BoundedBucket zero{-h.zero_threshold, h.zero_threshold, true, true, h.zero_count, true};
+    if (open.negative.empty() && !open.positive.empty()) zero.lower = 0;
+    if (open.positive.empty() && !open.negative.empty()) zero.upper = 0;
+    visit(zero, open.head.zero_count);
+  }
+  for (IndexedBucket& b : open.positive) {
+    double lower = bucket_upper_bound(h, b.index - 1);
+    const double upper = bucket_upper_bound(h, b.index);
+    if (custom && std::isinf(lower) && upper > 0) lower = 0;
+    visit({lower, upper, false, true, b.count, false}, b.count);
+  }
+  if (total.count != h.count) {
+    open.head.sum = total.sum;
+    open.head.count = total.count;
+  }
+  return std::move(open).close();
+}
+
 std::string to_string(const Histogram& h) {
   std::string out = "{count:" + format_float_go(h.count) + ", sum:" + format_float_go(h.sum);
   for (const BoundedBucket& b : bounded_buckets(h)) {

@@ -1,5 +1,7 @@
 #include "server/stores.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <unordered_set>
 #include <vector>
@@ -14,6 +16,7 @@ namespace {
 constexpr std::chrono::seconds kRound(1);
 constexpr uint64_t kMetricsEveryRounds = 60;   // the metrics store wants a visit a minute
 constexpr uint64_t kPinsEveryRounds = 600;
+constexpr uint64_t kSpansWorthTrimming = 5'000;
 
 // A path as the configuration has it, below the data directory when it is relative.
 std::string below(const std::string& data_dir, std::string path) {
@@ -105,7 +108,12 @@ void Stores::stop_maintenance() {
 void Stores::maintain() {
   ++rounds_;
   if (also_) also_();
-  if (traces_) traces_->maintain();
+  if (traces_) {
+    const uint64_t live_before = traces_->stats().live_spans;
+    (void)traces_->maintain();  // says itself what failed
+    // What was live is in a block now: its memory goes back, instead of waiting for the next peak.
+    if (traces_->stats().live_spans + kSpansWorthTrimming < live_before) ::malloc_trim(0);
+  }
   if (metrics_ && rounds_ % kMetricsEveryRounds == 0) metrics_->maintain();
   if (rounds_ % kPinsEveryRounds == 0) reconcile_pins();
 }

@@ -1,0 +1,122 @@
+#include "promql/engine.h"
+
+#include <algorithm>
+
+#include "promql/evaluator.h"
+#include "promql/resolve.h"
+
+namespace sightline::promql {
+namespace {
+
+double seconds_between(std::chrono::nanoseconds from, std::chrono::nanoseconds to) {
+  return std::chrono::duration<double>(to - from).count();
+}
+
+bool is_sorted_by_call(const Expr& expr) {
+  const Expr& inner = unwrap_parens(expr);
+  if (inner.kind != ExprKind::kCall) return false;
+  const FunctionId id = as<Call>(inner).function->id;
+  return id == FunctionId::kSort || id == FunctionId::kSortDesc || id == FunctionId::kSortByLabel ||
+         id == FunctionId::kSortByLabelDesc;
+}
+
+// Turns what the tree evaluated to into what the caller sees.
+Status finish(Value value, QueryResult& out) {
+  if (value.type == ValueType::kString) {
+    out.text = std::move(value.text);
+    return {};
+  }
+  if (value.type == ValueType::kScalar) {
+    if (!out.is_range) {
+      out.scalars = std::move(value.scalars);
+      return {};
+    }
+    Series series(model::Labels(), out.grid.count);
+    for (size_t step = 0; step < out.grid.count; ++step) series.set_float(step, value.scalars[step]);
+    value.series.push_back(std::move(series));
+  }
+  if (auto ok = drop_names(value.series); !ok) return ok;
+  remove_empty(value.series);
+  out.series = std::move(value.series);
+  return {};
+}
+
+void collect_selectors(const Expr& expr, std::vector<std::vector<tsdb::Matcher>>& out) {
+  if (expr.kind == ExprKind::kVectorSelector) out.push_back(as<VectorSelector>(expr).matchers);
+  for (const Expr* child : children_of(expr)) collect_selectors(*child, out);
+}
+
+}  // namespace
+
+Engine::Engine(const tsdb::Queryable& store, Clock& clock, WorkPool* pool, EngineOptions options)
+    : store_(store), clock_(clock), pool_(pool), options_(options) {}
+
+Result<QueryResult> Engine::instant(std::string_view query, TimestampMs time, const QueryOptions& options) const {
+  return run(query, StepGrid{time.value, 0, 1}, false, options);
+}
+
+Result<QueryResult> Engine::range(std::string_view query, TimestampMs start, TimestampMs end,
+                                  std::chrono::milliseconds step, const QueryOptions& options) const {
+  if (step.count() <= 0) return fail(Errc::kInvalidArgument, "zero or negative query resolution step widths are not accepted");
+  if (end < start) return fail(Errc::kInvalidArgument, "end timestamp must not be before start time");
+  const auto count = (static_cast<uint64_t>(end.value) - static_cast<uint64_t>(start.value)) / static_cast<uint64_t>(step.count()) + 1;
+  if (count > options_.samples_max)
+    return fail(Errc::kExecution, "query processing would load too many samples into memory in query execution");
+  return run(query, StepGrid{start.value, step.count(), static_cast<size_t>(count)}, true, options);
+}
+
+Result<QueryResult> Engine::run(std::string_view query, const StepGrid& grid, bool is_range, const QueryOptions& options) const {
+  const auto begun = clock_.monotonic();
+  auto expr = parse(query, options_.parse);
+  if (!expr) return std::unexpected(expr.error());
+  const ValueType type = type_of(**expr);
+  if (is_range && type != ValueType::kVector && type != ValueType::kScalar)
+    return fail(Errc::kInvalidArgument, "invalid expression type \"", documented_type_name(type),
+                "\" for range query, must be Scalar or instant Vector");
+  const QueryTimes times{grid.start_ms, grid.end_ms(), is_range ? grid.step_ms : 0};
+  if (auto ok = resolve_times(query, **expr, times); !ok) return std::unexpected(ok.error());
+  auto querier = store_.querier();
+  if (!querier) return std::unexpected(querier.error());
+
+  Annotations annotations(query);
+  QueryContext context{**querier, clock_, pool_, options_, options, grid, annotations};
+  context.is_range = is_range;
+  context.deadline = begun + std::min(options.timeout.value_or(options_.timeout), options_.timeout);
+  context.lookback_ms = options.lookback.value_or(options_.lookback).count();
+  Evaluator evaluator(context);
+  QueryResult out;
+  out.type = is_range ? ValueType::kMatrix : type;
+  out.grid = grid;
+  out.is_range = is_range;
+  const auto prepared = clock_.monotonic();
+  if (type == ValueType::kMatrix) {
+    auto raw = evaluator.eval_raw(**expr, grid);
+    if (!raw) return std::unexpected(raw.error());
+    out.raw = std::move(*raw);
+  } else {
+    auto value = evaluator.eval(**expr, grid);
+    if (!value) return std::unexpected(value.error());
+    if (auto ok = finish(std::move(*value), out); !ok) return std::unexpected(ok.error());
+  }
+  const auto evaluated = clock_.monotonic();
+  if (is_range) {
+    std::ranges::sort(out.series, {}, &Series::labels);
+    if (is_sorted_by_call(**expr))
+      annotations.add_warning("PromQL warning: sort is ineffective for range queries since results are always ordered by labels");
+  }
+  const auto sorted = clock_.monotonic();
+  out.warnings = annotations.take_warnings();
+  out.infos = annotations.take_infos();
+  out.inputs = std::move(context.inputs);
+  out.stats = {seconds_between(begun, prepared), seconds_between(prepared, evaluated), seconds_between(evaluated, sorted),
+               context.samples_read.load(), context.samples_peak};
+  return out;
+}
+
+std::vector<std::vector<tsdb::Matcher>> selectors_of(const Expr& expr) {
+  std::vector<std::vector<tsdb::Matcher>> out;
+  collect_selectors(expr, out);
+  return out;
+}
+
+}  // namespace sightline::promql

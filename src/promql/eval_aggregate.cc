@@ -1,0 +1,350 @@
+// Aggregations: series are grouped once, then each group works step by step.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "base/number_text.h"
+#include "promql/aggregate_state.h"
+#include "promql/evaluator.h"
+#include "promql/histogram_math.h"
+#include "promql/lexer.h"
+#include "promql/quantile.h"
+
+namespace sightline::promql {
+namespace {
+
+constexpr double kInt64Limit = 9223372036854775808.0;
+
+struct Group {
+  model::Labels labels;
+  bool drop_name = false;
+  std::vector<size_t> members;
+};
+
+model::Labels group_labels(const Series& s, const AggregateExpr& expr) {
+  model::LabelsBuilder builder;
+  for (const model::LabelView label : s.labels) {
+    const bool listed = std::ranges::find(expr.grouping, label.name) != expr.grouping.end();
+    if (expr.without ? !listed && !is_identity_label(label.name) : listed) builder.set(label.name, label.value);
+  }
+  return builder.build();
+}
+
+std::vector<Group> make_groups(const std::vector<Series>& series, const AggregateExpr& expr) {
+  std::vector<Group> out;
+  std::unordered_map<model::Labels, size_t, model::LabelsHash> known;
+  for (size_t i = 0; i < series.size(); ++i) {
+    model::Labels labels = group_labels(series[i], expr);
+    const auto [at, fresh] = known.try_emplace(labels, out.size());
+    if (fresh) out.push_back({std::move(labels), false, {}});
+    out[at->second].members.push_back(i);
+    out[at->second].drop_name = out[at->second].drop_name || series[i].drop_name;
+  }
+  return out;
+}
+
+// What one aggregation shares among its groups.
+struct Job {
+  const AggregateExpr& expr;
+  const std::vector<Series>& series;
+  const std::vector<double>& params;
+  size_t steps;
+  Annotations& annotations;
+};
+
+Series group_series(const Job& job, const Group& g) {
+  Series out(g.labels, job.steps);
+  out.drop_name = g.drop_name;
+  for (const size_t i : g.members) add_sources(out.sources, job.series[i].sources);
+  return out;
+}
+
+template <typename State>
+void fold_floats(const Job& job, const Group& g, std::vector<State>& states, std::vector<uint32_t>& counts, auto&& add) {
+  states.assign(job.steps, State());
+  counts.assign(job.steps, 0);
+  for (const size_t i : g.members) {
+    const Series& s = job.series[i];
+    for (size_t step = 0; step < job.steps; ++step) {
+      if (!s.is_float(step)) continue;
+      add(states[step], s.floats[step], counts[step]);
+      ++counts[step];
+    }
+  }
+}
+
+bool any_histogram(const Job& job, const Group& g) {
+  return std::ranges::any_of(g.members, [&](size_t i) { return !job.series[i].histograms.empty(); });
+}
+
+// sum and avg of the histograms at a step; floats beside them are a mixture.
+void sum_histograms(const Job& job, const Group& g, const std::vector<uint32_t>& floats, Series& out) {
+  for (size_t step = 0; step < job.steps; ++step) {
+    HistogramSum sum;
+    for (const size_t i : g.members)
+      if (job.series[i].cells[step] == CellKind::kHistogram) sum.add(*job.series[i].histograms[step]);
+    if (sum.count() == 0) continue;
+    const PositionRange at = job.expr.expr->position;
+    sum.annotate(job.annotations, at, "aggregation");
+    if (floats[step] > 0) {
+      job.annotations.warn(at, "encountered a mix of histograms and floats for aggregation");
+      out.clear(step);
+    } else if (sum.failed()) {
+      const std::string name(job.series[g.members[0]].labels.metric_name());
+      job.annotations.warn(at, "vector contains a mix of histograms with exponential and custom buckets schemas" + for_metric(name));
+      out.clear(step);
+    } else {
+      const bool mean = job.expr.op == AggregateOp::kAvg;
+      out.set(step, Cell::of(sum.value(mean ? static_cast<double>(sum.count()) : 1)));
+    }
+  }
+}
+
+template <typename State>
+Series total(const Job& job, const Group& g) {
+  std::vector<State> states;
+  std::vector<uint32_t> counts;
+  fold_floats(job, g, states, counts, [](State& s, double v, uint32_t) { s.add(v); });
+  Series out = group_series(job, g);
+  for (size_t step = 0; step < job.steps; ++step)
+    if (counts[step] > 0) out.set_float(step, states[step].value());
+  if (any_histogram(job, g)) sum_histograms(job, g, counts, out);
+  return out;
+}
+
+void ignored_histograms(const Job& job, const Group& g) {
+  for (const size_t i : g.members)
+    for (const CellKind kind : job.series[i].cells)
+      if (kind == CellKind::kHistogram) {
+        job.annotations.info(job.expr.expr->position,
+                             "ignored histogram in " + std::string(aggregate_name(job.expr.op)) + " aggregation");
+        return;
+      }
+}
+
+Series extreme(const Job& job, const Group& g) {
+  const bool lowest = job.expr.op == AggregateOp::kMin;
+  std::vector<double> states;
+  std::vector<uint32_t> counts;
+  fold_floats(job, g, states, counts, [lowest](double& s, double v, uint32_t n) {
+    if (n == 0 || (lowest ? v < s : v > s) || std::isnan(s)) s = v;
+  });
+  Series out = group_series(job, g);
+  for (size_t step = 0; step < job.steps; ++step)
+    if (counts[step] > 0) out.set_float(step, states[step]);
+  return out;
+}
+
+Series spread(const Job& job, const Group& g) {
+  const bool root = job.expr.op == AggregateOp::kStddev;
+  std::vector<Variance> states;
+  std::vector<uint32_t> counts;
+  fold_floats(job, g, states, counts, [](Variance& s, double v, uint32_t) { s.add(v); });
+  Series out = group_series(job, g);
+  for (size_t step = 0; step < job.steps; ++step)
+    if (counts[step] > 0) out.set_float(step, root ? std::sqrt(states[step].value()) : states[step].value());
+  return out;
+}
+
+Series count(const Job& job, const Group& g) {
+  Series out = group_series(job, g);
+  for (const size_t i : g.members)
+    for (size_t step = 0; step < job.steps; ++step)
+      if (job.series[i].has(step)) out.set_float(step, job.expr.op == AggregateOp::kGroup ? 1 : out.floats[step] + 1);
+  return out;
+}
+
+Series quantile_of(const Job& job, const Group& g) {
+  Series out = group_series(job, g);
+  std::vector<double> values;
+  for (size_t step = 0; step < job.steps; ++step) {
+    values.clear();
+    for (const size_t i : g.members)
+      if (job.series[i].is_float(step)) values.push_back(job.series[i].floats[step]);
+    if (!values.empty()) out.set_float(step, quantile(job.params[step], values));
+  }
+  return out;
+}
+
+Series aggregate_group(const Job& job, const Group& g) {
+  switch (job.expr.op) {
+    case AggregateOp::kSum: return total<CompensatedSum>(job, g);
+    case AggregateOp::kAvg: return total<CompensatedMean>(job, g);
+    case AggregateOp::kMin:
+    case AggregateOp::kMax: return ignored_histograms(job, g), extreme(job, g);
+    case AggregateOp::kStddev:
+    case AggregateOp::kStdvar: return ignored_histograms(job, g), spread(job, g);
+    case AggregateOp::kQuantile: return ignored_histograms(job, g), quantile_of(job, g);
+    default: return count(job, g);
+  }
+}
+
+// Which members of a group an aggregation that keeps series lets through at a step.
+class Selection {
+ public:
+  Selection(const Job& job, std::vector<Series>& out) : job_(job), out_(out) {}
+
+  void apply(const Group& g, size_t step) {
+    const double param = job_.params[step];
+    if (job_.expr.op == AggregateOp::kLimitRatio) return by_ratio(g, step, param);
+    const auto k = static_cast<size_t>(std::max(0.0, std::min(param, static_cast<double>(g.members.size()))));
+    if (job_.expr.op == AggregateOp::kLimitk) return first(g, step, k);
+    ranked(g, step, k);
+  }
+
+  const std::vector<size_t>& order() const { return order_; }
+
+ private:
+  void keep(size_t i, size_t step) {
+    out_[i].set(step, job_.series[i].cell(step));
+    order_.push_back(i);
+  }
+  void first(const Group& g, size_t step, size_t k) {
+    for (const size_t i : g.members) {
+      if (k == 0) return;
+      if (!job_.series[i].has(step)) continue;
+      keep(i, step);
+      --k;
+    }
+  }
+  void by_ratio(const Group& g, size_t step, double ratio) {
+    for (const size_t i : g.members) {
+      if (!job_.series[i].has(step)) continue;
+      const double offset = std::ldexp(static_cast<double>(job_.series[i].labels.hash()), -64);
+      if (ratio >= 0 ? offset < ratio : offset >= 1 + ratio) keep(i, step);
+    }
+  }
+  void ranked(const Group& g, size_t step, size_t k) {
+    candidates_.clear();
+    for (const size_t i : g.members)
+      if (job_.series[i].is_float(step)) candidates_.push_back(i);
+    const bool top = job_.expr.op == AggregateOp::kTopk;
+    const auto better = [&](size_t a, size_t b) {
+      const double x = job_.series[a].floats[step];
+      const double y = job_.series[b].floats[step];
+      if (std::isnan(x) || std::isnan(y)) return !std::isnan(x) && std::isnan(y);
+      if (x != y) return top ? x > y : x < y;
+      return a < b;
+    };
+    k = std::min(k, candidates_.size());
+    std::partial_sort(candidates_.begin(), candidates_.begin() + static_cast<ptrdiff_t>(k), candidates_.end(), better);
+    for (size_t n = 0; n < k; ++n) keep(candidates_[n], step);
+  }
+
+  const Job& job_;
+  std::vector<Series>& out_;
+  std::vector<size_t> candidates_;
+  std::vector<size_t> order_;
+};
+
+std::vector<Series> select_series(const Job& job, const std::vector<Group>& groups) {
+  std::vector<Series> out;
+  out.reserve(job.series.size());
+  for (const Series& s : job.series) {
+    Series copy(s.labels, job.steps);
+    copy.drop_name = s.drop_name;
+    copy.sources = s.sources;
+    out.push_back(std::move(copy));
+  }
+  Selection selection(job, out);
+  const bool ranks = job.expr.op == AggregateOp::kTopk || job.expr.op == AggregateOp::kBottomk;
+  for (const Group& g : groups) {
+    if (ranks) ignored_histograms(job, g);
+    for (size_t step = 0; step < job.steps; ++step) selection.apply(g, step);
+  }
+  if (job.steps == 1) {
+    std::vector<Series> ordered;
+    for (const size_t i : selection.order()) ordered.push_back(std::move(out[i]));
+    return ordered;
+  }
+  remove_empty(out);
+  return out;
+}
+
+std::vector<Series> count_values(const Job& job, const std::vector<Group>& groups, const std::string& label) {
+  std::vector<Series> out;
+  for (const Group& g : groups) {
+    std::unordered_map<std::string, size_t> known;
+    for (const size_t i : g.members)
+      for (size_t step = 0; step < job.steps; ++step) {
+        const Series& s = job.series[i];
+        if (!s.has(step)) continue;
+        const std::string text = s.is_float(step) ? format_float_plain(s.floats[step]) : to_string(*s.histograms[step]);
+        const auto [at, fresh] = known.try_emplace(text, out.size());
+        if (fresh) {
+          Series counted = group_series(job, g);
+          model::LabelsBuilder builder(g.labels);
+          counted.labels = builder.set(label, text).build();
+          out.push_back(std::move(counted));
+        }
+        Series& counted = out[at->second];
+        counted.set_float(step, counted.has(step) ? counted.floats[step] + 1 : 1);
+      }
+  }
+  return out;
+}
+
+// Refuses what k and the ratio may not be, and warns of what is merely odd.
+Status check_params(const Job& job, std::vector<double>& params) {
+  const AggregateOp op = job.expr.op;
+  const PositionRange at = job.expr.param->position;
+  for (double& p : params) {
+    if (op == AggregateOp::kQuantile) {
+      if (std::isnan(p) || p < 0 || p > 1)
+        job.annotations.warn(at, "quantile value should be between 0 and 1, got " + format_float_go(p));
+    } else if (op == AggregateOp::kLimitRatio) {
+      if (std::isnan(p)) return fail(Errc::kExecution, "Ratio value is NaN");
+      const double capped = std::clamp(p, -1.0, 1.0);
+      if (capped != p)
+        job.annotations.warn(at, "ratio value should be between -1 and 1, got " + format_float_go(p) + ", capping to " +
+                                     format_float_go(capped));
+      p = capped;
+    } else {
+      if (std::isnan(p)) return fail(Errc::kExecution, "Parameter value is NaN");
+      if (p >= kInt64Limit) return fail(Errc::kExecution, "Scalar value ", format_float_go(p), " overflows int64");
+      if (p <= -kInt64Limit) return fail(Errc::kExecution, "Scalar value ", format_float_go(p), " underflows int64");
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Value> Evaluator::eval_aggregate(const AggregateExpr& expr, const StepGrid& grid) {
+  std::vector<double> params;
+  std::string label;
+  if (expr.param) {
+    auto param = eval(*expr.param, grid);
+    if (!param) return param;
+    params = std::move(param->scalars);
+    label = std::move(param->text);
+  }
+  auto input = eval(*expr.expr, grid);
+  if (!input) return input;
+  const Job job{expr, input->series, params, grid.count, annotations()};
+  if (expr.op == AggregateOp::kCountValues) {
+    if (label.empty()) return fail(Errc::kExecution, "invalid label name ", go_quote(label));
+  } else if (expr.param) {
+    if (auto ok = check_params(job, params); !ok) return std::unexpected(ok.error());
+  }
+  const auto groups = make_groups(input->series, expr);
+  Value out;
+  if (expr.op == AggregateOp::kCountValues) {
+    out.series = count_values(job, groups, label);
+  } else if (expr.op == AggregateOp::kTopk || expr.op == AggregateOp::kBottomk || expr.op == AggregateOp::kLimitk ||
+             expr.op == AggregateOp::kLimitRatio) {
+    out.series = select_series(job, groups);
+  } else {
+    out.series.resize(groups.size());
+    const Status done = for_each(groups.size(), [&](size_t i) -> Status {
+      out.series[i] = aggregate_group(job, groups[i]);
+      return {};
+    });
+    if (!done) return std::unexpected(done.error());
+    remove_empty(out.series);
+  }
+  if (auto ok = merge_same_labels(out.series); !ok) return std::unexpected(ok.error());
+  return out;
+}
+
+}  // namespace sightline::promql

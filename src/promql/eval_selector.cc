@@ -1,0 +1,283 @@
+// Selectors and subqueries: where samples come in.
+#include <algorithm>
+#include <cmath>
+
+#include "promql/evaluator.h"
+#include "promql/extended_range.h"
+
+namespace sightline::promql {
+namespace {
+
+using tsdb::SampleColumns;
+
+// Newest sample at or before t, at most `lookback` old, staleness honoured.
+class InstantCursor {
+ public:
+  explicit InstantCursor(const SampleColumns& samples) : samples_(samples) {}
+
+  // Index of the sample in its column; kind says which column.
+  CellKind move_to(int64_t t, int64_t lookback, size_t& index) {
+    while (float_ < samples_.times.size() && samples_.times[float_] <= t) ++float_;
+    while (histogram_ < samples_.histogram_times.size() && samples_.histogram_times[histogram_] <= t) ++histogram_;
+    const bool has_float = float_ > 0 && samples_.times[float_ - 1] > t - lookback;
+    const bool has_histogram = histogram_ > 0 && samples_.histogram_times[histogram_ - 1] > t - lookback;
+    if (!has_float && !has_histogram) return CellKind::kNone;
+    if (has_float && (!has_histogram || samples_.times[float_ - 1] > samples_.histogram_times[histogram_ - 1])) {
+      index = float_ - 1;
+      return model::is_stale_marker(samples_.values[index]) ? CellKind::kNone : CellKind::kFloat;
+    }
+    index = histogram_ - 1;
+    return model::is_stale_marker(samples_.histograms[index]->sum) ? CellKind::kNone : CellKind::kHistogram;
+  }
+
+ private:
+  const SampleColumns& samples_;
+  size_t float_ = 0;
+  size_t histogram_ = 0;
+};
+
+struct SelectorTimes {
+  bool fixed = false;
+  int64_t fixed_ms = 0;
+  int64_t offset_ms = 0;
+  int64_t at(int64_t t) const { return (fixed ? fixed_ms : t) - offset_ms; }
+};
+
+SelectorTimes times_of(const AtModifier& at, const DurationValue& offset) {
+  return {at.timestamp_ms.has_value(), at.timestamp_ms.value_or(0), offset.ms};
+}
+
+tsdb::TimeRange reach(int64_t first, int64_t last) { return {{first}, {last}}; }
+
+// A histogram whose window neighbour is unknown must not claim "not reset".
+HistogramPtr with_unknown_hint(const HistogramPtr& h) {
+  if (h->reset_hint == model::ResetHint::kUnknown || h->reset_hint == model::ResetHint::kGauge) return h;
+  model::Histogram copy = *h;
+  copy.reset_hint = model::ResetHint::kUnknown;
+  return std::make_shared<const model::Histogram>(std::move(copy));
+}
+
+}  // namespace
+
+Result<Value> Evaluator::eval_selector(const VectorSelector& expr, const StepGrid& grid) {
+  const SelectorTimes times = times_of(expr.at, expr.offset);
+  const int64_t lookback = context_.lookback_ms;
+  const int64_t ahead = expr.smoothed ? lookback : 0;
+  const auto range = reach(times.at(grid.start_ms) - lookback + 1, times.at(grid.end_ms()) + ahead);
+  auto set = context_.querier.select(expr.matchers, range);
+  if (!set) return std::unexpected(set.error());
+  Value out;
+  out.series.resize((*set)->size());
+  const Status done = for_each(out.series.size(), [&](size_t i) -> Status {
+    SampleColumns samples;
+    if (auto ok = (*set)->read(i, range, samples); !ok) return ok;
+    Series series((*set)->labels(i), grid.count);
+    if (expr.smoothed) drop_stale(samples);
+    InstantCursor cursor(samples);
+    uint64_t found = 0;
+    for (size_t step = 0; step < grid.count; ++step) {
+      const int64_t t = times.at(grid.at(step));
+      if (expr.smoothed) {
+        series.set(step, smoothed_instant(samples, t, lookback));
+        continue;
+      }
+      size_t index = 0;
+      const CellKind kind = cursor.move_to(t, lookback, index);
+      if (kind == CellKind::kNone) continue;
+      ++found;
+      if (kind == CellKind::kFloat) series.set_float(step, samples.values[index]);
+      else series.set_histogram(step, with_unknown_hint(samples.histograms[index]));
+    }
+    context_.samples_read.fetch_add(found, std::memory_order_relaxed);
+    if (context_.options.provenance) series.sources.push_back(input_id(series.labels));
+    out.series[i] = std::move(series);
+    return {};
+  });
+  if (!done) return std::unexpected(done.error());
+  remove_empty(out.series);
+  return out;
+}
+
+Result<Value> Evaluator::eval_sample_times(const VectorSelector& expr, const StepGrid& grid, bool start_times) {
+  const SelectorTimes times = times_of(expr.at, expr.offset);
+  const int64_t lookback = context_.lookback_ms;
+  const auto range = reach(times.at(grid.start_ms) - lookback + 1, times.at(grid.end_ms()));
+  auto set = context_.querier.select(expr.matchers, range);
+  if (!set) return std::unexpected(set.error());
+  Value out;
+  out.series.resize((*set)->size());
+  const Status done = for_each(out.series.size(), [&](size_t i) -> Status {
+    SampleColumns samples;
+    if (auto ok = (*set)->read(i, range, samples); !ok) return ok;
+    Series series((*set)->labels(i), grid.count);
+    series.drop_name = true;
+    InstantCursor cursor(samples);
+    for (size_t step = 0; step < grid.count; ++step) {
+      size_t index = 0;
+      const CellKind kind = cursor.move_to(times.at(grid.at(step)), lookback, index);
+      if (kind == CellKind::kNone) continue;
+      const bool histogram = kind == CellKind::kHistogram;
+      int64_t t = histogram ? samples.histogram_times[index] : samples.times[index];
+      if (start_times) {
+        const auto& created = histogram ? samples.histogram_created : samples.created;
+        t = index < created.size() ? created[index] : 0;
+        if (t == 0) continue;
+      }
+      series.set_float(step, static_cast<double>(t) / 1000);
+    }
+    if (context_.options.provenance) series.sources.push_back(input_id(series.labels));
+    out.series[i] = std::move(series);
+    return {};
+  });
+  if (!done) return std::unexpected(done.error());
+  remove_empty(out.series);
+  return out;
+}
+
+Result<RangeSource> Evaluator::range_source(const Expr& expr, const StepGrid& grid) {
+  const Expr& inner = unwrap_parens(expr);
+  if (inner.kind == ExprKind::kMatrixSelector) return selector_source(as<MatrixSelector>(inner), grid);
+  if (inner.kind == ExprKind::kSubquery) return subquery_source(as<SubqueryExpr>(inner), grid);
+  return fail(Errc::kInternal, "not a range vector");
+}
+
+Result<RangeSource> Evaluator::selector_source(const MatrixSelector& expr, const StepGrid& grid) {
+  const VectorSelector& selector = *expr.selector;
+  const SelectorTimes times = times_of(selector.at, selector.offset);
+  RangeSource out;
+  out.plan = {expr.range.ms, times.offset_ms, times.fixed, times.fixed_ms, selector.anchored, selector.smoothed,
+              context_.lookback_ms};
+  const int64_t before = selector.anchored || selector.smoothed ? context_.lookback_ms : 0;
+  const int64_t after = selector.smoothed ? context_.lookback_ms : 0;
+  const auto range = reach(times.at(grid.start_ms) - expr.range.ms - before + 1, times.at(grid.end_ms()) + after);
+  auto selected = context_.querier.select(selector.matchers, range);
+  if (!selected) return std::unexpected(selected.error());
+  const std::shared_ptr<tsdb::SeriesSet> set = std::move(*selected);
+  out.series_count = set->size();
+  out.load = [this, set, range](size_t i) -> Result<RangeSeries> {
+    RangeSeries series;
+    if (auto ok = set->read(i, range, series.samples); !ok) return std::unexpected(ok.error());
+    series.labels = set->labels(i);
+    if (context_.options.provenance) series.sources.push_back(input_id(series.labels));
+    if (!context_.engine.start_timestamps) {
+      series.samples.created.clear();
+      series.samples.histogram_created.clear();
+    }
+    drop_stale(series.samples);
+    return series;
+  };
+  return out;
+}
+
+Result<RangeSource> Evaluator::subquery_source(const SubqueryExpr& expr, const StepGrid& grid) {
+  const SelectorTimes times = times_of(expr.at, expr.offset);
+  const int64_t step = expr.step.ms > 0 ? expr.step.ms : context_.engine.subquery_step.count();
+  const int64_t left = times.at(grid.start_ms) - expr.range.ms;
+  const int64_t last = times.at(grid.end_ms());
+  // Absolute multiples of the step, the first one right of the open left edge.
+  int64_t first = left - ((left % step) + step) % step;
+  if (first <= left) first += step;
+  RangeSource out;
+  out.plan = {expr.range.ms, times.offset_ms, times.fixed, times.fixed_ms, false, false, 0};
+  if (first > last) return out;
+  const auto count = static_cast<uint64_t>((last - first) / step) + 1;
+  if (auto ok = context_.afford(count); !ok) return std::unexpected(ok.error());
+  auto value = eval(*expr.expr, StepGrid{first, step, static_cast<size_t>(count)});
+  if (!value) return std::unexpected(value.error());
+  const auto held = std::make_shared<Value>(std::move(*value));
+  out.series_count = held->series.size();
+  out.load = [held, first, step](size_t i) -> Result<RangeSeries> {
+    Series& from = held->series[i];
+    RangeSeries series;
+    series.labels = from.labels;
+    series.drop_name = from.drop_name;
+    series.sources = from.sources;
+    for (size_t s = 0; s < from.cells.size(); ++s) {
+      const int64_t t = first + static_cast<int64_t>(s) * step;
+      if (from.cells[s] == CellKind::kFloat) {
+        series.samples.times.push_back(t);
+        series.samples.values.push_back(from.floats[s]);
+      } else if (from.cells[s] == CellKind::kHistogram) {
+        series.samples.histogram_times.push_back(t);
+        series.samples.histograms.push_back(with_unknown_hint(from.histograms[s]));
+      }
+    }
+    return series;
+  };
+  return out;
+}
+
+Result<std::vector<RawSeries>> Evaluator::eval_raw(const Expr& expr, const StepGrid& grid) {
+  auto source = range_source(expr, grid);
+  if (!source) return std::unexpected(source.error());
+  std::vector<RawSeries> out;
+  const int64_t end = source->plan.end_at(grid.start_ms);
+  uint64_t held = 0;
+  for (size_t i = 0; i < source->series_count; ++i) {
+    if (auto ok = context_.alive(); !ok) return std::unexpected(ok.error());
+    auto series = source->load(i);
+    if (!series) return std::unexpected(series.error());
+    if (source->plan.anchored || source->plan.smoothed)
+      series->samples = extended_samples(series->samples, source->plan, end, false);
+    const int64_t start = source->plan.anchored || source->plan.smoothed ? end - source->plan.range_ms - 1 : end - source->plan.range_ms;
+    const Window w = WindowCursor(series->samples).move_to(start, end);
+    if (w.empty()) continue;
+    held += w.times.size() + w.histogram_times.size();
+    if (auto ok = context_.afford(held); !ok) return std::unexpected(ok.error());
+    if (series->drop_name) series->labels = without_identity(series->labels);
+    out.push_back({std::move(series->labels), {w.times.begin(), w.times.end()}, {w.values.begin(), w.values.end()},
+                   {w.histogram_times.begin(), w.histogram_times.end()}, {w.histograms.begin(), w.histograms.end()}});
+  }
+  context_.samples_read.fetch_add(held, std::memory_order_relaxed);
+  std::ranges::sort(out, {}, &RawSeries::labels);
+  return out;
+}
+
+Window WindowCursor::move_to(int64_t start_ms, int64_t end_ms) {
+  const auto slide = [&](const std::vector<int64_t>& times, size_t& from, size_t& to) {
+    while (to < times.size() && times[to] <= end_ms) ++to;
+    while (from < times.size() && times[from] <= start_ms) ++from;
+    from = std::min(from, to);
+    return to - from;
+  };
+  const size_t n = slide(samples_.times, from_, to_);
+  const size_t m = slide(samples_.histogram_times, histogram_from_, histogram_to_);
+  Window w;
+  w.start_ms = start_ms;
+  w.end_ms = end_ms;
+  w.times = std::span(samples_.times).subspan(from_, n);
+  w.values = std::span(samples_.values).subspan(from_, n);
+  if (!samples_.created.empty()) w.created = std::span(samples_.created).subspan(from_, n);
+  w.histogram_times = std::span(samples_.histogram_times).subspan(histogram_from_, m);
+  w.histograms = std::span(samples_.histograms).subspan(histogram_from_, m);
+  if (!samples_.histogram_created.empty())
+    w.histogram_created = std::span(samples_.histogram_created).subspan(histogram_from_, m);
+  return w;
+}
+
+void drop_stale(SampleColumns& s) {
+  size_t kept = 0;
+  for (size_t i = 0; i < s.times.size(); ++i) {
+    if (model::is_stale_marker(s.values[i])) continue;
+    s.times[kept] = s.times[i];
+    s.values[kept] = s.values[i];
+    if (!s.created.empty()) s.created[kept] = s.created[i];
+    ++kept;
+  }
+  s.times.resize(kept);
+  s.values.resize(kept);
+  if (!s.created.empty()) s.created.resize(kept);
+  kept = 0;
+  for (size_t i = 0; i < s.histogram_times.size(); ++i) {
+    if (model::is_stale_marker(s.histograms[i]->sum)) continue;
+    s.histogram_times[kept] = s.histogram_times[i];
+    s.histograms[kept] = std::move(s.histograms[i]);
+    if (!s.histogram_created.empty()) s.histogram_created[kept] = s.histogram_created[i];
+    ++kept;
+  }
+  s.histogram_times.resize(kept);
+  s.histograms.resize(kept);
+  if (!s.histogram_created.empty()) s.histogram_created.resize(kept);
+}
+
+}  // namespace sightline::promql

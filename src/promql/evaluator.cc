@@ -1,0 +1,209 @@
+#include "promql/evaluator.h"
+
+#include <algorithm>
+
+namespace sightline::promql {
+namespace {
+
+uint64_t held_samples(const Value& value) {
+  uint64_t n = value.scalars.size();
+  for (const Series& s : value.series)
+    n += s.cells.size() - static_cast<uint64_t>(std::ranges::count(s.cells, CellKind::kNone));
+  return n;
+}
+
+void broadcast(Value& value, size_t count) {
+  if (!value.scalars.empty()) value.scalars.assign(count, value.scalars[0]);
+  for (Series& s : value.series) {
+    s.floats.assign(count, s.floats[0]);
+    s.cells.assign(count, s.cells[0]);
+    if (!s.histograms.empty()) s.histograms.assign(count, s.histograms[0]);
+  }
+}
+
+bool depends_on_step(FunctionId id) {
+  switch (id) {
+    case FunctionId::kDaysInMonth: case FunctionId::kDayOfMonth: case FunctionId::kDayOfWeek:
+    case FunctionId::kDayOfYear: case FunctionId::kHour: case FunctionId::kMinute: case FunctionId::kMonth:
+    case FunctionId::kYear: case FunctionId::kPredictLinear: case FunctionId::kTime: case FunctionId::kTimestamp:
+    case FunctionId::kInfo: case FunctionId::kSort: case FunctionId::kSortDesc: case FunctionId::kSortByLabel:
+    case FunctionId::kSortByLabelDesc: return true;
+    default: return false;
+  }
+}
+
+}  // namespace
+
+Status QueryContext::alive() const {
+  if (options.cancelled && options.cancelled())
+    return fail(Errc::kCancelled, "query was canceled in expression evaluation");
+  if (clock.monotonic() > deadline) return fail(Errc::kDeadlineExceeded, "query timed out in expression evaluation");
+  return {};
+}
+
+Status QueryContext::afford(uint64_t more) {
+  const uint64_t total = samples_now + more;
+  if (total < samples_now || total > engine.samples_max)
+    return fail(Errc::kExecution, "query processing would load too many samples into memory in query execution");
+  samples_peak = std::max(samples_peak, total);
+  return {};
+}
+
+Result<Value> Evaluator::eval(const Expr& expr, const StepGrid& grid) {
+  if (auto ok = context_.alive(); !ok) return std::unexpected(ok.error());
+  const uint64_t before = context_.samples_now;
+  Result<Value> value;
+  if (grid.count > 1 && is_step_invariant(expr)) {
+    value = dispatch(expr, StepGrid{grid.start_ms, grid.step_ms, 1});
+    if (value) {
+      if (auto ok = context_.afford(value->series.size() * grid.count); !ok) return std::unexpected(ok.error());
+      broadcast(*value, grid.count);
+    }
+  } else {
+    value = dispatch(expr, grid);
+  }
+  if (!value) return value;
+  context_.samples_now = before;  // what the children held is gone
+  const uint64_t held = held_samples(*value);
+  if (auto ok = context_.afford(held); !ok) return std::unexpected(ok.error());
+  context_.samples_now = before + held;
+  return value;
+}
+
+Result<Value> Evaluator::dispatch(const Expr& expr, const StepGrid& grid) {
+  switch (expr.kind) {
+    case ExprKind::kNumber:
+      return Value{ValueType::kScalar, {}, std::vector<double>(grid.count, as<NumberLiteral>(expr).value), {}};
+    case ExprKind::kString: return Value{ValueType::kString, {}, {}, as<StringLiteral>(expr).value};
+    case ExprKind::kVectorSelector: return eval_selector(as<VectorSelector>(expr), grid);
+    case ExprKind::kAggregate: return eval_aggregate(as<AggregateExpr>(expr), grid);
+    case ExprKind::kBinary: return eval_binary(as<BinaryExpr>(expr), grid);
+    case ExprKind::kUnary: return eval_unary(as<UnaryExpr>(expr), grid);
+    case ExprKind::kParen: return dispatch(*as<ParenExpr>(expr).expr, grid);
+    case ExprKind::kCall: return eval_call(as<Call>(expr), grid);
+    case ExprKind::kMatrixSelector:
+    case ExprKind::kSubquery:
+    case ExprKind::kDuration: break;
+  }
+  return fail(Errc::kInternal, "a range vector stands where none can");
+}
+
+bool Evaluator::is_step_invariant(const Expr& expr) {
+  if (const auto known = invariant_.find(&expr); known != invariant_.end()) return known->second;
+  bool out = true;
+  if (expr.kind == ExprKind::kVectorSelector) out = as<VectorSelector>(expr).at.is_set();
+  else if (expr.kind == ExprKind::kSubquery) out = as<SubqueryExpr>(expr).at.is_set();
+  else if (expr.kind == ExprKind::kCall && depends_on_step(as<Call>(expr).function->id)) out = false;
+  else
+    for (const Expr* child : children_of(expr)) out = is_step_invariant(*child) && out;
+  invariant_.emplace(&expr, out);
+  return out;
+}
+
+Status Evaluator::for_each(size_t count, const std::function<Status(size_t)>& body) {
+  constexpr size_t kParallelFrom = 32;
+  constexpr size_t kBlock = 16;  // series per task, so that the pool's queue is not the work
+  if (context_.pool == nullptr || context_.pool->thread_count() < 2 || count < kParallelFrom) {
+    for (size_t i = 0; i < count; ++i) {
+      if (auto ok = context_.alive(); !ok) return ok;
+      if (auto ok = body(i); !ok) return ok;
+    }
+    return {};
+  }
+  std::mutex mutex;
+  Status first;
+  std::atomic<bool> stop{false};  // only a hint to end early; `first` is under the mutex
+  context_.pool->parallel_for((count + kBlock - 1) / kBlock, [&](size_t block) {
+    for (size_t i = block * kBlock; i < std::min(count, (block + 1) * kBlock); ++i) {
+      if (stop.load(std::memory_order_relaxed)) return;
+      Status ok = context_.alive();
+      if (ok) ok = body(i);
+      if (ok) continue;
+      stop.store(true, std::memory_order_relaxed);
+      const std::lock_guard lock(mutex);
+      if (first) first = std::move(ok);
+    }
+  });
+  return first;
+}
+
+uint32_t Evaluator::input_id(const model::Labels& labels) {
+  const std::lock_guard lock(context_.inputs_mutex);
+  context_.inputs.push_back(labels);
+  return static_cast<uint32_t>(context_.inputs.size() - 1);
+}
+
+bool is_identity_label(std::string_view name) {
+  return name == model::kMetricName || name == "__type__" || name == "__unit__";
+}
+
+model::Labels without_identity(const model::Labels& labels) {
+  bool any = false;
+  for (const model::LabelView label : labels) any = any || is_identity_label(label.name);
+  if (!any) return labels;
+  model::LabelsBuilder builder(labels);
+  builder.remove(model::kMetricName).remove("__type__").remove("__unit__");
+  return builder.build();
+}
+
+void add_sources(std::vector<uint32_t>& to, const std::vector<uint32_t>& from) {
+  if (from.empty()) return;
+  const size_t middle = to.size();
+  to.insert(to.end(), from.begin(), from.end());
+  std::inplace_merge(to.begin(), to.begin() + static_cast<ptrdiff_t>(middle), to.end());
+  to.erase(std::unique(to.begin(), to.end()), to.end());
+}
+
+namespace {
+
+bool merge_into(Series& to, Series& from) {
+  for (size_t step = 0; step < to.cells.size(); ++step) {
+    if (!from.has(step)) continue;
+    if (to.has(step)) return false;
+    to.set(step, from.cell(step));
+  }
+  to.drop_name = to.drop_name || from.drop_name;
+  add_sources(to.sources, from.sources);
+  return true;
+}
+
+}  // namespace
+
+Status merge_same_labels(std::vector<Series>& series) {
+  std::unordered_map<std::string_view, size_t> first;
+  first.reserve(series.size());
+  size_t kept = 0;
+  for (size_t i = 0; i < series.size(); ++i) {
+    const auto [known, fresh] = first.try_emplace(series[i].labels.packed(), kept);
+    if (!fresh) {
+      if (!merge_into(series[known->second], series[i]))
+        return fail(Errc::kExecution, "vector cannot contain metrics with the same labelset");
+      continue;
+    }
+    if (kept != i) {
+      // Moving a short label set moves its bytes, so the key must be taken again.
+      first.erase(known);
+      series[kept] = std::move(series[i]);
+      first.emplace(series[kept].labels.packed(), kept);
+    }
+    ++kept;
+  }
+  series.resize(kept);
+  return {};
+}
+
+Status drop_names(std::vector<Series>& series) {
+  bool any = false;
+  for (Series& s : series) {
+    if (!s.drop_name) continue;
+    s.labels = without_identity(s.labels);
+    any = true;
+  }
+  return any ? merge_same_labels(series) : Status();
+}
+
+void remove_empty(std::vector<Series>& series) {
+  std::erase_if(series, [](const Series& s) { return !s.any(); });
+}
+
+}  // namespace sightline::promql

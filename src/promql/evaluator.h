@@ -1,0 +1,111 @@
+#pragma once
+// The evaluator of one query: walks the tree once, computing for each node its
+// value at all steps. Internal to promql/.
+//   Threads  eval() on one thread; for_each() spreads independent series over
+//            the pool, and its bodies touch only their own output.
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <unordered_map>
+
+#include "promql/annotations.h"
+#include "promql/engine.h"
+#include "promql/function_table.h"
+#include "promql/range_window.h"
+#include "promql/value.h"
+#include "tsdb/querier.h"
+
+namespace sightline::promql {
+
+// What a query may use and must obey; shared by all of its nodes.
+struct QueryContext {
+  const tsdb::Querier& querier;
+  Clock& clock;
+  WorkPool* pool;
+  const EngineOptions& engine;
+  const QueryOptions& options;
+  StepGrid grid;  // the query's own; start(), end(), step(), range()
+  Annotations& annotations;
+  std::chrono::nanoseconds deadline{};
+  int64_t lookback_ms = 0;
+  bool is_range = false;  // a range query
+
+  std::atomic<uint64_t> samples_read{0};
+  uint64_t samples_now = 0;
+  uint64_t samples_peak = 0;
+  std::mutex inputs_mutex;
+  std::vector<model::Labels> inputs;  // guarded by inputs_mutex
+
+  // kDeadlineExceeded or kCancelled, else fine. Cheap enough for every series.
+  Status alive() const;
+  // kExecution when `more` samples on top of those held are too many.
+  Status afford(uint64_t more);
+};
+
+class Evaluator {
+ public:
+  explicit Evaluator(QueryContext& context) : context_(context) {}
+
+  // Vectors, scalars and strings over `grid`.
+  Result<Value> eval(const Expr& expr, const StepGrid& grid);
+  // A range vector's raw samples at the only step of an instant query.
+  Result<std::vector<RawSeries>> eval_raw(const Expr& expr, const StepGrid& grid);
+
+  QueryContext& context() { return context_; }
+  Annotations& annotations() { return context_.annotations; }
+  // Runs body(i) for every i, in parallel when there are many; the first error wins.
+  Status for_each(size_t count, const std::function<Status(size_t)>& body);
+
+ private:
+  friend class RangeCall;
+  Result<Value> dispatch(const Expr& expr, const StepGrid& grid);
+  bool is_step_invariant(const Expr& expr);
+
+  // eval_selector.cc
+  Result<Value> eval_selector(const VectorSelector& expr, const StepGrid& grid);
+  Result<Value> eval_sample_times(const VectorSelector& expr, const StepGrid& grid, bool start_times);
+  Result<RangeSource> range_source(const Expr& expr, const StepGrid& grid);
+  Result<RangeSource> selector_source(const MatrixSelector& expr, const StepGrid& grid);
+  Result<RangeSource> subquery_source(const SubqueryExpr& expr, const StepGrid& grid);
+  uint32_t input_id(const model::Labels& labels);
+
+  // eval_binary.cc
+  Result<Value> eval_binary(const BinaryExpr& expr, const StepGrid& grid);
+  Result<Value> eval_unary(const UnaryExpr& expr, const StepGrid& grid);
+
+  // eval_aggregate.cc
+  Result<Value> eval_aggregate(const AggregateExpr& expr, const StepGrid& grid);
+
+  // eval_call.cc and the files of function families
+  Result<Value> eval_call(const Call& call, const StepGrid& grid);
+  Result<Value> eval_range_call(const Call& call, const StepGrid& grid);
+  Result<Value> eval_absent(const Call& call, const StepGrid& grid);
+  Result<Value> eval_math(const Call& call, const StepGrid& grid);
+  Result<Value> eval_calendar(const Call& call, const StepGrid& grid);
+  Result<Value> eval_scalar_function(const Call& call, const StepGrid& grid);
+  Result<Value> eval_label_replace(const Call& call, const StepGrid& grid);
+  Result<Value> eval_label_join(const Call& call, const StepGrid& grid);
+  Result<Value> eval_sort(const Call& call, const StepGrid& grid);
+  Result<Value> eval_histogram_part(const Call& call, const StepGrid& grid);
+  Result<Value> eval_histogram_quantile(const Call& call, const StepGrid& grid);
+  Result<Value> eval_info(const Call& call, const StepGrid& grid);
+  Result<std::string> string_arg(const Call& call, size_t index);
+
+  QueryContext& context_;
+  std::unordered_map<const Expr*, bool> invariant_;
+};
+
+// Labels that go with the metric name: __name__, __type__, __unit__.
+bool is_identity_label(std::string_view name);
+model::Labels without_identity(const model::Labels& labels);
+// Joins series of equal labels where their steps do not collide; else kExecution
+// "vector cannot contain metrics with the same labelset".
+Status merge_same_labels(std::vector<Series>& series);
+// Delayed name removal, at the end of a query.
+Status drop_names(std::vector<Series>& series);
+void remove_empty(std::vector<Series>& series);
+void add_sources(std::vector<uint32_t>& to, const std::vector<uint32_t>& from);
+
+}  // namespace sightline::promql

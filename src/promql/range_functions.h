@@ -1,0 +1,39 @@
+#pragma once
+// Functions of one series' samples inside one window: rate() and its family,
+// *_over_time, regressions.
+//   Threads  pure but for the annotations, which take any thread.
+//   Source   spec: counters and gauges over ranges; rate / increase / delta.
+#include <string>
+
+#include "promql/annotations.h"
+#include "promql/function_table.h"
+#include "promql/range_window.h"
+
+namespace sightline::promql {
+
+// What a range function knows besides the samples.
+struct RangeCallContext {
+  FunctionId function{};
+  PositionRange at;            // of the range vector argument
+  PositionRange param_at;      // of the first scalar argument
+  const WindowPlan& plan;
+  Annotations& annotations;
+  int64_t step_time_ms = 0;    // of the step being evaluated
+  double param = 0;            // φ, seconds ahead, smoothing factor
+  double second_param = 0;     // trend factor
+  std::string_view metric;     // name of the series
+};
+
+// rate, increase, delta with extrapolation to the window's edges.
+Cell extrapolated_rate(const Window& w, const RangeCallContext& call);
+// The same over an anchored or smoothed window, whose edges are samples themselves.
+Cell edge_rate(const Window& w, const RangeCallContext& call);
+Cell instant_rate(const Window& w, const RangeCallContext& call);  // irate, idelta
+
+// Every function of a range vector but the rate family.
+Cell over_time(const Window& w, const RangeCallContext& call);
+
+// Says that a counter function meets a float series that is not named like a counter.
+void check_counter_name(const model::Labels& labels, const RangeCallContext& call);
+
+}  // namespace sightline::promql
