@@ -160,7 +160,8 @@ class BadWorld(RunningTest):
         self.ends_with(["run", "--config", other, "--data-dir", self.dir + "/data"], "in use by another process")
 
     def test_bad_yaml(self):
-        bad = self.write("bad.yaml", "receivers:\n  otlp:\n    protocols:\n      htp:\n")
+        bad = self.write("bad.yaml", "receivers:\n  otlp:\n    protocols:\n      htp:\nexporters:\n  nop:\nservice:\n  pipelines:\n"
+                                     "    traces:\n      receivers: [otlp]\n      exporters: [nop]\n")
         self.ends_with(["run", "--otelcol-config", bad], "bad.yaml:4:7", "htp", "http")
         broken = self.write("broken.yaml", "server: [1, 2\n")
         self.ends_with(["run", "--tempo-config", broken], "broken.yaml:")
@@ -174,12 +175,11 @@ class BadWorld(RunningTest):
         self.run_sightline(data_dir=disk + "/data")
         early = os.urandom(16)
         self.assertEqual(self.send(otlp.export_request([otlp.span("early", early)])).status, 200)
-        filler = open(disk + "/filler", "wb")
+        filler = open(disk + "/filler", "wb", buffering=0)
         self.addCleanup(filler.close)
         try:
             while True:
                 filler.write(b"x" * 4096)
-                filler.flush()
         except OSError:
             pass
         accepted = []
@@ -226,7 +226,8 @@ class Kill(RunningTest):
         deadline = time.monotonic() + seconds
         connection = http.client.HTTPConnection("127.0.0.1", self.otlp, timeout=5)
         while time.monotonic() < deadline:
-            trace_ids = [os.urandom(16) for _ in range(5)]
+            time.sleep(0.002)  # enough for a kill to hit anything, few enough to look up each trace
+            trace_ids = [os.urandom(16) for _ in range(2)]
             body = otlp.export_request([otlp.span(f"op{i}", t, attributes={"n": i}) for t in trace_ids for i in range(3)])
             connection.request("POST", "/v1/traces", body, PROTOBUF)
             answer = connection.getresponse()

@@ -122,6 +122,7 @@ std::string OtlpHttpExporterConfig::metrics_url() const {
 std::string OtlpHttpExporterConfig::logs_url() const { return url_of(logs_endpoint, client.endpoint.value, "v1/logs"); }
 
 void read_component(const Cursor& at, OtlpReceiverConfig& out) {
+  const size_t errors_before = at.diagnostics().error_count();
   MapReader map(at);
   const auto protocols = map.take("protocols");
   map.finish();
@@ -150,7 +151,9 @@ void read_component(const Cursor& at, OtlpReceiverConfig& out) {
     }
     inner.finish();
   }
-  if (!out.grpc && !out.http) at.error("must name at least one protocol: protocols: grpc: or http:");
+  // A mistyped protocol was named and reported: one fault, one line.
+  const bool is_mistyped = at.diagnostics().error_count() > errors_before;
+  if (!out.grpc && !out.http && !is_mistyped) at.error("must name at least one protocol: protocols: grpc: or http:");
 }
 
 void read_component(const Cursor& at, NopConfig&) { MapReader(at).finish(); }

@@ -50,12 +50,9 @@ otelcol:
       traces:
         receivers: [otlp]
         exporters: [spanmetrics, sightline]
-      metrics/spans:
+      metrics:
         receivers: [spanmetrics]
         exporters: [sightline, prometheus]
-      metrics:
-        receivers: [otlp]
-        exporters: [sightline]
 
 tempo:
   server:
