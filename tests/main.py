@@ -12,7 +12,9 @@ def main() -> int:
     loader = unittest.TestLoader()
     suite = unittest.TestSuite(loader.loadTestsFromName(f"test_{name}") for name in names)
     result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2).run(suite)
-    failed = len(result.failures) + len(result.errors) + len(result.unexpectedSuccesses)
+    # A test with several failing parts is one failed test.
+    bad = [case for case, _ in result.failures + result.errors] + result.unexpectedSuccesses
+    failed = len({getattr(case, "test_case", case).id() for case in bad})
     skipped = len(result.skipped)
     print(f"{result.testsRun - failed - skipped} passed, {failed} failed, {skipped} skipped")
     return 1 if failed else 0
