@@ -143,11 +143,10 @@ std::string dump(const OtelcolConfig& config) {
 
 std::string dump(const TempoConfig& config) {
   std::ostringstream out;
-  const auto shown = [](const std::string& address) { return address.empty() ? std::string("0.0.0.0") : address; };
+  // Nothing here is open to the network unless the file says so.
+  const std::string host = config.server.http_listen_address.empty() ? "127.0.0.1" : config.server.http_listen_address;
   out << "trace store (" << config.file << ")\n";
-  out << "  Tempo API: http://" << shown(config.server.http_listen_address) << ":" << *config.server.http_listen_port
-      << config.http_api_prefix << "; gRPC " << shown(config.server.grpc_listen_address) << ":"
-      << *config.server.grpc_listen_port << (config.stream_over_http_enabled ? "; streaming on the HTTP port" : "") << "\n";
+  out << "  Tempo API: http://" << host << ":" << *config.server.http_listen_port << config.http_api_prefix << "\n";
   if (config.otlp) {
     out << "  receiver otlp: ";
     Describe{out}(*config.otlp);

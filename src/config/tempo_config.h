@@ -24,7 +24,7 @@ struct TempoConfig {
   std::string file;
 
   struct Server {
-    std::string http_listen_address;  // empty: every address, as in Tempo
+    std::string http_listen_address;  // empty: loopback (Tempo itself: every address)
     Marked<uint16_t> http_listen_port{3200, {}};
     std::string grpc_listen_address;
     Marked<uint16_t> grpc_listen_port{9095, {}};

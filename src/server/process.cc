@@ -150,7 +150,7 @@ void RunningProcess::add_prometheus(net::HttpRouter& router) {
 }
 
 void RunningProcess::add_tempo(net::HttpRouter& router) {
-  api::tempo::add_tempo_routes(router, {.traces = *stores_->traces(), .clock = clock_});
+  api::tempo::add_tempo_routes(router, {.traces = *stores_->traces(), .clock = clock_, .prefix = config_.tempo->http_api_prefix});
 }
 
 // With exactly one of the peers' files the process is that peer alone, and peers may share a machine.
