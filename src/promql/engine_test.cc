@@ -1,0 +1,131 @@
+// The engine over a real store: what a query answers, as text. Values were worked out by hand.
+#include "promql/engine.h"
+
+#include <gtest/gtest.h>
+
+#include "tsdb/testing_store.h"
+
+namespace sightline::promql {
+namespace {
+
+class EngineTest : public testing::Test {
+ protected:
+  EngineTest() : store_({.future_max_ms = 0}) {}
+
+  // One sample every 15 s from 0 s on: the k-th has the value first + k * step.
+  void load(std::string_view series, double first, double step, int count = 41) {
+    auto appender = store_.db().appender();
+    const auto id = appender->series(parse_series_labels(series).value()).value();
+    for (int k = 0; k < count; ++k) ASSERT_TRUE(appender->append(id, {tsdb::kTestStart + k * 15'000}, first + k * step));
+    ASSERT_TRUE(appender->commit());
+  }
+  void SetUp() override {
+    load(R"(requests_total{job="a",route="/x"})", 0, 15);   // 1/s
+    load(R"(requests_total{job="a",route="/y"})", 0, 30);   // 2/s
+    load(R"(requests_total{job="b",route="/x"})", 100, 45); // 3/s
+    load(R"(memory_bytes{job="a"})", 10, 0);
+    load(R"(memory_bytes{job="b"})", 20, 0);
+    load(R"(gone{job="a"})", 1, 0, 3);                      // ends at 30 s
+    load(R"(h_bucket{job="a",le="1.0"})", 0, 10);
+    load(R"(h_bucket{job="a",le="2.0"})", 0, 20);
+    load(R"(h_bucket{job="a",le="+Inf"})", 0, 20);
+  }
+
+  // Nine digits: extrapolation rounds in the last ones.
+  static std::string number(double v) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%.9g", v);
+    return text;
+  }
+  // Lines "labels value", sorted; or the error.
+  std::string instant(std::string_view query, int64_t seconds = 600) {
+    const auto result = engine().instant(query, {tsdb::kTestStart + seconds * 1000});
+    if (!result) return "error: " + result.error().message;
+    if (result->type == ValueType::kScalar) return number(result->scalars[0]);
+    std::vector<std::string> lines;
+    for (const Series& series : result->series)
+      if (series.has(0)) lines.push_back(series.labels.to_string() + " " + number(series.floats[0]));
+    std::sort(lines.begin(), lines.end());
+    std::string out;
+    for (const std::string& line : lines) out += line + "\n";
+    return out;
+  }
+  Engine engine() { return Engine(store_.db(), store_.clock(), nullptr); }
+
+  tsdb::TestingStore store_;
+};
+
+TEST_F(EngineTest, AnswersByHandWorkedValues) {
+  const std::vector<std::pair<std::string_view, std::string_view>> cases = {
+      {"1 + 2 * 3 ^ 2", "19"},
+      {"memory_bytes", "memory_bytes{job=\"a\"} 10\nmemory_bytes{job=\"b\"} 20\n"},
+      {"memory_bytes{job=~\"a|c\"}", "memory_bytes{job=\"a\"} 10\n"},
+      {"memory_bytes{job!~\"a.*\"}", "memory_bytes{job=\"b\"} 20\n"},
+      {"rate(requests_total[1m])", "{job=\"a\", route=\"/x\"} 1\n{job=\"a\", route=\"/y\"} 2\n{job=\"b\", route=\"/x\"} 3\n"},
+      {"increase(requests_total{job=\"b\"}[5m])", "{job=\"b\", route=\"/x\"} 900\n"},
+      {"sum by (job) (rate(requests_total[1m]))", "{job=\"a\"} 3\n{job=\"b\"} 3\n"},
+      {"sum without (route) (requests_total)", "{job=\"a\"} 1800\n{job=\"b\"} 1900\n"},
+      {"avg(memory_bytes)", "{} 15\n"},
+      {"max(memory_bytes) - min(memory_bytes)", "{} 10\n"},
+      {"count(requests_total)", "{} 3\n"},
+      {"topk(1, memory_bytes)", "memory_bytes{job=\"b\"} 20\n"},
+      {"quantile(0.5, memory_bytes)", "{} 15\n"},
+      {"memory_bytes > 15", "memory_bytes{job=\"b\"} 20\n"},
+      {"memory_bytes > bool 15", "{job=\"a\"} 0\n{job=\"b\"} 1\n"},
+      {"rate(requests_total[1m]) / on (job) group_left () memory_bytes", "{job=\"a\", route=\"/x\"} 0.1\n{job=\"a\", route=\"/y\"} 0.2\n{job=\"b\", route=\"/x\"} 0.15\n"},
+      {"memory_bytes and on (job) requests_total{job=\"a\"}", "memory_bytes{job=\"a\"} 10\n"},
+      {"memory_bytes unless on (job) requests_total{job=\"a\"}", "memory_bytes{job=\"b\"} 20\n"},
+      {"requests_total{job=\"b\"} offset 5m", "requests_total{job=\"b\", route=\"/x\"} 1000\n"},
+      {"max_over_time(requests_total{job=\"b\"}[1m])", "{job=\"b\", route=\"/x\"} 1900\n"},
+      {"max_over_time(sum(rate(requests_total[1m]))[5m:1m])", "{} 6\n"},
+      {"histogram_quantile(0.5, rate(h_bucket[1m]))", "{job=\"a\"} 1\n"},
+      {"histogram_quantile(0.75, sum by (le) (rate(h_bucket[1m])))", "{} 1.5\n"},
+      {"absent(nothing{job=\"z\"})", "{job=\"z\"} 1\n"},
+      {"label_replace(memory_bytes{job=\"a\"}, \"to\", \"$1-x\", \"job\", \"(.*)\")", "memory_bytes{job=\"a\", to=\"a-x\"} 10\n"},
+      {"vector(1) or memory_bytes", "memory_bytes{job=\"a\"} 10\nmemory_bytes{job=\"b\"} 20\n{} 1\n"},
+      {"gone", ""},
+      {"scalar(memory_bytes{job=\"a\"})", "10"},
+  };
+  for (const auto& [query, expected] : cases) EXPECT_EQ(instant(query), expected) << query;
+}
+
+TEST_F(EngineTest, LooksBackFiveMinutesAndNoFurther) {
+  EXPECT_EQ(instant("gone", 329), "gone{job=\"a\"} 1\n");
+  EXPECT_EQ(instant("gone", 330), "");  // the window is open on the left
+}
+
+TEST_F(EngineTest, RangeStepsAreIndependent) {
+  const auto result = engine().range("sum(rate(requests_total[1m]))", {tsdb::kTestStart}, {tsdb::kTestStart + 600'000}, std::chrono::seconds(60));
+  ASSERT_TRUE(result) << result.error().message;
+  ASSERT_EQ(result->series.size(), 1u);
+  EXPECT_EQ(result->grid.count, 11u);
+  EXPECT_FALSE(result->series[0].has(0));  // one sample makes no rate
+  for (size_t step = 2; step < 11; ++step) EXPECT_NEAR(result->series[0].floats[step], 6, 1e-9) << step;
+}
+
+TEST_F(EngineTest, FaultsAreToldInThePeersWords) {
+  const std::vector<std::pair<std::string_view, std::string_view>> cases = {
+      {"sum(", "1:5: parse error: unclosed left parenthesis"},
+      {"", "unknown position: parse error: no expression found in input"},
+      {"memory_bytes + on (job) requests_total", "found duplicate series for the match group {job=\"a\"} on the right hand-side of the operation"},
+      {"rate(memory_bytes)", "expected type range vector in call to function \"rate\", got instant vector"},
+      {"nope(1)", "unknown function with name \"nope\""},
+      {"{job=~\".*\"}", "vector selector must contain at least one non-empty matcher"},
+  };
+  for (const auto& [query, expected] : cases)
+    EXPECT_NE(instant(query).find(expected), std::string::npos) << query << " -> " << instant(query);
+}
+
+TEST_F(EngineTest, LimitsStopAQuery) {
+  Engine small(store_.db(), store_.clock(), nullptr, {.samples_max = 10});
+  const auto result = small.range("requests_total", {tsdb::kTestStart}, {tsdb::kTestStart + 600'000}, std::chrono::seconds(60));
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, Errc::kExecution);
+  EXPECT_NE(result.error().message.find("too many samples"), std::string::npos);
+  const auto cancelled = engine().instant("requests_total", {tsdb::kTestStart + 600'000}, {.cancelled = [] { return true; }});
+  ASSERT_FALSE(cancelled);
+  EXPECT_EQ(cancelled.error().code, Errc::kCancelled);
+}
+
+}  // namespace
+}  // namespace sightline::promql
