@@ -19,6 +19,7 @@ struct MetricsExemplar {
   MetricsLabels labels;          // the attributes the query names, of the span
   double value = 0;
   TimestampMs time;              // the span's start
+  size_t interval = 0;           // the one of `values` it lies in
 };
 
 struct MetricsSeries {

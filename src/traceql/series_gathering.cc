@@ -121,7 +121,7 @@ void SeriesGathering::offer_exemplar(Gathered& series, size_t interval, uint32_t
   if (!exemplar_traces_.insert(trace).second) return;
   ++exemplars_in_[interval];
   MetricsExemplar exemplar{.trace = trace, .value = metrics_.measured ? shown_number(value.number()) : kNaN,
-                           .time = to_ms({group.start_ns()[row]})};
+                           .time = to_ms({group.start_ns()[row]}), .interval = interval};
   if (metrics_.function == MetricsFunction::kHistogramOverTime) exemplar.value = kNaN;
   for (const auto& [key, column] : shown_)
     if (const Value shown = column.at(row); !shown.is_nil()) exemplar.labels.emplace_back(key, OwnedValue::of(shown));
@@ -211,10 +211,7 @@ std::vector<MetricsSeries> SeriesGathering::finish() && {
   // What was not measured shows the value of its series.
   for (MetricsSeries& series : out)
     for (MetricsExemplar& exemplar : series.exemplars)
-      if (std::isnan(exemplar.value))
-        exemplar.value = series.values[grid_.index_of(std::clamp<uint64_t>(static_cast<uint64_t>(exemplar.time.value) * 1'000'000 + 999'999,
-            static_cast<uint64_t>(std::max<int64_t>(grid_.first_end_ns - grid_.step_ns + 1, 0)),
-            static_cast<uint64_t>(grid_.first_end_ns + static_cast<int64_t>(grid_.count - 1) * grid_.step_ns)))];
+      if (std::isnan(exemplar.value)) exemplar.value = series.values[exemplar.interval];
   return out;
 }
 
