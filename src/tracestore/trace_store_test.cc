@@ -48,7 +48,8 @@ TEST_F(StoreFixture, FindsWhatWasAppendedAlsoAfterRestart) {
   open(options());
   ASSERT_TRUE(store->append(batch));
   for (int restart = 0; restart < 2; ++restart) {
-    const auto found = find(id);
+    // What a store hands out must not outlive it, so it is gone before the next one opens.
+    auto found = find(id);
     ASSERT_TRUE(found);
     std::vector<SpanRef> spans;
     for (uint32_t i = 0; i < batch->spans.size(); ++i) spans.push_back({batch.get(), i});
@@ -57,6 +58,7 @@ TEST_F(StoreFixture, FindsWhatWasAppendedAlsoAfterRestart) {
     for (size_t i = 0; i < spans.size(); ++i)
       EXPECT_EQ(testing::canonical(*found, found->spans[i]), testing::canonical(*batch, spans[i].span()));
     EXPECT_FALSE(find(source.trace_id()));
+    found.reset();
     open(options());
   }
 }
