@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "api/prometheus/prometheus_routes.h"
+#include "api/prometheus/remote_write.h"
 #include "api/tempo/tempo_routes.h"
 #include "api/ui/ui_routes.h"
 #include "base/log.h"
@@ -147,6 +148,7 @@ void RunningProcess::add_prometheus(net::HttpRouter& router) {
   api::prometheus::add_prometheus_routes(
       router, make_prometheus_api({.config = config_, .engine = *promql_, .store = *stores_->metrics(), .clock = clock_, .started_at = started_at_,
                                    .exemplar_trace_id_alias = command_.exemplar_trace_id_alias, .scraper = [this] { return scraper_.get(); }}));
+  api::prometheus::add_remote_write(router, *stores_->metrics(), telemetry_);
 }
 
 void RunningProcess::add_tempo(net::HttpRouter& router) {
