@@ -191,8 +191,7 @@ class ZeroArguments(ChainSteps):
         self.ports.demo = Ports().demo
         sightline = self.start([])
         self.ready(sightline, "http://localhost:9090/-/ready")
-        for port in ports:
-            self.assertIn(f":{port}", sightline.output())
+        eventually("a log line per listener", 2, lambda: all(f":{port}" in sightline.output() for port in ports))
         self.start(["demo", "--listen-address", f"127.0.0.1:{self.ports.demo}"], "demo")
         eventually("the demo service", 5, lambda: get(f"http://localhost:{self.ports.demo}/").status == 200)
         self.assertEqual(get(f"http://localhost:{self.ports.demo}/slow").status, 200)

@@ -197,15 +197,18 @@ const net::HttpRouter* RunningProcess::own_router(std::string_view host, uint16_
   return nullptr;
 }
 
+// Receivers first: who is told by an API that we are ready can send at once.
 Status RunningProcess::listen() {
+  if (trace_receiver_)
+    if (auto status = trace_receiver_->start(pool_, telemetry_, io_threads_); !status) return status;
+  if (graph_)
+    if (auto status = graph_->start(); !status) return status;
   for (HttpRole& role : http_) {
     auto server = net::HttpServer::listen({.address = role.address, .name = role.role}, role.router, pool_, telemetry_, io_threads_);
     if (!server) return in_context(role.name, std::move(server).error());
     role.server = std::move(*server);
   }
-  if (trace_receiver_)
-    if (auto status = trace_receiver_->start(pool_, telemetry_, io_threads_); !status) return status;
-  return graph_ ? graph_->start() : Status();
+  return {};
 }
 
 Status RunningProcess::start_scraping() {
