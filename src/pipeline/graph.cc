@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "base/log.h"
 #include "base/random.h"
@@ -25,6 +26,12 @@ template <typename... Parts>
 std::unexpected<Error> fail_at(const config::Mark& mark, const Parts&... parts) {
   return fail(Errc::kInvalidArgument, mark.text(), ": ", parts...);
 }
+
+// Behind a receiver that is in no traces pipeline.
+class NoTraces final : public SpanConsumer {
+ public:
+  Status consume(const SharedBatch&) override { return fail(Errc::kUnsupported, "no pipeline takes traces of this receiver"); }
+};
 
 // Everything the configuration names, made once and joined; owns all stages.
 class BuiltGraph final : public Graph {
@@ -68,6 +75,7 @@ class BuiltGraph final : public Graph {
   Result<SpanExporter> store_edge(const ComponentId& id, std::string_view why);
   Result<SpanMetricsConnector*> span_metrics(const config::Component<config::ConnectorConfig>& component);
   Status add_metrics_exporter(const config::OtelcolConfig& config, const config::Marked<ComponentId>& id, SpanMetricsConnector& source);
+  Status add_metrics_receiver(const config::OtelcolConfig& config, const PipelineConfig& pipeline, const config::Marked<ComponentId>& id);
   Status build_receivers(const config::OtelcolConfig& config);
 
   GraphEnvironment env_;
@@ -77,6 +85,8 @@ class BuiltGraph final : public Graph {
   std::vector<std::unique_ptr<SpanConsumer>> stages_;
   std::vector<OtlpExporter*> queues_;                       // in stages_
   std::map<ComponentId, ReceiverInputs> inputs_;
+  std::set<ComponentId> metrics_receivers_;                 // whose metrics are stored
+  std::unique_ptr<OtlpMetrics> metrics_;
   std::map<ComponentId, std::unique_ptr<Exposition>> expositions_;
   std::vector<std::unique_ptr<OtlpListeners>> receivers_;
 };
@@ -191,7 +201,7 @@ Status BuiltGraph::build_metrics(const config::OtelcolConfig& config, const Pipe
   for (const auto& id : pipeline.receivers) {
     const auto* connector = config.connector(*id);
     if (connector == nullptr) {
-      SL_LOG_WARN("{}: metrics received by {} are not stored in this version; senders are told so", id.mark.text(), id->text());
+      if (auto status = add_metrics_receiver(config, pipeline, id); !status) return status;
       continue;
     }
     auto source = span_metrics(*connector);
@@ -199,6 +209,24 @@ Status BuiltGraph::build_metrics(const config::OtelcolConfig& config, const Pipe
     for (const auto& exporter : pipeline.exporters)
       if (auto status = add_metrics_exporter(config, exporter, **source); !status) return status;
   }
+  return {};
+}
+
+// What a receiver takes in goes to the store, or nowhere; senders are told so then.
+Status BuiltGraph::add_metrics_receiver(const config::OtelcolConfig& config, const PipelineConfig& pipeline, const config::Marked<ComponentId>& id) {
+  const bool to_store = std::any_of(pipeline.exporters.begin(), pipeline.exporters.end(), [&](const auto& exporter) {
+    const auto* component = config.exporter(*exporter);
+    return component != nullptr && std::holds_alternative<config::StoreExporterConfig>(component->config);
+  });
+  if (!to_store) {
+    SL_LOG_WARN("{}: metrics received by {} go to no exporter \"sightline\"; senders are told that they are not stored", id.mark.text(), id->text());
+    return {};
+  }
+  if (env_.metrics_store == nullptr)
+    return fail_at(id.mark, "receiver ", id->text(), ": metrics need a metrics store in this process; give it a Prometheus configuration");
+  if (!metrics_) metrics_ = std::make_unique<OtlpMetrics>(*env_.metrics_store, env_.telemetry);
+  metrics_receivers_.insert(*id);
+  (void)inputs_[*id];
   return {};
 }
 
@@ -232,8 +260,10 @@ Status BuiltGraph::build_receivers(const config::OtelcolConfig& config) {
     const auto* component = config.receiver(id);
     const auto* otlp = std::get_if<config::OtlpReceiverConfig>(&component->config);
     if (otlp == nullptr) continue;  // nop receives nothing
-    stages_.push_back(std::make_unique<FanOut>(std::move(inputs.refusing), std::move(inputs.counting)));
-    auto receiver = OtlpListeners::create(*otlp, id.text(), *stages_.back(), env_.clock, env_.telemetry);
+    if (inputs.refusing.empty() && inputs.counting.empty()) stages_.push_back(std::make_unique<NoTraces>());
+    else stages_.push_back(std::make_unique<FanOut>(std::move(inputs.refusing), std::move(inputs.counting)));
+    auto receiver = OtlpListeners::create(*otlp, id.text(), *stages_.back(), env_.clock, env_.telemetry,
+                                          metrics_receivers_.contains(id) ? metrics_.get() : nullptr);
     if (!receiver) return std::unexpected(std::move(receiver).error());
     receivers_.push_back(std::move(*receiver));
   }

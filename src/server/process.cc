@@ -12,6 +12,7 @@
 #include "base/work_pool.h"
 #include "net/http_server.h"
 #include "pipeline/graph.h"
+#include "pipeline/otlp_metrics.h"
 #include "pipeline/store_exporter.h"
 #include "promql/engine.h"
 #include "scrape/scraper.h"
@@ -82,6 +83,7 @@ class RunningProcess final : public Process {
   std::unique_ptr<pipeline::StoreExporter> trace_store_edge_;
   std::unique_ptr<pipeline::OtlpListeners> trace_receiver_;   // tempo.yaml's own
   std::unique_ptr<pipeline::Graph> graph_;
+  std::unique_ptr<pipeline::OtlpMetrics> otlp_metrics_;       // behind Prometheus' address for it
   std::unique_ptr<scrape::Scraper> scraper_;
   SpansRate spans_rate_;
   std::deque<HttpRole> http_;
@@ -149,6 +151,8 @@ void RunningProcess::add_prometheus(net::HttpRouter& router) {
       router, make_prometheus_api({.config = config_, .engine = *promql_, .store = *stores_->metrics(), .clock = clock_, .started_at = started_at_,
                                    .exemplar_trace_id_alias = command_.exemplar_trace_id_alias, .scraper = [this] { return scraper_.get(); }}));
   api::prometheus::add_remote_write(router, *stores_->metrics(), telemetry_);
+  if (!otlp_metrics_) otlp_metrics_ = std::make_unique<pipeline::OtlpMetrics>(*stores_->metrics(), telemetry_);
+  otlp_metrics_->add_prometheus_route(router);
 }
 
 void RunningProcess::add_tempo(net::HttpRouter& router) {
