@@ -150,7 +150,13 @@ void reopen(const Arguments& a) {
   const auto ready = (*db)->stats();
   std::printf("restart after kill -9     %8.3f s   of wall time, %.3f s of CPU, %.1f MB of log, %zu blocks, %.1f MB resident\n", took.count(), processor, static_cast<double>(ready.wal_bytes) / 1e6,
               ready.blocks.size(), static_cast<double>(usage_of(::getpid())->rss_bytes) / 1e6);
+  // One sample half a day later: the windows of all the others are over then, and compaction joins them.
+  const int64_t later = kStart + 18 * tsdb::kHourMs;
+  clock.set_wall(TimestampNs{static_cast<uint64_t>(later) * 1'000'000});
   if (!(*db)->flush()) ::_exit(1);
+  auto appender = (*db)->appender();
+  (void)appender->append(*appender->series(model::make_labels({{"__name__", "later"}})), {later}, 1);
+  if (!appender->commit() || !(*db)->flush()) ::_exit(1);
   for (int i = 0; i < 20; ++i) (*db)->maintain();
   const auto stats = (*db)->stats();
   const auto samples = static_cast<double>(stats.samples_in_blocks);

@@ -33,6 +33,26 @@ void add_run_flags(CLI::App& app, RunCommand& run, std::string& sync) {
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
 }
 
+CLI::App* add_blocks_command(CLI::App& app, BlocksCommand& blocks) {
+  using Action = BlocksCommand::Action;
+  auto* blocks_app = app.add_subcommand("blocks", "look at and move stored metrics, while no server runs on them");
+  blocks_app->add_option("--data-dir", blocks.data_dir, "where data is kept (default ./data)")->type_name("DIR");
+  blocks_app->require_subcommand(1, 1);
+  const auto action = [&](const char* name, const char* what, Action value) {
+    auto* sub = blocks_app->add_subcommand(name, what);
+    sub->fallthrough();  // --data-dir may come last
+    sub->callback([&blocks, value] { blocks.action = value; });
+    return sub;
+  };
+  action("ls", "a line a block", Action::kList);
+  action("inspect", "what the bytes of each block are spent on", Action::kInspect);
+  action("verify", "read everything, set aside what is broken; exit status 1 when something was", Action::kVerify);
+  action("import", "add Prometheus blocks, directories of them, or OpenMetrics text with timestamps", Action::kImport)
+      ->add_option("PATH", blocks.paths)->required();
+  action("export", "write all samples as Prometheus blocks", Action::kExport)->add_option("DIR", blocks.paths)->required()->expected(1);
+  return blocks_app;
+}
+
 }  // namespace
 
 std::variant<Command, CommandLineExit> parse_command_line(int argc, const char* const* argv) {
@@ -67,6 +87,9 @@ std::variant<Command, CommandLineExit> parse_command_line(int argc, const char* 
       ->type_name("HOST:PORT");
   demo_app->add_flag("--console", demo.console, "print each span as well");
 
+  BlocksCommand blocks;
+  auto* blocks_app = add_blocks_command(app, blocks);
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -77,6 +100,7 @@ std::variant<Command, CommandLineExit> parse_command_line(int argc, const char* 
   if (version) return Command(VersionCommand{});
   if (check_text_app->parsed()) return Command(std::move(check_text));
   if (check_app->parsed()) return Command(std::move(check));
+  if (blocks_app->parsed()) return Command(std::move(blocks));
   if (demo_app->parsed()) return Command(std::move(demo));
   RunCommand& chosen = run_app->parsed() ? run : bare;
   chosen.sync_always = sync == "always";

@@ -39,9 +39,16 @@ struct DemoCommand {
   bool console = false;                          // print spans, too
 };
 
+// sightline blocks ls | inspect | verify | import PATH... | export DIR: metrics blocks of a server that does not run
+struct BlocksCommand {
+  enum class Action { kList, kInspect, kVerify, kImport, kExport } action = Action::kList;
+  std::string data_dir = "./data";
+  std::vector<std::string> paths;
+};
+
 struct VersionCommand {};
 
-using Command = std::variant<RunCommand, CheckCommand, CheckOpenMetricsCommand, DemoCommand, VersionCommand>;
+using Command = std::variant<RunCommand, CheckCommand, CheckOpenMetricsCommand, DemoCommand, BlocksCommand, VersionCommand>;
 
 // What to do, or what to print and the exit status to end with (--help is 0).
 struct CommandLineExit {

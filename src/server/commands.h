@@ -11,6 +11,7 @@ int execute(const RunCommand& command);
 int execute(const CheckCommand& command);
 int execute(const CheckOpenMetricsCommand& command);
 int execute(const DemoCommand& command);
+int execute(const BlocksCommand& command);
 int execute(const VersionCommand& command);
 
 void set_up_log();                    // to standard error

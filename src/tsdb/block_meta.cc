@@ -1,5 +1,7 @@
 #include "tsdb/block_meta.h"
 
+#include <charconv>
+
 #include <fmt/format.h>
 #include <simdjson.h>
 
@@ -30,6 +32,19 @@ std::string BlockMeta::to_json() const {
 )",
                      kVersion, number, min_time, max_time, series, samples, chunks, exemplars, level, list(sources),
                      list(parents));
+}
+
+std::optional<uint64_t> block_number(std::string_view directory_name) {
+  if (!directory_name.starts_with(kBlockDirectoryPrefix)) return std::nullopt;
+  const std::string_view digits = directory_name.substr(kBlockDirectoryPrefix.size());
+  uint64_t number = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
+  return number;
+}
+
+std::optional<uint64_t> block_number_taken(std::string_view directory_name) {
+  return block_number(directory_name.substr(0, directory_name.find('.')));
 }
 
 Result<BlockMeta> parse_block_meta(std::string_view json) {

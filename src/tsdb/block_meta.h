@@ -1,6 +1,7 @@
 #pragma once
 // What a block says about itself: meta.json, in the words of the peer's where it has them.
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,12 @@ struct BlockMeta {
   uint64_t age() const { return sources.empty() ? number : sources.front(); }
   std::string to_json() const;
 };
+
+inline constexpr std::string_view kBlockDirectoryPrefix = "block-";
+// The number in "block-00000012"; nullopt for any other name.
+std::optional<uint64_t> block_number(std::string_view directory_name);
+// The number also when ".corrupt" or ".tmp" follows: such a number is not used again.
+std::optional<uint64_t> block_number_taken(std::string_view directory_name);
 
 Result<BlockMeta> parse_block_meta(std::string_view json);
 

@@ -10,21 +10,7 @@
 namespace sightline::tsdb {
 namespace {
 
-constexpr std::string_view kBlockPrefix = "block-";
 constexpr uint64_t kNumberGapMax = 16u << 20;  // series that came and went between two of the log
-
-// The number in "block-00000012"; nullopt for any other name.
-std::optional<uint64_t> block_number(std::string_view name) {
-  if (!name.starts_with(kBlockPrefix)) return std::nullopt;
-  const std::string_view digits = name.substr(kBlockPrefix.size());
-  uint64_t number = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-  if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
-  return number;
-}
-
-// The number also when ".corrupt" or ".tmp" follows: such a number is not used again.
-std::optional<uint64_t> number_taken(std::string_view name) { return block_number(name.substr(0, name.find('.'))); }
 
 // Whether `later` was compacted from all that went into `earlier`.
 bool replaces(const Block& later, const Block& earlier) {
@@ -54,8 +40,8 @@ Status Tsdb::load_blocks() {
   if (!names) return std::unexpected(std::move(names).error());
   BlockList loaded;
   for (const std::string& name : *names) {
-    if (const auto taken = number_taken(name)) next_block_number_ = std::max(next_block_number_, *taken + 1);
-    if (name.starts_with(kBlockPrefix) && name.ends_with(".tmp")) {
+    if (const auto taken = block_number_taken(name)) next_block_number_ = std::max(next_block_number_, *taken + 1);
+    if (name.starts_with(kBlockDirectoryPrefix) && name.ends_with(".tmp")) {
       if (auto status = fs_.remove_all(path(name)); !status) return status;
       continue;
     }

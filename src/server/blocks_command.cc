@@ -1,0 +1,201 @@
+// sightline blocks ls | inspect | verify | import | export
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+
+#include "base/log.h"
+#include "server/commands.h"
+#include "server/openmetrics_source.h"
+#include "tsdb/block_parts.h"
+#include "tsdb/block_tools.h"
+#include "tsdb/prometheus_block.h"
+#include "tsdb/prometheus_block_writer.h"
+#include "tsdb/tsdb.h"
+
+namespace sightline::server {
+namespace {
+
+using tsdb::Block;
+using tsdb::BlockMeta;
+using tsdb::ClosedStore;
+
+int failed(const Error& error) {
+  SL_LOG_ERROR("{}", error.message);
+  return 1;
+}
+
+// Work done out of work to do, on a terminal.
+class Progress {
+ public:
+  explicit Progress(size_t total) : total_(total), shown_(::isatty(2) == 1 && total > 1) {}
+  ~Progress() {
+    if (shown_) std::fputs("\n", stderr);
+  }
+  void step() {
+    ++done_;
+    if (!shown_) return;
+    const size_t filled = done_ * 40 / total_;
+    std::fputs(fmt::format("\r[{:<40}] {}/{}", std::string(filled, '='), done_, total_).c_str(), stderr);
+  }
+
+ private:
+  const size_t total_;
+  size_t done_ = 0;
+  const bool shown_;
+};
+
+std::string time_text(int64_t ms) { return format_rfc3339(static_cast<uint64_t>(std::max<int64_t>(ms, 0)) * 1'000'000); }
+
+int list(const std::vector<ClosedStore::Entry>& entries) {
+  std::printf("%-16s %-26s %-26s %9s %12s %10s %12s %5s\n", "block", "from", "to", "series", "samples", "exemplars", "bytes", "level");
+  for (const auto& entry : entries) {
+    if (entry.block == nullptr) {
+      std::printf("%-16s %s\n", entry.name.c_str(), entry.fault.c_str());
+      continue;
+    }
+    const BlockMeta& m = entry.block->meta();
+    std::printf("%-16s %-26s %-26s %9llu %12llu %10llu %12llu %5u\n", entry.name.c_str(), time_text(m.min_time).c_str(), time_text(m.max_time).c_str(),
+                static_cast<unsigned long long>(m.series), static_cast<unsigned long long>(m.samples), static_cast<unsigned long long>(m.exemplars),
+                static_cast<unsigned long long>(m.bytes), m.level);
+  }
+  return 0;
+}
+
+int inspect(const std::vector<ClosedStore::Entry>& entries) {
+  for (const auto& entry : entries) {
+    if (entry.block == nullptr) continue;
+    const BlockMeta& m = entry.block->meta();
+    auto parts = tsdb::measure_block(*entry.block);
+    if (!parts) return failed(parts.error());
+    std::printf("%s: %llu samples in %llu bytes\n%s\n", entry.name.c_str(), static_cast<unsigned long long>(m.samples), static_cast<unsigned long long>(m.bytes),
+                parts->to_text(m.samples, m.exemplars).c_str());
+  }
+  return 0;
+}
+
+int verify(ClosedStore& store, const std::vector<ClosedStore::Entry>& entries) {
+  int broken = 0;
+  Progress progress(entries.size());
+  for (const auto& entry : entries) {
+    const Status status = entry.block != nullptr ? tsdb::verify_block(*entry.block) : Status(fail(Errc::kCorrupt, entry.fault));
+    progress.step();
+    if (status) {
+      std::printf("%s: OK\n", entry.name.c_str());
+      continue;
+    }
+    ++broken;
+    std::printf("%s: %s; set aside as %s.corrupt\n", entry.name.c_str(), status.error().message.c_str(), entry.name.c_str());
+    if (auto moved = store.quarantine(entry.name); !moved) return failed(moved.error());
+  }
+  return broken == 0 ? 0 : 1;
+}
+
+Status add(ClosedStore& store, tsdb::BlockSource& source, const std::string& from) {
+  auto meta = store.add(source);
+  if (!meta) return in_context(from, std::move(meta).error());
+  if (!*meta) std::printf("%s: holds nothing\n", from.c_str());
+  else
+    std::printf("%s: %s, %llu series, %llu samples, %llu exemplars\n", from.c_str(), (*meta)->directory_name().c_str(), static_cast<unsigned long long>((*meta)->series),
+                static_cast<unsigned long long>((*meta)->samples), static_cast<unsigned long long>((*meta)->exemplars));
+  return {};
+}
+
+Status import_text(ClosedStore& store, io::FileSystem& fs, const std::string& path) {
+  auto text = fs.read_all(path);
+  if (!text) return std::unexpected(std::move(text).error());
+  auto parsed = OpenMetricsText::parse(*text);
+  if (!parsed) return fail(parsed.error().code, path, ":", parsed.error().message);
+  for (const auto& day : parsed->days())
+    if (auto status = add(store, *day, path); !status) return status;
+  return {};
+}
+
+Status import_block(ClosedStore& store, io::FileSystem& fs, const std::string& path) {
+  auto block = tsdb::PrometheusBlock::open(fs, path);
+  if (!block) return std::unexpected(std::move(block).error());
+  if (auto status = add(store, **block, path); !status) return status;
+  if ((*block)->chunks_left_out() > 0)
+    SL_LOG_WARN("{}: {} chunks that are not XOR chunks, as those of native histograms, were left out", path, (*block)->chunks_left_out());
+  return {};
+}
+
+// A block, a directory of blocks, or a file of OpenMetrics text.
+int import_all(ClosedStore& store, io::FileSystem& fs, const std::vector<std::string>& paths) {
+  std::vector<std::string> blocks;
+  std::vector<std::string> files;
+  for (const std::string& path : paths) {
+    if (fs.exists(path + "/meta.json")) {
+      blocks.push_back(path);
+    } else if (auto names = fs.list(path)) {
+      for (const std::string& name : *names)
+        if (fs.exists(path + "/" + name + "/meta.json")) blocks.push_back(path + "/" + name);
+    } else {
+      files.push_back(path);
+    }
+  }
+  Progress progress(blocks.size() + files.size());
+  for (const std::string& path : blocks) {
+    if (auto status = import_block(store, fs, path); !status) return failed(status.error());
+    progress.step();
+  }
+  for (const std::string& path : files) {
+    if (auto status = import_text(store, fs, path); !status) return failed(status.error());
+    progress.step();
+  }
+  return 0;
+}
+
+// What the log holds becomes blocks first.
+Status flush(io::FileSystem& fs, const std::string& directory) {
+  SystemClock clock;
+  Telemetry telemetry;
+  auto db = tsdb::Tsdb::open(fs, clock, telemetry, {.directory = directory, .retention_time_ms = 0});
+  return db ? (*db)->flush() : Status(std::unexpected(std::move(db).error()));
+}
+
+int export_all(io::FileSystem& fs, const std::vector<ClosedStore::Entry>& entries, const std::string& to) {
+  if (auto status = fs.create_directories(to); !status) return failed(status.error());
+  Random random(Random::entropy_seed());
+  Progress progress(entries.size());
+  for (const auto& entry : entries) {
+    if (entry.block == nullptr) return failed({.code = Errc::kCorrupt, .message = entry.fault});
+    auto exported = tsdb::export_prometheus_block(fs, *entry.block, to, random);
+    if (!exported) return failed(exported.error());
+    progress.step();
+    std::printf("%s: %s/%s, %llu series, %llu samples\n", entry.name.c_str(), to.c_str(), exported->directory.c_str(), static_cast<unsigned long long>(exported->series),
+                static_cast<unsigned long long>(exported->samples));
+    if (exported->histograms_left_out + exported->exemplars_left_out > 0)
+      SL_LOG_WARN("{}: {} native histogram samples and {} exemplars were left out", entry.name, exported->histograms_left_out, exported->exemplars_left_out);
+  }
+  return 0;
+}
+
+}  // namespace
+
+int execute(const BlocksCommand& command) {
+  spdlog::set_level(spdlog::level::warn);
+  const auto fs = io::make_posix_file_system();
+  const std::string directory = command.data_dir + "/metrics";
+  if (command.action != BlocksCommand::Action::kImport && !fs->exists(directory))
+    return failed({.code = Errc::kNotFound, .message = directory + ": there is no metrics store"});
+  if (command.action == BlocksCommand::Action::kExport)
+    if (auto status = flush(*fs, directory); !status) return failed(status.error());
+  auto store = ClosedStore::open(*fs, directory);
+  if (!store) return failed(store.error());
+  if (command.action == BlocksCommand::Action::kImport) return import_all(**store, *fs, command.paths);
+  auto entries = (*store)->blocks();
+  if (!entries) return failed(entries.error());
+  switch (command.action) {
+    case BlocksCommand::Action::kList: return list(*entries);
+    case BlocksCommand::Action::kInspect: return inspect(*entries);
+    case BlocksCommand::Action::kVerify: return verify(**store, *entries);
+    case BlocksCommand::Action::kExport: return export_all(*fs, *entries, command.paths.front());
+    case BlocksCommand::Action::kImport: break;
+  }
+  return 0;
+}
+
+}  // namespace sightline::server

@@ -1,0 +1,25 @@
+#pragma once
+// Writes one of our blocks as Prometheus' would be: index version 2, XOR chunks, no tombstones.
+//   Left out   native histograms and exemplars, which are counted: its blocks hold no exemplars.
+//   Crash      the directory is written as <name>.tmp and renamed.
+//   Memory     the index: symbols, series entries, postings.
+//   Source     Prometheus, tsdb/docs/format/index.md, chunks.md.
+#include "base/random.h"
+#include "tsdb/block.h"
+
+namespace sightline::tsdb {
+
+struct PrometheusExport {
+  std::string directory;     // its name, a ULID, within the parent
+  uint64_t series = 0;
+  uint64_t samples = 0;
+  uint64_t histograms_left_out = 0;
+  uint64_t exemplars_left_out = 0;
+};
+
+Result<PrometheusExport> export_prometheus_block(io::FileSystem& fs, const Block& block, const std::string& parent, Random& random);
+
+// 48 bits of milliseconds and 80 of chance, as 26 characters.
+std::string make_ulid(int64_t time_ms, Random& random);
+
+}  // namespace sightline::tsdb
