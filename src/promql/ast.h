@@ -52,6 +52,7 @@ struct StringLiteral final : Expr {
 
 // Arithmetic where a duration stands; seconds.
 enum class DurationOp : uint8_t { kAdd, kSub, kMul, kDiv, kMod, kPow, kStep, kRange, kMinOf, kMaxOf };
+std::string_view duration_op_text(DurationOp op);
 struct DurationExpr final : Expr {
   DurationExpr() : Expr(ExprKind::kDuration) {}
   DurationOp op = DurationOp::kAdd;
@@ -77,7 +78,7 @@ struct DurationValue {
 
 struct VectorSelector final : Expr {
   VectorSelector() : Expr(ExprKind::kVectorSelector) {}
-  std::string name;                     // empty when only matchers name it
+  std::string name;                     // written before the braces; else empty
   std::vector<tsdb::Matcher> matchers;  // as written; the one for `name` last
   DurationValue offset;
   AtModifier at;
