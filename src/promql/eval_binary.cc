@@ -182,6 +182,7 @@ class VectorOperation {
 
   model::Labels result_labels(const model::Labels& many, const model::Labels& one) const {
     model::LabelsBuilder builder(many);
+    if (changes_name(expr_.op)) builder.remove(model::kMetricName).remove("__type__").remove("__unit__");
     if (matching_.cardinality == MatchCardinality::kOneToOne)
       for (const model::LabelView label : many)
         if (contains(matching_.labels, label.name) != matching_.on) builder.remove(label.name);

@@ -159,10 +159,14 @@ bool is_identity_label(std::string_view name) {
   return name == model::kMetricName || name == "__type__" || name == "__unit__";
 }
 
+bool has_identity(const model::Labels& labels) {
+  for (const model::LabelView label : labels)
+    if (is_identity_label(label.name)) return true;
+  return false;
+}
+
 model::Labels without_identity(const model::Labels& labels) {
-  bool any = false;
-  for (const model::LabelView label : labels) any = any || is_identity_label(label.name);
-  if (!any) return labels;
+  if (!has_identity(labels)) return labels;
   model::LabelsBuilder builder(labels);
   builder.remove(model::kMetricName).remove("__type__").remove("__unit__");
   return builder.build();
@@ -187,21 +191,24 @@ bool merge_into(Series& to, Series& from) {
 }  // namespace
 
 Status merge_same_labels(std::vector<Series>& series) {
-  std::unordered_map<std::string_view, size_t> first;
-  first.reserve(series.size());
+  if (series.size() < 2) return {};
+  // A series that will lose its name is another one than its namesake that will not.
+  std::unordered_map<std::string_view, size_t> first[2];
+  first[0].reserve(series.size());
   size_t kept = 0;
   for (size_t i = 0; i < series.size(); ++i) {
-    const auto [known, fresh] = first.try_emplace(series[i].labels.packed(), kept);
+    auto& known = first[series[i].drop_name && has_identity(series[i].labels) ? 1 : 0];
+    const auto [at, fresh] = known.try_emplace(series[i].labels.packed(), kept);
     if (!fresh) {
-      if (!merge_into(series[known->second], series[i]))
+      if (!merge_into(series[at->second], series[i]))
         return fail(Errc::kExecution, "vector cannot contain metrics with the same labelset");
       continue;
     }
     if (kept != i) {
       // Moving a short label set moves its bytes, so the key must be taken again.
-      first.erase(known);
+      known.erase(at);
       series[kept] = std::move(series[i]);
-      first.emplace(series[kept].labels.packed(), kept);
+      known.emplace(series[kept].labels.packed(), kept);
     }
     ++kept;
   }
@@ -214,6 +221,7 @@ Status drop_names(std::vector<Series>& series) {
   for (Series& s : series) {
     if (!s.drop_name) continue;
     s.labels = without_identity(s.labels);
+    s.drop_name = false;
     any = true;
   }
   return any ? merge_same_labels(series) : Status();

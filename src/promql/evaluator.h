@@ -108,6 +108,7 @@ class Evaluator {
 
 // Labels that go with the metric name: __name__, __type__, __unit__.
 bool is_identity_label(std::string_view name);
+bool has_identity(const model::Labels& labels);
 model::Labels without_identity(const model::Labels& labels);
 // Joins series of equal labels where their steps do not collide; else kExecution
 // "vector cannot contain metrics with the same labelset".
