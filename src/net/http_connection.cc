@@ -33,6 +33,7 @@ namespace http = boost::beast::http;
 using boost::system::error_code;
 
 constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
+constexpr std::string_view kHttp2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 constexpr size_t kFirstReadBytes = 4u << 10;   // an idle connection holds this much
 constexpr size_t kReadAheadBytes = 64u << 10;  // beyond the headers, in the read buffer
 constexpr size_t kWriteStepBytes = 1u << 20;
@@ -104,6 +105,7 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
 
  private:
   asio::awaitable<bool> serve_one();
+  asio::awaitable<bool> hand_over_http2();
   asio::awaitable<error_code> read_first_byte();
   asio::awaitable<bool> refuse_header(error_code fault);
   asio::awaitable<bool> read_body(Parser& parser, size_t bytes_max, BodyHold& hold);
@@ -137,7 +139,8 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
 asio::awaitable<void> Connection::run(Admission admission) {
   try {
     if (admission == Admission::kAdmitted) {
-      while (co_await serve_one()) {
+      const bool handed_over = serving_->options.http2 && co_await hand_over_http2();
+      while (!handed_over && co_await serve_one()) {
         cancellation_.reset();
         if (buffer_.size() == 0) buffer_.shrink_to_fit();
       }
@@ -200,6 +203,24 @@ asio::awaitable<error_code> Connection::read_first_byte() {
   idle_ = false;
   buffer_.commit(count);
   co_return fault;
+}
+
+// True when the connection began with HTTP/2's preface and is no longer ours, or ended before it said anything.
+asio::awaitable<bool> Connection::hand_over_http2() {
+  for (;;) {
+    if ((co_await read_first_byte()).failed()) co_return true;
+    const auto data = buffer_.cdata();
+    const std::string_view read(static_cast<const char*>(data.data()), data.size());
+    if (read.starts_with(kHttp2Preface)) break;
+    if (!kHttp2Preface.starts_with(read)) co_return false;
+  }
+  disarm();
+  const auto data = buffer_.cdata();
+  std::string read(static_cast<const char*>(data.data()), data.size());
+  error_code fault;
+  const int descriptor = socket_.release(fault);
+  if (!fault) serving_->options.http2(descriptor, std::move(read));
+  co_return true;
 }
 
 // Reads and answers one request; false when the connection ends with it.

@@ -10,6 +10,7 @@
 //   Errors    a handler that throws is a 500 and a line in the log.
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -33,6 +34,10 @@ struct HttpServerOptions {
   std::chrono::milliseconds body_timeout{120'000};   // end of headers to end of body; beyond: 408
   std::chrono::milliseconds write_timeout{60'000};   // for each MiB of an answer
   std::chrono::seconds retry_after{1};               // told with a 503
+  // Takes over connections that begin with HTTP/2's preface (RFC 9113 section 3.4): the non-blocking
+  // descriptor, and what was read of it. Empty: they are refused as malformed HTTP/1.1. Called on a
+  // socket thread; outlives the server.
+  std::function<void(int descriptor, std::string read)> http2;
 };
 
 class HttpServer {

@@ -84,6 +84,7 @@ struct VectorSelector final : Expr {
   AtModifier at;
   bool anchored = false;
   bool smoothed = false;
+  bool histogram_stats = false;         // only counts and sums of histograms are asked for; set by resolve_times()
 };
 
 struct MatrixSelector final : Expr {

@@ -3,7 +3,9 @@
 #include <cmath>
 #include <limits>
 
+#include "base/checksum.h"
 #include "base/number_text.h"
+#include "base/text_codec.h"
 #include "promql/aggregate_state.h"
 #include "promql/evaluator.h"
 #include "promql/histogram_math.h"
@@ -25,7 +27,7 @@ model::Labels group_labels(const Series& s, const AggregateExpr& expr) {
   model::LabelsBuilder builder;
   for (const model::LabelView label : s.labels) {
     const bool listed = std::ranges::find(expr.grouping, label.name) != expr.grouping.end();
-    if (expr.without ? !listed && !is_identity_label(label.name) : listed) builder.set(label.name, label.value);
+    if (expr.without ? !listed && label.name != model::kMetricName : listed) builder.set(label.name, label.value);
   }
   return builder.build();
 }
@@ -79,8 +81,9 @@ bool any_histogram(const Job& job, const Group& g) {
 
 // sum and avg of the histograms at a step; floats beside them are a mixture.
 void sum_histograms(const Job& job, const Group& g, const std::vector<uint32_t>& floats, Series& out) {
+  const bool mean = job.expr.op == AggregateOp::kAvg;
   for (size_t step = 0; step < job.steps; ++step) {
-    HistogramSum sum;
+    HistogramSum sum(mean ? HistogramSum::Result::kMean : HistogramSum::Result::kSum);
     for (const size_t i : g.members)
       if (job.series[i].cells[step] == CellKind::kHistogram) sum.add(*job.series[i].histograms[step]);
     if (sum.count() == 0) continue;
@@ -94,8 +97,7 @@ void sum_histograms(const Job& job, const Group& g, const std::vector<uint32_t>&
       job.annotations.warn(at, "vector contains a mix of histograms with exponential and custom buckets schemas" + for_metric(name));
       out.clear(step);
     } else {
-      const bool mean = job.expr.op == AggregateOp::kAvg;
-      out.set(step, Cell::of(sum.value(mean ? static_cast<double>(sum.count()) : 1)));
+      out.set(step, Cell::of(sum.value()));
     }
   }
 }
@@ -179,6 +181,23 @@ Series aggregate_group(const Job& job, const Group& g) {
   }
 }
 
+// XXH64 of the labels as the peer lays them out, so that it lets the same series through: each string
+// after its length, in one byte, or from 255 on in the byte 255 and three more.
+uint64_t sampling_hash(const model::Labels& labels) {
+  std::string bytes;
+  const auto append = [&](std::string_view text) {
+    if (text.size() < 255) {
+      bytes += static_cast<char>(text.size());
+    } else {
+      bytes += static_cast<char>(255);
+      for (int shift = 0; shift < 24; shift += 8) bytes += static_cast<char>((text.size() >> shift) & 0xff);
+    }
+    bytes += text;
+  };
+  for (const model::LabelView label : labels) append(label.name), append(label.value);
+  return xxh64(bytes);
+}
+
 // Which members of a group an aggregation that keeps series lets through at a step.
 class Selection {
  public:
@@ -210,7 +229,7 @@ class Selection {
   void by_ratio(const Group& g, size_t step, double ratio) {
     for (const size_t i : g.members) {
       if (!job_.series[i].has(step)) continue;
-      const double offset = std::ldexp(static_cast<double>(job_.series[i].labels.hash()), -64);
+      const double offset = static_cast<double>(sampling_hash(job_.series[i].labels)) / static_cast<double>(UINT64_MAX);
       if (ratio >= 0 ? offset < ratio : offset >= 1 + ratio) keep(i, step);
     }
   }
@@ -263,21 +282,23 @@ std::vector<Series> select_series(const Job& job, const std::vector<Group>& grou
 
 std::vector<Series> count_values(const Job& job, const std::vector<Group>& groups, const std::string& label) {
   std::vector<Series> out;
+  std::unordered_map<model::Labels, size_t, model::LabelsHash> known;  // groups may meet once the label is overwritten
+  const bool keeps_label = !job.expr.without || std::ranges::find(job.expr.grouping, label) == job.expr.grouping.end();
   for (const Group& g : groups) {
-    std::unordered_map<std::string, size_t> known;
     for (const size_t i : g.members)
       for (size_t step = 0; step < job.steps; ++step) {
         const Series& s = job.series[i];
         if (!s.has(step)) continue;
         const std::string text = s.is_float(step) ? format_float_plain(s.floats[step]) : to_string(*s.histograms[step]);
-        const auto [at, fresh] = known.try_emplace(text, out.size());
+        model::Labels labels = keeps_label ? model::LabelsBuilder(g.labels).set(label, text).build() : g.labels;
+        const auto [at, fresh] = known.try_emplace(std::move(labels), out.size());
         if (fresh) {
-          Series counted = group_series(job, g);
-          model::LabelsBuilder builder(g.labels);
-          counted.labels = builder.set(label, text).build();
+          Series counted(at->first, job.steps);
+          counted.drop_name = g.drop_name;
           out.push_back(std::move(counted));
         }
         Series& counted = out[at->second];
+        add_sources(counted.sources, s.sources);
         counted.set_float(step, counted.has(step) ? counted.floats[step] + 1 : 1);
       }
   }
@@ -323,7 +344,7 @@ Result<Value> Evaluator::eval_aggregate(const AggregateExpr& expr, const StepGri
   if (!input) return input;
   const Job job{expr, input->series, params, grid.count, annotations()};
   if (expr.op == AggregateOp::kCountValues) {
-    if (label.empty()) return fail(Errc::kExecution, "invalid label name ", go_quote(label));
+    if (label.empty() || !is_valid_utf8(label)) return fail(Errc::kExecution, "invalid label name ", go_quote(label));
   } else if (expr.param) {
     if (auto ok = check_params(job, params); !ok) return std::unexpected(ok.error());
   }

@@ -1,9 +1,11 @@
 // Binary and unary operators over columns: series are matched once, values per step.
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "promql/evaluator.h"
 #include "promql/histogram_math.h"
+#include "promql/lexer.h"
 #include "promql/sample_operators.h"
 
 namespace sightline::promql {
@@ -18,7 +20,7 @@ model::Labels match_labels(const model::Labels& labels, const VectorMatching& m)
   model::LabelsBuilder builder;
   for (const model::LabelView label : labels) {
     const bool listed = contains(m.labels, label.name);
-    if (m.on ? listed : !listed && !is_identity_label(label.name)) builder.set(label.name, label.value);
+    if (m.on ? listed : !listed && label.name != model::kMetricName) builder.set(label.name, label.value);
   }
   return builder.build();
 }
@@ -43,6 +45,9 @@ std::vector<MatchGroup> match_groups(const std::vector<Series>& left, const std:
   for (size_t i = 0; i < right.size(); ++i) group_of(right[i]).right.push_back(i);
   return out;
 }
+
+// What arithmetic makes of a metric is no longer that metric.
+bool changes_name(BinaryOp op) { return op <= BinaryOp::kAtan2; }
 
 // For each step: does any of `members` have a value?
 std::vector<char> presence(const std::vector<Series>& series, const std::vector<size_t>& members, size_t steps) {
@@ -86,8 +91,7 @@ class VectorOperation {
       : evaluator_(evaluator), expr_(expr), matching_(*expr.matching),
         swapped_(matching_.cardinality == MatchCardinality::kOneToMany),
         many_(std::move(swapped_ ? right : left)), one_(std::move(swapped_ ? left : right)), steps_(steps),
-        fill_many_(swapped_ ? matching_.fill_right : matching_.fill_left),
-        fill_one_(swapped_ ? matching_.fill_left : matching_.fill_right) {}
+        fill_many_(matching_.fill_left), fill_one_(matching_.fill_right) {}
 
   Result<std::vector<Series>> run() {
     std::vector<size_t> all_many(many_.size());
@@ -133,16 +137,16 @@ class VectorOperation {
                                      : apply(expr_.op, a, b, evaluator_.annotations(), expr_.position);
     if (result.incompatible) return {};
     if (expr_.return_bool) result.cell = Cell::of(result.cell.kind == CellKind::kNone ? 0.0 : 1.0);
-    if (result.cell.kind == CellKind::kNone) return {};
     const size_t slot = slot_of(g, many, one);
     const bool one_to_one = matching_.cardinality == MatchCardinality::kOneToOne;
-    if (one_to_one ? writer_[step] != kNobody : out_[slot].has(step)) {
+    // A pair that a comparison filters out takes its place nevertheless.
+    if (one_to_one ? writer_[step] != kNobody : !taken_[slot].insert(step).second) {
       if (one_to_one)
         return fail(Errc::kExecution, "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)");
       return fail(Errc::kExecution, "multiple matches for labels: grouping labels must ensure unique matches");
     }
     writer_[step] = slot;
-    out_[slot].set(step, std::move(result.cell));
+    if (result.cell.kind != CellKind::kNone) out_[slot].set(step, std::move(result.cell));
     return {};
   }
 
@@ -151,12 +155,15 @@ class VectorOperation {
     for (const auto& [m, o, slot] : slots_)
       if (m == many && o == one) return slot;
     Series series(result_labels(many == kNobody ? g.labels : many_[many].labels, one == kNobody ? g.labels : one_[one].labels), steps_);
-    const bool renamed = !is_comparison(expr_.op) || expr_.return_bool;
+    const bool renamed = changes_name(expr_.op) || expr_.return_bool;
     series.drop_name = renamed || (many != kNobody && many_[many].drop_name);
     size_t slot = out_.size();
     for (const auto& [m, o, known] : slots_)
       if (out_[known].labels == series.labels) slot = known;
-    if (slot == out_.size()) out_.push_back(std::move(series));
+    if (slot == out_.size()) {
+      out_.push_back(std::move(series));
+      taken_.emplace_back();
+    }
     if (many != kNobody) add_sources(out_[slot].sources, many_[many].sources);
     if (one != kNobody) add_sources(out_[slot].sources, one_[one].sources);
     slots_.push_back({many, one, slot});
@@ -173,9 +180,11 @@ class VectorOperation {
   }
 
   std::unexpected<Error> duplicates(const MatchGroup& g, size_t first, size_t second) const {
-    return fail(Errc::kExecution, "found duplicate series for the match group ", g.labels.to_string(), " on the ",
-                swapped_ ? "left" : "right", " hand-side of the operation: [", one_[second].labels.to_string(), ", ",
-                one_[first].labels.to_string(), "];many-to-many matching not allowed: matching labels must be unique on one side");
+    std::string a = labels_text(one_[first].labels);
+    std::string b = labels_text(one_[second].labels);
+    if (b < a) std::swap(a, b);
+    return fail(Errc::kExecution, "found duplicate series for the match group ", labels_text(g.labels), " on the ",
+                swapped_ ? "left" : "right", " hand-side of the operation: [", a, ", ", b, "];many-to-many matching not allowed: matching labels must be unique on one side");
   }
 
   struct Slot {
@@ -195,6 +204,7 @@ class VectorOperation {
   std::vector<Slot> slots_;      // of the group at hand
   std::vector<size_t> writer_;   // of the group at hand: which slot wrote each step
   std::vector<Series> out_;
+  std::vector<std::set<size_t>> taken_;  // per output series with grouping: the steps it has a pair for
 };
 
 void with_scalar(Evaluator& evaluator, const BinaryExpr& expr, Series& s, const std::vector<double>& scalars, bool scalar_left) {
@@ -218,8 +228,7 @@ void with_scalar(Evaluator& evaluator, const BinaryExpr& expr, Series& s, const 
     else if (comparison && result.cell.kind != CellKind::kNone) s.set(step, own);
     else s.set(step, std::move(result.cell));
   }
-  s.drop_name = s.drop_name || !comparison || expr.return_bool;
-  if (expr.op == BinaryOp::kTrimUpper || expr.op == BinaryOp::kTrimLower) s.drop_name = true;
+  s.drop_name = s.drop_name || changes_name(expr.op) || expr.return_bool;
 }
 
 }  // namespace

@@ -2,8 +2,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <map>
 
 #include "base/number_text.h"
+#include "base/text_codec.h"
 #include "promql/evaluator.h"
 #include "promql/histogram_quantile.h"
 #include "promql/lexer.h"
@@ -83,7 +85,7 @@ struct HistogramJob {
 
   Cell native(const model::Histogram& h, const HistogramGroup& g, double a, double b) const {
     if (function == FunctionId::kHistogramFraction) {
-      if (std::isnan(h.sum))
+      if (std::isnan(h.sum) && observed(h) < h.count)
         annotations.info(at, "input to histogram_fraction has NaN observations, which are excluded from all fractions" +
                                  for_metric(g.labels.metric_name()));
       return Cell::of(native_fraction(a, b, h));
@@ -121,16 +123,31 @@ struct HistogramJob {
         annotations.warn(param_at, "quantile value should be between 0 and 1, got " + format_float_go(phi));
   }
 
+  // The φ of a step becomes a label of what came out there.
+  static void split_by_quantile(Series& all, const std::vector<double>& phis, std::string_view label, std::vector<Series>& out) {
+    std::map<std::string, size_t> known;
+    for (size_t step = 0; step < phis.size(); ++step) {
+      if (!all.has(step)) continue;
+      const auto [at, fresh] = known.try_emplace(format_float_openmetrics(phis[step]), out.size());
+      if (fresh) {
+        Series one(model::LabelsBuilder(all.labels).set(label, at->first).build(), phis.size());
+        one.drop_name = all.drop_name;
+        one.sources = all.sources;
+        out.push_back(std::move(one));
+      }
+      out[at->second].set(step, all.cell(step));
+    }
+  }
+
   void run(const std::vector<HistogramGroup>& groups, const std::vector<double>& a, const std::vector<double>& b,
            std::string_view label, std::vector<Series>& out) {
     for (const HistogramGroup& g : groups) {
-      model::Labels labels = g.labels;
-      if (!label.empty()) labels = model::LabelsBuilder(labels).set(label, format_float_go(a[0])).build();
-      Series series(std::move(labels), grid.count);
+      Series series(g.labels, grid.count);
       series.drop_name = true;
       series.sources = g.sources;
       for (size_t step = 0; step < grid.count; ++step) series.set(step, at_step(g, step, a[step], b.empty() ? 0 : b[step]));
-      out.push_back(std::move(series));
+      if (label.empty()) out.push_back(std::move(series));
+      else split_by_quantile(series, a, label, out);
     }
   }
 };
@@ -178,7 +195,7 @@ Result<Value> Evaluator::eval_histogram_quantile(const Call& call, const StepGri
       auto text = string_arg(call, i);
       if (!text) return std::unexpected(text.error());
       label = std::move(*text);
-      if (label.empty()) return fail(Errc::kExecution, "invalid label name ", go_quote(label));
+      if (label.empty() || !is_valid_utf8(label)) return fail(Errc::kExecution, "invalid label name ", go_quote(label));
     } else {
       auto param = eval(*call.args[i], grid);
       if (!param) return param;

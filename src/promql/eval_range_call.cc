@@ -46,10 +46,8 @@ Cell evaluate_window(const Window& w, const RangeCallContext& context) {
 }
 
 Cell evaluate_edges(const tsdb::SampleColumns& samples, const WindowPlan& plan, int64_t end, const RangeCallContext& context) {
-  const bool rates = is_rate_family(context.function);
-  const auto extended = extended_samples(samples, plan, end, expects_counter(context.function));
-  const Window w = WindowCursor(extended).move_to(end - plan.range_ms - 1, end);
-  return rates ? edge_rate(w, context) : over_time(w, context);
+  if (is_rate_family(context.function)) return extended_rate(samples, plan, end, context);
+  return anchored_count(samples, plan, end, context);
 }
 
 uint64_t window_samples(const Window& w) { return w.times.size() + w.histogram_times.size(); }

@@ -4,6 +4,7 @@
 
 #include "promql/evaluator.h"
 #include "promql/extended_range.h"
+#include "promql/histogram_math.h"
 
 namespace sightline::promql {
 namespace {
@@ -49,12 +50,29 @@ SelectorTimes times_of(const AtModifier& at, const DurationValue& offset) {
 
 tsdb::TimeRange reach(int64_t first, int64_t last) { return {{first}, {last}}; }
 
-// A histogram whose window neighbour is unknown must not claim "not reset".
+// What a subquery picks may have other neighbours than what was stored: no hint of a reset holds.
 HistogramPtr with_unknown_hint(const HistogramPtr& h) {
   if (h->reset_hint == model::ResetHint::kUnknown || h->reset_hint == model::ResetHint::kGauge) return h;
   model::Histogram copy = *h;
   copy.reset_hint = model::ResetHint::kUnknown;
   return std::make_shared<const model::Histogram>(std::move(copy));
+}
+
+// Where only counts and sums are asked for, the peer finds resets while it reads, and says so in the hints.
+void derive_hints(SampleColumns& samples) {
+  const model::Histogram* previous = nullptr;
+  HistogramPtr kept;  // what `previous` points into
+  for (HistogramPtr& h : samples.histograms) {
+    if (model::is_stale_marker(h->sum)) continue;
+    HistogramPtr original = h;
+    if (h->reset_hint == model::ResetHint::kUnknown && previous != nullptr) {
+      model::Histogram copy = *h;
+      copy.reset_hint = is_reset(*h, *previous) ? model::ResetHint::kReset : model::ResetHint::kNotReset;
+      h = std::make_shared<const model::Histogram>(std::move(copy));
+    }
+    kept = std::move(original);
+    previous = kept.get();
+  }
 }
 
 }  // namespace
@@ -73,12 +91,13 @@ Result<Value> Evaluator::eval_selector(const VectorSelector& expr, const StepGri
     if (auto ok = (*set)->read(i, range, samples); !ok) return ok;
     Series series((*set)->labels(i), grid.count);
     if (expr.smoothed) drop_stale(samples);
+    if (expr.histogram_stats) derive_hints(samples);
     InstantCursor cursor(samples);
     uint64_t found = 0;
     for (size_t step = 0; step < grid.count; ++step) {
       const int64_t t = times.at(grid.at(step));
       if (expr.smoothed) {
-        series.set(step, smoothed_instant(samples, t, lookback));
+        series.set(step, smoothed_instant(samples, {t, lookback, expr.position, series.labels.metric_name()}, annotations()));
         continue;
       }
       size_t index = 0;
@@ -86,7 +105,7 @@ Result<Value> Evaluator::eval_selector(const VectorSelector& expr, const StepGri
       if (kind == CellKind::kNone) continue;
       ++found;
       if (kind == CellKind::kFloat) series.set_float(step, samples.values[index]);
-      else series.set_histogram(step, with_unknown_hint(samples.histograms[index]));
+      else series.set_histogram(step, samples.histograms[index]);
     }
     context_.samples_read.fetch_add(found, std::memory_order_relaxed);
     if (context_.options.provenance) series.sources.push_back(input_id(series.labels));
@@ -121,7 +140,6 @@ Result<Value> Evaluator::eval_sample_times(const VectorSelector& expr, const Ste
       if (start_times) {
         const auto& created = histogram ? samples.histogram_created : samples.created;
         t = index < created.size() ? created[index] : 0;
-        if (t == 0) continue;
       }
       series.set_float(step, static_cast<double>(t) / 1000);
     }
@@ -154,7 +172,7 @@ Result<RangeSource> Evaluator::selector_source(const MatrixSelector& expr, const
   if (!selected) return std::unexpected(selected.error());
   const std::shared_ptr<tsdb::SeriesSet> set = std::move(*selected);
   out.series_count = set->size();
-  out.load = [this, set, range](size_t i) -> Result<RangeSeries> {
+  out.load = [this, set, range, stats = selector.histogram_stats](size_t i) -> Result<RangeSeries> {
     RangeSeries series;
     if (auto ok = set->read(i, range, series.samples); !ok) return std::unexpected(ok.error());
     series.labels = set->labels(i);
@@ -164,6 +182,7 @@ Result<RangeSource> Evaluator::selector_source(const MatrixSelector& expr, const
       series.samples.histogram_created.clear();
     }
     drop_stale(series.samples);
+    if (stats) derive_hints(series.samples);
     return series;
   };
   return out;
@@ -217,8 +236,11 @@ Result<std::vector<RawSeries>> Evaluator::eval_raw(const Expr& expr, const StepG
     if (auto ok = context_.alive(); !ok) return std::unexpected(ok.error());
     auto series = source->load(i);
     if (!series) return std::unexpected(series.error());
-    if (source->plan.anchored || source->plan.smoothed)
-      series->samples = extended_samples(series->samples, source->plan, end, false);
+    if (source->plan.anchored || source->plan.smoothed) {
+      if (!series->samples.histograms.empty())
+        return fail(Errc::kExecution, source->plan.anchored ? "anchored" : "smoothed", " modifier is not supported with histograms");
+      series->samples = extended_samples(series->samples, source->plan, end);
+    }
     const int64_t start = source->plan.anchored || source->plan.smoothed ? end - source->plan.range_ms - 1 : end - source->plan.range_ms;
     const Window w = WindowCursor(series->samples).move_to(start, end);
     if (w.empty()) continue;

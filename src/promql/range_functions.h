@@ -26,8 +26,6 @@ struct RangeCallContext {
 
 // rate, increase, delta with extrapolation to the window's edges.
 Cell extrapolated_rate(const Window& w, const RangeCallContext& call);
-// The same over an anchored or smoothed window, whose edges are samples themselves.
-Cell edge_rate(const Window& w, const RangeCallContext& call);
 Cell instant_rate(const Window& w, const RangeCallContext& call);  // irate, idelta
 
 // Every function of a range vector but the rate family.

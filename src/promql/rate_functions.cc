@@ -113,7 +113,7 @@ struct Extent {
   int64_t first_ms = 0;
   int64_t last_ms = 0;
   size_t count = 0;
-  bool starts_at_created = false;  // the first sample's start lies inside: nothing before it
+  int64_t created_ms = 0;          // the first sample's start, when it lies inside the window
   double first_value = 0;          // of a counter; count of a histogram
   double change = 0;
   bool is_counter = false;
@@ -121,16 +121,21 @@ struct Extent {
 
 double stretch(const Window& w, const Extent& e) {
   const double sampled = static_cast<double>(e.last_ms - e.first_ms) / 1000;
-  const auto gaps = static_cast<double>(e.starts_at_created ? e.count : e.count - 1);
-  const double average = sampled / gaps;
+  const double average = e.count > 1 ? sampled / static_cast<double>(e.count - 1) : 0;
   const double threshold = average * 1.1;
   double to_start = static_cast<double>(e.first_ms - w.start_ms) / 1000;
   double to_end = static_cast<double>(w.end_ms - e.last_ms) / 1000;
-  if (to_start >= threshold) to_start = average / 2;
-  if (e.is_counter && e.change > 0 && e.first_value >= 0) to_start = std::min(to_start, sampled * (e.first_value / e.change));
-  if (e.starts_at_created) to_start = 0;
+  double covered = sampled;
+  if (e.created_ms != 0) {
+    // A zero at the start timestamp takes the place of extrapolation to the left.
+    to_start = 0;
+    covered = static_cast<double>(e.last_ms - e.created_ms) / 1000;
+  } else {
+    if (to_start >= threshold) to_start = average / 2;
+    if (e.is_counter && e.change > 0 && e.first_value >= 0) to_start = std::min(to_start, sampled * (e.first_value / e.change));
+  }
   if (to_end >= threshold) to_end = average / 2;
-  return (sampled + to_start + to_end) / sampled;
+  return covered == 0 ? 1 : (covered + to_start + to_end) / covered;
 }
 
 // The start of the first sample, when it lies inside the window.
@@ -143,11 +148,8 @@ Cell rate_of_floats(const Window& w, const RangeCallContext& call, bool is_count
   const int64_t created = created_inside(w, w.times, w.created, is_counter);
   if (w.times.size() < 2 && created == 0) return Cell::none();
   double change = float_change(w, is_counter, call);
-  Extent e{w.times.front(), w.times.back(), w.times.size(), created != 0, w.values.front(), change, is_counter};
-  if (created != 0) {
-    change += w.values.front();
-    e.first_ms = created;
-  }
+  const Extent e{w.times.front(), w.times.back(), w.times.size(), created, w.values.front(), change, is_counter};
+  if (created != 0) change += w.values.front();
   return Cell::of(change * (stretch(w, e) / per_second));
 }
 
@@ -166,9 +168,8 @@ Cell rate_of_histograms(const Window& w, const RangeCallContext& call, bool is_c
       change->reset_hint = ResetHint::kGauge;
     }
   }
-  Extent e{w.histogram_times.front(), w.histogram_times.back(), w.histograms.size(), created != 0,
-           w.histograms.front()->count, change->count, is_counter};
-  if (created != 0) e.first_ms = created;
+  const Extent e{w.histogram_times.front(), w.histogram_times.back(), w.histograms.size(), created,
+                 w.histograms.front()->count, change->count, is_counter};
   return Cell::of(multiply(*change, stretch(w, e) / per_second));
 }
 
@@ -230,16 +231,6 @@ Cell extrapolated_rate(const Window& w, const RangeCallContext& call) {
   if (!w.times.empty()) return rate_of_floats(w, call, is_counter, per_second);
   if (!w.histogram_times.empty()) return rate_of_histograms(w, call, is_counter, per_second);
   return Cell::none();
-}
-
-Cell edge_rate(const Window& w, const RangeCallContext& call) {
-  const bool is_counter = is_counter_function(call.function);
-  const double per_second = call.function == FunctionId::kRate ? static_cast<double>(call.plan.range_ms) / 1000 : 1;
-  if (!w.times.empty() && !w.histogram_times.empty()) return warn_mixed(call), Cell::none();
-  if (w.times.size() > 1) return Cell::of(float_change(w, is_counter, call) / per_second);
-  if (w.histogram_times.size() < 2) return Cell::none();
-  auto change = histogram_change(w, is_counter, call);
-  return change ? Cell::of(divide(*change, per_second)) : Cell::none();
 }
 
 Cell instant_rate(const Window& w, const RangeCallContext& call) {

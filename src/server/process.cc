@@ -6,6 +6,7 @@
 
 #include "api/prometheus/prometheus_routes.h"
 #include "api/prometheus/remote_write.h"
+#include "api/tempo/streaming_querier.h"
 #include "api/tempo/tempo_routes.h"
 #include "api/ui/ui_routes.h"
 #include "base/log.h"
@@ -62,6 +63,7 @@ class RunningProcess final : public Process {
   Status build_routes();
   Status listen();
   void add_prometheus(net::HttpRouter& router);
+  api::tempo::TempoApi tempo_api() const;
   void add_tempo(net::HttpRouter& router);
   HttpRole& add_role(std::string name, std::string role, std::string address);
   const net::HttpRouter* own_router(std::string_view host, uint16_t port) const;
@@ -84,6 +86,7 @@ class RunningProcess final : public Process {
   std::unique_ptr<pipeline::Graph> graph_;
   std::unique_ptr<scrape::Scraper> scraper_;
   SpansRate spans_rate_;
+  std::unique_ptr<net::GrpcStreamServer> trace_stream_;       // gRPC on the ports of the Tempo API; outlives their servers
   std::deque<HttpRole> http_;
   bool stopped_ = false;
 };
@@ -151,9 +154,18 @@ void RunningProcess::add_prometheus(net::HttpRouter& router) {
   api::prometheus::add_remote_write(router, *stores_->metrics(), telemetry_);
 }
 
-void RunningProcess::add_tempo(net::HttpRouter& router) {
-  api::tempo::add_tempo_routes(router, {.traces = *stores_->traces(), .clock = clock_, .prefix = config_.tempo->http_api_prefix});
+api::tempo::TempoApi RunningProcess::tempo_api() const {
+  api::tempo::TempoApi api{.traces = *stores_->traces(), .clock = clock_, .prefix = config_.tempo->http_api_prefix};
+  const config::TempoConfig::Search& search = config_.tempo->search;
+  api.options.search_limit_default = search.default_result_limit;
+  if (search.max_result_limit != 0) api.options.search_limit_max = search.max_result_limit;
+  api.options.spans_per_spanset_default = search.default_spans_per_span_set;
+  api.options.spans_per_spanset_max = search.max_spans_per_span_set;
+  api.config_text = [this] { return config::dump(*config_.tempo); };
+  return api;
 }
+
+void RunningProcess::add_tempo(net::HttpRouter& router) { api::tempo::add_tempo_routes(router, tempo_api()); }
 
 // With exactly one of the peers' files the process is that peer alone, and peers may share a machine.
 bool RunningProcess::has_pages() const {
@@ -203,8 +215,15 @@ Status RunningProcess::listen() {
     if (auto status = trace_receiver_->start(pool_, telemetry_, io_threads_); !status) return status;
   if (graph_)
     if (auto status = graph_->start(); !status) return status;
+  if (stores_->traces() != nullptr) {
+    auto stream = net::GrpcStreamServer::start({.name = "traces-grpc", .methods = api::tempo::streaming_querier_methods(tempo_api())}, pool_, telemetry_);
+    if (!stream) return in_context("Tempo API", std::move(stream).error());
+    trace_stream_ = std::move(*stream);
+  }
   for (HttpRole& role : http_) {
-    auto server = net::HttpServer::listen({.address = role.address, .name = role.role}, role.router, pool_, telemetry_, io_threads_);
+    net::HttpServerOptions options{.address = role.address, .name = role.role};
+    if (trace_stream_ && role.role != "metrics") options.http2 = [this](int descriptor, std::string read) { trace_stream_->take(descriptor, std::move(read)); };
+    auto server = net::HttpServer::listen(std::move(options), role.router, pool_, telemetry_, io_threads_);
     if (!server) return in_context(role.name, std::move(server).error());
     role.server = std::move(*server);
   }
@@ -233,6 +252,7 @@ void RunningProcess::stop() {
   if (scraper_) scraper_->stop();
   for (HttpRole& role : http_)
     if (role.server) role.server->stop(deadline);
+  if (trace_stream_) trace_stream_->stop(deadline);
   if (stores_) stores_->stop_maintenance();
 }
 

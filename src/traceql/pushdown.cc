@@ -45,8 +45,11 @@ bool name_attribute(const Attribute& attribute, Condition& condition) {
     case Scope::kNone: return true;
     case Scope::kSpan: condition.scope = tracestore::AttributeScope::kSpan; return true;
     case Scope::kResource: condition.scope = tracestore::AttributeScope::kResource; return true;
-    default: return false;
+    case Scope::kEvent: condition.scope = tracestore::AttributeScope::kEvent; return true;
+    case Scope::kLink: condition.scope = tracestore::AttributeScope::kLink; return true;
+    case Scope::kInstrumentation: condition.scope = tracestore::AttributeScope::kScope; return true;
   }
+  return false;
 }
 
 bool set_value(const Literal& literal, Condition& condition) {
@@ -60,6 +63,19 @@ bool set_value(const Literal& literal, Condition& condition) {
     case Type::kDuration: condition.kind = model::ValueKind::kInt; return condition.intrinsic == tracestore::Intrinsic::kDuration;
     case Type::kFloat: condition.kind = model::ValueKind::kDouble; return condition.intrinsic == tracestore::Intrinsic::kNone;
     default: return false;
+  }
+}
+
+// Texts that are never nil are empty where a span has none, and the store knows no value there: a condition
+// that empty text meets says nothing.
+bool empty_text_meets(const Condition& condition) {
+  if (condition.kind != model::ValueKind::kString || condition.intrinsic == tracestore::Intrinsic::kNone) return false;
+  switch (condition.op) {
+    case ConditionOp::kEqual: return condition.text.empty();
+    case ConditionOp::kLess: return !condition.text.empty();
+    case ConditionOp::kGreater: return false;
+    case ConditionOp::kGreaterEqual: return condition.text.empty();
+    default: return true;
   }
 }
 
@@ -80,6 +96,7 @@ Conditions of_comparison(const Field& field) {
   const auto op = condition_op(field.op, mirrored);
   if (op && name_attribute(attribute.attribute, condition) && set_value(literal.literal, condition)) {
     condition.op = *op;
+    if (empty_text_meets(condition)) return {};
     return {.list = {std::move(condition)}};
   }
   condition = {};

@@ -152,7 +152,7 @@ Result<SearchResult> Engine::search(const Query& query, const SearchOptions& opt
   return result;
 }
 
-Result<std::vector<SpanId>> Engine::matching_spans(std::string_view text, tracestore::RowGroup& trace) const {
+Result<std::vector<uint8_t>> Engine::matching_rows(std::string_view text, tracestore::RowGroup& trace) const {
   const auto query = parse_query(text);
   if (!query) return std::unexpected(query.error());
   RowColumns columns(trace);
@@ -160,10 +160,10 @@ Result<std::vector<SpanId>> Engine::matching_spans(std::string_view text, traces
   FieldEvaluator fields(columns, regexes);
   auto groups = SpansetEvaluator(fields).pipeline(*searched_pipeline(*query), RowMask(trace.row_count(), 1));
   if (!groups) return std::unexpected(std::move(groups).error());
-  std::vector<SpanId> ids;
+  std::vector<uint8_t> rows(trace.row_count(), 0);
   for (const SpanGroup& group : *groups)
-    for (const uint32_t row : group.rows) ids.push_back(trace.span_id()[row]);
-  return ids;
+    for (const uint32_t row : group.rows) rows[row] = 1;
+  return rows;
 }
 
 }  // namespace sightline::traceql

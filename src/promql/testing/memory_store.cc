@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <set>
 
+#include "model/sample.h"
+#include "promql/histogram_math.h"
+
 namespace sightline::promql {
 namespace {
 
@@ -84,6 +87,29 @@ void add_created(std::vector<int64_t>& created, size_t before, int64_t value) {
   created.push_back(value);
 }
 
+using HistogramPtr = std::shared_ptr<const model::Histogram>;
+
+// May `next` follow `previous` in one chunk of counters?
+bool continues(const model::Histogram& previous, const model::Histogram& next) {
+  if (previous.reset_hint == model::ResetHint::kGauge || next.reset_hint == model::ResetHint::kReset) return false;
+  if (model::is_stale_marker(previous.sum)) return false;
+  if (model::is_stale_marker(next.sum)) return true;
+  if (previous.schema != next.schema || previous.zero_threshold != next.zero_threshold || previous.custom_values != next.custom_values)
+    return false;
+  model::Histogram plain = next;
+  plain.reset_hint = model::ResetHint::kUnknown;
+  return !is_reset(plain, previous);
+}
+
+HistogramPtr with_stored_hint(const SampleColumns& s, HistogramPtr h) {
+  if (h->reset_hint == model::ResetHint::kGauge) return h;
+  const bool follows = !s.histograms.empty() && (s.times.empty() || s.times.back() < s.histogram_times.back());
+  const bool same_chunk = follows && continues(*s.histograms.back(), *h);
+  model::Histogram copy = *h;
+  copy.reset_hint = same_chunk ? model::ResetHint::kNotReset : model::ResetHint::kUnknown;
+  return std::make_shared<const model::Histogram>(std::move(copy));
+}
+
 }  // namespace
 
 Status MemoryStore::add(const model::Labels& labels, int64_t time_ms, double value, int64_t created_ms) {
@@ -100,6 +126,7 @@ Status MemoryStore::add(const model::Labels& labels, int64_t time_ms, std::share
   SampleColumns& s = series_[labels];
   if (auto ok = check_order(s.histogram_times, time_ms, labels); !ok) return ok;
   add_created(s.histogram_created, s.histogram_times.size(), created_ms);
+  histogram = with_stored_hint(s, std::move(histogram));
   s.histogram_times.push_back(time_ms);
   s.histograms.push_back(std::move(histogram));
   return {};

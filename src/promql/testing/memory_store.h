@@ -1,7 +1,8 @@
 #pragma once
 // For tests and scripts: a metrics store that is a map of arrays.
 //   Snapshot  none: do not add while a querier is in use.
-//   Hints     counter reset hints are kept as they are given.
+//   Hints     of counter resets come out as the peer's store gives them: unknown where one of its
+//             chunks would begin (a reset, another layout, after a float or a gap), else "not reset".
 #include <map>
 
 #include "tsdb/querier.h"
