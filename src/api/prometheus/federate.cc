@@ -12,10 +12,9 @@ namespace sightline::api::prometheus {
 namespace {
 
 struct TextFormat {
-  std::string version = "0.0.4";
   NameEscaping escaping = NameEscaping::kUnderscores;
   std::string content_type() const {
-    return "text/plain; version=" + version + "; charset=utf-8; escaping=" + std::string(escaping_name(escaping));
+    return "text/plain; version=0.0.4; charset=utf-8; escaping=" + std::string(escaping_name(escaping));
   }
 };
 
@@ -37,12 +36,9 @@ TextFormat negotiate(std::string_view accept) {
     while (!range.empty()) {
       const std::string_view parameter = trimmed(range.substr(0, range.find(';')));
       range.remove_prefix(std::min(range.find(';'), range.size() - 1) + 1);
-      if (parameter == "version=1.0.0") format.version = "1.0.0";
       if (parameter.starts_with("escaping="))
         format.escaping = parse_escaping(parameter.substr(9)).value_or(NameEscaping::kUnderscores);
     }
-    // UTF-8 names came with version 1.0.0.
-    if (format.version == "0.0.4" && format.escaping == NameEscaping::kAllowUtf8) format.escaping = NameEscaping::kUnderscores;
     return format;
   }
   return {};
@@ -177,7 +173,7 @@ Status append_newest(FederateText& text, const FoundSeries& found, tsdb::TimeRan
   if (has_histogram && (!has_float || columns.histogram_times.back() > columns.times.back())) {
     if (!model::is_stale_marker(columns.histograms.back()->sum)) text.add(found.labels(), columns.histogram_times.back(), *columns.histograms.back());
   } else if (!model::is_stale_marker(columns.values.back())) {
-    text.add(found.labels(), columns.times.back(), columns.values.back());
+    text.add(found.labels(), columns.times.back(), columns.values.back() + 0.0);  // -0 leaves as 0
   }
   return {};
 }
