@@ -157,12 +157,7 @@ Result<std::vector<uint8_t>> Engine::matching_rows(std::string_view text, traces
   RowColumns columns(trace);
   RegexCache regexes;
   FieldEvaluator fields(columns, regexes);
-  auto groups = SpansetEvaluator(fields).pipeline(*searched_pipeline(*query), RowMask(trace.row_count(), 1));
-  if (!groups) return std::unexpected(std::move(groups).error());
-  std::vector<uint8_t> rows(trace.row_count(), 0);
-  for (const SpanGroup& group : *groups)
-    for (const uint32_t row : group.rows) rows[row] = 1;
-  return rows;
+  return SpansetEvaluator(fields).rows(*searched_pipeline(*query), RowMask(trace.row_count(), 1));
 }
 
 }  // namespace sightline::traceql
