@@ -22,7 +22,14 @@ bool compares(const T& value, ConditionOp op, const T& wanted) {
 
 bool is_number(ValueKind kind) { return kind == ValueKind::kInt || kind == ValueKind::kDouble; }
 
+// A regex nobody can ask about says as much as that the attribute is there.
+bool asks_presence(const Condition& condition) {
+  return condition.op == ConditionOp::kExists || (condition.op == ConditionOp::kRegex && !condition.matches);
+}
+
 bool value_may_match(const ValueView& value, const Condition& condition) {
+  if (condition.op == ConditionOp::kRegex && condition.matches)
+    return value.kind == ValueKind::kArray || (value.kind == ValueKind::kString && condition.matches(value.bytes));
   if (condition.op == ConditionOp::kRegex || condition.op == ConditionOp::kExists) return true;
   if (condition.kind == ValueKind::kString)
     return value.kind == ValueKind::kArray ||
@@ -72,7 +79,7 @@ bool any_may_match(const std::vector<ValueView>& values, const Condition& condit
 
 Result<bool> attribute_may_meet(RowGroupDecoder& decoder, AttributeOwner owner, const Condition& condition) {
   const auto present = decoder.has_key(owner, condition.key);
-  if (!present || !*present || condition.op == ConditionOp::kExists || condition.op == ConditionOp::kRegex) return present;
+  if (!present || !*present || asks_presence(condition)) return present;
   const auto dictionary = decoder.attribute_dictionary(owner, condition.key);
   if (!dictionary) return std::unexpected(dictionary.error());
   return !*dictionary || any_may_match((*dictionary)->values, condition);
