@@ -1,22 +1,11 @@
 #include "pipeline/prometheus_exporter.h"
 
-#include <algorithm>
-
 #include "wire/openmetrics/exposition_writer.h"
 
 namespace sightline::pipeline {
 namespace {
 
 using wire::openmetrics::ExpositionFormat;
-
-// Families of one name from several sources become one: an exposition has each name once.
-void merge(std::vector<model::MetricFamily>& all, std::vector<model::MetricFamily> more) {
-  for (model::MetricFamily& family : more) {
-    const auto same = std::find_if(all.begin(), all.end(), [&](const auto& other) { return other.name == family.name; });
-    if (same == all.end()) all.push_back(std::move(family));
-    else std::move(family.points.begin(), family.points.end(), std::back_inserter(same->points));
-  }
-}
 
 }  // namespace
 
@@ -26,7 +15,7 @@ void PrometheusExporter::add_routes(net::HttpRouter& router) {
 
 net::HttpResponse PrometheusExporter::exposition(std::string_view accept) const {
   std::vector<model::MetricFamily> families;
-  for (const MetricSource* source : sources_) merge(families, source->collect());
+  for (const MetricSource* source : sources_) merge_families(families, source->collect());
   for (model::MetricFamily& family : families) {
     for (model::MetricPoint& point : family.points) {
       if (!config_.send_timestamps) point.has_time = false;

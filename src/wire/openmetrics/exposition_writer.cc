@@ -104,7 +104,8 @@ class Writer {
     };
     auto empty = family.empty_labels.begin();
     for (const model::LabelView label : point.labels) {
-      for (; empty != family.empty_labels.end() && *empty < label.name; ++empty) add(*empty, "");
+      for (; empty != family.empty_labels.end() && *empty <= label.name; ++empty)
+        if (*empty != label.name) add(*empty, "");
       add(label.name, label.value);
     }
     for (; empty != family.empty_labels.end(); ++empty) add(*empty, "");
