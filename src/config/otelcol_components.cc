@@ -206,11 +206,14 @@ void read_component(const Cursor& at, PrometheusExporterConfig& out) {
   map.read("const_labels", out.const_labels);
   map.read("send_timestamps", out.send_timestamps);
   map.read("metric_expiration", out.metric_expiration);
+  if (map.has("metric_expiration"))
+    at.notice("metric_expiration: connectors say each series at every scrape until it expires there (metrics_expiration, series_expiration)");
   map.read("enable_open_metrics", out.enable_open_metrics);
+  map.read("without_scope_info", out.without_scope_info);
   if (const auto conversion = map.take("resource_to_telemetry_conversion"); conversion) {
     MapReader inner(*conversion);
     inner.read("enabled", out.resource_to_telemetry_conversion);
-    inner.ignore({"exclude_service_attributes"}, "job and instance are always labels of their own");
+    inner.read("exclude_service_attributes", out.exclude_service_attributes);
     inner.finish();
   }
   bool suffixes = true;
@@ -222,8 +225,8 @@ void read_component(const Cursor& at, PrometheusExporterConfig& out) {
                    "NoUTF8EscapingWithSuffixes", "NoTranslation"});
   if (strategy == "UnderscoreEscapingWithSuffixes") out.translation = Translation::kUnderscoreWithSuffixes;
   if (strategy == "UnderscoreEscapingWithoutSuffixes") out.translation = Translation::kUnderscoreWithoutSuffixes;
-  if (strategy == "NoUTF8EscapingWithSuffixes") out.translation = Translation::kUtf8WithSuffixes;
-  if (strategy == "NoTranslation") out.translation = Translation::kNone;
+  if (strategy == "NoUTF8EscapingWithSuffixes" || strategy == "NoTranslation")
+    map.at().error("translation_strategy " + strategy + " is not available here: names are escaped with underscores");
   map.ignore({"sending_queue", "retry_on_failure", "timeout"}, "metrics are served when asked for, not sent");
   map.reject({"resource_constant_labels"}, "not available here; use resource_to_telemetry_conversion");
   map.finish();

@@ -95,6 +95,8 @@ struct PrometheusExporterConfig {
   std::chrono::nanoseconds metric_expiration{std::chrono::minutes(5)};
   bool enable_open_metrics = false;
   bool resource_to_telemetry_conversion = false;    // key ...::enabled
+  bool exclude_service_attributes = false;          // of the resource: service.name, .namespace, .instance.id
+  bool without_scope_info = false;                  // no otel_scope_* labels
   // From translation_strategy; without it from add_metric_suffixes.
   Translation translation = Translation::kUnderscoreWithSuffixes;
   bool adds_suffixes() const {

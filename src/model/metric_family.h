@@ -39,6 +39,8 @@ struct MetricPoint {
 struct MetricFamily {
   std::string name;                     // without _total, _bucket, ...: "traces_span_metrics_calls"
   MetricMetadata metadata;
+  std::string unit_suffix;              // how `name` ends for its unit, "_milliseconds"; may be empty
+  bool total_suffix = true;             // the classic format ends a counter's name with _total, as OpenMetrics always does
   std::vector<MetricPoint> points;
   // Names of labels that every point without them carries with an empty value (otel_scope_version=""). Exposition
   // writes them; everywhere else an empty label is an absent one. Sorted.

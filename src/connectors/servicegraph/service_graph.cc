@@ -265,8 +265,8 @@ std::vector<model::MetricFamily> ServiceGraph::collect() const {
   using model::MetricType;
   model::MetricFamily requests{.name = "traces_service_graph_request", .metadata = {MetricType::kCounter, "", ""}, .empty_labels = empty};
   model::MetricFamily failed{.name = "traces_service_graph_request_failed", .metadata = {MetricType::kCounter, "", ""}, .empty_labels = empty};
-  model::MetricFamily server{.name = "traces_service_graph_request_server_seconds", .metadata = {MetricType::kHistogram, "", ""}, .empty_labels = empty};
-  model::MetricFamily client{.name = "traces_service_graph_request_client_seconds", .metadata = {MetricType::kHistogram, "", ""}, .empty_labels = empty};
+  model::MetricFamily server{.name = "traces_service_graph_request_server_seconds", .metadata = {MetricType::kHistogram, "", ""}, .unit_suffix = "_seconds", .empty_labels = empty};
+  model::MetricFamily client{.name = "traces_service_graph_request_client_seconds", .metadata = {MetricType::kHistogram, "", ""}, .unit_suffix = "_seconds", .empty_labels = empty};
   {
     const std::lock_guard lock(s.mutex);
     for (const auto& [labels, counted] : s.series) {

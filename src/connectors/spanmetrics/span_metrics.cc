@@ -354,7 +354,8 @@ std::vector<model::MetricFamily> SpanMetrics::collect() const {
   using model::MetricType;
   model::MetricFamily info{.name = "target_info", .metadata = {MetricType::kGauge, "", "Target metadata"}};
   model::MetricFamily calls{.name = state_->calls_name, .metadata = {MetricType::kCounter, "", ""}, .empty_labels = scope_labels};
-  model::MetricFamily duration{.name = state_->duration_name, .metadata = {MetricType::kHistogram, "", ""}, .empty_labels = scope_labels};
+  model::MetricFamily duration{.name = state_->duration_name, .metadata = {MetricType::kHistogram, "", ""},
+                               .unit_suffix = state_->options.unit == DurationUnit::kSeconds ? "_seconds" : "_milliseconds", .empty_labels = scope_labels};
   model::MetricFamily events{.name = state_->events_name, .metadata = {MetricType::kCounter, "", ""}, .empty_labels = scope_labels};
   for (const auto& shard : state_->shards) {
     shard->visit_targets([&](const Target& target) {
