@@ -37,7 +37,7 @@ struct QueryOptions {
   std::optional<std::chrono::milliseconds> lookback;  // else the engine's
   std::optional<std::chrono::milliseconds> timeout;   // capped by the engine's
   std::function<bool()> cancelled;                    // polled; may be empty
-  bool provenance = false;                            // fill Series::sources
+  bool provenance = false;                            // fill Series::sources and QueryResult::inputs
 };
 
 struct QueryStats {
@@ -67,7 +67,7 @@ struct QueryResult {
   bool is_range = false;             // kMatrix lies in `series`, not in `raw`
   std::vector<std::string> warnings;
   std::vector<std::string> infos;
-  std::vector<model::Labels> inputs; // what Series::sources index; empty without provenance
+  std::vector<QueryInput> inputs;    // what Series::sources name; empty without provenance
   QueryStats stats;
 };
 

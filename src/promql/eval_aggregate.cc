@@ -57,7 +57,10 @@ struct Job {
 Series group_series(const Job& job, const Group& g) {
   Series out(g.labels, job.steps);
   out.drop_name = g.drop_name;
-  for (const size_t i : g.members) add_sources(out.sources, job.series[i].sources);
+  SourceUnion sources;
+  for (const size_t i : g.members)
+    if (!job.series[i].sources.empty()) sources.add(job.series[i].sources, job.series[i].present());
+  out.sources = sources.take();
   return out;
 }
 
@@ -280,9 +283,14 @@ std::vector<Series> select_series(const Job& job, const std::vector<Group>& grou
   return out;
 }
 
+StepSet only(size_t step, size_t count) {
+  return StepSet::where(count, [step](size_t other) { return other == step; });
+}
+
 std::vector<Series> count_values(const Job& job, const std::vector<Group>& groups, const std::string& label) {
   std::vector<Series> out;
   std::unordered_map<model::Labels, size_t, model::LabelsHash> known;  // groups may meet once the label is overwritten
+  std::vector<SourceUnion> feeds;  // per series of `out`
   const bool keeps_label = !job.expr.without || std::ranges::find(job.expr.grouping, label) == job.expr.grouping.end();
   for (const Group& g : groups) {
     for (const size_t i : g.members)
@@ -296,12 +304,14 @@ std::vector<Series> count_values(const Job& job, const std::vector<Group>& group
           Series counted(at->first, job.steps);
           counted.drop_name = g.drop_name;
           out.push_back(std::move(counted));
+          feeds.emplace_back();
         }
         Series& counted = out[at->second];
-        add_sources(counted.sources, s.sources);
+        if (!s.sources.empty()) feeds[at->second].add(s.sources, only(step, job.steps));
         counted.set_float(step, counted.has(step) ? counted.floats[step] + 1 : 1);
       }
   }
+  for (size_t i = 0; i < out.size(); ++i) out[i].sources = feeds[i].take();
   return out;
 }
 

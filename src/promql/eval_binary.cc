@@ -74,8 +74,11 @@ std::vector<Series> set_operation(BinaryOp op, std::vector<Series> left, std::ve
       const auto there = presence(right, g.right, steps);
       for (const size_t i : g.left) {
         keep_where(left[i], there, op == BinaryOp::kAnd);
-        if (op == BinaryOp::kAnd)
-          for (const size_t j : g.right) add_sources(left[i].sources, right[j].sources);
+        if (op != BinaryOp::kAnd || left[i].sources.empty()) continue;
+        SourceUnion sources;
+        sources.add(left[i].sources, {});
+        for (const size_t j : g.right) sources.add(right[j].sources, right[j].present());
+        left[i].sources = sources.take();
       }
     }
   }
@@ -164,14 +167,22 @@ class VectorOperation {
       out_.push_back(std::move(series));
       taken_.emplace_back();
     }
-    if (many != kNobody) add_sources(out_[slot].sources, many_[many].sources);
-    if (one != kNobody) add_sources(out_[slot].sources, one_[one].sources);
+    note_sources(slot, many, one);
     slots_.push_back({many, one, slot});
     return slot;
   }
 
+  void note_sources(size_t slot, size_t many, size_t one) {
+    SourceUnion sources;
+    sources.add(out_[slot].sources, {});
+    if (many != kNobody && !many_[many].sources.empty()) sources.add(many_[many].sources, many_[many].present());
+    if (one != kNobody && !one_[one].sources.empty()) sources.add(one_[one].sources, one_[one].present());
+    out_[slot].sources = sources.take();
+  }
+
   model::Labels result_labels(const model::Labels& many, const model::Labels& one) const {
     model::LabelsBuilder builder(many);
+    if (changes_name(expr_.op)) builder.remove(model::kMetricName).remove("__type__").remove("__unit__");
     if (matching_.cardinality == MatchCardinality::kOneToOne)
       for (const model::LabelView label : many)
         if (contains(matching_.labels, label.name) != matching_.on) builder.remove(label.name);
@@ -206,6 +217,14 @@ class VectorOperation {
   std::vector<Series> out_;
   std::vector<std::set<size_t>> taken_;  // per output series with grouping: the steps it has a pair for
 };
+
+void join_sources(Sources& to, const Sources& more) {
+  if (more.empty()) return;
+  SourceUnion sources;
+  sources.add(to, {});
+  sources.add(more, {});
+  to = sources.take();
+}
 
 void with_scalar(Evaluator& evaluator, const BinaryExpr& expr, Series& s, const std::vector<double>& scalars, bool scalar_left) {
   const bool comparison = is_comparison(expr.op);
@@ -243,13 +262,16 @@ Result<Value> Evaluator::eval_binary(const BinaryExpr& expr, const StepGrid& gri
   if (left_scalar && right_scalar) {
     for (size_t step = 0; step < grid.count; ++step)
       left->scalars[step] = apply_float(expr.op, left->scalars[step], right->scalars[step]);
+    join_sources(left->sources, right->sources);
     return left;
   }
   if (left_scalar || right_scalar) {
     Value& vector = left_scalar ? *right : *left;
     const auto& scalars = left_scalar ? left->scalars : right->scalars;
+    const Sources& scalar_sources = left_scalar ? left->sources : right->sources;
     const Status done = for_each(vector.series.size(), [&](size_t i) -> Status {
       with_scalar(*this, expr, vector.series[i], scalars, left_scalar);
+      join_sources(vector.series[i].sources, scalar_sources);
       return {};
     });
     if (!done) return std::unexpected(done.error());

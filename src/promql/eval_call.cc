@@ -239,15 +239,25 @@ Result<Value> Evaluator::eval_scalar_function(const Call& call, const StepGrid& 
   }
   auto first = eval(*call.args[0], grid);
   if (!first) return first;
-  if (call.function->id == FunctionId::kVector) return vector_of(std::move(first->scalars));
-  if (call.function->id == FunctionId::kScalar)
-    return scalars(n, [&](size_t step) {
+  if (call.function->id == FunctionId::kVector) {
+    Value out = vector_of(std::move(first->scalars));
+    out.series[0].sources = std::move(first->sources);
+    return out;
+  }
+  if (call.function->id == FunctionId::kScalar) {
+    Value out = scalars(n, [&](size_t step) {
       double found = std::nan("");
       size_t count = 0;
       for (const Series& s : first->series)
         if (s.is_float(step)) found = s.floats[step], ++count;
       return count == 1 ? found : std::nan("");
     });
+    SourceUnion sources;
+    for (const Series& s : first->series)
+      if (!s.sources.empty()) sources.add(s.sources, s.present());
+    out.sources = sources.take();
+    return out;
+  }
   auto second = eval(*call.args[1], grid);
   if (!second) return second;
   const bool lower = call.function->id == FunctionId::kMinOf;

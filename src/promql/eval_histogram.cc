@@ -21,7 +21,8 @@ struct HistogramGroup {
   bool drop_name = false;
   const Series* native = nullptr;
   std::vector<std::pair<double, const Series*>> buckets;
-  std::vector<uint32_t> sources;
+  SourceUnion feeds;  // gathered while grouping
+  Sources sources;
 };
 
 std::vector<HistogramGroup> histogram_groups(const std::vector<Series>& series, Annotations& annotations, PositionRange at) {
@@ -32,7 +33,7 @@ std::vector<HistogramGroup> histogram_groups(const std::vector<Series>& series, 
     if (fresh) out.push_back({labels});
     HistogramGroup& g = out[found->second];
     g.drop_name = true;
-    add_sources(g.sources, s.sources);
+    if (!s.sources.empty()) g.feeds.add(s.sources, s.present());
     return g;
   };
   for (const Series& s : series) {
@@ -47,6 +48,7 @@ std::vector<HistogramGroup> histogram_groups(const std::vector<Series>& series, 
     model::LabelsBuilder builder(s.labels);
     group_of(builder.remove(kBucketLabel).build(), s).buckets.emplace_back(*bound, &s);
   }
+  for (HistogramGroup& g : out) g.sources = g.feeds.take();
   return out;
 }
 

@@ -75,6 +75,31 @@ void derive_hints(SampleColumns& samples) {
   }
 }
 
+// Sources of a series over a subquery's steps, as steps of the grid around it: those whose window has one.
+Sources seen_from_outside(const Series& series, const StepGrid& inner, const WindowPlan& plan, const StepGrid& outer) {
+  Sources out;
+  if (series.sources.empty()) return out;
+  const StepSet present = series.present();
+  for (const SeriesSource& source : series.sources) {
+    const StepSet steps = source.steps.intersected(present);
+    if (steps.is_all()) {
+      out.push_back({source.input, {}});
+      continue;
+    }
+    std::vector<uint32_t> before(inner.count + 1);  // how many steps before each one
+    for (size_t i = 0; i < inner.count; ++i) before[i + 1] = before[i] + (steps.has(i) ? 1 : 0);
+    const auto up_to = [&](int64_t t) {
+      if (t < inner.start_ms) return size_t{0};
+      return std::min(static_cast<size_t>((t - inner.start_ms) / inner.step_ms) + 1, inner.count);
+    };
+    out.push_back({source.input, StepSet::where(outer.count, [&](size_t step) {
+      const int64_t end = plan.end_at(outer.at(step));
+      return before[up_to(end)] > before[up_to(end - plan.range_ms)];
+    })});
+  }
+  return out;
+}
+
 }  // namespace
 
 Result<Value> Evaluator::eval_selector(const VectorSelector& expr, const StepGrid& grid) {
@@ -84,6 +109,7 @@ Result<Value> Evaluator::eval_selector(const VectorSelector& expr, const StepGri
   const auto range = reach(times.at(grid.start_ms) - lookback + 1, times.at(grid.end_ms()) + ahead);
   auto set = context_.querier.select(expr.matchers, range);
   if (!set) return std::unexpected(set.error());
+  const uint32_t first_input = enter_inputs(**set, lookback, expr.at, expr.offset.ms);
   Value out;
   out.series.resize((*set)->size());
   const Status done = for_each(out.series.size(), [&](size_t i) -> Status {
@@ -108,7 +134,7 @@ Result<Value> Evaluator::eval_selector(const VectorSelector& expr, const StepGri
       else series.set_histogram(step, samples.histograms[index]);
     }
     context_.samples_read.fetch_add(found, std::memory_order_relaxed);
-    if (context_.options.provenance) series.sources.push_back(input_id(series.labels));
+    note_source(first_input, i, series.sources);
     out.series[i] = std::move(series);
     return {};
   });
@@ -123,6 +149,7 @@ Result<Value> Evaluator::eval_sample_times(const VectorSelector& expr, const Ste
   const auto range = reach(times.at(grid.start_ms) - lookback + 1, times.at(grid.end_ms()));
   auto set = context_.querier.select(expr.matchers, range);
   if (!set) return std::unexpected(set.error());
+  const uint32_t first_input = enter_inputs(**set, lookback, expr.at, expr.offset.ms);
   Value out;
   out.series.resize((*set)->size());
   const Status done = for_each(out.series.size(), [&](size_t i) -> Status {
@@ -143,7 +170,7 @@ Result<Value> Evaluator::eval_sample_times(const VectorSelector& expr, const Ste
       }
       series.set_float(step, static_cast<double>(t) / 1000);
     }
-    if (context_.options.provenance) series.sources.push_back(input_id(series.labels));
+    note_source(first_input, i, series.sources);
     out.series[i] = std::move(series);
     return {};
   });
@@ -172,11 +199,12 @@ Result<RangeSource> Evaluator::selector_source(const MatrixSelector& expr, const
   if (!selected) return std::unexpected(selected.error());
   const std::shared_ptr<tsdb::SeriesSet> set = std::move(*selected);
   out.series_count = set->size();
-  out.load = [this, set, range, stats = selector.histogram_stats](size_t i) -> Result<RangeSeries> {
+  const uint32_t first_input = enter_inputs(*set, expr.range.ms + before, selector.at, selector.offset.ms);
+  out.load = [this, set, range, first_input, stats = selector.histogram_stats](size_t i) -> Result<RangeSeries> {
     RangeSeries series;
     if (auto ok = set->read(i, range, series.samples); !ok) return std::unexpected(ok.error());
     series.labels = set->labels(i);
-    if (context_.options.provenance) series.sources.push_back(input_id(series.labels));
+    note_source(first_input, i, series.sources);
     if (!context_.engine.start_timestamps) {
       series.samples.created.clear();
       series.samples.histogram_created.clear();
@@ -201,16 +229,24 @@ Result<RangeSource> Evaluator::subquery_source(const SubqueryExpr& expr, const S
   if (first > last) return out;
   const auto count = static_cast<uint64_t>((last - first) / step) + 1;
   if (auto ok = context_.afford(count); !ok) return std::unexpected(ok.error());
-  auto value = eval(*expr.expr, StepGrid{first, step, static_cast<size_t>(count)});
+  const Surroundings outer = around_;
+  around_.window_ms += expr.range.ms;
+  if (!around_.at_ms || times.fixed) {
+    around_.offset_ms = times.fixed ? expr.offset.ms : around_.offset_ms + expr.offset.ms;
+    if (times.fixed) around_.at_ms = times.fixed_ms;
+  }
+  const StepGrid inner{first, step, static_cast<size_t>(count)};
+  auto value = eval(*expr.expr, inner);
+  around_ = outer;
   if (!value) return std::unexpected(value.error());
   const auto held = std::make_shared<Value>(std::move(*value));
   out.series_count = held->series.size();
-  out.load = [held, first, step](size_t i) -> Result<RangeSeries> {
+  out.load = [held, first, step, inner, grid, plan = out.plan](size_t i) -> Result<RangeSeries> {
     Series& from = held->series[i];
     RangeSeries series;
     series.labels = from.labels;
     series.drop_name = from.drop_name;
-    series.sources = from.sources;
+    series.sources = seen_from_outside(from, inner, plan, grid);
     for (size_t s = 0; s < from.cells.size(); ++s) {
       const int64_t t = first + static_cast<int64_t>(s) * step;
       if (from.cells[s] == CellKind::kFloat) {

@@ -12,12 +12,20 @@ uint64_t held_samples(const Value& value) {
   return n;
 }
 
+// What fed the only step feeds all of them.
+void every_step(Sources& sources) {
+  std::erase_if(sources, [](const SeriesSource& s) { return !s.steps.has(0); });
+  for (SeriesSource& s : sources) s.steps = {};
+}
+
 void broadcast(Value& value, size_t count) {
   if (!value.scalars.empty()) value.scalars.assign(count, value.scalars[0]);
+  every_step(value.sources);
   for (Series& s : value.series) {
     s.floats.assign(count, s.floats[0]);
     s.cells.assign(count, s.cells[0]);
     if (!s.histograms.empty()) s.histograms.assign(count, s.histograms[0]);
+    every_step(s.sources);
   }
 }
 
@@ -127,64 +135,80 @@ Status Evaluator::for_each(size_t count, const std::function<Status(size_t)>& bo
   return first;
 }
 
-uint32_t Evaluator::input_id(const model::Labels& labels) {
-  const std::lock_guard lock(context_.inputs_mutex);
-  context_.inputs.push_back(labels);
-  return static_cast<uint32_t>(context_.inputs.size() - 1);
+uint32_t Evaluator::enter_inputs(const tsdb::SeriesSet& set, int64_t window_ms, const AtModifier& at, int64_t offset_ms) {
+  if (!context_.options.provenance) return 0;
+  const auto first = static_cast<uint32_t>(context_.inputs.size());
+  QueryInput input{{}, window_ms + around_.window_ms, offset_ms, at.timestamp_ms};
+  if (!input.at_ms) {
+    input.offset_ms += around_.offset_ms;
+    input.at_ms = around_.at_ms;
+  }
+  context_.inputs.reserve(first + set.size());
+  for (size_t i = 0; i < set.size(); ++i) {
+    input.labels = set.labels(i);
+    context_.inputs.push_back(input);
+  }
+  return first;
+}
+
+void Evaluator::note_source(uint32_t first_input, size_t index, Sources& to) const {
+  if (context_.options.provenance) to.push_back({first_input + static_cast<uint32_t>(index), {}});
 }
 
 bool is_identity_label(std::string_view name) {
   return name == model::kMetricName || name == "__type__" || name == "__unit__";
 }
 
+bool has_identity(const model::Labels& labels) {
+  for (const model::LabelView label : labels)
+    if (is_identity_label(label.name)) return true;
+  return false;
+}
+
 model::Labels without_identity(const model::Labels& labels) {
-  bool any = false;
-  for (const model::LabelView label : labels) any = any || is_identity_label(label.name);
-  if (!any) return labels;
+  if (!has_identity(labels)) return labels;
   model::LabelsBuilder builder(labels);
   builder.remove(model::kMetricName).remove("__type__").remove("__unit__");
   return builder.build();
 }
 
-void add_sources(std::vector<uint32_t>& to, const std::vector<uint32_t>& from) {
-  if (from.empty()) return;
-  const size_t middle = to.size();
-  to.insert(to.end(), from.begin(), from.end());
-  std::inplace_merge(to.begin(), to.begin() + static_cast<ptrdiff_t>(middle), to.end());
-  to.erase(std::unique(to.begin(), to.end()), to.end());
-}
-
 namespace {
 
 bool merge_into(Series& to, Series& from) {
+  SourceUnion sources;
+  if (!to.sources.empty()) sources.add(to.sources, to.present());
+  if (!from.sources.empty()) sources.add(from.sources, from.present());
   for (size_t step = 0; step < to.cells.size(); ++step) {
     if (!from.has(step)) continue;
     if (to.has(step)) return false;
     to.set(step, from.cell(step));
   }
   to.drop_name = to.drop_name || from.drop_name;
-  add_sources(to.sources, from.sources);
+  to.sources = sources.take();
   return true;
 }
 
 }  // namespace
 
 Status merge_same_labels(std::vector<Series>& series) {
-  std::unordered_map<std::string_view, size_t> first;
-  first.reserve(series.size());
+  if (series.size() < 2) return {};
+  // A series that will lose its name is another one than its namesake that will not.
+  std::unordered_map<std::string_view, size_t> first[2];
+  first[0].reserve(series.size());
   size_t kept = 0;
   for (size_t i = 0; i < series.size(); ++i) {
-    const auto [known, fresh] = first.try_emplace(series[i].labels.packed(), kept);
+    auto& known = first[series[i].drop_name && has_identity(series[i].labels) ? 1 : 0];
+    const auto [at, fresh] = known.try_emplace(series[i].labels.packed(), kept);
     if (!fresh) {
-      if (!merge_into(series[known->second], series[i]))
+      if (!merge_into(series[at->second], series[i]))
         return fail(Errc::kExecution, "vector cannot contain metrics with the same labelset");
       continue;
     }
     if (kept != i) {
       // Moving a short label set moves its bytes, so the key must be taken again.
-      first.erase(known);
+      known.erase(at);
       series[kept] = std::move(series[i]);
-      first.emplace(series[kept].labels.packed(), kept);
+      known.emplace(series[kept].labels.packed(), kept);
     }
     ++kept;
   }
@@ -197,6 +221,7 @@ Status drop_names(std::vector<Series>& series) {
   for (Series& s : series) {
     if (!s.drop_name) continue;
     s.labels = without_identity(s.labels);
+    s.drop_name = false;
     any = true;
   }
   return any ? merge_same_labels(series) : Status();

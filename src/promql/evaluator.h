@@ -35,8 +35,7 @@ struct QueryContext {
   std::atomic<uint64_t> samples_read{0};
   uint64_t samples_now = 0;
   uint64_t samples_peak = 0;
-  std::mutex inputs_mutex;
-  std::vector<model::Labels> inputs;  // guarded by inputs_mutex
+  std::vector<QueryInput> inputs;  // with provenance
 
   // kDeadlineExceeded or kCancelled, else fine. Cheap enough for every series.
   Status alive() const;
@@ -69,7 +68,9 @@ class Evaluator {
   Result<RangeSource> range_source(const Expr& expr, const StepGrid& grid);
   Result<RangeSource> selector_source(const MatrixSelector& expr, const StepGrid& grid);
   Result<RangeSource> subquery_source(const SubqueryExpr& expr, const StepGrid& grid);
-  uint32_t input_id(const model::Labels& labels);
+  // Enters what a selector read as inputs, when asked for; the first one's number.
+  uint32_t enter_inputs(const tsdb::SeriesSet& set, int64_t window_ms, const AtModifier& at, int64_t offset_ms);
+  void note_source(uint32_t first_input, size_t index, Sources& to) const;
 
   // eval_binary.cc
   Result<Value> eval_binary(const BinaryExpr& expr, const StepGrid& grid);
@@ -93,12 +94,21 @@ class Evaluator {
   Result<Value> eval_info(const Call& call, const StepGrid& grid);
   Result<std::string> string_arg(const Call& call, size_t index);
 
+  // What the subqueries around the node at hand add to the window of a selector.
+  struct Surroundings {
+    int64_t window_ms = 0;
+    int64_t offset_ms = 0;
+    std::optional<int64_t> at_ms;
+  };
+
   QueryContext& context_;
+  Surroundings around_;
   std::unordered_map<const Expr*, bool> invariant_;
 };
 
 // Labels that go with the metric name: __name__, __type__, __unit__.
 bool is_identity_label(std::string_view name);
+bool has_identity(const model::Labels& labels);
 model::Labels without_identity(const model::Labels& labels);
 // Joins series of equal labels where their steps do not collide; else kExecution
 // "vector cannot contain metrics with the same labelset".
@@ -106,6 +116,5 @@ Status merge_same_labels(std::vector<Series>& series);
 // Delayed name removal, at the end of a query.
 Status drop_names(std::vector<Series>& series);
 void remove_empty(std::vector<Series>& series);
-void add_sources(std::vector<uint32_t>& to, const std::vector<uint32_t>& from);
 
 }  // namespace sightline::promql

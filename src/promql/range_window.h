@@ -16,7 +16,7 @@ namespace sightline::promql {
 struct RangeSeries {
   model::Labels labels;
   bool drop_name = false;
-  std::vector<uint32_t> sources;
+  Sources sources;
   tsdb::SampleColumns samples;
 };
 

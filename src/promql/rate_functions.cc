@@ -62,6 +62,7 @@ double float_change(const Window& w, bool is_counter, const RangeCallContext& ca
 bool check_hints(const Window& w, bool is_counter, const RangeCallContext& call) {
   const bool custom = uses_custom_buckets(*w.histograms.back());
   for (size_t i = 0; i < w.histograms.size(); ++i) {
+    if (!is_counter && i > 0 && i + 1 < w.histograms.size()) continue;  // delta looks at both ends only
     const Histogram& h = *w.histograms[i];
     if (is_counter && h.reset_hint == ResetHint::kGauge) warn_not_counter(call);
     if (!is_counter && h.reset_hint != ResetHint::kGauge) warn_not_gauge(call);
@@ -102,7 +103,7 @@ std::optional<Histogram> histogram_change(const Window& w, bool is_counter, cons
   if (added.bounds_reconciled) call.annotations.info(call.at, "mismatched custom buckets were reconciled during addition");
   // Everything comes out at the coarsest resolution in the window.
   int32_t schema = out.schema;
-  for (size_t i = from - 1; i < hs.size(); ++i) schema = std::min(schema, hs[i]->schema);
+  for (size_t i = from - 1; is_counter && i < hs.size(); ++i) schema = std::min(schema, hs[i]->schema);
   if (!uses_custom_buckets(out)) out = reduce_resolution(out, schema);
   out.reset_hint = ResetHint::kGauge;
   return compact(out);
