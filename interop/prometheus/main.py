@@ -97,6 +97,8 @@ class Both:
         now = int(time.time()) // 60 * 60_000
         self.data = Dataset(seed, now - 53 * 60_000)
         self.feed()
+        for url in (self.ours, self.theirs):  # the peer looks for targets only after some seconds
+            eventually(f"{url} scrapes", 60, lambda url=url: [t["health"] for t in get(url + "/api/v1/targets").json["data"]["activeTargets"]] == ["up"])
 
     def start(self, name: str, args: list[str]):
         self.programs.append(Program(args, self.directory, name))

@@ -126,13 +126,20 @@ HttpResponse run_handler(HttpRequest& request, const HttpRouter::Match& match) {
   return (*match.handler)(request);
 }
 
+// Says that the answer depends on what the client can unpack, unless it says so already.
+void vary_by_encoding(HttpResponse& response) {
+  for (const auto& [name, value] : response.headers.fields())
+    if (lower_case(name) == "vary" && lower_case(value).contains("accept-encoding")) return;
+  response.headers.add("Vary", "Accept-Encoding");
+}
+
 // How a body that is still being made is to be compressed; says so in the headers.
 Compression choose_stream_compression(const HttpRequest& request, HttpResponse& response) {
   const std::string_view type = response.headers.get("Content-Type");
   // Events are to arrive at once, not when a block of the compressor is full.
   if (!is_compressible(type) || type.starts_with("text/event-stream") || !response.headers.get("Content-Encoding").empty())
     return Compression::kIdentity;
-  response.headers.add("Vary", "Accept-Encoding");
+  vary_by_encoding(response);
   const Compression how = choose_compression(request.headers.get("Accept-Encoding"));
   if (how != Compression::kIdentity) response.headers.set("Content-Encoding", std::string(compression_name(how)));
   return how;
@@ -142,7 +149,7 @@ void compress_body(const HttpRequest& request, HttpResponse& response, size_t by
   if (response.body.size() < bytes_min || !response.headers.get("Content-Encoding").empty() ||
       response.status == 206 || !is_compressible(response.headers.get("Content-Type")))
     return;
-  response.headers.add("Vary", "Accept-Encoding");
+  vary_by_encoding(response);
   const Compression how = choose_compression(request.headers.get("Accept-Encoding"));
   if (how == Compression::kIdentity) return;
   std::string packed = compress(how, response.body);
