@@ -10,8 +10,7 @@ namespace {
 
 uint64_t held_samples(const Value& value) {
   uint64_t n = value.scalars.size();
-  for (const Series& s : value.series)
-    n += s.cells.size() - static_cast<uint64_t>(std::ranges::count(s.cells, CellKind::kNone));
+  for (const Series& s : value.series) n += s.count();
   return n;
 }
 
@@ -64,8 +63,7 @@ Status QueryContext::hold(const Series& series) {
   constexpr uint64_t kEmptyStepsPerSample = 4;
   constexpr uint64_t kBytesPerStep = sizeof(double) + sizeof(CellKind);
   const size_t steps = series.cells.size();
-  const auto present = steps - static_cast<size_t>(std::ranges::count(series.cells, CellKind::kNone));
-  const uint64_t more = std::max<uint64_t>(present, steps / kEmptyStepsPerSample);
+  const uint64_t more = std::max<uint64_t>(series.count(), steps / kEmptyStepsPerSample);
   const uint64_t now = samples_now + building.fetch_add(more, std::memory_order_relaxed) + more;
   uint64_t peak = bytes_peak.load(std::memory_order_relaxed);
   while (now * kBytesPerStep > peak && !bytes_peak.compare_exchange_weak(peak, now * kBytesPerStep, std::memory_order_relaxed)) {}

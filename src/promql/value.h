@@ -3,6 +3,7 @@
 //   Units       times in ms since the epoch.
 //   Invariants  a Series' `floats` and `cells` have one entry per step;
 //               `histograms` is empty or has one entry per step.
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <memory>
@@ -76,6 +77,11 @@ struct Series {
     static_assert(static_cast<int>(CellKind::kNone) == 0);
     if (std::memchr(cells.data(), 0, cells.size()) == nullptr) return {};  // the common case
     return StepSet::where(cells.size(), [this](size_t step) { return has(step); });
+  }
+  // Steps with a value.
+  size_t count() const {
+    if (std::memchr(cells.data(), 0, cells.size()) == nullptr) return cells.size();
+    return cells.size() - static_cast<size_t>(std::count(cells.begin(), cells.end(), CellKind::kNone));
   }
   bool any() const {
     for (const CellKind kind : cells)
