@@ -10,6 +10,19 @@ namespace {
 
 using tsdb::SampleColumns;
 
+// Moves `at` to the first time after `bound`. Samples that keep their distance let the same stride serve
+// from step to step.
+inline void advance(const int64_t* times, uint32_t n, int64_t bound, uint32_t& at, uint32_t& stride) {
+  const uint32_t guess = at + stride;
+  if (guess > at && guess < n && times[guess - 1] <= bound && times[guess] > bound) {
+    at = guess;
+    return;
+  }
+  const uint32_t before = at;
+  while (at < n && times[at] <= bound) ++at;
+  stride = at - before;
+}
+
 // The windows of all steps; how many samples they hold together.
 uint64_t find_windows(const SampleColumns& s, const WindowPlan& plan, const StepGrid& grid, ColumnScratch& scratch) {
   scratch.from.resize(grid.count);
@@ -18,12 +31,13 @@ uint64_t find_windows(const SampleColumns& s, const WindowPlan& plan, const Step
   const auto n = static_cast<uint32_t>(s.times.size());
   uint32_t from = 0;
   uint32_t to = 0;
+  uint32_t from_stride = 0;
+  uint32_t to_stride = 0;
   uint64_t all = 0;
   for (size_t step = 0; step < grid.count; ++step) {
     const int64_t end = plan.end_at(grid.at(step));
-    const int64_t start = end - plan.range_ms;
-    while (to < n && times[to] <= end) ++to;
-    while (from < to && times[from] <= start) ++from;
+    advance(times, n, end, to, to_stride);
+    advance(times, n, end - plan.range_ms, from, from_stride);
     scratch.from[step] = from;
     scratch.to[step] = to;
     all += to - from;
@@ -61,28 +75,32 @@ class Stretch {
     bool operator==(const Edges&) const = default;
   };
 
+  explicit Stretch(double per_second) : per_second_(per_second) {}
+
   void at(const Edges& e) {
     if (e == edges_) return;
     edges_ = e;
-    sampled = static_cast<double>(e.sampled_ms) / 1000;
-    const double average = sampled / static_cast<double>(e.count - 1);
+    sampled_ = static_cast<double>(e.sampled_ms) / 1000;
+    const double average = sampled_ / static_cast<double>(e.count - 1);
     const double threshold = average * 1.1;
-    to_start = static_cast<double>(e.to_start_ms) / 1000;
-    to_end = static_cast<double>(e.to_end_ms) / 1000;
-    if (to_start >= threshold) to_start = average / 2;
-    if (to_end >= threshold) to_end = average / 2;
-    factor = (sampled + to_start + to_end) / sampled;
+    to_start_ = static_cast<double>(e.to_start_ms) / 1000;
+    to_end_ = static_cast<double>(e.to_end_ms) / 1000;
+    if (to_start_ >= threshold) to_start_ = average / 2;
+    if (to_end_ >= threshold) to_end_ = average / 2;
+    factor_ = (sampled_ + to_start_ + to_end_) / sampled_ / per_second_;
   }
-  // For a counter that may not reach below zero.
+  double factor() const { return factor_; }
+  // For a counter, which may not reach below zero. Most are so far above it that no division is needed to see that.
   double factor_from(double first, double change) const {
-    if (!(change > 0 && first >= 0)) return factor;
-    const double to_zero = sampled * (first / change);
-    return to_zero < to_start ? (sampled + to_zero + to_end) / sampled : factor;
+    constexpr double kClear = 1.000001;
+    if (!(change > 0 && first >= 0) || sampled_ * first > to_start_ * change * kClear) return factor_;
+    const double to_zero = sampled_ * (first / change);
+    return to_zero < to_start_ ? (sampled_ + to_zero + to_end_) / sampled_ / per_second_ : factor_;
   }
-
-  double sampled = 0, to_start = 0, to_end = 0, factor = 0;
 
  private:
+  double per_second_;
+  double sampled_ = 0, to_start_ = 0, to_end_ = 0, factor_ = 0;
   Edges edges_{-1, -1, -1, 0};
 };
 
@@ -110,7 +128,7 @@ bool rate_column(const SampleColumns& s, const WindowPlan& plan, const RateKind&
   const double* values = s.values.data();
   const double* lost = scratch.lost.empty() ? nullptr : scratch.lost.data();
   const bool starts = kind.counter && !s.created.empty();
-  Stretch stretch;
+  Stretch stretch(kind.per_second);
   for (size_t step = 0; step < grid.count; ++step) {
     const uint32_t a = scratch.from[step];
     const uint32_t b = scratch.to[step];
@@ -125,8 +143,7 @@ bool rate_column(const SampleColumns& s, const WindowPlan& plan, const RateKind&
     }
     if (b - a < 2) continue;
     stretch.at({times[a] - start, times[b - 1] - times[a], end - times[b - 1], b - a});
-    const double factor = kind.counter ? stretch.factor_from(values[a], change) : stretch.factor;
-    out.set_float(step, change * (factor / kind.per_second));
+    out.set_float(step, change * (kind.counter ? stretch.factor_from(values[a], change) : stretch.factor()));
   }
   return true;
 }

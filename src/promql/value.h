@@ -3,6 +3,7 @@
 //   Units       times in ms since the epoch.
 //   Invariants  a Series' `floats` and `cells` have one entry per step;
 //               `histograms` is empty or has one entry per step.
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <memory>
@@ -25,6 +26,7 @@ struct StepGrid {
   size_t count = 1;
   int64_t at(size_t step) const { return start_ms + static_cast<int64_t>(step) * step_ms; }
   int64_t end_ms() const { return at(count - 1); }
+  friend bool operator==(const StepGrid&, const StepGrid&) = default;
 };
 
 enum class CellKind : uint8_t { kNone, kFloat, kHistogram };
@@ -75,6 +77,11 @@ struct Series {
     static_assert(static_cast<int>(CellKind::kNone) == 0);
     if (std::memchr(cells.data(), 0, cells.size()) == nullptr) return {};  // the common case
     return StepSet::where(cells.size(), [this](size_t step) { return has(step); });
+  }
+  // Steps with a value.
+  size_t count() const {
+    if (std::memchr(cells.data(), 0, cells.size()) == nullptr) return cells.size();
+    return cells.size() - static_cast<size_t>(std::count(cells.begin(), cells.end(), CellKind::kNone));
   }
   bool any() const {
     for (const CellKind kind : cells)
