@@ -3,6 +3,7 @@ vector (unspecified except for sorting functions) and of annotations left aside.
 a difference in the last digits of a double (relative 1e-12) is its own verdict, counted apart and shown."""
 import json
 import math
+import re
 
 EQUAL, ROUNDED, DIFFERENT = "equal", "rounded", "different"
 TOLERANCE = 1e-12
@@ -55,8 +56,8 @@ def _ordered(body: dict, is_sorted: bool) -> dict:
     return body
 
 
-def same_answer(ours, theirs, is_sorted: bool = False) -> str:
-    """`ours`, `theirs`: harness.Answer of a query."""
+def same_answer(ours, theirs, query: str, is_sorted: bool) -> str:
+    """`ours`, `theirs`: harness.Answer of `query`."""
     if ours.status != theirs.status:
         return DIFFERENT
     if ours.body == theirs.body:
@@ -65,7 +66,29 @@ def same_answer(ours, theirs, is_sorted: bool = False) -> str:
         a, b = json.loads(ours.body), json.loads(theirs.body)
     except ValueError:
         return DIFFERENT
-    return same_value(_ordered(a, is_sorted), _ordered(b, is_sorted))
+    verdict = same_value(_ordered(a, is_sorted), _ordered(b, is_sorted))
+    if verdict == DIFFERENT and re.search(r"\b(limitk|topk|bottomk)\b", query):
+        verdict = worst((EQUAL if a.get("infos") == b.get("infos") else DIFFERENT, _same_choice(a, b, "limitk" in query)))
+    return verdict
+
+
+def _values(body: dict):
+    """For each time how many values there are, and which, whatever their series."""
+    by_time: dict = {}
+    for element in body["data"]["result"]:
+        for time, value in element.get("values", []) + element.get("histograms", []) + [element[k] for k in ("value", "histogram") if k in element]:
+            by_time.setdefault(time, []).append(json.dumps(value))
+    return {time: sorted(values) for time, values in by_time.items()}
+
+
+def _same_choice(a: dict, b: dict, any_will_do: bool) -> str:
+    """Which of equal values topk() takes, and which series limitk(), follows the order in a store: here the values, there their number."""
+    if a["status"] != "success" or b["status"] != "success" or a["data"]["resultType"] not in ("vector", "matrix"):
+        return DIFFERENT
+    x, y = _values(a), _values(b)
+    if any_will_do:
+        x, y = ({time: len(values) for time, values in v.items()} for v in (x, y))
+    return EQUAL if x == y else DIFFERENT
 
 
 def first_difference(ours, theirs) -> str:

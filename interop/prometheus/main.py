@@ -10,6 +10,7 @@ import http.server
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -51,11 +52,15 @@ scrape_configs:
 
 class Report:
     def __init__(self):
-        self.passed = self.failed = self.rounded = 0
+        self.passed = self.failed = self.rounded = self.kept = 0
         self.by_group: dict[str, list[int]] = {}
 
     def note(self, group: str, name: str, fault: str | None):
         counts = self.by_group.setdefault(group, [0, 0])
+        if fault is not None and any(re.search(pattern, name) for pattern in endpoints.KEPT):
+            self.kept += 1
+            print(f"KEPT {group}: {name}: {fault}", flush=True)
+            return
         if fault is None:
             self.passed += 1
             counts[0] += 1
@@ -143,7 +148,7 @@ def compare_queries(both: Both, report: Report, seed: int, composed: int):
             asks.append(("range", "/api/v1/query_range", [("query", text), ("start", f"{start + 900:.3f}"), ("end", f"{start + 2700:.3f}"), ("step", "47")]))
         for how, path, params in asks:
             ours, theirs = both.ask(path, params)
-            verdict = compare.same_answer(ours, theirs, sorted_call and how == "instant")
+            verdict = compare.same_answer(ours, theirs, text, sorted_call and how == "instant")
             if verdict == compare.ROUNDED:
                 report.rounded += 1
                 print(f"ROUNDED {group} {how}: {text}: {compare.first_difference(ours, theirs)}")
@@ -184,7 +189,6 @@ def list_difference(probe, ours, theirs) -> str | None:
 
 def federate_difference(probe, ours, theirs) -> str | None:
     """Order of series within a name is unspecified; what is scraped meanwhile has its own times."""
-    import re
     if ours.status != theirs.status or ours.headers.get("Content-Type") != theirs.headers.get("Content-Type"):
         return endpoints.difference(probe, ours, theirs)
     strip = lambda x: canonical_lines(re.sub(r"(page_\S+ \S+) \d+", r"\1", x.text))  # noqa: E731
@@ -242,7 +246,8 @@ def main() -> int:
     for group, (passed, failed) in sorted(report.by_group.items()):
         print(f"{group}: {passed} passed, {failed} failed")
     print(f"of the passed, {report.rounded} differ in the last digits of a double")
-    print(f"{report.passed} passed, {report.failed} failed")
+    print("the skipped differ on purpose: docs/api.md says why")
+    print(f"{report.passed} passed, {report.failed} failed, {report.kept} skipped")
     return 1 if report.failed else 0
 
 

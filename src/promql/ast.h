@@ -139,6 +139,7 @@ struct VectorMatching {
 struct BinaryExpr final : Expr {
   BinaryExpr() : Expr(ExprKind::kBinary) {}
   BinaryOp op = BinaryOp::kAdd;
+  uint32_t op_start = 0;  // where the operator stands
   ExprPtr lhs;
   ExprPtr rhs;
   std::optional<VectorMatching> matching;  // set when both sides are vectors

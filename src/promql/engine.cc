@@ -44,7 +44,7 @@ Engine::Engine(const tsdb::Queryable& store, Clock& clock, WorkPool* pool, Engin
     : store_(store), clock_(clock), pool_(pool), options_(options) {}
 
 Result<QueryResult> Engine::instant(std::string_view query, TimestampMs time, const QueryOptions& options) const {
-  return run(query, StepGrid{time.value, 0, 1}, false, options);
+  return run(query, StepGrid{time.value, 0, 1}, time.value, false, options);
 }
 
 Result<QueryResult> Engine::range(std::string_view query, TimestampMs start, TimestampMs end,
@@ -54,10 +54,11 @@ Result<QueryResult> Engine::range(std::string_view query, TimestampMs start, Tim
   const auto count = (static_cast<uint64_t>(end.value) - static_cast<uint64_t>(start.value)) / static_cast<uint64_t>(step.count()) + 1;
   if (count > options_.samples_max)
     return fail(Errc::kExecution, "query processing would load too many samples into memory in query execution");
-  return run(query, StepGrid{start.value, step.count(), static_cast<size_t>(count)}, true, options);
+  return run(query, StepGrid{start.value, step.count(), static_cast<size_t>(count)}, end.value, true, options);
 }
 
-Result<QueryResult> Engine::run(std::string_view query, const StepGrid& grid, bool is_range, const QueryOptions& options) const {
+Result<QueryResult> Engine::run(std::string_view query, const StepGrid& grid, int64_t end_ms, bool is_range,
+                                const QueryOptions& options) const {
   const auto begun = clock_.monotonic();
   auto expr = parse(query, options_.parse);
   if (!expr) return std::unexpected(expr.error());
@@ -65,7 +66,7 @@ Result<QueryResult> Engine::run(std::string_view query, const StepGrid& grid, bo
   if (is_range && type != ValueType::kVector && type != ValueType::kScalar)
     return fail(Errc::kInvalidArgument, "invalid expression type \"", documented_type_name(type),
                 "\" for range query, must be Scalar or instant Vector");
-  const QueryTimes times{grid.start_ms, grid.end_ms(), is_range ? grid.step_ms : 0};
+  const QueryTimes times{grid.start_ms, end_ms, is_range ? grid.step_ms : 0};
   if (auto ok = resolve_times(query, **expr, times); !ok) return std::unexpected(ok.error());
   auto querier = store_.querier();
   if (!querier) return std::unexpected(querier.error());
@@ -73,6 +74,7 @@ Result<QueryResult> Engine::run(std::string_view query, const StepGrid& grid, bo
   Annotations annotations(query);
   QueryContext context{**querier, clock_, pool_, options_, options, grid, annotations};
   context.is_range = is_range;
+  context.end_ms = end_ms;
   context.deadline = begun + std::min(options.timeout.value_or(options_.timeout), options_.timeout);
   context.lookback_ms = options.lookback.value_or(options_.lookback).count();
   Evaluator evaluator(context);

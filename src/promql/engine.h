@@ -84,7 +84,8 @@ class Engine {
   const EngineOptions& options() const { return options_; }
 
  private:
-  Result<QueryResult> run(std::string_view query, const StepGrid& grid, bool is_range, const QueryOptions& options) const;
+  // `end_ms` as asked: the last step may lie before it.
+  Result<QueryResult> run(std::string_view query, const StepGrid& grid, int64_t end_ms, bool is_range, const QueryOptions& options) const;
 
   const tsdb::Queryable& store_;
   Clock& clock_;

@@ -236,8 +236,8 @@ Result<Value> Evaluator::eval_scalar_function(const Call& call, const StepGrid& 
   switch (call.function->id) {
     case FunctionId::kPi: return constant(std::numbers::pi);
     case FunctionId::kStart: return constant(static_cast<double>(whole.start_ms) / 1000);
-    case FunctionId::kEnd: return constant(static_cast<double>(whole.end_ms()) / 1000);
-    case FunctionId::kRange: return constant(static_cast<double>(whole.end_ms() - whole.start_ms) / 1000);
+    case FunctionId::kEnd: return constant(static_cast<double>(context_.end_ms) / 1000);
+    case FunctionId::kRange: return constant(static_cast<double>(context_.end_ms - whole.start_ms) / 1000);
     case FunctionId::kStep: return constant(context_.is_range ? static_cast<double>(whole.step_ms) / 1000 : 0);
     case FunctionId::kTime: return scalars(n, [&](size_t step) { return static_cast<double>(grid.at(step)) / 1000; });
     default: break;

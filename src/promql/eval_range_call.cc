@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/number_text.h"
 #include "promql/extended_range.h"
 #include "promql/range_call.h"
 
@@ -32,9 +31,9 @@ Status check_edges(const Call& call, const WindowPlan& plan) {
 Status check_factors(const Call& call, const std::vector<double>& first, const std::vector<double>& second) {
   if (call.function->id != FunctionId::kDoubleExponentialSmoothing) return {};
   for (const double v : first)
-    if (!(v > 0 && v < 1)) return fail(Errc::kExecution, "invalid smoothing factor. Expected: 0 < sf < 1, got: ", format_float_go(v));
+    if (!(v > 0 && v < 1)) return fail(Errc::kExecution, "invalid smoothing factor. Expected: 0 < sf < 1, got: ", std::to_string(v));
   for (const double v : second)
-    if (!(v > 0 && v < 1)) return fail(Errc::kExecution, "invalid trend factor. Expected: 0 < tf < 1, got: ", format_float_go(v));
+    if (!(v > 0 && v < 1)) return fail(Errc::kExecution, "invalid trend factor. Expected: 0 < tf < 1, got: ", std::to_string(v));
   return {};
 }
 

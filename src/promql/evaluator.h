@@ -31,6 +31,7 @@ struct QueryContext {
   std::chrono::nanoseconds deadline{};
   int64_t lookback_ms = 0;
   bool is_range = false;  // a range query
+  int64_t end_ms = 0;     // as asked; the grid's last step may lie before it
 
   std::atomic<uint64_t> samples_read{0};
   std::atomic<uint64_t> building{0};  // cells of the value that is being made

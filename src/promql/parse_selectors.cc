@@ -167,7 +167,7 @@ bool settle(ParseState& state, ExprPtr expr, bool must_be_positive, DurationValu
 
 ExprPtr parse_brackets(ParseState& state, ExprPtr expr) {
   const uint32_t start = expr->position.start;
-  state.take();
+  const uint32_t bracket = state.take().start;
   DurationParser durations(state);
   DurationValue range;
   if (!settle(state, durations.expression(0), true, range)) return nullptr;
@@ -182,11 +182,11 @@ ExprPtr parse_brackets(ParseState& state, ExprPtr expr) {
   }
   if (!state.take_if(TokenKind::kRightBracket)) return state.unexpected("subquery or range", "\":\" or \"]\""), nullptr;
   if (expr->kind != ExprKind::kVectorSelector)
-    return state.fail_at(start, "ranges only allowed for vector selectors"), nullptr;
+    return state.fail_at(bracket, "ranges only allowed for vector selectors"), nullptr;
   auto& selector = as<VectorSelector>(*expr);
   if (selector.offset.ms != 0 || selector.offset.expr)
-    return state.fail_at(start, "no offset modifiers allowed before range"), nullptr;
-  if (selector.at.is_set()) return state.fail_at(start, "no @ modifiers allowed before range"), nullptr;
+    return state.fail_at(bracket, "no offset modifiers allowed before range"), nullptr;
+  if (selector.at.is_set()) return state.fail_at(bracket, "no @ modifiers allowed before range"), nullptr;
   auto out = std::make_unique<MatrixSelector>();
   out->selector.reset(static_cast<VectorSelector*>(expr.release()));
   out->height = 2;

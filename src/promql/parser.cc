@@ -208,8 +208,8 @@ class Parser {
   }
 
   ExprPtr binary(ExprPtr lhs, Operator op) {
-    state_.take();
     auto out = std::make_unique<BinaryExpr>();
+    out->op_start = state_.take().start;
     out->op = op.op;
     out->return_bool = state_.take_if(Keyword::kBool);
     VectorMatching matching;
@@ -272,7 +272,7 @@ class Parser {
 };
 
 ExprPtr parse_whole(ParseState& state) {
-  if (state.at(TokenKind::kEof)) return state.fail_at(state.peek().start, "no expression found in input"), nullptr;
+  if (state.at(TokenKind::kEof)) return state.fail_at(0, "no expression found in input"), nullptr;
   ExprPtr expr = Parser(state).expression(kAnyPrecedence);
   if (expr && !state.at(TokenKind::kEof)) state.unexpected("", "");
   return state.failed() ? nullptr : std::move(expr);

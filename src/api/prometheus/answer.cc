@@ -104,6 +104,7 @@ net::HttpResponse to_response(Result<Answer> answer) {
   if (!answer) return error_response(answer.error());
   if (answer->data.empty() && !answer->rest) return net::HttpResponse{.status = 204};
   std::string tail;
+  if (!answer->members.empty()) tail = (answer->members.starts_with(',') ? "" : ",") + answer->members;
   append_annotations(tail, "warnings", answer->warnings, "warning");
   append_annotations(tail, "infos", answer->infos, "info");
   tail += '}';

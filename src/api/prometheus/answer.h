@@ -25,6 +25,7 @@ struct Answer {
   std::shared_ptr<net::BodySource> rest;  // of `data`, when it may be large; usually null
   std::vector<std::string> warnings;
   std::vector<std::string> infos;
+  std::string members;                    // further members of the envelope, "key":value; usually none
 };
 
 net::HttpResponse to_response(Result<Answer> answer);

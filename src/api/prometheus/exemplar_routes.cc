@@ -1,8 +1,10 @@
 #include "api/prometheus/exemplar_routes.h"
 
+#include "api/prometheus/expression_exemplars.h"
 #include "api/prometheus/parameters.h"
 #include "api/prometheus/query_json.h"
 #include "api/prometheus/series_selection.h"
+#include "promql/lexer.h"
 #include "promql/parser.h"
 
 namespace sightline::api::prometheus {
@@ -58,6 +60,10 @@ class ExemplarsJson final : public net::BodySource {
 }  // namespace
 
 Result<Answer> answer_query_exemplars(const PrometheusApi& api, const net::HttpRequest& request) {
+  const std::string_view match = request.params.get("match");
+  if (match == "expression") return answer_expression_exemplars(api, request);
+  if (!match.empty() && match != "selectors")
+    return invalid_parameter("match", {Errc::kInvalidArgument, "not supported value " + promql::go_quote(match) + ", want expression or selectors"});
   const auto range = time_range(request.params);
   if (!range) return std::unexpected(range.error());
   if (range->max < range->min) return fail(Errc::kInvalidArgument, "end timestamp must not be before start timestamp");

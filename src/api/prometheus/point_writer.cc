@@ -1,35 +1,11 @@
 #include "api/prometheus/point_writer.h"
 
 #include <bit>
-#include <charconv>
-#include <cmath>
 #include <cstring>
 
 #include "base/number_text.h"
 
 namespace sightline::api::prometheus {
-namespace {
-
-// The longest JSON float: 21 digits before the point, or 17 with sign, point and exponent.
-constexpr size_t kValueBytesMax = 32;
-constexpr double kExactIntegerMax = 1e15;  // a whole number below is its own shortest text
-
-// At least kValueBytesMax bytes at `to`.
-char* write_value(char* to, double value) {
-  if (std::fabs(value) < kExactIntegerMax) {
-    const auto whole = static_cast<int64_t>(value);
-    if (static_cast<double>(whole) == value && (whole != 0 || !std::signbit(value)))
-      return std::to_chars(to, to + kValueBytesMax, whole).ptr;
-  }
-  const double magnitude = std::fabs(value);
-  if (magnitude >= 1e-6 && magnitude < 0x1p53) return std::to_chars(to, to + kValueBytesMax, value, std::chars_format::fixed).ptr;
-  const std::string text = format_float_json(value);
-  std::memcpy(to, text.data(), text.size());
-  return to + text.size();
-}
-
-}  // namespace
-
 StepTimes::StepTimes(const promql::StepGrid& grid) {
   begins_.reserve(grid.count + 1);
   for (size_t step = 0; step < grid.count; ++step) {
@@ -44,7 +20,7 @@ StepTimes::StepTimes(const promql::StepGrid& grid) {
 
 bool append_float_points(std::string& out, const StepTimes& times, const promql::Series& series) {
   const size_t begin = out.size();
-  const size_t point_bytes_max = times.longest() + kValueBytesMax + 2;
+  const size_t point_bytes_max = times.longest() + kFloatJsonBytesMax + 2;
   out.resize(begin + series.cells.size() * point_bytes_max);
   char* at = out.data() + begin;
   const char* previous = nullptr;  // text of the value before
@@ -62,7 +38,7 @@ bool append_float_points(std::string& out, const StepTimes& times, const promql:
       std::memcpy(at, previous, previous_bytes);
       at += previous_bytes;
     } else {
-      at = write_value(at, series.floats[step]);
+      at = write_float_json(at, series.floats[step]);
       previous_bytes = static_cast<size_t>(at - value);
       previous_bits = bits;
     }

@@ -234,6 +234,90 @@ TEST_F(PrometheusRoutesTest, FederationShowsTheNewestSample) {
   EXPECT_EQ(ask(kGet, "/federate", {{"match[]", "up{"}}).status, 400);
 }
 
+// Two instances of a histogram with an exemplar a minute in one bucket each, and a series that no query below reads.
+class ExpressionExemplarsTest : public PrometheusRoutesTest {
+ protected:
+  void SetUp() override {
+    PrometheusApi own = api();
+    own.exemplar_trace_id_alias = false;
+    serve(own);
+    for (int minute = 0; minute <= 10; ++minute) {
+      const int64_t time = tsdb::kTestStart + minute * 60'000;
+      for (const auto& [instance, hundredths] : {std::pair("a", 20), std::pair("b", 70)}) {
+        for (const std::string le : {"0.5", "1.0", "+Inf"}) {
+          const auto labels = make_labels({{"__name__", "d_bucket"}, {"instance", instance}, {"le", le}});
+          const bool counts = le != "0.5" || hundredths < 50;
+          add(labels, time, counts ? minute * 10 : 0);
+          if (le == (hundredths < 50 ? "0.5" : "1.0") && minute > 0) {
+            ASSERT_TRUE(store_.add_exemplar(labels, {.labels = make_labels({{"n", std::to_string(minute)}}), .value = (hundredths + minute) / 100.0, .time = {time - 1}}));
+          }
+        }
+      }
+      const auto other = make_labels({{"__name__", "other"}});
+      add(other, time, 1);
+      if (minute > 0) {
+        ASSERT_TRUE(store_.add_exemplar(other, {.labels = make_labels({{"n", "other"}}), .value = 9, .time = {time - 1}}));
+      }
+    }
+  }
+  std::string exemplars(const std::string& query, Fields more = {}) {
+    Fields params{{"query", query}, {"match", "expression"}, {"start", at_}, {"end", std::to_string(tsdb::kTestStart / 1000 + 600)}, {"step", "60"}};
+    params.insert(params.end(), more.begin(), more.end());
+    return body("/api/v1/query_exemplars", params);
+  }
+  static size_t count(const std::string& text) {
+    size_t n = 0;
+    for (size_t at = 0; (at = text.find(R"({"labels":)", at)) != std::string::npos; ++at) ++n;
+    return n;
+  }
+};
+
+TEST_F(ExpressionExemplarsTest, AreUnderTheLabelsOfWhatTheyFed) {
+  const std::string by_instance = exemplars("sum by (instance) (rate(d_bucket[2m]))");
+  EXPECT_THAT(by_instance, StartsWith(R"({"status":"success","data":[{"seriesLabels":{"instance":"a"},"exemplars":[{"labels":{"n":"1"},"value":"0.21","timestamp":)"));
+  EXPECT_THAT(by_instance, HasSubstr(R"({"seriesLabels":{"instance":"b"},"exemplars":[{"labels":{"n":"1"},"value":"0.71","timestamp":)"));
+  EXPECT_THAT(by_instance, EndsWith(R"(],"omitted":0})"));
+  EXPECT_EQ(count(by_instance), 20u);
+  // The comparison drops one side, and with it what fed it; the plain form would answer all three metrics.
+  const std::string filtered = exemplars("sum(rate(d_bucket{instance=\"a\"}[2m])) and on () (sum(other) > 100)");
+  EXPECT_EQ(filtered, R"({"status":"success","data":[],"omitted":0})");
+  EXPECT_THAT(body("/api/v1/query_exemplars", {{"query", "sum(d_bucket) and on () (sum(other) > 100)"}}), HasSubstr(R"("n":"other")"));
+}
+
+TEST_F(ExpressionExemplarsTest, LimitsSayWhatTheyLeftOut) {
+  const std::string four = exemplars("sum by (instance) (rate(d_bucket[2m]))", {{"limit", "4"}, {"strategy", "extreme"}});
+  EXPECT_EQ(count(four), 4u);
+  EXPECT_THAT(four, EndsWith(R"(],"omitted":16})"));
+  for (const std::string_view value : {R"("value":"0.29")", R"("value":"0.3")", R"("value":"0.79")", R"("value":"0.8")"}) EXPECT_THAT(four, HasSubstr(value));
+  const std::string some = exemplars("sum(rate(d_bucket[2m]))", {{"min_value", "0.25"}, {"max_value", "0.3"}});
+  EXPECT_EQ(count(some), 6u);
+  EXPECT_THAT(some, EndsWith(R"(],"omitted":0})"));
+}
+
+TEST_F(ExpressionExemplarsTest, TheTypicalOfAQuantileIsNearestToIt) {
+  // Both instances count alike, so that the 0.99 quantile lies at the end of (0.5, 1].
+  const std::string high = exemplars("histogram_quantile(0.99, sum by (le) (rate(d_bucket[2m])))", {{"limit", "1"}, {"strategy", "typical"}});
+  EXPECT_THAT(high, HasSubstr(R"("value":"0.8")"));
+  const std::string low = exemplars("histogram_quantile(0.1, sum by (le) (rate(d_bucket[2m])))", {{"limit", "1"}, {"strategy", "typical"}});
+  EXPECT_THAT(low, HasSubstr(R"("value":"0.21")"));
+}
+
+TEST_F(ExpressionExemplarsTest, AnOffsetShowsWhatFedIt) {
+  const std::string shifted = exemplars("sum(rate(d_bucket{instance=\"a\"}[2m] offset 5m))");
+  EXPECT_EQ(count(shifted), 5u);  // of the first five minutes, which the last five steps read
+  const std::string at = exemplars("sum(rate(d_bucket{instance=\"a\"}[2m] @ " + std::to_string(tsdb::kTestStart / 1000 + 240) + "))");
+  EXPECT_EQ(count(at), 2u);
+}
+
+TEST_F(ExpressionExemplarsTest, FaultsNameTheParameter) {
+  EXPECT_THAT(exemplars("up", {{"strategy", "best"}}), HasSubstr(R"(invalid parameter \"strategy\": not supported value \"best\")"));
+  EXPECT_THAT(exemplars("up", {{"min_value", "x"}}), HasSubstr(R"(invalid parameter \"min_value\")"));
+  EXPECT_THAT(exemplars("sum(", {}), HasSubstr(R"(invalid parameter \"query\": 1:5: parse error)"));
+  EXPECT_THAT(body("/api/v1/query_exemplars", {{"query", "up"}, {"match", "all"}}), HasSubstr(R"(invalid parameter \"match\")"));
+  EXPECT_THAT(body("/api/v1/query_exemplars", {{"query", "up"}, {"match", "expression"}}), HasSubstr(R"(invalid parameter \"start\")"));
+  EXPECT_EQ(exemplars("vector(1)"), R"({"status":"success","data":[],"omitted":0})");
+}
+
 TEST(NameEscapingTest, FollowsTheSchemes) {
   EXPECT_EQ(escape_name("mysystem.prod.west.cpu.load", NameEscaping::kUnderscores), "mysystem_prod_west_cpu_load");
   EXPECT_EQ(escape_name("mysystem.prod_west", NameEscaping::kDots), "mysystem_dot_prod__west");

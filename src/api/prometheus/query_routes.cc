@@ -60,11 +60,13 @@ Result<QueryParameters> query_parameters(const PrometheusApi& api, const net::Ht
   return out;
 }
 
+Result<promql::QueryResult> with_parameter(Result<promql::QueryResult> result) {
+  if (!result && result.error().code == Errc::kInvalidArgument) return invalid_parameter("query", std::move(result).error());
+  return result;
+}
+
 Result<Answer> finish(Result<promql::QueryResult> result, QueryParameters parameters) {
-  if (!result) {
-    if (result.error().code == Errc::kInvalidArgument) return invalid_parameter("query", std::move(result).error());
-    return std::unexpected(std::move(result).error());
-  }
+  if (!result) return std::unexpected(std::move(result).error());
   if (exceeds_limit(*result, parameters.shape.limit)) parameters.warnings.emplace_back(kTruncatedWarning);
   parameters.warnings.insert(parameters.warnings.end(), std::make_move_iterator(result->warnings.begin()),
                              std::make_move_iterator(result->warnings.end()));
@@ -76,11 +78,11 @@ Result<Answer> finish(Result<promql::QueryResult> result, QueryParameters parame
 // Runs `ask` with the journal told before and after.
 template <typename Ask>
 Result<promql::QueryResult> journaled(const PrometheusApi& api, const QueryEvent& event, Ask ask) {
-  if (api.journal == nullptr) return ask();
+  if (api.journal == nullptr) return with_parameter(ask());
   const size_t ticket = api.journal->begun(event);
   auto result = ask();
   api.journal->ended(ticket, event, result ? &result->stats : nullptr, result ? nullptr : &result.error());
-  return result;
+  return with_parameter(std::move(result));
 }
 
 QueryEvent event_of(const net::HttpRequest& request, std::string_view query, const RangeParameters& range) {
@@ -114,6 +116,15 @@ Result<RangeParameters> range_parameters(const net::Params& params) {
     return fail(Errc::kInvalidArgument, "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the "
                 "query resolution (?step=XX)");
   return RangeParameters{*start, *end, step_ms};
+}
+
+Result<promql::QueryResult> run_range_query(const PrometheusApi& api, const net::HttpRequest& request, std::string_view query,
+                                            const RangeParameters& range, Provenance provenance) {
+  auto parameters = query_parameters(api, request, SIZE_MAX);
+  if (!parameters) return std::unexpected(std::move(parameters).error());
+  parameters->options.provenance = provenance == Provenance::kKept;
+  return journaled(api, event_of(request, query, range),
+                   [&] { return api.engine.range(query, range.start, range.end, range.step, parameters->options); });
 }
 
 Result<Answer> answer_query(const PrometheusApi& api, const net::HttpRequest& request) {
