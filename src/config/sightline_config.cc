@@ -53,6 +53,9 @@ otelcol:
       metrics:
         receivers: [spanmetrics]
         exporters: [sightline, prometheus]
+      metrics/otlp:
+        receivers: [otlp]
+        exporters: [sightline]
 
 tempo:
   server:

@@ -61,6 +61,7 @@ class BuiltGraph final : public Graph {
   Status build_metrics(const PipelineConfig& pipeline);
   Status add_sources(const PipelineConfig& pipeline, std::vector<SpanToMetrics*>& sources);
   Status add_metrics_exporter(const MarkedId& id, SpanToMetrics& source);
+  Status add_metrics_receiver(const PipelineConfig& pipeline, const MarkedId& id);
   Status check_metrics_processors(const PipelineConfig& pipeline) const;
   Result<SpanToMetrics*> span_to_metrics(const config::Component<config::ConnectorConfig>& component);
 
@@ -76,6 +77,8 @@ class BuiltGraph final : public Graph {
   std::map<const PipelineConfig*, SpanStage*> traces_pipelines_;
   std::map<ComponentId, SpanStage*> exporter_ends_;
   std::vector<OtlpExporter*> queues_;                            // in consumers_
+  std::set<ComponentId> metrics_receivers_;                      // whose metrics are stored
+  std::unique_ptr<OtlpMetrics> metrics_;
   std::map<ComponentId, std::unique_ptr<Exposition>> expositions_;
   std::vector<std::unique_ptr<OtlpListeners>> receivers_;
 };

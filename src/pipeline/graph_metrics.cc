@@ -45,7 +45,7 @@ Status BuiltGraph::add_sources(const PipelineConfig& pipeline, std::vector<SpanT
   for (const auto& id : pipeline.receivers) {
     const auto* connector = config_->connector(*id);
     if (connector == nullptr) {
-      SL_LOG_WARN("{}: metrics received by {} are not stored in this version; senders are told so", id.mark.text(), id->text());
+      if (auto status = add_metrics_receiver(pipeline, id); !status) return status;
       continue;
     }
     if (!std::holds_alternative<config::ForwardConfig>(connector->config)) {
@@ -61,6 +61,23 @@ Status BuiltGraph::add_sources(const PipelineConfig& pipeline, std::vector<SpanT
         if (auto status = add_sources(from, sources); !status) return status;
     }
   }
+  return {};
+}
+
+// What a receiver takes in goes to the store, or nowhere; senders are told so then.
+Status BuiltGraph::add_metrics_receiver(const PipelineConfig& pipeline, const MarkedId& id) {
+  const bool to_store = std::any_of(pipeline.exporters.begin(), pipeline.exporters.end(), [&](const MarkedId& exporter) {
+    const auto* component = config_->exporter(*exporter);
+    return component != nullptr && std::holds_alternative<config::StoreExporterConfig>(component->config);
+  });
+  if (!to_store) {
+    SL_LOG_WARN("{}: metrics received by {} go to no exporter \"sightline\"; senders are told that they are not stored", id.mark.text(), id->text());
+    return {};
+  }
+  if (env_.metrics_store == nullptr)
+    return fail_at(id.mark, "receiver ", id->text(), ": metrics need a metrics store in this process; give it a Prometheus configuration");
+  if (!metrics_) metrics_ = std::make_unique<OtlpMetrics>(*env_.metrics_store, env_.telemetry);
+  metrics_receivers_.insert(*id);
   return {};
 }
 

@@ -137,6 +137,16 @@ bool BuiltGraph::keeps_every_trace() const {
   return false;
 }
 
+namespace {
+
+// Behind a receiver that is in no traces pipeline.
+class NoTraces final : public SpanConsumer {
+ public:
+  Status consume(const SharedBatch&) override { return fail(Errc::kUnsupported, "no pipeline takes traces of this receiver"); }
+};
+
+}  // namespace
+
 Status BuiltGraph::build_receivers() {
   std::map<ComponentId, std::vector<SpanStage*>> heads;
   for (const PipelineConfig& pipeline : config_->pipelines) {
@@ -144,12 +154,16 @@ Status BuiltGraph::build_receivers() {
     for (const auto& id : pipeline.receivers)
       if (config_->receiver(*id) != nullptr) heads[*id].push_back(traces_pipelines_.at(&pipeline));
   }
+  for (const ComponentId& id : metrics_receivers_) (void)heads[id];  // of metrics alone
   for (auto& [id, stages] : heads) {
     const auto* otlp = std::get_if<config::OtlpReceiverConfig>(&config_->receiver(id)->config);
     if (otlp == nullptr) continue;  // nop receives nothing
-    SpanStage* first = stages.size() == 1 ? stages[0] : own_stage(std::make_unique<Split>(std::move(stages)));
-    SpanConsumer& input = *consumers_.emplace_back(std::make_unique<GraphInput>(*first));
-    auto receiver = OtlpListeners::create(*otlp, id.text(), input, env_.clock, env_.telemetry);
+    std::unique_ptr<SpanConsumer> input;
+    if (stages.empty()) input = std::make_unique<NoTraces>();
+    else input = std::make_unique<GraphInput>(*(stages.size() == 1 ? stages[0] : own_stage(std::make_unique<Split>(std::move(stages)))));
+    consumers_.push_back(std::move(input));
+    auto receiver = OtlpListeners::create(*otlp, id.text(), *consumers_.back(), env_.clock, env_.telemetry,
+                                          metrics_receivers_.contains(id) ? metrics_.get() : nullptr);
     if (!receiver) return std::unexpected(std::move(receiver).error());
     receivers_.push_back(std::move(*receiver));
   }

@@ -3,14 +3,14 @@
 namespace sightline::pipeline {
 
 Result<std::unique_ptr<OtlpListeners>> OtlpListeners::create(const config::OtlpReceiverConfig& config, std::string name,
-                                                             SpanConsumer& next, const Clock& clock, Telemetry& telemetry) {
+                                                             SpanConsumer& next, const Clock& clock, Telemetry& telemetry, OtlpMetrics* metrics) {
   const auto refuse_tls = [&](const std::optional<config::TlsConfig>& tls) -> Status {
     if (!tls) return {};
     return fail(Errc::kInvalidArgument, tls->mark.text(), ": receiver ", name, ": TLS is not available in this version");
   };
   if (config.grpc)
     if (auto status = refuse_tls(config.grpc->tls); !status) return std::unexpected(std::move(status).error());
-  OtlpReceiverOptions options{.name = name};
+  OtlpReceiverOptions options{.name = name, .metrics = metrics};
   if (config.http) {
     if (auto status = refuse_tls(config.http->tls); !status) return std::unexpected(std::move(status).error());
     options.traces_url_path = config.http->traces_url_path;

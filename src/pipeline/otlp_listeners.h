@@ -25,7 +25,8 @@ struct OpenListener {
 class OtlpListeners {
  public:
   static Result<std::unique_ptr<OtlpListeners>> create(const config::OtlpReceiverConfig& config, std::string name,
-                                                       SpanConsumer& next, const Clock& clock, Telemetry& telemetry);
+                                                       SpanConsumer& next, const Clock& clock, Telemetry& telemetry,
+                                                       OtlpMetrics* metrics = nullptr);
   Status start(WorkPool& pool, Telemetry& telemetry, std::shared_ptr<net::IoThreads> threads);
   void stop(std::chrono::milliseconds deadline);
   std::vector<OpenListener> listeners() const;

@@ -84,6 +84,13 @@ OtlpReceiver::Answer OtlpReceiver::receive_traces(Result<wire::otlp::DecodedTrac
   return {.partial = {.rejected = decoded->rejected_spans(), .message = decoded->rejection_message()}};
 }
 
+OtlpReceiver::Answer OtlpReceiver::receive_metrics(std::string_view request, Encoding encoding) {
+  if (options_.metrics == nullptr) return reject(Signal::kMetrics, wire::otlp::count_data_points(request, encoding));
+  auto partial = options_.metrics->receive(request, encoding);
+  if (partial) return {.partial = std::move(*partial)};
+  return {.status = std::unexpected(std::move(partial).error())};
+}
+
 OtlpReceiver::Answer OtlpReceiver::reject(Signal signal, Result<uint64_t> count) {
   if (!count) {
     malformed_.add();
@@ -103,7 +110,7 @@ net::HttpResponse OtlpReceiver::handle_http(Signal signal, net::HttpRequest& req
   const Encoding encoding = type == kJsonType ? Encoding::kJson : Encoding::kProtobuf;
   Answer answer;
   if (signal == Signal::kMetrics) {
-    answer = reject(signal, wire::otlp::count_data_points(request.body, encoding));
+    answer = receive_metrics(request.body, encoding);
   } else if (signal == Signal::kLogs) {
     answer = reject(signal, wire::otlp::count_log_records(request.body, encoding));
   } else if (encoding == Encoding::kJson) {
@@ -125,7 +132,7 @@ net::GrpcReply OtlpReceiver::handle_grpc(Signal signal, const net::SharedBytes& 
   requests_.add();
   Answer answer;
   if (signal == Signal::kMetrics) {
-    answer = reject(signal, wire::otlp::count_data_points(*request, Encoding::kProtobuf));
+    answer = receive_metrics(*request, Encoding::kProtobuf);
   } else if (signal == Signal::kLogs) {
     answer = reject(signal, wire::otlp::count_log_records(*request, Encoding::kProtobuf));
   } else {

@@ -3,7 +3,7 @@
 // next stage, and answers as the protocol says.
 //   Kept      every valid span of a request; the others are counted under their
 //             reason and told to the sender (partial success).
-//   Refused   metrics and logs are not stored: all their points are rejected by
+//   Refused   logs, and metrics that no pipeline takes to a store: all their points are rejected by
 //             partial success, never swallowed.
 //   Errors    bad bytes are permanent (400, INVALID_ARGUMENT); a full queue or disk is retryable
 //             (429/503 with Retry-After, RESOURCE_EXHAUSTED/UNAVAILABLE with RetryInfo).
@@ -20,6 +20,7 @@
 #include "net/grpc_message.h"
 #include "net/http.h"
 #include "pipeline/consumer.h"
+#include "pipeline/otlp_metrics.h"
 #include "wire/otlp/decode_traces.h"
 #include "wire/otlp/responses.h"
 
@@ -32,6 +33,7 @@ struct OtlpReceiverOptions {
   std::string logs_url_path = "/v1/logs";
   size_t body_bytes_max = 20u << 20;     // HTTP, decompressed
   wire::otlp::DecodeLimits limits;
+  OtlpMetrics* metrics = nullptr;        // where metrics go; null: no pipeline takes them
   std::chrono::seconds retry_after{1};   // told with every retryable refusal
 };
 
@@ -60,6 +62,7 @@ class OtlpReceiver {
     wire::otlp::PartialSuccess partial;  // otherwise
   };
   Answer receive_traces(Result<wire::otlp::DecodedTraces> decoded);
+  Answer receive_metrics(std::string_view request, wire::otlp::Encoding encoding);
   Answer reject(wire::otlp::Signal signal, Result<uint64_t> count);
   net::HttpResponse handle_http(wire::otlp::Signal signal, net::HttpRequest& request);
   net::GrpcReply handle_grpc(wire::otlp::Signal signal, const net::SharedBytes& request);

@@ -15,6 +15,7 @@
 #include "base/work_pool.h"
 #include "net/http_server.h"
 #include "pipeline/graph.h"
+#include "pipeline/otlp_metrics.h"
 #include "pipeline/store_exporter.h"
 #include "promql/engine.h"
 #include "scrape/scraper.h"
@@ -96,6 +97,7 @@ class RunningProcess final : public Process {
   std::unique_ptr<pipeline::StoreExporter> trace_store_edge_;
   std::unique_ptr<pipeline::OtlpListeners> trace_receiver_;   // tempo.yaml's own
   std::unique_ptr<pipeline::Graph> graph_;
+  std::unique_ptr<pipeline::OtlpMetrics> otlp_metrics_;       // behind Prometheus' address for it
   std::unique_ptr<scrape::Scraper> scraper_;
   SpansRate spans_rate_;
   std::unique_ptr<net::GrpcStreamServer> trace_stream_;       // gRPC on the ports of the Tempo API; outlives their servers
@@ -184,6 +186,8 @@ void RunningProcess::add_prometheus(net::HttpRouter& router) {
                                    .command = command_, .query_pool = &query_pool_, .pool = &pool_, .journal = journal_.get(),
                                    .scraper = [this] { return scraper_.get(); }}));
   api::prometheus::add_remote_write(router, *stores_->metrics(), telemetry_);
+  if (!otlp_metrics_) otlp_metrics_ = std::make_unique<pipeline::OtlpMetrics>(*stores_->metrics(), telemetry_);
+  otlp_metrics_->add_prometheus_route(router);
 }
 
 api::tempo::TempoApi RunningProcess::tempo_api() const {

@@ -1,0 +1,36 @@
+#pragma once
+// Delta points as cumulative ones: what each stream of points has summed up to, so that what is stored is a counter.
+//   Transaction  add() computes against what is pending; keep() makes it so, forget() drops it: a request that was not
+//                stored and comes again is not counted twice.
+//   Order        a point that does not end after the last of its stream is refused: kOutOfRange.
+//   Limits       kStreamsMax streams; those idle longest make room. Sums begin anew with the process, with a new start.
+//   Threads      one owner at a time; the caller locks.
+#include <absl/container/flat_hash_map.h>
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "wire/otlp/decode_metrics.h"
+
+namespace sightline::pipeline {
+
+class DeltaAccumulator {
+ public:
+  static constexpr size_t kStreamsMax = 200'000;
+
+  // Makes `point` of the stream named `key` cumulative.
+  Status add(const std::string& key, wire::otlp::MetricPoint& point);
+  void keep();
+  void forget() { pending_.clear(); }
+  size_t streams() const { return streams_.size(); }
+
+ private:
+  using Streams = absl::flat_hash_map<std::string, wire::otlp::MetricPoint>;
+  void make_room();
+
+  Streams streams_;
+  Streams pending_;
+};
+
+}  // namespace sightline::pipeline
