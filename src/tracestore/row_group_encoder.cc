@@ -30,17 +30,15 @@ class AttributeColumns {
  public:
   AttributeColumns(AttributeOwner of, KeyNumbers& keys) : owner(of), shapes(keys) {}
 
-  void add(std::span<const model::AttributeView> attributes, uint32_t shape, uint32_t context) {
+  // Codes of the values, appended; any order of entities.
+  void intern(std::span<const model::AttributeView> attributes, uint32_t shape, uint32_t context, std::vector<uint32_t>& codes) {
     const std::vector<uint32_t>& keys = shapes.shapes()[shape];
-    for (size_t i = 0; i < keys.size(); ++i) {
-      if (keys[i] >= columns.size()) columns.resize(keys[i] + 1);
-      auto& column = columns[keys[i]];
-      if (!column) {
-        column = std::make_unique<Column>();
-        column->catch_up(pages);   // pages that ended before the key first came are empty
-      }
-      column->builder.add(attributes[i].value, context);
-    }
+    for (size_t i = 0; i < keys.size(); ++i) codes.push_back(column(keys[i]).builder.code_of(attributes[i].value, context));
+  }
+  // The same entity's codes in the order of rows.
+  void add(std::span<const uint32_t> codes, uint32_t shape, uint32_t context) {
+    const std::vector<uint32_t>& keys = shapes.shapes()[shape];
+    for (size_t i = 0; i < keys.size(); ++i) columns[keys[i]]->builder.add_code(codes[i], context);
   }
   void end_page() {
     ++pages;
@@ -55,10 +53,38 @@ class AttributeColumns {
       for (; pages < to; ++pages) builder.end_page();
     }
   };
+  Column& column(uint32_t key) {
+    if (key >= columns.size()) columns.resize(key + 1);
+    auto& made = columns[key];
+    if (!made) {
+      made = std::make_unique<Column>();
+      made->catch_up(pages);   // pages that ended before the key first came are empty
+    }
+    return *made;
+  }
   const AttributeOwner owner;
   ShapeNumbers shapes;
   std::vector<std::unique_ptr<Column>> columns;   // by key number
   uint32_t pages = 0;
+};
+
+// What is needed of a span in the order of rows, side by side: spans lie scattered over many batches.
+struct EncodedRow {
+  SpanId span_id;
+  SpanId parent_id;
+  uint64_t start = 0;
+  uint64_t end = 0;
+  uint32_t number = 0;           // of its class
+  uint32_t resource = 0;
+  uint32_t first_code = 0;       // of its attributes' values
+  uint32_t dropped_attributes = 0;
+  uint32_t dropped_events = 0;
+  uint32_t dropped_links = 0;
+  uint32_t events = 0;
+  uint32_t links = 0;
+  uint8_t kind = 0;
+  uint8_t status = 0;
+  bool has_texts = false;        // status message or trace state
 };
 
 // One list of numbers that all pages of a column add to.
@@ -86,9 +112,10 @@ class RowGroupEncoder {
   }
 
   std::string encode(RowGroupZone& zone) {
+    intern_spans();
     fill_zone(zone);
     find_parents();
-    classify();
+    arrange();
     put_integers(ChunkType::kTraceRows, std::vector<uint64_t>(trace_rows_.begin(), trace_rows_.end()));
     put_span_ids();
     put_classes();
@@ -147,30 +174,66 @@ class RowGroupEncoder {
     if (!all_zero(column.values)) put_paged(type, column.values, column.contexts, context_count, column.page_ends);
   }
   template <typename Number>
-  void put_numbers(ChunkType type, Number number) {
+  void put_numbers(ChunkType type, Number EncodedRow::* field) {
     std::vector<uint64_t> values;
-    values.reserve(rows_.size());
-    for (const SpanRef& row : rows_) values.push_back(static_cast<uint64_t>(number(row.span())));
+    values.reserve(encoded_.size());
+    for (const EncodedRow& row : encoded_) values.push_back(static_cast<uint64_t>(row.*field));
     if (!all_zero(values)) put_paged(type, values, class_of_row_, class_count(), page_ends_);
   }
-  template <typename Text>
-  void put_texts(ChunkType type, Text text) {
-    if (std::all_of(rows_.begin(), rows_.end(), [&](const SpanRef& row) { return std::string_view(text(row.span())).empty(); })) return;
+  void put_texts(ChunkType type, std::string_view model::SpanView::* field) {
+    const auto text = [&](uint32_t row) { return encoded_[row].has_texts ? rows_[row].span().*field : std::string_view(); };
+    bool any = false;
+    for (uint32_t row = 0; row < encoded_.size() && !any; ++row) any = !text(row).empty();
+    if (!any) return;
     ValueColumnBuilder column;
     for (const RowPage& page : pages_) {
       for (uint32_t row = page.begin; row < page.begin + page.rows; ++row)
-        column.add(model::ValueView::of_string(text(rows_[row].span())), class_of_row_[row]);
+        column.add(model::ValueView::of_string(text(row)), class_of_row_[row]);
       column.end_page();
     }
     put(type, 0, column.encode(class_count()));
   }
   uint32_t class_count() const { return static_cast<uint32_t>(classes_.size()); }
 
+  // Classes and values get their numbers batch by batch: there, what is alike lies side by side, and so does memory.
+  void intern_spans() {
+    encoded_.resize(rows_.size());
+    std::vector<uint32_t> order(rows_.size());
+    std::iota(order.begin(), order.end(), 0);
+    std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
+      return std::pair(rows_[a].batch, rows_[a].index) < std::pair(rows_[b].batch, rows_[b].index);
+    });
+    for (const uint32_t row : order) {
+      const model::SpanBatch& batch = *rows_[row].batch;
+      const model::SpanView& span = rows_[row].span();
+      EncodedRow& e = encoded_[row];
+      const auto [resource, scope] = tables_.of(batch, span.scope);
+      const auto attributes = batch.of(span.attributes);
+      const uint32_t shape = spans_.shapes.of(attributes);
+      e.number = classes_.of({names_.of(span.name), static_cast<uint32_t>(span.kind), span.flags, scope, shape});
+      e.resource = resource;
+      e.first_code = static_cast<uint32_t>(codes_.size());
+      spans_.intern(attributes, shape, e.number, codes_);
+      e.span_id = span.span_id;
+      e.parent_id = span.parent_span_id;
+      e.start = span.start.value;
+      e.end = span.end.value;
+      e.dropped_attributes = span.dropped_attributes;
+      e.dropped_events = span.dropped_events;
+      e.dropped_links = span.dropped_links;
+      e.events = span.events.count;
+      e.links = span.links.count;
+      e.kind = static_cast<uint8_t>(span.kind);
+      e.status = static_cast<uint8_t>(span.status);
+      e.has_texts = !span.status_message.empty() || !span.trace_state.empty();
+    }
+  }
+
   void find_parents() {
     std::vector<SpanId> ids, parents;
-    for (const SpanRef& ref : rows_) {
-      ids.push_back(ref.span().span_id);
-      parents.push_back(ref.span().parent_span_id);
+    for (const EncodedRow& row : encoded_) {
+      ids.push_back(row.span_id);
+      parents.push_back(row.parent_id);
     }
     parent_rows_.assign(rows_.size(), kNoRow);
     uint32_t begin = 0;
@@ -180,27 +243,31 @@ class RowGroupEncoder {
     }
   }
 
-  // One walk over everything: the class of each row, and its values to their columns.
-  void classify() {
-    size_t next_page = 0;
-    for (uint32_t row = 0; row < rows_.size(); ++row) {
-      const model::SpanBatch& batch = *rows_[row].batch;
-      const model::SpanView& span = rows_[row].span();
-      const auto [resource, scope] = tables_.of(batch, span.scope);
-      const auto attributes = batch.of(span.attributes);
-      const uint32_t shape = spans_.shapes.of(attributes);
-      const uint32_t number = classes_.of({names_.of(span.name), static_cast<uint32_t>(span.kind), span.flags, scope, shape});
-      class_of_row_.push_back(number);
-      resource_of_row_.push_back(resource);
-      spans_.add(attributes, shape, number);
-      for (const model::EventView& event : batch.events_of(span)) add_event(batch, span, event, number);
-      for (const model::LinkView& link : batch.links_of(span)) add_link(batch, link, number);
-      if (row + 1 == page_ends_[next_page]) {
-        spans_.end_page();
-        end_nested_page();
-        ++next_page;
+  // What was interned into columns, in the order of rows.
+  void arrange() {
+    for (const RowPage& page : pages_) {
+      for (uint32_t row = page.begin; row < page.begin + page.rows; ++row) {
+        const EncodedRow& e = encoded_[row];
+        class_of_row_.push_back(e.number);
+        resource_of_row_.push_back(e.resource);
+        const uint32_t shape = classes_.tuples()[e.number][kClassShape];
+        spans_.add(std::span(codes_).subspan(e.first_code), shape, e.number);
+        if (e.events + e.links == 0) continue;
+        const model::SpanBatch& batch = *rows_[row].batch;
+        const model::SpanView& span = rows_[row].span();
+        for (const model::EventView& event : batch.events_of(span)) add_event(batch, span, event, e.number);
+        for (const model::LinkView& link : batch.links_of(span)) add_link(batch, link, e.number);
       }
+      spans_.end_page();
+      end_nested_page();
     }
+    codes_.clear();
+  }
+
+  static void add_attributes(AttributeColumns& to, std::span<const model::AttributeView> attributes, uint32_t shape, uint32_t context) {
+    std::vector<uint32_t> codes;
+    to.intern(attributes, shape, context, codes);
+    to.add(codes, shape, context);
   }
 
   void add_event(const model::SpanBatch& batch, const model::SpanView& span, const model::EventView& event, uint32_t of_class) {
@@ -210,7 +277,7 @@ class RowGroupEncoder {
     event_class_numbers_.add(number, of_class);
     event_times_.add(event.time.value - span.start.value, number);
     event_dropped_.add(event.dropped_attributes, number);
-    events_.add(attributes, shape, number);
+    add_attributes(events_, attributes, shape, number);
     ++event_count_;
   }
   void add_link(const model::SpanBatch& batch, const model::LinkView& link, uint32_t of_class) {
@@ -223,7 +290,7 @@ class RowGroupEncoder {
     link_dropped_.add(link.dropped_attributes, shape);
     link_states_.add(model::ValueView::of_string(link.trace_state), shape);
     any_link_state_ |= !link.trace_state.empty();
-    links_.add(attributes, shape, shape);
+    add_attributes(links_, attributes, shape, shape);
     ++link_count_;
     ++links_in_page_;
   }
@@ -240,7 +307,7 @@ class RowGroupEncoder {
   void put_span_ids() {
     std::string ids;
     ids.reserve(rows_.size() * sizeof(SpanId));
-    for (const SpanRef& ref : rows_) append_id(ids, ref.span().span_id);
+    for (const EncodedRow& row : encoded_) append_id(ids, row.span_id);
     put(ChunkType::kSpanIds, 0, ids);
   }
 
@@ -295,7 +362,7 @@ class RowGroupEncoder {
       for (uint32_t trace = page.first_trace; trace < page.first_trace + page.traces; ++trace) {
         const uint32_t begin = row;
         for (; row < begin + trace_rows_[trace]; ++row) {
-          const SpanId& parent = rows_[row].span().parent_span_id;
+          const SpanId& parent = encoded_[row].parent_id;
           if (!parent.is_valid()) {
             symbols.push_back(kParentNone);
           } else if (parent_rows_[row] == kNoRow) {
@@ -324,13 +391,13 @@ class RowGroupEncoder {
       for (uint32_t trace = page.first_trace; trace < page.first_trace + page.traces; ++trace) {
         uint64_t before = trace_start;
         const uint32_t begin = row;
-        trace_start = rows_[begin].span().start.value;
+        trace_start = encoded_[begin].start;
         for (; row < begin + trace_rows_[trace]; ++row) {
-          const model::SpanView& span = rows_[row].span();
-          starts.push_back(span.start.value - before);
+          const EncodedRow& e = encoded_[row];
+          starts.push_back(e.start - before);
           contexts.push_back(row == begin ? class_count() : class_of_row_[row]);
-          durations.push_back(span.end.value - span.start.value);
-          before = span.start.value;
+          durations.push_back(e.end - e.start);
+          before = e.start;
         }
       }
     }
@@ -339,14 +406,14 @@ class RowGroupEncoder {
   }
 
   void put_span_fields() {
-    put_numbers(ChunkType::kStatuses, [](const model::SpanView& s) { return static_cast<uint64_t>(s.status); });
-    put_numbers(ChunkType::kDroppedAttributes, [](const model::SpanView& s) { return s.dropped_attributes; });
-    put_numbers(ChunkType::kDroppedEvents, [](const model::SpanView& s) { return s.dropped_events; });
-    put_numbers(ChunkType::kDroppedLinks, [](const model::SpanView& s) { return s.dropped_links; });
-    put_numbers(ChunkType::kEventCounts, [](const model::SpanView& s) { return s.events.count; });
-    put_numbers(ChunkType::kLinkCounts, [](const model::SpanView& s) { return s.links.count; });
-    put_texts(ChunkType::kStatusMessages, [](const model::SpanView& s) { return s.status_message; });
-    put_texts(ChunkType::kTraceStates, [](const model::SpanView& s) { return s.trace_state; });
+    put_numbers(ChunkType::kStatuses, &EncodedRow::status);
+    put_numbers(ChunkType::kDroppedAttributes, &EncodedRow::dropped_attributes);
+    put_numbers(ChunkType::kDroppedEvents, &EncodedRow::dropped_events);
+    put_numbers(ChunkType::kDroppedLinks, &EncodedRow::dropped_links);
+    put_numbers(ChunkType::kEventCounts, &EncodedRow::events);
+    put_numbers(ChunkType::kLinkCounts, &EncodedRow::links);
+    put_texts(ChunkType::kStatusMessages, &model::SpanView::status_message);
+    put_texts(ChunkType::kTraceStates, &model::SpanView::trace_state);
   }
 
   void put_events() {
@@ -458,19 +525,21 @@ class RowGroupEncoder {
   void fill_zone(RowGroupZone& zone) const {
     zone.rows = static_cast<uint32_t>(rows_.size());
     zone.traces = static_cast<uint32_t>(traces_.size());
-    for (const SpanRef& ref : rows_) {
-      const model::SpanView& span = ref.span();
-      zone.min_start = std::min(zone.min_start, span.start);
-      zone.max_end = std::max({zone.max_end, span.start, span.end});
-      zone.min_duration = std::min(zone.min_duration, span.duration_ns());
-      zone.max_duration = std::max(zone.max_duration, span.duration_ns());
-      zone.kinds |= 1u << std::min<uint32_t>(31, static_cast<uint32_t>(span.kind));
-      zone.statuses |= 1u << std::min<uint32_t>(31, static_cast<uint32_t>(span.status));
+    for (const EncodedRow& row : encoded_) {
+      const uint64_t duration = row.end > row.start ? row.end - row.start : 0;
+      zone.min_start.value = std::min(zone.min_start.value, row.start);
+      zone.max_end.value = std::max({zone.max_end.value, row.start, row.end});
+      zone.min_duration = std::min(zone.min_duration, duration);
+      zone.max_duration = std::max(zone.max_duration, duration);
+      zone.kinds |= 1u << std::min<uint32_t>(31, row.kind);
+      zone.statuses |= 1u << std::min<uint32_t>(31, row.status);
     }
   }
 
   const std::span<const TraceSpans> traces_;
   std::vector<SpanRef> rows_;
+  std::vector<EncodedRow> encoded_;        // by row
+  std::vector<uint32_t> codes_;            // of all attributes' values, batch by batch
   std::vector<uint32_t> trace_rows_;
   std::vector<RowPage> pages_;
   std::vector<uint32_t> page_ends_;        // rows

@@ -25,8 +25,11 @@ namespace sightline::tracestore {
 // Collects values (views must stay valid until encode) and encodes them.
 class ValueColumnBuilder {
  public:
-  void add(const model::ValueView& value, uint32_t context) {
-    codes_.push_back(code_of(value, context));
+  void add(const model::ValueView& value, uint32_t context) { add_code(code_of(value, context), context); }
+  // In two steps: values get their codes in any order, and are added later.
+  uint32_t code_of(const model::ValueView& value, uint32_t context);
+  void add_code(uint32_t code, uint32_t context) {
+    codes_.push_back(code);
     contexts_.push_back(context);
   }
   void end_page() { page_ends_.push_back(static_cast<uint32_t>(codes_.size())); }
@@ -36,7 +39,6 @@ class ValueColumnBuilder {
   std::string encode(std::span<const uint32_t> local, uint32_t context_count) const;
 
  private:
-  uint32_t code_of(const model::ValueView& value, uint32_t context);
   friend class ValueColumnEncoder;
 
   std::vector<model::ValueView> values_;   // distinct, in order of first appearance
