@@ -36,8 +36,8 @@ struct TraceStoreOptions {
   std::chrono::nanoseconds max_block_duration = std::chrono::minutes(5);
   uint64_t max_block_bytes = 96u << 20;          // memory of live batches, decoded or not
   uint64_t hot_bytes_max = 32u << 20;            // live batches kept decoded; older ones are read from the WAL when asked for. 0: all
-  uint64_t cut_bytes_min = 16u << 20;            // received bytes of due traces
-  uint32_t row_group_rows = 32'768;              // closes with the trace that reaches it: larger packs tighter
+  uint64_t cut_bytes_min = 32u << 20;            // received bytes of due traces
+  uint32_t row_group_rows = 65'536;              // closes with the trace that reaches it: larger packs tighter
 
   // Compaction: neighbours in time merge until they reach compacted_bytes_max or span compaction_window.
   uint32_t compaction_inputs_min = 4;

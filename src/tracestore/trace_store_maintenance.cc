@@ -4,6 +4,7 @@
 #include <absl/container/flat_hash_set.h>
 
 #include "tracestore/compaction.h"
+#include "tracestore/live_cut.h"
 #include "tracestore/stored_traces.h"
 #include "tracestore/trace_store.h"
 #include "tracestore/trace_store_metrics.h"
@@ -59,35 +60,15 @@ Status TraceStore::write_cut(const std::vector<LiveTrace>& traces) {
   const uint64_t id = directory_.take_id();
   auto writer = BlockWriter::create(fs_, directory_.path(), id, options_.row_group_rows);
   if (!writer) return std::unexpected(std::move(writer).error());
-  std::vector<const LiveTrace*> by_start;
-  for (const LiveTrace& trace : traces) by_start.push_back(&trace);
-  const auto start_of = [](const LiveTrace* trace) { return trace->parts.front()->min_start; };
-  std::sort(by_start.begin(), by_start.end(), [&](const auto* a, const auto* b) { return start_of(a) < start_of(b); });
-
-  std::vector<TraceId> ids;
-  LiveBatchReader batches;
-  for (const LiveTrace* trace : by_start) {
-    TraceSpans spans{trace->id, {}};
-    auto owner = std::make_shared<std::vector<std::shared_ptr<const model::SpanBatch>>>();
-    for (const auto& part : trace->parts) {
-      for (const LiveRow& row : part->rows) {
-        auto batch = batches.read(row.batch);
-        if (!batch) return std::unexpected(std::move(batch).error());
-        spans.spans.push_back({batch->get(), row.index});
-        if (owner->empty() || owner->back() != *batch) owner->push_back(std::move(*batch));
-      }
-    }
-    if (spans.spans.empty()) continue;   // everything it got was over a limit
-    ids.push_back(trace->id);
-    unite_spans(spans.spans);
-    if (auto status = (*writer)->add(std::move(spans), std::move(owner)); !status) return status;
-  }
+  LiveCut cut(traces, options_.row_group_rows);
+  if (auto status = cut.write(**writer); !status) return status;
+  const std::vector<TraceId>& ids = cut.ids();
   BlockList list = *publication_.blocks();
   if (!ids.empty()) {
     const BlockDescription description{.newest_received = clock_.now(), .continued = continued_in(list, ids),
                                        .replaced = directory_.leftovers(id)};
     if (auto status = (*writer)->finish(description); !status) return status;
-    metrics_->over_rows.add((*writer)->spans_left_out());
+    metrics_->over_rows.add(cut.spans_left_out());
     auto block = directory_.open(id);
     if (!block) return std::unexpected(std::move(block).error());
     directory_.keep(id);

@@ -18,11 +18,12 @@
 #include "base/result.h"
 #include "model/span_batch.h"
 #include "tracestore/paged_integers.h"
+#include "tracestore/text_arena.h"
 #include "tracestore/trace_spans.h"
 
 namespace sightline::tracestore {
 
-// Collects values (views must stay valid until encode) and encodes them.
+// Collects values, copies what is distinct, and encodes them.
 class ValueColumnBuilder {
  public:
   void add(const model::ValueView& value, uint32_t context) { add_code(code_of(value, context), context); }
@@ -34,6 +35,7 @@ class ValueColumnBuilder {
   }
   void end_page() { page_ends_.push_back(static_cast<uint32_t>(codes_.size())); }
   size_t count() const { return codes_.size(); }
+  const model::ValueView& value(uint32_t code) const { return values_[code]; }
   std::string encode(uint32_t context_count) const;
   // With contexts renumbered: `local` of each that add() was given.
   std::string encode(std::span<const uint32_t> local, uint32_t context_count) const;
@@ -41,6 +43,7 @@ class ValueColumnBuilder {
  private:
   friend class ValueColumnEncoder;
 
+  TextArena arena_;
   std::vector<model::ValueView> values_;   // distinct, in order of first appearance
   std::vector<uint32_t> codes_;
   std::vector<uint32_t> contexts_;
