@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "config/sightline_config.h"
+#include "server/trace_blocks.h"
 
 namespace sightline::server {
 
@@ -41,7 +42,7 @@ struct DemoCommand {
 
 struct VersionCommand {};
 
-using Command = std::variant<RunCommand, CheckCommand, CheckOpenMetricsCommand, DemoCommand, VersionCommand>;
+using Command = std::variant<RunCommand, CheckCommand, CheckOpenMetricsCommand, DemoCommand, VersionCommand, TraceBlocksCommand>;
 
 // What to do, or what to print and the exit status to end with (--help is 0).
 struct CommandLineExit {

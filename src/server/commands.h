@@ -12,6 +12,7 @@ int execute(const CheckCommand& command);
 int execute(const CheckOpenMetricsCommand& command);
 int execute(const DemoCommand& command);
 int execute(const VersionCommand& command);
+int execute(const TraceBlocksCommand& command);
 
 void set_up_log();                    // to standard error
 sigset_t stop_signals();              // SIGINT, SIGTERM
