@@ -56,6 +56,9 @@ class Stage {
   const double begin_;
 };
 
+// Requests that the store read back from its WAL.
+uint64_t requests_read_again = 0;
+
 tracestore::TraceStoreOptions options_of(const Arguments& arguments) {
   tracestore::TraceStoreOptions options;
   options.wal_directory = arguments.directory + "/wal";
@@ -70,6 +73,7 @@ tracestore::TraceStoreOptions options_of(const Arguments& arguments) {
   options.decode = [](std::shared_ptr<const std::string> bytes) -> Result<std::shared_ptr<const model::SpanBatch>> {
     auto decoded = wire::otlp::decode_traces(std::move(bytes));
     if (!decoded) return std::unexpected(std::move(decoded).error());
+    ++requests_read_again;
     return decoded->batch;
   };
   options.encode = [](const model::SpanBatch& batch) { return wire::otlp::encode_traces(batch); };
@@ -192,7 +196,7 @@ class Run {
     if (const auto usage = usage_of(getpid()))
       fmt::print("resident MiB: now {:.1f}, peak {:.1f}\n", static_cast<double>(usage->rss_bytes) / (1 << 20),
                  static_cast<double>(usage->rss_peak_bytes) / (1 << 20));
-    fmt::print("longest round of maintenance {:.0f} ms\n", longest_round_ * 1e3);
+    fmt::print("longest round of maintenance {:.0f} ms; {} requests read back from the WAL\n", longest_round_ * 1e3, requests_read_again);
   }
 
   void find(std::string_view how, bool cold) {

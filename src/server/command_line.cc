@@ -127,6 +127,14 @@ std::variant<Command, CommandLineExit> parse_command_line(int argc, const char* 
       ->type_name("HOST:PORT");
   demo_app->add_flag("--console", demo.console, "print each span as well");
 
+  TraceBlocksCommand trace_blocks;
+  auto* blocks_app = app.add_subcommand("blocks", "look at stored data");
+  blocks_app->require_subcommand(1);
+  auto* trace_blocks_app = blocks_app->add_subcommand("traces", "list trace blocks, their columns, and whether they are sound");
+  trace_blocks_app->add_option("PATH", trace_blocks.directory, "a directory of blocks (<data>/traces/blocks), or one block")->required();
+  trace_blocks_app->add_flag("--columns", trace_blocks.columns, "columns with encodings and bytes");
+  trace_blocks_app->add_flag("--verify", trace_blocks.verify, "check everything; exit status 1 when something is damaged");
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -144,6 +152,7 @@ std::variant<Command, CommandLineExit> parse_command_line(int argc, const char* 
     query.since = std::max(std::chrono::duration_cast<std::chrono::seconds>(*back), std::chrono::seconds(1));
     return Command(std::move(query));
   }
+  if (trace_blocks_app->parsed()) return Command(std::move(trace_blocks));
   if (demo_app->parsed()) return Command(std::move(demo));
   RunCommand& chosen = run_app->parsed() ? run : bare;
   chosen.sync_always = sync == "always";

@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "config/sightline_config.h"
+#include "server/trace_blocks.h"
 
 namespace sightline::server {
 
@@ -66,7 +67,7 @@ struct QueryCommand {
 
 struct VersionCommand {};
 
-using Command = std::variant<RunCommand, CheckCommand, CheckOpenMetricsCommand, QueryCommand, DemoCommand, VersionCommand>;
+using Command = std::variant<RunCommand, CheckCommand, CheckOpenMetricsCommand, QueryCommand, TraceBlocksCommand, DemoCommand, VersionCommand>;
 
 // What to do, or what to print and the exit status to end with (--help is 0).
 struct CommandLineExit {

@@ -133,6 +133,8 @@ int execute(const DemoCommand& command) {
   return 0;
 }
 
+int execute(const TraceBlocksCommand& command) { return show_trace_blocks(command, stdout, stderr); }
+
 int execute(const VersionCommand&) {
   std::printf("sightline %s\n", std::string(kVersion).c_str());
   return 0;

@@ -13,6 +13,7 @@ int execute(const CheckOpenMetricsCommand& command);
 int execute(const QueryCommand& command);
 int execute(const DemoCommand& command);
 int execute(const VersionCommand& command);
+int execute(const TraceBlocksCommand& command);
 
 void set_up_log();                    // to standard error
 sigset_t stop_signals();              // SIGINT, SIGTERM

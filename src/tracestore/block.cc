@@ -73,6 +73,7 @@ Status Block::parse(std::string_view bytes) {
   const auto slots = in.le<uint32_t>();
   const auto continued = in.le<uint32_t>();
   const auto replaced = in.le<uint32_t>();
+  const auto gone = in.le<uint32_t>();
   const auto row_groups = in.le<uint32_t>();
   ids_crc_ = in.le<uint32_t>();
   index_crc_ = in.le<uint32_t>();
@@ -81,9 +82,9 @@ Status Block::parse(std::string_view bytes) {
 
   const uint64_t ids_bytes = uint64_t{summary_.traces} * kIdBytes;
   const uint64_t index_bytes = uint64_t{slots} * sizeof(uint32_t);
-  const uint64_t lists_bytes = uint64_t{continued} * kIdBytes + uint64_t{replaced} * sizeof(uint64_t);
+  const uint64_t lists_bytes = uint64_t{continued} * kIdBytes + uint64_t{replaced} * sizeof(uint64_t) + uint64_t{gone} * sizeof(uint32_t);
   const uint64_t footer_begin = tail - footer_bytes;
-  if (slots <= summary_.traces || ids_offset < kBlockMagic.size() || ids_offset > footer_begin ||
+  if (gone > summary_.traces || slots <= summary_.traces - gone || ids_offset < kBlockMagic.size() || ids_offset > footer_begin ||
       ids_bytes + index_bytes + lists_bytes != footer_begin - ids_offset)
     return torn("sections do not add up to the file");
   ids_ = bytes.substr(ids_offset, ids_bytes);
@@ -95,6 +96,11 @@ Status Block::parse(std::string_view bytes) {
   for (uint32_t i = 0; i < replaced; ++i)
     summary_.replaced.push_back(load_le<uint64_t>(lists.data() + continued * kIdBytes + i * sizeof(uint64_t)));
 
+  summary_.gone = gone;
+  for (uint32_t i = 0; i < gone; ++i) {
+    gone_.push_back(load_le<uint32_t>(lists.data() + lists_bytes - (gone - i) * sizeof(uint32_t)));
+    if (gone_.back() >= summary_.traces || (i > 0 && gone_[i - 1] >= gone_.back())) return torn("gone traces are not in order");
+  }
   uint64_t offset = kBlockMagic.size(), spans = 0, traces = 0;
   for (uint32_t i = 0; i < row_groups; ++i) {
     RowGroupZone zone = read_zone(in);
@@ -108,7 +114,7 @@ Status Block::parse(std::string_view bytes) {
     summary_.max_end = std::max(summary_.max_end, zone.max_end);
     zones_.push_back(zone);
   }
-  if (offset != ids_offset || spans != summary_.spans || traces != summary_.traces)
+  if (offset != ids_offset || spans < summary_.spans || traces != summary_.traces)
     return torn("row groups do not add up to the block");
   verified_ = std::vector<std::atomic<bool>>(zones_.size());
   return {};
@@ -140,6 +146,13 @@ Result<std::optional<uint32_t>> Block::find(const TraceId& id) const {
     slot = slot + 1 == slot_count ? 0 : slot + 1;
   }
   return std::nullopt;
+}
+
+Result<std::string_view> Block::row_group_bytes(uint32_t number) const {
+  const auto decoder = row_group(number, nullptr);
+  if (!decoder) return std::unexpected(decoder.error());
+  const RowGroupZone& zone = zones_[number];
+  return bytes_.substr(zone.offset, uint64_t{zone.chunk_bytes} + zone.directory_bytes);
 }
 
 TraceId Block::trace_id(uint32_t ordinal) const { return id_at(ids_, ordinal); }

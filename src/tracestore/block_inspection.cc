@@ -61,6 +61,7 @@ Status verify_block(const Block& block) {
     const auto batch = block.read_traces(ordinals, number, nullptr);
     if (!batch) return in_context("row group " + std::to_string(number), batch.error());
     for (const uint32_t ordinal : ordinals) {
+      if (block.is_gone(ordinal)) continue;
       const auto found = block.find(block.trace_id(ordinal));
       if (!found) return std::unexpected(found.error());
       if (!*found) return fail(Errc::kCorrupt, block.name(), ": the index does not know trace ", to_hex(block.trace_id(ordinal)));

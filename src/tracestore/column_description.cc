@@ -9,7 +9,7 @@
 namespace sightline::tracestore {
 namespace {
 
-enum class Layout : uint8_t { kIntegers, kPaged, kRaw, kBytes, kValues };
+enum class Layout : uint8_t { kIntegers, kTuples, kPaged, kRaw, kBytes, kValues };
 struct Description {
   ChunkType type;
   std::string_view name;
@@ -38,7 +38,7 @@ constexpr Description kDescriptions[] = {
     {ChunkType::kEventTimes, "event times", Layout::kPaged},
     {ChunkType::kEventNames, "event names", Layout::kBytes},
     {ChunkType::kEventDroppedAttributes, "event dropped attributes", Layout::kPaged},
-    {ChunkType::kEventClassTable, "event class table", Layout::kIntegers},
+    {ChunkType::kEventClassTable, "event class table", Layout::kTuples},
     {ChunkType::kEventClasses, "event classes", Layout::kPaged},
     {ChunkType::kLinkTraceIds, "link trace ids", Layout::kRaw},
     {ChunkType::kLinkSpanIds, "link span ids", Layout::kRaw},
@@ -51,7 +51,7 @@ constexpr Description kDescriptions[] = {
     {ChunkType::kResourceTable, "resources", Layout::kBytes},
     {ChunkType::kScopeTable, "scopes", Layout::kBytes},
     {ChunkType::kScopePairs, "pairs of resource and scope", Layout::kBytes},
-    {ChunkType::kClassTable, "class table", Layout::kIntegers},
+    {ChunkType::kClassTable, "class table", Layout::kTuples},
     {ChunkType::kSuccessors, "successors of classes", Layout::kBytes},
     {ChunkType::kClasses, "classes of spans", Layout::kPaged},
     {ChunkType::kOtherClasses, "classes out of turn", Layout::kPaged},
@@ -91,6 +91,7 @@ std::string column_name(ChunkType type, std::string_view key) {
 std::string describe_encoding(ChunkType type, std::string_view bytes) {
   switch (describe(type).layout) {
     case Layout::kIntegers: return std::string(integer_encoding_name(bytes));
+    case Layout::kTuples: return "lists";
     case Layout::kPaged: return std::string(paged_encoding_name(bytes));
     case Layout::kRaw: return "raw";
     case Layout::kBytes: return "zstd";

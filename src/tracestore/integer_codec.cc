@@ -12,7 +12,7 @@ enum class IntegerEncoding : uint8_t { kConstant = 0, kPacked = 1, kPackedRuns =
 enum class BytesEncoding : uint8_t { kRaw = 0, kZstd = 1 };
 
 constexpr size_t kRunLength = 128;          // values that share a base and a width
-constexpr size_t kPlanesCountMin = 64;      // below, zstd's frame costs more than it saves
+constexpr size_t kPlanesCountMin = 1024;    // below, zstd takes longer to begin than it saves
 constexpr size_t kZstdBytesMin = 48;
 constexpr int kZstdLevel = 3;
 

@@ -308,7 +308,8 @@ Result<const RowGroupDecoder::ValueSource*> RowGroupDecoder::value_source(Attrib
   if (frequent) context_count = number_contexts(tables_->shapes[number], tables_->context_shapes[number], key, source.local);
   else source.local.assign(tables_->context_shapes[number].size(), 0);
   const Chunk* own = frequent ? chunk(chunk_of(ChunkType::kValues, owner), key) : chunk(chunk_of(ChunkType::kRareValues, owner));
-  if (own == nullptr) return torn("values are missing");
+  // Shapes may name keys that no span here has: those of duplicates that were left out.
+  if (own == nullptr) return &values_.emplace(static_cast<uint64_t>(owner) << 32 | slot, std::move(source)).first->second;
   auto reader = ValueColumnReader::open(read(*own), context_count, static_cast<uint32_t>(tables_->pages.size()));
   if (!reader) return in_context("row group", std::move(reader).error());
   source.reader = std::move(*reader);

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
 
 #include "base/checksum.h"
 #include "tracestore/integer_codec.h"
@@ -30,17 +31,15 @@ class AttributeColumns {
  public:
   AttributeColumns(AttributeOwner of, KeyNumbers& keys) : owner(of), shapes(keys) {}
 
-  void add(std::span<const model::AttributeView> attributes, uint32_t shape, uint32_t context) {
+  // Codes of the values, appended; any order of entities.
+  void intern(std::span<const model::AttributeView> attributes, uint32_t shape, uint32_t context, std::vector<uint32_t>& codes) {
     const std::vector<uint32_t>& keys = shapes.shapes()[shape];
-    for (size_t i = 0; i < keys.size(); ++i) {
-      if (keys[i] >= columns.size()) columns.resize(keys[i] + 1);
-      auto& column = columns[keys[i]];
-      if (!column) {
-        column = std::make_unique<Column>();
-        column->catch_up(pages);   // pages that ended before the key first came are empty
-      }
-      column->builder.add(attributes[i].value, context);
-    }
+    for (size_t i = 0; i < keys.size(); ++i) codes.push_back(column(keys[i]).builder.code_of(attributes[i].value, context));
+  }
+  // The same entity's codes in the order of rows.
+  void add(std::span<const uint32_t> codes, uint32_t shape, uint32_t context) {
+    const std::vector<uint32_t>& keys = shapes.shapes()[shape];
+    for (size_t i = 0; i < keys.size(); ++i) columns[keys[i]]->builder.add_code(codes[i], context);
   }
   void end_page() {
     ++pages;
@@ -55,10 +54,58 @@ class AttributeColumns {
       for (; pages < to; ++pages) builder.end_page();
     }
   };
+  Column& column(uint32_t key) {
+    if (key >= columns.size()) columns.resize(key + 1);
+    auto& made = columns[key];
+    if (!made) {
+      made = std::make_unique<Column>();
+      made->catch_up(pages);   // pages that ended before the key first came are empty
+    }
+    return *made;
+  }
   const AttributeOwner owner;
   ShapeNumbers shapes;
   std::vector<std::unique_ptr<Column>> columns;   // by key number
   uint32_t pages = 0;
+};
+
+// What is needed of a span in the order of rows, side by side: spans lie scattered over many batches.
+struct EncodedRow {
+  uint32_t trace = 0;
+  uint32_t message = 0;          // number of its text; 0: none
+  uint32_t trace_state = 0;
+  uint32_t first_event = 0;
+  uint32_t first_link = 0;
+  uint64_t arrival = 0;
+  SpanId span_id;
+  SpanId parent_id;
+  uint64_t start = 0;
+  uint64_t end = 0;
+  uint32_t number = 0;           // of its class
+  uint32_t resource = 0;
+  uint32_t first_code = 0;       // of its attributes' values
+  uint32_t dropped_attributes = 0;
+  uint32_t dropped_events = 0;
+  uint32_t dropped_links = 0;
+  uint32_t events = 0;
+  uint32_t links = 0;
+  uint8_t kind = 0;
+  uint8_t status = 0;
+};
+struct EncodedEvent {
+  uint64_t time = 0;             // since the start of the span
+  uint32_t number = 0;           // of its class
+  uint32_t dropped_attributes = 0;
+  uint32_t first_code = 0;
+};
+struct EncodedLink {
+  TraceId trace_id;
+  SpanId span_id;
+  uint32_t shape = 0;
+  uint32_t trace_state = 0;
+  uint32_t flags = 0;
+  uint32_t dropped_attributes = 0;
+  uint32_t first_code = 0;
 };
 
 // One list of numbers that all pages of a column add to.
@@ -73,22 +120,108 @@ struct NumberColumn {
   void end_page() { page_ends.push_back(static_cast<uint32_t>(values.size())); }
 };
 
-class RowGroupEncoder {
+}  // namespace
+
+class RowGroupEncoder::State {
  public:
-  explicit RowGroupEncoder(std::span<const TraceSpans> traces)
-      : traces_(traces), spans_(AttributeOwner::kSpan, keys_), events_(AttributeOwner::kEvent, keys_), links_(AttributeOwner::kLink, keys_) {
-    for (const TraceSpans& trace : traces) {
-      trace_rows_.push_back(static_cast<uint32_t>(trace.spans.size()));
-      rows_.insert(rows_.end(), trace.spans.begin(), trace.spans.end());
-    }
-    pages_ = divide_rows(trace_rows_);
-    for (const RowPage& page : pages_) page_ends_.push_back(page.begin + page.rows);
+  State() : tables_(keys_), spans_(AttributeOwner::kSpan, keys_), events_(AttributeOwner::kEvent, keys_), links_(AttributeOwner::kLink, keys_) {
+    texts_.of({});   // number 0
   }
 
-  std::string encode(RowGroupZone& zone) {
-    fill_zone(zone);
+  void begin_batch(const model::SpanBatch& batch) {
+    batch_ = &batch;
+    tables_.begin_batch();
+  }
+
+  void add(uint32_t trace, uint32_t index, uint64_t arrival) {
+    const model::SpanView& span = batch_->spans[index];
+    EncodedRow e;
+    e.trace = trace;
+    e.arrival = arrival;
+    const auto [resource, scope] = tables_.of(*batch_, span.scope);
+    const auto attributes = batch_->of(span.attributes);
+    const uint32_t shape = spans_.shapes.of(attributes);
+    e.number = classes_.of({names_.of(span.name), static_cast<uint32_t>(span.kind), span.flags, scope, shape});
+    e.resource = resource;
+    e.first_code = static_cast<uint32_t>(codes_.size());
+    spans_.intern(attributes, shape, e.number, codes_);
+    e.span_id = span.span_id;
+    e.parent_id = span.parent_span_id;
+    e.start = span.start.value;
+    e.end = span.end.value;
+    e.dropped_attributes = span.dropped_attributes;
+    e.dropped_events = span.dropped_events;
+    e.dropped_links = span.dropped_links;
+    e.kind = static_cast<uint8_t>(span.kind);
+    e.status = static_cast<uint8_t>(span.status);
+    if (!span.status_message.empty()) e.message = texts_.of(span.status_message);
+    if (!span.trace_state.empty()) e.trace_state = texts_.of(span.trace_state);
+    e.events = span.events.count;
+    e.links = span.links.count;
+    e.first_event = static_cast<uint32_t>(all_events_.size());
+    e.first_link = static_cast<uint32_t>(all_links_.size());
+    for (const model::EventView& event : batch_->events_of(span)) intern_event(span, event);
+    for (const model::LinkView& link : batch_->links_of(span)) intern_link(link);
+    encoded_.push_back(e);
+  }
+
+  Encoded finish() {
+    Encoded result;
+    unite(result);
+    pages_ = divide_rows(trace_rows_);
+    for (const RowPage& page : pages_) page_ends_.push_back(page.begin + page.rows);
+    fill_zone(result.zone);
     find_parents();
-    classify();
+    arrange();
+    encode(result.zone);
+    result.bytes = std::move(out_);
+    return result;
+  }
+
+ private:
+  void intern_event(const model::SpanView& span, const model::EventView& event) {
+    const auto attributes = batch_->of(event.attributes);
+    const uint32_t shape = events_.shapes.of(attributes);
+    EncodedEvent e{.time = event.time.value - span.start.value, .number = event_classes_.of({event_names_.of(event.name), shape}),
+                   .dropped_attributes = event.dropped_attributes, .first_code = static_cast<uint32_t>(codes_.size())};
+    events_.intern(attributes, shape, e.number, codes_);
+    all_events_.push_back(e);
+  }
+  void intern_link(const model::LinkView& link) {
+    const auto attributes = batch_->of(link.attributes);
+    EncodedLink e{.trace_id = link.trace_id, .span_id = link.span_id, .shape = links_.shapes.of(attributes),
+                  .trace_state = link.trace_state.empty() ? 0 : texts_.of(link.trace_state), .flags = link.flags,
+                  .dropped_attributes = link.dropped_attributes, .first_code = static_cast<uint32_t>(codes_.size())};
+    links_.intern(attributes, e.shape, e.shape, codes_);
+    all_links_.push_back(e);
+  }
+
+  // Traces by their numbers, spans of a trace by their start; of spans with equal id and kind the first that arrived.
+  void unite(Encoded& result) {
+    std::sort(encoded_.begin(), encoded_.end(), [](const EncodedRow& a, const EncodedRow& b) {
+      return std::tie(a.trace, a.arrival) < std::tie(b.trace, b.arrival);
+    });
+    size_t kept = 0;
+    absl::flat_hash_set<std::pair<uint64_t, uint8_t>> seen;
+    for (size_t at = 0; at < encoded_.size();) {
+      seen.clear();
+      const size_t begin = kept;
+      const uint32_t trace = encoded_[at].trace;
+      for (; at < encoded_.size() && encoded_[at].trace == trace; ++at) {
+        const EncodedRow& row = encoded_[at];
+        if (!seen.insert({load_le<uint64_t>(row.span_id.bytes.data()), row.kind}).second) continue;
+        if (kept - begin == kRowsMax) ++result.spans_left_out;
+        else encoded_[kept++] = row;
+      }
+      std::stable_sort(encoded_.begin() + static_cast<ptrdiff_t>(begin), encoded_.begin() + static_cast<ptrdiff_t>(kept),
+                       [](const EncodedRow& a, const EncodedRow& b) { return a.start < b.start; });
+      result.traces.push_back(trace);
+      trace_rows_.push_back(static_cast<uint32_t>(kept - begin));
+    }
+    encoded_.resize(kept);
+  }
+
+  void encode(RowGroupZone& zone) {
     put_integers(ChunkType::kTraceRows, std::vector<uint64_t>(trace_rows_.begin(), trace_rows_.end()));
     put_span_ids();
     put_classes();
@@ -98,7 +231,7 @@ class RowGroupEncoder {
     put_span_fields();
     put_events();
     put_links();
-    put_attributes(spans_, static_cast<uint32_t>(classes_.size()), class_shapes());
+    put_attributes(spans_, class_count(), class_shapes());
     put_key_table();
     zone.events = static_cast<uint32_t>(event_count_);
     zone.links = static_cast<uint32_t>(link_count_);
@@ -109,10 +242,8 @@ class RowGroupEncoder {
     zone.directory_bytes = static_cast<uint32_t>(directory.size());
     zone.directory_crc = crc32c(directory);
     out_ += directory;
-    return std::move(out_);
   }
 
- private:
   void put(ChunkType type, uint64_t key, std::string_view bytes) {
     if (bytes.empty()) return;
     out_ += bytes;
@@ -147,19 +278,18 @@ class RowGroupEncoder {
     if (!all_zero(column.values)) put_paged(type, column.values, column.contexts, context_count, column.page_ends);
   }
   template <typename Number>
-  void put_numbers(ChunkType type, Number number) {
+  void put_numbers(ChunkType type, Number EncodedRow::* field) {
     std::vector<uint64_t> values;
-    values.reserve(rows_.size());
-    for (const SpanRef& row : rows_) values.push_back(static_cast<uint64_t>(number(row.span())));
+    values.reserve(encoded_.size());
+    for (const EncodedRow& row : encoded_) values.push_back(static_cast<uint64_t>(row.*field));
     if (!all_zero(values)) put_paged(type, values, class_of_row_, class_count(), page_ends_);
   }
-  template <typename Text>
-  void put_texts(ChunkType type, Text text) {
-    if (std::all_of(rows_.begin(), rows_.end(), [&](const SpanRef& row) { return std::string_view(text(row.span())).empty(); })) return;
+  void put_texts(ChunkType type, uint32_t EncodedRow::* text) {
+    if (std::all_of(encoded_.begin(), encoded_.end(), [&](const EncodedRow& row) { return row.*text == 0; })) return;
     ValueColumnBuilder column;
     for (const RowPage& page : pages_) {
       for (uint32_t row = page.begin; row < page.begin + page.rows; ++row)
-        column.add(model::ValueView::of_string(text(rows_[row].span())), class_of_row_[row]);
+        column.add(model::ValueView::of_string(texts_.texts()[encoded_[row].*text]), class_of_row_[row]);
       column.end_page();
     }
     put(type, 0, column.encode(class_count()));
@@ -168,11 +298,11 @@ class RowGroupEncoder {
 
   void find_parents() {
     std::vector<SpanId> ids, parents;
-    for (const SpanRef& ref : rows_) {
-      ids.push_back(ref.span().span_id);
-      parents.push_back(ref.span().parent_span_id);
+    for (const EncodedRow& row : encoded_) {
+      ids.push_back(row.span_id);
+      parents.push_back(row.parent_id);
     }
-    parent_rows_.assign(rows_.size(), kNoRow);
+    parent_rows_.assign(encoded_.size(), kNoRow);
     uint32_t begin = 0;
     for (const uint32_t count : trace_rows_) {
       find_parent_rows(ids, parents, begin, begin + count, parent_rows_);
@@ -180,50 +310,39 @@ class RowGroupEncoder {
     }
   }
 
-  // One walk over everything: the class of each row, and its values to their columns.
-  void classify() {
-    size_t next_page = 0;
-    for (uint32_t row = 0; row < rows_.size(); ++row) {
-      const model::SpanBatch& batch = *rows_[row].batch;
-      const model::SpanView& span = rows_[row].span();
-      const auto [resource, scope] = tables_.of(batch, span.scope);
-      const auto attributes = batch.of(span.attributes);
-      const uint32_t shape = spans_.shapes.of(attributes);
-      const uint32_t number = classes_.of({names_.of(span.name), static_cast<uint32_t>(span.kind), span.flags, scope, shape});
-      class_of_row_.push_back(number);
-      resource_of_row_.push_back(resource);
-      spans_.add(attributes, shape, number);
-      for (const model::EventView& event : batch.events_of(span)) add_event(batch, span, event, number);
-      for (const model::LinkView& link : batch.links_of(span)) add_link(batch, link, number);
-      if (row + 1 == page_ends_[next_page]) {
-        spans_.end_page();
-        end_nested_page();
-        ++next_page;
+  // What was interned into columns, in the order of rows.
+  void arrange() {
+    for (const RowPage& page : pages_) {
+      for (uint32_t row = page.begin; row < page.begin + page.rows; ++row) {
+        const EncodedRow& e = encoded_[row];
+        class_of_row_.push_back(e.number);
+        resource_of_row_.push_back(e.resource);
+        spans_.add(codes_at(e.first_code), classes_.tuples()[e.number][kClassShape], e.number);
+        for (uint32_t i = 0; i < e.events; ++i) add_event(all_events_[e.first_event + i], e.number);
+        for (uint32_t i = 0; i < e.links; ++i) add_link(all_links_[e.first_link + i], e.number);
       }
+      spans_.end_page();
+      end_nested_page();
     }
   }
+  std::span<const uint32_t> codes_at(uint32_t first) const { return std::span(codes_).subspan(first); }
 
-  void add_event(const model::SpanBatch& batch, const model::SpanView& span, const model::EventView& event, uint32_t of_class) {
-    const auto attributes = batch.of(event.attributes);
-    const uint32_t shape = events_.shapes.of(attributes);
-    const uint32_t number = event_classes_.of({event_names_.of(event.name), shape});
-    event_class_numbers_.add(number, of_class);
-    event_times_.add(event.time.value - span.start.value, number);
-    event_dropped_.add(event.dropped_attributes, number);
-    events_.add(attributes, shape, number);
+  void add_event(const EncodedEvent& event, uint32_t of_class) {
+    event_class_numbers_.add(event.number, of_class);
+    event_times_.add(event.time, event.number);
+    event_dropped_.add(event.dropped_attributes, event.number);
+    events_.add(codes_at(event.first_code), event_classes_.tuples()[event.number][1], event.number);
     ++event_count_;
   }
-  void add_link(const model::SpanBatch& batch, const model::LinkView& link, uint32_t of_class) {
-    const auto attributes = batch.of(link.attributes);
-    const uint32_t shape = links_.shapes.of(attributes);
+  void add_link(const EncodedLink& link, uint32_t of_class) {
     append_id(link_trace_ids_, link.trace_id);
     append_id(link_span_ids_, link.span_id);
-    link_shapes_.add(shape, of_class);
-    link_flags_.add(link.flags, shape);
-    link_dropped_.add(link.dropped_attributes, shape);
-    link_states_.add(model::ValueView::of_string(link.trace_state), shape);
-    any_link_state_ |= !link.trace_state.empty();
-    links_.add(attributes, shape, shape);
+    link_shapes_.add(link.shape, of_class);
+    link_flags_.add(link.flags, link.shape);
+    link_dropped_.add(link.dropped_attributes, link.shape);
+    link_states_.add(model::ValueView::of_string(texts_.texts()[link.trace_state]), link.shape);
+    any_link_state_ |= link.trace_state != 0;
+    links_.add(codes_at(link.first_code), link.shape, link.shape);
     ++link_count_;
     ++links_in_page_;
   }
@@ -239,8 +358,8 @@ class RowGroupEncoder {
 
   void put_span_ids() {
     std::string ids;
-    ids.reserve(rows_.size() * sizeof(SpanId));
-    for (const SpanRef& ref : rows_) append_id(ids, ref.span().span_id);
+    ids.reserve(encoded_.size() * sizeof(SpanId));
+    for (const EncodedRow& row : encoded_) append_id(ids, row.span_id);
     put(ChunkType::kSpanIds, 0, ids);
   }
 
@@ -250,15 +369,9 @@ class RowGroupEncoder {
     for (const std::string_view name : names_.texts()) append_sized(names, name);
     put_compressed(ChunkType::kNames, names);
     put_lists(ChunkType::kClassTable, classes_.tuples());
-    std::string scopes;
-    tables_.append_scopes(scopes, keys_);
-    put_compressed(ChunkType::kScopeTable, scopes);
-    std::string resources;
-    tables_.append_resources(resources, keys_);
-    put_compressed(ChunkType::kResourceTable, resources);
-    std::string pairs;
-    tables_.append_pairs(pairs);
-    put_compressed(ChunkType::kScopePairs, pairs);
+    put_compressed(ChunkType::kScopeTable, tables_.scopes());
+    put_compressed(ChunkType::kResourceTable, tables_.resources());
+    put_compressed(ChunkType::kScopePairs, tables_.pairs());
     const ClassSequence sequence = encode_class_sequence(class_of_row_, class_count(), pages_, trace_rows_);
     put_compressed(ChunkType::kSuccessors, sequence.successors);
     put_paged(ChunkType::kClasses, sequence.ranks, sequence.contexts, class_count() + 1, page_ends_);
@@ -295,7 +408,7 @@ class RowGroupEncoder {
       for (uint32_t trace = page.first_trace; trace < page.first_trace + page.traces; ++trace) {
         const uint32_t begin = row;
         for (; row < begin + trace_rows_[trace]; ++row) {
-          const SpanId& parent = rows_[row].span().parent_span_id;
+          const SpanId& parent = encoded_[row].parent_id;
           if (!parent.is_valid()) {
             symbols.push_back(kParentNone);
           } else if (parent_rows_[row] == kNoRow) {
@@ -324,13 +437,13 @@ class RowGroupEncoder {
       for (uint32_t trace = page.first_trace; trace < page.first_trace + page.traces; ++trace) {
         uint64_t before = trace_start;
         const uint32_t begin = row;
-        trace_start = rows_[begin].span().start.value;
+        trace_start = encoded_[begin].start;
         for (; row < begin + trace_rows_[trace]; ++row) {
-          const model::SpanView& span = rows_[row].span();
-          starts.push_back(span.start.value - before);
+          const EncodedRow& e = encoded_[row];
+          starts.push_back(e.start - before);
           contexts.push_back(row == begin ? class_count() : class_of_row_[row]);
-          durations.push_back(span.end.value - span.start.value);
-          before = span.start.value;
+          durations.push_back(e.end - e.start);
+          before = e.start;
         }
       }
     }
@@ -339,14 +452,14 @@ class RowGroupEncoder {
   }
 
   void put_span_fields() {
-    put_numbers(ChunkType::kStatuses, [](const model::SpanView& s) { return static_cast<uint64_t>(s.status); });
-    put_numbers(ChunkType::kDroppedAttributes, [](const model::SpanView& s) { return s.dropped_attributes; });
-    put_numbers(ChunkType::kDroppedEvents, [](const model::SpanView& s) { return s.dropped_events; });
-    put_numbers(ChunkType::kDroppedLinks, [](const model::SpanView& s) { return s.dropped_links; });
-    put_numbers(ChunkType::kEventCounts, [](const model::SpanView& s) { return s.events.count; });
-    put_numbers(ChunkType::kLinkCounts, [](const model::SpanView& s) { return s.links.count; });
-    put_texts(ChunkType::kStatusMessages, [](const model::SpanView& s) { return s.status_message; });
-    put_texts(ChunkType::kTraceStates, [](const model::SpanView& s) { return s.trace_state; });
+    put_numbers(ChunkType::kStatuses, &EncodedRow::status);
+    put_numbers(ChunkType::kDroppedAttributes, &EncodedRow::dropped_attributes);
+    put_numbers(ChunkType::kDroppedEvents, &EncodedRow::dropped_events);
+    put_numbers(ChunkType::kDroppedLinks, &EncodedRow::dropped_links);
+    put_numbers(ChunkType::kEventCounts, &EncodedRow::events);
+    put_numbers(ChunkType::kLinkCounts, &EncodedRow::links);
+    put_texts(ChunkType::kStatusMessages, &EncodedRow::message);
+    put_texts(ChunkType::kTraceStates, &EncodedRow::trace_state);
   }
 
   void put_events() {
@@ -411,37 +524,33 @@ class RowGroupEncoder {
       if (!owner.columns[key] || is_rare[key]) continue;
       const uint32_t used = number_contexts(shapes, context_shapes, key, local);
       put(chunk_of(ChunkType::kValues, owner.owner), key, owner.columns[key]->builder.encode(local, used));
-      owner.columns[key].reset();   // its tables are large
     }
     if (any_rare) put_rare(owner, is_rare);
   }
 
-  void put_rare(AttributeColumns& owner, const std::vector<bool>& is_rare) {
+  // The values of rare keys in the order of rows.
+  void put_rare(const AttributeColumns& owner, const std::vector<bool>& is_rare) {
     const auto& shapes = owner.shapes.shapes();
     std::vector<bool> has_rare(shapes.size());
     for (size_t shape = 0; shape < shapes.size(); ++shape)
       for (const uint32_t key : shapes[shape]) has_rare[shape] = has_rare[shape] || is_rare[key];
     ValueColumnBuilder rare;
-    const auto add = [&](std::span<const model::AttributeView> attributes) {
-      if (attributes.empty()) return;
-      const uint32_t shape = owner.shapes.of(attributes);
+    const auto add = [&](uint32_t first_code, uint32_t shape) {
       if (!has_rare[shape]) return;
-      for (size_t i = 0; i < attributes.size(); ++i)
-        if (is_rare[shapes[shape][i]]) rare.add(attributes[i].value, 0);
+      const std::vector<uint32_t>& keys = shapes[shape];
+      for (size_t i = 0; i < keys.size(); ++i)
+        if (is_rare[keys[i]]) rare.add(owner.columns[keys[i]]->builder.value(codes_[first_code + i]), 0);
     };
     for (const RowPage& page : pages_) {
       for (uint32_t row = page.begin; row < page.begin + page.rows; ++row) {
-        const model::SpanBatch& batch = *rows_[row].batch;
-        const model::SpanView& span = rows_[row].span();
-        switch (owner.owner) {
-          case AttributeOwner::kSpan: add(batch.of(span.attributes)); break;
-          case AttributeOwner::kEvent:
-            for (const auto& event : batch.events_of(span)) add(batch.of(event.attributes));
-            break;
-          case AttributeOwner::kLink:
-            for (const auto& link : batch.links_of(span)) add(batch.of(link.attributes));
-            break;
+        const EncodedRow& e = encoded_[row];
+        if (owner.owner == AttributeOwner::kSpan) add(e.first_code, classes_.tuples()[e.number][kClassShape]);
+        for (uint32_t i = 0; owner.owner == AttributeOwner::kEvent && i < e.events; ++i) {
+          const EncodedEvent& event = all_events_[e.first_event + i];
+          add(event.first_code, event_classes_.tuples()[event.number][1]);
         }
+        for (uint32_t i = 0; owner.owner == AttributeOwner::kLink && i < e.links; ++i)
+          add(all_links_[e.first_link + i].first_code, all_links_[e.first_link + i].shape);
       }
       rare.end_page();
     }
@@ -456,21 +565,24 @@ class RowGroupEncoder {
   }
 
   void fill_zone(RowGroupZone& zone) const {
-    zone.rows = static_cast<uint32_t>(rows_.size());
-    zone.traces = static_cast<uint32_t>(traces_.size());
-    for (const SpanRef& ref : rows_) {
-      const model::SpanView& span = ref.span();
-      zone.min_start = std::min(zone.min_start, span.start);
-      zone.max_end = std::max({zone.max_end, span.start, span.end});
-      zone.min_duration = std::min(zone.min_duration, span.duration_ns());
-      zone.max_duration = std::max(zone.max_duration, span.duration_ns());
-      zone.kinds |= 1u << std::min<uint32_t>(31, static_cast<uint32_t>(span.kind));
-      zone.statuses |= 1u << std::min<uint32_t>(31, static_cast<uint32_t>(span.status));
+    zone.rows = static_cast<uint32_t>(encoded_.size());
+    zone.traces = static_cast<uint32_t>(trace_rows_.size());
+    for (const EncodedRow& row : encoded_) {
+      const uint64_t duration = row.end > row.start ? row.end - row.start : 0;
+      zone.min_start.value = std::min(zone.min_start.value, row.start);
+      zone.max_end.value = std::max({zone.max_end.value, row.start, row.end});
+      zone.min_duration = std::min(zone.min_duration, duration);
+      zone.max_duration = std::max(zone.max_duration, duration);
+      zone.kinds |= 1u << std::min<uint32_t>(31, row.kind);
+      zone.statuses |= 1u << std::min<uint32_t>(31, row.status);
     }
   }
 
-  const std::span<const TraceSpans> traces_;
-  std::vector<SpanRef> rows_;
+  const model::SpanBatch* batch_ = nullptr;
+  std::vector<EncodedRow> encoded_;        // by row, once united
+  std::vector<EncodedEvent> all_events_;   // as they came
+  std::vector<EncodedLink> all_links_;
+  std::vector<uint32_t> codes_;            // of all attributes' values, as they came
   std::vector<uint32_t> trace_rows_;
   std::vector<RowPage> pages_;
   std::vector<uint32_t> page_ends_;        // rows
@@ -481,6 +593,7 @@ class RowGroupEncoder {
   KeyNumbers keys_;
   TextNumbers names_;
   TextNumbers event_names_;
+  TextNumbers texts_;                      // status messages and trace states
   ScopeTables tables_;
   TupleNumbers<kClassFields> classes_;
   TupleNumbers<2> event_classes_;
@@ -502,10 +615,34 @@ class RowGroupEncoder {
   uint32_t chunk_count_ = 0;
 };
 
-}  // namespace
+RowGroupEncoder::RowGroupEncoder() : state_(std::make_unique<State>()) {}
+RowGroupEncoder::~RowGroupEncoder() = default;
+void RowGroupEncoder::begin_batch(const model::SpanBatch& batch) { state_->begin_batch(batch); }
+void RowGroupEncoder::add(uint32_t trace, uint32_t index, uint64_t arrival) { state_->add(trace, index, arrival); }
+RowGroupEncoder::Encoded RowGroupEncoder::finish() { return state_->finish(); }
 
 std::string encode_row_group(std::span<const TraceSpans> traces, RowGroupZone& zone) {
-  return RowGroupEncoder(traces).encode(zone);
+  // Batch by batch: there, what is alike lies side by side, and so does memory.
+  struct Place {
+    SpanRef ref;
+    uint32_t trace;
+    uint64_t arrival;
+  };
+  std::vector<Place> places;
+  for (uint32_t trace = 0; trace < traces.size(); ++trace)
+    for (const SpanRef& ref : traces[trace].spans) places.push_back({ref, trace, places.size()});
+  std::sort(places.begin(), places.end(), [](const Place& a, const Place& b) {
+    return std::pair(a.ref.batch, a.ref.index) < std::pair(b.ref.batch, b.ref.index);
+  });
+  RowGroupEncoder encoder;
+  const model::SpanBatch* batch = nullptr;
+  for (const Place& place : places) {
+    if (place.ref.batch != batch) encoder.begin_batch(*(batch = place.ref.batch));
+    encoder.add(place.trace, place.ref.index, place.arrival);
+  }
+  RowGroupEncoder::Encoded encoded = encoder.finish();
+  zone = encoded.zone;
+  return std::move(encoded.bytes);
 }
 
 }  // namespace sightline::tracestore

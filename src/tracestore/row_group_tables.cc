@@ -118,13 +118,13 @@ class TableReader {
     const auto shape_count = [&](AttributeOwner owner) { return tables_.shapes[static_cast<size_t>(owner)].size(); };
     constexpr uint64_t kAny = uint64_t{UINT32_MAX} + 1;
     if (auto status = read_tuples<kClassFields>(ChunkType::kClassTable,
-                                                {tables_.names.size(), 256, kAny, kAny, shape_count(AttributeOwner::kSpan)}, zone_.rows,
+                                                {tables_.names.size(), 256, kAny, kAny, shape_count(AttributeOwner::kSpan)}, kRowsMax,
                                                 tables_.classes);
         !status)
       return status;
     if (tables_.classes.empty()) return torn("classes are missing");
     if (auto status = read_tuples<2>(ChunkType::kEventClassTable, {tables_.event_names.size(), shape_count(AttributeOwner::kEvent)},
-                                     zone_.events, tables_.event_classes);
+                                     kRowsMax, tables_.event_classes);
         !status)
       return status;
     if (zone_.events > 0 && tables_.event_classes.empty()) return torn("classes of events are missing");

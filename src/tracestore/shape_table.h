@@ -1,7 +1,7 @@
 #pragma once
 // Numbers the distinct lists of keys ("shapes") that spans, events or links have. A list is found by walking
 // a tree of keys: comparing with what came last instead of hashing.
-//   Lifetime  keys are views that must stay valid.
+//   Lifetime  keys are copied.
 #include <cstdint>
 #include <deque>
 #include <span>
@@ -11,6 +11,7 @@
 #include <absl/container/flat_hash_map.h>
 
 #include "model/span_batch.h"
+#include "tracestore/text_arena.h"
 
 namespace sightline::tracestore {
 
@@ -18,13 +19,15 @@ namespace sightline::tracestore {
 class KeyNumbers {
  public:
   uint32_t of(std::string_view key) {
-    const auto [known, is_new] = numbers_.try_emplace(key, static_cast<uint32_t>(keys_.size()));
-    if (is_new) keys_.push_back(key);
-    return known->second;
+    if (const auto known = numbers_.find(key); known != numbers_.end()) return known->second;
+    keys_.push_back(arena_.keep(key));
+    numbers_.emplace(keys_.back(), static_cast<uint32_t>(keys_.size() - 1));
+    return static_cast<uint32_t>(keys_.size() - 1);
   }
   const std::vector<std::string_view>& keys() const { return keys_; }
 
  private:
+  TextArena arena_;
   std::vector<std::string_view> keys_;
   absl::flat_hash_map<std::string_view, uint32_t> numbers_;
 };

@@ -72,56 +72,45 @@ class Places {
 
 }  // namespace
 
-uint32_t ScopeTables::number_in(absl::flat_hash_map<std::string, uint32_t>& numbers, std::vector<Source>& sources, std::string content,
-                                Source source) {
-  const auto [known, is_new] = numbers.try_emplace(std::move(content), static_cast<uint32_t>(sources.size()));
-  if (is_new) sources.push_back(source);
-  return known->second;
-}
-
 ScopeTables::Pair ScopeTables::of(const model::SpanBatch& batch, uint32_t scope) {
-  if (&batch == last_batch_ && scope == last_scope_) return last_;
-  last_batch_ = &batch;
-  last_scope_ = scope;
-  const auto [known, is_new_source] = known_.try_emplace({&batch, scope});
-  if (is_new_source) {
-    const model::ScopeView& view = batch.scopes[scope];
-    Pair& pair = known->second;
-    pair.resource = number_in(resource_numbers_, resources_, resource_content(batch, batch.resources[view.resource]), {&batch, view.resource});
-    pair.scope = number_in(scope_numbers_, scopes_, scope_content(batch, view), {&batch, scope});
-    if (pair_numbers_.try_emplace(uint64_t{pair.resource} << 32 | pair.scope, static_cast<uint32_t>(pairs_.size())).second) pairs_.push_back(pair);
-  }
-  return last_ = known->second;
+  if (scope >= known_.size()) known_.resize(batch.scopes.size());
+  auto& known = known_[scope];
+  if (known) return *known;
+  const model::ScopeView& view = batch.scopes[scope];
+  const model::ResourceView& resource = batch.resources[view.resource];
+  std::string content;
+  append_attributes(content, batch, resource.attributes, keys_);
+  append_uvarint(content, resource.dropped_attributes);
+  append_sized(content, resource.schema_url);
+  Pair pair;
+  pair.resource = resources_.of(std::move(content));
+  content.clear();
+  append_sized(content, view.name);
+  append_sized(content, view.version);
+  append_attributes(content, batch, view.attributes, keys_);
+  append_uvarint(content, view.dropped_attributes);
+  append_sized(content, view.schema_url);
+  pair.scope = scopes_.of(std::move(content));
+  if (pair_numbers_.try_emplace(uint64_t{pair.resource} << 32 | pair.scope, static_cast<uint32_t>(pairs_.size())).second) pairs_.push_back(pair);
+  known = pair;
+  return pair;
 }
 
-void ScopeTables::append_resources(std::string& out, KeyNumbers& keys) const {
-  append_uvarint(out, resources_.size());
-  for (const Source& source : resources_) {
-    const model::ResourceView& resource = source.batch->resources[source.index];
-    append_attributes(out, *source.batch, resource.attributes, keys);
-    append_uvarint(out, resource.dropped_attributes);
-    append_sized(out, resource.schema_url);
-  }
+std::string ScopeTables::table(const Contents& contents) {
+  std::string out;
+  append_uvarint(out, contents.encoded.size());
+  for (const std::string& content : contents.encoded) out += content;
+  return out;
 }
 
-void ScopeTables::append_scopes(std::string& out, KeyNumbers& keys) const {
-  append_uvarint(out, scopes_.size());
-  for (const Source& source : scopes_) {
-    const model::ScopeView& scope = source.batch->scopes[source.index];
-    append_sized(out, scope.name);
-    append_sized(out, scope.version);
-    append_attributes(out, *source.batch, scope.attributes, keys);
-    append_uvarint(out, scope.dropped_attributes);
-    append_sized(out, scope.schema_url);
-  }
-}
-
-void ScopeTables::append_pairs(std::string& out) const {
+std::string ScopeTables::pairs() const {
+  std::string out;
   append_uvarint(out, pairs_.size());
   for (const Pair& pair : pairs_) {
     append_uvarint(out, pair.resource);
     append_uvarint(out, pair.scope);
   }
+  return out;
 }
 
 ClassSequence encode_class_sequence(const std::vector<uint32_t>& class_of_row, uint32_t class_count,

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,17 +39,19 @@ class TupleNumbers {
   absl::flat_hash_map<Tuple, uint32_t> numbers_;
 };
 
-// Distinct texts; views that must stay valid.
+// Distinct texts, copied.
 class TextNumbers {
  public:
   uint32_t of(std::string_view text) {
-    const auto [known, is_new] = numbers_.try_emplace(text, static_cast<uint32_t>(texts_.size()));
-    if (is_new) texts_.push_back(text);
-    return known->second;
+    if (const auto known = numbers_.find(text); known != numbers_.end()) return known->second;
+    texts_.push_back(arena_.keep(text));
+    numbers_.emplace(texts_.back(), static_cast<uint32_t>(texts_.size() - 1));
+    return static_cast<uint32_t>(texts_.size() - 1);
   }
   const std::vector<std::string_view>& texts() const { return texts_; }
 
  private:
+  TextArena arena_;
   std::vector<std::string_view> texts_;
   absl::flat_hash_map<std::string_view, uint32_t> numbers_;
 };
@@ -60,27 +63,31 @@ class ScopeTables {
     uint32_t resource = 0;
     uint32_t scope = 0;
   };
+  explicit ScopeTables(KeyNumbers& keys) : keys_(keys) {}
+  // `scope` of `batch`; scopes of one batch in any order, then those of the next.
   Pair of(const model::SpanBatch& batch, uint32_t scope);
-  void append_resources(std::string& out, KeyNumbers& keys) const;
-  void append_scopes(std::string& out, KeyNumbers& keys) const;
-  void append_pairs(std::string& out) const;
+  void begin_batch() { known_.clear(); }
+  std::string resources() const { return table(resources_); }
+  std::string scopes() const { return table(scopes_); }
+  std::string pairs() const;
 
  private:
-  struct Source {
-    const model::SpanBatch* batch;
-    uint32_t index;
+  // Distinct contents, each as it is written.
+  struct Contents {
+    std::vector<std::string> encoded;
+    absl::flat_hash_map<std::string, uint32_t> numbers;
+    uint32_t of(std::string content) {
+      const auto [known, is_new] = numbers.try_emplace(content, static_cast<uint32_t>(encoded.size()));
+      if (is_new) encoded.push_back(std::move(content));
+      return known->second;
+    }
   };
-  uint32_t number_in(absl::flat_hash_map<std::string, uint32_t>& numbers, std::vector<Source>& sources, std::string content,
-                     Source source);
+  static std::string table(const Contents& contents);
 
-  absl::flat_hash_map<std::pair<const model::SpanBatch*, uint32_t>, Pair> known_;
-  const model::SpanBatch* last_batch_ = nullptr;
-  uint32_t last_scope_ = 0;
-  Pair last_;
-  absl::flat_hash_map<std::string, uint32_t> resource_numbers_;
-  absl::flat_hash_map<std::string, uint32_t> scope_numbers_;
-  std::vector<Source> resources_;
-  std::vector<Source> scopes_;
+  KeyNumbers& keys_;
+  std::vector<std::optional<Pair>> known_;   // by scope of the batch at hand
+  Contents resources_;
+  Contents scopes_;
   std::vector<Pair> pairs_;
   absl::flat_hash_map<uint64_t, uint32_t> pair_numbers_;
 };

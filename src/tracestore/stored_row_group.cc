@@ -28,16 +28,24 @@ Result<std::unique_ptr<StoredRowGroup>> StoredRowGroup::open(const Block& block,
   group->parents_ = std::move(core->parents);
   group->parent_rows_ = std::move(core->parent_rows);
   group->starts_ = std::move(core->starts);
+  if (block.summary().gone > 0) {
+    uint32_t ordinal = first_trace;
+    group->keep_traces([&](const TraceRows&) { return !block.is_gone(ordinal++); });
+  }
   return group;
 }
 
 void StoredRowGroup::select(std::vector<TraceRows> kept) {
+  const std::vector<uint32_t> before = std::move(rows_);
+  rows_.clear();
+  std::vector<uint32_t> of_shown;          // rows of what was shown so far
   uint32_t row = 0;
   for (TraceRows& trace : kept) {
     for (uint32_t i = 0; i < trace.count; ++i) {
-      const uint32_t stored = trace.begin + i;
-      rows_.push_back(stored);
-      if (parent_rows_[stored] != kNoRow) parent_rows_[stored] -= trace.begin - row;
+      const uint32_t from = trace.begin + i;
+      of_shown.push_back(from);
+      rows_.push_back(selected_ ? before[from] : from);
+      if (parent_rows_[from] != kNoRow) parent_rows_[from] -= trace.begin - row;
     }
     if (trace.root != kNoRow) trace.root -= trace.begin - row;
     trace.begin = row;
@@ -45,11 +53,15 @@ void StoredRowGroup::select(std::vector<TraceRows> kept) {
   }
   traces_ = std::move(kept);
   selected_ = true;
-  span_ids_ = shown(std::move(span_ids_));
-  parents_ = shown(std::move(parents_));
-  parent_rows_ = shown(std::move(parent_rows_));
-  starts_ = shown(std::move(starts_));
-  durations_ = shown(std::move(durations_));
+  const auto take = [&](auto& column) {
+    for (size_t i = 0; i < of_shown.size(); ++i) column[i] = column[of_shown[i]];   // they ascend: never overwrites ahead
+    column.resize(of_shown.size());
+  };
+  take(span_ids_);
+  take(parents_);
+  take(parent_rows_);
+  take(starts_);
+  take(durations_);
 }
 
 void StoredRowGroup::number_tree() {

@@ -20,7 +20,7 @@ class StoredRowGroup final : public RowGroup {
  public:
   static Result<std::unique_ptr<StoredRowGroup>> open(const Block& block, uint32_t number, RowGroupDecoder decoder);
 
-  // Leaves out the traces for which `keep` is false. Before any column is read.
+  // Leaves out the traces for which `keep`, asked in order, is false. Before any column is read.
   template <typename Keep>
   void keep_traces(Keep keep) {
     std::vector<TraceRows> kept;

@@ -14,6 +14,8 @@ using model::ValueView;
 
 constexpr double kPowersOfTen[] = {1, 10, 100, 1000, 10000};
 constexpr uint32_t kSlotsMax = 1u << 20;
+constexpr size_t kDistinctSlack = 4096;
+constexpr size_t kDistinctPerByte = 64;
 
 bool is_integer(ValueKind kind) { return kind == ValueKind::kInt || kind == ValueKind::kBool; }
 bool is_bytes(ValueKind kind) {
@@ -43,6 +45,8 @@ Result<ValueDictionary> ValueDictionary::open(ByteReader& in, size_t count, int 
   dictionary.count_ = count;
   const uint8_t form = in.u8();
   if (!in.ok() || form > 1 || (form == 1 && depth > 0)) return torn("form of a dictionary is unknown");
+  // Distinct values take some bytes each: what is claimed must not make us allocate much more than there is.
+  if (count > kDistinctSlack + kDistinctPerByte * in.remaining()) return torn("more values than its bytes can hold");
   if (form == 1) {
     const size_t page_count = (count + kTemplatedPage - 1) / kTemplatedPage;
     auto column = ValueColumnReader::open(in.bytes(in.remaining()), 1, static_cast<uint32_t>(page_count), depth + 1);
@@ -227,6 +231,7 @@ Status ValueColumnReader::open_templates(ByteReader& in, uint32_t context_count,
 }
 
 Status ValueColumnReader::read_codes(uint32_t page, std::span<const uint32_t> contexts, std::vector<uint32_t>& out) const {
+  if (contexts.empty()) return {};
   std::vector<uint64_t> symbols;
   if (auto status = codes_.read(page, contexts.size(), contexts, symbols); !status) return status;
   const size_t count = storage_->dictionary.count();

@@ -18,27 +18,32 @@
 #include "base/result.h"
 #include "model/span_batch.h"
 #include "tracestore/paged_integers.h"
+#include "tracestore/text_arena.h"
 #include "tracestore/trace_spans.h"
 
 namespace sightline::tracestore {
 
-// Collects values (views must stay valid until encode) and encodes them.
+// Collects values, copies what is distinct, and encodes them.
 class ValueColumnBuilder {
  public:
-  void add(const model::ValueView& value, uint32_t context) {
-    codes_.push_back(code_of(value, context));
+  void add(const model::ValueView& value, uint32_t context) { add_code(code_of(value, context), context); }
+  // In two steps: values get their codes in any order, and are added later.
+  uint32_t code_of(const model::ValueView& value, uint32_t context);
+  void add_code(uint32_t code, uint32_t context) {
+    codes_.push_back(code);
     contexts_.push_back(context);
   }
   void end_page() { page_ends_.push_back(static_cast<uint32_t>(codes_.size())); }
   size_t count() const { return codes_.size(); }
+  const model::ValueView& value(uint32_t code) const { return values_[code]; }
   std::string encode(uint32_t context_count) const;
   // With contexts renumbered: `local` of each that add() was given.
   std::string encode(std::span<const uint32_t> local, uint32_t context_count) const;
 
  private:
-  uint32_t code_of(const model::ValueView& value, uint32_t context);
   friend class ValueColumnEncoder;
 
+  TextArena arena_;
   std::vector<model::ValueView> values_;   // distinct, in order of first appearance
   std::vector<uint32_t> codes_;
   std::vector<uint32_t> contexts_;

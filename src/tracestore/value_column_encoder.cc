@@ -26,19 +26,22 @@ constexpr size_t kTemplatesValuesMin = 32;   // fewer distinct values are not wo
 constexpr size_t kTemplatesMax = 4096;
 constexpr double kPowersOfTen[] = {1, 10, 100, 1000, 10000};
 
+bool is_decimal(const ValueView& value, unsigned scale) {
+  const double scaled = std::round(value.double_value * kPowersOfTen[scale]);
+  if (!(std::abs(scaled) < 1e15)) return false;
+  const ValueView back = ValueView::of_double(static_cast<double>(static_cast<int64_t>(scaled)) / kPowersOfTen[scale]);
+  return back.int_value == value.int_value;
+}
+
 // The smallest scale at which every value is a whole number of 10^-scale, exactly; none: nullopt.
 std::optional<unsigned> decimal_scale(const std::vector<ValueView>& values) {
   unsigned scale = 0;
-  for (const ValueView& value : values) {
-    for (;; ++scale) {
-      if (scale == std::size(kPowersOfTen)) return std::nullopt;
-      const double scaled = std::round(value.double_value * kPowersOfTen[scale]);
-      if (!(std::abs(scaled) < 1e15)) return std::nullopt;
-      ValueView back = ValueView::of_double(static_cast<double>(static_cast<int64_t>(scaled)) / kPowersOfTen[scale]);
-      if (back.int_value == value.int_value) break;
-    }
-  }
-  return scale;
+  for (const ValueView& value : values)
+    while (!is_decimal(value, scale))
+      if (++scale == std::size(kPowersOfTen)) return std::nullopt;
+  // A large one may have been exact at a smaller scale alone.
+  const bool all = std::all_of(values.begin(), values.end(), [&](const ValueView& v) { return is_decimal(v, scale); });
+  return all ? std::optional(scale) : std::nullopt;
 }
 
 // Distinct texts as distinct templates and numbers.
@@ -314,9 +317,12 @@ uint32_t ValueColumnBuilder::code_of(const ValueView& value, uint32_t context) {
   if (context >= usual_.size()) usual_.resize(context + 1, UINT32_MAX);
   uint32_t& usual = usual_[context];
   if (usual != UINT32_MAX && values_[usual] == value) return usual;
-  const auto [known, is_new] = code_of_.try_emplace(value, static_cast<uint32_t>(values_.size()));
-  if (is_new) values_.push_back(value);
-  return usual = known->second;
+  if (const auto known = code_of_.find(value); known != code_of_.end()) return usual = known->second;
+  usual = static_cast<uint32_t>(values_.size());
+  values_.push_back(value);
+  values_.back().bytes = arena_.keep(value.bytes);
+  code_of_.emplace(values_.back(), usual);
+  return usual;
 }
 
 std::string ValueColumnBuilder::encode(uint32_t context_count) const {
