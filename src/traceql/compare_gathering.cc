@@ -27,7 +27,8 @@ void CompareGathering::add(RowColumns& columns, const RowMask& rows, const RowMa
     for (uint32_t row = 0; row < rows.size(); ++row) {
       if (rows[row] == 0 || !grid_.holds(starts[row])) continue;
       const Value value = column.at(row);
-      if (value.is_nil()) continue;
+      // An intrinsic without text (no status message, no root yet) is as good as not there.
+      if (value.is_nil() || (attributes_[a].intrinsic != Intrinsic::kNone && value.type == Type::kString && value.text.empty())) continue;
       const bool in_window = metrics_.selection_end_ns == 0 ||
                              (starts[row] >= metrics_.selection_start_ns && starts[row] < metrics_.selection_end_ns);
       count(counts_[selected[row] != 0 && in_window ? 1 : 0][a], value, grid_.index_of(starts[row]));
