@@ -41,6 +41,7 @@ constexpr size_t kUnwantedBodyBytesMax = 64u << 10;  // read and dropped to keep
 constexpr size_t kLingerBytesMax = 4u << 20;
 constexpr size_t kRefusalsMax = 64;  // connections beyond the limit that are told so
 constexpr std::chrono::milliseconds kLingerTimeout{1000};
+constexpr std::chrono::milliseconds kLaterPause{200};  // before a body is asked again for what it did not have yet
 
 class ConnectionCancellation final : public Cancellation {
  public:
@@ -78,6 +79,15 @@ std::string_view origin_form(std::string_view target) {
   return slash == std::string_view::npos ? std::string_view("/") : target.substr(slash);
 }
 
+// A piece of a body, made on the pool while the one before it is sent.
+struct Piece {
+  explicit Piece(const asio::any_io_executor& executor) : made(executor) { made.expires_at(asio::steady_timer::time_point::max()); }
+  std::string bytes;
+  BodySource::Next next = BodySource::Next::kBroken;
+  bool ready = false;       // on the connection's loop only
+  asio::steady_timer made;  // cancelled once ready
+};
+
 class Connection final : public HttpConnection, public std::enable_shared_from_this<Connection> {
  public:
   using Parser = http::request_parser<http::string_body>;
@@ -102,6 +112,9 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
   asio::awaitable<HttpAnswer> answer(HttpRequest& request, const HttpRouter::Match& match,
                                      HttpAnswerOptions options);
   asio::awaitable<bool> write(const HttpAnswer& answer);
+  asio::awaitable<bool> write_stream(std::shared_ptr<BodyStream> stream, WorkPool& pool);
+  std::shared_ptr<Piece> make_piece(std::shared_ptr<BodyStream> stream, WorkPool& pool);
+  WorkPool& pool_of(const HttpRouter::Match& match) const { return match.options.pool != nullptr ? *match.options.pool : serving_->pool; }
   asio::awaitable<bool> refuse(int status, std::string text);
   asio::awaitable<void> linger();
   HttpRequest take_request(Parser::value_type&& message);
@@ -226,7 +239,7 @@ asio::awaitable<bool> Connection::serve_one() {
   const std::string_view target = origin_form({message.target().data(), message.target().size()});
   const std::string_view method(message.method_string().data(), message.method_string().size());
   const HttpRouter::Match match =
-      serving_->router.match(method, target.substr(0, target.find('?')));
+      serving_->router().match(method, target.substr(0, target.find('?')));
   BodyHold hold(*serving_);
   const size_t body_max =
       match.handler == nullptr ? kUnwantedBodyBytesMax : match.options.body_bytes_max;
@@ -239,6 +252,7 @@ asio::awaitable<bool> Connection::serve_one() {
   HttpRequest request = take_request(parser.release());
   HttpAnswer made = co_await answer(request, match, options);
   if (!co_await write(made)) co_return false;
+  if (made.stream && !co_await write_stream(made.stream, pool_of(match))) co_return false;
   co_return made.keep_alive;
 }
 
@@ -316,14 +330,15 @@ asio::awaitable<HttpAnswer> Connection::answer(HttpRequest& request, const HttpR
   // frames that stay suspended until then.
   auto start = [&](auto handler) {
     auto resume = std::make_shared<decltype(handler)>(std::move(handler));
-    auto task = [this, &request, &match, &made, options, resume, serving = serving_,
-                 executor = socket_.get_executor()] {
+    auto task = [&request, &match, &made, options, resume, serving = serving_,
+                 executor = socket_.get_executor(), asked = std::chrono::steady_clock::now()] {
+      request.queued = std::chrono::steady_clock::now() - asked;
       made = answer_request(request, match, options);
       asio::post(executor, std::move(*resume));
       serving->end_task();
     };
     serving_->begin_task();
-    submitted = serving_->pool.submit(WorkPriority::kQuery, std::move(task));
+    submitted = pool_of(match).submit(WorkPriority::kQuery, std::move(task));
     if (submitted) return;
     asio::post(socket_.get_executor(), std::move(*resume));
     serving_->end_task();
@@ -374,6 +389,62 @@ asio::awaitable<bool> Connection::write(const HttpAnswer& answer) {
   co_return !fault;
 }
 
+std::shared_ptr<Piece> Connection::make_piece(std::shared_ptr<BodyStream> stream, WorkPool& pool) {
+  auto piece = std::make_shared<Piece>(socket_.get_executor());
+  const auto done = [piece] {
+    piece->ready = true;
+    piece->made.cancel();
+  };
+  serving_->begin_task();
+  const Status submitted = pool.submit(WorkPriority::kQuery, [piece, done, stream, serving = serving_, executor = socket_.get_executor()] {
+    try {
+      piece->next = stream->next(piece->bytes);
+    } catch (const std::exception& fault) {
+      SL_LOG_ERROR("net: a body that was being made threw: {}", fault.what());
+    }
+    asio::post(executor, done);
+    serving->end_task();
+  });
+  if (!submitted) {
+    serving_->end_task();
+    done();
+  }
+  return piece;
+}
+
+// One piece is on its way to the client while the next is made.
+asio::awaitable<bool> Connection::write_stream(std::shared_ptr<BodyStream> stream, WorkPool& pool) {
+  watch_for_disconnect();
+  auto piece = make_piece(stream, pool);
+  for (;;) {
+    while (!piece->ready) co_await piece->made.async_wait(kToken);
+    const BodySource::Next next = piece->next;
+    if (next == BodySource::Next::kBroken) co_return false;
+    const std::string bytes = std::move(piece->bytes);
+    if (next == BodySource::Next::kMore) piece = make_piece(stream, pool);
+    for (size_t sent = 0; sent < bytes.size();) {
+      const size_t step = std::min(bytes.size() - sent, kWriteStepBytes);
+      arm(serving_->options.write_timeout);
+      auto [fault, count] = co_await asio::async_write(socket_, asio::buffer(bytes.data() + sent, step), kToken);
+      disarm();
+      if (fault) {
+        if (cancellation_) cancellation_->cancel();
+        co_return false;
+      }
+      sent += step;
+    }
+    if (next == BodySource::Next::kEnd) break;
+    if (next != BodySource::Next::kLater) continue;
+    asio::steady_timer pause(socket_.get_executor(), kLaterPause);
+    co_await pause.async_wait(kToken);
+    if (aborted_ || serving_->stopping() || (cancellation_ && cancellation_->cancelled())) co_return false;
+    piece = make_piece(stream, pool);
+  }
+  error_code ignored;
+  if (socket_.is_open()) socket_.cancel(ignored);  // the watch
+  co_return true;
+}
+
 // Answers and ends the connection: what follows in the stream is not a request.
 asio::awaitable<bool> Connection::refuse(int status, std::string text) {
   HttpResponse response =
@@ -405,8 +476,8 @@ asio::awaitable<void> Connection::linger() {
 HttpServing::HttpServing(HttpServerOptions given, const HttpRouter& routes, WorkPool& work,
                          Telemetry& telemetry)
     : options(std::move(given)),
-      router(routes),
       pool(work),
+      router_(&routes),
       telemetry_(telemetry),
       refused_(telemetry.counter("sightline_http_connections_refused_total",
                                  "Connections closed because the server was full or stopping.",

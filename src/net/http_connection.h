@@ -35,8 +35,10 @@ class HttpServing {
               Telemetry& telemetry);
 
   const HttpServerOptions options;
-  const HttpRouter& router;
   WorkPool& pool;
+
+  const HttpRouter& router() const { return *router_.load(std::memory_order_acquire); }
+  void set_router(const HttpRouter& router) { router_.store(&router, std::memory_order_release); }
 
   bool stopping() const { return stopping_.load(std::memory_order_acquire); }
   // Counts a connection in; leave() must follow unless it is dropped.
@@ -57,6 +59,7 @@ class HttpServing {
   void wait_empty();
 
  private:
+  std::atomic<const HttpRouter*> router_;  // each lives as long as the server: a request keeps what it found
   Telemetry& telemetry_;
   Counter& refused_;
   Gauge& open_;

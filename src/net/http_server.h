@@ -51,6 +51,8 @@ class HttpServer {
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
 
+  // Requests from now on go by `router`; those begun go on by the earlier one. Both outlive the server.
+  void set_router(const HttpRouter& router);
   std::string local_address() const;  // "127.0.0.1:3000"
   uint16_t port() const;
   // Takes no more connections, lets requests that have begun finish, and after

@@ -17,8 +17,6 @@ class Annotations {
   // "PromQL warning: <text> (1:7)"
   void warn(PositionRange at, std::string_view text);
   void info(PositionRange at, std::string_view text);
-  // As it stands, without prefix and place.
-  void add_warning(std::string text);
 
   std::vector<std::string> take_warnings();
   std::vector<std::string> take_infos();

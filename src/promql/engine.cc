@@ -12,14 +12,6 @@ double seconds_between(std::chrono::nanoseconds from, std::chrono::nanoseconds t
   return std::chrono::duration<double>(to - from).count();
 }
 
-bool is_sorted_by_call(const Expr& expr) {
-  const Expr& inner = unwrap_parens(expr);
-  if (inner.kind != ExprKind::kCall) return false;
-  const FunctionId id = as<Call>(inner).function->id;
-  return id == FunctionId::kSort || id == FunctionId::kSortDesc || id == FunctionId::kSortByLabel ||
-         id == FunctionId::kSortByLabelDesc;
-}
-
 // Turns what the tree evaluated to into what the caller sees.
 Status finish(Value value, QueryResult& out) {
   if (value.type == ValueType::kString) {
@@ -99,17 +91,13 @@ Result<QueryResult> Engine::run(std::string_view query, const StepGrid& grid, bo
     if (auto ok = finish(std::move(*value), out); !ok) return std::unexpected(ok.error());
   }
   const auto evaluated = clock_.monotonic();
-  if (is_range) {
-    std::ranges::sort(out.series, {}, &Series::labels);
-    if (is_sorted_by_call(**expr))
-      annotations.add_warning("PromQL warning: sort is ineffective for range queries since results are always ordered by labels");
-  }
+  if (is_range && !std::ranges::is_sorted(out.series, {}, &Series::labels)) std::ranges::sort(out.series, {}, &Series::labels);
   const auto sorted = clock_.monotonic();
   out.warnings = annotations.take_warnings();
   out.infos = annotations.take_infos();
   out.inputs = std::move(context.inputs);
   out.stats = {seconds_between(begun, prepared), seconds_between(prepared, evaluated), seconds_between(evaluated, sorted),
-               context.samples_read.load(), context.samples_peak};
+               context.samples_read.load(), context.samples_peak, context.bytes_peak.load()};
   return out;
 }
 

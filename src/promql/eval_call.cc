@@ -239,15 +239,25 @@ Result<Value> Evaluator::eval_scalar_function(const Call& call, const StepGrid& 
   }
   auto first = eval(*call.args[0], grid);
   if (!first) return first;
-  if (call.function->id == FunctionId::kVector) return vector_of(std::move(first->scalars));
-  if (call.function->id == FunctionId::kScalar)
-    return scalars(n, [&](size_t step) {
+  if (call.function->id == FunctionId::kVector) {
+    Value out = vector_of(std::move(first->scalars));
+    out.series[0].sources = std::move(first->sources);
+    return out;
+  }
+  if (call.function->id == FunctionId::kScalar) {
+    Value out = scalars(n, [&](size_t step) {
       double found = std::nan("");
       size_t count = 0;
       for (const Series& s : first->series)
         if (s.is_float(step)) found = s.floats[step], ++count;
       return count == 1 ? found : std::nan("");
     });
+    SourceUnion sources;
+    for (const Series& s : first->series)
+      if (!s.sources.empty()) sources.add(s.sources, s.present());
+    out.sources = sources.take();
+    return out;
+  }
   auto second = eval(*call.args[1], grid);
   if (!second) return second;
   const bool lower = call.function->id == FunctionId::kMinOf;
@@ -269,11 +279,11 @@ Result<Value> Evaluator::eval_absent(const Call& call, const StepGrid& grid) {
   } else {
     auto source = range_source(*call.args[0], grid);
     if (!source) return std::unexpected(source.error());
+    RangeSeries series;
     for (size_t i = 0; i < source->series_count; ++i) {
       if (auto ok = context_.alive(); !ok) return std::unexpected(ok.error());
-      auto series = source->load(i);
-      if (!series) return std::unexpected(series.error());
-      WindowCursor cursor(series->samples);
+      if (auto ok = source->load(i, series); !ok) return std::unexpected(ok.error());
+      WindowCursor cursor(series.samples);
       for (size_t step = 0; step < grid.count; ++step) {
         const int64_t end = source->plan.end_at(grid.at(step));
         if (!cursor.move_to(end - source->plan.range_ms, end).empty()) present[step] = 1;
@@ -281,10 +291,10 @@ Result<Value> Evaluator::eval_absent(const Call& call, const StepGrid& grid) {
     }
   }
   Value out;
-  Series series(pinned_labels(*call.args[0]), grid.count);
+  Series missing(pinned_labels(*call.args[0]), grid.count);
   for (size_t step = 0; step < grid.count; ++step)
-    if (present[step] == 0) series.set_float(step, 1);
-  out.series.push_back(std::move(series));
+    if (present[step] == 0) missing.set_float(step, 1);
+  out.series.push_back(std::move(missing));
   remove_empty(out.series);
   return out;
 }

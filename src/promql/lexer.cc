@@ -390,6 +390,16 @@ std::string go_quote(std::string_view text) {
   return out + "\"";
 }
 
+std::string labels_text(const model::Labels& labels) {
+  std::string out = "{";
+  for (const model::LabelView label : labels) {
+    if (out.size() > 1) out += ", ";
+    out += model::is_valid_label_name_legacy(label.name) ? std::string(label.name) : go_quote(label.name);
+    out += "=" + go_quote(label.value);
+  }
+  return out + "}";
+}
+
 std::string describe(const Token& token) {
   switch (token.kind) {
     case TokenKind::kEof: return "end of input";

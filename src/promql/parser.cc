@@ -291,14 +291,15 @@ Result<ExprPtr> parse(std::string_view query, const ParseLimits& limits) {
   return expr;
 }
 
-Result<std::vector<tsdb::Matcher>> parse_selector(std::string_view text) {
+Result<std::vector<tsdb::Matcher>> parse_selector(std::string_view text, EmptySelector empty) {
   const TokenList list = lex(text);
   const ParseLimits limits;
   ParseState state(text, list, limits);
+  state.selector_may_match_all = empty == EmptySelector::kAllowed;
   const TokenKind kind = state.peek().kind;
   std::unique_ptr<VectorSelector> selector;
   if (kind != TokenKind::kLeftBrace && kind != TokenKind::kIdentifier && kind != TokenKind::kMetricIdentifier) {
-    if (kind == TokenKind::kEof) state.fail_at(0, "no expression found in input");
+    if (kind == TokenKind::kEof) state.fail_at(0, "unexpected end of input");
     else state.unexpected("", "");
   } else {
     selector = parse_vector_selector(state);

@@ -1,5 +1,7 @@
 #include "server/command_line.h"
 
+#include <re2/re2.h>
+
 #include <CLI/CLI.hpp>
 #include <sstream>
 
@@ -21,6 +23,29 @@ void add_config_flags(CLI::App& app, config::ConfigFiles& files) {
   app.add_option("--data-dir", files.data_dir, "where data is kept (default ./data)")->type_name("DIR");
 }
 
+// A Prometheus duration above zero.
+CLI::Option* add_duration(CLI::App& app, const std::string& flag, std::chrono::milliseconds& out, const std::string& what) {
+  return app.add_option_function<std::string>(flag, [flag, &out](const std::string& text) {
+    const auto duration = parse_prometheus_duration(text);
+    if (!duration || duration->count() <= 0) throw CLI::ValidationError(flag, "\"" + text + "\" is no duration like 2m or 30s");
+    out = *duration;
+  }, what)->type_name("DURATION");
+}
+
+void add_query_flags(CLI::App& app, RunCommand& run) {
+  app.add_option("--query.max-concurrency", run.query.concurrency_max, "queries that run at once; more wait (default 20)")
+      ->check(CLI::Range(size_t{1}, size_t{1000}));
+  add_duration(app, "--query.timeout", run.query.timeout, "how long a query may take, waiting included (default 2m)");
+  add_duration(app, "--query.lookback-delta", run.query.lookback, "how far back a selector looks for a sample (default 5m)");
+  app.add_option("--query.max-samples", run.query.samples_max, "samples one query may hold at once (default 50000000)")
+      ->check(CLI::PositiveNumber);
+  app.add_flag("--web.enable-admin-api", run.enable_admin_api, "let clients delete series and write snapshots");
+  app.add_flag("--web.enable-lifecycle", run.enable_lifecycle, "let clients end the process by POST /-/quit");
+  app.add_option("--web.cors.origin", run.cors_origin, "regex of origins whose pages may read the Prometheus API (default .*)")
+      ->type_name("REGEX")
+      ->check([](const std::string& text) { return RE2(text, RE2::Quiet).ok() ? std::string() : "\"" + text + "\" is no regular expression"; });
+}
+
 void add_run_flags(CLI::App& app, RunCommand& run, std::string& sync) {
   add_config_flags(app, run.files);
   app.add_option("--ui.listen-address", run.ui_listen_address, "pages and all APIs (default 127.0.0.1:3000)")
@@ -31,6 +56,7 @@ void add_run_flags(CLI::App& app, RunCommand& run, std::string& sync) {
       ->check(CLI::IsMember({"process", "always"}));
   app.add_option("--query.exemplar-trace-id-alias", run.exemplar_trace_id_alias,
                  "answer exemplars under both trace_id and traceID (default true)");
+  add_query_flags(app, run);
   app.add_option("--log.level", run.log_level, "debug, info, warn or error (default info)")
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
 }

@@ -19,6 +19,17 @@ struct RunCommand {
   std::string web_listen_address;     // --web.listen-address, Prometheus' own flag
   bool sync_always = false;           // --sync=always: fsync before acknowledging
   bool exemplar_trace_id_alias = true;  // --query.exemplar-trace-id-alias
+  // Prometheus' own flags of the query engine and of its API.
+  struct Query {
+    size_t concurrency_max = 20;                               // --query.max-concurrency
+    std::chrono::milliseconds timeout{std::chrono::minutes(2)};   // --query.timeout
+    std::chrono::milliseconds lookback{std::chrono::minutes(5)};  // --query.lookback-delta
+    uint64_t samples_max = 50'000'000;                         // --query.max-samples
+  };
+  Query query;
+  bool enable_admin_api = false;      // --web.enable-admin-api
+  bool enable_lifecycle = false;      // --web.enable-lifecycle
+  std::string cors_origin = ".*";     // --web.cors.origin, anchored
   std::chrono::seconds shutdown_timeout{10};
   std::string log_level = "info";
 };

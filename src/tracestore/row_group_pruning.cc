@@ -82,7 +82,7 @@ Result<bool> attribute_may_meet(RowGroupDecoder& decoder, AttributeOwner owner, 
   if (!present || !*present || asks_presence(condition)) return present;
   const auto dictionary = decoder.attribute_dictionary(owner, condition.key);
   if (!dictionary) return std::unexpected(dictionary.error());
-  return any_may_match(dictionary->values, condition);
+  return !*dictionary || any_may_match((*dictionary)->values, condition);
 }
 
 Result<bool> table_may_meet(RowGroupDecoder& decoder, AttributeScope scope, std::string_view key,
@@ -90,17 +90,24 @@ Result<bool> table_may_meet(RowGroupDecoder& decoder, AttributeScope scope, std:
   const auto tables = decoder.tables();
   if (!tables) return std::unexpected(tables.error());
   const auto meets = [&](model::Run run) {
-    const ValueView* value = (*tables)->find(run, key);
+    const ValueView* value = (*tables)->batch.find(run, key);
     return value != nullptr && value_may_match(*value, condition);
   };
   if (scope == AttributeScope::kScope)
-    return std::any_of((*tables)->scopes.begin(), (*tables)->scopes.end(), [&](const auto& s) { return meets(s.attributes); });
-  return std::any_of((*tables)->resources.begin(), (*tables)->resources.end(),
+    return std::any_of((*tables)->batch.scopes.begin(), (*tables)->batch.scopes.end(), [&](const auto& s) { return meets(s.attributes); });
+  return std::any_of((*tables)->batch.resources.begin(), (*tables)->batch.resources.end(),
                      [&](const auto& r) { return meets(r.attributes); });
 }
 
-Result<bool> text_may_meet(RowGroupDecoder& decoder, ChunkType type, const Condition& condition) {
-  const auto dictionary = decoder.values(type, decoder.zone().rows, ValueParts::kDictionary);
+Result<bool> name_may_meet(RowGroupDecoder& decoder, const Condition& condition) {
+  const auto tables = decoder.tables();
+  if (!tables) return std::unexpected(tables.error());
+  return std::any_of((*tables)->names.begin(), (*tables)->names.end(),
+                     [&](std::string_view name) { return value_may_match(ValueView::of_string(name), condition); });
+}
+
+Result<bool> message_may_meet(RowGroupDecoder& decoder, const Condition& condition) {
+  const auto dictionary = decoder.texts(ChunkType::kStatusMessages);
   if (!dictionary) return std::unexpected(dictionary.error());
   return any_may_match(dictionary->values, condition);
 }
@@ -108,8 +115,8 @@ Result<bool> text_may_meet(RowGroupDecoder& decoder, ChunkType type, const Condi
 Result<bool> may_meet(RowGroupDecoder& decoder, const Condition& condition) {
   if (says_nothing(condition)) return true;
   switch (condition.intrinsic) {
-    case Intrinsic::kName: return text_may_meet(decoder, ChunkType::kNames, condition);
-    case Intrinsic::kStatusMessage: return text_may_meet(decoder, ChunkType::kStatusMessages, condition);
+    case Intrinsic::kName: return name_may_meet(decoder, condition);
+    case Intrinsic::kStatusMessage: return message_may_meet(decoder, condition);
     case Intrinsic::kServiceName: return table_may_meet(decoder, AttributeScope::kResource, "service.name", condition);
     case Intrinsic::kNone: break;
     default: return zone_may_meet(decoder.zone(), condition);

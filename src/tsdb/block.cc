@@ -8,10 +8,12 @@ namespace {
 
 uint32_t u32_at(std::string_view bytes, size_t index) { return load_le<uint32_t>(bytes.data() + index * 4); }
 
-Result<std::unique_ptr<io::ReadableFile>> open_with_magic(io::FileSystem& fs, const std::string& path, std::string_view magic) {
+Result<std::unique_ptr<io::ReadableFile>> open_with_magic(io::FileSystem& fs, const std::string& path,
+                                                         std::array<std::string_view, 2> magics) {
   auto file = fs.open_read(path);
   if (!file) return file;
-  if (!(*file)->bytes().starts_with(magic)) return fail(Errc::kCorrupt, path, ": not a file of this kind and version");
+  const std::string_view bytes = (*file)->bytes();
+  if (!bytes.starts_with(magics[0]) && !bytes.starts_with(magics[1])) return fail(Errc::kCorrupt, path, ": not a file of this kind and version");
   return file;
 }
 
@@ -42,27 +44,30 @@ Status Block::load(io::FileSystem& fs) {
   auto meta = parse_block_meta(*json);
   if (!meta) return std::unexpected(std::move(meta).error());
   meta_ = std::move(*meta);
-  const auto open = [&](std::string_view name, std::string_view magic, std::unique_ptr<io::ReadableFile>& out) -> Status {
-    auto file = open_with_magic(fs, directory_ + "/" + std::string(name), magic);
+  const auto open = [&](std::string_view name, std::array<std::string_view, 2> magics, std::unique_ptr<io::ReadableFile>& out) -> Status {
+    auto file = open_with_magic(fs, directory_ + "/" + std::string(name), magics);
     if (!file) return std::unexpected(std::move(file).error());
     out = std::move(*file);
     meta_.bytes += out->bytes().size();
     return {};
   };
   meta_.bytes = json->size();
-  if (auto status = open(kChunksFile, kChunksMagic, chunks_file_); !status) return status;
-  if (auto status = open(kExemplarsFile, kExemplarsMagic, exemplars_file_); !status) return status;
-  if (auto status = open(kIndexFile, kIndexMagic, index_file_); !status) return status;
+  if (auto status = open(kChunksFile, {kChunksMagic, kChunksMagic1}, chunks_file_); !status) return status;
+  if (auto status = open(kExemplarsFile, {kExemplarsMagic, kExemplarsMagic1}, exemplars_file_); !status) return status;
+  if (auto status = open(kIndexFile, {kIndexMagic, kIndexMagic1}, index_file_); !status) return status;
   return load_index();
 }
 
 Status Block::load_index() {
   const std::string_view bytes = index_file_->bytes();
-  if (bytes.size() < kMagicBytes + kIndexTableBytes) return fail(Errc::kCorrupt, "index of ", bytes.size(), " bytes is too short");
-  const std::string_view table = bytes.substr(bytes.size() - kIndexTableBytes);
+  is_version_1_ = bytes.starts_with(kIndexMagic1);
+  const size_t sections = is_version_1_ ? kSectionCount1 : kSectionCount;
+  const size_t table_bytes = index_table_bytes(sections);
+  if (bytes.size() < kMagicBytes + table_bytes) return fail(Errc::kCorrupt, "index of ", bytes.size(), " bytes is too short");
+  const std::string_view table = bytes.substr(bytes.size() - table_bytes);
   if (crc32c(table.substr(0, table.size() - 4)) != load_le<uint32_t>(table.data() + table.size() - 4))
     return fail(Errc::kCorrupt, "index: table of sections does not check");
-  for (size_t i = 0; i < kSectionCount; ++i) {
+  for (size_t i = 0; i < sections; ++i) {
     const char* entry = table.data() + i * kSectionEntryBytes;
     const auto offset = load_le<uint64_t>(entry);
     const auto length = load_le<uint64_t>(entry + 8);
@@ -79,6 +84,9 @@ Status Block::load_index() {
   if (!count(kSymbols, 4, 4, symbol_count_) || !count(kSeriesOffsets, 4, 0, series_count_) ||
       !count(kNames, kNameEntryBytes, 0, name_count_))
     return fail(Errc::kCorrupt, "index: a count does not fit its section");
+  group_count_ = static_cast<uint32_t>(sections_[kGroups].size() / kGroupEntryBytes);
+  if (!is_version_1_ && sections_[kGroupMembers].size() != uint64_t{series_count_} * kGroupMemberBytes)
+    return fail(Errc::kCorrupt, "index: a group member is missing");
   return {};
 }
 
@@ -121,41 +129,97 @@ Result<Block::SeriesInfo> Block::series(uint32_t series) const {
   const std::string_view entries = sections_[kSeriesEntries];
   ByteReader in(entries.substr(std::min<size_t>(offset, entries.size())));
   bool good = read_labels(in, info.labels);
-  const uint64_t chunk_count = good ? in.uvarint() : 0;
-  good = good && chunk_count <= in.remaining();
-  uint64_t at = good && chunk_count > 0 ? in.uvarint() : 0;
-  int64_t previous = 0;
-  for (uint64_t i = 0; good && i < chunk_count; ++i) {
-    BlockChunk c{.kind = static_cast<ChunkKind>(in.u8())};
-    c.min_time = wrapping_sum(previous, static_cast<uint64_t>(in.svarint()));
-    c.max_time = wrapping_sum(c.min_time, in.uvarint());
-    c.count = static_cast<uint32_t>(in.uvarint());
-    const uint64_t length = in.uvarint();
-    const std::string_view file = chunks_file_->bytes();
-    good = in.ok() && at <= file.size() && file.size() - at >= 4 && length <= file.size() - at - 4;
-    if (!good) break;
-    c.bytes = file.substr(at + 4, length);
-    info.chunk_offsets.push_back(at);
-    at += 4 + length;
-    previous = c.max_time;
-    info.chunks.push_back(c);
-  }
+  good = good && read_chunk_refs(in, info);
   if (good) info.exemplar_bytes = in.uvarint();
   if (good && info.exemplar_bytes > 0) {
     info.exemplar_offset = in.uvarint();
     info.exemplar_min = in.svarint();
     info.exemplar_max = wrapping_sum(info.exemplar_min, in.uvarint());
   }
-  if (good && in.ok()) return info;
+  if (good && in.ok() && (is_version_1_ || add_group_refs(series, info))) return info;
   mark_damaged();
   return fail(Errc::kCorrupt, directory_, ": series ", series, " is damaged");
 }
 
-Result<std::string_view> Block::chunk_bytes(const SeriesInfo& info, size_t i) const {
-  auto bytes = checked(chunks_file_->bytes(), info.chunk_offsets[i], info.chunks[i].bytes.size(), "chunk");
+bool Block::is_within_chunks(uint64_t offset, uint64_t length) const {
+  const std::string_view file = chunks_file_->bytes();
+  return offset <= file.size() && file.size() - offset >= 4 && length <= file.size() - offset - 4;
+}
+
+// Chunks of one series alone. In version 1 they lie one after the other and begin with their kind.
+bool Block::read_chunk_refs(ByteReader& in, SeriesInfo& info) const {
+  const uint64_t count = in.uvarint();
+  if (!in.ok() || count > in.remaining()) return false;
+  uint64_t at = is_version_1_ && count > 0 ? in.uvarint() : 0;
+  int64_t previous = 0;
+  for (uint64_t i = 0; i < count; ++i) {
+    ChunkRef c{.kind = ChunkRef::kHistograms};
+    if (is_version_1_) c.kind = static_cast<ChunkRef::Kind>(in.u8());
+    else at = in.uvarint();
+    c.min_time = wrapping_sum(previous, static_cast<uint64_t>(in.svarint()));
+    c.max_time = wrapping_sum(c.min_time, in.uvarint());
+    c.count = static_cast<uint32_t>(in.uvarint());
+    c.offset = at;
+    c.length = in.uvarint();
+    if (!in.ok() || !is_within_chunks(c.offset, c.length) || (c.kind != ChunkRef::kFloats && c.kind != ChunkRef::kHistograms)) return false;
+    at += 4 + c.length;
+    previous = c.max_time;
+    info.chunks.push_back(c);
+  }
+  return true;
+}
+
+Block::ChunkRef Block::group_ref(uint32_t group) const {
+  const char* entry = sections_[kGroups].data() + uint64_t{group} * kGroupEntryBytes;
+  return {.min_time = load_le<int64_t>(entry + 8), .max_time = load_le<int64_t>(entry + 16), .count = load_le<uint32_t>(entry + 28),
+          .offset = load_le<uint64_t>(entry), .length = load_le<uint32_t>(entry + 24)};
+}
+
+bool Block::add_group_refs(uint32_t series, SeriesInfo& info) const {
+  const char* entry = sections_[kGroupMembers].data() + uint64_t{series} * kGroupMemberBytes;
+  const auto first = load_le<uint32_t>(entry);
+  const auto groups = load_le<uint16_t>(entry + 4);
+  if (first > group_count_ || groups > group_count_ - first) return false;
+  for (uint32_t i = 0; i < groups; ++i) {
+    info.chunks.push_back(group_ref(first + i));
+    info.chunks.back().member = load_le<uint16_t>(entry + 6);
+    if (!is_within_chunks(info.chunks.back().offset, info.chunks.back().length)) return false;
+  }
+  return true;
+}
+
+Result<std::string_view> Block::chunk_bytes(const ChunkRef& chunk) const {
+  auto bytes = checked(chunks_file_->bytes(), chunk.offset, chunk.length, "chunk");
   if (bytes) return bytes;
   mark_damaged();
   return in_context(directory_, std::move(bytes).error());
+}
+
+Result<std::string_view> Block::group_bytes(uint32_t group) const { return chunk_bytes(group_ref(group)); }
+
+Status Block::read_chunk(const ChunkRef& chunk, FamilyCache* cache, SampleColumns& out) const {
+  auto bytes = chunk_bytes(chunk);
+  if (!bytes) return std::unexpected(std::move(bytes).error());
+  Status status = chunk.kind == ChunkRef::kGroup ? read_group_member(*bytes, chunk.member, cache, out) : decode_chunk(*bytes, out);
+  if (status) return {};
+  mark_damaged();
+  return in_context(directory_, std::move(status).error());
+}
+
+Status Block::read_times(const ChunkRef& chunk, std::vector<int64_t>& out) const {
+  auto bytes = chunk_bytes(chunk);
+  if (!bytes) return std::unexpected(std::move(bytes).error());
+  Status status;
+  if (chunk.kind == ChunkRef::kGroup) {
+    status = read_group_times(*bytes, out);
+  } else {
+    SampleColumns columns;
+    status = decode_chunk(*bytes, columns);
+    out.insert(out.end(), columns.times.begin(), columns.times.end());
+  }
+  if (status) return {};
+  mark_damaged();
+  return in_context(directory_, std::move(status).error());
 }
 
 Status Block::read_exemplars(const SeriesInfo& info, std::vector<StoredExemplar>& out) const {

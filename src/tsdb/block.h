@@ -22,10 +22,19 @@ class Block final : public PostingsSource {
   const std::string& directory() const { return directory_; }
   uint32_t series_count() const { return series_count_; }
 
+  // Samples of one series within a time range.
+  struct ChunkRef {
+    enum Kind : uint8_t { kFloats = 1, kHistograms = 2, kGroup = 3 } kind = kGroup;  // kFloats: version 1 alone
+    int64_t min_time = 0;
+    int64_t max_time = 0;
+    uint32_t count = 0;
+    uint64_t offset = 0;      // in `chunks`
+    uint64_t length = 0;
+    uint32_t member = 0;      // of a group
+  };
   struct SeriesInfo {
     model::Labels labels;
-    std::vector<BlockChunk> chunks;      // bytes not yet checked: chunk_bytes()
-    std::vector<uint64_t> chunk_offsets;
+    std::vector<ChunkRef> chunks;
     uint64_t exemplar_bytes = 0;         // 0: none
     uint64_t exemplar_offset = 0;
     int64_t exemplar_min = 0;
@@ -33,9 +42,16 @@ class Block final : public PostingsSource {
   };
   Result<model::Labels> labels(uint32_t series) const;
   Result<SeriesInfo> series(uint32_t series) const;
-  // The checked bytes of info.chunks[i].
-  Result<std::string_view> chunk_bytes(const SeriesInfo& info, size_t i) const;
+  // Appends the samples to `out`. `cache` is of this block's readers, and may be null.
+  Status read_chunk(const ChunkRef& chunk, FamilyCache* cache, SampleColumns& out) const;
+  Status read_times(const ChunkRef& chunk, std::vector<int64_t>& out) const;  // of floats
   Status read_exemplars(const SeriesInfo& info, std::vector<StoredExemplar>& out) const;
+  // The checked bytes of one group; their number is group_count().
+  uint32_t group_count() const { return group_count_; }
+  Result<std::string_view> group_bytes(uint32_t group) const;
+  std::string_view section(IndexSection section) const { return sections_[section]; }
+  uint64_t exemplar_file_bytes() const { return exemplars_file_->bytes().size(); }
+  uint64_t chunks_file_bytes() const { return chunks_file_->bytes().size(); }
 
   bool is_damaged() const { return damaged_.load(std::memory_order_relaxed); }
   void mark_damaged() const { damaged_.store(true, std::memory_order_relaxed); }
@@ -60,6 +76,11 @@ class Block final : public PostingsSource {
   // The first of the run whose text is not below `text`.
   uint32_t lower_bound(ValueRun run, std::string_view text) const;
   bool read_labels(ByteReader& in, model::Labels& labels) const;
+  bool read_chunk_refs(ByteReader& in, SeriesInfo& info) const;
+  bool add_group_refs(uint32_t series, SeriesInfo& info) const;
+  bool is_within_chunks(uint64_t offset, uint64_t length) const;
+  ChunkRef group_ref(uint32_t group) const;
+  Result<std::string_view> chunk_bytes(const ChunkRef& chunk) const;
 
   std::string directory_;
   BlockMeta meta_;
@@ -71,6 +92,8 @@ class Block final : public PostingsSource {
   uint32_t series_count_ = 0;
   uint32_t name_count_ = 0;
   uint32_t value_count_ = 0;
+  uint32_t group_count_ = 0;
+  bool is_version_1_ = false;
   mutable std::atomic<bool> damaged_{false};
 };
 

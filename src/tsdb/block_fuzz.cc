@@ -56,7 +56,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (!info) continue;
     std::vector<StoredExemplar> exemplars;
     (void)(*block)->read_exemplars(*info, exemplars);
-    for (size_t c = 0; c < info->chunks.size(); ++c) (void)(*block)->chunk_bytes(*info, c);
+    for (const auto& chunk : info->chunks) {
+      SampleColumns columns;
+      (void)(*block)->read_chunk(chunk, nullptr, columns);
+    }
   }
   return 0;
 }

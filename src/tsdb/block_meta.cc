@@ -6,7 +6,7 @@
 namespace sightline::tsdb {
 namespace {
 
-constexpr uint64_t kVersion = 1;
+constexpr uint64_t kVersion = 2;  // version 1 differs in the other files
 
 std::string list(const std::vector<uint64_t>& numbers) {
   std::string out;
@@ -39,8 +39,8 @@ Result<BlockMeta> parse_block_meta(std::string_view json) {
   if (const auto error = parser.parse(padded).get(root); error)
     return fail(Errc::kCorrupt, "meta.json: ", simdjson::error_message(error));
   uint64_t version = 0;
-  if (root["version"].get(version) || version != kVersion)
-    return fail(Errc::kCorrupt, "meta.json: version is ", version, ", this program reads ", kVersion);
+  if (root["version"].get(version) || version == 0 || version > kVersion)
+    return fail(Errc::kCorrupt, "meta.json: version is ", version, ", this program reads up to ", kVersion);
   BlockMeta m;
   uint64_t level = 0;
   const auto stats = root["stats"];

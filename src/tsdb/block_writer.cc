@@ -1,15 +1,55 @@
 #include "tsdb/block_writer.h"
 
+#include <algorithm>
+#include <cmath>
 #include <limits>
+#include <tuple>
 
 #include "base/bytes.h"
 #include "base/checksum.h"
+#include "base/number_text.h"
 #include "tsdb/block_format.h"
 
 namespace sightline::tsdb {
 namespace {
 
 constexpr size_t kBufferBytes = 256 << 10;
+constexpr size_t kGroupMembersWanted = 160;  // then the next family begins a new group
+static_assert(kGroupMembersWanted + kFamilyBucketsMax < kGroupMembersMax);
+
+// Which histogram family a series belongs to: its labels without `le`, its name without the ending.
+struct FamilyPlace {
+  FamilyRole role = FamilyRole::kNone;
+  uint64_t family = 0;
+  double le = 0;
+};
+
+FamilyPlace family_place(const model::Labels& labels) {
+  FamilyPlace place;
+  std::string_view name = labels.metric_name();
+  const std::string_view le = labels.get("le");
+  const auto ending = [&](std::string_view text) {
+    if (!name.ends_with(text)) return false;
+    name.remove_suffix(text.size());
+    return true;
+  };
+  if (!le.empty() && ending("_bucket")) {
+    if (const auto bound = parse_float(le); bound && !std::isnan(*bound)) {
+      place.role = FamilyRole::kBucket;
+      place.le = *bound;
+    }
+  } else if (le.empty() && ending("_count")) {
+    place.role = FamilyRole::kCount;
+  }
+  std::string key(name);
+  for (const model::LabelView label : labels) {
+    if (label.name == model::kMetricName || (label.name == "le" && place.role == FamilyRole::kBucket)) continue;
+    append_sized(key, label.name);
+    append_sized(key, label.value);
+  }
+  place.family = xxh3(key);
+  return place;
+}
 
 }  // namespace
 
@@ -99,10 +139,41 @@ void BlockWriter::note(int64_t min, int64_t max) {
   meta_.max_time = std::max(meta_.max_time, max + 1);
 }
 
-Status BlockWriter::add_series(const model::Labels& labels, std::span<const BlockChunk> chunks,
-                               const std::vector<StoredExemplar>& exemplars) {
+Status BlockWriter::write(BlockSource& source, size_t samples_max) {
+  model::Labels labels;
+  for (uint32_t number = 0;; ++number) {
+    auto more = source.next(labels);
+    if (!more) return std::unexpected(std::move(more).error());
+    if (!*more) break;
+    if (auto status = add_series(source, number, labels, samples_max); !status) return status;
+  }
+  group_refs_.resize(series_offsets_.size());
+  return write_groups(source, samples_max);
+}
+
+Status BlockWriter::add_series(BlockSource& source, uint32_t number, const model::Labels& labels, size_t samples_max) {
   if (entries_.size() > std::numeric_limits<uint32_t>::max() / 2 || symbol_bytes_.size() > std::numeric_limits<uint32_t>::max() / 2)
     return fail(Errc::kResourceExhausted, "block index is over 2 GiB");
+  std::vector<int64_t> times;
+  SampleColumns histograms;
+  std::vector<StoredExemplar> exemplars;
+  if (auto status = source.read_times(number, times); !status) return status;
+  if (auto status = source.read_histograms(number, histograms); !status) return status;
+  if (auto status = source.read_exemplars(number, exemplars); !status) return status;
+  if (times.empty() && histograms.histogram_times.empty() && exemplars.empty()) return {};
+  const auto series = static_cast<uint32_t>(series_offsets_.size());
+  if (!times.empty()) {
+    const FamilyPlace place = family_place(labels);
+    placements_.push_back({.times_hash = xxh3({reinterpret_cast<const char*>(times.data()), times.size() * sizeof(int64_t)}),
+                           .family = place.family, .le = place.le, .source_number = number, .series = series, .role = place.role});
+  }
+  add_labels(labels);
+  ++meta_.series;
+  if (auto status = add_histograms(histograms, samples_max); !status) return status;
+  return add_exemplars(exemplars);
+}
+
+void BlockWriter::add_labels(const model::Labels& labels) {
   const auto series = static_cast<uint32_t>(series_offsets_.size());
   series_offsets_.push_back(static_cast<uint32_t>(entries_.size()));
   append_uvarint(entries_, labels.size());
@@ -112,28 +183,42 @@ Status BlockWriter::add_series(const model::Labels& labels, std::span<const Bloc
     append_uvarint(entries_, value);
     auto name = postings_.find(label.name);
     if (name == postings_.end()) name = postings_.try_emplace(std::string(label.name)).first;
-    ValuePostings& postings = name->second[std::string(label.value)];
-    postings.symbol = value;
-    postings.series.add(series);
+    auto found = name->second.find(label.value);
+    if (found == name->second.end()) found = name->second.try_emplace(std::string(label.value)).first;
+    found->second.symbol = value;
+    found->second.series.add(series);
   }
-  append_uvarint(entries_, chunks.size());
+}
+
+Status BlockWriter::add_histograms(const SampleColumns& columns, size_t samples_max) {
+  const size_t samples = columns.histogram_times.size();
+  const size_t pieces = (samples + samples_max - 1) / samples_max;
+  append_uvarint(entries_, pieces);
   int64_t previous = 0;
-  for (size_t i = 0; i < chunks.size(); ++i) {
-    const BlockChunk& c = chunks[i];
-    const auto offset = chunks_->append_checked(c.bytes);
+  for (size_t i = 0; i < pieces; ++i) {
+    const size_t begin = samples * i / pieces;
+    const size_t count = samples * (i + 1) / pieces - begin;
+    const auto times = std::span(columns.histogram_times).subspan(begin, count);
+    auto created = std::span(columns.histogram_created);
+    if (!created.empty()) created = created.subspan(begin, count);
+    if (std::all_of(created.begin(), created.end(), [](int64_t c) { return c == 0; })) created = {};
+    const std::string bytes = encode_chunk(times, std::span(columns.histograms).subspan(begin, count), created);
+    const auto offset = chunks_->append_checked(bytes);
     if (!offset) return std::unexpected(offset.error());
-    if (i == 0) append_uvarint(entries_, *offset);
-    entries_.push_back(static_cast<char>(c.kind));
-    append_svarint(entries_, c.min_time - previous);
-    append_uvarint(entries_, static_cast<uint64_t>(c.max_time - c.min_time));
-    append_uvarint(entries_, c.count);
-    append_uvarint(entries_, c.bytes.size());
-    previous = c.max_time;
-    meta_.samples += c.count;
-    note(c.min_time, c.max_time);
+    append_uvarint(entries_, *offset);
+    append_svarint(entries_, times.front() - previous);
+    append_uvarint(entries_, static_cast<uint64_t>(times.back() - times.front()));
+    append_uvarint(entries_, count);
+    append_uvarint(entries_, bytes.size());
+    previous = times.back();
+    meta_.samples += count;
+    note(times.front(), times.back());
   }
-  meta_.chunks += chunks.size();
-  ++meta_.series;
+  meta_.chunks += pieces;
+  return {};
+}
+
+Status BlockWriter::add_exemplars(const std::vector<StoredExemplar>& exemplars) {
   if (exemplars.empty()) {
     append_uvarint(entries_, 0);
     return {};
@@ -147,6 +232,84 @@ Status BlockWriter::add_series(const model::Labels& labels, std::span<const Bloc
   append_uvarint(entries_, static_cast<uint64_t>(exemplars.back().time - exemplars.front().time));
   meta_.exemplars += exemplars.size();
   note(exemplars.front().time, exemplars.back().time);
+  return {};
+}
+
+// Series with the same timestamps next to each other, families within them.
+Status BlockWriter::write_groups(BlockSource& source, size_t samples_max) {
+  std::sort(placements_.begin(), placements_.end(), [](const Placement& a, const Placement& b) {
+    return std::tie(a.times_hash, a.family, a.role, a.le, a.series) < std::tie(b.times_hash, b.family, b.role, b.le, b.series);
+  });
+  for (size_t begin = 0; begin < placements_.size();) {
+    size_t end = begin;
+    while (end < placements_.size() && placements_[end].times_hash == placements_[begin].times_hash) {
+      size_t next = end + 1;  // past the family
+      while (next < placements_.size() && placements_[next].times_hash == placements_[end].times_hash &&
+             placements_[next].family == placements_[end].family && next - end < kFamilyBucketsMax)
+        ++next;
+      if (end > begin && next - begin > kGroupMembersWanted) break;
+      end = next;
+    }
+    if (auto status = write_group(source, std::span(placements_).subspan(begin, end - begin), samples_max); !status) return status;
+    begin = end;
+  }
+  placements_.clear();
+  return {};
+}
+
+Status BlockWriter::write_group(BlockSource& source, std::span<const Placement> members, size_t samples_max) {
+  while (columns_.size() < members.size()) columns_.emplace_back();
+  std::vector<Placement> same;
+  std::vector<const SampleColumns*> columns;
+  std::vector<size_t> others;
+  for (size_t i = 0; i < members.size(); ++i) {
+    if (auto status = source.read_floats(members[i].source_number, columns_[i]); !status) return status;
+    if (columns_[i].times.empty()) return fail(Errc::kInternal, "a series lost its samples while a block was written");
+    if (columns_[i].times != columns_[0].times) {
+      others.push_back(i);
+      continue;
+    }
+    same.push_back(members[i]);
+    columns.push_back(&columns_[i]);
+  }
+  if (auto status = write_pieces(same, columns, samples_max); !status) return status;
+  for (const size_t i : others) {  // two columns of times with one hash
+    const SampleColumns* alone = &columns_[i];
+    if (auto status = write_pieces(members.subspan(i, 1), std::span(&alone, 1), samples_max); !status) return status;
+  }
+  return {};
+}
+
+Status BlockWriter::write_pieces(std::span<const Placement> members, std::span<const SampleColumns* const> columns, size_t samples_max) {
+  const std::span<const int64_t> times = columns.front()->times;
+  const size_t pieces = (times.size() + samples_max - 1) / samples_max;
+  if (pieces > std::numeric_limits<uint16_t>::max()) return fail(Errc::kResourceExhausted, "series with ", times.size(), " samples in one block");
+  const auto first_group = static_cast<uint32_t>(group_table_.size() / kGroupEntryBytes);
+  for (size_t m = 0; m < members.size(); ++m)
+    group_refs_[members[m].series] = {first_group, static_cast<uint16_t>(pieces), static_cast<uint16_t>(m)};
+  std::vector<GroupMember> group(members.size());
+  for (size_t i = 0; i < pieces; ++i) {
+    const size_t begin = times.size() * i / pieces;
+    const size_t count = times.size() * (i + 1) / pieces - begin;
+    for (size_t m = 0; m < members.size(); ++m) {
+      std::span<const int64_t> created = columns[m]->created;
+      if (!created.empty()) created = created.subspan(begin, count);
+      if (std::all_of(created.begin(), created.end(), [](int64_t c) { return c == 0; })) created = {};
+      group[m] = {members[m].role, members[m].family, std::span(columns[m]->values).subspan(begin, count), created};
+    }
+    const auto piece = times.subspan(begin, count);
+    const std::string bytes = encode_group(piece, group);
+    const auto offset = chunks_->append_checked(bytes);
+    if (!offset) return std::unexpected(offset.error());
+    append_le(group_table_, *offset);
+    append_le(group_table_, piece.front());
+    append_le(group_table_, piece.back());
+    append_le(group_table_, static_cast<uint32_t>(bytes.size()));
+    append_le(group_table_, static_cast<uint32_t>(count));
+    note(piece.front(), piece.back());
+  }
+  meta_.samples += times.size() * members.size();
+  meta_.chunks += pieces * members.size();
   return {};
 }
 
@@ -174,6 +337,12 @@ Status BlockWriter::write_index() {
       append_le(sections[kValues], uint64_t{sections[kPostings].size()});
       sections[kPostings] += bytes;
     }
+  }
+  sections[kGroups] = std::move(group_table_);
+  for (const GroupRef& ref : group_refs_) {
+    append_le(sections[kGroupMembers], ref.first_group);
+    append_le(sections[kGroupMembers], ref.groups);
+    append_le(sections[kGroupMembers], ref.member);
   }
   auto file = File::create(fs_, temporary_ + "/" + std::string(kIndexFile), kIndexMagic);
   if (!file) return std::unexpected(std::move(file).error());

@@ -1,11 +1,13 @@
 #pragma once
-// Writes one block: series in order of their labels, each with its chunks and
-// exemplars, streaming; the index is gathered in memory and written last.
+// Writes one block from a source that can be read twice: first every series in order of its labels (index, native histograms,
+// exemplars), then the floats in groups of series that share their timestamps, histogram families together.
+//   Memory    the index, 32 bytes a series to sort by, and one group's samples.
 //   Crash     everything goes to block-N.tmp, is synced, then renamed: a block is
 //             there whole or not at all. The destructor removes what is unfinished.
 //   Threads   one owner.
 #include <absl/container/flat_hash_map.h>
 
+#include <deque>
 #include <map>
 #include <roaring/roaring.hh>
 
@@ -15,15 +17,21 @@
 #include "tsdb/block_meta.h"
 #include "tsdb/chunk.h"
 #include "tsdb/exemplar_column.h"
+#include "tsdb/sample_group.h"
 
 namespace sightline::tsdb {
 
-struct BlockChunk {
-  ChunkKind kind = ChunkKind::kFloat;
-  int64_t min_time = 0;
-  int64_t max_time = 0;
-  uint32_t count = 0;
-  std::string_view bytes;
+// What a block is made of.
+class BlockSource {
+ public:
+  virtual ~BlockSource() = default;
+  // Series by series, ascending by labels; false at the end. They are numbered from 0 as they come.
+  virtual Result<bool> next(model::Labels& labels) = 0;
+  // Of series `number`, which came already; each clears `out`.
+  virtual Status read_times(uint32_t number, std::vector<int64_t>& out) = 0;     // of its floats
+  virtual Status read_floats(uint32_t number, SampleColumns& out) = 0;
+  virtual Status read_histograms(uint32_t number, SampleColumns& out) = 0;
+  virtual Status read_exemplars(uint32_t number, std::vector<StoredExemplar>& out) = 0;
 };
 
 class BlockWriter {
@@ -32,9 +40,8 @@ class BlockWriter {
   static Result<std::unique_ptr<BlockWriter>> create(io::FileSystem& fs, std::string parent, uint64_t number);
   ~BlockWriter();
 
-  // `chunks` ascend and do not overlap within a kind; `exemplars` ascend.
-  Status add_series(const model::Labels& labels, std::span<const BlockChunk> chunks,
-                    const std::vector<StoredExemplar>& exemplars);
+  // Once. Pieces of at most `samples_max` samples. A series without anything is left out.
+  Status write(BlockSource& source, size_t samples_max);
   bool empty() const { return series_offsets_.empty(); }
   // Level, sources and parents are the caller's, the rest is filled in.
   Result<BlockMeta> finish(BlockMeta meta);
@@ -51,6 +58,28 @@ class BlockWriter {
   };
 
   BlockWriter(io::FileSystem& fs, std::string parent, uint64_t number);
+  // Where a series goes among the groups.
+  struct Placement {
+    uint64_t times_hash = 0;
+    uint64_t family = 0;
+    double le = 0;
+    uint32_t source_number = 0;
+    uint32_t series = 0;
+    FamilyRole role = FamilyRole::kNone;
+  };
+  struct GroupRef {
+    uint32_t first_group = 0;
+    uint16_t groups = 0;
+    uint16_t member = 0;
+  };
+
+  Status add_series(BlockSource& source, uint32_t number, const model::Labels& labels, size_t samples_max);
+  void add_labels(const model::Labels& labels);
+  Status add_histograms(const SampleColumns& columns, size_t samples_max);
+  Status add_exemplars(const std::vector<StoredExemplar>& exemplars);
+  Status write_groups(BlockSource& source, size_t samples_max);
+  Status write_group(BlockSource& source, std::span<const Placement> members, size_t samples_max);
+  Status write_pieces(std::span<const Placement> members, std::span<const SampleColumns* const> columns, size_t samples_max);
   uint32_t symbol(std::string_view text);
   Status write_index();
   void note(int64_t min, int64_t max);
@@ -68,7 +97,11 @@ class BlockWriter {
   std::vector<uint32_t> symbol_offsets_{0};
   std::string entries_;
   std::vector<uint32_t> series_offsets_;
-  std::map<std::string, std::map<std::string, ValuePostings>, std::less<>> postings_;
+  std::vector<Placement> placements_;
+  std::vector<GroupRef> group_refs_;       // by series
+  std::string group_table_;
+  std::deque<SampleColumns> columns_;      // of a group's members; kept for their memory
+  std::map<std::string, std::map<std::string, ValuePostings, std::less<>>, std::less<>> postings_;
 };
 
 }  // namespace sightline::tsdb

@@ -9,35 +9,54 @@
 namespace sightline::tsdb {
 namespace {
 
-// Encoded chunks of one series with the bytes they view.
-struct EncodedChunks {
-  std::deque<std::string> storage;
-  std::vector<BlockChunk> chunks;
-};
+// What the head holds in one window.
+class HeadSource final : public BlockSource {
+ public:
+  HeadSource(Head& head, const HeadWindow& window) : head_(head), window_(window), series_(head.select({})) {}
 
-// Equal pieces of at most `samples_max`.
-template <typename T>
-void encode_pieces(std::span<const int64_t> times, std::span<const T> values, std::span<const int64_t> created,
-                   ChunkKind kind, size_t samples_max, EncodedChunks& out) {
-  if (times.empty()) return;
-  const size_t pieces = (times.size() + samples_max - 1) / samples_max;
-  for (size_t i = 0; i < pieces; ++i) {
-    const size_t begin = times.size() * i / pieces;
-    const size_t count = times.size() * (i + 1) / pieces - begin;
-    auto created_piece = created.empty() ? created : created.subspan(begin, count);
-    if (std::all_of(created_piece.begin(), created_piece.end(), [](int64_t c) { return c == 0; })) created_piece = {};
-    out.storage.push_back(encode_chunk(times.subspan(begin, count), values.subspan(begin, count), created_piece));
-    out.chunks.push_back({kind, times[begin], times[begin + count - 1], static_cast<uint32_t>(count), out.storage.back()});
+  Result<bool> next(model::Labels& labels) override {
+    if (next_ == series_.size()) return false;
+    labels = series_[next_++]->labels();
+    return true;
   }
-}
+  Status read_times(uint32_t number, std::vector<int64_t>& out) override {
+    auto status = read_all(number, columns_);
+    read_ = number;
+    out = columns_.times;
+    return status;
+  }
+  Status read_floats(uint32_t number, SampleColumns& out) override { return read_all(number, out); }
+  Status read_histograms(uint32_t number, SampleColumns& out) override {
+    if (read_ == number) {  // as a rule right after the times
+      std::swap(out, columns_);
+      read_.reset();
+      return {};
+    }
+    return read_all(number, out);
+  }
+  Status read_exemplars(uint32_t number, std::vector<StoredExemplar>& out) override {
+    out.clear();
+    const std::lock_guard lock(head_.mutex_of(*series_[number]));
+    series_[number]->collect_exemplars(window_.commit, window_.start, window_.end - 1, out);
+    return {};
+  }
 
-EncodedChunks encode_columns(const SampleColumns& columns, size_t samples_max) {
-  EncodedChunks out;
-  encode_pieces<double>(columns.times, columns.values, columns.created, ChunkKind::kFloat, samples_max, out);
-  encode_pieces<HistogramPtr>(columns.histogram_times, columns.histograms, columns.histogram_created,
-                              ChunkKind::kHistogram, samples_max, out);
-  return out;
-}
+ private:
+  Status read_all(uint32_t number, SampleColumns& out) {
+    SampleGathering gathering(out, window_.start, window_.end - 1);
+    if (auto status = gather_head(head_, *series_[number], window_.commit, window_.start, window_.end - 1, gathering); !status)
+      return status;
+    gathering.finish();
+    return {};
+  }
+
+  Head& head_;
+  const HeadWindow window_;
+  const std::vector<SeriesPtr> series_;
+  size_t next_ = 0;
+  SampleColumns columns_;
+  std::optional<uint32_t> read_;  // whose columns those are
+};
 
 // One block being read in order of labels.
 struct Cursor {
@@ -54,94 +73,119 @@ struct LaterLabels {
   }
 };
 
-// The chunks of one series from several blocks: as they are when they follow
-// each other, else decoded, joined and encoded again.
-Result<EncodedChunks> join_chunks(std::span<const Cursor* const> same, std::span<const Block::SeriesInfo> infos,
-                                  size_t samples_max) {
-  EncodedChunks out;
-  for (size_t s = 0; s < same.size(); ++s)
-    for (size_t i = 0; i < infos[s].chunks.size(); ++i) {
-      const auto bytes = same[s]->block->chunk_bytes(infos[s], i);
-      if (!bytes) return std::unexpected(bytes.error());
-      out.chunks.push_back(infos[s].chunks[i]);
+// What several blocks hold, by age: overlapping samples joined, exemplars thinned.
+class MergeSource final : public BlockSource {
+ public:
+  MergeSource(const BlockList& sources, const ExemplarBudget& budget) : sources_(sources), budget_(budget) {}
+
+  Result<bool> next(model::Labels& labels) override {
+    if (cursors_.empty())
+      for (size_t i = 0; i < sources_.size(); ++i) {
+        cursors_.push_back({.block = sources_[i].get(), .age = i});
+        if (auto status = step(cursors_.back()); !status) return std::unexpected(std::move(status).error());
+      }
+    if (queue_.empty()) return false;
+    labels = queue_.top()->labels;
+    firsts_.push_back(static_cast<uint32_t>(places_.size()));
+    std::vector<Cursor*> same;
+    while (!queue_.empty() && queue_.top()->labels == labels) {
+      same.push_back(queue_.top());
+      queue_.pop();
     }
-  std::vector<BlockChunk> sorted = out.chunks;
-  std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.min_time < b.min_time; });
-  bool apart = true;
-  for (size_t i = 1; i < sorted.size(); ++i) apart = apart && sorted[i - 1].max_time < sorted[i].min_time;
-  if (apart) {
-    out.chunks = std::move(sorted);
-    return out;
+    for (Cursor* cursor : same) {
+      places_.push_back({static_cast<uint32_t>(cursor->age), cursor->series++});
+      if (auto status = step(*cursor); !status) return std::unexpected(std::move(status).error());
+    }
+    return true;
   }
-  SampleColumns columns;
-  SampleGathering gathering(columns, std::numeric_limits<int64_t>::min(), std::numeric_limits<int64_t>::max());
-  for (const BlockChunk& chunk : out.chunks)
-    if (auto status = gathering.add_chunk(chunk.bytes); !status) return std::unexpected(std::move(status).error());
-  gathering.finish();
-  return encode_columns(columns, samples_max);
-}
 
-Result<std::vector<StoredExemplar>> join_exemplars(std::span<const Cursor* const> same,
-                                                   std::span<const Block::SeriesInfo> infos, const ExemplarBudget& budget) {
-  std::vector<StoredExemplar> all;
-  for (size_t s = 0; s < same.size(); ++s)
-    if (auto status = same[s]->block->read_exemplars(infos[s], all); !status) return std::unexpected(std::move(status).error());
-  std::stable_sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.time < b.time; });
-  std::vector<StoredExemplar> result;
-  for (StoredExemplar& e : all) {
-    bool repeated = false;
-    for (size_t k = result.size(); k-- > 0 && result[k].time == e.time && !repeated;) repeated = same_exemplar(result[k], e);
-    if (!repeated) result.push_back(std::move(e));
+  Status read_times(uint32_t number, std::vector<int64_t>& out) override {
+    out.clear();
+    if (auto status = open(number); !status) return status;
+    for (size_t i = 0; i < infos_.size(); ++i)
+      for (const Block::ChunkRef& chunk : infos_[i].chunks)
+        if (chunk.kind != Block::ChunkRef::kHistograms)
+          if (auto status = block(number, i).read_times(chunk, out); !status) return status;
+    for (size_t i = 1; i < out.size(); ++i) {
+      if (out[i - 1] < out[i]) continue;
+      std::sort(out.begin(), out.end());
+      out.erase(std::unique(out.begin(), out.end()), out.end());
+      break;
+    }
+    return {};
   }
-  thin_exemplars(result, budget);
-  return result;
-}
+  Status read_floats(uint32_t number, SampleColumns& out) override { return read_samples(number, false, out); }
+  Status read_histograms(uint32_t number, SampleColumns& out) override { return read_samples(number, true, out); }
 
-Status merge_series(BlockWriter& writer, std::span<const Cursor* const> same, const ExemplarBudget& budget, size_t samples_max) {
-  std::vector<Block::SeriesInfo> infos;
-  for (const Cursor* cursor : same) {
-    auto info = cursor->block->series(cursor->series);
-    if (!info) return std::unexpected(std::move(info).error());
-    infos.push_back(std::move(*info));
+  Status read_exemplars(uint32_t number, std::vector<StoredExemplar>& out) override {
+    out.clear();
+    if (auto status = open(number); !status) return status;
+    std::vector<StoredExemplar> all;
+    for (size_t i = 0; i < infos_.size(); ++i)
+      if (auto status = block(number, i).read_exemplars(infos_[i], all); !status) return status;
+    std::stable_sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.time < b.time; });
+    for (StoredExemplar& e : all) {
+      bool repeated = false;
+      for (size_t k = out.size(); k-- > 0 && out[k].time == e.time && !repeated;) repeated = same_exemplar(out[k], e);
+      if (!repeated) out.push_back(std::move(e));
+    }
+    thin_exemplars(out, budget_);
+    return {};
   }
-  auto chunks = join_chunks(same, infos, samples_max);
-  if (!chunks) return std::unexpected(std::move(chunks).error());
-  auto exemplars = join_exemplars(same, infos, budget);
-  if (!exemplars) return std::unexpected(std::move(exemplars).error());
-  return writer.add_series(same.front()->labels, chunks->chunks, *exemplars);
-}
 
-Status merge_all(BlockWriter& writer, const BlockList& sources, const ExemplarBudget& budget, size_t samples_max) {
-  std::deque<Cursor> cursors;
-  std::priority_queue<Cursor*, std::vector<Cursor*>, LaterLabels> queue;
-  const auto step = [&](Cursor& cursor) -> Status {
+ private:
+  struct Place {
+    uint32_t source;
+    uint32_t series;
+  };
+
+  Status step(Cursor& cursor) {
     if (cursor.series >= cursor.block->series_count()) return {};
     auto labels = cursor.block->labels(cursor.series);
     if (!labels) return std::unexpected(std::move(labels).error());
     cursor.labels = std::move(*labels);
-    queue.push(&cursor);
+    queue_.push(&cursor);
     return {};
-  };
-  for (size_t i = 0; i < sources.size(); ++i) {
-    cursors.push_back({.block = sources[i].get(), .age = i});
-    if (auto status = step(cursors.back()); !status) return status;
   }
-  while (!queue.empty()) {
-    std::vector<Cursor*> same{queue.top()};
-    queue.pop();
-    while (!queue.empty() && queue.top()->labels == same.front()->labels) {
-      same.push_back(queue.top());
-      queue.pop();
+  const Block& block(uint32_t number, size_t i) const { return *sources_[places_[firsts_[number] + i].source]; }
+  // Where the series lies in each of the blocks that have it.
+  Status open(uint32_t number) {
+    if (opened_ == number) return {};
+    opened_.reset();
+    infos_.clear();
+    const size_t end = number + 1 < firsts_.size() ? firsts_[number + 1] : places_.size();
+    for (size_t i = firsts_[number]; i < end; ++i) {
+      auto info = sources_[places_[i].source]->series(places_[i].series);
+      if (!info) return std::unexpected(std::move(info).error());
+      infos_.push_back(std::move(*info));
     }
-    const std::vector<const Cursor*> views(same.begin(), same.end());
-    if (auto status = merge_series(writer, views, budget, samples_max); !status) return status;
-    for (Cursor* cursor : same) {
-      ++cursor->series;
-      if (auto status = step(*cursor); !status) return status;
-    }
+    opened_ = number;
+    return {};
   }
-  return {};
-}
+  Status read_samples(uint32_t number, bool histograms, SampleColumns& out) {
+    SampleGathering gathering(out, std::numeric_limits<int64_t>::min(), std::numeric_limits<int64_t>::max());
+    if (auto status = open(number); !status) return status;
+    for (size_t i = 0; i < infos_.size(); ++i)
+      for (const Block::ChunkRef& chunk : infos_[i].chunks) {
+        if ((chunk.kind == Block::ChunkRef::kHistograms) != histograms) continue;
+        const Block& from = block(number, i);
+        if (auto status = gathering.add_decoded([&](SampleColumns& columns) { return from.read_chunk(chunk, &families_, columns); }); !status)
+          return status;
+      }
+    gathering.finish();
+    return {};
+  }
+
+  const BlockList& sources_;
+  const ExemplarBudget budget_;
+  std::deque<Cursor> cursors_;
+  std::priority_queue<Cursor*, std::vector<Cursor*>, LaterLabels> queue_;
+  std::vector<Place> places_;       // of all series, one after the other
+  std::vector<uint32_t> firsts_;    // by series
+  std::optional<uint32_t> opened_;  // whose infos_ these are
+  std::vector<Block::SeriesInfo> infos_;
+  FamilyCache families_;
+};
 
 BlockList overlapping_group(const BlockList& by_time) {
   BlockList group;
@@ -163,23 +207,8 @@ Result<std::optional<BlockMeta>> write_head_block(io::FileSystem& fs, const std:
                                                   Head& head, const HeadWindow& window, const TsdbOptions& options) {
   auto writer = BlockWriter::create(fs, parent, number);
   if (!writer) return std::unexpected(std::move(writer).error());
-  SampleColumns columns;
-  std::vector<StoredExemplar> exemplars;
-  for (const SeriesPtr& series : head.select({})) {
-    SampleGathering gathering(columns, window.start, window.end - 1);
-    if (auto status = gather_head(head, *series, window.commit, window.start, window.end - 1, gathering); !status)
-      return std::unexpected(std::move(status).error());
-    gathering.finish();
-    exemplars.clear();
-    {
-      const std::lock_guard lock(head.mutex_of(*series));
-      series->collect_exemplars(window.commit, window.start, window.end - 1, exemplars);
-    }
-    if (columns.times.empty() && columns.histogram_times.empty() && exemplars.empty()) continue;
-    const EncodedChunks chunks = encode_columns(columns, options.block_chunk_samples_max);
-    if (auto status = (*writer)->add_series(series->labels(), chunks.chunks, exemplars); !status)
-      return std::unexpected(std::move(status).error());
-  }
+  HeadSource source(head, window);
+  if (auto status = (*writer)->write(source, options.block_chunk_samples_max); !status) return std::unexpected(std::move(status).error());
   if ((*writer)->empty()) return std::nullopt;
   auto meta = (*writer)->finish({.level = 1, .sources = {number}});
   if (!meta) return std::unexpected(std::move(meta).error());
@@ -208,7 +237,8 @@ Result<BlockMeta> merge_blocks(io::FileSystem& fs, const std::string& parent, ui
   int64_t factor = 1;
   while (factor * 3 <= times_longer) factor *= 3;
   budget.window_ms *= factor;
-  if (auto status = merge_all(**writer, sources, budget, options.block_chunk_samples_max); !status)
+  MergeSource source(sources, budget);
+  if (auto status = (*writer)->write(source, options.block_chunk_samples_max); !status)
     return std::unexpected(std::move(status).error());
   return (*writer)->finish(std::move(meta));
 }

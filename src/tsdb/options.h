@@ -39,7 +39,7 @@ struct TsdbOptions {
   int64_t out_of_order_window_ms = 0;          // 0: samples must come in order
   int64_t future_max_ms = 10 * kMinuteMs;      // how far ahead of the clock a sample may be; 0: no limit
   uint32_t head_chunk_samples = 120;
-  uint32_t block_chunk_samples_max = 256;
+  uint32_t block_chunk_samples_max = 512;   // what is decoded at once
   ExemplarBudget exemplars;                    // in the head and in blocks of block_duration; windows grow with the block
   TsdbLimits limits;
   // Called once for each trace an exemplar leads to, after the exemplar is durable

@@ -1,6 +1,7 @@
 #pragma once
 // Joins the samples of one series from chunks and arrays of any order and
 // overlap into one ascending column. Of two at the same time the one added first stays.
+#include <functional>
 #include <span>
 #include <string_view>
 
@@ -15,6 +16,8 @@ class SampleGathering {
   SampleGathering(SampleColumns& out, int64_t min, int64_t max) : out_(out), min_(min), max_(max) { out_.clear(); }
 
   Status add_chunk(std::string_view bytes);
+  // Whatever `decode` appends.
+  Status add_decoded(const std::function<Status(SampleColumns&)>& decode);
   void add(const SampleColumns& part);
   void add(std::span<const OutOfOrderSample> late);
   void finish();

@@ -71,18 +71,13 @@ class StoreSeriesSet final : public SeriesSet {
   }
 
  private:
-  static Status read_block(const Block& block, uint32_t series, TimeRange range, SampleGathering& out) {
+  Status read_block(const Block& block, uint32_t series, TimeRange range, SampleGathering& out) const {
     auto info = block.series(series);
     if (!info) return std::unexpected(std::move(info).error());
-    for (size_t i = 0; i < info->chunks.size(); ++i) {
-      const BlockChunk& chunk = info->chunks[i];
+    for (const Block::ChunkRef& chunk : info->chunks) {
       if (chunk.min_time > range.max.value || chunk.max_time < range.min.value) continue;
-      const auto bytes = block.chunk_bytes(*info, i);
-      if (!bytes) return std::unexpected(bytes.error());
-      if (auto status = out.add_chunk(*bytes); !status) {
-        block.mark_damaged();
+      if (auto status = out.add_decoded([&](SampleColumns& columns) { return block.read_chunk(chunk, &families_, columns); }); !status)
         return status;
-      }
     }
     return {};
   }
@@ -100,6 +95,7 @@ class StoreSeriesSet final : public SeriesSet {
 
   std::shared_ptr<const StoreSnapshot> snapshot_;
   std::vector<Entry> entries_;
+  mutable FamilyCache families_;
 };
 
 }  // namespace

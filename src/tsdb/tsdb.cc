@@ -24,7 +24,7 @@ Tsdb::~Tsdb() {
 Result<std::unique_ptr<Tsdb>> Tsdb::open(io::FileSystem& fs, Clock& clock, Telemetry& telemetry, TsdbOptions options) {
   if (options.directory.empty()) return fail(Errc::kInvalidArgument, "tsdb: no directory given");
   if (options.block_duration_ms <= 0 || options.head_chunk_samples == 0 || options.block_chunk_samples_max == 0 ||
-      options.block_chunk_samples_max > kChunkSamplesMax || options.head_chunk_samples > kChunkSamplesMax ||
+      options.block_chunk_samples_max > kGroupSamplesMax || options.head_chunk_samples > kChunkSamplesMax ||
       options.exemplars.window_ms <= 0 || options.exemplars.per_window_max < 3)
     return fail(Errc::kInvalidArgument, "tsdb: a duration or a chunk size in the options is out of range");
   std::unique_ptr<Tsdb> db(new Tsdb(fs, clock, telemetry, std::move(options)));

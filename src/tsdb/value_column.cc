@@ -6,75 +6,20 @@
 #include <optional>
 #include <vector>
 
+#include "tsdb/decimals.h"
 #include "tsdb/integer_column.h"
 
 namespace sightline::tsdb {
 namespace {
 
-constexpr unsigned kDecimalsMax = 12;
-constexpr double kExactMax = 9007199254740992.0;  // 2^53: every integer up to it is a double
-constexpr std::array<double, kDecimalsMax + 1> kPowersOfTen = {1,   1e1, 1e2, 1e3, 1e4,  1e5, 1e6,
-                                                               1e7, 1e8, 1e9, 1e10, 1e11, 1e12};
-
 uint64_t bits_of(double v) { return std::bit_cast<uint64_t>(v); }
-
-// v as an integer over 10^decimals, if dividing gives back the same bits.
-std::optional<int64_t> scaled(double v, unsigned decimals) {
-  const double r = std::nearbyint(v * kPowersOfTen[decimals]);
-  if (!(std::abs(r) <= kExactMax)) return std::nullopt;
-  const auto i = static_cast<int64_t>(r);
-  if (bits_of(static_cast<double>(i) / kPowersOfTen[decimals]) != bits_of(v)) return std::nullopt;
-  return i;
-}
-
-// The values that fit 10^-decimals, and those that do not with their places: a
-// stale marker at the end of a counter must not cost the other samples their codec.
-struct Scaled {
-  std::vector<int64_t> integers;
-  std::vector<uint32_t> misfits;
-};
-
-std::optional<Scaled> scale(std::span<const double> values, unsigned decimals) {
-  const size_t misfits_max = values.size() / 8 + 1;
-  Scaled s;
-  s.integers.reserve(values.size());
-  for (size_t i = 0; i < values.size(); ++i) {
-    if (const auto integer = scaled(values[i], decimals)) {
-      s.integers.push_back(*integer);
-      continue;
-    }
-    if (s.misfits.size() == misfits_max) return std::nullopt;
-    s.misfits.push_back(static_cast<uint32_t>(i));
-    s.integers.push_back(s.integers.empty() ? 0 : s.integers.back());
-  }
-  return s;
-}
-
-// Fewest decimals that the first values agree on.
-std::optional<unsigned> guess_decimals(std::span<const double> values) {
-  unsigned decimals = 0;
-  unsigned misfits = 0;
-  for (const double v : values) {
-    unsigned d = decimals;
-    while (d <= kDecimalsMax && !scaled(v, d)) ++d;
-    if (d <= kDecimalsMax) decimals = d;
-    else if (++misfits > values.size() / 8 + 1) return std::nullopt;
-  }
-  return decimals;
-}
 
 std::string encode_scaled(std::span<const double> values, unsigned decimals, const Scaled& s) {
   std::string out;
   out.push_back(static_cast<char>(decimals == 0 ? ValueCodec::kInteger : ValueCodec::kDecimal));
   if (decimals > 0) out.push_back(static_cast<char>(decimals));
   append_integer_column(out, s.integers);
-  append_uvarint(out, s.misfits.size());
-  uint32_t previous = 0;
-  for (const uint32_t at : s.misfits) {
-    append_uvarint(out, at - previous);
-    append_le(out, bits_of(values[at]));
-    previous = at;
-  }
+  append_misfits(out, values, s.misfits);
   return out;
 }
 
@@ -197,17 +142,7 @@ bool read_scaled(ByteReader& in, unsigned decimals, std::span<double> out) {
     const double power = kPowersOfTen[decimals];
     for (size_t i = 0; i < out.size(); ++i) out[i] = static_cast<double>(integers[i]) / power;
   }
-  const uint64_t misfits = in.uvarint();
-  if (misfits > out.size()) return false;
-  size_t at = 0;
-  for (uint64_t i = 0; i < misfits; ++i) {
-    const uint64_t gap = in.uvarint();
-    const auto bits = in.le<uint64_t>();
-    if (!in.ok() || gap >= out.size() - at) return false;
-    at += gap;
-    out[at] = std::bit_cast<double>(bits);
-  }
-  return in.ok();
+  return read_misfits(in, out);
 }
 
 }  // namespace

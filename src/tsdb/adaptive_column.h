@@ -1,0 +1,21 @@
+#pragma once
+// A column of doubles for blocks, where size counts more than a nanosecond: integers and decimals as adaptively coded
+// residuals, sums of decimals with the rounding they gathered beside them, else as in value_column.h. Kept bit for bit.
+//   Format  docs/formats/tsdb_block.md, "Adaptive column"
+#include <span>
+#include <string>
+
+#include "base/bytes.h"
+
+namespace sightline::tsdb {
+
+enum class AdaptiveCodec : uint8_t { kConstant, kScaled, kRounded, kPlain };
+inline constexpr size_t kAdaptiveCodecs = 4;
+const char* adaptive_codec_name(AdaptiveCodec codec);
+
+void append_adaptive_column(std::string& out, std::span<const double> values);
+
+// Reads exactly out.size() values; false when the bytes are damaged.
+bool read_adaptive_column(ByteReader& in, std::span<double> out);
+
+}  // namespace sightline::tsdb
