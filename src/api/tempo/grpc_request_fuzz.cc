@@ -1,24 +1,10 @@
 // Foreign bytes as requests of every streaming method, over an empty store.
 #include "api/tempo/streaming_querier.h"
+#include "traceql/testing_store.h"
 
 namespace {
 
 using namespace sightline;
-
-class NoTraces final : public tracestore::Queryable {
- public:
-  Result<std::unique_ptr<tracestore::Querier>> querier() const override { return std::make_unique<View>(); }
-
- private:
-  struct View final : tracestore::Querier {
-    Result<std::optional<model::SpanBatch>> find(const TraceId&) const override { return std::nullopt; }
-    Status scan(const tracestore::ScanRequest&, const std::function<bool(tracestore::RowGroup&)>&) const override { return {}; }
-    Result<std::vector<std::string>> attribute_keys(tracestore::AttributeScope, TimestampNs, TimestampNs) const override {
-      return std::vector<std::string>{};
-    }
-    uint64_t inspected_bytes() const override { return 0; }
-  };
-};
 
 struct NeverCancelled final : net::Cancellation {
   bool cancelled() const override { return false; }
@@ -32,7 +18,7 @@ struct Call final : net::GrpcStreamCall {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  static const NoTraces store;
+  static const traceql::testing::MemoryStore store(std::make_shared<model::SpanBatch>());
   static ManualClock clock{TimestampNs{1'700'000'000'000'000'000}};
   static const net::GrpcStreamMethods methods = api::tempo::streaming_querier_methods({.traces = store, .clock = clock});
   const auto request = std::make_shared<const std::string>(reinterpret_cast<const char*>(data), size);
