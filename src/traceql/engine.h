@@ -83,7 +83,7 @@ struct TagValuesOptions : QueryBounds {
   uint32_t values_max = 10'000;
 };
 struct TagValues {
-  std::vector<OwnedValue> values;              // distinct, by type, then in order
+  std::vector<OwnedValue> values;              // distinct, by type, then in order; no stand-ins for what is missing
   uint64_t inspected_bytes = 0;
 };
 

@@ -56,6 +56,16 @@ TEST_F(Limits, TooManySeriesOfTooManyIntervalsAreRefused) {
   EXPECT_TRUE(result.error().message.contains("ask for a larger step, or group by less")) << result.error().message;
 }
 
+TEST_F(Limits, SoAreComparisonsAndQuantiles) {
+  MetricsOptions options;
+  options.end = {4'000'000'000'000};
+  options.step = std::chrono::milliseconds(400);
+  EXPECT_EQ(engine.metrics_range("{ } | compare({ name = \"x\" })", options).error().code, Errc::kResourceExhausted);
+  std::string query = "{ } | quantile_over_time(duration, 0.5";
+  for (int i = 0; i < 1000; ++i) query += ", 0.5";
+  EXPECT_EQ(engine.metrics_range(query + ") by(.v)", options).error().code, Errc::kResourceExhausted);
+}
+
 TEST_F(Limits, IntervalsAndExemplarsAreCapped) {
   MetricsOptions options;
   options.end = {4'000'000'000'000};

@@ -101,7 +101,7 @@ class MetricsEvaluator {
       if (!rows) return std::unexpected(rows.error());
       const auto selected = spansets.spanset(*metrics.selection, RowMask(group.row_count(), 1));
       if (!selected) return std::unexpected(selected.error());
-      gathering.add(columns, *rows, *selected);
+      if (auto added = gathering.add(columns, *rows, *selected); !added) return std::unexpected(std::move(added).error());
       return true;
     });
     if (!done) return std::unexpected(std::move(done).error());

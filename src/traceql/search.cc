@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "traceql/engine.h"
+#include "traceql/nested_choice.h"
 #include "traceql/pushdown.h"
 #include "traceql/query_run.h"
 #include "traceql/spanset_evaluator.h"
@@ -13,9 +14,9 @@ using tracestore::kNoRow;
 // Turns the groups of one row group into traces of the answer.
 class TraceWriter {
  public:
-  TraceWriter(RowColumns& columns, const std::vector<NamedAttribute>& named, bool names_name, uint32_t spans_max)
-      : columns_(columns), group_(columns.group()), names_name_(names_name), spans_max_(spans_max) {
-    for (const NamedAttribute& n : named) shown_.push_back({n.key, columns.load(n.attribute, Domain::kRows)});
+  TraceWriter(FieldEvaluator& fields, const Pipeline& pipeline, const std::vector<NamedAttribute>& named, bool names_name, uint32_t spans_max)
+      : group_(fields.columns().group()), names_name_(names_name), spans_max_(spans_max), named_(named), nested_(fields, pipeline) {
+    for (const NamedAttribute& n : named) shown_.push_back(fields.columns().load(n.attribute, RowColumns::domain_of(n.attribute)));
   }
 
   FoundTrace trace(const tracestore::TraceRows& rows) {
@@ -52,18 +53,19 @@ class TraceWriter {
   FoundSpan span(uint32_t row) {
     FoundSpan found{.id = group_.span_id()[row], .start = {group_.start_ns()[row]}, .duration_ns = group_.duration_ns()[row]};
     if (names_name_) found.name = std::string(group_.name().at(row).bytes);
-    for (const auto& [key, column] : shown_) {
-      const Value value = column.at(row);
-      if (!value.is_nil()) found.attributes.emplace_back(key, OwnedValue::of(value));
+    for (size_t i = 0; i < named_.size(); ++i) {
+      const Value value = named_[i].attribute.is_nested() ? nested_.value(named_[i].attribute, shown_[i], row) : shown_[i].at(row);
+      if (!value.is_nil()) found.attributes.emplace_back(named_[i].key, OwnedValue::of(value));
     }
     return found;
   }
 
-  RowColumns& columns_;
   tracestore::RowGroup& group_;
   const bool names_name_;
   const uint32_t spans_max_;
-  std::vector<std::pair<std::string, Column>> shown_;
+  const std::vector<NamedAttribute>& named_;
+  std::vector<Column> shown_;     // of named_, in its domain
+  NestedChoice nested_;
 };
 
 bool newer(const FoundTrace& a, const FoundTrace& b) {
@@ -135,7 +137,7 @@ Result<SearchResult> Engine::search(const Query& query, const SearchOptions& opt
       return std::pair(of_trace(a).start, of_trace(a).id) > std::pair(of_trace(b).start, of_trace(b).id);
     });
     if (runs.size() > options.limit) runs.resize(options.limit);
-    TraceWriter writer(columns, named, names_name, options.spans_per_spanset);
+    TraceWriter writer(fields, pipeline, named, names_name, options.spans_per_spanset);
     for (const auto& r : runs) {
       FoundTrace found = writer.trace(of_trace(r));
       for (size_t i = r.first; i < r.second; ++i) found.spansets.push_back(writer.spanset((*groups)[i]));

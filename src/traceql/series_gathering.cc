@@ -64,6 +64,7 @@ SeriesGathering::Gathered* SeriesGathering::series_for(const std::vector<Column>
     made.cells.resize(grid_.count);
     bytes_ += grid_.count * sizeof(Cell);
   }
+  bytes_ += metrics_.quantiles.size() * grid_.count * sizeof(double);   // of the answer
   return &made;
 }
 

@@ -2,16 +2,15 @@
 
 #include <algorithm>
 #include <map>
-#include <protozero/pbf_reader.hpp>
 #include <protozero/pbf_writer.hpp>
 #include <set>
 
+#include "base/protobuf_reader.h"
 #include "wire/otlp/encode_traces.h"
 
 namespace sightline::api::jaeger {
 namespace {
 
-using protozero::pbf_reader;
 using protozero::pbf_writer;
 using Messages = std::vector<std::string>;
 using Answer = Result<Messages> (*)(const JaegerApi&, std::string_view request, const Cancelled& cancelled);
@@ -29,68 +28,78 @@ net::GrpcCode grpc_code(Errc code) {
   }
 }
 
-pbf_reader reader_of(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
-
-std::string text_of(pbf_reader& reader) {
-  const auto view = reader.get_view();
-  return {view.data(), view.size()};
+Status check(const ProtobufReader& r) {
+  if (r.ok()) return {};
+  return fail(Errc::kInvalidArgument, "the request is not a valid message: ", r.fault());
 }
 
 // google.protobuf.Timestamp and Duration: seconds = 1, nanos = 2. Below zero counts as zero.
-uint64_t nanoseconds_of(pbf_reader message) {
+uint64_t nanoseconds_of(std::string_view bytes) {
   int64_t seconds = 0, nanos = 0;
-  while (message.next()) {
-    if (message.tag() == 1) seconds = message.get_int64();
-    else if (message.tag() == 2) nanos = message.get_int32();
-    else message.skip();
+  for (ProtobufReader r(bytes); r.next();) {
+    if (r.tag() == protobuf_varint(1)) seconds = static_cast<int64_t>(r.varint());
+    else if (r.tag() == protobuf_varint(2)) nanos = static_cast<int32_t>(r.varint());
+    else r.skip();
   }
   if (seconds < 0 || seconds > INT64_MAX / 2'000'000'000 || nanos < 0) return 0;
   return static_cast<uint64_t>(seconds) * 1'000'000'000 + static_cast<uint64_t>(nanos);
 }
 
-Result<TraceQuestion> question_of(std::string_view request) {
-  TraceQuestion question;
-  for (pbf_reader outer = reader_of(request); outer.next();) {
-    if (outer.tag() != 1) {
-      outer.skip();
-      continue;
-    }
-    for (pbf_reader r = outer.get_message(); r.next();) {
-      switch (r.tag()) {
-        case 1: question.service = text_of(r); break;
-        case 2: question.operation = text_of(r); break;
-        case 3: {
-          std::pair<std::string, std::string> tag;
-          for (pbf_reader entry = r.get_message(); entry.next();) {
-            if (entry.tag() == 1) tag.first = text_of(entry);
-            else if (entry.tag() == 2) tag.second = text_of(entry);
-            else entry.skip();
-          }
-          question.tags.push_back(std::move(tag));
-          break;
-        }
-        case 4: question.start = {nanoseconds_of(r.get_message())}; break;
-        case 5: question.end = {nanoseconds_of(r.get_message())}; break;
-        case 6: question.duration_min = std::chrono::nanoseconds(static_cast<int64_t>(nanoseconds_of(r.get_message()))); break;
-        case 7:
-          if (const auto ns = static_cast<int64_t>(nanoseconds_of(r.get_message())); ns > 0) question.duration_max = std::chrono::nanoseconds(ns);
-          break;
-        case 8: question.limit = static_cast<uint32_t>(std::max(r.get_int32(), 0)); break;
-        case 10: return fail(Errc::kInvalidArgument, "structured filters are not supported");
-        default: r.skip();
-      }
+std::pair<std::string, std::string> tag_of(std::string_view bytes) {
+  std::pair<std::string, std::string> tag;
+  for (ProtobufReader r(bytes); r.next();) {
+    if (r.tag() == protobuf_bytes(1)) tag.first = r.bytes();
+    else if (r.tag() == protobuf_bytes(2)) tag.second = r.bytes();
+    else r.skip();
+  }
+  return tag;
+}
+
+// TraceQueryParameters.
+Status read_parameters(std::string_view bytes, TraceQuestion& question) {
+  ProtobufReader r(bytes);
+  while (r.next()) {
+    switch (r.tag()) {
+      case protobuf_bytes(1): question.service = r.bytes(); break;
+      case protobuf_bytes(2): question.operation = r.bytes(); break;
+      case protobuf_bytes(3): question.tags.push_back(tag_of(r.bytes())); break;
+      case protobuf_bytes(4): question.start = {nanoseconds_of(r.bytes())}; break;
+      case protobuf_bytes(5): question.end = {nanoseconds_of(r.bytes())}; break;
+      case protobuf_bytes(6): question.duration_min = std::chrono::nanoseconds(static_cast<int64_t>(nanoseconds_of(r.bytes()))); break;
+      case protobuf_bytes(7):
+        if (const auto ns = static_cast<int64_t>(nanoseconds_of(r.bytes())); ns > 0) question.duration_max = std::chrono::nanoseconds(ns);
+        break;
+      case protobuf_varint(8): question.limit = static_cast<uint32_t>(std::max(static_cast<int32_t>(r.varint()), 0)); break;
+      case protobuf_bytes(10): return fail(Errc::kInvalidArgument, "structured filters are not supported");
+      default: r.skip();
     }
   }
+  return check(r);
+}
+
+Result<TraceQuestion> question_of(std::string_view request) {
+  TraceQuestion question;
+  ProtobufReader r(request);
+  while (r.next()) {
+    if (r.tag() != protobuf_bytes(1)) {
+      r.skip();
+      continue;
+    }
+    if (auto read = read_parameters(r.bytes(), question); !read) return std::unexpected(std::move(read).error());
+  }
+  if (auto fine = check(r); !fine) return std::unexpected(std::move(fine).error());
   if (question.end.value == 0) question.end = {UINT64_MAX};
   return question;
 }
 
 Result<Messages> get_trace(const JaegerApi& api, std::string_view request, const Cancelled&) {
-  std::string text;
-  for (pbf_reader r = reader_of(request); r.next();) {
-    if (r.tag() == 1) text = text_of(r);
+  std::string_view text;
+  ProtobufReader r(request);
+  while (r.next()) {
+    if (r.tag() == protobuf_bytes(1)) text = r.bytes();
     else r.skip();
   }
+  if (auto fine = check(r); !fine) return std::unexpected(std::move(fine).error());
   const auto id = parse_id(text);
   if (!id) return std::unexpected(id.error());
   const auto trace = find_trace(api, *id);
@@ -177,11 +186,13 @@ Result<Messages> get_services(const JaegerApi& api, std::string_view, const Canc
 
 Result<Messages> get_operations(const JaegerApi& api, std::string_view request, const Cancelled& cancelled) {
   std::string service, kind;
-  for (pbf_reader r = reader_of(request); r.next();) {
-    if (r.tag() == 1) service = text_of(r);
-    else if (r.tag() == 2) kind = text_of(r);
+  ProtobufReader r(request);
+  while (r.next()) {
+    if (r.tag() == protobuf_bytes(1)) service = r.bytes();
+    else if (r.tag() == protobuf_bytes(2)) kind = r.bytes();
     else r.skip();
   }
+  if (auto fine = check(r); !fine) return std::unexpected(std::move(fine).error());
   if (service.empty()) return fail(Errc::kInvalidArgument, "service is required");
   const auto operations = find_operations(api, service, kind, cancelled);
   if (!operations) return std::unexpected(operations.error());
@@ -199,11 +210,13 @@ Result<Messages> get_operations(const JaegerApi& api, std::string_view request, 
 
 Result<Messages> get_dependencies(const JaegerApi& api, std::string_view request, const Cancelled& cancelled) {
   TimestampNs start{0}, end{0};
-  for (pbf_reader r = reader_of(request); r.next();) {
-    if (r.tag() == 1) start = {nanoseconds_of(r.get_message())};
-    else if (r.tag() == 2) end = {nanoseconds_of(r.get_message())};
+  ProtobufReader r(request);
+  while (r.next()) {
+    if (r.tag() == protobuf_bytes(1)) start = {nanoseconds_of(r.bytes())};
+    else if (r.tag() == protobuf_bytes(2)) end = {nanoseconds_of(r.bytes())};
     else r.skip();
   }
+  if (auto fine = check(r); !fine) return std::unexpected(std::move(fine).error());
   if (end.value == 0) end = {UINT64_MAX};
   const auto dependencies = find_dependencies(api, start, end, cancelled);
   if (!dependencies) return std::unexpected(dependencies.error());
@@ -221,12 +234,7 @@ Result<Messages> get_dependencies(const JaegerApi& api, std::string_view request
 }
 
 net::GrpcReply answer_call(const JaegerApi& api, Answer answer, const net::SharedBytes& request, net::GrpcStreamCall& call) {
-  Result<Messages> messages = fail(Errc::kInvalidArgument, "the request is not a valid message");
-  try {
-    messages = answer(api, *request, call.cancellation());
-  } catch (const protozero::exception&) {
-    // What was not read to its end stays the error above.
-  }
+  auto messages = answer(api, *request, call.cancellation());
   if (!messages) return {.code = grpc_code(messages.error().code), .message = messages.error().message};
   for (std::string& message : *messages)
     if (!call.send(std::move(message))) return {.code = net::GrpcCode::kCancelled, .message = "cancelled"};
