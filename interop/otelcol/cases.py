@@ -19,6 +19,14 @@ service:
 """
 
 
+# Samples that differ on purpose: docs/differences_collector.md says why.
+DIFFERENCES = [
+    r"span_name=(collide|reserved)[,}].*theirs None",  # labels whose names collide: theirs loses the whole series
+    r"a_b=1;2.*theirs None",
+    r"job=versioned.*span_name=same",                  # two resources of one instance: ours adds up, theirs shows the last
+    r"span_name=(kind-9|status-7)",                    # numbers that are no kind and no status
+]
+
 CASES = {
     "defaults": (spanmetrics(""), ["recorded"]),
     "exemplars": (spanmetrics("exemplars: {{enabled: true}}, dimensions: [{{name: http.method}}, {{name: http.status_code}}]",

@@ -16,8 +16,10 @@
 #include "base/result.h"
 #include "base/telemetry.h"
 #include "base/work_pool.h"
+#include "net/authenticator.h"
 #include "net/http.h"
 #include "net/io_threads.h"
+#include "net/tls.h"
 
 namespace sightline::net {
 
@@ -33,6 +35,8 @@ struct HttpServerOptions {
   std::chrono::milliseconds body_timeout{120'000};   // end of headers to end of body; beyond: 408
   std::chrono::milliseconds write_timeout{60'000};   // for each MiB of an answer
   std::chrono::seconds retry_after{1};               // told with a 503
+  std::shared_ptr<const TlsServerContext> tls;       // null: plaintext
+  std::shared_ptr<const Authenticator> authenticator;  // null: everybody
 };
 
 class HttpServer {

@@ -83,7 +83,7 @@ Result<SpanStage*> BuiltGraph::store_edge(const ComponentId& id, std::string_vie
 Result<SpanStage*> BuiltGraph::make_otlp(const auto& config, const ComponentId& id, const std::string& destination) {
   if (env_.trace_store != nullptr && env_.is_own_trace_receiver && env_.is_own_trace_receiver(destination))
     return store_edge(id, destination + " is this process");
-  auto exporter = OtlpExporter::create(config, id.text(), env_.telemetry);
+  auto exporter = OtlpExporter::create(config, *config_, id.text(), env_.telemetry);
   if (!exporter) return std::unexpected(std::move(exporter).error());
   queues_.push_back(exporter->get());
   return own_end(std::move(*exporter), true);
@@ -145,11 +145,17 @@ Status BuiltGraph::build_receivers() {
       if (config_->receiver(*id) != nullptr) heads[*id].push_back(traces_pipelines_.at(&pipeline));
   }
   for (auto& [id, stages] : heads) {
-    const auto* otlp = std::get_if<config::OtlpReceiverConfig>(&config_->receiver(id)->config);
-    if (otlp == nullptr) continue;  // nop receives nothing
+    const config::ReceiverConfig& config = config_->receiver(id)->config;
+    if (std::holds_alternative<config::NopConfig>(config)) continue;  // receives nothing
     SpanStage* first = stages.size() == 1 ? stages[0] : own_stage(std::make_unique<Split>(std::move(stages)));
     SpanConsumer& input = *consumers_.emplace_back(std::make_unique<GraphInput>(*first));
-    auto receiver = OtlpListeners::create(*otlp, id.text(), input, env_.clock, env_.telemetry);
+    if (const auto* zipkin = std::get_if<config::ZipkinReceiverConfig>(&config)) {
+      auto made = ZipkinReceiver::create(*zipkin, *config_, id.text(), input, env_.telemetry);
+      if (!made) return std::unexpected(std::move(made).error());
+      zipkin_receivers_.push_back(std::move(*made));
+      continue;
+    }
+    auto receiver = OtlpListeners::create(std::get<config::OtlpReceiverConfig>(config), id.text(), input, env_.clock, env_.telemetry, config_);
     if (!receiver) return std::unexpected(std::move(receiver).error());
     receivers_.push_back(std::move(*receiver));
   }
