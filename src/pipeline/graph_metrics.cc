@@ -110,6 +110,10 @@ Status BuiltGraph::add_metrics_exporter(const MarkedId& id, SpanToMetrics& sourc
     return {};
   }
   if (std::holds_alternative<config::NopConfig>(component->config)) return {};
+  if (std::holds_alternative<config::DebugExporterConfig>(component->config)) {
+    SL_LOG_INFO("{}: {} prints spans only: metrics can be seen at any moment, in an exposition or in the pages", id.mark.text(), id->text());
+    return {};
+  }
   return fail_at(id.mark, "exporter ", id->text(), " takes no metrics in this version");
 }
 

@@ -76,6 +76,7 @@ exporters:
   file/all: {path: )" + folder + R"(/all.json, flush_interval: 0s}
   file/some: {path: )" + folder + R"(/some.json, flush_interval: 0s}
   prometheus: {endpoint: "127.0.0.1:0"}
+  debug: {verbosity: detailed}
 extensions: {health_check: {endpoint: "127.0.0.1:0", path: /health}}
 service:
   extensions: [health_check]
@@ -83,7 +84,7 @@ service:
   pipelines:
     traces/in: {receivers: [otlp], exporters: [file/all, forward]}
     traces/out: {receivers: [forward], processors: [filter, attributes], exporters: [file/some, spanmetrics, count]}
-    metrics: {receivers: [spanmetrics, count], exporters: [prometheus]}
+    metrics: {receivers: [spanmetrics, count], exporters: [prometheus, debug]}
 )");
   ASSERT_TRUE(started) << started.error().message;
   EXPECT_EQ(post(std::string(kTwoSpans)), 200);
