@@ -85,7 +85,7 @@ void read_client(MapReader& map, ClientConfig& out) {
   read_retry(map, out.retry);
   read_queue(map, out.queue);
   map.ignore({"read_buffer_size", "write_buffer_size"}, "buffers grow by need");
-  map.reject({"auth"}, "authentication by an extension is not available here; use headers");
+  read_authenticator(map, out.authenticator);
   map.reject({"middlewares"}, "middleware extensions are not available here");
 }
 
@@ -145,6 +145,14 @@ void read_component(const Cursor& at, OtlpReceiverConfig& out) {
   // A mistyped protocol was named and reported: one fault, one line.
   const bool is_mistyped = at.diagnostics().error_count() > errors_before;
   if (!out.grpc && !out.http && !is_mistyped) at.error("must name at least one protocol: protocols: grpc: or http:");
+}
+
+void read_component(const Cursor& at, ZipkinReceiverConfig& out) {
+  MapReader map(at);
+  out.server.endpoint = {"localhost:9411", at.mark()};
+  read_http_server(map, out.server);
+  map.read("parse_string_tags", out.parse_string_tags);
+  map.finish();
 }
 
 void read_component(const Cursor& at, NopConfig&) { MapReader(at).finish(); }

@@ -29,6 +29,12 @@ struct OtlpReceiverConfig {
   std::optional<Http> http;              // localhost:4318
 };
 
+// receivers: zipkin
+struct ZipkinReceiverConfig {
+  HttpServerConfig server;         // localhost:9411
+  bool parse_string_tags = false;  // tags that read as numbers or booleans become such
+};
+
 // receivers and exporters: nop
 struct NopConfig {};
 
@@ -151,7 +157,7 @@ struct FileExporterConfig {
 // metrics to its metrics store, without a socket. It takes no keys.
 struct StoreExporterConfig {};
 
-using ReceiverConfig = std::variant<OtlpReceiverConfig, NopConfig>;
+using ReceiverConfig = std::variant<OtlpReceiverConfig, ZipkinReceiverConfig, NopConfig>;
 using ConnectorConfig = std::variant<SpanMetricsConfig, ServiceGraphConfig, CountConfig, ForwardConfig>;
 using ExporterConfig = std::variant<PrometheusExporterConfig, OtlpExporterConfig, OtlpHttpExporterConfig,
                                     DebugExporterConfig, FileExporterConfig, StoreExporterConfig, NopConfig>;

@@ -1,5 +1,7 @@
 #include "config/otelcol_config.h"
 
+#include <algorithm>
+
 #include "config/expansion.h"
 #include "config/otelcol_graph.h"
 #include "config/otelcol_readers.h"
@@ -34,6 +36,7 @@ std::optional<Variant> read_as(const Cursor& at) {
 // `type[/name]` -> the component, read; nothing for a type that is not here.
 std::optional<ReceiverConfig> read_receiver(const std::string& type, const Cursor& at) {
   if (type == "otlp") return read_as<OtlpReceiverConfig, ReceiverConfig>(at);
+  if (type == "zipkin") return read_as<ZipkinReceiverConfig, ReceiverConfig>(at);
   if (type == "nop") return read_as<NopConfig, ReceiverConfig>(at);
   return std::nullopt;
 }
@@ -91,8 +94,33 @@ void read_section(MapReader& root, ComponentKind kind, std::vector<Component<Con
   }
 }
 
-// Extensions: those that only look at the collector itself are noticed, the rest refused when used.
-void read_extensions(MapReader& root, MapReader& service) {
+std::optional<ExtensionConfig> read_extension(const std::string& type, const Cursor& at) {
+  if (type == "health_check") return read_as<HealthCheckConfig, ExtensionConfig>(at);
+  if (type == "basicauth") return read_as<BasicAuthConfig, ExtensionConfig>(at);
+  if (type == "bearertokenauth") return read_as<BearerTokenConfig, ExtensionConfig>(at);
+  if (type == "file_storage") return read_as<FileStorageConfig, ExtensionConfig>(at);
+  return std::nullopt;
+}
+
+// One configured extension: kept when used, noticed when it only looks at the collector itself, else refused when used.
+void read_configured_extension(const Cursor& section, const YamlEntry& entry, bool is_used, OtelcolConfig& out) {
+  Diagnostics& diagnostics = section.diagnostics();
+  const Cursor at = section.at(entry);
+  const auto id = parse_component_id(entry.key);
+  const std::string type = id ? id->type : entry.key;
+  if (auto config = read_extension(type, at)) {
+    if (is_used) out.extensions.push_back({*id, entry.mark, std::move(*config)});
+    else diagnostics.notice(entry.mark, at.path(), "service::extensions does not name it; it is not started");
+  } else if (type == "zpages" || type == "pprof" || type == "memory_ballast") {
+    diagnostics.notice(entry.mark, at.path(), "the pages of this process show its state; memory is bounded without it");
+  } else if (is_used || !unknown_type_message(ComponentKind::kExtension, type).starts_with("the coll")) {
+    diagnostics.error(entry.mark, at.path() + ": " + unknown_type_message(ComponentKind::kExtension, type));
+  } else {
+    diagnostics.notice(entry.mark, at.path(), "service::extensions does not name it; it is not started");
+  }
+}
+
+void read_extensions(MapReader& root, MapReader& service, OtelcolConfig& out) {
   std::vector<std::string> configured;
   const auto section = root.take("extensions");
   const auto used = service.take("extensions");
@@ -107,18 +135,7 @@ void read_extensions(MapReader& root, MapReader& service) {
   if (section) {
     for (const YamlEntry& entry : section->value().entries) {
       configured.push_back(entry.key);
-      Diagnostics& diagnostics = section->diagnostics();
-      const std::string path = section->at(entry).path();
-      const auto id = parse_component_id(entry.key);
-      const std::string type = id ? id->type : entry.key;
-      if (type == "health_check" || type == "healthcheckv2" || type == "pprof" || type == "zpages" ||
-          type == "memory_ballast") {
-        diagnostics.notice(entry.mark, path, "health and status are served with the Prometheus API (/-/healthy, /-/ready)");
-      } else if (is_used(entry.key) || !unknown_type_message(ComponentKind::kExtension, type).starts_with("the coll")) {
-        diagnostics.error(entry.mark, path + ": " + unknown_type_message(ComponentKind::kExtension, type));
-      } else {
-        diagnostics.notice(entry.mark, path, "service::extensions does not name it; it is not started");
-      }
+      read_configured_extension(*section, entry, is_used(entry.key), out);
     }
   }
   for (const Cursor& item : used_items) {
@@ -182,6 +199,41 @@ void read_pipelines(MapReader& service, std::vector<PipelineConfig>& out) {
   for (const YamlEntry& entry : section->value().entries) read_pipeline(section->at(entry), entry, out);
 }
 
+// readers: [{pull: {exporter: {prometheus: {host, port}}}}], or the older `address`.
+void read_telemetry_address(const Cursor& metrics, Marked<std::string>& out) {
+  if (!metrics.is_map()) return;
+  const auto child = [](const Cursor& at, std::string_view key) -> std::optional<Cursor> {
+    const YamlEntry* entry = at.is_map() ? at.value().find(key) : nullptr;
+    return entry == nullptr || entry->value->kind == YamlValue::Kind::kNull ? std::nullopt : std::optional(at.at(*entry));
+  };
+  if (const auto address = child(metrics, "address")) read_value(*address, out);
+  const auto readers = child(metrics, "readers");
+  if (!readers || !readers->is_sequence()) return;
+  for (const Cursor& reader : readers->items()) {
+    const auto pull = child(reader, "pull");
+    const auto exporter = pull ? child(*pull, "exporter") : std::nullopt;
+    const auto prometheus = exporter ? child(*exporter, "prometheus") : std::nullopt;
+    if (!prometheus) continue;
+    std::string host = "localhost";
+    uint16_t port = 8888;
+    if (const auto at = child(*prometheus, "host")) read_value(*at, host);
+    if (const auto at = child(*prometheus, "port")) read_value(*at, port);
+    out = {host + ":" + std::to_string(port), prometheus->mark()};
+  }
+}
+
+void read_telemetry(MapReader& service, OtelcolConfig& out) {
+  const auto at = service.take("telemetry");
+  if (!at || at->is_null()) return;
+  check_known(*at, KnownKeys::parse(kTelemetryKeys));
+  if (const YamlEntry* metrics = at->is_map() ? at->value().find("metrics") : nullptr) {
+    const YamlEntry* level = metrics->value->find("level");
+    if (level == nullptr || level->value->scalar != "none") read_telemetry_address(at->at(*metrics), out.telemetry_address);
+  }
+  if (out.telemetry_address->empty()) at->notice("this process reports on itself with its own log and metrics");
+  else check_host_port(out.telemetry_address, *at);
+}
+
 void read_service(MapReader& root, OtelcolConfig& out, Diagnostics& diagnostics) {
   const auto at = root.take("service");
   if (!at || at->is_null()) {
@@ -190,10 +242,8 @@ void read_service(MapReader& root, OtelcolConfig& out, Diagnostics& diagnostics)
     return;
   }
   MapReader service(*at);
-  KnownKeys telemetry = KnownKeys::parse(kTelemetryKeys);
-  telemetry.name = "telemetry";
-  service.ignore_known(telemetry, "this process reports on itself with its own log and metrics");
-  read_extensions(root, service);
+  read_telemetry(service, out);
+  read_extensions(root, service, out);
   read_pipelines(service, out.pipelines);
   service.finish();
 }
@@ -234,6 +284,36 @@ Result<OtelcolConfig> parse_otelcol(std::string_view text, std::string_view file
   auto root = parse_yaml(text, file, limits);
   if (!root) return std::unexpected(std::move(root).error());
   return read_otelcol(std::move(*root), file, environment, limits);
+}
+
+namespace {
+
+std::shared_ptr<const YamlValue> merged(const std::shared_ptr<const YamlValue>& first, const std::shared_ptr<const YamlValue>& second) {
+  if (first->kind != YamlValue::Kind::kMap || second->kind != YamlValue::Kind::kMap) return second;
+  auto out = std::make_shared<YamlValue>(*first);
+  for (const YamlEntry& entry : second->entries) {
+    const auto same = std::find_if(out->entries.begin(), out->entries.end(), [&](const YamlEntry& e) { return e.key == entry.key; });
+    if (same == out->entries.end()) out->entries.push_back(entry);
+    else same->value = merged(same->value, entry.value);
+  }
+  out->weight += second->weight;
+  return out;
+}
+
+}  // namespace
+
+Result<OtelcolConfig> parse_otelcol(const std::vector<CollectorFile>& files, const Environment& environment, const YamlLimits& limits) {
+  std::shared_ptr<const YamlValue> root;
+  std::string names;
+  for (const CollectorFile& file : files) {
+    auto tree = parse_yaml(file.text, file.path, limits);
+    if (!tree) return std::unexpected(std::move(tree).error());
+    names += (names.empty() ? "" : ", ") + file.path;
+    if (!root) root = std::move(*tree);
+    else if ((*tree)->kind != YamlValue::Kind::kNull) root = root->kind == YamlValue::Kind::kNull ? std::move(*tree) : merged(root, *tree);
+  }
+  if (!root) return fail(Errc::kInvalidArgument, "no configuration file");
+  return read_otelcol(std::move(root), names, environment, limits);
 }
 
 Result<OtelcolConfig> read_otelcol(std::shared_ptr<const YamlValue> root, std::string_view file,

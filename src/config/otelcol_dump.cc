@@ -34,6 +34,10 @@ struct Describe {
     if (c.grpc && c.http) out << ", ";
     if (c.http) out << "HTTP on " << *c.http->endpoint << c.http->traces_url_path << (c.http->tls ? " (TLS)" : "");
   }
+  void operator()(const ZipkinReceiverConfig& c) const {
+    out << "HTTP on " << *c.server.endpoint << "/api/v2/spans" << (c.server.tls ? " (TLS)" : "");
+    if (c.parse_string_tags) out << "; tags as numbers";
+  }
   void operator()(const BatchProcessorConfig& c) const {
     out << "batches of " << c.send_batch_size << " or " << format_go_duration(c.timeout);
     if (c.send_batch_max_size > 0) out << ", at most " << c.send_batch_max_size;
@@ -179,6 +183,7 @@ std::string dump(const OtelcolConfig& config) {
   dump_components(out, config, config.processors, "processor");
   dump_components(out, config, config.connectors, "connector");
   dump_components(out, config, config.exporters, "exporter");
+  if (!config.telemetry_address->empty()) out << "  own metrics: http://" << *config.telemetry_address << "/metrics\n";
   for (const PipelineConfig& pipeline : config.pipelines) {
     out << "  pipeline " << pipeline.id() << ": " << listed(pipeline.receivers) << " -> ";
     if (!pipeline.processors.empty()) out << listed(pipeline.processors) << " -> ";

@@ -1,11 +1,13 @@
 #pragma once
 // Each collector component read from its map, with the checks it makes itself.
 #include "config/otelcol_components.h"
+#include "config/otelcol_extensions.h"
 #include "config/yaml_node.h"
 
 namespace sightline::config {
 
 void read_component(const Cursor& at, OtlpReceiverConfig& out);
+void read_component(const Cursor& at, ZipkinReceiverConfig& out);
 void read_component(const Cursor& at, NopConfig& out);
 void read_component(const Cursor& at, BatchProcessorConfig& out);
 void read_component(const Cursor& at, MemoryLimiterConfig& out);
@@ -25,6 +27,10 @@ void read_component(const Cursor& at, OtlpHttpExporterConfig& out);
 void read_component(const Cursor& at, DebugExporterConfig& out);
 void read_component(const Cursor& at, FileExporterConfig& out);
 void read_component(const Cursor& at, StoreExporterConfig& out);
+void read_component(const Cursor& at, HealthCheckConfig& out);
+void read_component(const Cursor& at, BasicAuthConfig& out);
+void read_component(const Cursor& at, BearerTokenConfig& out);
+void read_component(const Cursor& at, FileStorageConfig& out);
 
 // A list of conditions; faults name the condition's place.
 void read_ottl_conditions(MapReader& map, std::string_view key, OttlContext context, std::vector<OttlCondition>& out);

@@ -76,12 +76,12 @@ std::string_view section_name(ComponentKind kind) {
 }
 
 const std::vector<std::string>& types_here(ComponentKind kind) {
-  static const std::vector<std::string> kReceiver = {"otlp", "nop"};
+  static const std::vector<std::string> kReceiver = {"otlp", "zipkin", "nop"};
   static const std::vector<std::string> kProcessor = {"attributes", "batch", "filter", "groupbytrace", "memory_limiter",
                                                        "probabilistic_sampler", "resource", "tail_sampling"};
   static const std::vector<std::string> kConnector = {"count", "forward", "servicegraph", "spanmetrics"};
   static const std::vector<std::string> kExporter = {"otlp", "otlphttp", "prometheus", "debug", "file", "sightline", "nop"};
-  static const std::vector<std::string> kNone;
+  static const std::vector<std::string> kExtension = {"basicauth", "bearertokenauth", "file_storage", "health_check"};
   switch (kind) {
     case ComponentKind::kReceiver: return kReceiver;
     case ComponentKind::kProcessor: return kProcessor;
@@ -89,7 +89,7 @@ const std::vector<std::string>& types_here(ComponentKind kind) {
     case ComponentKind::kExporter: return kExporter;
     case ComponentKind::kExtension: break;
   }
-  return kNone;
+  return kExtension;
 }
 
 std::vector<std::string> types_of_contrib(ComponentKind kind) {

@@ -22,7 +22,9 @@
 #include <cerrno>
 
 #include "base/log.h"
+#include "net/connection_stream.h"
 #include "net/http_exchange.h"
+#include "net/tls.h"
 
 namespace sightline::net {
 namespace {
@@ -93,7 +95,8 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
   using Parser = http::request_parser<http::string_body>;
 
   Connection(asio::ip::tcp::socket socket, std::string remote, std::shared_ptr<HttpServing> serving)
-      : socket_(std::move(socket)),
+      : stream_(std::move(socket), serving->tls()),
+        socket_(stream_.socket()),
         timer_(socket_.get_executor()),
         buffer_(serving->options.header_bytes_max + kReadAheadBytes),
         remote_(std::move(remote)),
@@ -104,6 +107,7 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
   void abort() override;
 
  private:
+  asio::awaitable<bool> shake_hands();
   asio::awaitable<bool> serve_one();
   asio::awaitable<bool> hand_over_http2();
   asio::awaitable<error_code> read_first_byte();
@@ -124,7 +128,8 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
   void disarm();
   void close();
 
-  asio::ip::tcp::socket socket_;
+  ConnectionStream stream_;
+  asio::ip::tcp::socket& socket_;  // of stream_
   asio::steady_timer timer_;
   uint64_t timer_round_ = 0;  // arm() calls so far: a timer of an earlier round is void
   bool timed_out_ = false;    // in this round
@@ -138,8 +143,10 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
 
 asio::awaitable<void> Connection::run(Admission admission) {
   try {
-    if (admission == Admission::kAdmitted) {
-      const bool handed_over = serving_->options.http2 && co_await hand_over_http2();
+    if (stream_.has_tls() && !co_await shake_hands()) {
+      // Nothing can be said to a client that speaks something else.
+    } else if (admission == Admission::kAdmitted) {
+      const bool handed_over = serving_->options.http2 && !stream_.has_tls() && co_await hand_over_http2();
       while (!handed_over && co_await serve_one()) {
         cancellation_.reset();
         if (buffer_.size() == 0) buffer_.shrink_to_fit();
@@ -195,11 +202,18 @@ void Connection::disarm() {
   timer_.cancel();
 }
 
+asio::awaitable<bool> Connection::shake_hands() {
+  arm(serving_->options.header_timeout);
+  auto [fault] = co_await stream_.async_handshake(kToken);
+  disarm();
+  co_return !fault;
+}
+
 asio::awaitable<error_code> Connection::read_first_byte() {
   idle_ = true;
   if (serving_->stopping()) co_return error_code(asio::error::operation_aborted);
   arm(serving_->options.idle_timeout);
-  auto [fault, count] = co_await socket_.async_read_some(buffer_.prepare(kFirstReadBytes), kToken);
+  auto [fault, count] = co_await stream_.async_read_some(buffer_.prepare(kFirstReadBytes), kToken);
   idle_ = false;
   buffer_.commit(count);
   co_return fault;
@@ -230,7 +244,7 @@ asio::awaitable<bool> Connection::serve_one() {
   parser.header_limit(static_cast<uint32_t>(serving_->options.header_bytes_max));
   parser.body_limit(boost::none);
   arm(serving_->options.header_timeout);
-  auto [fault, count] = co_await http::async_read_header(socket_, buffer_, parser, kToken);
+  auto [fault, count] = co_await http::async_read_header(stream_, buffer_, parser, kToken);
   if (fault) co_return co_await refuse_header(fault);
 
   const auto& message = parser.get();
@@ -238,6 +252,7 @@ asio::awaitable<bool> Connection::serve_one() {
     co_return co_await refuse(400, "missing required Host header\n");
   const std::string_view target = origin_form({message.target().data(), message.target().size()});
   const std::string_view method(message.method_string().data(), message.method_string().size());
+  if (!serving_->lets_in(parser.get())) co_return co_await refuse(401, "401 Unauthorized\n");
   const HttpRouter::Match match =
       serving_->router().match(method, target.substr(0, target.find('?')));
   BodyHold hold(*serving_);
@@ -279,13 +294,13 @@ asio::awaitable<bool> Connection::read_body(Parser& parser, size_t bytes_max, Bo
       co_return co_await refuse(417, "the only expectation supported is 100-continue\n");
     constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
     arm(serving_->options.write_timeout);
-    auto [fault, count] = co_await asio::async_write(socket_, asio::buffer(kContinue), kToken);
+    auto [fault, count] = co_await asio::async_write(stream_, asio::buffer(kContinue), kToken);
     if (fault) co_return false;
   }
   parser.body_limit(bytes_max);
   arm(serving_->options.body_timeout);
   while (!parser.is_done()) {
-    auto [fault, count] = co_await http::async_read_some(socket_, buffer_, parser, kToken);
+    auto [fault, count] = co_await http::async_read_some(stream_, buffer_, parser, kToken);
     if (timed_out_) co_return co_await refuse(408, "request body took too long\n");
     if (fault == http::error::body_limit) co_return co_await refuse(413, too_large);
     if (fault == http::error::end_of_stream || fault == http::error::partial_message)
@@ -377,12 +392,12 @@ asio::awaitable<bool> Connection::write(const HttpAnswer& answer) {
   size_t sent = std::min(answer.body.size(), kWriteStepBytes);
   const std::array<asio::const_buffer, 2> first{head, asio::buffer(answer.body.data(), sent)};
   arm(serving_->options.write_timeout);
-  auto [fault, count] = co_await asio::async_write(socket_, first, kToken);
+  auto [fault, count] = co_await asio::async_write(stream_, first, kToken);
   while (!fault && sent < answer.body.size()) {
     const size_t step = std::min(answer.body.size() - sent, kWriteStepBytes);
     arm(serving_->options.write_timeout);
     auto [later, more] =
-        co_await asio::async_write(socket_, asio::buffer(answer.body.data() + sent, step), kToken);
+        co_await asio::async_write(stream_, asio::buffer(answer.body.data() + sent, step), kToken);
     fault = later;
     sent += step;
   }
@@ -449,6 +464,7 @@ asio::awaitable<bool> Connection::write_stream(std::shared_ptr<BodyStream> strea
 asio::awaitable<bool> Connection::refuse(int status, std::string text) {
   HttpResponse response =
       status == 503 ? unavailable(std::move(text)) : HttpResponse::text(status, std::move(text));
+  if (status == 401) response.headers.set("WWW-Authenticate", serving_->options.authenticator->challenge);
   const HttpAnswer made = pack_answer(HttpRequest{}, std::move(response), {});
   serving_->count_answer(made.status);
   if (co_await write(made)) co_await linger();
@@ -465,7 +481,7 @@ asio::awaitable<void> Connection::linger() {
   size_t dropped = 0;
   while (dropped < kLingerBytesMax && !serving_->stopping()) {
     auto [fault, count] =
-        co_await socket_.async_read_some(buffer_.prepare(kFirstReadBytes), kToken);
+        co_await stream_.async_read_some(buffer_.prepare(kFirstReadBytes), kToken);
     if (fault) break;
     dropped += count;
   }
@@ -483,7 +499,22 @@ HttpServing::HttpServing(HttpServerOptions given, const HttpRouter& routes, Work
                                  "Connections closed because the server was full or stopping.",
                                  {{"listener", options.name}})),
       open_(telemetry.gauge("sightline_http_connections", "Open HTTP connections.",
-                            {{"listener", options.name}})) {}
+                            {{"listener", options.name}})) {
+  if (!options.tls) return;
+  // Shares OpenSSL's context, which counts its users.
+  SSL_CTX_up_ref(options.tls->native());
+  tls_ = std::make_unique<asio::ssl::context>(options.tls->native());
+}
+
+asio::ssl::context* HttpServing::tls() const { return tls_.get(); }
+
+bool HttpServing::lets_in(const HttpFields& fields) const {
+  if (!options.authenticator) return true;
+  const auto found = fields.find(options.authenticator->header);
+  return found != fields.end() && options.authenticator->accepts({found->value().data(), found->value().size()});
+}
+
+HttpServing::~HttpServing() = default;
 
 Admission HttpServing::enter(HttpConnection* connection, std::weak_ptr<HttpConnection> self) {
   const std::lock_guard lock(mutex_);

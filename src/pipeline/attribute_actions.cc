@@ -125,7 +125,7 @@ bool AttributeActions::convert(const Step& step, std::vector<AttributeView>& att
       value = ValueView::of_string(edit.keep(model::value_text(value)));
       return true;
     case AttributeAction::Type::kInt:
-      if (value.kind == ValueKind::kDouble) value = ValueView::of_int(static_cast<int64_t>(value.double_value));
+      if (value.kind == ValueKind::kDouble) value = ValueView::of_int(model::whole_of(value.double_value));
       else if (value.kind == ValueKind::kBool) value = ValueView::of_int(value.int_value);
       else if (const auto parsed = parse_int(value.bytes); value.kind == ValueKind::kString && parsed) value = ValueView::of_int(*parsed);
       else return false;

@@ -12,10 +12,12 @@
 #include <vector>
 
 #include "pipeline/graph.h"
+#include "pipeline/health_check.h"
 #include "pipeline/otlp_exporter.h"
 #include "pipeline/processors.h"
 #include "pipeline/prometheus_exporter.h"
 #include "pipeline/span_to_metrics.h"
+#include "pipeline/zipkin_receiver.h"
 
 namespace sightline::pipeline {
 
@@ -25,6 +27,7 @@ class BuiltGraph final : public Graph {
 
   Status build(const config::OtelcolConfig& config);
   Status start() override;
+  Status start_own_metrics();
   void stop(std::chrono::milliseconds deadline) override;
   void maintain() override;
   std::vector<OpenListener> listeners() const override;
@@ -41,8 +44,11 @@ class BuiltGraph final : public Graph {
     const config::PrometheusExporterConfig* config = nullptr;
     std::unique_ptr<PrometheusExporter> exporter;
     net::HttpRouter router;
+    std::shared_ptr<const net::TlsServerContext> tls;
+    std::shared_ptr<const net::Authenticator> authenticator;
     std::unique_ptr<net::HttpServer> server;
   };
+  Status secure(Exposition& exposition) const;
 
   // Spans: graph_traces.cc
   Result<SpanStage*> traces_pipeline(const PipelineConfig& pipeline);
@@ -81,6 +87,10 @@ class BuiltGraph final : public Graph {
   std::unique_ptr<OtlpMetrics> metrics_;
   std::map<ComponentId, std::unique_ptr<Exposition>> expositions_;
   std::vector<std::unique_ptr<OtlpListeners>> receivers_;
+  std::vector<std::unique_ptr<ZipkinReceiver>> zipkin_receivers_;
+  std::vector<std::unique_ptr<HealthCheck>> health_checks_;
+  net::HttpRouter own_metrics_router_;
+  std::unique_ptr<net::HttpServer> own_metrics_;   // service::telemetry::metrics
 };
 
 // "<mark>: <what>"

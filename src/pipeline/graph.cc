@@ -27,13 +27,35 @@ Status BuiltGraph::build(const config::OtelcolConfig& config) {
     }
     if (!status) return status;
   }
+  for (const auto& extension : config.extensions)
+    if (const auto* health = std::get_if<config::HealthCheckConfig>(&extension.config))
+      health_checks_.push_back(std::make_unique<HealthCheck>(*health, extension.id.text(), env_.clock));
   return build_receivers();
 }
 
+Status BuiltGraph::start_own_metrics() {
+  const auto& address = config_->telemetry_address;
+  if (address->empty()) return {};
+  own_metrics_router_.add("GET", "/metrics", [this](net::HttpRequest&) {
+    net::HttpResponse response;
+    response.headers.set("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
+    response.body = env_.telemetry.text();
+    return response;
+  });
+  auto server = net::HttpServer::listen({.address = *address, .name = "telemetry"}, own_metrics_router_, env_.pool, env_.telemetry, env_.io_threads);
+  if (!server) return in_context(address.mark.text() + ": own metrics", std::move(server).error());
+  own_metrics_ = std::move(*server);
+  return {};
+}
+
 Status BuiltGraph::start() {
+  if (auto status = start_own_metrics(); !status) return status;
+  for (auto& health : health_checks_)
+    if (auto status = health->start(env_.pool, env_.telemetry, env_.io_threads); !status) return status;
   for (auto& [id, exposition] : expositions_) {
-    auto server = net::HttpServer::listen({.address = *exposition->config->server.endpoint, .name = id.text()}, exposition->router,
-                                          env_.pool, env_.telemetry, env_.io_threads);
+    auto server = net::HttpServer::listen({.address = *exposition->config->server.endpoint, .name = id.text(), .tls = exposition->tls,
+                                           .authenticator = exposition->authenticator},
+                                          exposition->router, env_.pool, env_.telemetry, env_.io_threads);
     if (!server) return in_context("exporter " + id.text(), std::move(server).error());
     exposition->server = std::move(*server);
   }
@@ -41,16 +63,23 @@ Status BuiltGraph::start() {
   for (auto& processor : processors_) processor->start();
   for (auto& receiver : receivers_)
     if (auto status = receiver->start(env_.pool, env_.telemetry, env_.io_threads); !status) return status;
+  for (auto& receiver : zipkin_receivers_)
+    if (auto status = receiver->start(env_.pool, env_.telemetry, env_.io_threads); !status) return status;
+  for (auto& health : health_checks_) health->set_ready(true);
   return {};
 }
 
 void BuiltGraph::stop(std::chrono::milliseconds deadline) {
+  for (auto& health : health_checks_) health->set_ready(false);
   for (auto& receiver : receivers_) receiver->stop(deadline);
+  for (auto& receiver : zipkin_receivers_) receiver->stop(deadline);
   for (auto processor = processors_.rbegin(); processor != processors_.rend(); ++processor) (*processor)->stop();
   for (auto& [id, connector] : connectors_) connector->stop();
   for (OtlpExporter* queue : queues_) queue->stop(deadline);
   for (auto& [id, exposition] : expositions_)
     if (exposition->server) exposition->server->stop(deadline);
+  for (auto& health : health_checks_) health->stop(deadline);
+  if (own_metrics_) own_metrics_->stop(deadline);
 }
 
 void BuiltGraph::maintain() {
@@ -62,8 +91,12 @@ std::vector<OpenListener> BuiltGraph::listeners() const {
   std::vector<OpenListener> all;
   for (const auto& receiver : receivers_)
     for (OpenListener& listener : receiver->listeners()) all.push_back(std::move(listener));
+  for (const auto& receiver : zipkin_receivers_) all.push_back({"Zipkin", receiver->local_address()});
   for (const auto& [id, exposition] : expositions_)
     if (exposition->server) all.push_back({"metrics for scraping", exposition->server->local_address()});
+  if (own_metrics_) all.push_back({"own metrics", own_metrics_->local_address()});
+  for (const auto& health : health_checks_)
+    if (!health->local_address().empty()) all.push_back({"health check", health->local_address()});
   return all;
 }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "pipeline/authentication.h"
 #include "pipeline/built_graph.h"
 #include "pipeline/count_connector.h"
 #include "pipeline/service_graph_connector.h"
@@ -90,6 +91,19 @@ Status BuiltGraph::build_metrics(const PipelineConfig& pipeline) {
   return {};
 }
 
+Status BuiltGraph::secure(Exposition& exposition) const {
+  auto authenticator = make_authenticator(*config_, exposition.config->server.authenticator);
+  if (!authenticator) return std::unexpected(std::move(authenticator).error());
+  exposition.authenticator = std::move(*authenticator);
+  if (!exposition.config->server.tls) return {};
+  auto tls = load_server_tls(*exposition.config->server.tls);
+  if (!tls) return std::unexpected(std::move(tls).error());
+  auto context = net::TlsServerContext::create(*tls);
+  if (!context) return std::unexpected(std::move(context).error());
+  exposition.tls = std::move(*context);
+  return {};
+}
+
 Status BuiltGraph::add_metrics_exporter(const MarkedId& id, SpanToMetrics& source) {
   const auto* component = config_->exporter(*id);
   if (component == nullptr) return {};  // a forward connector: whoever receives from it looks here
@@ -101,6 +115,7 @@ Status BuiltGraph::add_metrics_exporter(const MarkedId& id, SpanToMetrics& sourc
       exposition->config = prometheus;
       exposition->exporter = std::make_unique<PrometheusExporter>(*prometheus);
       exposition->exporter->add_routes(exposition->router);
+      if (auto status = secure(*exposition); !status) return in_context("exporter " + id->text(), std::move(status).error());
     }
     exposition->exporter->add_source(source);
     return {};
@@ -112,6 +127,10 @@ Status BuiltGraph::add_metrics_exporter(const MarkedId& id, SpanToMetrics& sourc
     return {};
   }
   if (std::holds_alternative<config::NopConfig>(component->config)) return {};
+  if (std::holds_alternative<config::DebugExporterConfig>(component->config)) {
+    SL_LOG_INFO("{}: {} prints spans only: metrics can be seen at any moment, in an exposition or in the pages", id.mark.text(), id->text());
+    return {};
+  }
   return fail_at(id.mark, "exporter ", id->text(), " takes no metrics in this version");
 }
 

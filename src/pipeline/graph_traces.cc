@@ -83,7 +83,7 @@ Result<SpanStage*> BuiltGraph::store_edge(const ComponentId& id, std::string_vie
 Result<SpanStage*> BuiltGraph::make_otlp(const auto& config, const ComponentId& id, const std::string& destination) {
   if (env_.trace_store != nullptr && env_.is_own_trace_receiver && env_.is_own_trace_receiver(destination))
     return store_edge(id, destination + " is this process");
-  auto exporter = OtlpExporter::create(config, id.text(), env_.telemetry);
+  auto exporter = OtlpExporter::create(config, *config_, id.text(), env_.telemetry);
   if (!exporter) return std::unexpected(std::move(exporter).error());
   queues_.push_back(exporter->get());
   return own_end(std::move(*exporter), true);
@@ -156,13 +156,19 @@ Status BuiltGraph::build_receivers() {
   }
   for (const ComponentId& id : metrics_receivers_) (void)heads[id];  // of metrics alone
   for (auto& [id, stages] : heads) {
-    const auto* otlp = std::get_if<config::OtlpReceiverConfig>(&config_->receiver(id)->config);
-    if (otlp == nullptr) continue;  // nop receives nothing
-    std::unique_ptr<SpanConsumer> input;
-    if (stages.empty()) input = std::make_unique<NoTraces>();
-    else input = std::make_unique<GraphInput>(*(stages.size() == 1 ? stages[0] : own_stage(std::make_unique<Split>(std::move(stages)))));
-    consumers_.push_back(std::move(input));
-    auto receiver = OtlpListeners::create(*otlp, id.text(), *consumers_.back(), env_.clock, env_.telemetry,
+    const config::ReceiverConfig& config = config_->receiver(id)->config;
+    if (std::holds_alternative<config::NopConfig>(config)) continue;  // receives nothing
+    std::unique_ptr<SpanConsumer> head;
+    if (stages.empty()) head = std::make_unique<NoTraces>();
+    else head = std::make_unique<GraphInput>(*(stages.size() == 1 ? stages[0] : own_stage(std::make_unique<Split>(std::move(stages)))));
+    SpanConsumer& input = *consumers_.emplace_back(std::move(head));
+    if (const auto* zipkin = std::get_if<config::ZipkinReceiverConfig>(&config)) {
+      auto made = ZipkinReceiver::create(*zipkin, *config_, id.text(), input, env_.telemetry);
+      if (!made) return std::unexpected(std::move(made).error());
+      zipkin_receivers_.push_back(std::move(*made));
+      continue;
+    }
+    auto receiver = OtlpListeners::create(std::get<config::OtlpReceiverConfig>(config), id.text(), input, env_.clock, env_.telemetry, config_,
                                           metrics_receivers_.contains(id) ? metrics_.get() : nullptr);
     if (!receiver) return std::unexpected(std::move(receiver).error());
     receivers_.push_back(std::move(*receiver));

@@ -278,7 +278,7 @@ Result<Value> Evaluation::number_call(const OttlNode& node, const Value& argumen
   const bool to_int = node.text == "Int";
   switch (argument.type) {
     case Type::kInt: return to_int ? argument : Value::of(static_cast<double>(argument.int_value));
-    case Type::kDouble: return to_int ? Value::of(static_cast<int64_t>(argument.double_value)) : argument;
+    case Type::kDouble: return to_int ? Value::of(model::whole_of(argument.double_value)) : argument;
     case Type::kBool: return to_int ? Value::of(static_cast<int64_t>(argument.bool_value)) : Value::of(argument.bool_value ? 1.0 : 0.0);
     case Type::kString: {
       if (to_int) {

@@ -15,7 +15,8 @@ void add_config_flags(CLI::App& app, config::ConfigFiles& files) {
   const auto peer = [&](const char* flag, std::string& file, const char* what) {
     app.add_option(flag, file, what)->type_name("FILE")->excludes(own);
   };
-  peer("--otelcol-config", files.otelcol, "OpenTelemetry Collector configuration: be the collector");
+  app.add_option("--otelcol-config", files.otelcol, "OpenTelemetry Collector configuration: be the collector; may be given several times")
+      ->type_name("FILE")->excludes(own)->allow_extra_args(false);
   peer("--tempo-config", files.tempo, "Tempo configuration: be the trace store");
   peer("--prometheus-config", files.prometheus, "Prometheus configuration: be the metrics store");
   app.add_option("--provisioning", files.provisioning, "Grafana provisioning directory: show its dashboards")

@@ -63,7 +63,7 @@ std::string label_of(std::string_view name) {
   return out;
 }
 
-double seconds_of(const SpanView& span) { return (static_cast<double>(span.end.value) - static_cast<double>(span.start.value)) / 1e9; }
+double seconds_of(const SpanView& span) { return static_cast<double>(span.duration_ns()) / 1e9; }
 
 }  // namespace
 

@@ -63,7 +63,7 @@ std::shared_ptr<const Resource> ResourceCache::make(const model::SpanBatch& batc
       continue;
     others.add(attribute.key, model::value_text(attribute.value));
   }
-  if (!made->job.empty() || !made->instance.empty()) {
+  if (!made->job.empty() && !made->instance.empty()) {
     model::LabelsBuilder labels;
     others.build_into(labels);
     labels.set("job", made->job).set("instance", made->instance);

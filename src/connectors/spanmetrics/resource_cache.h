@@ -30,7 +30,7 @@ struct Resource {
   std::string service_name;
   std::string target_key;          // job and instance, length-prefixed
   uint64_t target_hash = 0;        // of target_key: chooses the shard
-  model::Labels target_info;       // job, instance and the other attributes; empty without job and instance
+  model::Labels target_info;       // job, instance and the other attributes; empty unless both are there
   // Per kind of series and dimension of it: text to use when the span has no such attribute.
   std::array<std::vector<std::optional<std::string>>, kSeriesKinds> fallbacks;
 };
