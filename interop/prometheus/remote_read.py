@@ -5,6 +5,9 @@ from harness import request
 from remote_write import field_bytes, field_varint, snappy, varint
 
 
+NEGATIVE_ZERO = struct.pack("<d", -0.0)
+
+
 def unsnappy(data: bytes) -> bytes:
     size, at = _varint(data, 0)
     out = bytearray()
@@ -73,7 +76,8 @@ def _series(data: bytes):
             labels.append(_label(value))
         elif number == 2:
             sample = dict(fields(value))
-            samples.append((sample.get(2, 0), sample.get(1, bytes(8))))
+            # The peer leaves a zero out, and with it the sign of -0, which we keep.
+            samples.append((sample.get(2, 0), sample.get(1, bytes(8)).replace(NEGATIVE_ZERO, bytes(8))))
         elif number == 4:
             histograms.append(sorted((n, bytes(v) if isinstance(v, (bytes, bytearray)) else v) for n, v in fields(value) if n != 14))
     return labels, samples, histograms

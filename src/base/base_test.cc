@@ -74,6 +74,9 @@ TEST(NumberText, FloatsLikeThePeers) {
   const double inf = std::numeric_limits<double>::infinity();
   EXPECT_EQ(format_float_plain(1e21), "1000000000000000000000");
   EXPECT_EQ(format_float_plain(1e-7), "0.0000001");
+  EXPECT_EQ(format_float_plain(-1e30), "-1000000000000000000000000000000");
+  EXPECT_EQ(format_float_json(12345678901234567890.0), "12345678901234567000");
+  EXPECT_EQ(format_float_json(9007199254740993.0), "9007199254740992");
   EXPECT_EQ(format_float_go(1e21), "1e+21");
   EXPECT_EQ(format_float_go(0.00001), "1e-05");
   EXPECT_EQ(format_float_go(100000), "100000");

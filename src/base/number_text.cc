@@ -15,9 +15,29 @@ std::string_view special_word(double v) {
   return {};
 }
 
+// Without an exponent. From 2^53 on to_chars writes every digit of the exact value; the peers
+// write the shortest digits that read back to it, and zeros: 1e23 is 1 and 23 zeros.
+char* write_plain(char* to, char* end, double v) {
+  if (!(std::fabs(v) >= 0x1p53)) return std::to_chars(to, end, v, std::chars_format::fixed).ptr;
+  char text[40];
+  const char* const stop = std::to_chars(text, text + sizeof text, v, std::chars_format::scientific).ptr;
+  const char* at = text;
+  int digits = 0;
+  for (; at != stop && *at != 'e'; ++at) {
+    if (*at == '.') continue;
+    digits += *at != '-';
+    *to++ = *at;
+  }
+  int exponent = 0;
+  std::from_chars(at + 2, stop, exponent);  // past "e+"
+  for (; digits <= exponent; ++digits) *to++ = '0';
+  return to;
+}
+
 std::string shortest(double v, std::chars_format format) {
   char buffer[400];
-  const auto end = std::to_chars(buffer, buffer + sizeof buffer, v, format).ptr;
+  char* const end = format == std::chars_format::fixed ? write_plain(buffer, buffer + sizeof buffer, v)
+                                                       : std::to_chars(buffer, buffer + sizeof buffer, v, format).ptr;
   return {buffer, end};
 }
 
@@ -80,8 +100,8 @@ void append_float_json(std::string& out, double v) {
     return;
   }
   char buffer[400];
-  const auto format = needs_exponent(v, 1e-6, 1e21) ? std::chars_format::scientific : std::chars_format::fixed;
-  out.append(buffer, std::to_chars(buffer, buffer + sizeof buffer, v, format).ptr);
+  out.append(buffer, needs_exponent(v, 1e-6, 1e21) ? std::to_chars(buffer, buffer + sizeof buffer, v, std::chars_format::scientific).ptr
+                                                   : write_plain(buffer, buffer + sizeof buffer, v));
 }
 
 void append_timestamp_json(std::string& out, int64_t timestamp_ms) {

@@ -23,52 +23,49 @@ resource
   *
 )";
 
-// `type[/name]` -> the component, read; nothing after an error.
+// Reads one component of a known type into the variant of its kind.
+template <typename Config, typename Variant>
+std::optional<Variant> read_as(const Cursor& at) {
+  Config config;
+  read_component(at, config);
+  return Variant(std::move(config));
+}
+
+// `type[/name]` -> the component, read; nothing for a type that is not here.
 std::optional<ReceiverConfig> read_receiver(const std::string& type, const Cursor& at) {
-  if (type == "otlp") {
-    OtlpReceiverConfig config;
-    read_component(at, config);
-    return config;
-  }
-  if (type == "nop") return NopConfig{};
+  if (type == "otlp") return read_as<OtlpReceiverConfig, ReceiverConfig>(at);
+  if (type == "nop") return read_as<NopConfig, ReceiverConfig>(at);
   return std::nullopt;
 }
 
 std::optional<ProcessorConfig> read_processor(const std::string& type, const Cursor& at) {
-  if (type == "batch") {
-    BatchProcessorConfig config;
-    read_component(at, config);
-    return config;
-  }
-  if (type == "memory_limiter") {
-    MemoryLimiterConfig config;
-    read_component(at, config);
-    return config;
-  }
+  if (type == "batch") return read_as<BatchProcessorConfig, ProcessorConfig>(at);
+  if (type == "memory_limiter") return read_as<MemoryLimiterConfig, ProcessorConfig>(at);
+  if (type == "attributes") return read_as<AttributesProcessorConfig, ProcessorConfig>(at);
+  if (type == "resource") return read_as<ResourceProcessorConfig, ProcessorConfig>(at);
+  if (type == "filter") return read_as<FilterProcessorConfig, ProcessorConfig>(at);
+  if (type == "probabilistic_sampler") return read_as<ProbabilisticSamplerConfig, ProcessorConfig>(at);
+  if (type == "tail_sampling") return read_as<TailSamplingConfig, ProcessorConfig>(at);
+  if (type == "groupbytrace") return read_as<GroupByTraceConfig, ProcessorConfig>(at);
   return std::nullopt;
 }
 
 std::optional<ConnectorConfig> read_connector(const std::string& type, const Cursor& at) {
-  if (type != "spanmetrics") return std::nullopt;
-  SpanMetricsConfig config;
-  read_component(at, config);
-  return config;
-}
-
-template <typename Config>
-ExporterConfig exporter_of(const Cursor& at) {
-  Config config;
-  read_component(at, config);
-  return config;
+  if (type == "spanmetrics") return read_as<SpanMetricsConfig, ConnectorConfig>(at);
+  if (type == "servicegraph") return read_as<ServiceGraphConfig, ConnectorConfig>(at);
+  if (type == "count") return read_as<CountConfig, ConnectorConfig>(at);
+  if (type == "forward") return read_as<ForwardConfig, ConnectorConfig>(at);
+  return std::nullopt;
 }
 
 std::optional<ExporterConfig> read_exporter(const std::string& type, const Cursor& at) {
-  if (type == "prometheus") return exporter_of<PrometheusExporterConfig>(at);
-  if (type == "otlp") return exporter_of<OtlpExporterConfig>(at);
-  if (type == "otlphttp") return exporter_of<OtlpHttpExporterConfig>(at);
-  if (type == "debug") return exporter_of<DebugExporterConfig>(at);
-  if (type == "sightline") return exporter_of<StoreExporterConfig>(at);
-  if (type == "nop") return exporter_of<NopConfig>(at);
+  if (type == "prometheus") return read_as<PrometheusExporterConfig, ExporterConfig>(at);
+  if (type == "otlp") return read_as<OtlpExporterConfig, ExporterConfig>(at);
+  if (type == "otlphttp") return read_as<OtlpHttpExporterConfig, ExporterConfig>(at);
+  if (type == "debug") return read_as<DebugExporterConfig, ExporterConfig>(at);
+  if (type == "file") return read_as<FileExporterConfig, ExporterConfig>(at);
+  if (type == "sightline") return read_as<StoreExporterConfig, ExporterConfig>(at);
+  if (type == "nop") return read_as<NopConfig, ExporterConfig>(at);
   return std::nullopt;
 }
 

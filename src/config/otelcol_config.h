@@ -74,5 +74,6 @@ Result<OtelcolConfig> read_otelcol(std::shared_ptr<const YamlValue> root, std::s
 
 // What would run, for people: one line per component and pipeline.
 std::string dump(const OtelcolConfig& config);
+std::string describe(const OtlpReceiverConfig& config);  // "gRPC on ..., HTTP on ..."
 
 }  // namespace sightline::config

@@ -20,12 +20,14 @@ std::vector<std::string> ids_of(const List& list) {
 std::string pipeline_path(const PipelineConfig& pipeline) { return "service::pipelines::" + pipeline.id(); }
 
 bool feeds(const ConnectorConfig& connector, Signal from, Signal to) {
-  return std::holds_alternative<SpanMetricsConfig>(connector) && from == Signal::kTraces && to == Signal::kMetrics;
+  if (std::holds_alternative<ForwardConfig>(connector)) return from == to;
+  return from == Signal::kTraces && to == Signal::kMetrics;
 }
 
 bool takes(const ExporterConfig& exporter, Signal signal) {
   if (std::holds_alternative<PrometheusExporterConfig>(exporter)) return signal == Signal::kMetrics;
   if (std::holds_alternative<StoreExporterConfig>(exporter)) return signal != Signal::kLogs;
+  if (std::holds_alternative<FileExporterConfig>(exporter)) return signal == Signal::kTraces;
   return true;
 }
 

@@ -91,13 +91,13 @@ Result<QueryResult> Engine::run(std::string_view query, const StepGrid& grid, bo
     if (auto ok = finish(std::move(*value), out); !ok) return std::unexpected(ok.error());
   }
   const auto evaluated = clock_.monotonic();
-  if (is_range) std::ranges::sort(out.series, {}, &Series::labels);
+  if (is_range && !std::ranges::is_sorted(out.series, {}, &Series::labels)) std::ranges::sort(out.series, {}, &Series::labels);
   const auto sorted = clock_.monotonic();
   out.warnings = annotations.take_warnings();
   out.infos = annotations.take_infos();
   out.inputs = std::move(context.inputs);
   out.stats = {seconds_between(begun, prepared), seconds_between(prepared, evaluated), seconds_between(evaluated, sorted),
-               context.samples_read.load(), context.samples_peak};
+               context.samples_read.load(), context.samples_peak, context.bytes_peak.load()};
   return out;
 }
 

@@ -46,6 +46,7 @@ struct QueryStats {
   double sort_seconds = 0;
   uint64_t samples_read = 0;       // touched, summed over steps
   uint64_t samples_peak = 0;       // held at once
+  uint64_t bytes_peak = 0;         // of step values held at once, about
 };
 
 // A range vector as a result: raw samples at their own times.

@@ -9,6 +9,7 @@
 #include "promql/aggregate_state.h"
 #include "promql/evaluator.h"
 #include "promql/histogram_math.h"
+#include "promql/label_filter.h"
 #include "promql/lexer.h"
 #include "promql/quantile.h"
 
@@ -23,22 +24,18 @@ struct Group {
   std::vector<size_t> members;
 };
 
-model::Labels group_labels(const Series& s, const AggregateExpr& expr) {
-  model::LabelsBuilder builder;
-  for (const model::LabelView label : s.labels) {
-    const bool listed = std::ranges::find(expr.grouping, label.name) != expr.grouping.end();
-    if (expr.without ? !listed && label.name != model::kMetricName : listed) builder.set(label.name, label.value);
-  }
-  return builder.build();
-}
-
 std::vector<Group> make_groups(const std::vector<Series>& series, const AggregateExpr& expr) {
   std::vector<Group> out;
-  std::unordered_map<model::Labels, size_t, model::LabelsHash> known;
+  PackedMap<size_t> known;
+  const LabelFilter filter(expr.without ? LabelFilter::Mode::kDrop : LabelFilter::Mode::kKeep, expr.grouping);
+  std::string key;
   for (size_t i = 0; i < series.size(); ++i) {
-    model::Labels labels = group_labels(series[i], expr);
-    const auto [at, fresh] = known.try_emplace(labels, out.size());
-    if (fresh) out.push_back({std::move(labels), false, {}});
+    filter.key(series[i].labels, key);
+    auto at = known.find(std::string_view(key));
+    if (at == known.end()) {
+      at = known.emplace(key, out.size()).first;
+      out.push_back({model::Labels::from_packed(key), false, {}});
+    }
     out[at->second].members.push_back(i);
     out[at->second].drop_name = out[at->second].drop_name || series[i].drop_name;
   }
@@ -218,8 +215,13 @@ class Selection {
 
  private:
   void keep(size_t i, size_t step) {
+    if (out_[i].cells.empty()) {
+      out_[i] = Series(job_.series[i].labels, job_.steps);
+      out_[i].drop_name = job_.series[i].drop_name;
+      out_[i].sources = job_.series[i].sources;
+    }
     out_[i].set(step, job_.series[i].cell(step));
-    order_.push_back(i);
+    if (job_.steps == 1) order_.push_back(i);
   }
   void first(const Group& g, size_t step, size_t k) {
     for (const size_t i : g.members) {
@@ -236,43 +238,54 @@ class Selection {
       if (ratio >= 0 ? offset < ratio : offset >= 1 + ratio) keep(i, step);
     }
   }
+  // The best k by one pass over the values at a step: a heap of those kept so far, the worst on top.
   void ranked(const Group& g, size_t step, size_t k) {
-    candidates_.clear();
-    for (const size_t i : g.members)
-      if (job_.series[i].is_float(step)) candidates_.push_back(i);
+    best_.clear();
+    if (k == 0) return;
     const bool top = job_.expr.op == AggregateOp::kTopk;
-    const auto better = [&](size_t a, size_t b) {
-      const double x = job_.series[a].floats[step];
-      const double y = job_.series[b].floats[step];
-      if (std::isnan(x) || std::isnan(y)) return !std::isnan(x) && std::isnan(y);
-      if (x != y) return top ? x > y : x < y;
-      return a < b;
+    const auto better = [top](const Ranked& a, const Ranked& b) {
+      if (std::isnan(a.value) || std::isnan(b.value)) {
+        if (std::isnan(a.value) != std::isnan(b.value)) return std::isnan(b.value);
+        return a.index < b.index;
+      }
+      if (a.value != b.value) return top ? a.value > b.value : a.value < b.value;
+      return a.index < b.index;
     };
-    k = std::min(k, candidates_.size());
-    std::partial_sort(candidates_.begin(), candidates_.begin() + static_cast<ptrdiff_t>(k), candidates_.end(), better);
-    for (size_t n = 0; n < k; ++n) keep(candidates_[n], step);
+    for (const size_t i : g.members) {
+      if (!job_.series[i].is_float(step)) continue;
+      const Ranked candidate{job_.series[i].floats[step], i};
+      if (best_.size() == k) {
+        if (!better(candidate, best_.front())) continue;
+        std::ranges::pop_heap(best_, better);
+        best_.pop_back();
+      }
+      best_.push_back(candidate);
+      std::ranges::push_heap(best_, better);
+    }
+    std::ranges::sort(best_, better);
+    for (const Ranked& r : best_) keep(r.index, step);
   }
 
+  struct Ranked {
+    double value;
+    size_t index;
+  };
   const Job& job_;
   std::vector<Series>& out_;
-  std::vector<size_t> candidates_;
+  std::vector<Ranked> best_;
   std::vector<size_t> order_;
 };
 
-std::vector<Series> select_series(const Job& job, const std::vector<Group>& groups) {
-  std::vector<Series> out;
-  out.reserve(job.series.size());
-  for (const Series& s : job.series) {
-    Series copy(s.labels, job.steps);
-    copy.drop_name = s.drop_name;
-    copy.sources = s.sources;
-    out.push_back(std::move(copy));
-  }
+Result<std::vector<Series>> select_series(const Job& job, const std::vector<Group>& groups, const QueryContext& context) {
+  std::vector<Series> out(job.series.size());  // those that nothing is kept of stay empty
   Selection selection(job, out);
   const bool ranks = job.expr.op == AggregateOp::kTopk || job.expr.op == AggregateOp::kBottomk;
   for (const Group& g : groups) {
     if (ranks) ignored_histograms(job, g);
-    for (size_t step = 0; step < job.steps; ++step) selection.apply(g, step);
+    for (size_t step = 0; step < job.steps; ++step) {
+      if (auto ok = context.alive(); !ok) return std::unexpected(ok.error());
+      selection.apply(g, step);
+    }
   }
   if (job.steps == 1) {
     std::vector<Series> ordered;
@@ -350,6 +363,9 @@ Result<Value> Evaluator::eval_aggregate(const AggregateExpr& expr, const StepGri
     params = std::move(param->scalars);
     label = std::move(param->text);
   }
+  auto fused = eval_fused(expr, grid);
+  if (!fused) return std::unexpected(fused.error());
+  if (*fused) return std::move(**fused);
   auto input = eval(*expr.expr, grid);
   if (!input) return input;
   const Job job{expr, input->series, params, grid.count, annotations()};
@@ -364,7 +380,9 @@ Result<Value> Evaluator::eval_aggregate(const AggregateExpr& expr, const StepGri
     out.series = count_values(job, groups, label);
   } else if (expr.op == AggregateOp::kTopk || expr.op == AggregateOp::kBottomk || expr.op == AggregateOp::kLimitk ||
              expr.op == AggregateOp::kLimitRatio) {
-    out.series = select_series(job, groups);
+    auto kept = select_series(job, groups, context_);
+    if (!kept) return std::unexpected(kept.error());
+    out.series = std::move(*kept);
   } else {
     out.series.resize(groups.size());
     const Status done = for_each(groups.size(), [&](size_t i) -> Status {

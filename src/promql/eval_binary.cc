@@ -5,25 +5,14 @@
 
 #include "promql/evaluator.h"
 #include "promql/histogram_math.h"
+#include "promql/label_filter.h"
 #include "promql/lexer.h"
 #include "promql/sample_operators.h"
 
 namespace sightline::promql {
 namespace {
 
-using Names = std::vector<std::string>;
-
-bool contains(const Names& names, std::string_view name) { return std::ranges::find(names, name) != names.end(); }
-
-// The labels two elements must share.
-model::Labels match_labels(const model::Labels& labels, const VectorMatching& m) {
-  model::LabelsBuilder builder;
-  for (const model::LabelView label : labels) {
-    const bool listed = contains(m.labels, label.name);
-    if (m.on ? listed : !listed && label.name != model::kMetricName) builder.set(label.name, label.value);
-  }
-  return builder.build();
-}
+bool contains(const std::vector<std::string>& names, std::string_view name) { return std::ranges::find(names, name) != names.end(); }
 
 // Series of both sides that share their match labels.
 struct MatchGroup {
@@ -34,11 +23,16 @@ struct MatchGroup {
 
 std::vector<MatchGroup> match_groups(const std::vector<Series>& left, const std::vector<Series>& right, const VectorMatching& m) {
   std::vector<MatchGroup> out;
-  std::unordered_map<model::Labels, size_t, model::LabelsHash> known;
+  PackedMap<size_t> known;
+  const LabelFilter filter(m.on ? LabelFilter::Mode::kKeep : LabelFilter::Mode::kDrop, m.labels);
+  std::string key;
   const auto group_of = [&](const Series& s) -> MatchGroup& {
-    model::Labels key = match_labels(s.labels, m);
-    const auto [at, fresh] = known.try_emplace(key, out.size());
-    if (fresh) out.push_back({std::move(key), {}, {}});
+    filter.key(s.labels, key);
+    auto at = known.find(std::string_view(key));
+    if (at == known.end()) {
+      at = known.emplace(key, out.size()).first;
+      out.push_back({model::Labels::from_packed(key), {}, {}});
+    }
     return out[at->second];
   };
   for (size_t i = 0; i < left.size(); ++i) group_of(left[i]).left.push_back(i);
@@ -110,7 +104,31 @@ class VectorOperation {
  private:
   static constexpr size_t kNobody = static_cast<size_t>(-1);
 
+  // Both sides of a group are one series of floats, as they mostly are: column by column.
+  bool run_pair(const MatchGroup& g) {
+    if (g.left.size() != 1 || g.right.size() != 1 || fill_many_ || fill_one_ || expr_.op >= BinaryOp::kTrimUpper) return false;
+    const Series& many = many_[g.left[0]];
+    const Series& one = one_[g.right[0]];
+    if (!many.histograms.empty() || !one.histograms.empty()) return false;
+    Series out(result_labels(many.labels, one.labels), steps_);
+    out.drop_name = changes_name(expr_.op) || expr_.return_bool || many.drop_name;
+    const bool filters = is_comparison(expr_.op) && !expr_.return_bool;
+    for (size_t step = 0; step < steps_; ++step) {
+      if (!many.has(step) || !one.has(step)) continue;
+      const double a = swapped_ ? one.floats[step] : many.floats[step];
+      const double b = swapped_ ? many.floats[step] : one.floats[step];
+      const double v = apply_float(expr_.op, a, b);
+      if (!filters) out.set_float(step, v);
+      else if (v != 0) out.set_float(step, a);
+    }
+    out_.push_back(std::move(out));
+    taken_.emplace_back();
+    note_sources(out_.size() - 1, g.left[0], g.right[0]);
+    return true;
+  }
+
   Status run_group(const MatchGroup& g) {
+    if (run_pair(g)) return {};
     std::vector<size_t> partner(steps_, kNobody);
     for (const size_t j : g.right)
       for (size_t step = 0; step < steps_; ++step) {

@@ -279,11 +279,11 @@ Result<Value> Evaluator::eval_absent(const Call& call, const StepGrid& grid) {
   } else {
     auto source = range_source(*call.args[0], grid);
     if (!source) return std::unexpected(source.error());
+    RangeSeries series;
     for (size_t i = 0; i < source->series_count; ++i) {
       if (auto ok = context_.alive(); !ok) return std::unexpected(ok.error());
-      auto series = source->load(i);
-      if (!series) return std::unexpected(series.error());
-      WindowCursor cursor(series->samples);
+      if (auto ok = source->load(i, series); !ok) return std::unexpected(ok.error());
+      WindowCursor cursor(series.samples);
       for (size_t step = 0; step < grid.count; ++step) {
         const int64_t end = source->plan.end_at(grid.at(step));
         if (!cursor.move_to(end - source->plan.range_ms, end).empty()) present[step] = 1;
@@ -291,10 +291,10 @@ Result<Value> Evaluator::eval_absent(const Call& call, const StepGrid& grid) {
     }
   }
   Value out;
-  Series series(pinned_labels(*call.args[0]), grid.count);
+  Series missing(pinned_labels(*call.args[0]), grid.count);
   for (size_t step = 0; step < grid.count; ++step)
-    if (present[step] == 0) series.set_float(step, 1);
-  out.series.push_back(std::move(series));
+    if (present[step] == 0) missing.set_float(step, 1);
+  out.series.push_back(std::move(missing));
   remove_empty(out.series);
   return out;
 }

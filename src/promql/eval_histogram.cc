@@ -8,6 +8,7 @@
 #include "base/text_codec.h"
 #include "promql/evaluator.h"
 #include "promql/histogram_quantile.h"
+#include "promql/label_filter.h"
 #include "promql/lexer.h"
 
 namespace sightline::promql {
@@ -27,17 +28,21 @@ struct HistogramGroup {
 
 std::vector<HistogramGroup> histogram_groups(const std::vector<Series>& series, Annotations& annotations, PositionRange at) {
   std::vector<HistogramGroup> out;
-  std::unordered_map<model::Labels, size_t, model::LabelsHash> known;
-  const auto group_of = [&](const model::Labels& labels, const Series& s) -> HistogramGroup& {
-    const auto [found, fresh] = known.try_emplace(labels, out.size());
-    if (fresh) out.push_back({labels});
+  PackedMap<size_t> known;
+  const auto group_of = [&](std::string_view packed, const Series& s) -> HistogramGroup& {
+    auto found = known.find(packed);
+    if (found == known.end()) {
+      found = known.emplace(packed, out.size()).first;
+      out.push_back({model::Labels::from_packed(std::string(packed))});
+    }
     HistogramGroup& g = out[found->second];
     g.drop_name = true;
     if (!s.sources.empty()) g.feeds.add(s.sources, s.present());
     return g;
   };
+  std::string key;
   for (const Series& s : series) {
-    if (!s.histograms.empty()) group_of(s.labels, s).native = &s;
+    if (!s.histograms.empty()) group_of(s.labels.packed(), s).native = &s;
     if (std::ranges::find(s.cells, CellKind::kFloat) == s.cells.end()) continue;
     const std::string_view le = s.labels.get(kBucketLabel);
     const auto bound = parse_float(le);
@@ -45,10 +50,15 @@ std::vector<HistogramGroup> histogram_groups(const std::vector<Series>& series, 
       annotations.warn(at, "bucket label \"le\" is missing or has a malformed value of " + go_quote(le) + for_metric(s.labels.metric_name()));
       continue;
     }
-    model::LabelsBuilder builder(s.labels);
-    group_of(builder.remove(kBucketLabel).build(), s).buckets.emplace_back(*bound, &s);
+    key.clear();
+    for (const model::LabelView label : s.labels)
+      if (label.name != kBucketLabel) append_packed(key, label);
+    group_of(key, s).buckets.emplace_back(*bound, &s);
   }
-  for (HistogramGroup& g : out) g.sources = g.feeds.take();
+  for (HistogramGroup& g : out) {
+    g.sources = g.feeds.take();
+    std::ranges::stable_sort(g.buckets, {}, [](const auto& bucket) { return bucket.first; });  // so that no step has to
+  }
   return out;
 }
 

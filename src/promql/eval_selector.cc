@@ -102,42 +102,76 @@ Sources seen_from_outside(const Series& series, const StepGrid& inner, const Win
 
 }  // namespace
 
-Result<Value> Evaluator::eval_selector(const VectorSelector& expr, const StepGrid& grid) {
-  const SelectorTimes times = times_of(expr.at, expr.offset);
-  const int64_t lookback = context_.lookback_ms;
-  const int64_t ahead = expr.smoothed ? lookback : 0;
-  const auto range = reach(times.at(grid.start_ms) - lookback + 1, times.at(grid.end_ms()) + ahead);
-  auto set = context_.querier.select(expr.matchers, range);
-  if (!set) return std::unexpected(set.error());
-  const uint32_t first_input = enter_inputs(**set, lookback, expr.at, expr.offset.ms);
-  Value out;
-  out.series.resize((*set)->size());
-  const Status done = for_each(out.series.size(), [&](size_t i) -> Status {
-    SampleColumns samples;
-    if (auto ok = (*set)->read(i, range, samples); !ok) return ok;
-    Series series((*set)->labels(i), grid.count);
-    if (expr.smoothed) drop_stale(samples);
-    if (expr.histogram_stats) derive_hints(samples);
+Status Evaluator::SelectorRead::produce(size_t i, SampleColumns& samples, Series& out) const {
+  if (auto ok = set->read(i, range, samples); !ok) return ok;
+  if (expr->smoothed) drop_stale(samples);
+  if (expr->histogram_stats) derive_hints(samples);
+  uint64_t found = 0;
+  if (expr->smoothed) {
+    for (size_t step = 0; step < grid.count; ++step)
+      out.set(step, smoothed_instant(samples, {time_of(step), lookback_ms, expr->position, set->labels(i).metric_name()}, evaluator->annotations()));
+  } else if (samples.histogram_times.empty()) {
+    found = pick_floats(samples, out);
+  } else {
     InstantCursor cursor(samples);
-    uint64_t found = 0;
     for (size_t step = 0; step < grid.count; ++step) {
-      const int64_t t = times.at(grid.at(step));
-      if (expr.smoothed) {
-        series.set(step, smoothed_instant(samples, {t, lookback, expr.position, series.labels.metric_name()}, annotations()));
-        continue;
-      }
       size_t index = 0;
-      const CellKind kind = cursor.move_to(t, lookback, index);
+      const CellKind kind = cursor.move_to(time_of(step), lookback_ms, index);
       if (kind == CellKind::kNone) continue;
       ++found;
-      if (kind == CellKind::kFloat) series.set_float(step, samples.values[index]);
-      else series.set_histogram(step, samples.histograms[index]);
+      if (kind == CellKind::kFloat) out.set_float(step, samples.values[index]);
+      else out.set_histogram(step, samples.histograms[index]);
     }
-    context_.samples_read.fetch_add(found, std::memory_order_relaxed);
-    note_source(first_input, i, series.sources);
-    out.series[i] = std::move(series);
+  }
+  evaluator->context().samples_read.fetch_add(found, std::memory_order_relaxed);
+  evaluator->note_source(first_input, i, out.sources);
+  return {};
+}
+
+uint64_t Evaluator::SelectorRead::pick_floats(const SampleColumns& samples, Series& out) const {
+  const size_t n = samples.times.size();
+  size_t next = 0;
+  uint64_t found = 0;
+  for (size_t step = 0; step < grid.count; ++step) {
+    const int64_t t = time_of(step);
+    while (next < n && samples.times[next] <= t) ++next;
+    if (next == 0 || samples.times[next - 1] <= t - lookback_ms || model::is_stale_marker(samples.values[next - 1])) continue;
+    out.set_float(step, samples.values[next - 1]);
+    ++found;
+  }
+  return found;
+}
+
+Result<Evaluator::SelectorRead> Evaluator::read_selector(const VectorSelector& expr, const StepGrid& grid) {
+  const SelectorTimes times = times_of(expr.at, expr.offset);
+  SelectorRead out{.evaluator = this, .expr = &expr, .grid = grid, .lookback_ms = context_.lookback_ms, .fixed_ms = expr.at.timestamp_ms,
+                   .offset_ms = times.offset_ms};
+  out.range = reach(times.at(grid.start_ms) - out.lookback_ms + 1, times.at(grid.end_ms()) + (expr.smoothed ? out.lookback_ms : 0));
+  auto set = context_.querier.select(expr.matchers, out.range);
+  if (!set) return std::unexpected(set.error());
+  out.set = std::move(*set);
+  out.first_input = enter_inputs(*out.set, out.lookback_ms, expr.at, expr.offset.ms);
+  return out;
+}
+
+Result<Value> Evaluator::eval_selector(const VectorSelector& expr, const StepGrid& grid) {
+  const auto read = read_selector(expr, grid);
+  if (!read) return std::unexpected(read.error());
+  Value out;
+  out.series.resize(read->set->size());
+  const Status done = for_blocks(out.series.size(), [&](size_t begin, size_t end) -> Status {
+    SampleColumns samples;
+    for (size_t i = begin; i < end; ++i) {
+      if (auto ok = context_.alive(); !ok) return ok;
+      Series series(read->set->labels(i), grid.count);
+      if (auto ok = read->produce(i, samples, series); !ok) return ok;
+      if (!series.any()) continue;
+      if (auto ok = context_.hold(series); !ok) return ok;
+      out.series[i] = std::move(series);
+    }
     return {};
   });
+  context_.release_held();
   if (!done) return std::unexpected(done.error());
   remove_empty(out.series);
   return out;
@@ -200,10 +234,10 @@ Result<RangeSource> Evaluator::selector_source(const MatrixSelector& expr, const
   const std::shared_ptr<tsdb::SeriesSet> set = std::move(*selected);
   out.series_count = set->size();
   const uint32_t first_input = enter_inputs(*set, expr.range.ms + before, selector.at, selector.offset.ms);
-  out.load = [this, set, range, first_input, stats = selector.histogram_stats](size_t i) -> Result<RangeSeries> {
-    RangeSeries series;
-    if (auto ok = set->read(i, range, series.samples); !ok) return std::unexpected(ok.error());
+  out.load = [this, set, range, first_input, stats = selector.histogram_stats](size_t i, RangeSeries& series) -> Status {
+    if (auto ok = set->read(i, range, series.samples); !ok) return ok;
     series.labels = set->labels(i);
+    series.sources.clear();
     note_source(first_input, i, series.sources);
     if (!context_.engine.start_timestamps) {
       series.samples.created.clear();
@@ -211,8 +245,9 @@ Result<RangeSource> Evaluator::selector_source(const MatrixSelector& expr, const
     }
     drop_stale(series.samples);
     if (stats) derive_hints(series.samples);
-    return series;
+    return {};
   };
+  out.labels = [set](size_t i) -> const model::Labels& { return set->labels(i); };
   return out;
 }
 
@@ -241,9 +276,9 @@ Result<RangeSource> Evaluator::subquery_source(const SubqueryExpr& expr, const S
   if (!value) return std::unexpected(value.error());
   const auto held = std::make_shared<Value>(std::move(*value));
   out.series_count = held->series.size();
-  out.load = [held, first, step, inner, grid, plan = out.plan](size_t i) -> Result<RangeSeries> {
-    Series& from = held->series[i];
-    RangeSeries series;
+  out.load = [held, first, step, inner, grid, plan = out.plan](size_t i, RangeSeries& series) -> Status {
+    const Series& from = held->series[i];
+    series.samples.clear();
     series.labels = from.labels;
     series.drop_name = from.drop_name;
     series.sources = seen_from_outside(from, inner, plan, grid);
@@ -257,8 +292,9 @@ Result<RangeSource> Evaluator::subquery_source(const SubqueryExpr& expr, const S
         series.samples.histograms.push_back(with_unknown_hint(from.histograms[s]));
       }
     }
-    return series;
+    return {};
   };
+  out.labels = [held](size_t i) -> const model::Labels& { return held->series[i].labels; };
   return out;
 }
 
@@ -270,8 +306,9 @@ Result<std::vector<RawSeries>> Evaluator::eval_raw(const Expr& expr, const StepG
   uint64_t held = 0;
   for (size_t i = 0; i < source->series_count; ++i) {
     if (auto ok = context_.alive(); !ok) return std::unexpected(ok.error());
-    auto series = source->load(i);
-    if (!series) return std::unexpected(series.error());
+    RangeSeries loaded;
+    RangeSeries* series = &loaded;
+    if (auto ok = source->load(i, loaded); !ok) return std::unexpected(ok.error());
     if (source->plan.anchored || source->plan.smoothed) {
       if (!series->samples.histograms.empty())
         return fail(Errc::kExecution, source->plan.anchored ? "anchored" : "smoothed", " modifier is not supported with histograms");
@@ -314,6 +351,9 @@ Window WindowCursor::move_to(int64_t start_ms, int64_t end_ms) {
 }
 
 void drop_stale(SampleColumns& s) {
+  const auto stale_float = [](double v) { return model::is_stale_marker(v); };
+  const auto stale_histogram = [](const HistogramPtr& h) { return model::is_stale_marker(h->sum); };
+  if (std::ranges::none_of(s.values, stale_float) && std::ranges::none_of(s.histograms, stale_histogram)) return;
   size_t kept = 0;
   for (size_t i = 0; i < s.times.size(); ++i) {
     if (model::is_stale_marker(s.values[i])) continue;

@@ -1,5 +1,7 @@
 #include "promql/evaluator.h"
 
+#include "promql/label_filter.h"
+
 #include <algorithm>
 
 namespace sightline::promql {
@@ -57,6 +59,19 @@ Status QueryContext::afford(uint64_t more) {
   return {};
 }
 
+Status QueryContext::hold(const Series& series) {
+  constexpr uint64_t kEmptyStepsPerSample = 4;
+  constexpr uint64_t kBytesPerStep = sizeof(double) + sizeof(CellKind);
+  const size_t steps = series.cells.size();
+  const auto present = steps - static_cast<size_t>(std::ranges::count(series.cells, CellKind::kNone));
+  const uint64_t more = std::max<uint64_t>(present, steps / kEmptyStepsPerSample);
+  const uint64_t now = samples_now + building.fetch_add(more, std::memory_order_relaxed) + more;
+  uint64_t peak = bytes_peak.load(std::memory_order_relaxed);
+  while (now * kBytesPerStep > peak && !bytes_peak.compare_exchange_weak(peak, now * kBytesPerStep, std::memory_order_relaxed)) {}
+  if (now <= engine.samples_max) return {};
+  return fail(Errc::kExecution, "query processing would load too many samples into memory in query execution");
+}
+
 Result<Value> Evaluator::eval(const Expr& expr, const StepGrid& grid) {
   if (auto ok = context_.alive(); !ok) return std::unexpected(ok.error());
   const uint64_t before = context_.samples_now;
@@ -109,28 +124,32 @@ bool Evaluator::is_step_invariant(const Expr& expr) {
 }
 
 Status Evaluator::for_each(size_t count, const std::function<Status(size_t)>& body) {
-  constexpr size_t kParallelFrom = 32;
-  constexpr size_t kBlock = 16;  // series per task, so that the pool's queue is not the work
-  if (context_.pool == nullptr || context_.pool->thread_count() < 2 || count < kParallelFrom) {
-    for (size_t i = 0; i < count; ++i) {
+  return for_blocks(count, [&](size_t begin, size_t end) -> Status {
+    for (size_t i = begin; i < end; ++i) {
       if (auto ok = context_.alive(); !ok) return ok;
       if (auto ok = body(i); !ok) return ok;
     }
+    return {};
+  });
+}
+
+Status Evaluator::for_blocks(size_t count, const std::function<Status(size_t, size_t)>& body, size_t block) {
+  const size_t blocks = (count + block - 1) / block;
+  if (context_.pool == nullptr || context_.pool->thread_count() < 2 || blocks < 2) {
+    for (size_t b = 0; b < blocks; ++b)
+      if (auto ok = body(b * block, std::min(count, (b + 1) * block)); !ok) return ok;
     return {};
   }
   std::mutex mutex;
   Status first;
   std::atomic<bool> stop{false};  // only a hint to end early; `first` is under the mutex
-  context_.pool->parallel_for((count + kBlock - 1) / kBlock, [&](size_t block) {
-    for (size_t i = block * kBlock; i < std::min(count, (block + 1) * kBlock); ++i) {
-      if (stop.load(std::memory_order_relaxed)) return;
-      Status ok = context_.alive();
-      if (ok) ok = body(i);
-      if (ok) continue;
-      stop.store(true, std::memory_order_relaxed);
-      const std::lock_guard lock(mutex);
-      if (first) first = std::move(ok);
-    }
+  context_.pool->parallel_for(blocks, [&](size_t b) {
+    if (stop.load(std::memory_order_relaxed)) return;
+    Status ok = body(b * block, std::min(count, (b + 1) * block));
+    if (ok) return;
+    stop.store(true, std::memory_order_relaxed);
+    const std::lock_guard lock(mutex);
+    if (first) first = std::move(ok);
   });
   return first;
 }
@@ -167,9 +186,11 @@ bool has_identity(const model::Labels& labels) {
 
 model::Labels without_identity(const model::Labels& labels) {
   if (!has_identity(labels)) return labels;
-  model::LabelsBuilder builder(labels);
-  builder.remove(model::kMetricName).remove("__type__").remove("__unit__");
-  return builder.build();
+  std::string packed;
+  packed.reserve(labels.packed().size());
+  for (const model::LabelView label : labels)
+    if (!is_identity_label(label.name)) append_packed(packed, label);
+  return model::Labels::from_packed(std::move(packed));
 }
 
 namespace {
@@ -191,7 +212,9 @@ bool merge_into(Series& to, Series& from) {
 }  // namespace
 
 Status merge_same_labels(std::vector<Series>& series) {
-  if (series.size() < 2) return {};
+  // What comes from a store is sorted, and different.
+  const auto ordered = [](const Series& a, const Series& b) { return !(a.labels < b.labels); };
+  if (std::ranges::adjacent_find(series, ordered) == series.end()) return {};
   // A series that will lose its name is another one than its namesake that will not.
   std::unordered_map<std::string_view, size_t> first[2];
   first[0].reserve(series.size());

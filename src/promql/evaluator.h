@@ -33,14 +33,20 @@ struct QueryContext {
   bool is_range = false;  // a range query
 
   std::atomic<uint64_t> samples_read{0};
-  uint64_t samples_now = 0;
+  std::atomic<uint64_t> building{0};  // cells of the value that is being made
+  uint64_t samples_now = 0;           // of finished values
   uint64_t samples_peak = 0;
+  std::atomic<uint64_t> bytes_peak{0};
   std::vector<QueryInput> inputs;  // with provenance
 
   // kDeadlineExceeded or kCancelled, else fine. Cheap enough for every series.
   Status alive() const;
   // kExecution when `more` samples on top of those held are too many.
   Status afford(uint64_t more);
+  // The same for a series that is kept while its value is being made; from any thread. Steps without
+  // a value count a little, as they take memory too.
+  Status hold(const Series& series);
+  void release_held() { building.store(0, std::memory_order_relaxed); }
 };
 
 class Evaluator {
@@ -56,13 +62,34 @@ class Evaluator {
   Annotations& annotations() { return context_.annotations; }
   // Runs body(i) for every i, in parallel when there are many; the first error wins.
   Status for_each(size_t count, const std::function<Status(size_t)>& body);
+  // The same in runs [begin, end) of at most `block`, so that a run can keep its scratch space; the body asks alive().
+  Status for_blocks(size_t count, const std::function<Status(size_t, size_t)>& body, size_t block = 16);
 
  private:
   friend class RangeCall;
+  friend class FusedAggregation;
   Result<Value> dispatch(const Expr& expr, const StepGrid& grid);
   bool is_step_invariant(const Expr& expr);
 
   // eval_selector.cc
+  // What a vector selector reads, series by series.
+  struct SelectorRead {
+    Evaluator* evaluator = nullptr;
+    const VectorSelector* expr = nullptr;
+    StepGrid grid;
+    int64_t lookback_ms = 0;
+    std::optional<int64_t> fixed_ms;
+    int64_t offset_ms = 0;
+    tsdb::TimeRange range;
+    std::unique_ptr<tsdb::SeriesSet> set;
+    uint32_t first_input = 0;
+
+    int64_t time_of(size_t step) const { return fixed_ms.value_or(grid.at(step)) - offset_ms; }
+    // Fills `out`, which is empty and as long as the grid; `samples` is scratch space. From any thread.
+    Status produce(size_t i, tsdb::SampleColumns& samples, Series& out) const;
+    uint64_t pick_floats(const tsdb::SampleColumns& samples, Series& out) const;
+  };
+  Result<SelectorRead> read_selector(const VectorSelector& expr, const StepGrid& grid);
   Result<Value> eval_selector(const VectorSelector& expr, const StepGrid& grid);
   Result<Value> eval_sample_times(const VectorSelector& expr, const StepGrid& grid, bool start_times);
   Result<RangeSource> range_source(const Expr& expr, const StepGrid& grid);
@@ -78,6 +105,9 @@ class Evaluator {
 
   // eval_aggregate.cc
   Result<Value> eval_aggregate(const AggregateExpr& expr, const StepGrid& grid);
+  // eval_fused.cc: an aggregation straight over what selectors read, without keeping the series. Null
+  // when it must be done the general way.
+  Result<std::optional<Value>> eval_fused(const AggregateExpr& expr, const StepGrid& grid);
 
   // eval_call.cc and the files of function families
   Result<Value> eval_call(const Call& call, const StepGrid& grid);

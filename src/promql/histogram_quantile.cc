@@ -24,7 +24,7 @@ bool almost_equal(double a, double b) {
 }
 
 void sort_and_merge(std::vector<ClassicBucket>& buckets) {
-  std::ranges::stable_sort(buckets, {}, &ClassicBucket::upper);
+  if (!std::ranges::is_sorted(buckets, {}, &ClassicBucket::upper)) std::ranges::stable_sort(buckets, {}, &ClassicBucket::upper);
   size_t kept = 0;
   for (const ClassicBucket& b : buckets) {
     if (kept > 0 && buckets[kept - 1].upper == b.upper) buckets[kept - 1].count += b.count;

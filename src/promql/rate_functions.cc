@@ -34,28 +34,24 @@ void warn_mixed_layouts(const RangeCallContext& call) {
 }
 
 // Does a start timestamp say that the counter began anew between two samples?
-bool start_says_reset(const Window& w, std::span<const int64_t> times, std::span<const int64_t> created, size_t i,
-                      const RangeCallContext& call) {
-  (void)w;
+bool start_says_reset(std::span<const int64_t> times, std::span<const int64_t> created, size_t i, const RangeCallContext& call) {
   if (created.empty()) return false;
-  const int64_t start = created[i];
-  const int64_t before = times[i - 1];
-  if (start == 0 || start >= times[i]) return false;
-  const int64_t start_before = created[i - 1];
-  if (start < before) {
-    if (start != start_before && start_before != 0)
-      call.annotations.warn(call.at, "sample has start time that overlaps with previous sample timestamp for metric " + name_of(call));
-    return false;
-  }
-  if (start > before) return true;
-  return start_before != 0 && start_before != before && start_before <= before;
+  const StartTimeVerdict verdict = start_time_verdict(times, created, i);
+  if (verdict == StartTimeVerdict::kOverlap)
+    call.annotations.warn(call.at, "sample has start time that overlaps with previous sample timestamp for metric " + name_of(call));
+  return verdict == StartTimeVerdict::kReset;
+}
+
+// The same for the last sample, without complaints.
+bool starts_anew(std::span<const int64_t> times, std::span<const int64_t> created) {
+  return !created.empty() && start_time_verdict(times, created, times.size() - 1) == StartTimeVerdict::kReset;
 }
 
 double float_change(const Window& w, bool is_counter, const RangeCallContext& call) {
   double change = w.values.back() - w.values.front();
   if (!is_counter) return change;
   for (size_t i = 1; i < w.values.size(); ++i)
-    if (w.values[i] < w.values[i - 1] || start_says_reset(w, w.times, w.created, i, call)) change += w.values[i - 1];
+    if (w.values[i] < w.values[i - 1] || start_says_reset(w.times, w.created, i, call)) change += w.values[i - 1];
   return change;
 }
 
@@ -79,7 +75,7 @@ std::optional<Histogram> histogram_change(const Window& w, bool is_counter, cons
   if (!check_hints(w, is_counter, call)) return std::nullopt;
   const auto& hs = w.histograms;
   const auto reset_at = [&](size_t i) {
-    return is_reset(*hs[i], *hs[i - 1]) || start_says_reset(w, w.histogram_times, w.histogram_created, i, call);
+    return is_reset(*hs[i], *hs[i - 1]) || start_says_reset(w.histogram_times, w.histogram_created, i, call);
   };
   Histogram out = *hs.back();
   MergeNotes notes;
@@ -210,7 +206,7 @@ Cell instant_histogram_change(const Window& w, const LastTwo& two, bool is_count
   if (is_counter && (last.reset_hint == ResetHint::kGauge || previous.reset_hint == ResetHint::kGauge)) warn_not_counter(call);
   if (!is_counter && !gauges) warn_not_gauge(call);
   const bool reset = is_counter && (is_reset(last, previous) ||
-                                    start_says_reset(w, w.histogram_times, w.histogram_created, w.histograms.size() - 1, call));
+                                    starts_anew(w.histogram_times, w.histogram_created));
   Histogram out = last;
   if (!reset) {
     MergeNotes notes;
@@ -224,6 +220,18 @@ Cell instant_histogram_change(const Window& w, const LastTwo& two, bool is_count
 }
 
 }  // namespace
+
+StartTimeVerdict start_time_verdict(std::span<const int64_t> times, std::span<const int64_t> created, size_t i) {
+  const int64_t start = created[i];
+  const int64_t before = times[i - 1];
+  const int64_t start_before = created[i - 1];
+  if (start == 0) return StartTimeVerdict::kNothing;
+  if (start < before && start != start_before) return StartTimeVerdict::kOverlap;
+  if (start >= times[i] || start < before) return StartTimeVerdict::kNothing;
+  if (start > before) return StartTimeVerdict::kReset;
+  const bool known_before = start_before != 0 && start_before < before;
+  return known_before ? StartTimeVerdict::kReset : StartTimeVerdict::kNothing;
+}
 
 Cell extrapolated_rate(const Window& w, const RangeCallContext& call) {
   const bool is_counter = is_counter_function(call.function);
@@ -245,7 +253,7 @@ Cell instant_rate(const Window& w, const RangeCallContext& call) {
     if (change.kind == CellKind::kNone) return change;
   } else {
     const bool reset = is_counter && (two->last.value < two->previous.value ||
-                                      start_says_reset(w, w.times, w.created, w.times.size() - 1, call));
+                                      starts_anew(w.times, w.created));
     change = Cell::of(reset ? two->last.value : two->last.value - two->previous.value);
   }
   if (!is_counter) return change;

@@ -61,6 +61,34 @@ void add_run_flags(CLI::App& app, RunCommand& run, std::string& sync) {
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
 }
 
+// The three of them share their flags; `since` is a Go duration.
+void add_query_commands(CLI::App& app, QueryCommand& query, std::string& since) {
+  auto* query_app = app.add_subcommand("query", "ask a running Sightline, and print a table or a waterfall");
+  query_app->require_subcommand(1);
+  struct Form {
+    const char* name;
+    const char* argument;
+    const char* what;
+    QueryCommand::Language language;
+  };
+  static constexpr Form kForms[] = {
+      {"traceql", "EXPR", "search traces, or count spans over time", QueryCommand::Language::kTraceql},
+      {"promql", "EXPR", "metrics: now, or with --since over time", QueryCommand::Language::kPromql},
+      {"trace", "ID", "one trace as a waterfall", QueryCommand::Language::kTraceId},
+  };
+  for (const Form& form : kForms) {
+    auto* one = query_app->add_subcommand(form.name, form.what);
+    one->add_option(form.argument, query.expression, "")->required();
+    one->add_option("--url", query.url, "the server (default http://localhost:3000)")->type_name("URL");
+    one->add_option("--tenant", query.tenant, "sent as X-Scope-OrgID")->type_name("ID");
+    if (form.language != QueryCommand::Language::kTraceId)
+      one->add_option("--since", since, "how far back: 15m, 2h (default: all traces; 1h of trace metrics)")->type_name("DURATION");
+    if (form.language != QueryCommand::Language::kTraceId) one->add_option("--step", query.step, "of values over time: 30s")->type_name("DURATION");
+    if (form.language == QueryCommand::Language::kTraceql) one->add_option("--limit", query.limit, "traces (default 20)");
+    one->callback([&query, language = form.language] { query.language = language; });
+  }
+}
+
 }  // namespace
 
 std::variant<Command, CommandLineExit> parse_command_line(int argc, const char* const* argv) {
@@ -87,6 +115,10 @@ std::variant<Command, CommandLineExit> parse_command_line(int argc, const char* 
   auto* check_text_app = check_app->add_subcommand("openmetrics", "check OpenMetrics text; exit status 1 when it is not");
   check_text_app->add_option("FILE", check_text.files, "files to check; - is standard input")->required();
 
+  QueryCommand query;
+  std::string since;
+  add_query_commands(app, query, since);
+
   DemoCommand demo;
   auto* demo_app = app.add_subcommand("demo", "a small service to look at: / and /slow, with spans by OTLP/gRPC");
   demo_app->add_option("--listen-address", demo.listen_address, "default 0.0.0.0:5000")->type_name("HOST:PORT");
@@ -105,6 +137,13 @@ std::variant<Command, CommandLineExit> parse_command_line(int argc, const char* 
   if (version) return Command(VersionCommand{});
   if (check_text_app->parsed()) return Command(std::move(check_text));
   if (check_app->parsed()) return Command(std::move(check));
+  if (app.got_subcommand("query")) {
+    if (since.empty()) return Command(std::move(query));
+    const auto back = parse_go_duration(since);
+    if (!back || back->count() <= 0) return CommandLineExit{1, "--since: \"" + since + "\" is not a positive duration\n"};
+    query.since = std::max(std::chrono::duration_cast<std::chrono::seconds>(*back), std::chrono::seconds(1));
+    return Command(std::move(query));
+  }
   if (demo_app->parsed()) return Command(std::move(demo));
   RunCommand& chosen = run_app->parsed() ? run : bare;
   chosen.sync_always = sync == "always";

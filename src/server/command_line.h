@@ -1,6 +1,7 @@
 #pragma once
 // What the person typed, checked. The commands and their flags: `sightline --help`.
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <variant>
 #include <vector>
@@ -50,9 +51,22 @@ struct DemoCommand {
   bool console = false;                          // print spans, too
 };
 
+// sightline query traceql EXPR, query promql EXPR, query trace ID
+struct QueryCommand {
+  enum class Language { kTraceql, kPromql, kTraceId };
+  Language language = Language::kTraceql;
+  std::string expression;                        // or the trace's id
+  std::string url = "http://localhost:3000";
+  std::string tenant;                            // X-Scope-OrgID, when given
+  uint32_t limit = 20;                           // traces
+  std::chrono::seconds since{0};                 // back from now; 0: everything, and one value of PromQL
+  std::string step;                              // empty: chosen by the range
+  std::chrono::seconds timeout{120};
+};
+
 struct VersionCommand {};
 
-using Command = std::variant<RunCommand, CheckCommand, CheckOpenMetricsCommand, DemoCommand, VersionCommand>;
+using Command = std::variant<RunCommand, CheckCommand, CheckOpenMetricsCommand, QueryCommand, DemoCommand, VersionCommand>;
 
 // What to do, or what to print and the exit status to end with (--help is 0).
 struct CommandLineExit {

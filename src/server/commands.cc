@@ -12,6 +12,7 @@
 #include "config/sightline_config.h"
 #include "server/demo_service.h"
 #include "server/process.h"
+#include "server/query_command.h"
 #include "wire/openmetrics/check_openmetrics.h"
 
 namespace sightline::server {
@@ -107,6 +108,19 @@ int execute(const CheckOpenMetricsCommand& command) {
     }
   }
   return status;
+}
+
+int execute(const QueryCommand& command) {
+  // main() holds these back for servers; here they end the program as usual.
+  const sigset_t signals = stop_signals();
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+  const auto text = run_query(command, SystemClock(), terminal_style());
+  if (!text) {
+    std::fprintf(stderr, "sightline: %s\n", text.error().message.c_str());
+    return 1;
+  }
+  std::fputs(text->c_str(), stdout);
+  return 0;
 }
 
 int execute(const DemoCommand& command) {

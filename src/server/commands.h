@@ -10,6 +10,7 @@ namespace sightline::server {
 int execute(const RunCommand& command);
 int execute(const CheckCommand& command);
 int execute(const CheckOpenMetricsCommand& command);
+int execute(const QueryCommand& command);
 int execute(const DemoCommand& command);
 int execute(const VersionCommand& command);
 

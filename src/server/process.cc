@@ -6,6 +6,8 @@
 
 #include "api/prometheus/prometheus_routes.h"
 #include "api/prometheus/remote_write.h"
+#include "api/jaeger/jaeger_grpc.h"
+#include "api/jaeger/jaeger_routes.h"
 #include "api/tempo/streaming_querier.h"
 #include "api/tempo/tempo_routes.h"
 #include "api/ui/ui_routes.h"
@@ -195,7 +197,10 @@ api::tempo::TempoApi RunningProcess::tempo_api() const {
   return api;
 }
 
-void RunningProcess::add_tempo(net::HttpRouter& router) { api::tempo::add_tempo_routes(router, tempo_api()); }
+void RunningProcess::add_tempo(net::HttpRouter& router) {
+  api::tempo::add_tempo_routes(router, tempo_api());
+  api::jaeger::add_jaeger_routes(router, {.traces = *stores_->traces(), .clock = clock_});
+}
 
 // With exactly one of the peers' files the process is that peer alone, and peers may share a machine.
 bool RunningProcess::has_pages() const {
@@ -245,7 +250,9 @@ Status RunningProcess::listen() {
   if (graph_)
     if (auto status = graph_->start(); !status) return status;
   if (stores_->traces() != nullptr) {
-    auto stream = net::GrpcStreamServer::start({.name = "traces-grpc", .methods = api::tempo::streaming_querier_methods(tempo_api())}, pool_, telemetry_);
+    net::GrpcStreamMethods methods = api::tempo::streaming_querier_methods(tempo_api());
+    methods.merge(api::jaeger::jaeger_grpc_methods({.traces = *stores_->traces(), .clock = clock_}));
+    auto stream = net::GrpcStreamServer::start({.name = "traces-grpc", .methods = std::move(methods)}, pool_, telemetry_);
     if (!stream) return in_context("Tempo API", std::move(stream).error());
     trace_stream_ = std::move(*stream);
   }

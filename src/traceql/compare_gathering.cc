@@ -20,19 +20,17 @@ void CompareGathering::count(PerAttribute& into, const Value& value, size_t inte
   found->second.total += 1;
 }
 
-void CompareGathering::add(RowColumns& columns, const std::vector<SpanGroup>& groups, const RowMask& selected) {
+void CompareGathering::add(RowColumns& columns, const RowMask& rows, const RowMask& selected) {
   const auto starts = columns.group().start_ns();
   for (size_t a = 0; a < attributes_.size(); ++a) {
     const Column column = columns.load(attributes_[a], Domain::kRows);
-    for (const SpanGroup& group : groups) {
-      for (const uint32_t row : group.rows) {
-        if (!grid_.holds(starts[row])) continue;
-        const Value value = column.at(row);
-        if (value.is_nil()) continue;
-        const bool in_window = metrics_.selection_end_ns == 0 ||
-                               (starts[row] >= metrics_.selection_start_ns && starts[row] < metrics_.selection_end_ns);
-        count(counts_[selected[row] != 0 && in_window ? 1 : 0][a], value, grid_.index_of(starts[row]));
-      }
+    for (uint32_t row = 0; row < rows.size(); ++row) {
+      if (rows[row] == 0 || !grid_.holds(starts[row])) continue;
+      const Value value = column.at(row);
+      if (value.is_nil()) continue;
+      const bool in_window = metrics_.selection_end_ns == 0 ||
+                             (starts[row] >= metrics_.selection_start_ns && starts[row] < metrics_.selection_end_ns);
+      count(counts_[selected[row] != 0 && in_window ? 1 : 0][a], value, grid_.index_of(starts[row]));
     }
   }
 }

@@ -17,8 +17,8 @@ class CompareGathering {
   CompareGathering(const Metrics& metrics, const IntervalGrid& grid, std::vector<Attribute> attributes)
       : metrics_(metrics), grid_(grid), attributes_(std::move(attributes)), counts_{Side(attributes_.size()), Side(attributes_.size())} {}
 
-  // `selected` marks the rows that meet the selection.
-  void add(RowColumns& columns, const std::vector<SpanGroup>& groups, const RowMask& selected);
+  // `rows` marks what is compared, `selected` those of it that meet the selection.
+  void add(RowColumns& columns, const RowMask& rows, const RowMask& selected);
   std::vector<MetricsSeries> finish() &&;
 
  private:

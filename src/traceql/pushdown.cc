@@ -1,5 +1,7 @@
 #include "traceql/pushdown.h"
 
+#include <re2/re2.h>
+
 namespace sightline::traceql {
 namespace {
 
@@ -75,8 +77,17 @@ bool empty_text_meets(const Condition& condition) {
     case ConditionOp::kLess: return !condition.text.empty();
     case ConditionOp::kGreater: return false;
     case ConditionOp::kGreaterEqual: return condition.text.empty();
+    case ConditionOp::kRegex: return !condition.matches || condition.matches("");
     default: return true;
   }
+}
+
+std::function<bool(std::string_view)> matcher_of(const std::string& pattern) {
+  RE2::Options options;
+  options.set_log_errors(false);
+  options.set_max_mem(int64_t{8} << 20);
+  auto regex = std::make_shared<const re2::RE2>(pattern, options);
+  return [regex = std::move(regex)](std::string_view text) { return re2::RE2::FullMatch({text.data(), text.size()}, *regex); };
 }
 
 // A comparison is only true where its attribute is there, whatever the operator.
@@ -96,6 +107,7 @@ Conditions of_comparison(const Field& field) {
   const auto op = condition_op(field.op, mirrored);
   if (op && name_attribute(attribute.attribute, condition) && set_value(literal.literal, condition)) {
     condition.op = *op;
+    if (*op == ConditionOp::kRegex) condition.matches = matcher_of(literal.literal.text);
     if (empty_text_meets(condition)) return {};
     return {.list = {std::move(condition)}};
   }

@@ -153,6 +153,36 @@ TEST(Reference, SearchesAgree) {
   }
 }
 
+// Whatever lies where, a limit keeps the newest.
+TEST(Reference, ALimitKeepsTheNewest) {
+  const uint64_t first = seed_of_run();
+  for (uint64_t seed = first != 0 ? first : 1; seed <= (first != 0 ? first : 40) && !HasFailure(); ++seed) {
+    Random random(seed + 2'000'000);
+    const auto batch = testing::RandomTraces(random).make(5 + random.below(25));
+    const StoredHalf stored(batch, random);
+    std::map<TraceId, TimestampNs> starts;
+    for (const auto& span : batch->spans) {
+      auto& start = starts.try_emplace(span.trace_id, span.start).first->second;
+      start = std::min(start, span.start);
+    }
+    for (const char* text : {"{ }", "{ .x = 1 }", "{ status = error } | count() > 0", "{ kind = server } || { name = \"a\" }"}) {
+      const auto expected = testing::reference_search(*parse(text), *batch);
+      ASSERT_TRUE(expected);
+      std::vector<std::pair<TimestampNs, TraceId>> order;
+      for (const auto& [id, spansets] : *expected) order.emplace_back(starts[id], id);
+      std::ranges::sort(order, std::greater<>());
+      SearchOptions options;
+      options.limit = 1 + static_cast<uint32_t>(random.below(5));
+      if (order.size() > options.limit) order.resize(options.limit);
+      const auto found = Engine(*stored.store, stored.clock).search(text, options);
+      ASSERT_TRUE(found);
+      std::vector<std::pair<TimestampNs, TraceId>> actual;
+      for (const FoundTrace& trace : found->traces) actual.emplace_back(trace.start, trace.id);
+      EXPECT_EQ(actual, order) << "SIGHTLINE_SEED=" << seed << " " << text << " limit " << options.limit;
+    }
+  }
+}
+
 TEST(Reference, MetricsAgree) {
   const uint64_t first = seed_of_run();
   uint32_t compared = 0;

@@ -108,12 +108,12 @@ Result<SearchResult> Engine::search(const Query& query, const SearchOptions& opt
   if (!run) return std::unexpected(std::move(run).error());
   bool names_name = false;
   const auto named = named_attributes(pipeline, &names_name);
-  const Literal* most_recent = query.hint("most_recent");
-  const bool exhaustive = most_recent != nullptr && most_recent->type == Type::kBool && most_recent->integer != 0;
   tracestore::ScanRequest request{.min = options.start, .max = options.end};
   push_down(pipeline, request);
 
   SearchResult result;
+  // Once there are enough, a row group can only matter if it may hold a trace newer than the oldest of them.
+  request.wanted = [&](TimestampNs newest) { return result.traces.size() < options.limit || newest > result.traces.back().start; };
   const auto visit = [&](tracestore::RowGroup& group) -> Result<bool> {
     RowColumns columns(group);
     FieldEvaluator fields(columns, run->regexes());
@@ -141,9 +141,8 @@ Result<SearchResult> Engine::search(const Query& query, const SearchOptions& opt
       for (size_t i = r.first; i < r.second; ++i) found.spansets.push_back(writer.spanset((*groups)[i]));
       result.traces.push_back(std::move(found));
     }
-    if (result.traces.size() < options.limit) return true;
-    keep_newest(result.traces, options.limit);
-    return exhaustive;
+    if (result.traces.size() >= options.limit) keep_newest(result.traces, options.limit);
+    return true;
   };
   if (auto done = run->scan(request, visit); !done) return std::unexpected(std::move(done).error());
   keep_newest(result.traces, options.limit);
@@ -158,12 +157,7 @@ Result<std::vector<uint8_t>> Engine::matching_rows(std::string_view text, traces
   RowColumns columns(trace);
   RegexCache regexes;
   FieldEvaluator fields(columns, regexes);
-  auto groups = SpansetEvaluator(fields).pipeline(*searched_pipeline(*query), RowMask(trace.row_count(), 1));
-  if (!groups) return std::unexpected(std::move(groups).error());
-  std::vector<uint8_t> rows(trace.row_count(), 0);
-  for (const SpanGroup& group : *groups)
-    for (const uint32_t row : group.rows) rows[row] = 1;
-  return rows;
+  return SpansetEvaluator(fields).rows(*searched_pipeline(*query), RowMask(trace.row_count(), 1));
 }
 
 }  // namespace sightline::traceql

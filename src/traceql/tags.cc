@@ -38,11 +38,9 @@ Status scan_filtered(QueryRun& run, const std::optional<Query>& filter, const Ta
     FieldEvaluator fields(columns, run.regexes());
     RowMask rows = rows_in_time(group, options);
     if (filter) {
-      auto groups = SpansetEvaluator(fields).pipeline(filter->pipeline, rows);
-      if (!groups) return std::unexpected(std::move(groups).error());
-      std::ranges::fill(rows, 0);
-      for (const SpanGroup& g : *groups)
-        for (const uint32_t row : g.rows) rows[row] = 1;
+      auto kept = SpansetEvaluator(fields).rows(filter->pipeline, rows);
+      if (!kept) return std::unexpected(std::move(kept).error());
+      rows = std::move(*kept);
     }
     return visit(fields, rows);
   });

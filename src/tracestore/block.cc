@@ -57,7 +57,7 @@ Status Block::parse(std::string_view bytes) {
   bytes_ = bytes;
   summary_.bytes = bytes.size();
   if (bytes.size() < kBlockMagic.size() + kTailBytes) return torn("file is too short for a trace block");
-  if (!bytes.starts_with(kBlockMagic) || !bytes.ends_with(kBlockMagic)) return torn("not a trace block of version 1");
+  if (!bytes.starts_with(kBlockMagic) || !bytes.ends_with(kBlockMagic)) return torn("not a trace block of version 2");
   const size_t tail = bytes.size() - kTailBytes;
   const auto footer_bytes = load_le<uint32_t>(bytes.data() + tail);
   if (footer_bytes > tail - kBlockMagic.size()) return torn("footer is longer than the file");
@@ -88,6 +88,7 @@ Status Block::parse(std::string_view bytes) {
     return torn("sections do not add up to the file");
   ids_ = bytes.substr(ids_offset, ids_bytes);
   index_ = bytes.substr(ids_offset + ids_bytes, index_bytes);
+  lists_bytes_ = lists_bytes;
   const std::string_view lists = bytes.substr(ids_offset + ids_bytes + index_bytes, lists_bytes);
   if (crc32c(lists) != lists_crc) return torn("checksum of the lists does not match");
   for (uint32_t i = 0; i < continued; ++i) summary_.continued.push_back(id_at(lists, i));
@@ -119,6 +120,12 @@ Status Block::check_index() const {
       index_status_ = in_context(name_, Error{Errc::kCorrupt, "checksum of the trace ids or their index does not match"});
   });
   return index_status_;
+}
+
+Block::Sections Block::sections() const {
+  uint64_t groups = 0;
+  for (const RowGroupZone& zone : zones_) groups += uint64_t{zone.chunk_bytes} + zone.directory_bytes;
+  return {ids_.size(), index_.size(), lists_bytes_, bytes_.size() - groups - ids_.size() - index_.size() - lists_bytes_};
 }
 
 Result<std::optional<uint32_t>> Block::find(const TraceId& id) const {
@@ -161,16 +168,15 @@ Result<std::shared_ptr<const model::SpanBatch>> Block::read_traces(std::span<con
   auto decoder = row_group(row_group_number, std::move(inspected));
   if (!decoder) return std::unexpected(std::move(decoder).error());
   const RowGroupZone& zone = zones_[row_group_number];
-  const auto counts = decoder->integers(ChunkType::kTraceRows, zone.traces);
-  if (!counts) return in_context(name_, counts.error());
+  const auto tables = decoder->tables();
+  if (!tables) return in_context(name_, tables.error());
   std::vector<model::Run> runs;
-  uint64_t row = 0;
+  uint32_t row = 0;
   size_t next = 0;
   for (uint32_t i = 0; i < zone.traces; ++i) {
-    const uint64_t count = (*counts)[i];
-    if (count > zone.rows - row) return torn("traces do not add up to the rows");
+    const uint32_t count = (*tables)->trace_rows[i];
     if (next < ordinals.size() && ordinals[next] == zone.first_trace + i) {
-      runs.push_back({static_cast<uint32_t>(row), static_cast<uint32_t>(count)});
+      runs.push_back({row, count});
       ++next;
     }
     row += count;

@@ -49,6 +49,14 @@ class Block : public std::enable_shared_from_this<Block> {
   Result<std::optional<uint32_t>> find(const TraceId& id) const;
   TraceId trace_id(uint32_t ordinal) const;
 
+  // How many bytes the parts other than row groups take.
+  struct Sections {
+    uint64_t ids, index, lists, footer;
+  };
+  Sections sections() const;
+  // The checksums of the trace ids and their index.
+  Status check_index() const;
+
   // Its checksums verified once.
   Result<RowGroupDecoder> row_group(uint32_t number, InspectedBytes inspected) const;
   // Whole traces of one row group by ordinal, ascending, with their trace ids, everything in them.
@@ -62,7 +70,6 @@ class Block : public std::enable_shared_from_this<Block> {
  private:
   Block() = default;
   Status parse(std::string_view bytes);
-  Status check_index() const;
 
   uint64_t id_ = 0;
   std::string name_;
@@ -72,6 +79,7 @@ class Block : public std::enable_shared_from_this<Block> {
   std::vector<RowGroupZone> zones_;
   std::string_view ids_;
   std::string_view index_;
+  uint64_t lists_bytes_ = 0;
   uint32_t ids_crc_ = 0;
   uint32_t index_crc_ = 0;
   mutable std::once_flag index_once_;

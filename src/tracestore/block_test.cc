@@ -104,7 +104,7 @@ TEST(Block, ATruncatedFileDoesNotOpen) {
 
 // Blocks that earlier versions wrote stay readable. SIGHTLINE_REWRITE=1 writes the file anew.
 TEST(Block, TheGoldenFileStillReads) {
-  const std::string path = std::string(SIGHTLINE_TESTDATA) + "/golden_v1.trace";
+  const std::string path = std::string(SIGHTLINE_TESTDATA) + "/golden_v2.trace";
   const auto fs = io::make_posix_file_system();
   const Written written = write_block(6, 5, 30);
   if (std::getenv("SIGHTLINE_REWRITE") != nullptr) {

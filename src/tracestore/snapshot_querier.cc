@@ -46,9 +46,9 @@ Status add_stored_keys(RowGroupDecoder& decoder, AttributeScope scope, KeySet& k
     const auto tables = decoder.tables();
     if (!tables) return std::unexpected(tables.error());
     if (scope == AttributeScope::kResource)
-      for (const auto& resource : (*tables)->resources) keys.add(**tables, resource.attributes);
+      for (const auto& resource : (*tables)->batch.resources) keys.add((*tables)->batch, resource.attributes);
     else
-      for (const auto& s : (*tables)->scopes) keys.add(**tables, s.attributes);
+      for (const auto& s : (*tables)->batch.scopes) keys.add((*tables)->batch, s.attributes);
     return {};
   }
   const auto owner = scope == AttributeScope::kEvent  ? AttributeOwner::kEvent

@@ -126,6 +126,7 @@ bool SnapshotScan::show_stored(const Visit& visit) {
   std::sort(candidates.begin(), candidates.end(),
             [](const Candidate& a, const Candidate& b) { return a.newest > b.newest; });
   for (const Candidate& candidate : candidates) {
+    if (request_.wanted && !request_.wanted(candidate.newest)) return true;
     if (candidate.block->is_corrupt()) continue;
     const auto go_on = show_row_group(*candidate.block, candidate.number, visit);
     if (!go_on) candidate.block->mark_corrupt(go_on.error());

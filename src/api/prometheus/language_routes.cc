@@ -70,7 +70,15 @@ Result<Answer> answer_format_query(const PrometheusApi&, const net::HttpRequest&
 Result<Answer> answer_parse_query(const PrometheusApi&, const net::HttpRequest& request) {
   const auto expression = parsed(request);
   if (!expression) return std::unexpected(expression.error());
-  return Answer{.data = promql::to_json(**expression)};
+  // Outside of texts these characters do not occur.
+  Answer answer;
+  for (const char c : promql::to_json(**expression)) {
+    if (c == '<') answer.data += "\\u003c";
+    else if (c == '>') answer.data += "\\u003e";
+    else if (c == '&') answer.data += "\\u0026";
+    else answer.data += c;
+  }
+  return answer;
 }
 
 Result<Answer> answer_features(const PrometheusApi& api, const net::HttpRequest&) {

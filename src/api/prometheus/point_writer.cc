@@ -22,7 +22,7 @@ char* write_value(char* to, double value) {
       return std::to_chars(to, to + kValueBytesMax, whole).ptr;
   }
   const double magnitude = std::fabs(value);
-  if (magnitude >= 1e-6 && magnitude < 1e21) return std::to_chars(to, to + kValueBytesMax, value, std::chars_format::fixed).ptr;
+  if (magnitude >= 1e-6 && magnitude < 0x1p53) return std::to_chars(to, to + kValueBytesMax, value, std::chars_format::fixed).ptr;
   const std::string text = format_float_json(value);
   std::memcpy(to, text.data(), text.size());
   return to + text.size();

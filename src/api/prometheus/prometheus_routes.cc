@@ -8,9 +8,11 @@
 #include "api/prometheus/admin_routes.h"
 #include "api/prometheus/answer.h"
 #include "api/prometheus/exemplar_routes.h"
+#include "api/prometheus/federate.h"
 #include "api/prometheus/language_routes.h"
 #include "api/prometheus/notification_routes.h"
 #include "api/prometheus/query_routes.h"
+#include "api/prometheus/remote_read.h"
 #include "api/prometheus/series_routes.h"
 #include "api/prometheus/status_routes.h"
 
@@ -122,6 +124,8 @@ void add_prometheus_routes(net::HttpRouter& router, PrometheusApi api) {
   add_page(router, "/-/healthy", "Prometheus Server is Healthy.\n");
   add_page(router, "/-/ready", "Prometheus Server is Ready.\n");
   add_lifecycle_routes(router, shared);
+  add_federate(router, shared);
+  add_remote_read(router, shared);
 }
 
 }  // namespace sightline::api::prometheus

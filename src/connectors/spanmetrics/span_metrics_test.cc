@@ -274,7 +274,7 @@ TEST_F(SpanMetricsTest, OverflowOfAService) {
   const auto overflow = std::ranges::find_if(all, [](const auto& p) { return p.labels.has("otel_metric_overflow"); });
   ASSERT_NE(overflow, all.end());
   EXPECT_EQ(overflow->value, 6);
-  EXPECT_EQ(overflow->labels, model::make_labels({{"collector_instance_id", "here"}, {"job", "shop"}, {"otel_metric_overflow", "true"},
+  EXPECT_EQ(overflow->labels, model::make_labels({{"job", "shop"}, {"otel_metric_overflow", "true"},
                                                   {"otel_scope_name", "spanmetricsconnector"}}));
 }
 
