@@ -3,7 +3,6 @@
 // child too: it is killed with SIGKILL when all is written, and opened again. Clock time is the samples' time, so that blocks are cut and
 // compacted as they would be in hours.
 #include <fcntl.h>
-#include <malloc.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -125,7 +124,7 @@ void store(const Arguments& a, int in, int out) {
     if (header[1] / 60'000 == maintained) continue;
     maintained = header[1] / 60'000;
     (*db)->maintain();
-    ::malloc_trim(0);  // as the program's own maintenance does
+
     outcome.anonymous_bytes = std::max(outcome.anonymous_bytes, anonymous_memory());
   }
   outcome.cpu_seconds = cpu_seconds();
@@ -146,9 +145,10 @@ void reopen(const Arguments& a) {
   const auto begun = std::chrono::steady_clock::now();
   auto db = tsdb::Tsdb::open(*fs, clock, telemetry, options_of(a));
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun;
+  const double processor = cpu_seconds();
   if (!db) ::_exit(1);
   const auto ready = (*db)->stats();
-  std::printf("restart after kill -9     %8.3f s   %.1f MB of log, %zu blocks, %.1f MB resident\n", took.count(), static_cast<double>(ready.wal_bytes) / 1e6,
+  std::printf("restart after kill -9     %8.3f s   of wall time, %.3f s of CPU, %.1f MB of log, %zu blocks, %.1f MB resident\n", took.count(), processor, static_cast<double>(ready.wal_bytes) / 1e6,
               ready.blocks.size(), static_cast<double>(usage_of(::getpid())->rss_bytes) / 1e6);
   if (!(*db)->flush()) ::_exit(1);
   for (int i = 0; i < 20; ++i) (*db)->maintain();

@@ -151,21 +151,30 @@ Status CommitQueue::write(std::span<Waiter* const> batch) {
 void CommitQueue::apply(Transaction& t, uint64_t commit, const ActiveReaders& readers) {
   uint64_t floats = 0;
   uint64_t histograms = 0;
-  for (Transaction::Sample& s : t.samples) {
-    if (s.place == Place::kDuplicate) continue;
-    ++(s.histogram == nullptr ? floats : histograms);
-    HeadSeries& series = *t.touched[s.touched].series;
-    {
-      const std::lock_guard lock(head_.mutex_of(series));
-      series.begin_commit(commit, readers);
-      if (s.place == Place::kInOrder) {
-        series.append(s.time, s.value, std::move(s.histogram), s.created, options_);
-      } else {
-        counters_.out_of_order_appended.add();
-        (void)series.append_out_of_order({s.time, s.created, s.value, std::move(s.histogram), commit});
-      }
-    }
-    head_.note_time(s.time);
+  int64_t min_time = std::numeric_limits<int64_t>::max();
+  int64_t max_time = kNoTime;
+  const int64_t cut_time = cut_time_.load();  // changes only while no commit is applied
+  head_.for_each_by_shard(
+      std::span(t.samples), [&](const Transaction::Sample& s) -> HeadSeries& { return *t.touched[s.touched].series; },
+      [&](Transaction::Sample& s) {
+        if (s.place == Place::kDuplicate) return;
+        ++(s.histogram == nullptr ? floats : histograms);
+        min_time = std::min(min_time, s.time);
+        max_time = std::max(max_time, s.time);
+        HeadSeries& series = *t.touched[s.touched].series;
+        series.begin_commit(commit, readers);
+        if (s.place == Place::kInOrder && s.time >= cut_time) {
+          series.append(s.time, s.value, std::move(s.histogram), s.created, options_);
+        } else if (s.place == Place::kInOrder) {
+          series.append_late({s.time, s.created, s.value, std::move(s.histogram), commit});
+        } else {
+          counters_.out_of_order_appended.add();
+          (void)series.append_out_of_order({s.time, s.created, s.value, std::move(s.histogram), commit});
+        }
+      });
+  if (max_time != kNoTime) {
+    head_.note_time(min_time);
+    head_.note_time(max_time);
   }
   for (Transaction::Exemplar& e : t.exemplars) {
     e.exemplar.commit = commit;

@@ -24,7 +24,7 @@ struct Transaction {
     SeriesPtr series;                           // with one user for us
     SeriesEdge edge;                            // of the series, then of our own samples
     uint64_t seen_commit = 0;                   // the series' when `edge` was taken
-    std::optional<StoredExemplar> newest_exemplar;
+    std::unique_ptr<StoredExemplar> newest_exemplar;
     bool exemplar_seen = false;
   };
   struct Sample {
@@ -51,8 +51,8 @@ struct Transaction {
 class CommitQueue {
  public:
   CommitQueue(Head& head, MetadataStore& metadata, ReaderRegistry& readers, TsdbCounters& counters,
-              const TsdbOptions& options)
-      : head_(head), metadata_(metadata), readers_(readers), counters_(counters), options_(options) {}
+              const TsdbOptions& options, const std::atomic<int64_t>& cut_time)
+      : head_(head), metadata_(metadata), readers_(readers), counters_(counters), options_(options), cut_time_(cut_time) {}
 
   // Before the first commit(): where it goes on after a restart.
   void start(io::RecordLog& log, uint64_t last_commit, uint64_t last_wal_number, std::map<uint64_t, int64_t> segments);
@@ -85,6 +85,7 @@ class CommitQueue {
   ReaderRegistry& readers_;
   TsdbCounters& counters_;
   const TsdbOptions& options_;
+  const std::atomic<int64_t>& cut_time_;  // below lie blocks
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<Waiter*> waiting_;       // guarded by mutex_

@@ -262,7 +262,8 @@ BlockList plan_compaction(const BlockList& blocks, const TsdbOptions& options) {
   if (by_time.empty()) return {};
   const int64_t newest = by_time.back()->meta().min_time;
   const int64_t longest = block_duration_max(options);
-  for (int64_t range = options.block_duration_ms * 3; range <= longest; range *= 3) {
+  const int64_t first = options.head_window_ms < options.block_duration_ms ? options.block_duration_ms : options.block_duration_ms * 3;
+  for (int64_t range = first; range <= std::max(longest, options.block_duration_ms); range *= 3) {
     BlockList group;
     int64_t group_start = 0;
     const auto is_due = [&] { return group.size() > 1 && group_start + range <= newest; };

@@ -21,7 +21,7 @@ Result<BlockMeta> merge_blocks(io::FileSystem& fs, const std::string& parent, ui
                                const TsdbOptions& options);
 
 // Which blocks to merge next; empty when nothing is due. Overlapping ones first, then
-// neighbours of one window of three, nine, ... block durations that is over.
+// neighbours of one window of one, three, nine, ... block durations that is over.
 BlockList plan_compaction(const BlockList& blocks, const TsdbOptions& options);
 
 // The longest block compaction may make.

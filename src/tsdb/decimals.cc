@@ -11,10 +11,11 @@ uint64_t bits_of(double v) { return std::bit_cast<uint64_t>(v); }
 }  // namespace
 
 std::optional<int64_t> scaled(double v, unsigned decimals) {
-  const double r = std::nearbyint(v * kPowersOfTen[decimals]);
+  const double r = v * kPowersOfTen[decimals];
   if (!(std::abs(r) <= kExactMax)) return std::nullopt;
-  const auto i = static_cast<int64_t>(r);
-  if (bits_of(static_cast<double>(i) / kPowersOfTen[decimals]) != bits_of(v)) return std::nullopt;
+  const auto i = static_cast<int64_t>(r + std::copysign(0.5, r));  // nearly the nearest: what follows tells
+  const auto back = static_cast<double>(i);
+  if (bits_of(decimals == 0 ? back : back / kPowersOfTen[decimals]) != bits_of(v)) return std::nullopt;
   return i;
 }
 

@@ -60,13 +60,19 @@ SeriesPtr Head::restore(const model::Labels& labels) {
   return series;
 }
 
-SeriesPtr Head::acquire(SeriesId id) {
+Head::Acquired Head::acquire(SeriesId id) {
   Shard& home = shard(id.value);
   const std::lock_guard lock(home.mutex);
   const auto found = home.by_id.find(id.value);
-  if (found == home.by_id.end()) return nullptr;
+  if (found == home.by_id.end()) return {};
   ++found->second->users;
-  return found->second;
+  return {found->second, found->second->edge(), found->second->last_commit()};
+}
+
+int64_t Head::known_from() const {
+  const int64_t max = max_time();
+  const int64_t span = std::max(options_.block_duration_ms / 2, options_.out_of_order_window_ms);
+  return max == kNoTime || max < kNoTime + span ? kNoTime : max - span;
 }
 
 void Head::release(HeadSeries& series) {
@@ -88,6 +94,7 @@ void Head::publish(std::span<const SeriesPtr> fresh) {
       by_number_[series->index_number] = series;
     }
     postings_.add(series->index_number, series->labels().packed());
+    published_count_.fetch_add(1, std::memory_order_relaxed);
   }
 }
 
@@ -138,15 +145,16 @@ void Head::each_series(const std::function<void(HeadSeries&)>& visit) {
 
 void Head::truncate(int64_t time, uint64_t commit) {
   int64_t min_time = std::numeric_limits<int64_t>::max();
+  const int64_t known = known_from();
   for (Shard& each : shards_) {
     std::vector<SeriesPtr> gone;
     {
       const std::lock_guard lock(each.mutex);
       for (auto at = each.by_id.begin(); at != each.by_id.end();) {
         const SeriesPtr series = at->second;
-        series->truncate(time, commit);
+        if (time != kNoTime) series->truncate(time, commit, known);
         if (const auto first = series->min_time()) min_time = std::min(min_time, *first);
-        if (series->users > 0 || series->has_data()) {
+        if (series->users > 0 || series->has_data() || (series->edge().time != kNoTime && series->edge().time >= known)) {
           ++at;
           continue;
         }
@@ -165,6 +173,7 @@ void Head::forget(std::span<const SeriesPtr> gone) {
   const std::unique_lock lock(index_mutex_);
   for (const SeriesPtr& series : gone) {
     if (series->index_number == UINT32_MAX) continue;
+    published_count_.fetch_sub(1, std::memory_order_relaxed);
     postings_.remove(series->index_number, series->labels().packed());
     by_number_[series->index_number] = nullptr;
     free_numbers_.push_back(series->index_number);

@@ -45,9 +45,45 @@ class Head {
   Result<SeriesPtr> find_or_create(const model::Labels& labels);
   // The same for opening: no limits, no user.
   SeriesPtr restore(const model::Labels& labels);
-  // Null when the series was collected; else with one user more.
-  SeriesPtr acquire(SeriesId id);
+  // Null when the series was collected; else with one user more, and its newest sample.
+  struct Acquired {
+    SeriesPtr series;
+    SeriesEdge edge;
+    uint64_t last_commit = 0;
+  };
+  Acquired acquire(SeriesId id);
   void release(HeadSeries& series);
+  // Every user of a transaction at once.
+  template <typename Touched>
+  void release_all(std::span<Touched> touched) {
+    for_each_by_shard(touched, [](const Touched& t) -> HeadSeries& { return *t.series; }, [](Touched& t) {
+      SL_ASSERT(t.series->users > 0);
+      --t.series->users;
+    });
+  }
+  // Calls `visit` for each item under its series' mutex, shard by shard; the items of one series in order.
+  template <typename Item, typename SeriesOf, typename Visit>
+  void for_each_by_shard(std::span<Item> items, SeriesOf series_of, Visit visit) {
+    if (items.size() < kShards) {
+      for (Item& item : items) {
+        const std::lock_guard lock(mutex_of(series_of(item)));
+        visit(item);
+      }
+      return;
+    }
+    std::array<uint32_t, kShards + 1> ends{};
+    for (Item& item : items) ++ends[series_of(item).id() % kShards + 1];
+    for (size_t s = 0; s < kShards; ++s) ends[s + 1] += ends[s];
+    std::vector<uint32_t> order(items.size());
+    std::array<uint32_t, kShards> next{};
+    std::copy_n(ends.begin(), kShards, next.begin());
+    for (uint32_t i = 0; i < items.size(); ++i) order[next[series_of(items[i]).id() % kShards]++] = i;
+    for (size_t s = 0; s < kShards; ++s) {
+      if (ends[s] == ends[s + 1]) continue;
+      const std::lock_guard lock(shards_[s].mutex);
+      for (uint32_t at = ends[s]; at < ends[s + 1]; ++at) visit(items[order[at]]);
+    }
+  }
 
   std::mutex& mutex_of(const HeadSeries& series) { return shard(series.id()).mutex; }
 
@@ -62,9 +98,13 @@ class Head {
 
   // Calls back for every series, visible or not, under its shard's mutex, a shard at a time.
   void each_series(const std::function<void(HeadSeries&)>& visit);
-  // Removes what below `time` was there at `commit`, then series left empty and unused; with
-  // kNoTime only the latter.
+  // Removes what below `time` was there at `commit`, then series left empty and unused, unless their newest
+  // sample is still needed to tell what is out of order; with kNoTime only the latter.
   void truncate(int64_t time, uint64_t commit);
+  // Series that nothing was ever written to, or that are only known for their newest sample.
+  bool has_idle_series() const { return series_count() > published_count_.load(std::memory_order_relaxed); }
+  // Samples older than this are refused, so that what is older need not be known.
+  int64_t known_from() const;
 
   // Starts of the windows that hold anything below `time`, ascending.
   std::vector<int64_t> windows_below(int64_t time, int64_t window_ms);
@@ -105,6 +145,7 @@ class Head {
   std::array<Shard, kShards> shards_;
   std::atomic<uint64_t> next_id_{1};       // counts only
   std::atomic<uint64_t> series_count_{0};  // likewise
+  std::atomic<uint64_t> published_count_{0};  // likewise
   std::atomic<int64_t> max_time_{kNoTime};                                // written by the leader and truncate()
   std::atomic<int64_t> min_time_{std::numeric_limits<int64_t>::max()};    // likewise
 

@@ -19,16 +19,24 @@ struct Packing {
   uint64_t bits = UINT64_MAX;  // estimated size
 };
 
+constexpr unsigned kPlainWidthMax = 6;  // so narrow that several outliers are not looked for
+
 unsigned bit_width(uint64_t v) { return static_cast<unsigned>(std::bit_width(v)); }
 
-// The cheapest width for `residuals` above `base`; outliers cost two varints.
+// The cheapest width for `residuals` above `base`; outliers cost two varints. Only widths that some residual has can be it.
 void consider(const Words& residuals, unsigned order, uint64_t base, Packing& best) {
   std::array<uint32_t, 65> count_by_width{};
   for (const uint64_t r : residuals) ++count_by_width[bit_width(r - base)];
-  for (unsigned width = 0; width <= 64; ++width) {
-    uint64_t bits = residuals.size() * width + order * 16 + bit_width(zigzag(static_cast<int64_t>(base)));
-    for (unsigned w = width + 1; w <= 64 && bits < best.bits; ++w)
-      bits += uint64_t{count_by_width[w]} * (8 + 8 * ((w - width + 6) / 7));
+  std::array<uint8_t, 65> widths;
+  size_t distinct = 0;
+  for (unsigned w = 64; w <= 64; --w)
+    if (count_by_width[w] > 0) widths[distinct++] = static_cast<uint8_t>(w);
+  const uint64_t head = order * 16 + bit_width(zigzag(static_cast<int64_t>(base)));
+  for (size_t i = 0; i < distinct; ++i) {
+    const unsigned width = widths[i];
+    uint64_t bits = head + residuals.size() * width;
+    for (size_t k = 0; k < i && bits < best.bits; ++k)
+      bits += uint64_t{count_by_width[widths[k]]} * (8 + 8 * ((widths[k] - width + 6) / 7));
     if (bits < best.bits) best = {order, base, width, bits};
   }
 }
@@ -46,19 +54,22 @@ Packing choose(const Words& values) {
   Packing best;
   Words residuals = values;
   Words sorted;
+  const auto below = [](uint64_t a, uint64_t b) { return static_cast<int64_t>(a) < static_cast<int64_t>(b); };
   for (unsigned order = 0; order <= 2 && !residuals.empty(); ++order) {
     if (all_equal(residuals)) {  // further differences are all zero
       consider(residuals, order, residuals.front(), best);
       return best;
     }
+    const auto [least, greatest] = std::minmax_element(residuals.begin(), residuals.end(), below);
+    consider(residuals, order, *least, best);
+    // Or the middle one, when a few lie far below; or a low one, when more do.
     sorted = residuals;
-    std::sort(sorted.begin(), sorted.end(), [](uint64_t a, uint64_t b) {
-      return static_cast<int64_t>(a) < static_cast<int64_t>(b);
-    });
-    // The minimum; or a low or the middle one, when a few lie far below.
-    consider(residuals, order, sorted.front(), best);
-    consider(residuals, order, sorted[sorted.size() / 16], best);
-    consider(residuals, order, sorted[sorted.size() / 2], best);
+    const auto at = [&](size_t index) {
+      std::nth_element(sorted.begin(), sorted.begin() + static_cast<ptrdiff_t>(index), sorted.end(), below);
+      return sorted[index];
+    };
+    consider(residuals, order, at(sorted.size() / 2), best);
+    if (bit_width(*greatest - *least) > kPlainWidthMax) consider(residuals, order, at(sorted.size() / 16), best);
     difference(residuals);
   }
   return best;

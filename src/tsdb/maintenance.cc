@@ -17,7 +17,7 @@ void Tsdb::maintain() {
     if (const auto time = due_cut_time())
       if (auto status = cut(*time); !status)
         SL_LOG_ERROR("tsdb: cutting a block failed, will try again: {}", status.error().message);
-  head_.truncate(kNoTime, 0);  // forgets nothing but series that were named and never written
+  if (head_.has_idle_series()) head_.truncate(kNoTime, 0);  // forgets nothing but series that hold nothing
   quarantine_damaged();
   compact();
   retire();
@@ -52,12 +52,12 @@ bool Tsdb::truncate_if_unread() {
   return true;
 }
 
-// A window is cut when samples reach half a block past its end, or when none came for as long.
+// A window is cut when samples reach half a window past its end, or when none came for as long.
 std::optional<int64_t> Tsdb::due_cut_time() const {
   const int64_t max = head_.max_time();
   const int64_t min = head_.min_time();
   if (min > max) return std::nullopt;
-  const int64_t duration = options_.block_duration_ms;
+  const int64_t duration = options_.head_window_ms;
   int64_t time = window_start(max - duration / 2, duration);
   if (clock_.now_ms().value - max >= duration + duration / 2) time = max + 1;
   if (time <= min || time <= blocks_reach_) return std::nullopt;
@@ -93,8 +93,8 @@ Status Tsdb::cut(int64_t time) {
 }
 
 Status Tsdb::write_head_blocks(int64_t time, uint64_t commit, BlockList& fresh) {
-  for (const int64_t start : head_.windows_below(time, options_.block_duration_ms)) {
-    const HeadWindow window{start, std::min(time, start + options_.block_duration_ms), commit};
+  for (const int64_t start : head_.windows_below(time, options_.head_window_ms)) {
+    const HeadWindow window{start, std::min(time, start + options_.head_window_ms), commit};
     auto meta = write_head_block(fs_, options_.directory, next_block_number_++, head_, window, options_);
     if (!meta) return std::unexpected(std::move(meta).error());
     if (!*meta) continue;
@@ -116,9 +116,17 @@ Status Tsdb::save_checkpoint(int64_t time, uint64_t commit, uint64_t segment) {
   });
   WalWriter entries;
   entries.begin(commit);
+  std::vector<std::pair<uint64_t, SeriesEdge>> numbered;
   head_.each_series([&](HeadSeries& series) {
-    if (series.wal_number != 0) entries.add(WalSeries{series.wal_number, series.labels().packed()});
+    if (series.wal_number == 0) return;
+    entries.add(WalSeries{series.wal_number, series.labels().packed()});
+    numbered.emplace_back(series.wal_number, series.edge());
   });
+  // What is in blocks now but still decides what is out of order.
+  const int64_t known = head_.known_from();
+  for (const auto& [number, edge] : numbered)
+    if (edge.time != kNoTime && edge.time < time && edge.time >= known)
+      entries.add_sample(number, edge.time, 0, edge.value, edge.histogram.get());
   for (const auto& [metric, metadata] : metadata_.get({})) entries.add(WalMetadata{metric, metadata});
   if (auto status = write_checkpoint(fs_, path("checkpoint"), checkpoint, entries.bytes()); !status) return status;
   return log_->remove_before(keep_from);

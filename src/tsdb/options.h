@@ -35,10 +35,11 @@ struct TsdbOptions {
   int64_t retention_time_ms = 15 * kDayMs;     // 0: no limit
   uint64_t retention_bytes = 0;                // 0: no limit
   int64_t block_duration_ms = 2 * kHourMs;
+  int64_t head_window_ms = 30 * kMinuteMs;     // samples leave the head and its log for a block in windows of this; at most block_duration
   int64_t block_duration_max_ms = 0;           // 0: a tenth of the retention time, at most 31 days
   int64_t out_of_order_window_ms = 0;          // 0: samples must come in order
   int64_t future_max_ms = 10 * kMinuteMs;      // how far ahead of the clock a sample may be; 0: no limit
-  uint32_t head_chunk_samples = 120;
+  uint32_t head_chunk_samples = 60;
   uint32_t block_chunk_samples_max = 512;   // what is decoded at once
   ExemplarBudget exemplars;                    // in the head and in blocks of block_duration; windows grow with the block
   TsdbLimits limits;

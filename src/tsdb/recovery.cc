@@ -1,8 +1,7 @@
 // Opening a Tsdb: the directory lock, blocks, checkpoint and log.
-#include <absl/container/flat_hash_map.h>
-
 #include <algorithm>
 #include <charconv>
+#include <deque>
 #include <set>
 
 #include "base/log.h"
@@ -12,6 +11,7 @@ namespace sightline::tsdb {
 namespace {
 
 constexpr std::string_view kBlockPrefix = "block-";
+constexpr uint64_t kNumberGapMax = 16u << 20;  // series that came and went between two of the log
 
 // The number in "block-00000012"; nullopt for any other name.
 std::optional<uint64_t> block_number(std::string_view name) {
@@ -82,13 +82,14 @@ Status Tsdb::load_blocks() {
   return {};
 }
 
-void Tsdb::restore_sample(const WalSample& s, uint64_t commit, HeadSeries& series) {
-  const std::lock_guard lock(head_.mutex_of(series));
+// Nobody else is there yet: no locks.
+void Tsdb::restore_sample(const WalSample& s, uint64_t commit, int64_t cut_time, HeadSeries& series) {
   const SeriesEdge& edge = series.edge();
   // Its place was checked before it was logged; here only order matters.
   if (edge.time == kNoTime || s.time > edge.time) {
     series.begin_commit(commit, {});
-    series.append(s.time, s.value, s.histogram, s.created, options_);
+    if (s.time < cut_time) series.append_late({s.time, s.created, s.value, s.histogram, commit});
+    else series.append(s.time, s.value, s.histogram, s.created, options_);
   } else if (!same_sample(edge, s)) {
     (void)series.append_out_of_order({s.time, s.created, s.value, s.histogram, commit});
   }
@@ -96,9 +97,11 @@ void Tsdb::restore_sample(const WalSample& s, uint64_t commit, HeadSeries& serie
 }
 
 Status Tsdb::replay() {
-  absl::flat_hash_map<uint64_t, SeriesPtr> by_number;
+  std::deque<SeriesPtr> by_number;  // from first_number on: the log's numbers are nearly dense
+  uint64_t first_number = 0;
   std::map<uint64_t, int64_t> segments;
   Checkpoint checkpoint;
+  bool reading_checkpoint = true;
   uint64_t segment = 0;
   uint64_t commit = 0;
   uint64_t last_commit = 0;
@@ -119,18 +122,30 @@ Status Tsdb::replay() {
     SeriesPtr series = head_.restore(model::Labels::from_packed(std::string(s.packed_labels)));
     series->wal_number = std::max(series->wal_number, s.number);
     last_number = std::max(last_number, s.number);
-    by_number.insert_or_assign(s.number, std::move(series));
+    if (by_number.empty()) first_number = s.number;
+    const uint64_t below = s.number < first_number ? first_number - s.number : 0;
+    if (below > kNumberGapMax || (below == 0 && s.number - first_number > by_number.size() + kNumberGapMax))
+      return Status(fail(Errc::kCorrupt, "series number ", s.number, " lies far from the others"));
+    by_number.insert(by_number.begin(), below, nullptr);
+    first_number -= below;
+    if (s.number - first_number >= by_number.size()) by_number.resize(s.number - first_number + 1);
+    by_number[s.number - first_number] = std::move(series);
     return Status();
   };
   const auto series_of = [&](uint64_t number) -> HeadSeries* {
-    const auto found = by_number.find(number);
-    if (found == by_number.end()) ++orphans;
-    return found == by_number.end() ? nullptr : found->second.get();
+    HeadSeries* found = number - first_number < by_number.size() ? by_number[number - first_number].get() : nullptr;
+    if (found == nullptr) ++orphans;
+    return found;
   };
   visitor.on_sample = [&](const WalSample& s) {
-    note(s.time);
-    if (checkpoint.covers(s.time, commit)) return Status();
-    if (HeadSeries* series = series_of(s.number)) restore_sample(s, commit, *series);
+    if (!reading_checkpoint) note(s.time);
+    HeadSeries* series = series_of(s.number);
+    if (series == nullptr) return Status();
+    if (reading_checkpoint || checkpoint.covers(s.time, commit)) {
+      series->restore_edge(s.time, s.value, s.histogram);
+      return Status();
+    }
+    restore_sample(s, commit, checkpoint.cut_time, *series);
     ++samples;
     return Status();
   };
@@ -140,7 +155,6 @@ Status Tsdb::replay() {
     if (HeadSeries* series = series_of(e.number)) {
       StoredExemplar stored = e.exemplar;
       stored.commit = commit;
-      const std::lock_guard lock(head_.mutex_of(*series));
       series->append_exemplar(std::move(stored), options_.exemplars);
     }
     return Status();
@@ -157,6 +171,7 @@ Status Tsdb::replay() {
   }
   if (!read) return std::unexpected(std::move(read).error());
   checkpoint = *read;
+  reading_checkpoint = false;
   const auto started = clock_.monotonic();
   io::RecordLogRecovery recovery;
   auto log = io::RecordLog::open(

@@ -78,10 +78,11 @@ int64_t HeadSeries::visible_time(uint64_t commit) const {
 
 void HeadSeries::append(int64_t time, double value, HistogramPtr histogram, int64_t created,
                         const TsdbOptions& options) {
-  const bool kind_changes = !tail_times_.empty() && (histogram != nullptr) != !tail_histograms_.empty();
-  const bool window_changes = !tail_times_.empty() && window_start(tail_times_.front(), options.block_duration_ms) !=
-                                                          window_start(time, options.block_duration_ms);
-  if (kind_changes || window_changes || tail_times_.size() >= options.head_chunk_samples) seal();
+  if (!tail_times_.empty()) {
+    const bool kind_changes = (histogram != nullptr) != !tail_histograms_.empty();
+    if (kind_changes || time >= tail_end_ || tail_times_.size() >= options.head_chunk_samples) seal();
+  }
+  if (tail_times_.empty()) tail_end_ = window_start(time, options.head_window_ms) + options.head_window_ms;
   append_created(tail_created_, tail_times_.size(), created);
   if (histogram == nullptr) tail_values_.push_back(value);
   else tail_histograms_.push_back(histogram);
@@ -104,6 +105,15 @@ void HeadSeries::seal() {
   tail_values_.clear();
   tail_histograms_.clear();
   tail_created_.clear();
+}
+
+void HeadSeries::append_late(OutOfOrderSample sample) {
+  edge_ = {sample.time, sample.value, sample.histogram};
+  (void)append_out_of_order(std::move(sample));
+}
+
+void HeadSeries::restore_edge(int64_t time, double value, HistogramPtr histogram) {
+  if (edge_.time == kNoTime || time > edge_.time) edge_ = {time, value, std::move(histogram)};
 }
 
 bool HeadSeries::append_out_of_order(OutOfOrderSample sample) {
@@ -181,7 +191,7 @@ void HeadSeries::collect_exemplars(uint64_t commit, int64_t min, int64_t max, st
     if (at->commit <= commit) out.push_back(*at);
 }
 
-void HeadSeries::truncate(int64_t time, uint64_t commit) {
+void HeadSeries::truncate(int64_t time, uint64_t commit, int64_t known_from) {
   std::erase_if(chunks_, [&](const auto& chunk) { return chunk->max_time < time; });
   const auto n = static_cast<size_t>(std::lower_bound(tail_times_.begin(), tail_times_.end(), time) - tail_times_.begin());
   erase_front(tail_times_, n);
@@ -200,12 +210,12 @@ void HeadSeries::truncate(int64_t time, uint64_t commit) {
   }
   if (exemplars_ != nullptr) {
     std::erase_if(exemplars_->kept, [&](const StoredExemplar& e) { return e.time < time && e.commit <= commit; });
-    if (exemplars_->kept.empty() && exemplars_->newest.time < time) exemplars_.reset();
+    if (exemplars_->kept.empty() && exemplars_->newest.time < known_from) exemplars_.reset();
   }
 }
 
 bool HeadSeries::has_data() const {
-  return !chunks_.empty() || !tail_times_.empty() || late_ != nullptr || exemplars_ != nullptr;
+  return !chunks_.empty() || !tail_times_.empty() || late_ != nullptr || (exemplars_ != nullptr && !exemplars_->kept.empty());
 }
 
 void HeadSeries::note_windows(int64_t time, int64_t window_ms, std::set<int64_t>& windows) const {

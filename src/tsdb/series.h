@@ -34,7 +34,7 @@ struct SeriesEdge {
 
 struct AppendRules {
   int64_t head_max_time = kNoTime;
-  int64_t min_valid_time = kNoTime;   // below lie blocks
+  int64_t min_valid_time = kNoTime;   // older ones are refused
   int64_t future_limit = std::numeric_limits<int64_t>::max();
   int64_t out_of_order_window_ms = 0;
 };
@@ -83,6 +83,10 @@ class HeadSeries {
   uint64_t last_commit() const { return last_commit_; }
   void begin_commit(uint64_t commit, const ActiveReaders& readers);
   void append(int64_t time, double value, HistogramPtr histogram, int64_t created, const TsdbOptions& options);
+  // Newer than all others, but of a time that is cut into blocks already: kept beside.
+  void append_late(OutOfOrderSample sample);
+  // What is known of the newest sample when that lies in a block. For opening.
+  void restore_edge(int64_t time, double value, HistogramPtr histogram);
   // False: a sample of that time was already there.
   bool append_out_of_order(OutOfOrderSample sample);
   // Keeps within the budget. The caller checked that it is not older than the newest.
@@ -95,8 +99,9 @@ class HeadSeries {
                SampleColumns& open, std::vector<OutOfOrderSample>& late) const;
   void collect_exemplars(uint64_t commit, int64_t min, int64_t max, std::vector<StoredExemplar>& out) const;
 
-  // Forgets what a block holds now: everything below `time` that was there at `commit`.
-  void truncate(int64_t time, uint64_t commit);
+  // Forgets what a block holds now: everything below `time` that was there at `commit`; and the newest exemplar
+  // once it is below `known_from`.
+  void truncate(int64_t time, uint64_t commit, int64_t known_from);
   bool has_data() const;
   // Adds the starts of the windows that hold anything below `time`.
   void note_windows(int64_t time, int64_t window_ms, std::set<int64_t>& windows) const;
@@ -134,6 +139,7 @@ class HeadSeries {
   std::unique_ptr<std::vector<Mark>> history_;   // older ones, while a reader needs them
   std::vector<std::shared_ptr<const HeadChunk>> chunks_;
   // The open chunk: floats or histograms.
+  int64_t tail_end_ = kNoTime;                   // of its window
   std::vector<int64_t> tail_times_;
   std::vector<double> tail_values_;
   std::vector<HistogramPtr> tail_histograms_;
@@ -142,7 +148,7 @@ class HeadSeries {
   std::unique_ptr<Exemplars> exemplars_;
 };
 
-// Start of the block-sized window that holds `time`.
+// Start of the window that holds `time`.
 constexpr int64_t window_start(int64_t time, int64_t window_ms) {
   const int64_t rest = time % window_ms;
   return time - (rest < 0 ? rest + window_ms : rest);

@@ -11,36 +11,28 @@ void TransactionAppender::begin() {
   const TsdbOptions& options = context_.options;
   AppendRules& rules = transaction_.rules;
   rules.head_max_time = context_.head.max_time();
-  rules.min_valid_time = context_.cut_time.load(std::memory_order_relaxed);
   if (rules.head_max_time != kNoTime && rules.head_max_time > kNoTime + options.block_duration_ms)
-    rules.min_valid_time = std::max(rules.min_valid_time, rules.head_max_time - options.block_duration_ms / 2);
+    rules.min_valid_time = rules.head_max_time - options.block_duration_ms / 2;
   if (options.future_max_ms > 0) rules.future_limit = context_.clock.now_ms().value + options.future_max_ms;
   rules.out_of_order_window_ms = options.out_of_order_window_ms;
 }
 
-uint32_t TransactionAppender::touch(SeriesPtr series) {
-  const auto [at, fresh] = touched_by_id_.try_emplace(series->id(), static_cast<uint32_t>(transaction_.touched.size()));
+uint32_t TransactionAppender::touch(Head::Acquired acquired) {
+  const auto [at, fresh] = touched_by_id_.try_emplace(acquired.series->id(), static_cast<uint32_t>(transaction_.touched.size()));
   if (!fresh) {
-    context_.head.release(*series);
+    context_.head.release(*acquired.series);
     return at->second;
   }
-  Transaction::Touched touched;
-  {
-    const std::lock_guard lock(context_.head.mutex_of(*series));
-    touched.edge = series->edge();
-    touched.seen_commit = series->last_commit();
-  }
-  touched.series = std::move(series);
-  transaction_.touched.push_back(std::move(touched));
+  transaction_.touched.push_back({.series = std::move(acquired.series), .edge = std::move(acquired.edge), .seen_commit = acquired.last_commit});
   return at->second;
 }
 
 Result<uint32_t> TransactionAppender::touch(SeriesId id) {
   if (const auto found = touched_by_id_.find(id.value); found != touched_by_id_.end()) return found->second;
-  SeriesPtr series = context_.head.acquire(id);
-  if (series == nullptr)
+  Head::Acquired acquired = context_.head.acquire(id);
+  if (acquired.series == nullptr)
     return fail(Errc::kNotFound, "series ", id.value, " is not in the head any more; ask for it by its labels again");
-  return touch(std::move(series));
+  return touch(std::move(acquired));
 }
 
 Result<SeriesId> TransactionAppender::series(const model::Labels& labels) {
@@ -50,8 +42,14 @@ Result<SeriesId> TransactionAppender::series(const model::Labels& labels) {
     (limit ? context_.counters.series_refused_limit : context_.counters.series_refused_labels).add();
     return std::unexpected(std::move(found).error());
   }
-  const SeriesId id{(*found)->id()};
-  touch(std::move(*found));
+  Head::Acquired acquired{.series = std::move(*found)};
+  const SeriesId id{acquired.series->id()};
+  {
+    const std::lock_guard lock(context_.head.mutex_of(*acquired.series));
+    acquired.edge = acquired.series->edge();
+    acquired.last_commit = acquired.series->last_commit();
+  }
+  touch(std::move(acquired));
   return id;
 }
 
@@ -110,7 +108,7 @@ Status TransactionAppender::append_exemplar(SeriesId series, const model::Exempl
   Transaction::Touched& touched = transaction_.touched[*index];
   if (!touched.exemplar_seen) {
     const std::lock_guard lock(context_.head.mutex_of(*touched.series));
-    if (const StoredExemplar* newest = touched.series->newest_exemplar()) touched.newest_exemplar = *newest;
+    if (const StoredExemplar* newest = touched.series->newest_exemplar()) touched.newest_exemplar = std::make_unique<StoredExemplar>(*newest);
     touched.exemplar_seen = true;
   }
   StoredExemplar stored{.time = time,
@@ -125,7 +123,7 @@ Status TransactionAppender::append_exemplar(SeriesId series, const model::Exempl
     context_.counters.exemplars_out_of_order.add();
     return fail(Errc::kOutOfRange, "out of order exemplar: ", time, " ms, series ", touched.series->labels().to_string());
   }
-  if (!touched.newest_exemplar || time >= touched.newest_exemplar->time) touched.newest_exemplar = stored;
+  if (!touched.newest_exemplar || time >= touched.newest_exemplar->time) touched.newest_exemplar = std::make_unique<StoredExemplar>(stored);
   transaction_.exemplars.push_back({*index, std::move(stored)});
   return {};
 }
@@ -147,7 +145,7 @@ Status TransactionAppender::commit() {
 }
 
 void TransactionAppender::rollback() {
-  for (Transaction::Touched& touched : transaction_.touched) context_.head.release(*touched.series);
+  context_.head.release_all(std::span(transaction_.touched));
   transaction_.touched.clear();
   transaction_.samples.clear();
   transaction_.exemplars.clear();

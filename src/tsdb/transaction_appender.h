@@ -18,7 +18,6 @@ struct AppenderContext {
   TsdbCounters& counters;
   const Clock& clock;
   const TsdbOptions& options;
-  const std::atomic<int64_t>& cut_time;  // below lie blocks
 };
 
 class TransactionAppender final : public Appender {
@@ -39,7 +38,7 @@ class TransactionAppender final : public Appender {
   void begin();
   // Index into transaction_.touched.
   Result<uint32_t> touch(SeriesId id);
-  uint32_t touch(SeriesPtr series);
+  uint32_t touch(Head::Acquired acquired);
   Status add_sample(SeriesId id, int64_t time, double value, HistogramPtr histogram, std::optional<TimestampMs> created);
 
   const AppenderContext& context_;

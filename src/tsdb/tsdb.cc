@@ -12,8 +12,8 @@ Tsdb::Tsdb(io::FileSystem& fs, Clock& clock, Telemetry& telemetry, TsdbOptions o
       options_(std::move(options)),
       counters_(telemetry),
       head_(options_),
-      queue_(head_, metadata_, readers_, counters_, options_),
-      appender_context_{head_, queue_, metadata_, counters_, clock_, options_, cut_time_},
+      queue_(head_, metadata_, readers_, counters_, options_, cut_time_),
+      appender_context_{head_, queue_, metadata_, counters_, clock_, options_},
       blocks_(std::make_shared<const BlockList>()) {}
 
 Tsdb::~Tsdb() {
@@ -23,10 +23,11 @@ Tsdb::~Tsdb() {
 
 Result<std::unique_ptr<Tsdb>> Tsdb::open(io::FileSystem& fs, Clock& clock, Telemetry& telemetry, TsdbOptions options) {
   if (options.directory.empty()) return fail(Errc::kInvalidArgument, "tsdb: no directory given");
-  if (options.block_duration_ms <= 0 || options.head_chunk_samples == 0 || options.block_chunk_samples_max == 0 ||
+  if (options.block_duration_ms <= 0 || options.head_window_ms <= 0 || options.head_chunk_samples == 0 || options.block_chunk_samples_max == 0 ||
       options.block_chunk_samples_max > kGroupSamplesMax || options.head_chunk_samples > kChunkSamplesMax ||
       options.exemplars.window_ms <= 0 || options.exemplars.per_window_max < 3)
     return fail(Errc::kInvalidArgument, "tsdb: a duration or a chunk size in the options is out of range");
+  options.head_window_ms = std::min(options.head_window_ms, options.block_duration_ms);
   std::unique_ptr<Tsdb> db(new Tsdb(fs, clock, telemetry, std::move(options)));
   if (auto status = db->recover(); !status) return in_context("tsdb", std::move(status).error());
   return db;

@@ -76,7 +76,7 @@ class Tsdb final : public Appendable, public Queryable {
   Status recover();
   Status load_blocks();
   Status replay();
-  void restore_sample(const WalSample& sample, uint64_t commit, HeadSeries& series);
+  void restore_sample(const WalSample& sample, uint64_t commit, int64_t cut_time, HeadSeries& series);
   std::string path(std::string_view name) const { return options_.directory + "/" + std::string(name); }
   std::shared_ptr<const StoreSnapshot> snapshot() const;
   std::shared_ptr<const BlockList> blocks() const;
@@ -103,7 +103,7 @@ class Tsdb final : public Appendable, public Queryable {
   MetadataStore metadata_;
   mutable ReaderRegistry readers_;
   CommitQueue queue_;
-  std::atomic<int64_t> cut_time_{kNoTime};   // written within CommitQueue::exclusively(); appenders read it
+  std::atomic<int64_t> cut_time_{kNoTime};   // written within CommitQueue::exclusively(); commits read it
   AppenderContext appender_context_;
   std::unique_ptr<io::RecordLog> log_;
 
