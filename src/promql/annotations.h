@@ -18,6 +18,7 @@ class Annotations {
   void warn(PositionRange at, std::string_view text);
   void info(PositionRange at, std::string_view text);
 
+  size_t size();  // how many there are so far
   std::vector<std::string> take_warnings();
   std::vector<std::string> take_infos();
 

@@ -80,6 +80,7 @@ Result<QueryResult> Engine::run(std::string_view query, const StepGrid& grid, bo
   out.type = is_range ? ValueType::kMatrix : type;
   out.grid = grid;
   out.is_range = is_range;
+  evaluator.find_twins(**expr);
   const auto prepared = clock_.monotonic();
   if (type == ValueType::kMatrix) {
     auto raw = evaluator.eval_raw(**expr, grid);

@@ -49,6 +49,7 @@ struct Job {
   const std::vector<double>& params;
   size_t steps;
   Annotations& annotations;
+  const QueryContext& context;
 };
 
 Series group_series(const Job& job, const Group& g) {
@@ -66,6 +67,7 @@ void fold_floats(const Job& job, const Group& g, std::vector<State>& states, std
   states.assign(job.steps, State());
   counts.assign(job.steps, 0);
   for (const size_t i : g.members) {
+    if (!job.context.alive()) return;  // who waits for the group finds out
     const Series& s = job.series[i];
     for (size_t step = 0; step < job.steps; ++step) {
       if (!s.is_float(step)) continue;
@@ -83,6 +85,7 @@ bool any_histogram(const Job& job, const Group& g) {
 void sum_histograms(const Job& job, const Group& g, const std::vector<uint32_t>& floats, Series& out) {
   const bool mean = job.expr.op == AggregateOp::kAvg;
   for (size_t step = 0; step < job.steps; ++step) {
+    if (!job.context.alive()) return;
     HistogramSum sum(mean ? HistogramSum::Result::kMean : HistogramSum::Result::kSum);
     for (const size_t i : g.members)
       if (job.series[i].cells[step] == CellKind::kHistogram) sum.add(*job.series[i].histograms[step]);
@@ -160,6 +163,7 @@ Series quantile_of(const Job& job, const Group& g) {
   Series out = group_series(job, g);
   std::vector<double> values;
   for (size_t step = 0; step < job.steps; ++step) {
+    if (!job.context.alive()) break;
     values.clear();
     for (const size_t i : g.members)
       if (job.series[i].is_float(step)) values.push_back(job.series[i].floats[step]);
@@ -307,7 +311,7 @@ std::vector<Series> count_values(const Job& job, const std::vector<Group>& group
   const bool keeps_label = !job.expr.without || std::ranges::find(job.expr.grouping, label) == job.expr.grouping.end();
   for (const Group& g : groups) {
     for (const size_t i : g.members)
-      for (size_t step = 0; step < job.steps; ++step) {
+      for (size_t step = 0; step < job.steps && (step != 0 || job.context.alive()); ++step) {
         const Series& s = job.series[i];
         if (!s.has(step)) continue;
         const std::string text = s.is_float(step) ? format_float_plain(s.floats[step]) : to_string(*s.histograms[step]);
@@ -368,7 +372,7 @@ Result<Value> Evaluator::eval_aggregate(const AggregateExpr& expr, const StepGri
   if (*fused) return std::move(**fused);
   auto input = eval(*expr.expr, grid);
   if (!input) return input;
-  const Job job{expr, input->series, params, grid.count, annotations()};
+  const Job job{expr, input->series, params, grid.count, annotations(), context_};
   if (expr.op == AggregateOp::kCountValues) {
     if (label.empty() || !is_valid_utf8(label)) return fail(Errc::kExecution, "invalid label name ", go_quote(label));
   } else if (expr.param) {
@@ -392,6 +396,7 @@ Result<Value> Evaluator::eval_aggregate(const AggregateExpr& expr, const StepGri
     if (!done) return std::unexpected(done.error());
     remove_empty(out.series);
   }
+  if (auto ok = context_.alive(); !ok) return std::unexpected(ok.error());
   if (auto ok = merge_same_labels(out.series); !ok) return std::unexpected(ok.error());
   return out;
 }

@@ -56,10 +56,11 @@ void keep_where(Series& s, const std::vector<char>& other, bool wanted) {
     if ((other[step] != 0) != wanted) s.clear(step);
 }
 
-std::vector<Series> set_operation(BinaryOp op, std::vector<Series> left, std::vector<Series> right,
-                                  const VectorMatching& m, size_t steps) {
+Result<std::vector<Series>> set_operation(BinaryOp op, std::vector<Series> left, std::vector<Series> right,
+                                          const VectorMatching& m, size_t steps, const QueryContext& context) {
   const auto groups = match_groups(left, right, m);
   for (const MatchGroup& g : groups) {
+    if (auto ok = context.alive(); !ok) return std::unexpected(ok.error());
     if (op == BinaryOp::kOr) {
       if (g.left.empty()) continue;
       const auto taken = presence(left, g.left, steps);
@@ -139,11 +140,13 @@ class VectorOperation {
     slots_.clear();
     writer_.assign(steps_, kNobody);
     const auto paired = presence(many_, g.left, steps_);
-    for (const size_t i : g.left)
+    for (const size_t i : g.left) {
+      if (auto ok = evaluator_.context().alive(); !ok) return ok;
       for (size_t step = 0; step < steps_; ++step) {
         if (!many_[i].has(step) || (partner[step] == kNobody && !fill_one_)) continue;
         if (auto ok = combine(g, i, partner[step], step); !ok) return ok;
       }
+    }
     if (!fill_many_) return {};
     for (size_t step = 0; step < steps_; ++step)
       if (partner[step] != kNobody && paired[step] == 0)
@@ -298,7 +301,9 @@ Result<Value> Evaluator::eval_binary(const BinaryExpr& expr, const StepGrid& gri
   }
   Value out;
   if (is_set_operator(expr.op)) {
-    out.series = set_operation(expr.op, std::move(left->series), std::move(right->series), *expr.matching, grid.count);
+    auto series = set_operation(expr.op, std::move(left->series), std::move(right->series), *expr.matching, grid.count, context_);
+    if (!series) return std::unexpected(series.error());
+    out.series = std::move(*series);
   } else {
     auto series = VectorOperation(*this, expr, std::move(left->series), std::move(right->series), grid.count).run();
     if (!series) return std::unexpected(series.error());

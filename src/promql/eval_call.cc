@@ -48,16 +48,19 @@ double clamp_to(double v, double low, double high) {
 }
 
 // Replaces each float by f(value, step); histograms go.
-void map_floats(Value& value, auto&& f) {
-  for (Series& s : value.series) {
+Status map_floats(Evaluator& evaluator, Value& value, auto&& f) {
+  const Status done = evaluator.for_each(value.series.size(), [&](size_t i) -> Status {
+    Series& s = value.series[i];
     s.drop_name = true;
     s.histograms.clear();
     for (size_t step = 0; step < s.cells.size(); ++step) {
       if (s.is_float(step)) s.floats[step] = f(s.floats[step], step);
       else s.clear(step);
     }
-  }
-  remove_empty(value.series);
+    return {};
+  });
+  if (done) remove_empty(value.series);
+  return done;
 }
 
 struct Calendar {
@@ -169,31 +172,33 @@ Result<Value> Evaluator::eval_math(const Call& call, const StepGrid& grid) {
     if (!param) return param;
     params.push_back(std::move(param->scalars));
   }
+  Status done;
   switch (call.function->id) {
     case FunctionId::kClamp:
-      map_floats(*input, [&](double v, size_t step) { return clamp_to(v, params[0][step], params[1][step]); });
+      done = map_floats(*this, *input, [&](double v, size_t step) { return clamp_to(v, params[0][step], params[1][step]); });
       for (Series& s : input->series)
         for (size_t step = 0; step < grid.count; ++step)
           if (params[0][step] > params[1][step]) s.clear(step);
       remove_empty(input->series);
       break;
     case FunctionId::kClampMin:
-      map_floats(*input, [&](double v, size_t step) { return clamp_to(v, params[0][step], HUGE_VAL); });
+      done = map_floats(*this, *input, [&](double v, size_t step) { return clamp_to(v, params[0][step], HUGE_VAL); });
       break;
     case FunctionId::kClampMax:
-      map_floats(*input, [&](double v, size_t step) { return clamp_to(v, -HUGE_VAL, params[0][step]); });
+      done = map_floats(*this, *input, [&](double v, size_t step) { return clamp_to(v, -HUGE_VAL, params[0][step]); });
       break;
     case FunctionId::kRound:
-      map_floats(*input, [&](double v, size_t step) {
+      done = map_floats(*this, *input, [&](double v, size_t step) {
         const double inverse = 1 / (params.empty() ? 1.0 : params[0][step]);
         return std::floor(v * inverse + 0.5) / inverse;
       });
       break;
     default: {
       const FloatFunction f = float_function(call.function->id);
-      map_floats(*input, [f](double v, size_t) { return f(v); });
+      done = map_floats(*this, *input, [f](double v, size_t) { return f(v); });
     }
   }
+  if (!done) return std::unexpected(done.error());
   if (auto ok = merge_same_labels(input->series); !ok) return std::unexpected(ok.error());
   return input;
 }
@@ -219,7 +224,7 @@ Result<Value> Evaluator::eval_calendar(const Call& call, const StepGrid& grid) {
     return vector_of(scalars(grid.count, [&](size_t step) { return calendar_value(id, now(step)); }).scalars);
   auto input = eval(*call.args[0], grid);
   if (!input) return input;
-  map_floats(*input, [id](double v, size_t) { return calendar_value(id, v); });
+  if (auto ok = map_floats(*this, *input, [id](double v, size_t) { return calendar_value(id, v); }); !ok) return std::unexpected(ok.error());
   if (auto ok = merge_same_labels(input->series); !ok) return std::unexpected(ok.error());
   return input;
 }

@@ -248,14 +248,18 @@ class FusedAggregation {
 };
 
 Result<std::optional<Value>> Evaluator::eval_fused(const AggregateExpr& expr, const StepGrid& grid) {
-  if (!can_fuse(expr.op)) return std::nullopt;
+  if (!can_fuse(expr.op) || twins_.contains(&unwrap_parens(*expr.expr))) return std::nullopt;
+  const uint64_t read_before = context_.samples_read.load(std::memory_order_relaxed);
   FusedAggregation fused(*this, expr, grid);
   const size_t inputs = context_.inputs.size();
   const auto open = fused.open();
   if (!open) return std::unexpected(open.error());
   if (!*open) return std::nullopt;
   auto out = fused.run();
-  if (out && !*out) context_.inputs.resize(inputs);  // they will be read again
+  if (out && !*out) {  // all will be read again
+    context_.inputs.resize(inputs);
+    context_.samples_read.store(read_before, std::memory_order_relaxed);
+  }
   return out;
 }
 

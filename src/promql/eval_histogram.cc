@@ -75,6 +75,7 @@ struct HistogramJob {
   PositionRange at;        // of the vector
   PositionRange param_at;  // of the φ
   const StepGrid& grid;
+  const QueryContext& context;
 
   std::vector<ClassicBucket> scratch{};
 
@@ -151,9 +152,10 @@ struct HistogramJob {
     }
   }
 
-  void run(const std::vector<HistogramGroup>& groups, const std::vector<double>& a, const std::vector<double>& b,
+  Status run(const std::vector<HistogramGroup>& groups, const std::vector<double>& a, const std::vector<double>& b,
            std::string_view label, std::vector<Series>& out) {
     for (const HistogramGroup& g : groups) {
+      if (auto ok = context.alive(); !ok) return ok;
       Series series(g.labels, grid.count);
       series.drop_name = true;
       series.sources = g.sources;
@@ -161,6 +163,7 @@ struct HistogramJob {
       if (label.empty()) out.push_back(std::move(series));
       else split_by_quantile(series, a, label, out);
     }
+    return {};
   }
 };
 
@@ -217,16 +220,17 @@ Result<Value> Evaluator::eval_histogram_quantile(const Call& call, const StepGri
   }
   auto input = eval(*vector, grid);
   if (!input) return input;
-  HistogramJob job{id, annotations(), vector->position, places[0], grid};
+  HistogramJob job{id, annotations(), vector->position, places[0], grid, context_};
   const auto groups = histogram_groups(input->series, annotations(), vector->position);
   Value out;
   if (id == FunctionId::kHistogramFraction) {
-    job.run(groups, params[0], params[1], {}, out.series);
+    if (auto ok = job.run(groups, params[0], params[1], {}, out.series); !ok) return std::unexpected(ok.error());
   } else {
     for (size_t i = 0; i < params.size(); ++i) {
       job.param_at = places[i];
       job.check_quantile(params[i]);
-      job.run(groups, params[i], {}, many ? std::string_view(label) : std::string_view(), out.series);
+      const auto named = many ? std::string_view(label) : std::string_view();
+      if (auto ok = job.run(groups, params[i], {}, named, out.series); !ok) return std::unexpected(ok.error());
     }
   }
   remove_empty(out.series);

@@ -1,6 +1,7 @@
 #include "promql/evaluator.h"
 
 #include "promql/label_filter.h"
+#include "promql/printer.h"
 
 #include <algorithm>
 
@@ -72,7 +73,88 @@ Status QueryContext::hold(const Series& series) {
   return fail(Errc::kExecution, "query processing would load too many samples into memory in query execution");
 }
 
+namespace {
+
+// Whether keeping the value saves reading series again.
+bool reads_series(const Expr& expr) {
+  if (expr.kind == ExprKind::kVectorSelector) return true;
+  return std::ranges::any_of(children_of(expr), [](const Expr* child) { return reads_series(*child); });
+}
+
+bool may_be_shared(const Expr& expr) {
+  const bool kind = expr.kind == ExprKind::kVectorSelector || expr.kind == ExprKind::kAggregate ||
+                    expr.kind == ExprKind::kCall || expr.kind == ExprKind::kBinary;
+  return kind && type_of(expr) != ValueType::kMatrix;
+}
+
+// The text tells two expressions apart, but for what the nodes above want of histograms.
+std::string twin_key(const Expr& expr) {
+  std::string out = to_text(expr);
+  const auto stats = [](const auto& self, const Expr& e) -> bool {
+    if (e.kind == ExprKind::kVectorSelector) return as<VectorSelector>(e).histogram_stats;
+    return std::ranges::any_of(children_of(e), [&](const Expr* child) { return self(self, *child); });
+  };
+  if (stats(stats, expr)) out += " of counts and sums";
+  return out;
+}
+
+void count_uses(const Expr& expr, std::unordered_map<std::string, size_t>& uses) {
+  if (expr.kind == ExprKind::kMatrixSelector) return;
+  if (may_be_shared(expr) && reads_series(expr)) ++uses[twin_key(expr)];
+  for (const Expr* child : children_of(expr)) count_uses(*child, uses);
+}
+
+}  // namespace
+
+void Evaluator::find_twins(const Expr& root) {
+  constexpr size_t kTextMax = 16'384;  // beyond, looking would cost more than it saves
+  constexpr uint32_t kHeightMax = 64;
+  if (root.position.end - root.position.start > kTextMax || root.height > kHeightMax) return;
+  Counts uses;
+  count_uses(root, uses);
+  std::unordered_map<std::string, size_t> numbers;
+  mark_twins(root, 1, uses, numbers);
+}
+
+// Only the largest: what stands within a shared expression alone is evaluated with it.
+void Evaluator::mark_twins(const Expr& expr, size_t parent_uses, const Counts& uses, std::unordered_map<std::string, size_t>& numbers) {
+  if (expr.kind == ExprKind::kMatrixSelector) return;
+  size_t own = parent_uses;
+  if (may_be_shared(expr)) {
+    const std::string key = twin_key(expr);
+    const auto found = uses.find(key);
+    if (found != uses.end() && found->second > parent_uses) {
+      own = found->second;
+      const auto [number, fresh] = numbers.try_emplace(key, kept_.size());
+      if (fresh) kept_.push_back({own, {}, {}});
+      twins_.emplace(&expr, number->second);
+    }
+  }
+  for (const Expr* child : children_of(expr)) mark_twins(*child, own, uses, numbers);
+}
+
 Result<Value> Evaluator::eval(const Expr& expr, const StepGrid& grid) {
+  const auto twin = twins_.find(&expr);
+  if (twin == twins_.end()) return evaluate(expr, grid);
+  {
+    Kept& kept = kept_[twin->second];
+    --kept.uses_left;
+    if (kept.value && kept.grid == grid) return kept.uses_left == 0 ? std::move(*kept.value) : *kept.value;
+  }
+  const size_t said = annotations().size();
+  auto out = evaluate(expr, grid);
+  Kept& kept = kept_[twin->second];
+  // What says something says it again at its other place.
+  if (!out || kept.uses_left == 0 || annotations().size() != said) return out;
+  const uint64_t held = held_samples(*out);
+  if (auto ok = context_.afford(held); !ok) return std::unexpected(ok.error());
+  context_.samples_now += held;
+  kept.grid = grid;
+  kept.value = *out;
+  return out;
+}
+
+Result<Value> Evaluator::evaluate(const Expr& expr, const StepGrid& grid) {
   if (auto ok = context_.alive(); !ok) return std::unexpected(ok.error());
   const uint64_t before = context_.samples_now;
   Result<Value> value;

@@ -53,6 +53,10 @@ class Evaluator {
  public:
   explicit Evaluator(QueryContext& context) : context_(context) {}
 
+  // Looks for expressions that stand more than once in `root`, so that they are evaluated once. Call before eval();
+  // the tree must stay as it is.
+  void find_twins(const Expr& root);
+
   // Vectors, scalars and strings over `grid`.
   Result<Value> eval(const Expr& expr, const StepGrid& grid);
   // A range vector's raw samples at the only step of an instant query.
@@ -68,6 +72,7 @@ class Evaluator {
  private:
   friend class RangeCall;
   friend class FusedAggregation;
+  Result<Value> evaluate(const Expr& expr, const StepGrid& grid);
   Result<Value> dispatch(const Expr& expr, const StepGrid& grid);
   bool is_step_invariant(const Expr& expr);
 
@@ -131,8 +136,19 @@ class Evaluator {
     std::optional<int64_t> at_ms;
   };
 
+  // The value of an expression that will be asked for again.
+  struct Kept {
+    size_t uses_left = 0;
+    StepGrid grid;
+    std::optional<Value> value;
+  };
+  using Counts = std::unordered_map<std::string, size_t>;
+  void mark_twins(const Expr& expr, size_t parent_uses, const Counts& uses, std::unordered_map<std::string, size_t>& numbers);
+
   QueryContext& context_;
   Surroundings around_;
+  std::unordered_map<const Expr*, size_t> twins_;  // into kept_
+  std::vector<Kept> kept_;
   std::unordered_map<const Expr*, bool> invariant_;
 };
 

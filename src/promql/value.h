@@ -25,6 +25,7 @@ struct StepGrid {
   size_t count = 1;
   int64_t at(size_t step) const { return start_ms + static_cast<int64_t>(step) * step_ms; }
   int64_t end_ms() const { return at(count - 1); }
+  friend bool operator==(const StepGrid&, const StepGrid&) = default;
 };
 
 enum class CellKind : uint8_t { kNone, kFloat, kHistogram };
