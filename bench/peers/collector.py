@@ -82,7 +82,9 @@ def load(target: Collector, seconds: float, **more) -> dict:
                           stdout=subprocess.PIPE, text=True, timeout=300)
     if done.returncode not in (0, 3):
         raise SystemExit(f"sightline_load failed against {target.name}")
-    return json.loads(done.stdout)
+    report = json.loads(done.stdout)
+    report.pop("traces")
+    return report
 
 
 def page(target: Collector) -> dict:
@@ -134,7 +136,7 @@ def run(directory: pathlib.Path, seconds: float) -> dict[str, dict]:
         print(f"== {kind.name}", flush=True)
         results[kind.name] = measure(kind, directory / "counting", seconds, rate)
         rate = results[kind.name]["rate"]  # the same for both: half of what the peer takes
-        results[kind.name]["forwarding"] = measure_forwarding(kind, directory / "forwarding", seconds)
+        results[kind.name]["forwarding"] = measure_forwarding(kind, directory / f"forwarding-{kind.__name__.lower()}", seconds)
         print(json.dumps(results[kind.name]), flush=True)
     return results
 
