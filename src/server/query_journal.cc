@@ -118,8 +118,10 @@ FileQueryJournal::~FileQueryJournal() {
 // A failed write costs a line of a later post-mortem and nothing else, so it is not an error of the query.
 void FileQueryJournal::write_slot(size_t slot, std::string_view entry) {
   std::string bytes(kActiveEntryBytes, '\0');
-  std::memcpy(bytes.data(), entry.data(), std::min(entry.size(), kActiveEntryBytes - 1));
-  if (!entry.empty()) bytes.back() = ',';
+  if (!entry.empty()) {
+    std::memcpy(bytes.data(), entry.data(), std::min(entry.size(), kActiveEntryBytes - 1));
+    bytes.back() = ',';
+  }
   [[maybe_unused]] const auto written = ::pwrite(active_, bytes.data(), bytes.size(), static_cast<off_t>(1 + slot * kActiveEntryBytes));
 }
 
