@@ -44,7 +44,7 @@ struct SamplingPolicyConfig {
 // A trace that stands for a point of a metric can always be opened: our own key `exemplars`.
 struct ExemplarKeepingConfig {
   bool keep = true;
-  uint32_t max_traces_per_second = 100;  // kept beyond what the policies sample
+  uint32_t max_traces_per_second = 1000;  // kept beyond what the policies sample
 };
 
 struct TailSamplingConfig {
