@@ -10,7 +10,6 @@
 namespace sightline::bench {
 namespace {
 
-constexpr size_t kRequestSeries = 2'000;
 constexpr std::array<double, 11> kBounds = {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10};
 constexpr std::array kBoundTexts = {"0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1.0", "2.5", "5.0", "10.0", "+Inf"};
 constexpr std::array kRoutes = {"/", "/api/v1/orders", "/api/v1/orders/{id}", "/api/v1/cart", "/api/v1/products", "/healthz"};
@@ -18,7 +17,11 @@ constexpr std::array kServices = {"checkout", "cart", "frontend", "payment", "sh
 constexpr size_t kHistograms = 8;
 constexpr size_t kCounters = 10;
 constexpr size_t kGauges = 12;
-static_assert(kHistograms * (kBounds.size() + 3) + kCounters + kGauges == kSeriesPerPod);
+constexpr size_t kSeriesPerHistogram = kBounds.size() + 3;
+static_assert(kHistograms * kSeriesPerHistogram + kCounters + kGauges == kSeriesPerPod);
+constexpr std::array kTables = {"orders", "order_items", "products", "prices", "customers", "carts", "sessions", "stock", "reviews", "events"};
+constexpr std::array kOutcomes = {std::pair{"GET", "200"}, std::pair{"GET", "404"}, std::pair{"POST", "500"}};
+static_assert((kHistograms - kRoutes.size()) * kSeriesPerHistogram == kRoutes.size() * kOutcomes.size() + kTables.size());
 
 using Pairs = std::map<std::string, std::string>;
 
@@ -35,20 +38,21 @@ std::string encode(const Pairs& pairs) {
 
 }  // namespace
 
-MetricsWorkload::MetricsWorkload(size_t series, uint64_t seed) : random_(seed), series_(series) {
+MetricsWorkload::MetricsWorkload(size_t series, uint64_t seed, MetricsMix mix) : random_(seed), series_(series), mix_(mix) {
   pods_.resize((series + kSeriesPerPod - 1) / kSeriesPerPod);
   bucket_exemplars_.resize(kBounds.size() + 1);
   for (size_t p = 0; p < pods_.size(); ++p) {
     Pod& pod = pods_[p];
     pod.offset_ms = static_cast<int64_t>(random_.below(kScrapeMs));
     pod.load = std::exp(0.8 * normal());
-    for (size_t h = 0; h < kHistograms; ++h)
+    for (size_t h = 0; h < (mix == MetricsMix::kRequests ? kRoutes.size() : kHistograms); ++h)
       pod.histograms.push_back({.requests_per_scrape = 4 * std::exp(1.2 * normal()),
                                 .log_seconds = std::log(0.03) + 0.7 * normal(),
                                 .log_spread = 0.5 + 0.4 * random_.unit(),
                                 .buckets = std::vector<uint64_t>(kBounds.size() + 1)});
+    if (mix == MetricsMix::kRequests) add_request_counters(pod);
     for (size_t c = 0; c < kCounters; ++c)
-      pod.counters.push_back({.per_scrape = std::exp(2 + 2 * normal()), .is_seconds = c < 2, .value = std::floor(1e4 * random_.unit())});
+      pod.counters.push_back({.per_scrape = std::exp(2 + 2 * normal()), .is_seconds = c < 2, .value = std::floor(1e4 * random_.unit()), .weight = c == 3 || c == 4 ? 900.0 : 1});
     for (size_t g = 0; g < kGauges; ++g) {
       const Gauge::Kind kind = g < 3 ? Gauge::kBytes : g < 7 ? Gauge::kCount : g < 9 ? Gauge::kRatio : Gauge::kConstant;
       const std::array<double, 4> start = {2e8, 40, 0.5, std::floor(random_.unit() * 8) + 1};
@@ -56,6 +60,14 @@ MetricsWorkload::MetricsWorkload(size_t series, uint64_t seed) : random_(seed), 
     }
     name_series(pod, p);
   }
+}
+
+void MetricsWorkload::add_request_counters(Pod& pod) {
+  for (size_t r = 0; r < kRoutes.size(); ++r) {
+    const double requests = std::exp(2.5 + normal());
+    for (const double share : {0.97, 0.02, 0.01}) pod.counters.push_back({.per_scrape = requests * share, .value = std::floor(1e5 * share * random_.unit())});
+  }
+  for (size_t t = 0; t < kTables.size(); ++t) pod.counters.push_back({.per_scrape = std::exp(2 + normal()), .value = std::floor(1e4 * random_.unit())});
 }
 
 void MetricsWorkload::name_series(Pod& pod, size_t number) {
@@ -68,7 +80,7 @@ void MetricsWorkload::name_series(Pod& pod, size_t number) {
     all["__name__"] = std::move(metric);
     pod.labels.push_back(encode(all));
   };
-  for (size_t h = 0; h < kHistograms; ++h) {
+  for (size_t h = 0; h < pod.histograms.size(); ++h) {
     const bool server = h < kRoutes.size();
     const std::string metric = server ? "http_server_request_duration_seconds" : "rpc_client_duration_seconds";
     const Pairs own = server ? Pairs{{"method", h % 3 == 1 ? "POST" : "GET"}, {"route", kRoutes[h]}, {"status", h == 3 ? "500" : "200"}}
@@ -80,6 +92,11 @@ void MetricsWorkload::name_series(Pod& pod, size_t number) {
     }
     name(metric + "_sum", own);
     name(metric + "_count", own);
+  }
+  if (mix_ == MetricsMix::kRequests) {
+    for (const char* route : kRoutes)
+      for (const auto& [method, status] : kOutcomes) name("requests_total", {{"method", method}, {"route", route}, {"status", status}});
+    for (const char* table : kTables) name("table_queries_total", {{"table", table}});
   }
   constexpr std::array counters = {"process_cpu_seconds_total", "go_gc_duration_seconds_total", "http_server_requests_total", "network_receive_bytes_total", "network_transmit_bytes_total",
                                    "db_queries_total", "cache_hits_total", "cache_misses_total", "log_lines_total", "errors_total"};
@@ -186,8 +203,8 @@ std::vector<std::string> MetricsWorkload::scrape(int64_t time_ms) {
     for (size_t c = 0; c < pod.counters.size() && at < series; ++c, ++at) {
       Counter& counter = pod.counters[c];
       if (counter.is_seconds) counter.value += 0.01 * static_cast<double>(poisson(counter.per_scrape * pod.load));
-      else counter.value += static_cast<double>(poisson(counter.per_scrape * swing * (c == 3 || c == 4 ? 900 : 1)));
-      add(pod.labels[kSeriesPerPod - kCounters - kGauges + c], counter.value, time, {});
+      else counter.value += static_cast<double>(poisson(counter.per_scrape * swing * counter.weight));
+      add(pod.labels[kSeriesPerPod - kGauges - pod.counters.size() + c], counter.value, time, {});
     }
     for (size_t g = 0; g < pod.gauges.size() && at < series; ++g, ++at) {
       Gauge& gauge = pod.gauges[g];

@@ -13,10 +13,17 @@ namespace sightline::bench {
 
 inline constexpr size_t kSeriesPerPod = 134;
 inline constexpr int64_t kScrapeMs = 15'000;
+inline constexpr size_t kRequestSeries = 2'000;
+
+// Of the 134 series, what lies between the six histograms of the HTTP server and the 22 counters and gauges of the process.
+enum class MetricsMix {
+  kHistograms,  // two more histograms, of an RPC client
+  kRequests,    // requests_total by route, method and status (18), table_queries_total by table (10): for questions
+};
 
 class MetricsWorkload {
  public:
-  MetricsWorkload(size_t series, uint64_t seed);
+  MetricsWorkload(size_t series, uint64_t seed, MetricsMix mix = MetricsMix::kHistograms);
   // The snappy-packed requests of one scrape of all pods at about `time`; samples and exemplars are added to the counts.
   std::vector<std::string> scrape(int64_t time_ms);
   uint64_t samples() const { return samples_; }
@@ -39,6 +46,7 @@ class MetricsWorkload {
     double per_scrape = 0;
     bool is_seconds = false;
     double value = 0;
+    double weight = 1;  // more of them in what one request does
   };
   struct Pod {
     int64_t offset_ms = 0;
@@ -53,12 +61,14 @@ class MetricsWorkload {
   uint64_t poisson(double mean);
   void observe(Pod& pod, Histogram& histogram, double swing, int64_t time, size_t first_series);
   void name_series(Pod& pod, size_t number);
+  void add_request_counters(Pod& pod);
   void add(const std::string& labels, double value, int64_t time, const std::string& exemplars);
   std::string exemplar(double value, int64_t time);
   void finish_request();
 
   Random random_;
   size_t series_;
+  MetricsMix mix_;
   std::vector<Pod> pods_;
   std::string request_;
   size_t request_series_ = 0;

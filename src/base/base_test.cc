@@ -1,7 +1,11 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <bit>
+#include <charconv>
+#include <cmath>
 #include <limits>
+#include <random>
 
 #include "base/bytes.h"
 #include "base/checksum.h"
@@ -74,6 +78,10 @@ TEST(NumberText, FloatsLikeThePeers) {
   const double inf = std::numeric_limits<double>::infinity();
   EXPECT_EQ(format_float_plain(1e21), "1000000000000000000000");
   EXPECT_EQ(format_float_plain(1e-7), "0.0000001");
+  EXPECT_EQ(format_float_plain(5e-324).size(), 2u + 324);
+  EXPECT_EQ(format_float_plain(-1e30), "-1000000000000000000000000000000");
+  EXPECT_EQ(format_float_json(12345678901234567890.0), "12345678901234567000");
+  EXPECT_EQ(format_float_json(9007199254740993.0), "9007199254740992");
   EXPECT_EQ(format_float_go(1e21), "1e+21");
   EXPECT_EQ(format_float_go(0.00001), "1e-05");
   EXPECT_EQ(format_float_go(100000), "100000");
@@ -148,6 +156,21 @@ TEST(Random, UuidHasVersionFour) {
   const std::string uuid = random.uuid();
   ASSERT_EQ(uuid.size(), 36u);
   EXPECT_EQ(uuid[14], '4');
+}
+
+TEST(NumberText, PlainNumbersReadBackAndAreShortest) {
+  const unsigned seed = std::random_device()();
+  SCOPED_TRACE(testing::Message() << "seed " << seed);
+  std::mt19937_64 random(seed);
+  for (int i = 0; i < 200'000; ++i) {
+    const double v = i % 2 == 0 ? std::bit_cast<double>(random()) : static_cast<double>(random() % 100'000) / static_cast<double>(1 + random() % 1000);
+    if (!std::isfinite(v)) continue;
+    const std::string text = format_float_plain(v);
+    ASSERT_EQ(std::bit_cast<uint64_t>(*parse_float(text)), std::bit_cast<uint64_t>(v)) << text;
+    if (std::fabs(v) >= 0x1p53) continue;  // beyond, to_chars does not stop at the shortest
+    char expected[400];
+    ASSERT_EQ(text, std::string(expected, std::to_chars(expected, expected + sizeof expected, v, std::chars_format::fixed).ptr));
+  }
 }
 
 }  // namespace

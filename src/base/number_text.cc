@@ -1,8 +1,12 @@
 #include "base/number_text.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <cstring>
 #include <ctime>
 
 namespace sightline {
@@ -15,9 +19,43 @@ std::string_view special_word(double v) {
   return {};
 }
 
+// Without an exponent: the shortest digits that read back to `v`, with zeros where they do not reach.
+// (to_chars prints a large number with every digit of its exact value, which the peers do not; and takes twice as long.)
+char* write_plain(char* to, double v) {
+  if (std::signbit(v)) *to++ = '-';
+  if (v == 0) return *to++ = '0', to;
+  const auto decimal = fmt::detail::dragonbox::to_decimal(std::fabs(v));
+  char digits[24];
+  const auto count = static_cast<int>(std::to_chars(digits, digits + sizeof digits, decimal.significand).ptr - digits);
+  const int whole = count + decimal.exponent;  // digits before the point
+  const auto put = [&](const char* from, int n) {
+    std::memcpy(to, from, static_cast<size_t>(n));
+    to += n;
+  };
+  const auto zeros = [&](int n) {
+    std::memset(to, '0', static_cast<size_t>(n));
+    to += n;
+  };
+  if (whole >= count) {
+    put(digits, count);
+    zeros(whole - count);
+  } else if (whole > 0) {
+    put(digits, whole);
+    *to++ = '.';
+    put(digits + whole, count - whole);
+  } else {
+    *to++ = '0';
+    *to++ = '.';
+    zeros(-whole);
+    put(digits, count);
+  }
+  return to;
+}
+
 std::string shortest(double v, std::chars_format format) {
   char buffer[400];
-  const auto end = std::to_chars(buffer, buffer + sizeof buffer, v, format).ptr;
+  char* const end = format == std::chars_format::fixed ? write_plain(buffer, v)
+                                                       : std::to_chars(buffer, buffer + sizeof buffer, v, format).ptr;
   return {buffer, end};
 }
 
@@ -74,14 +112,21 @@ std::string format_float_json(double v) {
   return shortest(v, needs_exponent(v, 1e-6, 1e21) ? std::chars_format::scientific : std::chars_format::fixed);
 }
 
-void append_float_json(std::string& out, double v) {
-  if (const auto word = special_word(v); !word.empty()) {
-    out += word;
-    return;
+char* write_float_json(char* to, double v) {
+  constexpr double kExactIntegerMax = 1e15;  // a whole number below is its own shortest text
+  if (std::fabs(v) < kExactIntegerMax) {
+    const auto whole = static_cast<int64_t>(v);
+    if (static_cast<double>(whole) == v && (whole != 0 || !std::signbit(v)))
+      return std::to_chars(to, to + kFloatJsonBytesMax, whole).ptr;
   }
-  char buffer[400];
-  const auto format = needs_exponent(v, 1e-6, 1e21) ? std::chars_format::scientific : std::chars_format::fixed;
-  out.append(buffer, std::to_chars(buffer, buffer + sizeof buffer, v, format).ptr);
+  if (const auto word = special_word(v); !word.empty()) return std::copy(word.begin(), word.end(), to);
+  if (needs_exponent(v, 1e-6, 1e21)) return std::to_chars(to, to + kFloatJsonBytesMax, v, std::chars_format::scientific).ptr;
+  return write_plain(to, v);
+}
+
+void append_float_json(std::string& out, double v) {
+  char buffer[kFloatJsonBytesMax];
+  out.append(buffer, write_float_json(buffer, v));
 }
 
 void append_timestamp_json(std::string& out, int64_t timestamp_ms) {

@@ -20,6 +20,9 @@ std::string format_float_openmetrics(double v);
 // Prometheus JSON sample value: plain unless |x| < 1e-6 or >= 1e21: "1e-07", "+Inf".
 std::string format_float_json(double v);
 void append_float_json(std::string& out, double v);
+// The same into at least kFloatJsonBytesMax bytes; returns the end.
+inline constexpr size_t kFloatJsonBytesMax = 32;
+char* write_float_json(char* to, double v);
 // Seconds with milliseconds as Prometheus' JSON prints a timestamp: 1435781451.781
 void append_timestamp_json(std::string& out, int64_t timestamp_ms);
 

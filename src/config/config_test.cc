@@ -43,7 +43,7 @@ TEST(ZeroArguments, RunsEverythingOnLoopback) {
 
 TEST(CommandLine, LoadsTheDemo) {
   const SystemEnvironment system;
-  const ConfigFiles files{"", demo("otelcol-config.yaml"), demo("tempo.yaml"), demo("prometheus.yaml"),
+  const ConfigFiles files{"", {demo("otelcol-config.yaml")}, demo("tempo.yaml"), demo("prometheus.yaml"),
                           demo("provisioning"), "/tmp/d"};
   const auto config = load_config(files, system);
   ASSERT_TRUE(config) << config.error().message;
@@ -63,13 +63,13 @@ TEST(CommandLine, LoadsTheDemo) {
 TEST(CommandLine, ReportsAllFilesTogether) {
   FixedEnvironment files;
   files.files = {{"t.yaml", "servr: {}"}, {"p.yaml", "globl: {}"}};
-  const auto config = load_config({"", "missing.yaml", "t.yaml", "p.yaml", "", ""}, files);
+  const auto config = load_config({"", {"missing.yaml"}, "t.yaml", "p.yaml", "", ""}, files);
   ASSERT_FALSE(config);
   EXPECT_EQ(config.error().message,
             "missing.yaml: no such file\n"
             "t.yaml:1:1: unknown key \"servr\" at the top level; did you mean \"server\"?\n"
             "p.yaml:1:1: unknown key \"globl\" at the top level; did you mean \"global\"?");
-  EXPECT_FALSE(load_config({"s.yaml", "", "t.yaml", "", "", ""}, files));
+  EXPECT_FALSE(load_config({"s.yaml", {}, "t.yaml", "", "", ""}, files));
 }
 
 TEST(Limits, DepthNodesAndBytes) {
@@ -148,6 +148,21 @@ TEST(SystemEnvironment, ReadsAndSaysWhy) {
   EXPECT_EQ(system.list_files(directory.string(), true)->size(), 1u);
   EXPECT_EQ(system.list_files((directory / "none").string(), false).error().code, Errc::kNotFound);
   std::filesystem::remove_all(directory);
+}
+
+TEST(CollectorFiles, LaterOnesAddAndWin) {
+  const auto merged = parse_otelcol(
+      {{"a.yaml", "receivers: {nop: }\nexporters: {debug: {verbosity: basic}, nop: }\nservice: {pipelines: {traces: {receivers: [nop], exporters: [nop]}}}\n"},
+       {"b.yaml", "exporters: {debug: {verbosity: detailed}}\nservice: {pipelines: {traces: {exporters: [debug]}}}\n"},
+       {"c.yaml", ""}},
+      FixedEnvironment());
+  ASSERT_TRUE(merged) << merged.error().message;
+  ASSERT_EQ(merged->pipelines.size(), 1u);
+  EXPECT_EQ(merged->pipelines[0].exporters.size(), 1u);
+  EXPECT_EQ(std::get<DebugExporterConfig>(merged->exporter({"debug", ""})->config).verbosity, DebugExporterConfig::Verbosity::kDetailed);
+  const auto broken = parse_otelcol({{"a.yaml", "receivers: {nop: }\n"}, {"b.yaml", "exporters: {nope: }\n"}}, FixedEnvironment());
+  ASSERT_FALSE(broken);
+  EXPECT_NE(broken.error().message.find("b.yaml:1:13"), std::string::npos) << broken.error().message;
 }
 
 }  // namespace

@@ -18,15 +18,6 @@ std::string url_of(const Marked<std::string>& whole, const std::string& base, st
 
 std::string url_path(std::string path) { return path.starts_with('/') ? path : "/" + path; }
 
-void read_metadata_keys(MapReader& map, std::vector<std::string>& out) {
-  map.read("metadata_keys", out);
-  std::set<std::string> seen;
-  for (std::string key : out) {
-    std::transform(key.begin(), key.end(), key.begin(), [](unsigned char c) { return std::tolower(c); });
-    if (!seen.insert(key).second) map.at().error("metadata_keys names \"" + key + "\" twice (case does not count)");
-  }
-}
-
 void read_dimensions(MapReader& map, std::string_view key, std::vector<DimensionConfig>& out, bool reserve) {
   const auto at = map.take(key);
   if (!at || at->is_null()) return;
@@ -94,7 +85,7 @@ void read_client(MapReader& map, ClientConfig& out) {
   read_retry(map, out.retry);
   read_queue(map, out.queue);
   map.ignore({"read_buffer_size", "write_buffer_size"}, "buffers grow by need");
-  map.reject({"auth"}, "authentication by an extension is not available here; use headers");
+  read_authenticator(map, out.authenticator);
   map.reject({"middlewares"}, "middleware extensions are not available here");
 }
 
@@ -156,40 +147,16 @@ void read_component(const Cursor& at, OtlpReceiverConfig& out) {
   if (!out.grpc && !out.http && !is_mistyped) at.error("must name at least one protocol: protocols: grpc: or http:");
 }
 
+void read_component(const Cursor& at, ZipkinReceiverConfig& out) {
+  MapReader map(at);
+  out.server.endpoint = {"localhost:9411", at.mark()};
+  read_http_server(map, out.server);
+  map.read("parse_string_tags", out.parse_string_tags);
+  map.finish();
+}
+
 void read_component(const Cursor& at, NopConfig&) { MapReader(at).finish(); }
 void read_component(const Cursor& at, StoreExporterConfig&) { MapReader(at).finish(); }
-
-void read_component(const Cursor& at, BatchProcessorConfig& out) {
-  MapReader map(at);
-  map.read("timeout", out.timeout);
-  map.read("send_batch_size", out.send_batch_size);
-  map.read("send_batch_max_size", out.send_batch_max_size);
-  read_metadata_keys(map, out.metadata_keys);
-  map.read("metadata_cardinality_limit", out.metadata_cardinality_limit);
-  map.finish();
-  if (out.send_batch_max_size > 0 && out.send_batch_max_size < out.send_batch_size)
-    at.error("send_batch_max_size must not be less than send_batch_size");
-  if (out.timeout.count() < 0) at.error("timeout must not be negative");
-}
-
-void read_component(const Cursor& at, MemoryLimiterConfig& out) {
-  MapReader map(at);
-  map.read("check_interval", out.check_interval);
-  map.read("limit_mib", out.limit_mib);
-  map.read("spike_limit_mib", out.spike_limit_mib);
-  map.read("limit_percentage", out.limit_percentage);
-  map.read("spike_limit_percentage", out.spike_limit_percentage);
-  map.ignore({"min_gc_interval_when_soft_limited", "min_gc_interval_when_hard_limited",
-              "max_gc_interval_when_soft_limited", "max_gc_interval_when_hard_limited"},
-             "there is no garbage collector here");
-  map.finish();
-  if (out.check_interval.count() <= 0) at.error("check_interval must be greater than zero");
-  if (out.limit_mib == 0 && out.limit_percentage == 0) at.error("limit_mib or limit_percentage must be set");
-  if (out.limit_percentage > 100 || out.spike_limit_percentage > 100)
-    at.error("a percentage must not be greater than 100");
-  if (out.limit_mib > 0 && out.spike_limit_mib >= out.limit_mib)
-    at.error("spike_limit_mib must be less than limit_mib");
-}
 
 void read_component(const Cursor& at, SpanMetricsConfig& out) {
   MapReader map(at);
@@ -247,11 +214,14 @@ void read_component(const Cursor& at, PrometheusExporterConfig& out) {
   map.read("const_labels", out.const_labels);
   map.read("send_timestamps", out.send_timestamps);
   map.read("metric_expiration", out.metric_expiration);
+  if (map.has("metric_expiration"))
+    at.notice("metric_expiration: connectors say each series at every scrape until it expires there (metrics_expiration, series_expiration)");
   map.read("enable_open_metrics", out.enable_open_metrics);
+  map.read("without_scope_info", out.without_scope_info);
   if (const auto conversion = map.take("resource_to_telemetry_conversion"); conversion) {
     MapReader inner(*conversion);
     inner.read("enabled", out.resource_to_telemetry_conversion);
-    inner.ignore({"exclude_service_attributes"}, "job and instance are always labels of their own");
+    inner.read("exclude_service_attributes", out.exclude_service_attributes);
     inner.finish();
   }
   bool suffixes = true;
@@ -263,8 +233,8 @@ void read_component(const Cursor& at, PrometheusExporterConfig& out) {
                    "NoUTF8EscapingWithSuffixes", "NoTranslation"});
   if (strategy == "UnderscoreEscapingWithSuffixes") out.translation = Translation::kUnderscoreWithSuffixes;
   if (strategy == "UnderscoreEscapingWithoutSuffixes") out.translation = Translation::kUnderscoreWithoutSuffixes;
-  if (strategy == "NoUTF8EscapingWithSuffixes") out.translation = Translation::kUtf8WithSuffixes;
-  if (strategy == "NoTranslation") out.translation = Translation::kNone;
+  if (strategy == "NoUTF8EscapingWithSuffixes" || strategy == "NoTranslation")
+    map.at().error("translation_strategy " + strategy + " is not available here: names are escaped with underscores");
   map.ignore({"sending_queue", "retry_on_failure", "timeout"}, "metrics are served when asked for, not sent");
   map.reject({"resource_constant_labels"}, "not available here; use resource_to_telemetry_conversion");
   map.finish();
@@ -324,6 +294,35 @@ void read_component(const Cursor& at, DebugExporterConfig& out) {
   map.read("use_internal_logger", out.use_internal_logger);
   map.ignore({"output_paths", "sending_queue"}, "the debug exporter writes to this process' own log");
   map.finish();
+}
+
+void read_component(const Cursor& at, FileExporterConfig& out) {
+  MapReader map(at);
+  map.read("path", out.path);
+  std::string format = "json", compression;
+  map.read_choice("format", format, {"json", "proto"});
+  if (format == "proto") out.format = FileExporterConfig::Format::kProto;
+  map.read("append", out.append);
+  map.read("create_directory", out.create_directory);
+  map.ignore("directory_permissions", "a new directory has the mode 0755");
+  map.read_choice("compression", compression, {"", "zstd"});
+  if (compression == "zstd") out.compression = Compression::kZstd;
+  map.read("flush_interval", out.flush_interval);
+  if (const auto rotation = map.take("rotation"); rotation && !rotation->is_null()) {
+    out.max_megabytes = 100;
+    MapReader inner(*rotation);
+    inner.read("max_megabytes", out.max_megabytes);
+    inner.read("max_days", out.max_days);
+    inner.read("max_backups", out.max_backups);
+    inner.read("localtime", out.localtime);
+    inner.finish();
+    if (out.append) rotation->error("append and rotation cannot be used together");
+  }
+  map.reject({"encoding"}, "encoding extensions are not available here; use format json or proto");
+  map.reject({"group_by"}, "one path for everything; write several file exporters");
+  map.finish();
+  if (out.path.empty()) at.error("path must be non-empty");
+  if (out.append && out.compression != Compression::kNone) at.error("append and compression cannot be used together");
 }
 
 }  // namespace sightline::config

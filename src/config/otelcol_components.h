@@ -10,6 +10,8 @@
 #include <variant>
 #include <vector>
 
+#include "config/otelcol_connectors.h"
+#include "config/otelcol_tail_sampling.h"
 #include "config/transport_config.h"
 
 namespace sightline::config {
@@ -27,26 +29,14 @@ struct OtlpReceiverConfig {
   std::optional<Http> http;              // localhost:4318
 };
 
+// receivers: zipkin
+struct ZipkinReceiverConfig {
+  HttpServerConfig server;         // localhost:9411
+  bool parse_string_tags = false;  // tags that read as numbers or booleans become such
+};
+
 // receivers and exporters: nop
 struct NopConfig {};
-
-// processors: batch
-struct BatchProcessorConfig {
-  std::chrono::nanoseconds timeout{std::chrono::milliseconds(200)};
-  uint32_t send_batch_size = 8192;     // spans or data points
-  uint32_t send_batch_max_size = 0;    // 0: no maximum
-  std::vector<std::string> metadata_keys;
-  uint32_t metadata_cardinality_limit = 1000;
-};
-
-// processors: memory_limiter. Either in MiB or in percent of the machine's memory.
-struct MemoryLimiterConfig {
-  std::chrono::nanoseconds check_interval{0};
-  uint32_t limit_mib = 0;
-  uint32_t spike_limit_mib = 0;  // 0: a fifth of the limit
-  uint32_t limit_percentage = 0;
-  uint32_t spike_limit_percentage = 0;
-};
 
 // One attribute that becomes a metric dimension, taken from the span, else from its resource.
 struct DimensionConfig {
@@ -111,6 +101,8 @@ struct PrometheusExporterConfig {
   std::chrono::nanoseconds metric_expiration{std::chrono::minutes(5)};
   bool enable_open_metrics = false;
   bool resource_to_telemetry_conversion = false;    // key ...::enabled
+  bool exclude_service_attributes = false;          // of the resource: service.name, .namespace, .instance.id
+  bool without_scope_info = false;                  // no otel_scope_* labels
   // From translation_strategy; without it from add_metric_suffixes.
   Translation translation = Translation::kUnderscoreWithSuffixes;
   bool adds_suffixes() const {
@@ -145,14 +137,29 @@ struct DebugExporterConfig {
   bool use_internal_logger = true;
 };
 
+// exporters: file. One line of OTLP/JSON, or one length-prefixed OTLP/protobuf message, a request.
+struct FileExporterConfig {
+  enum class Format { kJson, kProto };
+  std::string path;
+  Format format = Format::kJson;
+  bool append = false;
+  bool create_directory = false;
+  std::chrono::nanoseconds flush_interval{std::chrono::seconds(1)};
+  // rotation; 0 megabytes: none
+  uint32_t max_megabytes = 0;
+  uint32_t max_days = 0;
+  uint32_t max_backups = 100;
+  bool localtime = false;
+  Compression compression = Compression::kNone;  // kZstd: each message by itself
+};
+
 // exporters: sightline. Our own: hands traces to this process' trace store and
 // metrics to its metrics store, without a socket. It takes no keys.
 struct StoreExporterConfig {};
 
-using ReceiverConfig = std::variant<OtlpReceiverConfig, NopConfig>;
-using ProcessorConfig = std::variant<BatchProcessorConfig, MemoryLimiterConfig>;
-using ConnectorConfig = std::variant<SpanMetricsConfig>;
+using ReceiverConfig = std::variant<OtlpReceiverConfig, ZipkinReceiverConfig, NopConfig>;
+using ConnectorConfig = std::variant<SpanMetricsConfig, ServiceGraphConfig, CountConfig, ForwardConfig>;
 using ExporterConfig = std::variant<PrometheusExporterConfig, OtlpExporterConfig, OtlpHttpExporterConfig,
-                                    DebugExporterConfig, StoreExporterConfig, NopConfig>;
+                                    DebugExporterConfig, FileExporterConfig, StoreExporterConfig, NopConfig>;
 
 }  // namespace sightline::config

@@ -1,5 +1,7 @@
 #include "config/otelcol_config.h"
 
+#include <algorithm>
+
 #include "config/expansion.h"
 #include "config/otelcol_graph.h"
 #include "config/otelcol_readers.h"
@@ -23,52 +25,50 @@ resource
   *
 )";
 
-// `type[/name]` -> the component, read; nothing after an error.
+// Reads one component of a known type into the variant of its kind.
+template <typename Config, typename Variant>
+std::optional<Variant> read_as(const Cursor& at) {
+  Config config;
+  read_component(at, config);
+  return Variant(std::move(config));
+}
+
+// `type[/name]` -> the component, read; nothing for a type that is not here.
 std::optional<ReceiverConfig> read_receiver(const std::string& type, const Cursor& at) {
-  if (type == "otlp") {
-    OtlpReceiverConfig config;
-    read_component(at, config);
-    return config;
-  }
-  if (type == "nop") return NopConfig{};
+  if (type == "otlp") return read_as<OtlpReceiverConfig, ReceiverConfig>(at);
+  if (type == "zipkin") return read_as<ZipkinReceiverConfig, ReceiverConfig>(at);
+  if (type == "nop") return read_as<NopConfig, ReceiverConfig>(at);
   return std::nullopt;
 }
 
 std::optional<ProcessorConfig> read_processor(const std::string& type, const Cursor& at) {
-  if (type == "batch") {
-    BatchProcessorConfig config;
-    read_component(at, config);
-    return config;
-  }
-  if (type == "memory_limiter") {
-    MemoryLimiterConfig config;
-    read_component(at, config);
-    return config;
-  }
+  if (type == "batch") return read_as<BatchProcessorConfig, ProcessorConfig>(at);
+  if (type == "memory_limiter") return read_as<MemoryLimiterConfig, ProcessorConfig>(at);
+  if (type == "attributes") return read_as<AttributesProcessorConfig, ProcessorConfig>(at);
+  if (type == "resource") return read_as<ResourceProcessorConfig, ProcessorConfig>(at);
+  if (type == "filter") return read_as<FilterProcessorConfig, ProcessorConfig>(at);
+  if (type == "probabilistic_sampler") return read_as<ProbabilisticSamplerConfig, ProcessorConfig>(at);
+  if (type == "tail_sampling") return read_as<TailSamplingConfig, ProcessorConfig>(at);
+  if (type == "groupbytrace") return read_as<GroupByTraceConfig, ProcessorConfig>(at);
   return std::nullopt;
 }
 
 std::optional<ConnectorConfig> read_connector(const std::string& type, const Cursor& at) {
-  if (type != "spanmetrics") return std::nullopt;
-  SpanMetricsConfig config;
-  read_component(at, config);
-  return config;
-}
-
-template <typename Config>
-ExporterConfig exporter_of(const Cursor& at) {
-  Config config;
-  read_component(at, config);
-  return config;
+  if (type == "spanmetrics") return read_as<SpanMetricsConfig, ConnectorConfig>(at);
+  if (type == "servicegraph") return read_as<ServiceGraphConfig, ConnectorConfig>(at);
+  if (type == "count") return read_as<CountConfig, ConnectorConfig>(at);
+  if (type == "forward") return read_as<ForwardConfig, ConnectorConfig>(at);
+  return std::nullopt;
 }
 
 std::optional<ExporterConfig> read_exporter(const std::string& type, const Cursor& at) {
-  if (type == "prometheus") return exporter_of<PrometheusExporterConfig>(at);
-  if (type == "otlp") return exporter_of<OtlpExporterConfig>(at);
-  if (type == "otlphttp") return exporter_of<OtlpHttpExporterConfig>(at);
-  if (type == "debug") return exporter_of<DebugExporterConfig>(at);
-  if (type == "sightline") return exporter_of<StoreExporterConfig>(at);
-  if (type == "nop") return exporter_of<NopConfig>(at);
+  if (type == "prometheus") return read_as<PrometheusExporterConfig, ExporterConfig>(at);
+  if (type == "otlp") return read_as<OtlpExporterConfig, ExporterConfig>(at);
+  if (type == "otlphttp") return read_as<OtlpHttpExporterConfig, ExporterConfig>(at);
+  if (type == "debug") return read_as<DebugExporterConfig, ExporterConfig>(at);
+  if (type == "file") return read_as<FileExporterConfig, ExporterConfig>(at);
+  if (type == "sightline") return read_as<StoreExporterConfig, ExporterConfig>(at);
+  if (type == "nop") return read_as<NopConfig, ExporterConfig>(at);
   return std::nullopt;
 }
 
@@ -94,8 +94,33 @@ void read_section(MapReader& root, ComponentKind kind, std::vector<Component<Con
   }
 }
 
-// Extensions: those that only look at the collector itself are noticed, the rest refused when used.
-void read_extensions(MapReader& root, MapReader& service) {
+std::optional<ExtensionConfig> read_extension(const std::string& type, const Cursor& at) {
+  if (type == "health_check") return read_as<HealthCheckConfig, ExtensionConfig>(at);
+  if (type == "basicauth") return read_as<BasicAuthConfig, ExtensionConfig>(at);
+  if (type == "bearertokenauth") return read_as<BearerTokenConfig, ExtensionConfig>(at);
+  if (type == "file_storage") return read_as<FileStorageConfig, ExtensionConfig>(at);
+  return std::nullopt;
+}
+
+// One configured extension: kept when used, noticed when it only looks at the collector itself, else refused when used.
+void read_configured_extension(const Cursor& section, const YamlEntry& entry, bool is_used, OtelcolConfig& out) {
+  Diagnostics& diagnostics = section.diagnostics();
+  const Cursor at = section.at(entry);
+  const auto id = parse_component_id(entry.key);
+  const std::string type = id ? id->type : entry.key;
+  if (auto config = read_extension(type, at)) {
+    if (is_used) out.extensions.push_back({*id, entry.mark, std::move(*config)});
+    else diagnostics.notice(entry.mark, at.path(), "service::extensions does not name it; it is not started");
+  } else if (type == "zpages" || type == "pprof" || type == "memory_ballast") {
+    diagnostics.notice(entry.mark, at.path(), "the pages of this process show its state; memory is bounded without it");
+  } else if (is_used || !unknown_type_message(ComponentKind::kExtension, type).starts_with("the coll")) {
+    diagnostics.error(entry.mark, at.path() + ": " + unknown_type_message(ComponentKind::kExtension, type));
+  } else {
+    diagnostics.notice(entry.mark, at.path(), "service::extensions does not name it; it is not started");
+  }
+}
+
+void read_extensions(MapReader& root, MapReader& service, OtelcolConfig& out) {
   std::vector<std::string> configured;
   const auto section = root.take("extensions");
   const auto used = service.take("extensions");
@@ -110,18 +135,7 @@ void read_extensions(MapReader& root, MapReader& service) {
   if (section) {
     for (const YamlEntry& entry : section->value().entries) {
       configured.push_back(entry.key);
-      Diagnostics& diagnostics = section->diagnostics();
-      const std::string path = section->at(entry).path();
-      const auto id = parse_component_id(entry.key);
-      const std::string type = id ? id->type : entry.key;
-      if (type == "health_check" || type == "healthcheckv2" || type == "pprof" || type == "zpages" ||
-          type == "memory_ballast") {
-        diagnostics.notice(entry.mark, path, "health and status are served with the Prometheus API (/-/healthy, /-/ready)");
-      } else if (is_used(entry.key) || !unknown_type_message(ComponentKind::kExtension, type).starts_with("the coll")) {
-        diagnostics.error(entry.mark, path + ": " + unknown_type_message(ComponentKind::kExtension, type));
-      } else {
-        diagnostics.notice(entry.mark, path, "service::extensions does not name it; it is not started");
-      }
+      read_configured_extension(*section, entry, is_used(entry.key), out);
     }
   }
   for (const Cursor& item : used_items) {
@@ -185,6 +199,41 @@ void read_pipelines(MapReader& service, std::vector<PipelineConfig>& out) {
   for (const YamlEntry& entry : section->value().entries) read_pipeline(section->at(entry), entry, out);
 }
 
+// readers: [{pull: {exporter: {prometheus: {host, port}}}}], or the older `address`.
+void read_telemetry_address(const Cursor& metrics, Marked<std::string>& out) {
+  if (!metrics.is_map()) return;
+  const auto child = [](const Cursor& at, std::string_view key) -> std::optional<Cursor> {
+    const YamlEntry* entry = at.is_map() ? at.value().find(key) : nullptr;
+    return entry == nullptr || entry->value->kind == YamlValue::Kind::kNull ? std::nullopt : std::optional(at.at(*entry));
+  };
+  if (const auto address = child(metrics, "address")) read_value(*address, out);
+  const auto readers = child(metrics, "readers");
+  if (!readers || !readers->is_sequence()) return;
+  for (const Cursor& reader : readers->items()) {
+    const auto pull = child(reader, "pull");
+    const auto exporter = pull ? child(*pull, "exporter") : std::nullopt;
+    const auto prometheus = exporter ? child(*exporter, "prometheus") : std::nullopt;
+    if (!prometheus) continue;
+    std::string host = "localhost";
+    uint16_t port = 8888;
+    if (const auto at = child(*prometheus, "host")) read_value(*at, host);
+    if (const auto at = child(*prometheus, "port")) read_value(*at, port);
+    out = {host + ":" + std::to_string(port), prometheus->mark()};
+  }
+}
+
+void read_telemetry(MapReader& service, OtelcolConfig& out) {
+  const auto at = service.take("telemetry");
+  if (!at || at->is_null()) return;
+  check_known(*at, KnownKeys::parse(kTelemetryKeys));
+  if (const YamlEntry* metrics = at->is_map() ? at->value().find("metrics") : nullptr) {
+    const YamlEntry* level = metrics->value->find("level");
+    if (level == nullptr || level->value->scalar != "none") read_telemetry_address(at->at(*metrics), out.telemetry_address);
+  }
+  if (out.telemetry_address->empty()) at->notice("this process reports on itself with its own log and metrics");
+  else check_host_port(out.telemetry_address, *at);
+}
+
 void read_service(MapReader& root, OtelcolConfig& out, Diagnostics& diagnostics) {
   const auto at = root.take("service");
   if (!at || at->is_null()) {
@@ -193,10 +242,8 @@ void read_service(MapReader& root, OtelcolConfig& out, Diagnostics& diagnostics)
     return;
   }
   MapReader service(*at);
-  KnownKeys telemetry = KnownKeys::parse(kTelemetryKeys);
-  telemetry.name = "telemetry";
-  service.ignore_known(telemetry, "this process reports on itself with its own log and metrics");
-  read_extensions(root, service);
+  read_telemetry(service, out);
+  read_extensions(root, service, out);
   read_pipelines(service, out.pipelines);
   service.finish();
 }
@@ -237,6 +284,36 @@ Result<OtelcolConfig> parse_otelcol(std::string_view text, std::string_view file
   auto root = parse_yaml(text, file, limits);
   if (!root) return std::unexpected(std::move(root).error());
   return read_otelcol(std::move(*root), file, environment, limits);
+}
+
+namespace {
+
+std::shared_ptr<const YamlValue> merged(const std::shared_ptr<const YamlValue>& first, const std::shared_ptr<const YamlValue>& second) {
+  if (first->kind != YamlValue::Kind::kMap || second->kind != YamlValue::Kind::kMap) return second;
+  auto out = std::make_shared<YamlValue>(*first);
+  for (const YamlEntry& entry : second->entries) {
+    const auto same = std::find_if(out->entries.begin(), out->entries.end(), [&](const YamlEntry& e) { return e.key == entry.key; });
+    if (same == out->entries.end()) out->entries.push_back(entry);
+    else same->value = merged(same->value, entry.value);
+  }
+  out->weight += second->weight;
+  return out;
+}
+
+}  // namespace
+
+Result<OtelcolConfig> parse_otelcol(const std::vector<CollectorFile>& files, const Environment& environment, const YamlLimits& limits) {
+  std::shared_ptr<const YamlValue> root;
+  std::string names;
+  for (const CollectorFile& file : files) {
+    auto tree = parse_yaml(file.text, file.path, limits);
+    if (!tree) return std::unexpected(std::move(tree).error());
+    names += (names.empty() ? "" : ", ") + file.path;
+    if (!root) root = std::move(*tree);
+    else if ((*tree)->kind != YamlValue::Kind::kNull) root = root->kind == YamlValue::Kind::kNull ? std::move(*tree) : merged(root, *tree);
+  }
+  if (!root) return fail(Errc::kInvalidArgument, "no configuration file");
+  return read_otelcol(std::move(root), names, environment, limits);
 }
 
 Result<OtelcolConfig> read_otelcol(std::shared_ptr<const YamlValue> root, std::string_view file,

@@ -15,6 +15,7 @@
 #include "config/diagnostics.h"
 #include "config/environment.h"
 #include "config/otelcol_components.h"
+#include "config/otelcol_extensions.h"
 #include "config/yaml_value.h"
 
 namespace sightline::config {
@@ -56,6 +57,10 @@ struct OtelcolConfig {
   std::vector<Component<ProcessorConfig>> processors;
   std::vector<Component<ConnectorConfig>> connectors;
   std::vector<Component<ExporterConfig>> exporters;
+  std::vector<Component<ExtensionConfig>> extensions;  // those that service::extensions names
+  // Where the process' own metrics are served on /metrics: service::telemetry::metrics names an address or a
+  // pull reader of the prometheus exporter. Empty: nowhere of their own.
+  Marked<std::string> telemetry_address;
   std::vector<PipelineConfig> pipelines;
   std::vector<Notice> notices;
 
@@ -63,16 +68,26 @@ struct OtelcolConfig {
   const Component<ProcessorConfig>* processor(const ComponentId& id) const;
   const Component<ConnectorConfig>* connector(const ComponentId& id) const;
   const Component<ExporterConfig>* exporter(const ComponentId& id) const;
+  // By the id as a component's `auth` or `storage` writes it.
+  const Component<ExtensionConfig>* extension(std::string_view id) const;
   bool is_used(const ComponentId& id) const;  // by some pipeline, in whatever place
 };
 
 Result<OtelcolConfig> parse_otelcol(std::string_view text, std::string_view file, const Environment& environment,
                                     const YamlLimits& limits = {});
+// Several files as one, as the collector takes several --config: maps are joined key by key, anything else of a
+// later file replaces that of an earlier one. Marks are those of the file that said it.
+struct CollectorFile {
+  std::string path;
+  std::string text;
+};
+Result<OtelcolConfig> parse_otelcol(const std::vector<CollectorFile>& files, const Environment& environment, const YamlLimits& limits = {});
 // From a tree already read: the `otelcol` section of our own file.
 Result<OtelcolConfig> read_otelcol(std::shared_ptr<const YamlValue> root, std::string_view file,
                                    const Environment& environment, const YamlLimits& limits = {});
 
 // What would run, for people: one line per component and pipeline.
 std::string dump(const OtelcolConfig& config);
+std::string describe(const OtlpReceiverConfig& config);  // "gRPC on ..., HTTP on ..."
 
 }  // namespace sightline::config

@@ -20,12 +20,14 @@ std::vector<std::string> ids_of(const List& list) {
 std::string pipeline_path(const PipelineConfig& pipeline) { return "service::pipelines::" + pipeline.id(); }
 
 bool feeds(const ConnectorConfig& connector, Signal from, Signal to) {
-  return std::holds_alternative<SpanMetricsConfig>(connector) && from == Signal::kTraces && to == Signal::kMetrics;
+  if (std::holds_alternative<ForwardConfig>(connector)) return from == to;
+  return from == Signal::kTraces && to == Signal::kMetrics;
 }
 
 bool takes(const ExporterConfig& exporter, Signal signal) {
   if (std::holds_alternative<PrometheusExporterConfig>(exporter)) return signal == Signal::kMetrics;
   if (std::holds_alternative<StoreExporterConfig>(exporter)) return signal != Signal::kLogs;
+  if (std::holds_alternative<FileExporterConfig>(exporter)) return signal == Signal::kTraces;
   return true;
 }
 
@@ -142,7 +144,45 @@ void notice_unused(const OtelcolConfig& config, const List& list, std::string_vi
 
 }  // namespace
 
+namespace {
+
+// An extension that a component names must be there, started, and of a kind that can do what is asked.
+template <typename... Kinds>
+void check_extension(const OtelcolConfig& config, const Marked<std::string>& id, std::string_view what, Diagnostics& diagnostics) {
+  if (id->empty()) return;
+  const auto* extension = config.extension(*id);
+  if (extension == nullptr)
+    diagnostics.error(id.mark, std::string(what) + " \"" + *id + "\" is no extension that service::extensions names");
+  else if (!(std::holds_alternative<Kinds>(extension->config) || ...))
+    diagnostics.error(id.mark, "extension \"" + *id + "\" is no " + std::string(what));
+}
+
+void check_extensions(const OtelcolConfig& config, Diagnostics& diagnostics) {
+  const auto authenticator = [&](const Marked<std::string>& id) {
+    check_extension<BasicAuthConfig, BearerTokenConfig>(config, id, "authenticator", diagnostics);
+  };
+  for (const auto& receiver : config.receivers) {
+    if (const auto* zipkin = std::get_if<ZipkinReceiverConfig>(&receiver.config)) authenticator(zipkin->server.authenticator);
+    const auto* otlp = std::get_if<OtlpReceiverConfig>(&receiver.config);
+    if (otlp == nullptr) continue;
+    if (otlp->grpc) authenticator(otlp->grpc->authenticator);
+    if (otlp->http) authenticator(otlp->http->authenticator);
+  }
+  for (const auto& exporter : config.exporters) {
+    const ClientConfig* client = nullptr;
+    if (const auto* grpc = std::get_if<OtlpExporterConfig>(&exporter.config)) client = &grpc->client;
+    if (const auto* http = std::get_if<OtlpHttpExporterConfig>(&exporter.config)) client = &http->client;
+    if (const auto* prometheus = std::get_if<PrometheusExporterConfig>(&exporter.config)) authenticator(prometheus->server.authenticator);
+    if (client == nullptr) continue;
+    authenticator(client->authenticator);
+    check_extension<FileStorageConfig>(config, client->queue.storage, "storage", diagnostics);
+  }
+}
+
+}  // namespace
+
 void check_pipelines(OtelcolConfig& config, Diagnostics& diagnostics) {
+  check_extensions(config, diagnostics);
   for (const auto& connector : config.connectors) {
     if (config.exporter(connector.id))
       diagnostics.error(connector.mark, "connectors::" + connector.id.text() + ": an exporter has the same id; rename one");
@@ -177,6 +217,11 @@ const Component<ConnectorConfig>* OtelcolConfig::connector(const ComponentId& id
 }
 const Component<ExporterConfig>* OtelcolConfig::exporter(const ComponentId& id) const {
   return found_or_null(exporters, id);
+}
+
+const Component<ExtensionConfig>* OtelcolConfig::extension(std::string_view id) const {
+  const auto found = std::find_if(extensions.begin(), extensions.end(), [&](const auto& e) { return e.id.text() == id; });
+  return found == extensions.end() ? nullptr : &*found;
 }
 
 bool OtelcolConfig::is_used(const ComponentId& id) const {

@@ -76,11 +76,12 @@ std::string_view section_name(ComponentKind kind) {
 }
 
 const std::vector<std::string>& types_here(ComponentKind kind) {
-  static const std::vector<std::string> kReceiver = {"otlp", "nop"};
-  static const std::vector<std::string> kProcessor = {"batch", "memory_limiter"};
-  static const std::vector<std::string> kConnector = {"spanmetrics"};
-  static const std::vector<std::string> kExporter = {"otlp", "otlphttp", "prometheus", "debug", "sightline", "nop"};
-  static const std::vector<std::string> kNone;
+  static const std::vector<std::string> kReceiver = {"otlp", "zipkin", "nop"};
+  static const std::vector<std::string> kProcessor = {"attributes", "batch", "filter", "groupbytrace", "memory_limiter",
+                                                       "probabilistic_sampler", "resource", "tail_sampling"};
+  static const std::vector<std::string> kConnector = {"count", "forward", "servicegraph", "spanmetrics"};
+  static const std::vector<std::string> kExporter = {"otlp", "otlphttp", "prometheus", "debug", "file", "sightline", "nop"};
+  static const std::vector<std::string> kExtension = {"basicauth", "bearertokenauth", "file_storage", "health_check"};
   switch (kind) {
     case ComponentKind::kReceiver: return kReceiver;
     case ComponentKind::kProcessor: return kProcessor;
@@ -88,7 +89,7 @@ const std::vector<std::string>& types_here(ComponentKind kind) {
     case ComponentKind::kExporter: return kExporter;
     case ComponentKind::kExtension: break;
   }
-  return kNone;
+  return kExtension;
 }
 
 std::vector<std::string> types_of_contrib(ComponentKind kind) {
@@ -104,6 +105,7 @@ std::vector<std::string> types_of_contrib(ComponentKind kind) {
 
 std::string canonical_type(ComponentKind kind, std::string_view type) {
   if (kind == ComponentKind::kConnector && type == "span_metrics") return "spanmetrics";
+  if (kind == ComponentKind::kConnector && type == "service_graph") return "servicegraph";
   if (kind == ComponentKind::kExporter && type == "otlp_http") return "otlphttp";
   if (kind == ComponentKind::kExporter && type == "otlp_grpc") return "otlp";
   if (kind == ComponentKind::kExporter && type == "logging") return "debug";

@@ -43,7 +43,8 @@ void read_global(MapReader& root, PrometheusConfig::Global& out, ScrapeConfig& i
   out.scrape_timeout = std::min(out.scrape_timeout, out.scrape_interval);
   read_external_labels(map, out.external_labels, environment);
   read_inheritable(map, inherited);
-  map.ignore({"query_log_file", "scrape_failure_log_file"}, "failures are in this process' own log");
+  map.read("query_log_file", out.query_log_file);
+  map.ignore({"scrape_failure_log_file"}, "failures are in this process' own log");
   map.finish();
 }
 

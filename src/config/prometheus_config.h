@@ -102,6 +102,7 @@ struct PrometheusConfig {
     std::chrono::milliseconds evaluation_interval{std::chrono::minutes(1)};
     std::chrono::milliseconds rule_query_offset{0};
     std::map<std::string, std::string> external_labels;  // ${X} already expanded
+    std::string query_log_file;                          // empty: none
   };
   Global global;
   std::vector<ScrapeConfig> scrape_configs;

@@ -131,8 +131,10 @@ void read_files(const ConfigFiles& files, const Environment& environment, const 
     diagnostics.error_text(std::move(text).error().message);
     return std::nullopt;
   };
-  if (const auto text = text_of(files.otelcol))
-    keep(parse_otelcol(*text, files.otelcol, environment, limits), out.otelcol, diagnostics);
+  std::vector<CollectorFile> collector;
+  for (const std::string& path : files.otelcol)
+    if (auto text = text_of(path)) collector.push_back({path, std::move(*text)});
+  if (!collector.empty()) keep(parse_otelcol(collector, environment, limits), out.otelcol, diagnostics);
   if (const auto text = text_of(files.tempo))
     keep(parse_tempo(*text, files.tempo, environment, limits), out.tempo, diagnostics);
   if (const auto text = text_of(files.prometheus))

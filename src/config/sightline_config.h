@@ -50,7 +50,7 @@ struct SightlineConfig {
 // What the command line names; nothing at all means the embedded defaults.
 struct ConfigFiles {
   std::string sightline;     // --config; excludes the four below
-  std::string otelcol;       // --otelcol-config
+  std::vector<std::string> otelcol;  // --otelcol-config, merged in order: later maps add to and win over earlier ones
   std::string tempo;         // --tempo-config
   std::string prometheus;    // --prometheus-config
   std::string provisioning;  // --provisioning

@@ -5,8 +5,6 @@
 namespace sightline::config {
 namespace {
 
-constexpr std::string_view kAuthWhy =
-    "authentication by an extension is not available here; protect the port with TLS client certificates (client_ca_file)";
 constexpr std::string_view kMiddlewareWhy = "middleware extensions are not available here";
 
 void read_tls_files(MapReader& map, TlsConfig& out) {
@@ -57,6 +55,28 @@ void read_cors(MapReader& map, std::optional<CorsConfig>& out) {
   inner.read("exposed_headers", out->exposed_headers);
   inner.read("max_age", out->max_age_seconds);
   inner.finish();
+}
+
+void read_keepalive(MapReader& map, GrpcServerConfig& out) {
+  const auto at = map.take("keepalive");
+  if (!at || at->is_null()) return;
+  MapReader keepalive(*at);
+  if (const auto server = keepalive.take("server_parameters"); server && !server->is_null()) {
+    MapReader inner(*server);
+    inner.read("max_connection_idle", out.max_connection_idle);
+    inner.read("max_connection_age", out.max_connection_age);
+    inner.read("max_connection_age_grace", out.max_connection_age_grace);
+    inner.read("time", out.keepalive_time);
+    inner.read("timeout", out.keepalive_timeout);
+    inner.finish();
+  }
+  if (const auto policy = keepalive.take("enforcement_policy"); policy && !policy->is_null()) {
+    MapReader inner(*policy);
+    inner.read("min_time", out.keepalive_min_time);
+    inner.read("permit_without_stream", out.keepalive_without_stream);
+    inner.finish();
+  }
+  keepalive.finish();
 }
 
 void check_transport(MapReader& map) {
@@ -114,13 +134,8 @@ void read_grpc_server(MapReader& map, GrpcServerConfig& out) {
   map.read("max_concurrent_streams", out.max_concurrent_streams);
   map.read("include_metadata", out.include_metadata);
   map.ignore({"read_buffer_size", "write_buffer_size"}, "buffers grow by need");
-  if (const auto at = map.take("keepalive"); at && !at->is_null()) {
-    check_known(*at, KnownKeys::parse("server_parameters\n  max_connection_idle max_connection_age "
-                                      "max_connection_age_grace time timeout\nenforcement_policy\n  min_time "
-                                      "permit_without_stream\n"));
-    at->notice("gRPC's own keepalive is used");
-  }
-  map.reject({"auth"}, kAuthWhy);
+  read_keepalive(map, out);
+  read_authenticator(map, out.authenticator);
   map.reject({"middlewares"}, kMiddlewareWhy);
 }
 
@@ -141,7 +156,7 @@ void read_http_server(MapReader& map, HttpServerConfig& out) {
   map.read("write_timeout", out.write_timeout);
   map.read("idle_timeout", out.idle_timeout);
   map.read("keep_alives_enabled", out.keep_alives_enabled);
-  map.reject({"auth"}, kAuthWhy);
+  read_authenticator(map, out.authenticator);
   map.reject({"middlewares"}, kMiddlewareWhy);
 }
 
@@ -156,6 +171,16 @@ void read_client_tls(MapReader& map, TlsConfig& out) {
   inner.read("server_name_override", out.server_name_override);
   inner.finish();
   check_pair(inner, out);
+}
+
+void read_authenticator(MapReader& map, Marked<std::string>& out) {
+  const auto at = map.take("auth");
+  if (!at || at->is_null()) return;
+  MapReader inner(*at);
+  inner.read("authenticator", out);
+  inner.ignore("request_params", "the authenticators here look at headers only");
+  inner.finish();
+  if (out->empty()) at->error("authenticator must name an extension");
 }
 
 void read_retry(MapReader& map, RetryConfig& out) {
@@ -193,7 +218,7 @@ void read_queue(MapReader& map, QueueConfig& out) {
   inner.read("block_on_overflow", out.block_on_overflow);
   inner.read("wait_for_result", out.wait_for_result);
   inner.ignore("blocking", "the former name of block_on_overflow; use that");
-  inner.reject({"storage"}, "a queue on disk by a storage extension is not available here");
+  inner.read("storage", out.storage);
   if (const auto batch = inner.take("batch"); batch && !batch->is_null()) {
     check_known(*batch, KnownKeys::parse("enabled flush_timeout sizer min_size max_size partition\n  metadata_keys\n"));
     batch->notice("batches leave as they arrive; a batch processor in the pipeline joins them");

@@ -40,6 +40,12 @@ struct GrpcServerConfig {
   uint32_t max_recv_msg_size_mib = 0;   // 0: the default, 4 MiB
   uint32_t max_concurrent_streams = 0;  // 0: the default
   bool include_metadata = false;
+  Marked<std::string> authenticator;    // auth::authenticator: an extension; empty: everybody may call
+  // keepalive; 0: gRPC's own
+  std::chrono::nanoseconds max_connection_idle{0}, max_connection_age{0}, max_connection_age_grace{0};
+  std::chrono::nanoseconds keepalive_time{0}, keepalive_timeout{0};
+  std::chrono::nanoseconds keepalive_min_time{0};
+  bool keepalive_without_stream = false;
   uint64_t max_recv_bytes() const { return (max_recv_msg_size_mib == 0 ? 4ULL : max_recv_msg_size_mib) << 20; }
 };
 
@@ -49,6 +55,7 @@ struct HttpServerConfig {
   std::optional<CorsConfig> cors;
   uint64_t max_request_body_bytes = 20 << 20;  // key max_request_body_size; counts decompressed bytes
   bool include_metadata = false;
+  Marked<std::string> authenticator;    // auth::authenticator
   std::map<std::string, std::string> response_headers;
   std::vector<std::string> compression_algorithms = {"", "gzip", "zstd", "zlib", "snappy", "deflate", "lz4"};
   std::chrono::nanoseconds read_timeout{0};  // 0: none
@@ -74,6 +81,7 @@ struct QueueConfig {
   std::string sizer = "requests";  // requests | items | bytes
   bool block_on_overflow = false;
   bool wait_for_result = false;
+  Marked<std::string> storage;     // a file_storage extension; empty: in memory
 };
 
 enum class Compression { kNone, kGzip, kZstd, kSnappy, kZlib, kDeflate, kLz4 };
@@ -83,6 +91,7 @@ struct ClientConfig {
   Marked<std::string> endpoint;
   TlsConfig tls;
   std::map<std::string, std::string> headers;
+  Marked<std::string> authenticator;  // auth::authenticator
   Compression compression = Compression::kGzip;
   std::chrono::nanoseconds timeout{std::chrono::seconds(5)};
   RetryConfig retry;
@@ -100,6 +109,7 @@ Result<HostPort> parse_host_port(std::string_view endpoint);
 void read_grpc_server(MapReader& map, GrpcServerConfig& out);
 void read_http_server(MapReader& map, HttpServerConfig& out);
 void read_client_tls(MapReader& map, TlsConfig& out);
+void read_authenticator(MapReader& map, Marked<std::string>& out);  // auth: {authenticator: id}
 void read_retry(MapReader& map, RetryConfig& out);
 void read_queue(MapReader& map, QueueConfig& out);
 void read_compression(MapReader& map, Compression& out);

@@ -76,7 +76,8 @@ class SegmentedLog final : public RecordLog {
 
   Status recover(const Replay& replay, RecordLogRecovery& recovery);
 
-  Result<uint64_t> append(uint8_t type, std::string_view payload) override;
+  Result<RecordPosition> append_at(uint8_t type, std::string_view payload) override;
+  Result<std::string> read(RecordPosition position) const override;
   Result<uint64_t> cut() override;
   Status remove_before(uint64_t segment) override;
   Status sync() override;
@@ -96,12 +97,12 @@ class SegmentedLog final : public RecordLog {
   struct Waiter {
     std::string header;
     std::string_view payload;
-    std::optional<Result<uint64_t>> outcome;
+    std::optional<Result<RecordPosition>> outcome;
   };
 
   std::string path(uint64_t segment) const { return directory_ + "/" + segment_name(segment); }
   Status start_segment(uint64_t number);             // needs writing_
-  Result<uint64_t> write(const std::vector<Waiter*>& batch);  // needs writing_
+  Result<RecordPosition> write(const std::vector<Waiter*>& batch);  // needs writing_; of the first record
 
   FileSystem& fs_;
   const std::string directory_;
@@ -176,7 +177,7 @@ Status SegmentedLog::start_segment(uint64_t number) {
   return {};
 }
 
-Result<uint64_t> SegmentedLog::write(const std::vector<Waiter*>& batch) {
+Result<RecordPosition> SegmentedLog::write(const std::vector<Waiter*>& batch) {
   if (!file_ || file_->size() >= options_.segment_bytes_max)
     if (auto status = start_segment(current_ + 1); !status) return std::unexpected(std::move(status).error());
   std::vector<std::string_view> parts;
@@ -188,7 +189,7 @@ Result<uint64_t> SegmentedLog::write(const std::vector<Waiter*>& batch) {
   const uint64_t before = file_->size();
   auto status = file_->append(parts);
   if (status && options_.sync == SyncPolicy::kAlways) status = file_->sync();
-  if (status) return current_;
+  if (status) return RecordPosition{current_, before};
   // Leave no half record that a later one would hide behind. When even that
   // fails, the next append starts a segment of its own.
   if (!file_->truncate(before)) {
@@ -199,7 +200,7 @@ Result<uint64_t> SegmentedLog::write(const std::vector<Waiter*>& batch) {
   return std::unexpected(std::move(status).error());
 }
 
-Result<uint64_t> SegmentedLog::append(uint8_t type, std::string_view payload) {
+Result<RecordPosition> SegmentedLog::append_at(uint8_t type, std::string_view payload) {
   if (payload.size() > options_.record_bytes_max)
     return fail(Errc::kInvalidArgument, "record of ", payload.size(), " bytes is over the limit of ",
                 options_.record_bytes_max);
@@ -215,11 +216,29 @@ Result<uint64_t> SegmentedLog::append(uint8_t type, std::string_view payload) {
   lock.unlock();
   const auto outcome = write(batch);
   lock.lock();
-  for (Waiter* waiter : batch) waiter->outcome = outcome;
+  uint64_t written = 0;
+  for (Waiter* waiter : batch) {
+    waiter->outcome = outcome;
+    if (outcome) (*waiter->outcome)->offset += written;
+    written += waiter->header.size() + waiter->payload.size();
+  }
   writing_ = false;
   lock.unlock();
   changed_.notify_all();
   return std::move(*self.outcome);
+}
+
+Result<std::string> SegmentedLog::read(RecordPosition position) const {
+  const auto file = fs_.open_read(path(position.segment));
+  if (!file) return std::unexpected(file.error());
+  const std::string_view bytes = (*file)->bytes();
+  const auto torn = [&] { return fail(Errc::kCorrupt, path(position.segment), ": no record at byte ", position.offset); };
+  if (position.offset > bytes.size() || bytes.size() - position.offset < kFrameHeaderBytes) return torn();
+  const std::string_view rest = bytes.substr(position.offset);
+  const auto length = load_le<uint32_t>(rest.data());
+  if (length > rest.size() - kFrameHeaderBytes) return torn();
+  if (crc32c(rest.substr(8, 1 + size_t{length})) != load_le<uint32_t>(rest.data() + 4)) return torn();
+  return std::string(rest.substr(kFrameHeaderBytes, length));
 }
 
 Result<uint64_t> SegmentedLog::cut() {

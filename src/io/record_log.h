@@ -32,6 +32,14 @@ struct RecordLogOptions {
   uint32_t record_bytes_max = 64u << 20;
 };
 
+// Where a record lies.
+struct RecordPosition {
+  uint64_t segment = 0;
+  uint64_t offset = 0;          // of its header within the segment's file
+};
+inline constexpr uint64_t kFirstRecordOffset = 8;    // behind the magic
+inline constexpr uint64_t kRecordHeaderBytes = 9;    // in front of each payload
+
 struct RecordLogRecovery {
   uint64_t records = 0;
   uint64_t segments = 0;
@@ -49,7 +57,15 @@ class RecordLog {
   virtual ~RecordLog() = default;
 
   // Durable per policy when it returns. Any thread. Returns the segment written to.
-  virtual Result<uint64_t> append(uint8_t type, std::string_view payload) = 0;
+  Result<uint64_t> append(uint8_t type, std::string_view payload) {
+    const auto position = append_at(type, payload);
+    if (!position) return std::unexpected(position.error());
+    return position->segment;
+  }
+  // The same, saying where, so that it can be read again while its segment is there.
+  virtual Result<RecordPosition> append_at(uint8_t type, std::string_view payload) = 0;
+  // The payload of a record, checked. Any thread.
+  virtual Result<std::string> read(RecordPosition position) const = 0;
   // Starts a new segment and returns its number: everything before lies in lower ones.
   virtual Result<uint64_t> cut() = 0;
   // Removes segments below `segment`, once their content lives elsewhere.

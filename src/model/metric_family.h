@@ -2,11 +2,13 @@
 // One metric family as an exposition holds it: what the spanmetrics connector
 // and every other metric source hand out, and what a scrape brings in.
 //   Ownership  values.   Source  OpenMetrics 1.0, "Data Model".
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "model/exemplar.h"
+#include "model/histogram.h"
 #include "model/labels.h"
 #include "model/sample.h"
 
@@ -30,14 +32,18 @@ struct MetricPoint {
   std::vector<HistogramBucket> buckets; // histogram: ascending le, last +Inf
   double sum = 0;                       // histogram
   uint64_t count = 0;                   // histogram
+  std::shared_ptr<const Histogram> native;  // histogram: native; then `buckets` is +Inf alone
+  std::vector<Exemplar> exemplars;          // of a native histogram
 };
 
 struct MetricFamily {
   std::string name;                     // without _total, _bucket, ...: "traces_span_metrics_calls"
   MetricMetadata metadata;
+  std::string unit_suffix;              // how `name` ends for its unit, "_milliseconds"; may be empty
+  bool total_suffix = true;             // the classic format ends a counter's name with _total, as OpenMetrics always does
   std::vector<MetricPoint> points;
-  // Names of labels that every point carries with an empty value (otel_scope_version=""). Exposition
-  // writes them; everywhere else an empty label is an absent one. Sorted; none is in a point's labels.
+  // Names of labels that every point without them carries with an empty value (otel_scope_version=""). Exposition
+  // writes them; everywhere else an empty label is an absent one. Sorted.
   std::vector<std::string> empty_labels;
 };
 

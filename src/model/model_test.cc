@@ -57,5 +57,19 @@ TEST(Sample, StaleMarkerIsOneNaN) {
   EXPECT_FALSE(is_stale_marker(std::numeric_limits<double>::quiet_NaN()));
 }
 
+TEST(Labels, OrderIsThatOfTheirPairs) {
+  std::vector<Labels> all;
+  for (const char* a : {"", "x", "xy", "a long value that shares its first words", "a long value that shares its first words, or nearly"})
+    for (const char* b : {"", "1", "2", "10"})
+      for (const char* name : {"b", "bb", "zebra"}) all.push_back(LabelsBuilder().set("a", a).set(name, b).build());
+  for (const Labels& x : all)
+    for (const Labels& y : all) {
+      const std::vector<LabelView> p(x.begin(), x.end());
+      const std::vector<LabelView> q(y.begin(), y.end());
+      EXPECT_EQ(x < y, p < q) << x.to_string() << " " << y.to_string();
+      EXPECT_EQ(x > y, p > q) << x.to_string() << " " << y.to_string();
+    }
+}
+
 }  // namespace
 }  // namespace sightline::model

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <limits>
 
 #include "base/protobuf_reader.h"
 #include "base/text_codec.h"
@@ -137,6 +138,11 @@ std::string value_text(const ValueView& value) {
     default: append_json(out, value, 0);
   }
   return out;
+}
+
+int64_t whole_of(double value) {
+  constexpr double kLimit = 9223372036854775808.0;  // 2^63
+  return value > -kLimit && value < kLimit ? static_cast<int64_t>(value) : std::numeric_limits<int64_t>::min();
 }
 
 }  // namespace sightline::model

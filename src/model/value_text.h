@@ -13,4 +13,7 @@ inline constexpr int kValueTextDepthMax = 64;
 
 std::string value_text(const ValueView& value);
 
+// A double as a whole number, towards zero; what no int64 holds is the least one, as on the machines of the peers.
+int64_t whole_of(double value);
+
 }  // namespace sightline::model

@@ -34,5 +34,12 @@ TEST(ValueText, ListsAreJson) {
             R"({"a":true,"b":1})");
 }
 
+TEST(ValueText, DoublesAsWholeNumbers) {
+  EXPECT_EQ(whole_of(-2.9), -2);
+  EXPECT_EQ(whole_of(4e18), 4'000'000'000'000'000'000);
+  for (const double beyond : {1e19, -1e300, std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN()})
+    EXPECT_EQ(whole_of(beyond), std::numeric_limits<int64_t>::min());
+}
+
 }  // namespace
 }  // namespace sightline::model

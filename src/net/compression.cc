@@ -5,6 +5,7 @@
 #include <zstd.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <memory>
 
@@ -143,30 +144,81 @@ Result<std::string> unzstd(std::string_view packed, size_t bytes_max) {
   return plain;
 }
 
-std::string deflate_all(int window_bits, std::string_view plain) {
-  z_stream stream{};
-  // Level 1: a body leaves once, so speed counts for more than the last tenth of its size.
-  if (deflateInit2(&stream, 1, Z_DEFLATED, window_bits, 8, Z_DEFAULT_STRATEGY) != Z_OK) return {};
-  std::string packed;
-  size_t used = 0;
-  size_t fed = 0;
-  int status = Z_OK;
-  while (status != Z_STREAM_END) {
-    if (stream.avail_in == 0) {
+class StreamDeflater final : public StreamCompressor {
+ public:
+  explicit StreamDeflater(int window_bits) {
+    // Level 1: a body leaves once, so speed counts for more than the last tenth of its size.
+    ok_ = deflateInit2(&stream_, 1, Z_DEFLATED, window_bits, 8, Z_DEFAULT_STRATEGY) == Z_OK;
+  }
+  ~StreamDeflater() override {
+    if (ok_) deflateEnd(&stream_);
+  }
+  StreamDeflater(const StreamDeflater&) = delete;
+  StreamDeflater& operator=(const StreamDeflater&) = delete;
+
+  bool ok() const { return ok_; }
+  void add(std::string_view plain, std::string& out) override {
+    for (size_t fed = 0; fed < plain.size();) {
       const size_t step = std::min<size_t>(plain.size() - fed, 1u << 30);
-      stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(plain.data() + fed));
-      stream.avail_in = static_cast<uInt>(step);
+      run(plain.substr(fed, step), Z_NO_FLUSH, out);
       fed += step;
     }
-    if (packed.size() - used < kStepBytes / 2) packed.resize(packed.size() * 2 + kStepBytes);
-    const size_t room = std::min<size_t>(packed.size() - used, 1u << 30);
-    stream.next_out = reinterpret_cast<Bytef*>(packed.data() + used);
-    stream.avail_out = static_cast<uInt>(room);
-    status = deflate(&stream, fed == plain.size() ? Z_FINISH : Z_NO_FLUSH);
-    used += room - stream.avail_out;
   }
-  deflateEnd(&stream);
-  packed.resize(used);
+  void finish(std::string& out) override { run({}, Z_FINISH, out); }
+
+ private:
+  void run(std::string_view plain, int flush, std::string& out) {
+    stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(plain.data()));
+    stream_.avail_in = static_cast<uInt>(plain.size());
+    int status = Z_OK;
+    do {
+      const size_t used = out.size();
+      const size_t room = std::clamp<size_t>(stream_.avail_in / 4, kStepBytes / 16, 1u << 30);
+      out.resize(used + room);
+      stream_.next_out = reinterpret_cast<Bytef*>(out.data() + used);
+      stream_.avail_out = static_cast<uInt>(room);
+      status = deflate(&stream_, flush);
+      out.resize(used + room - stream_.avail_out);
+    } while (flush == Z_FINISH ? status == Z_OK : stream_.avail_out == 0);
+  }
+
+  z_stream stream_{};
+  bool ok_ = false;
+};
+
+class StreamZstd final : public StreamCompressor {
+ public:
+  StreamZstd() : stream_(ZSTD_createCCtx(), &ZSTD_freeCCtx) {
+    if (stream_) ZSTD_CCtx_setParameter(stream_.get(), ZSTD_c_compressionLevel, 1);
+  }
+  bool ok() const { return stream_ != nullptr; }
+  void add(std::string_view plain, std::string& out) override { run(plain, ZSTD_e_continue, out); }
+  void finish(std::string& out) override { run({}, ZSTD_e_end, out); }
+
+ private:
+  void run(std::string_view plain, ZSTD_EndDirective how, std::string& out) {
+    ZSTD_inBuffer in{plain.data(), plain.size(), 0};
+    size_t left = 0;
+    do {
+      const size_t used = out.size();
+      out.resize(used + ZSTD_CStreamOutSize());
+      ZSTD_outBuffer room{out.data() + used, out.size() - used, 0};
+      left = ZSTD_compressStream2(stream_.get(), &room, &in, how);
+      out.resize(used + room.pos);
+      if (ZSTD_isError(left) != 0) return;
+    } while (how == ZSTD_e_end ? left != 0 : in.pos < in.size);
+  }
+
+  std::unique_ptr<ZSTD_CCtx, size_t (*)(ZSTD_CCtx*)> stream_;
+};
+
+std::string deflate_all(int window_bits, std::string_view plain) {
+  StreamDeflater deflater(window_bits);
+  std::string packed;
+  if (!deflater.ok()) return packed;
+  packed.reserve(plain.size() / 4);
+  deflater.add(plain, packed);
+  deflater.finish(packed);
   return packed;
 }
 
@@ -211,24 +263,43 @@ std::optional<Compression> parse_compression(std::string_view token) {
 }
 
 Compression choose_compression(std::string_view accept_encoding) {
-  double gzip = -1;
-  double zstd = -1;
+  struct Choice {
+    std::string_view name;
+    Compression compression;
+    double weight = -1;
+    size_t place = SIZE_MAX;
+  };
+  std::array<Choice, 3> choices{{{"gzip", Compression::kGzip}, {"deflate", Compression::kDeflate}, {"zstd", Compression::kZstd}}};
   double any = 0;
-  while (!accept_encoding.empty()) {
+  for (size_t place = 0; !accept_encoding.empty(); ++place) {
     const size_t comma = std::min(accept_encoding.find(','), accept_encoding.size());
     const std::string_view part = accept_encoding.substr(0, comma);
     accept_encoding.remove_prefix(std::min(comma + 1, accept_encoding.size()));
     const size_t semicolon = std::min(part.find(';'), part.size());
-    const std::string_view name = trimmed(part.substr(0, semicolon));
+    std::string_view name = trimmed(part.substr(0, semicolon));
     const double weight = weight_of(part.substr(semicolon));
-    if (equals_ignoring_case(name, "gzip") || equals_ignoring_case(name, "x-gzip")) gzip = weight;
-    if (equals_ignoring_case(name, "zstd")) zstd = weight;
+    if (equals_ignoring_case(name, "x-gzip")) name = "gzip";
     if (name == "*") any = weight;
+    for (Choice& choice : choices)
+      if (equals_ignoring_case(name, choice.name)) choice.weight = weight, choice.place = place;
   }
-  if (gzip < 0) gzip = any;
-  if (zstd < 0) zstd = any;
-  if (gzip <= 0 && zstd <= 0) return Compression::kIdentity;
-  return zstd > gzip ? Compression::kZstd : Compression::kGzip;
+  for (Choice& choice : choices)
+    if (choice.weight < 0 && choice.compression != Compression::kDeflate) choice.weight = any;
+  choices[2].place = SIZE_MAX;  // zstd after the others, wherever it was named
+  const auto best = std::ranges::min_element(choices, [](const Choice& a, const Choice& b) {
+    return a.weight != b.weight ? a.weight > b.weight : a.place < b.place;
+  });
+  return best->weight > 0 ? best->compression : Compression::kIdentity;
+}
+
+std::unique_ptr<StreamCompressor> StreamCompressor::create(Compression compression) {
+  if (compression == Compression::kZstd) {
+    auto zstd = std::make_unique<StreamZstd>();
+    return zstd->ok() ? std::move(zstd) : nullptr;
+  }
+  if (compression == Compression::kIdentity) return nullptr;
+  auto deflater = std::make_unique<StreamDeflater>(compression == Compression::kGzip ? kGzipWindowBits : kZlibWindowBits);
+  return deflater->ok() ? std::move(deflater) : nullptr;
 }
 
 std::string compress(Compression compression, std::string_view plain) {

@@ -6,6 +6,7 @@
 //   Errors   kInvalidArgument: the bytes are not what they claim or are cut
 //            short; the text names the format and the input offset.
 //   Threads  pure functions.
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,11 +21,22 @@ std::string_view compression_name(Compression compression);  // the Content-Enco
 // A Content-Encoding value: "", "identity", "gzip", "x-gzip", "deflate", "zlib",
 // "zstd", without case. nullopt for any other, lists included.
 std::optional<Compression> parse_compression(std::string_view token);
-// What an Accept-Encoding value lets us answer with: gzip before zstd at equal
-// weight (RFC 9110 section 12.5.3); identity when neither is acceptable.
+// What an Accept-Encoding value lets us answer with: at equal weight gzip or deflate, whichever
+// is named first, before zstd (RFC 9110 section 12.5.3); identity when none is acceptable.
 Compression choose_compression(std::string_view accept_encoding);
 
 std::string compress(Compression compression, std::string_view plain);
+
+// The same for a body that comes in pieces. One owner, no locks.
+class StreamCompressor {
+ public:
+  // Null when the library does not start, or for kIdentity.
+  static std::unique_ptr<StreamCompressor> create(Compression compression);
+  virtual ~StreamCompressor() = default;
+  // Appends what `plain` compresses to, as far as it is decided yet.
+  virtual void add(std::string_view plain, std::string& out) = 0;
+  virtual void finish(std::string& out) = 0;
+};
 // gzip may be several members; deflate is the zlib format, or bare as some send it.
 Result<std::string> decompress(Compression compression, std::string_view packed, size_t bytes_max);
 

@@ -110,6 +110,9 @@ TEST(NamesTest, ReadAndChosen) {
   EXPECT_EQ(choose_compression("gzip;q=0, *"), Compression::kZstd);
   EXPECT_EQ(choose_compression("gzip;q=0, *;q=0"), Compression::kIdentity);
   EXPECT_EQ(choose_compression("br"), Compression::kIdentity);
+  EXPECT_EQ(choose_compression("deflate, gzip"), Compression::kDeflate);
+  EXPECT_EQ(choose_compression("zstd, deflate"), Compression::kDeflate);
+  EXPECT_EQ(choose_compression("deflate;q=0.1, zstd"), Compression::kZstd);
 }
 
 }  // namespace

@@ -26,6 +26,8 @@ std::shared_ptr<grpc::ChannelCredentials> credentials_for(const GrpcClientOption
   if (!options.tls) return grpc::InsecureChannelCredentials();
   grpc::SslCredentialsOptions tls;
   tls.pem_root_certs = options.ca_pem;
+  tls.pem_cert_chain = options.cert_pem;
+  tls.pem_private_key = options.key_pem;
   return grpc::SslCredentials(tls);
 }
 
@@ -74,6 +76,7 @@ Result<std::unique_ptr<GrpcClient>> GrpcClient::create(GrpcClientOptions options
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1000);
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   if (is_loopback(target)) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  if (!options.server_name.empty()) arguments.SetSslTargetNameOverride(options.server_name);
   if (options.gzip) arguments.SetCompressionAlgorithm(GRPC_COMPRESS_GZIP);
   auto channel = grpc::CreateCustomChannel(target, credentials_for(options), arguments);
   auto state = std::make_unique<State>(std::move(options));

@@ -125,11 +125,9 @@ class Call final : public grpc::ServerGenericBidiReactor {
   grpc::ByteBuffer message_;  // the request, then the reply
 };
 
-class UnknownCall final : public grpc::ServerGenericBidiReactor {
+class RefusedCall final : public grpc::ServerGenericBidiReactor {
  public:
-  explicit UnknownCall(const std::string& method) {
-    Finish({grpc::StatusCode::UNIMPLEMENTED, "unknown method " + method});
-  }
+  explicit RefusedCall(grpc::Status status) { Finish(std::move(status)); }
   void OnDone() override { delete this; }
 };
 
@@ -139,16 +137,53 @@ class Methods final : public grpc::CallbackGenericService {
 
   grpc::ServerGenericBidiReactor* CreateReactor(
       grpc::GenericCallbackServerContext* context) override {
+    if (!lets_in(*context)) {
+      serving_.count_answer(GrpcCode::kUnauthenticated);
+      return new RefusedCall({grpc::StatusCode::UNAUTHENTICATED, "authentication failed"});
+    }
     const auto found = serving_.options.methods.find(context->method());
     if (found != serving_.options.methods.end())
       return new Call(serving_, found->second, remote_of(context->peer()));
     serving_.count_answer(GrpcCode::kUnimplemented);
-    return new UnknownCall(context->method());
+    return new RefusedCall({grpc::StatusCode::UNIMPLEMENTED, "unknown method " + context->method()});
   }
 
  private:
+  bool lets_in(const grpc::GenericCallbackServerContext& context) const {
+    if (!serving_.options.authenticator) return true;
+    const auto& metadata = context.client_metadata();
+    const auto found = metadata.find(serving_.options.authenticator->header);
+    return found != metadata.end() && serving_.options.authenticator->accepts({found->second.data(), found->second.size()});
+  }
+
   Serving& serving_;
 };
+
+}  // namespace
+
+namespace {
+
+std::shared_ptr<grpc::ServerCredentials> credentials_of(const GrpcServerOptions& options) {
+  if (!options.tls) return grpc::InsecureServerCredentials();
+  grpc::SslServerCredentialsOptions tls(options.tls->client_ca_pem.empty() ? GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE
+                                                                           : GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
+  tls.pem_root_certs = options.tls->client_ca_pem;
+  tls.pem_key_cert_pairs.push_back({options.tls->key_pem, options.tls->cert_pem});
+  return grpc::SslServerCredentials(tls);
+}
+
+void set_keepalive(grpc::ServerBuilder& builder, const GrpcServerOptions& options) {
+  const auto set = [&](const char* name, std::chrono::milliseconds value) {
+    if (value.count() > 0) builder.AddChannelArgument(name, static_cast<int>(std::min<int64_t>(value.count(), INT32_MAX)));
+  };
+  set(GRPC_ARG_MAX_CONNECTION_IDLE_MS, options.max_connection_idle);
+  set(GRPC_ARG_MAX_CONNECTION_AGE_MS, options.max_connection_age);
+  set(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS, options.max_connection_age_grace);
+  set(GRPC_ARG_KEEPALIVE_TIME_MS, options.keepalive_time);
+  set(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, options.keepalive_timeout);
+  set(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, options.ping_interval_min);
+  if (options.ping_without_stream) builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+}
 
 }  // namespace
 
@@ -186,7 +221,10 @@ Result<std::unique_ptr<GrpcServer>> GrpcServer::listen(GrpcServerOptions options
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
                              static_cast<int>(chosen.streams_per_connection_max));
   builder.RegisterCallbackGenericService(&state->methods);
-  builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &state->port);
+  set_keepalive(builder, chosen);
+  if (chosen.tls)
+    if (auto checked = TlsServerContext::create(*chosen.tls); !checked) return std::unexpected(std::move(checked).error());
+  builder.AddListeningPort(address, credentials_of(chosen), &state->port);
   state->server = builder.BuildAndStart();
   if (!state->server || state->port == 0)
     return fail(Errc::kIo, "listen tcp ", address, ": gRPC could not listen");

@@ -12,11 +12,14 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/result.h"
 #include "base/telemetry.h"
+#include "net/authenticator.h"
 #include "net/grpc_message.h"
+#include "net/tls.h"
 
 namespace sightline::net {
 
@@ -30,6 +33,13 @@ struct GrpcServerOptions {
   size_t handler_threads = 4;
   size_t handler_queue_max = 1024;              // calls read and waiting for a thread
   std::chrono::milliseconds retry_after{1000};  // told when the queue is full
+  std::optional<TlsServerOptions> tls;                 // none: plaintext
+  std::shared_ptr<const Authenticator> authenticator;  // null: everybody
+  // gRPC's keepalive (configgrpc, "keepalive"); 0: gRPC's own default.
+  std::chrono::milliseconds max_connection_idle{0}, max_connection_age{0}, max_connection_age_grace{0};
+  std::chrono::milliseconds keepalive_time{0}, keepalive_timeout{0};
+  std::chrono::milliseconds ping_interval_min{0};      // clients that ping more often are told to go away
+  bool ping_without_stream = false;
 };
 
 class GrpcServer {

@@ -150,6 +150,14 @@ std::vector<std::string_view> Params::all(std::string_view name) const {
   return values;
 }
 
+std::string HttpResponse::take_whole_body() {
+  std::string whole = std::move(body);
+  while (rest && rest->next(whole) == BodySource::Next::kMore) {
+  }
+  rest.reset();
+  return whole;
+}
+
 HttpResponse HttpResponse::text(int status, std::string body) {
   HttpResponse response;
   response.status = status;

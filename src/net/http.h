@@ -3,6 +3,7 @@
 // response to fill in. Knows no sockets, so handlers are tested without any.
 //   Ownership  values; a handler may keep nothing but what it copies.
 //   Threads    a handler may be called from many threads at once.
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/work_pool.h"
 
 namespace sightline::net {
 
@@ -58,19 +60,35 @@ struct HttpRequest {
   std::string method;  // "GET"
   std::string path;    // "/api/v1/query": before '?', still percent-encoded
   std::string query;   // after '?', raw
-  Params params;       // of the query, then of an application/x-www-form-urlencoded body
+  Params params;       // of an application/x-www-form-urlencoded body, then of the query
   std::vector<std::string> captures;  // decoded "{name}" path parts, in pattern order
   Headers headers;
   std::string body;    // decompressed (Content-Encoding gzip, deflate, zstd) unless the route asked
                        // for raw bodies
   std::string remote;  // "127.0.0.1:53412"
   std::shared_ptr<const Cancellation> cancellation;  // may be null
+  std::chrono::nanoseconds queued{0};  // waited for a thread of the pool before the handler ran
+};
+
+// A body that is made while it is sent, so that it never lies in memory whole.
+//   Threads  next() by one thread at a time, on the pool the handler ran on.
+class BodySource {
+ public:
+  // kMore: call again. kLater: nothing for the moment, call again after a while. kBroken: the
+  // rest cannot be made; the connection is cut, so that nobody takes the answer for whole.
+  enum class Next { kMore, kLater, kEnd, kBroken };
+  virtual ~BodySource() = default;
+  // Appends the next piece, some hundred KiB.
+  virtual Next next(std::string& out) = 0;
 };
 
 struct HttpResponse {
   int status = 200;
   Headers headers;
   std::string body;  // the server compresses it when the client asked and it is worth it
+  std::shared_ptr<BodySource> rest;  // what follows `body`; null: nothing
+  // Makes what is left and returns the whole body: for callers inside the process.
+  std::string take_whole_body();
 
   static HttpResponse text(int status, std::string body);  // text/plain; charset=utf-8
   static HttpResponse json(std::string body, int status = 200);
@@ -84,6 +102,7 @@ enum class RunOn { kSocketThread, kWorkPool };
 
 struct RouteOptions {
   RunOn run_on = RunOn::kWorkPool;
+  WorkPool* pool = nullptr;           // of kWorkPool; null: the server's. Outlives the server.
   size_t body_bytes_max = 32u << 20;  // after decompression; over it: 413
   bool raw_body = false;              // leave Content-Encoding to the handler
 };

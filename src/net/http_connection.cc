@@ -22,7 +22,9 @@
 #include <cerrno>
 
 #include "base/log.h"
+#include "net/connection_stream.h"
 #include "net/http_exchange.h"
+#include "net/tls.h"
 
 namespace sightline::net {
 namespace {
@@ -33,6 +35,7 @@ namespace http = boost::beast::http;
 using boost::system::error_code;
 
 constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
+constexpr std::string_view kHttp2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 constexpr size_t kFirstReadBytes = 4u << 10;   // an idle connection holds this much
 constexpr size_t kReadAheadBytes = 64u << 10;  // beyond the headers, in the read buffer
 constexpr size_t kWriteStepBytes = 1u << 20;
@@ -40,6 +43,7 @@ constexpr size_t kUnwantedBodyBytesMax = 64u << 10;  // read and dropped to keep
 constexpr size_t kLingerBytesMax = 4u << 20;
 constexpr size_t kRefusalsMax = 64;  // connections beyond the limit that are told so
 constexpr std::chrono::milliseconds kLingerTimeout{1000};
+constexpr std::chrono::milliseconds kLaterPause{200};  // before a body is asked again for what it did not have yet
 
 class ConnectionCancellation final : public Cancellation {
  public:
@@ -77,12 +81,22 @@ std::string_view origin_form(std::string_view target) {
   return slash == std::string_view::npos ? std::string_view("/") : target.substr(slash);
 }
 
+// A piece of a body, made on the pool while the one before it is sent.
+struct Piece {
+  explicit Piece(const asio::any_io_executor& executor) : made(executor) { made.expires_at(asio::steady_timer::time_point::max()); }
+  std::string bytes;
+  BodySource::Next next = BodySource::Next::kBroken;
+  bool ready = false;       // on the connection's loop only
+  asio::steady_timer made;  // cancelled once ready
+};
+
 class Connection final : public HttpConnection, public std::enable_shared_from_this<Connection> {
  public:
   using Parser = http::request_parser<http::string_body>;
 
   Connection(asio::ip::tcp::socket socket, std::string remote, std::shared_ptr<HttpServing> serving)
-      : socket_(std::move(socket)),
+      : stream_(std::move(socket), serving->tls()),
+        socket_(stream_.socket()),
         timer_(socket_.get_executor()),
         buffer_(serving->options.header_bytes_max + kReadAheadBytes),
         remote_(std::move(remote)),
@@ -93,13 +107,18 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
   void abort() override;
 
  private:
+  asio::awaitable<bool> shake_hands();
   asio::awaitable<bool> serve_one();
+  asio::awaitable<bool> hand_over_http2();
   asio::awaitable<error_code> read_first_byte();
   asio::awaitable<bool> refuse_header(error_code fault);
   asio::awaitable<bool> read_body(Parser& parser, size_t bytes_max, BodyHold& hold);
   asio::awaitable<HttpAnswer> answer(HttpRequest& request, const HttpRouter::Match& match,
                                      HttpAnswerOptions options);
   asio::awaitable<bool> write(const HttpAnswer& answer);
+  asio::awaitable<bool> write_stream(std::shared_ptr<BodyStream> stream, WorkPool& pool);
+  std::shared_ptr<Piece> make_piece(std::shared_ptr<BodyStream> stream, WorkPool& pool);
+  WorkPool& pool_of(const HttpRouter::Match& match) const { return match.options.pool != nullptr ? *match.options.pool : serving_->pool; }
   asio::awaitable<bool> refuse(int status, std::string text);
   asio::awaitable<void> linger();
   HttpRequest take_request(Parser::value_type&& message);
@@ -109,7 +128,8 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
   void disarm();
   void close();
 
-  asio::ip::tcp::socket socket_;
+  ConnectionStream stream_;
+  asio::ip::tcp::socket& socket_;  // of stream_
   asio::steady_timer timer_;
   uint64_t timer_round_ = 0;  // arm() calls so far: a timer of an earlier round is void
   bool timed_out_ = false;    // in this round
@@ -123,8 +143,11 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
 
 asio::awaitable<void> Connection::run(Admission admission) {
   try {
-    if (admission == Admission::kAdmitted) {
-      while (co_await serve_one()) {
+    if (stream_.has_tls() && !co_await shake_hands()) {
+      // Nothing can be said to a client that speaks something else.
+    } else if (admission == Admission::kAdmitted) {
+      const bool handed_over = serving_->options.http2 && !stream_.has_tls() && co_await hand_over_http2();
+      while (!handed_over && co_await serve_one()) {
         cancellation_.reset();
         if (buffer_.size() == 0) buffer_.shrink_to_fit();
       }
@@ -179,14 +202,39 @@ void Connection::disarm() {
   timer_.cancel();
 }
 
+asio::awaitable<bool> Connection::shake_hands() {
+  arm(serving_->options.header_timeout);
+  auto [fault] = co_await stream_.async_handshake(kToken);
+  disarm();
+  co_return !fault;
+}
+
 asio::awaitable<error_code> Connection::read_first_byte() {
   idle_ = true;
   if (serving_->stopping()) co_return error_code(asio::error::operation_aborted);
   arm(serving_->options.idle_timeout);
-  auto [fault, count] = co_await socket_.async_read_some(buffer_.prepare(kFirstReadBytes), kToken);
+  auto [fault, count] = co_await stream_.async_read_some(buffer_.prepare(kFirstReadBytes), kToken);
   idle_ = false;
   buffer_.commit(count);
   co_return fault;
+}
+
+// True when the connection began with HTTP/2's preface and is no longer ours, or ended before it said anything.
+asio::awaitable<bool> Connection::hand_over_http2() {
+  for (;;) {
+    if ((co_await read_first_byte()).failed()) co_return true;
+    const auto data = buffer_.cdata();
+    const std::string_view read(static_cast<const char*>(data.data()), data.size());
+    if (read.starts_with(kHttp2Preface)) break;
+    if (!kHttp2Preface.starts_with(read)) co_return false;
+  }
+  disarm();
+  const auto data = buffer_.cdata();
+  std::string read(static_cast<const char*>(data.data()), data.size());
+  error_code fault;
+  const int descriptor = socket_.release(fault);
+  if (!fault) serving_->options.http2(descriptor, std::move(read));
+  co_return true;
 }
 
 // Reads and answers one request; false when the connection ends with it.
@@ -196,7 +244,7 @@ asio::awaitable<bool> Connection::serve_one() {
   parser.header_limit(static_cast<uint32_t>(serving_->options.header_bytes_max));
   parser.body_limit(boost::none);
   arm(serving_->options.header_timeout);
-  auto [fault, count] = co_await http::async_read_header(socket_, buffer_, parser, kToken);
+  auto [fault, count] = co_await http::async_read_header(stream_, buffer_, parser, kToken);
   if (fault) co_return co_await refuse_header(fault);
 
   const auto& message = parser.get();
@@ -204,8 +252,9 @@ asio::awaitable<bool> Connection::serve_one() {
     co_return co_await refuse(400, "missing required Host header\n");
   const std::string_view target = origin_form({message.target().data(), message.target().size()});
   const std::string_view method(message.method_string().data(), message.method_string().size());
+  if (!serving_->lets_in(parser.get())) co_return co_await refuse(401, "401 Unauthorized\n");
   const HttpRouter::Match match =
-      serving_->router.match(method, target.substr(0, target.find('?')));
+      serving_->router().match(method, target.substr(0, target.find('?')));
   BodyHold hold(*serving_);
   const size_t body_max =
       match.handler == nullptr ? kUnwantedBodyBytesMax : match.options.body_bytes_max;
@@ -218,6 +267,7 @@ asio::awaitable<bool> Connection::serve_one() {
   HttpRequest request = take_request(parser.release());
   HttpAnswer made = co_await answer(request, match, options);
   if (!co_await write(made)) co_return false;
+  if (made.stream && !co_await write_stream(made.stream, pool_of(match))) co_return false;
   co_return made.keep_alive;
 }
 
@@ -244,13 +294,13 @@ asio::awaitable<bool> Connection::read_body(Parser& parser, size_t bytes_max, Bo
       co_return co_await refuse(417, "the only expectation supported is 100-continue\n");
     constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
     arm(serving_->options.write_timeout);
-    auto [fault, count] = co_await asio::async_write(socket_, asio::buffer(kContinue), kToken);
+    auto [fault, count] = co_await asio::async_write(stream_, asio::buffer(kContinue), kToken);
     if (fault) co_return false;
   }
   parser.body_limit(bytes_max);
   arm(serving_->options.body_timeout);
   while (!parser.is_done()) {
-    auto [fault, count] = co_await http::async_read_some(socket_, buffer_, parser, kToken);
+    auto [fault, count] = co_await http::async_read_some(stream_, buffer_, parser, kToken);
     if (timed_out_) co_return co_await refuse(408, "request body took too long\n");
     if (fault == http::error::body_limit) co_return co_await refuse(413, too_large);
     if (fault == http::error::end_of_stream || fault == http::error::partial_message)
@@ -295,14 +345,15 @@ asio::awaitable<HttpAnswer> Connection::answer(HttpRequest& request, const HttpR
   // frames that stay suspended until then.
   auto start = [&](auto handler) {
     auto resume = std::make_shared<decltype(handler)>(std::move(handler));
-    auto task = [this, &request, &match, &made, options, resume, serving = serving_,
-                 executor = socket_.get_executor()] {
+    auto task = [&request, &match, &made, options, resume, serving = serving_,
+                 executor = socket_.get_executor(), asked = std::chrono::steady_clock::now()] {
+      request.queued = std::chrono::steady_clock::now() - asked;
       made = answer_request(request, match, options);
       asio::post(executor, std::move(*resume));
       serving->end_task();
     };
     serving_->begin_task();
-    submitted = serving_->pool.submit(WorkPriority::kQuery, std::move(task));
+    submitted = pool_of(match).submit(WorkPriority::kQuery, std::move(task));
     if (submitted) return;
     asio::post(socket_.get_executor(), std::move(*resume));
     serving_->end_task();
@@ -341,22 +392,79 @@ asio::awaitable<bool> Connection::write(const HttpAnswer& answer) {
   size_t sent = std::min(answer.body.size(), kWriteStepBytes);
   const std::array<asio::const_buffer, 2> first{head, asio::buffer(answer.body.data(), sent)};
   arm(serving_->options.write_timeout);
-  auto [fault, count] = co_await asio::async_write(socket_, first, kToken);
+  auto [fault, count] = co_await asio::async_write(stream_, first, kToken);
   while (!fault && sent < answer.body.size()) {
     const size_t step = std::min(answer.body.size() - sent, kWriteStepBytes);
     arm(serving_->options.write_timeout);
     auto [later, more] =
-        co_await asio::async_write(socket_, asio::buffer(answer.body.data() + sent, step), kToken);
+        co_await asio::async_write(stream_, asio::buffer(answer.body.data() + sent, step), kToken);
     fault = later;
     sent += step;
   }
   co_return !fault;
 }
 
+std::shared_ptr<Piece> Connection::make_piece(std::shared_ptr<BodyStream> stream, WorkPool& pool) {
+  auto piece = std::make_shared<Piece>(socket_.get_executor());
+  const auto done = [piece] {
+    piece->ready = true;
+    piece->made.cancel();
+  };
+  serving_->begin_task();
+  const Status submitted = pool.submit(WorkPriority::kQuery, [piece, done, stream, serving = serving_, executor = socket_.get_executor()] {
+    try {
+      piece->next = stream->next(piece->bytes);
+    } catch (const std::exception& fault) {
+      SL_LOG_ERROR("net: a body that was being made threw: {}", fault.what());
+    }
+    asio::post(executor, done);
+    serving->end_task();
+  });
+  if (!submitted) {
+    serving_->end_task();
+    done();
+  }
+  return piece;
+}
+
+// One piece is on its way to the client while the next is made.
+asio::awaitable<bool> Connection::write_stream(std::shared_ptr<BodyStream> stream, WorkPool& pool) {
+  watch_for_disconnect();
+  auto piece = make_piece(stream, pool);
+  for (;;) {
+    while (!piece->ready) co_await piece->made.async_wait(kToken);
+    const BodySource::Next next = piece->next;
+    if (next == BodySource::Next::kBroken) co_return false;
+    const std::string bytes = std::move(piece->bytes);
+    if (next == BodySource::Next::kMore) piece = make_piece(stream, pool);
+    for (size_t sent = 0; sent < bytes.size();) {
+      const size_t step = std::min(bytes.size() - sent, kWriteStepBytes);
+      arm(serving_->options.write_timeout);
+      auto [fault, count] = co_await asio::async_write(socket_, asio::buffer(bytes.data() + sent, step), kToken);
+      disarm();
+      if (fault) {
+        if (cancellation_) cancellation_->cancel();
+        co_return false;
+      }
+      sent += step;
+    }
+    if (next == BodySource::Next::kEnd) break;
+    if (next != BodySource::Next::kLater) continue;
+    asio::steady_timer pause(socket_.get_executor(), kLaterPause);
+    co_await pause.async_wait(kToken);
+    if (aborted_ || serving_->stopping() || (cancellation_ && cancellation_->cancelled())) co_return false;
+    piece = make_piece(stream, pool);
+  }
+  error_code ignored;
+  if (socket_.is_open()) socket_.cancel(ignored);  // the watch
+  co_return true;
+}
+
 // Answers and ends the connection: what follows in the stream is not a request.
 asio::awaitable<bool> Connection::refuse(int status, std::string text) {
   HttpResponse response =
       status == 503 ? unavailable(std::move(text)) : HttpResponse::text(status, std::move(text));
+  if (status == 401) response.headers.set("WWW-Authenticate", serving_->options.authenticator->challenge);
   const HttpAnswer made = pack_answer(HttpRequest{}, std::move(response), {});
   serving_->count_answer(made.status);
   if (co_await write(made)) co_await linger();
@@ -373,7 +481,7 @@ asio::awaitable<void> Connection::linger() {
   size_t dropped = 0;
   while (dropped < kLingerBytesMax && !serving_->stopping()) {
     auto [fault, count] =
-        co_await socket_.async_read_some(buffer_.prepare(kFirstReadBytes), kToken);
+        co_await stream_.async_read_some(buffer_.prepare(kFirstReadBytes), kToken);
     if (fault) break;
     dropped += count;
   }
@@ -384,14 +492,29 @@ asio::awaitable<void> Connection::linger() {
 HttpServing::HttpServing(HttpServerOptions given, const HttpRouter& routes, WorkPool& work,
                          Telemetry& telemetry)
     : options(std::move(given)),
-      router(routes),
       pool(work),
+      router_(&routes),
       telemetry_(telemetry),
       refused_(telemetry.counter("sightline_http_connections_refused_total",
                                  "Connections closed because the server was full or stopping.",
                                  {{"listener", options.name}})),
       open_(telemetry.gauge("sightline_http_connections", "Open HTTP connections.",
-                            {{"listener", options.name}})) {}
+                            {{"listener", options.name}})) {
+  if (!options.tls) return;
+  // Shares OpenSSL's context, which counts its users.
+  SSL_CTX_up_ref(options.tls->native());
+  tls_ = std::make_unique<asio::ssl::context>(options.tls->native());
+}
+
+asio::ssl::context* HttpServing::tls() const { return tls_.get(); }
+
+bool HttpServing::lets_in(const HttpFields& fields) const {
+  if (!options.authenticator) return true;
+  const auto found = fields.find(options.authenticator->header);
+  return found != fields.end() && options.authenticator->accepts({found->value().data(), found->value().size()});
+}
+
+HttpServing::~HttpServing() = default;
 
 Admission HttpServing::enter(HttpConnection* connection, std::weak_ptr<HttpConnection> self) {
   const std::lock_guard lock(mutex_);

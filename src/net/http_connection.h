@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <boost/beast/http/fields.hpp>
 #include <unordered_map>
 
 #include "base/telemetry.h"
@@ -17,7 +18,13 @@
 #include "net/http.h"
 #include "net/http_server.h"
 
+namespace boost::asio::ssl {
+class context;
+}
+
 namespace sightline::net {
+
+using HttpFields = boost::beast::http::fields;
 
 class HttpConnection {
  public:
@@ -33,10 +40,13 @@ class HttpServing {
  public:
   HttpServing(HttpServerOptions options, const HttpRouter& router, WorkPool& pool,
               Telemetry& telemetry);
+  ~HttpServing();
 
   const HttpServerOptions options;
-  const HttpRouter& router;
   WorkPool& pool;
+
+  const HttpRouter& router() const { return *router_.load(std::memory_order_acquire); }
+  void set_router(const HttpRouter& router) { router_.store(&router, std::memory_order_release); }
 
   bool stopping() const { return stopping_.load(std::memory_order_acquire); }
   // Counts a connection in; leave() must follow unless it is dropped.
@@ -49,6 +59,8 @@ class HttpServing {
   bool hold_body(size_t bytes);
   void release_body(size_t bytes);
   void count_answer(int status);
+  boost::asio::ssl::context* tls() const;   // null: none
+  bool lets_in(const HttpFields& fields) const;
 
   void stop_entering() { stopping_.store(true, std::memory_order_release); }
   std::vector<std::shared_ptr<HttpConnection>> connections() const;
@@ -57,12 +69,14 @@ class HttpServing {
   void wait_empty();
 
  private:
+  std::atomic<const HttpRouter*> router_;  // each lives as long as the server: a request keeps what it found
   Telemetry& telemetry_;
   Counter& refused_;
   Gauge& open_;
   std::array<std::atomic<Counter*>, 600> answers_{};  // by status, filled on first use
   std::atomic<bool> stopping_{false};
   std::atomic<size_t> body_bytes_{0};
+  std::unique_ptr<boost::asio::ssl::context> tls_;
   mutable std::mutex mutex_;
   std::condition_variable emptied_;
   std::unordered_map<HttpConnection*, std::weak_ptr<HttpConnection>>

@@ -126,11 +126,30 @@ HttpResponse run_handler(HttpRequest& request, const HttpRouter::Match& match) {
   return (*match.handler)(request);
 }
 
+// Says that the answer depends on what the client can unpack, unless it says so already.
+void vary_by_encoding(HttpResponse& response) {
+  for (const auto& [name, value] : response.headers.fields())
+    if (lower_case(name) == "vary" && lower_case(value).contains("accept-encoding")) return;
+  response.headers.add("Vary", "Accept-Encoding");
+}
+
+// How a body that is still being made is to be compressed; says so in the headers.
+Compression choose_stream_compression(const HttpRequest& request, HttpResponse& response) {
+  const std::string_view type = response.headers.get("Content-Type");
+  // Events are to arrive at once, not when a block of the compressor is full.
+  if (!is_compressible(type) || type.starts_with("text/event-stream") || !response.headers.get("Content-Encoding").empty())
+    return Compression::kIdentity;
+  vary_by_encoding(response);
+  const Compression how = choose_compression(request.headers.get("Accept-Encoding"));
+  if (how != Compression::kIdentity) response.headers.set("Content-Encoding", std::string(compression_name(how)));
+  return how;
+}
+
 void compress_body(const HttpRequest& request, HttpResponse& response, size_t bytes_min) {
   if (response.body.size() < bytes_min || !response.headers.get("Content-Encoding").empty() ||
       response.status == 206 || !is_compressible(response.headers.get("Content-Type")))
     return;
-  response.headers.add("Vary", "Accept-Encoding");
+  vary_by_encoding(response);
   const Compression how = choose_compression(request.headers.get("Accept-Encoding"));
   if (how == Compression::kIdentity) return;
   std::string packed = compress(how, response.body);
@@ -154,12 +173,39 @@ Status unpack_request(HttpRequest& request, const RouteOptions& options) {
       request.body = std::move(*plain);
     }
   }
-  if (const Status query = request.params.parse(request.query); !query)
-    return in_context("query string", query.error());
+  // The form first: where both name a parameter, the peers take the form's.
   if (!options.raw_body && has_form_body(request))
     if (const Status form = request.params.parse(request.body); !form)
       return in_context("form body", form.error());
+  if (const Status query = request.params.parse(request.query); !query)
+    return in_context("query string", query.error());
   return {};
+}
+
+BodySource::Next BodyStream::next(std::string& out) {
+  BodySource::Next next = BodySource::Next::kMore;
+  std::string plain = std::move(pending_);
+  pending_.clear();
+  if (plain.empty()) next = source_->next(plain);
+  if (next == BodySource::Next::kBroken) return next;
+  std::string packed;
+  if (compressor_) {
+    compressor_->add(plain, packed);
+    if (next == BodySource::Next::kEnd) compressor_->finish(packed);
+    plain = std::move(packed);
+  }
+  if (!chunked_) {
+    out += plain;
+    return next;
+  }
+  char size[20];
+  // A chunk of length 0 would end the body (RFC 9112 section 7.1).
+  if (!plain.empty()) {
+    out.append(size, static_cast<size_t>(std::snprintf(size, sizeof size, "%zx\r\n", plain.size())));
+    out.append(plain).append("\r\n");
+  }
+  if (next == BodySource::Next::kEnd) out.append("0\r\n\r\n");
+  return next;
 }
 
 HttpAnswer answer_request(HttpRequest& request, const HttpRouter::Match& match,
@@ -177,11 +223,15 @@ HttpAnswer answer_request(HttpRequest& request, const HttpRouter::Match& match,
 HttpAnswer pack_answer(const HttpRequest& request, HttpResponse response,
                        const HttpAnswerOptions& options) {
   const bool bodiless = response.status < 200 || response.status == 204 || response.status == 304;
-  if (!bodiless) compress_body(request, response, options.compress_bytes_min);
+  const bool streamed = response.rest != nullptr && !bodiless;
+  Compression how = Compression::kIdentity;
+  if (streamed) how = choose_stream_compression(request, response);
+  else if (!bodiless) compress_body(request, response, options.compress_bytes_min);
   HttpAnswer answer;
   answer.status = response.status;
-  answer.keep_alive =
-      options.keep_alive && lower_case(response.headers.get("Connection")) != "close";
+  // HTTP/1.0 has no chunks: there the end of the connection is the end of the body.
+  answer.keep_alive = options.keep_alive && lower_case(response.headers.get("Connection")) != "close" &&
+                      !(streamed && options.http_1_0);
   std::string& head = answer.head;
   head.reserve(256);
   head.append("HTTP/1.1 ").append(std::to_string(response.status)).append(" ");
@@ -189,11 +239,16 @@ HttpAnswer pack_answer(const HttpRequest& request, HttpResponse response,
   for (const auto& [name, value] : response.headers.fields())
     if (!is_own_header(name)) append_header(head, name, value);
   append_header(head, "Date", date_text());
-  if (!bodiless) append_header(head, "Content-Length", std::to_string(response.body.size()));
+  if (streamed && !options.http_1_0) append_header(head, "Transfer-Encoding", "chunked");
+  else if (!bodiless && !streamed) append_header(head, "Content-Length", std::to_string(response.body.size()));
   if (!answer.keep_alive) append_header(head, "Connection", "close");
   if (answer.keep_alive && options.http_1_0) append_header(head, "Connection", "keep-alive");
   head.append("\r\n");
-  if (!bodiless && request.method != "HEAD") answer.body = std::move(response.body);
+  if (bodiless || request.method == "HEAD") return answer;
+  if (streamed)
+    answer.stream = std::make_shared<BodyStream>(std::move(response.body), std::move(response.rest), StreamCompressor::create(how),
+                                                 !options.http_1_0);
+  else answer.body = std::move(response.body);
   return answer;
 }
 

@@ -3,17 +3,35 @@
 // without sockets: unpack the body, read the form, run the handler, pack the
 // answer, write its head.
 //   Threads  pure functions, on the thread that runs the handler.
+#include <memory>
 #include <string>
 
+#include "net/compression.h"
 #include "net/http.h"
 
 namespace sightline::net {
+
+// The wire form of a body that is still being made: compressed and cut into chunks as the
+// answer's head announced. Threads: as BodySource.
+class BodyStream {
+ public:
+  BodyStream(std::string first, std::shared_ptr<BodySource> source, std::unique_ptr<StreamCompressor> compressor, bool chunked)
+      : pending_(std::move(first)), source_(std::move(source)), compressor_(std::move(compressor)), chunked_(chunked) {}
+  BodySource::Next next(std::string& out);
+
+ private:
+  std::string pending_;  // plain, not yet handed out
+  const std::shared_ptr<BodySource> source_;
+  const std::unique_ptr<StreamCompressor> compressor_;  // null: sent as it is
+  const bool chunked_;
+};
 
 struct HttpAnswer {
   int status = 200;
   std::string head;  // status line and headers, with the empty line
   std::string body;  // as sent; empty for HEAD
   bool keep_alive = false;
+  std::shared_ptr<BodyStream> stream;  // instead of `body`; usually null
 };
 
 struct HttpAnswerOptions {

@@ -120,6 +120,8 @@ HttpServer::HttpServer(std::unique_ptr<State> state) : state_(std::move(state)) 
 
 HttpServer::~HttpServer() { stop(std::chrono::milliseconds(0)); }
 
+void HttpServer::set_router(const HttpRouter& router) { state_->serving->set_router(router); }
+
 std::string HttpServer::local_address() const { return state_->address; }
 uint16_t HttpServer::port() const { return state_->port; }
 

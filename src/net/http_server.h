@@ -10,14 +10,17 @@
 //   Errors    a handler that throws is a 500 and a line in the log.
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "base/result.h"
 #include "base/telemetry.h"
 #include "base/work_pool.h"
+#include "net/authenticator.h"
 #include "net/http.h"
 #include "net/io_threads.h"
+#include "net/tls.h"
 
 namespace sightline::net {
 
@@ -33,6 +36,12 @@ struct HttpServerOptions {
   std::chrono::milliseconds body_timeout{120'000};   // end of headers to end of body; beyond: 408
   std::chrono::milliseconds write_timeout{60'000};   // for each MiB of an answer
   std::chrono::seconds retry_after{1};               // told with a 503
+  // Takes over plaintext connections that begin with HTTP/2's preface (RFC 9113 section 3.4): the non-blocking
+  // descriptor, and what was read of it. Empty: they are refused as malformed HTTP/1.1. Called on a
+  // socket thread; outlives the server.
+  std::function<void(int descriptor, std::string read)> http2;
+  std::shared_ptr<const TlsServerContext> tls;       // null: plaintext
+  std::shared_ptr<const Authenticator> authenticator;  // null: everybody
 };
 
 class HttpServer {
@@ -46,6 +55,8 @@ class HttpServer {
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
 
+  // Requests from now on go by `router`; those begun go on by the earlier one. Both outlive the server.
+  void set_router(const HttpRouter& router);
   std::string local_address() const;  // "127.0.0.1:3000"
   uint16_t port() const;
   // Takes no more connections, lets requests that have begun finish, and after

@@ -73,6 +73,25 @@ class RawClient {
   int descriptor_;
 };
 
+// Numbered pieces of `piece_bytes`, a pause before the second, and what happens at the end.
+class Pieces final : public BodySource {
+ public:
+  Pieces(int count, size_t piece_bytes, Next last) : count_(count), piece_bytes_(piece_bytes), last_(last) {}
+  Next next(std::string& out) override {
+    if (at_ == 1 && !std::exchange(paused_, true)) return Next::kLater;
+    if (at_ == count_) return last_;
+    out.append(piece_bytes_, static_cast<char>('0' + at_++));
+    return Next::kMore;
+  }
+
+ private:
+  const int count_;
+  const size_t piece_bytes_;
+  const Next last_;
+  int at_ = 0;
+  bool paused_ = false;
+};
+
 class HttpServerTest : public ::testing::Test {
  protected:
   HttpServerTest() {
@@ -89,6 +108,18 @@ class HttpServerTest : public ::testing::Test {
                 [](HttpRequest&) { return HttpResponse::json(std::string(5u << 20, 'j')); });
     router_.add("GET", "/throws",
                 [](HttpRequest&) -> HttpResponse { throw std::runtime_error("no"); });
+  }
+  void add_streams() {
+    const auto stream = [this](std::string pattern, int count, size_t bytes, BodySource::Next last) {
+      router_.add("GET,HEAD", pattern, [=](HttpRequest&) {
+        HttpResponse response = HttpResponse::text(200, "first ");
+        response.rest = std::make_shared<Pieces>(count, bytes, last);
+        return response;
+      });
+    };
+    stream("/pieces", 3, 2, BodySource::Next::kEnd);
+    stream("/many", 10, 1u << 20, BodySource::Next::kEnd);
+    stream("/broken", 2, 2, BodySource::Next::kBroken);
   }
   void start() {
     auto server = HttpServer::listen(options_, router_, pool_, telemetry_);
@@ -150,7 +181,7 @@ TEST_F(HttpServerTest, KeepsConnectionsAndAnswersPipelinedRequestsInOrder) {
 TEST_F(HttpServerTest, ReadsFormsChunksAndCompressedBodies) {
   start();
   const std::string form = "Content-Type: application/x-www-form-urlencoded; charset=utf-8\r\n";
-  EXPECT_THAT(exchange(post("/echo?a=1", form, "a=2&b=x+y")), EndsWith(" a=1 a=2 b=x y\n"));
+  EXPECT_THAT(exchange(post("/echo?a=1", form, "a=2&b=x+y")), EndsWith(" a=2 b=x y a=1\n"));
   EXPECT_THAT(exchange("POST /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: "
                        "chunked\r\n\r\n"
                        "3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n"),
@@ -304,6 +335,55 @@ TEST_F(HttpServerTest, LargeAnswersArriveWhole) {
       decompress(Compression::kZstd, packed.substr(packed.find("\r\n\r\n") + 4), 6u << 20);
   ASSERT_TRUE(body);
   EXPECT_EQ(body->size(), 5u << 20);
+}
+
+TEST_F(HttpServerTest, ABodyIsSentWhileItIsMade) {
+  add_streams();
+  start();
+  RawClient client(server_->port());
+  client.send_text("GET /pieces HTTP/1.1\r\nHost: h\r\n\r\n");
+  const std::string answer = client.read_until("0\r\n\r\n");
+  EXPECT_THAT(answer, HasSubstr("Transfer-Encoding: chunked\r\n"));
+  EXPECT_THAT(answer, Not(HasSubstr("Content-Length")));
+  EXPECT_THAT(answer, EndsWith("\r\n\r\n6\r\nfirst \r\n2\r\n00\r\n2\r\n11\r\n2\r\n22\r\n0\r\n\r\n"));
+  client.send_text("GET /echo HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+  EXPECT_THAT(client.read_all(), HasSubstr("GET /echo"));  // the connection goes on
+  EXPECT_THAT(exchange("GET /pieces HTTP/1.0\r\n\r\n"), EndsWith("\r\n\r\nfirst 001122"));
+  EXPECT_THAT(exchange("HEAD /pieces HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"), EndsWith("\r\n\r\n"));
+}
+
+TEST_F(HttpServerTest, AStreamedBodyIsCompressedPieceByPiece) {
+  add_streams();
+  start();
+  for (const auto how : {Compression::kGzip, Compression::kDeflate, Compression::kZstd}) {
+    const std::string name(compression_name(how));
+    const std::string answer = exchange("GET /many HTTP/1.0\r\nAccept-Encoding: " + name + "\r\n\r\n");
+    EXPECT_THAT(answer, HasSubstr("Content-Encoding: " + name));
+    const auto plain = decompress(how, answer.substr(answer.find("\r\n\r\n") + 4), 64u << 20);
+    ASSERT_TRUE(plain) << plain.error().message;
+    EXPECT_EQ(plain->size(), 6 + (10u << 20));
+    EXPECT_EQ(plain->back(), '9');
+  }
+}
+
+TEST_F(HttpServerTest, ABodyThatBreaksOffIsNotTakenForWhole) {
+  add_streams();
+  start();
+  const std::string answer = exchange("GET /broken HTTP/1.1\r\nHost: h\r\n\r\n");
+  EXPECT_THAT(answer, HasSubstr("2\r\n11\r\n"));
+  EXPECT_THAT(answer, Not(HasSubstr("\r\n0\r\n")));
+}
+
+TEST_F(HttpServerTest, ARouteMayNameAPoolAndARouterMayBeExchanged) {
+  WorkPool own({.thread_count = 1});
+  HttpRouter later;
+  later.add("GET", "/who", [](HttpRequest& request) { return HttpResponse::text(200, request.queued.count() > 0 ? "later" : "not queued"); },
+            {.pool = &own});
+  start();
+  EXPECT_THAT(exchange("GET /who HTTP/1.0\r\n\r\n"), HasSubstr("404"));
+  server_->set_router(later);
+  EXPECT_THAT(exchange("GET /who HTTP/1.0\r\n\r\n"), EndsWith("later"));
+  server_->stop(milliseconds(1000));
 }
 
 TEST_F(HttpServerTest, AHandlerThatThrowsDoesNotEndTheConnection) {

@@ -2,7 +2,7 @@
 // The collector of this process: receivers, connectors and exporters, joined as the
 // configuration's pipelines say. An edge whose two ends are both in this process is a function
 // call; an edge that leaves it is a socket.
-//   Lifetime  what GraphEnvironment names outlives the graph. start() opens the sockets, stop()
+//   Lifetime  the configuration and what GraphEnvironment names outlive the graph. start() opens the sockets, stop()
 //             closes receivers first, then drains exporters.
 //   Errors    build() and start() name the component's place in its file.
 //   Threads   start() and stop() from one thread; status from any.

@@ -16,15 +16,9 @@ using connectors::spanmetrics::SeriesSnapshot;
 using connectors::spanmetrics::SpanMetrics;
 using connectors::spanmetrics::SpanMetricsChanges;
 
-// Places in a series' list of ids.
-constexpr size_t kCalls = 0;
-constexpr size_t kSum = 1;
-constexpr size_t kCount = 2;
-constexpr size_t kFirstBucket = 3;
-
 std::vector<std::string> le_texts(const SpanMetrics& metrics) {
   std::vector<std::string> texts;
-  if (!metrics.has_histogram()) return texts;
+  if (!metrics.has_histogram() || metrics.has_exponential_histogram()) return texts;
   for (const double bound : metrics.bounds()) texts.push_back(format_float_openmetrics(bound));
   texts.push_back(format_float_openmetrics(std::numeric_limits<double>::infinity()));
   return texts;
@@ -74,51 +68,67 @@ void NativeMetrics::run() {
   (void)write_changes();
 }
 
-Result<const NativeMetrics::SeriesIds*> NativeMetrics::ids_of(tsdb::Appender& appender, const SeriesIdentity& identity) {
-  if (const auto known = ids_.find(identity.id); known != ids_.end()) return &known->second;
-  SeriesIds ids;
-  model::LabelsBuilder labels(identity.labels);
+Result<const NativeMetrics::SeriesIds*> NativeMetrics::ids_of(tsdb::Appender& appender, const SeriesSnapshot& series) {
+  if (const auto known = ids_.find(series.identity->id); known != ids_.end()) return &known->second;
+  SeriesIds made;
+  model::LabelsBuilder labels(series.identity->labels);
   const auto resolve = [&](const std::string& name) -> Status {
     labels.set(model::kMetricName, name);
     auto id = appender.series(labels.build());
     if (!id) return std::unexpected(std::move(id).error());
-    ids.push_back(*id);
+    made.ids.push_back(*id);
     return {};
   };
-  std::vector<std::string> names = {metrics_.calls_name() + "_total"};
-  if (metrics_.has_histogram()) {
+  std::vector<std::string> names;
+  if (series.has_calls) names.push_back((series.is_events ? metrics_.events_name() : metrics_.calls_name()) + "_total");
+  made.first_bucket = names.size();
+  if (series.native) {
+    names.push_back(metrics_.duration_name());
+  } else if (series.has_duration) {
     names.push_back(metrics_.duration_name() + "_sum");
     names.push_back(metrics_.duration_name() + "_count");
+    made.first_bucket = names.size();
   }
   for (const std::string& name : names)
     if (auto status = resolve(name); !status) return std::unexpected(std::move(status).error());
-  for (const std::string& le : le_) {
-    labels.set("le", le);
-    if (auto status = resolve(metrics_.duration_name() + "_bucket"); !status) return std::unexpected(std::move(status).error());
+  if (series.has_duration && !series.native) {
+    for (const std::string& le : le_) {
+      labels.set("le", le);
+      if (auto status = resolve(metrics_.duration_name() + "_bucket"); !status) return std::unexpected(std::move(status).error());
+    }
   }
-  return &ids_.emplace(identity.id, std::move(ids)).first->second;
+  return &ids_.emplace(series.identity->id, std::move(made)).first->second;
 }
 
-Status NativeMetrics::append_series(tsdb::Appender& appender, const SeriesIds& ids, const SeriesSnapshot& series,
+Status NativeMetrics::append_series(tsdb::Appender& appender, const SeriesIds& series_ids, const SeriesSnapshot& series,
                                     std::span<const uint64_t> buckets, TimestampMs now) {
   const TimestampMs created = series.identity->created;
-  if (auto status = appender.append(ids[kCalls], now, static_cast<double>(series.calls), created); !status) return status;
-  if (le_.empty()) return {};
-  if (auto status = appender.append(ids[kSum], now, series.duration_sum, created); !status) return status;
-  if (auto status = appender.append(ids[kCount], now, static_cast<double>(buckets.back()), created); !status) return status;
-  for (size_t i = 0; i < buckets.size(); ++i)
-    if (auto status = appender.append(ids[kFirstBucket + i], now, static_cast<double>(buckets[i]), created); !status)
-      return status;
+  size_t next = 0;
+  const auto append = [&](double value) { return appender.append(series_ids.ids[next++], now, value, created); };
+  if (series.has_calls)
+    if (auto status = append(static_cast<double>(series.calls)); !status) return status;
+  if (series.native) return appender.append_histogram(series_ids.ids[next], now, *series.native, created);
+  if (!series.has_duration) return {};
+  if (auto status = append(series.duration_sum); !status) return status;
+  if (auto status = append(static_cast<double>(buckets.back())); !status) return status;
+  for (const uint64_t count : buckets)
+    if (auto status = append(static_cast<double>(count)); !status) return status;
   return {};
 }
 
 void NativeMetrics::append_exemplars(tsdb::Appender& appender, const SpanMetricsChanges& changes) {
-  for (const ExemplarSnapshot& each : changes.exemplars) {
-    const auto ids = ids_.find(changes.series[each.series].identity->id);
+  // Of one series the exemplars of a native histogram come in order of time, as the store takes them.
+  auto exemplars = changes.exemplars;
+  std::stable_sort(exemplars.begin(), exemplars.end(), [](const ExemplarSnapshot& a, const ExemplarSnapshot& b) {
+    return a.exemplar.time < b.exemplar.time;
+  });
+  for (const ExemplarSnapshot& each : exemplars) {
+    const SeriesSnapshot& series = changes.series[each.series];
+    const auto ids = ids_.find(series.identity->id);
     if (ids == ids_.end()) continue;
-    const size_t place = each.bucket == ExemplarSnapshot::kOfCalls ? kCalls : kFirstBucket + each.bucket;
+    const size_t place = each.bucket == ExemplarSnapshot::kOfCalls ? 0 : ids->second.first_bucket + (series.native ? 0 : each.bucket);
     // Out of order means a newer one of that series is stored already: nothing is missing.
-    const auto status = appender.append_exemplar(ids->second[place], each.exemplar);
+    const auto status = appender.append_exemplar(ids->second.ids[place], each.exemplar);
     if (!status && status.error().code != Errc::kOutOfRange) refused_.add();
   }
 }
@@ -149,10 +159,10 @@ Status NativeMetrics::write_changes() {
   Status refused;
   for (const SeriesSnapshot& series : changes.series) {
     has_new_series = has_new_series || !ids_.contains(series.identity->id);
-    const auto ids = ids_of(*appender, *series.identity);
-    Status status = ids ? append_series(*appender, **ids, series,
-                                        std::span(changes.bucket_counts).subspan(le_.empty() ? 0 : series.buckets_begin, le_.size()), now)
-                        : std::unexpected(ids.error());
+    const auto ids = ids_of(*appender, series);
+    const bool has_buckets = series.has_duration && !series.native;
+    const auto buckets = std::span(changes.bucket_counts).subspan(has_buckets ? series.buckets_begin : 0, has_buckets ? le_.size() : 0);
+    Status status = ids ? append_series(*appender, **ids, series, buckets, now) : std::unexpected(ids.error());
     if (status) continue;
     // The store may have forgotten the series: it is looked up anew with the next write.
     ids_.erase(series.identity->id);
@@ -176,7 +186,7 @@ Status NativeMetrics::write_expired(std::span<const std::shared_ptr<const Series
   for (const auto& identity : gone) {
     const auto ids = ids_.find(identity->id);
     if (ids == ids_.end()) continue;
-    for (const tsdb::SeriesId id : ids->second)
+    for (const tsdb::SeriesId id : ids->second.ids)
       if (!appender->append(id, now, model::stale_marker())) refused_.add();
     ids_.erase(ids);
   }

@@ -41,9 +41,13 @@ class NativeMetrics {
   Status write_expired(std::span<const std::shared_ptr<const connectors::spanmetrics::SeriesIdentity>> gone);
 
  private:
-  using SeriesIds = std::vector<tsdb::SeriesId>;  // calls, sum, count, then the buckets with +Inf last
+  // Of one series, those it has: the counter; the native histogram, or sum, count and the buckets with +Inf last.
+  struct SeriesIds {
+    std::vector<tsdb::SeriesId> ids;
+    size_t first_bucket = 0;   // index into ids; of the native histogram where there is one
+  };
   void run();
-  Result<const SeriesIds*> ids_of(tsdb::Appender& appender, const connectors::spanmetrics::SeriesIdentity& identity);
+  Result<const SeriesIds*> ids_of(tsdb::Appender& appender, const connectors::spanmetrics::SeriesSnapshot& series);
   Status append_series(tsdb::Appender& appender, const SeriesIds& ids, const connectors::spanmetrics::SeriesSnapshot& series,
                        std::span<const uint64_t> buckets, TimestampMs now);
   void append_exemplars(tsdb::Appender& appender, const connectors::spanmetrics::SpanMetricsChanges& changes);

@@ -1,9 +1,12 @@
 #include "pipeline/otlp_exporter.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "base/log.h"
+#include "pipeline/authentication.h"
 #include "wire/otlp/encode_traces.h"
+#include "wire/otlp/encode_traces_json.h"
 
 namespace sightline::pipeline {
 namespace {
@@ -17,12 +20,30 @@ std::chrono::milliseconds to_milliseconds(std::chrono::nanoseconds d) {
 
 SendQueueOptions queue_options(const config::ClientConfig& client, std::string id) {
   const config::RetryConfig& retry = client.retry;
+  const config::QueueConfig& queue = client.queue;
+  // Without a queue the caller waits until its batch was sent or given up.
   return {.exporter = std::move(id),
-          .capacity = client.queue.enabled ? static_cast<size_t>(client.queue.queue_size) : 1,
-          .consumer_count = client.queue.enabled ? client.queue.num_consumers : 1,
+          .capacity = queue.enabled ? static_cast<size_t>(queue.queue_size) : 1000,
+          .consumer_count = queue.enabled ? queue.num_consumers : 10,
           .retry = {.enabled = retry.enabled, .initial_interval = retry.initial_interval,
                     .randomization_factor = retry.randomization_factor, .multiplier = retry.multiplier,
-                    .max_interval = retry.max_interval, .max_elapsed_time = retry.max_elapsed_time}};
+                    .max_interval = retry.max_interval, .max_elapsed_time = retry.max_elapsed_time},
+          .sizer = queue.sizer == "items" ? QueueSizer::kItems : queue.sizer == "bytes" ? QueueSizer::kBytes : QueueSizer::kRequests,
+          .block_on_overflow = queue.enabled && queue.block_on_overflow,
+          .wait_for_result = !queue.enabled || queue.wait_for_result};
+}
+
+// The queue's place on disk; null when it names no storage.
+Result<std::unique_ptr<BatchSpool>> open_spool(const config::ClientConfig& client, const config::OtelcolConfig& all, const std::string& id) {
+  if (!client.queue.enabled || client.queue.storage->empty()) return nullptr;
+  const auto& storage = std::get<config::FileStorageConfig>(all.extension(*client.queue.storage)->config);
+  std::string name = "exporter_" + id;
+  std::replace(name.begin(), name.end(), '/', '_');
+  std::error_code error;
+  if (!storage.create_directory && !std::filesystem::is_directory(storage.directory, error))
+    return fail(Errc::kInvalidArgument, client.queue.storage.mark.text(), ": directory ", storage.directory,
+                " of extension ", *client.queue.storage, " does not exist; make it, or set create_directory: true");
+  return BatchSpool::open(storage.directory + "/" + name, storage.fsync);
 }
 
 std::string request_bytes(const model::SpanBatch& batch) {
@@ -71,32 +92,44 @@ bool is_retryable(const net::GrpcReply& reply) {
 
 }  // namespace
 
-Result<std::unique_ptr<OtlpExporter>> OtlpExporter::create(const config::OtlpHttpExporterConfig& config, std::string id,
-                                                           Telemetry& telemetry) {
-  if (config.encoding == config::OtlpHttpExporterConfig::Encoding::kJson)
-    return fail(Errc::kInvalidArgument, "exporter ", id, ": encoding json is not available in this version");
+Result<std::unique_ptr<OtlpExporter>> OtlpExporter::create(const config::OtlpHttpExporterConfig& config, const config::OtelcolConfig& all,
+                                                           std::string id, Telemetry& telemetry) {
   const auto compression = http_compression(config.client);
   if (!compression) return std::unexpected(compression.error());
+  auto headers = config.client.headers;
+  if (auto status = add_credentials(all, config.client.authenticator, headers); !status) return std::unexpected(std::move(status).error());
+  auto spool = open_spool(config.client, all, id);
+  if (!spool) return std::unexpected(std::move(spool).error());
   const auto client = std::make_shared<net::HttpClient>(http_options(config.client.tls));
   const std::string url = config.traces_url();
-  auto send = [client, url, compression = *compression, headers = config.client.headers,
-               timeout = to_milliseconds(config.client.timeout)](const SharedBatch& batch) {
-    net::HttpClientRequest request{.method = "POST", .url = url, .body = request_bytes(*batch), .compression = compression,
-                                   .timeout = timeout, .response_bytes_max = kAnswerBytesMax};
-    request.headers.set("Content-Type", "application/x-protobuf");
+  const bool json = config.encoding == config::OtlpHttpExporterConfig::Encoding::kJson;
+  auto send = [client, url, json, compression = *compression, headers, timeout = to_milliseconds(config.client.timeout)](const SharedBatch& batch) {
+    net::HttpClientRequest request{.method = "POST", .url = url, .body = json ? wire::otlp::encode_traces_json(*batch) : request_bytes(*batch),
+                                   .compression = compression, .timeout = timeout, .response_bytes_max = kAnswerBytesMax};
+    request.headers.set("Content-Type", json ? "application/json" : "application/x-protobuf");
     for (const auto& [name, value] : headers) request.headers.set(name, value);
     return http_outcome(url, client->send(request));
   };
   std::unique_ptr<OtlpExporter> exporter(new OtlpExporter());
-  exporter->queue_ = std::make_unique<SendQueue>(queue_options(config.client, std::move(id)), std::move(send), telemetry);
+  exporter->queue_ = std::make_unique<SendQueue>(queue_options(config.client, std::move(id)), std::move(send), telemetry, std::move(*spool));
   return exporter;
 }
 
-Result<std::unique_ptr<OtlpExporter>> OtlpExporter::create(const config::OtlpExporterConfig& config, std::string id,
-                                                           Telemetry& telemetry) {
-  net::GrpcClientOptions options{.target = *config.client.endpoint, .tls = !config.client.tls.insecure,
-                                 .ca_pem = config.client.tls.ca_pem, .gzip = config.client.compression == config::Compression::kGzip};
-  for (const auto& [name, value] : config.client.headers) options.metadata.emplace_back(name, value);
+Result<std::unique_ptr<OtlpExporter>> OtlpExporter::create(const config::OtlpExporterConfig& config, const config::OtelcolConfig& all,
+                                                           std::string id, Telemetry& telemetry) {
+  auto pems = load_client_tls(config.client.tls);
+  if (!pems) return std::unexpected(std::move(pems).error());
+  auto spool = open_spool(config.client, all, id);
+  if (!spool) return std::unexpected(std::move(spool).error());
+  net::GrpcClientOptions options{.target = *config.client.endpoint, .tls = !config.client.tls.insecure, .ca_pem = pems->ca, .cert_pem = pems->cert,
+                                 .key_pem = pems->key, .server_name = config.client.tls.server_name_override,
+                                 .gzip = config.client.compression == config::Compression::kGzip};
+  if (options.target.starts_with("http://")) options.tls = false;
+  if (options.tls && config.client.tls.insecure_skip_verify)
+    return fail(Errc::kInvalidArgument, config.client.tls.mark.text(), ": insecure_skip_verify is not available for gRPC here; name the server's ca_file");
+  auto headers = config.client.headers;
+  if (auto status = add_credentials(all, config.client.authenticator, headers); !status) return std::unexpected(std::move(status).error());
+  for (const auto& [name, value] : headers) options.metadata.emplace_back(name, value);
   auto made = net::GrpcClient::create(std::move(options));
   if (!made) return in_context("exporter " + id, std::move(made).error());
   const std::shared_ptr<net::GrpcClient> client = std::move(*made);
@@ -108,7 +141,7 @@ Result<std::unique_ptr<OtlpExporter>> OtlpExporter::create(const config::OtlpExp
             .retry_after = reply.retry_after.value_or(std::chrono::milliseconds(0))};
   };
   std::unique_ptr<OtlpExporter> exporter(new OtlpExporter());
-  exporter->queue_ = std::make_unique<SendQueue>(queue_options(config.client, std::move(id)), std::move(send), telemetry);
+  exporter->queue_ = std::make_unique<SendQueue>(queue_options(config.client, std::move(id)), std::move(send), telemetry, std::move(*spool));
   return exporter;
 }
 

@@ -9,7 +9,7 @@
 #include <string>
 
 #include "base/telemetry.h"
-#include "config/otelcol_components.h"
+#include "config/otelcol_config.h"
 #include "net/grpc_client.h"
 #include "net/http_client.h"
 #include "pipeline/send_queue.h"
@@ -18,10 +18,11 @@ namespace sightline::pipeline {
 
 class OtlpExporter final : public SpanConsumer {
  public:
-  static Result<std::unique_ptr<OtlpExporter>> create(const config::OtlpHttpExporterConfig& config, std::string id,
-                                                      Telemetry& telemetry);
-  static Result<std::unique_ptr<OtlpExporter>> create(const config::OtlpExporterConfig& config, std::string id,
-                                                      Telemetry& telemetry);
+  // `all` holds the extensions that the exporter may name.
+  static Result<std::unique_ptr<OtlpExporter>> create(const config::OtlpHttpExporterConfig& config, const config::OtelcolConfig& all,
+                                                      std::string id, Telemetry& telemetry);
+  static Result<std::unique_ptr<OtlpExporter>> create(const config::OtlpExporterConfig& config, const config::OtelcolConfig& all,
+                                                      std::string id, Telemetry& telemetry);
   Status consume(const SharedBatch& batch) override { return queue_->offer(batch); }
   void stop(std::chrono::milliseconds deadline) { queue_->stop(deadline); }
 

@@ -9,7 +9,7 @@
 
 #include "base/telemetry.h"
 #include "base/work_pool.h"
-#include "config/otelcol_components.h"
+#include "config/otelcol_config.h"
 #include "net/grpc_server.h"
 #include "net/http_server.h"
 #include "pipeline/otlp_receiver.h"
@@ -24,8 +24,10 @@ struct OpenListener {
 
 class OtlpListeners {
  public:
+  // `extensions` may be null: then no authenticator can be named.
   static Result<std::unique_ptr<OtlpListeners>> create(const config::OtlpReceiverConfig& config, std::string name,
                                                        SpanConsumer& next, const Clock& clock, Telemetry& telemetry,
+                                                       const config::OtelcolConfig* extensions = nullptr,
                                                        OtlpMetrics* metrics = nullptr);
   Status start(WorkPool& pool, Telemetry& telemetry, std::shared_ptr<net::IoThreads> threads);
   void stop(std::chrono::milliseconds deadline);
@@ -37,8 +39,15 @@ class OtlpListeners {
                 const Clock& clock, Telemetry& telemetry)
       : config_(config), name_(options.name), receiver_(std::move(options), next, clock, telemetry) {}
 
+  Status secure(const config::OtelcolConfig* extensions);
+  void add_http_routes();
+  net::GrpcServerOptions grpc_options();
+
   const config::OtlpReceiverConfig& config_;
   const std::string name_;
+  std::optional<net::TlsServerOptions> grpc_tls_;
+  std::shared_ptr<const net::TlsServerContext> http_tls_;
+  std::shared_ptr<const net::Authenticator> grpc_authenticator_, http_authenticator_;
   OtlpReceiver receiver_;
   net::HttpRouter router_;
   std::unique_ptr<net::HttpServer> http_;

@@ -150,10 +150,11 @@ net::GrpcReply OtlpReceiver::handle_grpc(Signal signal, const net::SharedBytes& 
   return reply;
 }
 
-void OtlpReceiver::add_http_routes(net::HttpRouter& router) {
+void OtlpReceiver::add_http_routes(net::HttpRouter& router, const std::function<net::HttpHandler(net::HttpHandler)>& wrap) {
   const net::RouteOptions options{.body_bytes_max = options_.body_bytes_max};
   const auto add = [&](const std::string& path, Signal signal) {
-    router.add("POST", path, [this, signal](net::HttpRequest& request) { return handle_http(signal, request); }, options);
+    net::HttpHandler handler = [this, signal](net::HttpRequest& request) { return handle_http(signal, request); };
+    router.add("POST", path, wrap ? wrap(std::move(handler)) : std::move(handler), options);
   };
   add(options_.traces_url_path, Signal::kTraces);
   add(options_.metrics_url_path, Signal::kMetrics);

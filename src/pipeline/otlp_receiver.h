@@ -10,6 +10,7 @@
 //   Threads   handlers run on many threads at once.
 //   Source    OTLP 1.x, "OTLP/gRPC", "OTLP/HTTP".
 #include <array>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -52,7 +53,8 @@ class OtlpReceiver {
   // All references outlive the receiver.
   OtlpReceiver(OtlpReceiverOptions options, SpanConsumer& next, const Clock& clock, Telemetry& telemetry);
 
-  void add_http_routes(net::HttpRouter& router);
+  // Each route's handler goes through `wrap` first, when there is one.
+  void add_http_routes(net::HttpRouter& router, const std::function<net::HttpHandler(net::HttpHandler)>& wrap = nullptr);
   std::map<std::string, net::GrpcHandler> grpc_handlers();
   ReceivedServices received() const;
 

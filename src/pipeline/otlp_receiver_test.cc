@@ -4,7 +4,7 @@
 
 #include "base/text_codec.h"
 #include "pipeline/debug_exporter.h"
-#include "pipeline/fan_out.h"
+#include "pipeline/stage.h"
 #include "wire/otlp/testing/sample_request.h"
 
 namespace sightline::pipeline {
@@ -98,15 +98,22 @@ TEST_F(OtlpReceiverTest, MetricsAndLogsAreRejectedAloud) {
 }
 
 // A connector must not count what a store then refuses: the sender sends it again.
-TEST(FanOut, CountsOnlyWhatTheStoresTook) {
-  Recorder store;
-  Recorder connector;
-  FanOut fan({&store}, {&connector});
-  store.refuse = Errc::kUnavailable;
-  EXPECT_FALSE(fan.consume(std::make_shared<const model::SpanBatch>()));
-  store.refuse.reset();
-  EXPECT_TRUE(fan.consume(std::make_shared<const model::SpanBatch>()));
+TEST(GraphInput, CountsOnlyWhatTheStoresTook) {
+  Recorder store, other_store, connector, other_connector;
+  RefusingEnd to_store(store), to_other_store(other_store);
+  CountingEnd to_connector(connector), to_other(other_connector);
+  // Two pipelines of one receiver: the first counts before the second can refuse.
+  Split first({&to_connector, &to_store}), second({&to_other, &to_other_store});
+  Split both({&first, &second});
+  GraphInput input(both);
+  const auto batch = std::make_shared<const model::SpanBatch>();
+  other_store.refuse = Errc::kUnavailable;
+  EXPECT_FALSE(input.consume(batch));
+  other_store.refuse.reset();
+  EXPECT_TRUE(input.consume(batch));
   EXPECT_EQ(connector.batches.size(), 1u);
+  EXPECT_EQ(other_connector.batches.size(), 1u);
+  EXPECT_EQ(store.batches.size(), 2u);
 }
 
 TEST(DebugExporter, PrintsEveryFieldOfASpan) {

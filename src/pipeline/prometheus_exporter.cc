@@ -1,41 +1,102 @@
 #include "pipeline/prometheus_exporter.h"
 
 #include <algorithm>
+#include <map>
 
+#include "connectors/spanmetrics/label_names.h"
 #include "wire/openmetrics/exposition_writer.h"
 
 namespace sightline::pipeline {
 namespace {
 
-using wire::openmetrics::ExpositionFormat;
+using model::Labels;
+using model::LabelsBuilder;
+using model::MetricFamily;
 
-// Families of one name from several sources become one: an exposition has each name once.
-void merge(std::vector<model::MetricFamily>& all, std::vector<model::MetricFamily> more) {
-  for (model::MetricFamily& family : more) {
-    const auto same = std::find_if(all.begin(), all.end(), [&](const auto& other) { return other.name == family.name; });
-    if (same == all.end()) all.push_back(std::move(family));
-    else std::move(family.points.begin(), family.points.end(), std::back_inserter(same->points));
+constexpr std::string_view kTargetInfo = "target_info";
+using Target = std::pair<std::string, std::string>;   // job, instance
+
+Target target_of(const Labels& labels) { return {std::string(labels.get("job")), std::string(labels.get("instance"))}; }
+
+// The resource's attributes, as far as its target_info and the labels made of it tell.
+class ResourceLabels {
+ public:
+  ResourceLabels(const std::vector<MetricFamily>& families, bool exclude_service) : exclude_service_(exclude_service) {
+    for (const MetricFamily& family : families)
+      if (family.name == kTargetInfo)
+        for (const auto& point : family.points) targets_.emplace(target_of(point.labels), point.labels);
   }
-}
+
+  void add_to(const Labels& of, LabelsBuilder& labels) const {
+    const Target target = target_of(of);
+    if (const auto found = targets_.find(target); found != targets_.end())
+      for (const model::LabelView label : found->second)
+        if (label.name != "job" && label.name != "instance") labels.set(label.name, label.value);
+    if (exclude_service_) return;
+    const auto& [job, instance] = target;
+    std::string name(of.get("service_name"));
+    if (name.empty()) name = job.substr(job.rfind('/') + 1);
+    labels.set("service_name", name).set("service_instance_id", instance);
+    if (job.size() > name.size() + 1) labels.set("service_namespace", job.substr(0, job.size() - name.size() - 1));
+  }
+
+ private:
+  const bool exclude_service_;
+  std::map<Target, Labels> targets_;
+};
+
+bool is_scope_label(std::string_view name) { return name.starts_with("otel_scope_"); }
 
 }  // namespace
+
+PrometheusExporter::PrometheusExporter(const config::PrometheusExporterConfig& config)
+    : config_(config),
+      prefix_(config.metrics_namespace.empty() ? "" : connectors::spanmetrics::label_name_of(config.metrics_namespace) + "_") {}
 
 void PrometheusExporter::add_routes(net::HttpRouter& router) {
   router.add("GET", "/metrics", [this](net::HttpRequest& request) { return exposition(request.headers.get("Accept")); });
 }
 
-net::HttpResponse PrometheusExporter::exposition(std::string_view accept) const {
-  std::vector<model::MetricFamily> families;
-  for (const MetricSource* source : sources_) merge(families, source->collect());
-  for (model::MetricFamily& family : families) {
+bool PrometheusExporter::changes_labels() const {
+  return !config_.const_labels.empty() || config_.resource_to_telemetry_conversion || config_.without_scope_info;
+}
+
+void PrometheusExporter::change_labels(std::vector<MetricFamily>& families) const {
+  const ResourceLabels resources(families, config_.exclude_service_attributes);
+  for (MetricFamily& family : families) {
+    if (family.name == kTargetInfo) continue;  // is about the resource alone
+    if (config_.without_scope_info) std::erase_if(family.empty_labels, is_scope_label);
     for (model::MetricPoint& point : family.points) {
-      if (!config_.send_timestamps) point.has_time = false;
-      if (config_.const_labels.empty()) continue;
-      model::LabelsBuilder labels(point.labels);
+      LabelsBuilder labels(point.labels);
+      if (config_.resource_to_telemetry_conversion) resources.add_to(point.labels, labels);
+      if (config_.without_scope_info)
+        for (const model::LabelView label : point.labels)
+          if (is_scope_label(label.name)) labels.remove(label.name);
       for (const auto& [name, value] : config_.const_labels) labels.set(name, value);
       point.labels = labels.build();
     }
   }
+}
+
+void PrometheusExporter::change_names(std::vector<MetricFamily>& families) const {
+  for (MetricFamily& family : families) {
+    if (!config_.adds_suffixes() && !family.unit_suffix.empty() && family.name.ends_with(family.unit_suffix))
+      family.name.resize(family.name.size() - family.unit_suffix.size());
+    family.total_suffix = config_.adds_suffixes();
+    family.name.insert(0, prefix_);
+  }
+  if (!prefix_.empty() || !config_.adds_suffixes())
+    std::sort(families.begin(), families.end(), [](const MetricFamily& a, const MetricFamily& b) { return a.name < b.name; });
+}
+
+net::HttpResponse PrometheusExporter::exposition(std::string_view accept) const {
+  std::vector<MetricFamily> families;
+  for (const MetricSource* source : sources_) merge_families(families, source->collect());
+  if (!config_.send_timestamps)
+    for (MetricFamily& family : families)
+      for (model::MetricPoint& point : family.points) point.has_time = false;
+  if (changes_labels()) change_labels(families);
+  change_names(families);
   auto negotiated = wire::openmetrics::negotiate_exposition(accept, config_.enable_open_metrics);
   net::HttpResponse response;
   response.headers.set("Content-Type", std::move(negotiated.content_type));

@@ -15,7 +15,7 @@ namespace sightline::pipeline {
 class PrometheusExporter {
  public:
   // All references outlive the exporter.
-  explicit PrometheusExporter(const config::PrometheusExporterConfig& config) : config_(config) {}
+  explicit PrometheusExporter(const config::PrometheusExporterConfig& config);
 
   void add_source(const MetricSource& source) { sources_.push_back(&source); }
   void add_routes(net::HttpRouter& router);
@@ -23,7 +23,12 @@ class PrometheusExporter {
   net::HttpResponse exposition(std::string_view accept) const;
 
  private:
+  bool changes_labels() const;
+  void change_labels(std::vector<model::MetricFamily>& families) const;
+  void change_names(std::vector<model::MetricFamily>& families) const;
+
   const config::PrometheusExporterConfig& config_;
+  const std::string prefix_;   // "shop_"
   std::vector<const MetricSource*> sources_;
 };
 

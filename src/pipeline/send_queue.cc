@@ -6,29 +6,88 @@
 
 namespace sightline::pipeline {
 
-SendQueue::SendQueue(SendQueueOptions options, Send send, Telemetry& telemetry)
+SendQueue::SendQueue(SendQueueOptions options, Send send, Telemetry& telemetry, std::unique_ptr<BatchSpool> spool)
     : options_(std::move(options)),
       send_(std::move(send)),
+      spool_(std::move(spool)),
       sent_(telemetry.counter("otelcol_exporter_sent_spans_total", "Spans sent to their destination.",
                               {{"exporter", options_.exporter}})),
       failed_(telemetry.counter("otelcol_exporter_send_failed_spans_total", "Spans given up after all tries.",
-                                {{"exporter", options_.exporter}})) {}
+                                {{"exporter", options_.exporter}})),
+      enqueue_failed_(telemetry.counter("otelcol_exporter_enqueue_failed_spans_total", "Spans refused because the sending queue was full.",
+                                        {{"exporter", options_.exporter}})),
+      queue_size_(telemetry.gauge("otelcol_exporter_queue_size", "What waits in the sending queue.", {{"exporter", options_.exporter}})) {
+  telemetry.gauge("otelcol_exporter_queue_capacity", "What the sending queue has room for.", {{"exporter", options_.exporter}})
+      .set(static_cast<double>(options_.capacity));
+  if (!spool_) return;
+  const std::lock_guard lock(mutex_);
+  for (const BatchSpool::Entry& entry : spool_->recover()) {
+    // How many spans it holds is not known before it is read.
+    const size_t size = options_.sizer == QueueSizer::kBytes ? entry.bytes : 1;
+    queue_.push_back({.entry = entry, .size = size});
+    size_ += size;
+  }
+  if (queue_.empty()) return;
+  SL_LOG_INFO("exporter {}: {} batches of an earlier run are sent first", options_.exporter, queue_.size());
+  start_thread();
+}
 
 SendQueue::~SendQueue() { stop(std::chrono::milliseconds(0)); }
 
-Status SendQueue::offer(SharedBatch batch) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (draining_) return fail(Errc::kUnavailable, "exporter ", options_.exporter, " is stopping");
-    if (queue_.size() >= options_.capacity)
-      return fail(Errc::kUnavailable, "sending queue of exporter ", options_.exporter, " is full: ", queue_.size(),
-                  " batches waiting");
-    queue_.push_back(std::move(batch));
-    if (idle_ < queue_.size() && threads_.size() < options_.consumer_count)
-      threads_.emplace_back([this] { run(); });
+size_t SendQueue::size_of(const model::SpanBatch& batch) const {
+  switch (options_.sizer) {
+    case QueueSizer::kRequests: return 1;
+    case QueueSizer::kItems: return batch.spans.size();
+    case QueueSizer::kBytes: break;
   }
-  changed_.notify_one();
-  return {};
+  if (!batch.encoded.empty()) return batch.encoded.size();
+  size_t bytes = 0;
+  for (const model::SpanView& span : batch.spans) bytes += span.encoded.size() + span.name.size() + 64;
+  return bytes;
+}
+
+void SendQueue::start_thread() { threads_.emplace_back([this] { run(); }); }
+
+Status SendQueue::wait_for_room(std::unique_lock<std::mutex>& lock, size_t size) {
+  // An empty queue takes a batch of any size: else it would never be sent.
+  const auto has_room = [&] { return draining_ || queue_.empty() || size_ + size <= options_.capacity; };
+  if (options_.block_on_overflow && !has_room()) changed_.wait_for(lock, kBlockMax, has_room);
+  if (draining_) return fail(Errc::kUnavailable, "exporter ", options_.exporter, " is stopping");
+  if (has_room()) return {};
+  return fail(Errc::kUnavailable, "sending queue of exporter ", options_.exporter, " is full: ", queue_.size(), " batches waiting");
+}
+
+Status SendQueue::offer(SharedBatch batch) {
+  const size_t size = size_of(*batch), spans = batch->spans.size();
+  Item item{.batch = batch, .size = size, .outcome = options_.wait_for_result ? std::make_shared<Outcome>() : nullptr};
+  std::unique_lock lock(mutex_);
+  if (auto status = wait_for_room(lock, size); !status) {
+    enqueue_failed_.add(spans);
+    return status;
+  }
+  if (spool_) {
+    // Room is held while the disk works, so that no more comes than there is room for.
+    size_ += size;
+    lock.unlock();
+    auto entry = spool_->put(*batch);
+    lock.lock();
+    size_ -= size;
+    if (!entry) {
+      enqueue_failed_.add(spans);
+      return in_context("exporter " + options_.exporter, std::move(entry).error());
+    }
+    item.entry = *entry;
+    item.batch = nullptr;
+  }
+  const auto outcome = item.outcome;
+  queue_.push_back(std::move(item));
+  size_ += size;
+  queue_size_.set(static_cast<double>(size_));
+  if (idle_ < queue_.size() && threads_.size() < options_.consumer_count && !draining_) start_thread();
+  changed_.notify_all();
+  if (!outcome) return {};
+  changed_.wait(lock, [&] { return outcome->is_known || stopped_; });
+  return outcome->is_known ? outcome->status : fail(Errc::kUnavailable, "exporter ", options_.exporter, " is stopping");
 }
 
 void SendQueue::run() {
@@ -39,24 +98,48 @@ void SendQueue::run() {
     changed_.wait(lock, [&] { return stopped_ || draining_ || !queue_.empty(); });
     --idle_;
     if (stopped_ || (draining_ && queue_.empty())) return;
-    const SharedBatch batch = std::move(queue_.front());
+    const Item item = std::move(queue_.front());
     queue_.pop_front();
+    size_ -= item.size;
+    queue_size_.set(static_cast<double>(size_));
     ++in_flight_;
+    if (options_.block_on_overflow) changed_.notify_all();
     lock.unlock();
-    send_with_retry(batch, random);
+    Status status = send_item(item, random);
     lock.lock();
     --in_flight_;
-    if (draining_) changed_.notify_all();
+    if (item.outcome) {
+      item.outcome->is_known = true;
+      item.outcome->status = std::move(status);
+    }
+    if (draining_ || item.outcome) changed_.notify_all();
   }
 }
 
-void SendQueue::send_with_retry(const SharedBatch& batch, Random& random) {
+Status SendQueue::send_item(const Item& item, Random& random) {
+  if (item.batch) return send_with_retry(item.batch, random);
+  const auto batch = spool_->load(item.entry);
+  if (!batch) {
+    SL_LOG_ERROR("exporter {}: {}", options_.exporter, batch.error().message);
+    return std::unexpected(batch.error());
+  }
+  Status status = send_with_retry(*batch, random);
+  // What could not be sent because the process stops stays for the next one.
+  const bool keeps = !status && status.error().code == Errc::kCancelled;
+  if (!keeps) spool_->remove(item.entry);
+  return status;
+}
+
+Status SendQueue::send_with_retry(const SharedBatch& batch, Random& random) {
   const RetryPolicy& retry = options_.retry;
   const auto started = std::chrono::steady_clock::now();
   auto interval = std::chrono::duration<double>(retry.initial_interval);
   for (;;) {
     const SendOutcome outcome = send_(batch);
-    if (outcome.status) return sent_.add(batch->spans.size());
+    if (outcome.status) {
+      sent_.add(batch->spans.size());
+      return {};
+    }
     const std::string& why = outcome.status.error().message;
     if (!outcome.retryable || !retry.enabled) return drop(batch, why);
     const double spread = 1 + retry.randomization_factor * (2 * random.unit() - 1);
@@ -65,14 +148,18 @@ void SendQueue::send_with_retry(const SharedBatch& batch, Random& random) {
     if (retry.max_elapsed_time.count() > 0 && elapsed + delay > retry.max_elapsed_time) return drop(batch, why);
     SL_LOG_WARN("exporter {}: {}; trying again in {} ms", options_.exporter, why,
                 std::chrono::duration_cast<std::chrono::milliseconds>(delay).count());
-    if (!wait_for(delay)) return drop(batch, why);
+    if (!wait_for(delay)) {
+      if (spool_) return fail(Errc::kCancelled, why);
+      return drop(batch, why);
+    }
     interval = std::min(interval * retry.multiplier, std::chrono::duration<double>(retry.max_interval));
   }
 }
 
-void SendQueue::drop(const SharedBatch& batch, const std::string& why) {
+Status SendQueue::drop(const SharedBatch& batch, const std::string& why) {
   failed_.add(batch->spans.size());
   SL_LOG_ERROR("exporter {}: {} spans dropped: {}", options_.exporter, batch->spans.size(), why);
+  return fail(Errc::kInternal, "exporter ", options_.exporter, ": ", why);
 }
 
 bool SendQueue::wait_for(std::chrono::nanoseconds delay) {
@@ -87,9 +174,12 @@ void SendQueue::stop(std::chrono::milliseconds deadline) {
     draining_ = true;
     changed_.notify_all();
     changed_.wait_for(lock, deadline, [&] { return queue_.empty() && in_flight_ == 0; });
-    for (const SharedBatch& batch : queue_) failed_.add(batch->spans.size());
-    if (!queue_.empty()) SL_LOG_ERROR("exporter {}: {} batches unsent at shutdown", options_.exporter, queue_.size());
+    for (const Item& item : queue_)
+      if (item.batch) failed_.add(item.batch->spans.size());
+    if (!queue_.empty() && spool_) SL_LOG_INFO("exporter {}: {} batches stay on disk for the next start", options_.exporter, queue_.size());
+    if (!queue_.empty() && !spool_) SL_LOG_ERROR("exporter {}: {} batches unsent at shutdown", options_.exporter, queue_.size());
     queue_.clear();
+    size_ = 0;
     stopped_ = true;
     threads.swap(threads_);
   }

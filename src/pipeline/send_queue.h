@@ -1,7 +1,10 @@
 #pragma once
 // The sending queue and retry policy of every exporter that leaves by a socket
 // (the collector's exporterhelper: sending_queue, retry_on_failure).
-//   Limits    capacity batches wait; beyond, offer() refuses, retryable.
+//   Limits    `capacity` requests, spans or bytes wait, as the sizer says; beyond, offer() refuses, retryable, or
+//             waits for room when it is told to block (not longer than kBlockMax).
+//   Disk      with a spool, what waits lies there and not in memory, and outlives the process.
+//   Result    with wait_for_result, offer() answers when the batch was sent or given up.
 //   Retry     retryable failures wait initial_interval, growing by multiplier to max_interval, each
 //             spread by randomization_factor, until max_elapsed_time since the first try
 //             (0: for ever); then the batch is dropped, counted and said. A delay the
@@ -19,7 +22,7 @@
 #include "base/random.h"
 #include "base/telemetry.h"
 #include "base/time.h"
-#include "pipeline/consumer.h"
+#include "pipeline/batch_spool.h"
 
 namespace sightline::pipeline {
 
@@ -32,11 +35,16 @@ struct RetryPolicy {
   std::chrono::nanoseconds max_elapsed_time = std::chrono::minutes(5);
 };
 
+enum class QueueSizer { kRequests, kItems, kBytes };
+
 struct SendQueueOptions {
   std::string exporter;          // "otlphttp/tempo": in logs and counters
-  size_t capacity = 1000;        // batches
+  size_t capacity = 1000;        // counted by `sizer`
   size_t consumer_count = 10;    // threads, started as they are needed
   RetryPolicy retry;
+  QueueSizer sizer = QueueSizer::kRequests;
+  bool block_on_overflow = false;
+  bool wait_for_result = false;
 };
 
 // What came of one try.
@@ -49,7 +57,9 @@ struct SendOutcome {
 class SendQueue {
  public:
   using Send = std::function<SendOutcome(const SharedBatch&)>;
-  SendQueue(SendQueueOptions options, Send send, Telemetry& telemetry);
+  static constexpr std::chrono::seconds kBlockMax{30};
+  // `spool` may be null: what waits is in memory.
+  SendQueue(SendQueueOptions options, Send send, Telemetry& telemetry, std::unique_ptr<BatchSpool> spool = nullptr);
   ~SendQueue();
 
   Status offer(SharedBatch batch);
@@ -57,19 +67,38 @@ class SendQueue {
   size_t waiting() const;
 
  private:
+  // What became of a batch whose sender waits.
+  struct Outcome {
+    bool is_known = false;   // guarded by the queue's mutex
+    Status status;
+  };
+  struct Item {
+    SharedBatch batch;                 // null: in the spool
+    BatchSpool::Entry entry;           // in the spool
+    size_t size = 0;                   // by the sizer
+    std::shared_ptr<Outcome> outcome;  // null: nobody waits
+  };
+  size_t size_of(const model::SpanBatch& batch) const;
+  Status wait_for_room(std::unique_lock<std::mutex>& lock, size_t size);
+  void start_thread();                 // needs mutex_
   void run();
-  void send_with_retry(const SharedBatch& batch, Random& random);
-  void drop(const SharedBatch& batch, const std::string& why);
+  Status send_item(const Item& item, Random& random);
+  Status send_with_retry(const SharedBatch& batch, Random& random);
+  Status drop(const SharedBatch& batch, const std::string& why);
   // False when the queue stops before the time is over.
   bool wait_for(std::chrono::nanoseconds delay);
 
   const SendQueueOptions options_;
   const Send send_;
+  const std::unique_ptr<BatchSpool> spool_;
   Counter& sent_;
   Counter& failed_;
+  Counter& enqueue_failed_;
+  Gauge& queue_size_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<SharedBatch> queue_;        // guarded by mutex_
+  std::deque<Item> queue_;               // guarded by mutex_
+  size_t size_ = 0;                      // guarded by mutex_: of queue_, by the sizer
   size_t idle_ = 0;                      // guarded by mutex_: threads waiting for work
   size_t in_flight_ = 0;                 // guarded by mutex_
   bool draining_ = false;                // guarded by mutex_: no new batches, no long waits

@@ -2,7 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
 #include <future>
+
+#include "wire/otlp/decode_traces.h"
+#include "wire/otlp/testing/sample_request.h"
 
 namespace sightline::pipeline {
 namespace {
@@ -70,6 +77,62 @@ TEST(SendQueue, RefusesBeyondItsCapacity) {
   release.set_value();
   queue.stop(std::chrono::seconds(10));
   EXPECT_EQ(telemetry.counter_total("otelcol_exporter_sent_spans_total"), static_cast<uint64_t>(accepted));
+}
+
+// A directory of its own, with one decodable batch.
+struct SpoolTest : ::testing::Test {
+  void SetUp() override {
+    char pattern[] = "/tmp/sightline_spool_XXXXXX";
+    folder = mkdtemp(pattern);
+    batch = wire::otlp::decode_traces(std::make_shared<const std::string>(wire::otlp::testing::make_sample_request({.spans = 5}))).value().batch;
+  }
+  void TearDown() override { std::filesystem::remove_all(folder); }
+  std::unique_ptr<BatchSpool> spool() { return BatchSpool::open(folder + "/queue", false).value(); }
+  size_t files() const {
+    return static_cast<size_t>(std::distance(std::filesystem::directory_iterator(folder + "/queue"), std::filesystem::directory_iterator()));
+  }
+  std::string folder;
+  SharedBatch batch;
+  Telemetry telemetry;
+};
+
+TEST_F(SpoolTest, WhatWaitsOutlivesTheProcess) {
+  {
+    SendQueue queue({.exporter = "x", .retry = quick_retry()},
+                    [](const SharedBatch&) { return SendOutcome{.status = fail(Errc::kUnavailable, "away"), .retryable = true, .retry_after = std::chrono::seconds(60)}; },
+                    telemetry, spool());
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(queue.offer(batch));
+    queue.stop(std::chrono::milliseconds(1));
+  }
+  EXPECT_EQ(files(), 3u);
+  std::atomic<size_t> spans = 0;
+  SendQueue again({.exporter = "x"}, [&](const SharedBatch& b) { spans += b->spans.size(); return SendOutcome{}; }, telemetry, spool());
+  ASSERT_TRUE(again.offer(batch));
+  again.stop(std::chrono::seconds(10));
+  EXPECT_EQ(spans.load(), 20u);
+  EXPECT_EQ(files(), 0u);
+}
+
+TEST_F(SpoolTest, ABrokenFileIsPutAside) {
+  { ASSERT_TRUE(spool()->put(*batch)); }
+  for (const auto& file : std::filesystem::directory_iterator(folder + "/queue")) std::ofstream(file.path(), std::ios::app) << "x";
+  std::atomic<int> sent = 0;
+  SendQueue queue({.exporter = "x"}, [&](const SharedBatch&) { ++sent; return SendOutcome{}; }, telemetry, spool());
+  ASSERT_TRUE(queue.offer(batch));
+  queue.stop(std::chrono::seconds(10));
+  EXPECT_EQ(sent.load(), 1);
+  EXPECT_EQ(files(), 1u);  // .broken
+}
+
+TEST(SendQueue, CountsSpansAndTellsTheResult) {
+  Telemetry telemetry;
+  SendQueue queue({.exporter = "x", .capacity = 10, .consumer_count = 1, .sizer = QueueSizer::kItems, .wait_for_result = true},
+                  [](const SharedBatch& b) { return b->spans.size() == 3 ? SendOutcome{} : SendOutcome{.status = fail(Errc::kInvalidArgument, "no")}; }, telemetry);
+  EXPECT_TRUE(queue.offer(batch_of(3)));
+  const auto refused = queue.offer(batch_of(4));
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("no"), std::string::npos);
+  EXPECT_FALSE(queue.offer(batch_of(40)));  // an empty queue takes it; the receiver does not
 }
 
 }  // namespace

@@ -8,28 +8,20 @@ namespace {
 using config::SpanMetricsConfig;
 using connectors::spanmetrics::SpanMetricsOptions;
 
-// What a configuration can ask for and is not there must not be ignored: its
-// metrics would be other ones than asked for.
-Status check_available(const SpanMetricsConfig& config) {
-  const auto missing = [](std::string_view key) -> Status {
-    return fail(Errc::kInvalidArgument, "connector spanmetrics: ", key, " is not available in this version");
-  };
-  if (!config.calls_dimensions.empty()) return missing("calls_dimensions");
-  if (!config.histogram.dimensions.empty()) return missing("histogram::dimensions");
-  if (config.histogram.exponential_max_size) return missing("histogram::exponential");
-  if (config.events.enabled) return missing("events");
-  if (config.aggregation_temporality != config::AggregationTemporality::kCumulative)
-    return missing("aggregation_temporality: delta");
-  if (!config.include_instrumentation_scope.empty()) return missing("include_instrumentation_scope");
-  if (!config.resource_metrics_key_attributes.empty()) return missing("resource_metrics_key_attributes");
-  return {};
+std::vector<connectors::spanmetrics::Dimension> to_dimensions(const std::vector<config::DimensionConfig>& from) {
+  std::vector<connectors::spanmetrics::Dimension> to;
+  for (const config::DimensionConfig& dimension : from) to.push_back({dimension.name, dimension.default_value});
+  return to;
 }
 
 SpanMetricsOptions to_options(const SpanMetricsConfig& config, const std::string& collector_instance_id) {
   SpanMetricsOptions options;
   options.metrics_namespace = config.metrics_namespace;
-  for (const config::DimensionConfig& dimension : config.dimensions)
-    options.dimensions.push_back({dimension.name, dimension.default_value});
+  options.dimensions = to_dimensions(config.dimensions);
+  options.calls_dimensions = to_dimensions(config.calls_dimensions);
+  options.duration_dimensions = to_dimensions(config.histogram.dimensions);
+  options.events_enabled = config.events.enabled;
+  options.event_dimensions = to_dimensions(config.events.dimensions);
   options.exclude_dimensions = config.exclude_dimensions;
   options.collector_instance_id = collector_instance_id;
   options.histogram_enabled = !config.histogram.disable;
@@ -38,7 +30,13 @@ SpanMetricsOptions to_options(const SpanMetricsConfig& config, const std::string
   options.buckets.clear();
   for (const std::chrono::nanoseconds bucket : config.histogram.explicit_buckets)
     options.buckets.push_back(static_cast<double>(bucket.count()) / (seconds ? 1e9 : 1e6));
+  if (config.histogram.exponential_max_size) options.exponential_max_size = static_cast<uint32_t>(*config.histogram.exponential_max_size);
   options.exemplars_enabled = config.exemplars.enabled;
+  options.exemplars_per_point_max = static_cast<uint32_t>(config.exemplars.max_per_data_point);
+  options.include_instrumentation_scope = config.include_instrumentation_scope;
+  options.sampling_method_label = config.enable_metrics_sampling_method;
+  options.resource_key_attributes = config.resource_metrics_key_attributes;
+  options.series_expiration = config.series_expiration;
   options.metrics_expiration = config.metrics_expiration;
   options.aggregation_cardinality_limit = config.aggregation_cardinality_limit;
   return options;
@@ -48,9 +46,13 @@ SpanMetricsOptions to_options(const SpanMetricsConfig& config, const std::string
 
 Result<std::unique_ptr<SpanMetricsConnector>> SpanMetricsConnector::create(const SpanMetricsConfig& config,
                                                                            const std::string& collector_instance_id,
-                                                                           const Clock& clock) {
-  if (auto status = check_available(config); !status) return std::unexpected(std::move(status).error());
-  auto metrics = connectors::spanmetrics::SpanMetrics::create(clock, to_options(config, collector_instance_id));
+                                                                           const Clock& clock, TraceFates* fates) {
+  SpanMetricsOptions options = to_options(config, collector_instance_id);
+  if (fates != nullptr) {
+    options.may_be_exemplar = [fates](const TraceId& id) { return !fates->is_dropped(id); };
+    options.note_exemplar = [fates](const TraceId& id) { fates->note_exemplar(id); };
+  }
+  auto metrics = connectors::spanmetrics::SpanMetrics::create(clock, std::move(options));
   if (!metrics) return std::unexpected(std::move(metrics).error());
   return std::unique_ptr<SpanMetricsConnector>(new SpanMetricsConnector(std::move(*metrics), clock));
 }
@@ -67,7 +69,7 @@ void SpanMetricsConnector::stop() {
   for (auto& store : stores_) store->stop();
 }
 
-void SpanMetricsConnector::expire() {
+void SpanMetricsConnector::maintain() {
   const auto gone = metrics_->expire();
   if (gone.empty()) return;
   for (auto& store : stores_)

@@ -1,24 +1,23 @@
 #pragma once
-// The spanmetrics connector as a node of the graph: the end of a traces
-// pipeline and the start of metrics pipelines.
-//   Threads   consume() and collect() from any thread; the rest from the graph's owner.
+// The spanmetrics connector as a node of the graph.
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "config/otelcol_components.h"
 #include "connectors/spanmetrics/span_metrics.h"
-#include "pipeline/consumer.h"
-#include "pipeline/metric_source.h"
 #include "pipeline/native_metrics.h"
+#include "pipeline/span_to_metrics.h"
+#include "pipeline/trace_fates.h"
 
 namespace sightline::pipeline {
 
-class SpanMetricsConnector final : public SpanConsumer, public MetricSource {
+class SpanMetricsConnector final : public SpanToMetrics {
  public:
-  // kInvalidArgument names an option that is not available here.
+  // kInvalidArgument names an option that is not available here. `fates` may be null: no trace is sampled away.
   static Result<std::unique_ptr<SpanMetricsConnector>> create(const config::SpanMetricsConfig& config,
-                                                              const std::string& collector_instance_id, const Clock& clock);
+                                                              const std::string& collector_instance_id, const Clock& clock,
+                                                              TraceFates* fates);
 
   Status consume(const SharedBatch& batch) override {
     metrics_->consume(*batch);
@@ -26,11 +25,10 @@ class SpanMetricsConnector final : public SpanConsumer, public MetricSource {
   }
   std::vector<model::MetricFamily> collect() const override { return metrics_->collect(); }
 
-  // From start() on, what it counts goes into `store` as well.
-  void write_to(tsdb::Appendable& store, Telemetry& telemetry);
-  void start();
-  void stop();
-  void expire();
+  void write_to(tsdb::Appendable& store, Telemetry& telemetry) override;
+  void start() override;
+  void stop() override;
+  void maintain() override;
 
  private:
   SpanMetricsConnector(std::unique_ptr<connectors::spanmetrics::SpanMetrics> metrics, const Clock& clock)

@@ -4,26 +4,48 @@
 
 namespace sightline::promql {
 
+bool HistogramSum::merge(CompensatedHistogram& to, const model::Histogram& h) {
+  MergeNotes notes;
+  if (!add_compensated(to, h, notes)) return false;
+  reconciled_ = reconciled_ || notes.bounds_reconciled;
+  return true;
+}
+
 void HistogramSum::add(const model::Histogram& h) {
   if (failed_) return;
   saw_reset_ = saw_reset_ || h.reset_hint == model::ResetHint::kReset;
   saw_no_reset_ = saw_no_reset_ || h.reset_hint == model::ResetHint::kNotReset;
   if (count_++ == 0) {
-    sum_ = h;
+    state_ = start_sum(h);
     return;
   }
-  MergeNotes notes;
-  auto next = promql::add(sum_, h, notes);
-  if (!next) {
-    failed_ = true;
-    return;
+  const auto n = static_cast<double>(count_);
+  if (!running_mean_) {
+    CompensatedHistogram next = state_;
+    if (!merge(next, h)) {
+      failed_ = true;
+      return;
+    }
+    if (wanted_ == Result::kSum || !overflows(next.sum)) {
+      state_ = std::move(next);
+      return;
+    }
+    running_mean_ = true;
+    state_ = {divide(state_.sum, n - 1), divide(state_.lost, n - 1)};
   }
-  reconciled_ = reconciled_ || notes.bounds_reconciled;
-  sum_ = std::move(*next);
+  const double kept = (n - 1) / n;
+  state_ = {multiply(state_.sum, kept), multiply(state_.lost, kept)};
+  failed_ = !merge(state_, divide(h, n));
 }
 
-model::Histogram HistogramSum::value(double divisor) const {
-  return compact(divisor == 1 ? sum_ : divide(sum_, divisor));
+model::Histogram HistogramSum::value() const {
+  MergeNotes ignored;
+  const double divisor = wanted_ == Result::kMean && !running_mean_ ? static_cast<double>(count_) : 1;
+  if (count_ == 1) return compact(state_.sum);
+  model::Histogram lost = state_.lost;
+  lost.reset_hint = state_.sum.reset_hint;
+  auto out = promql::add(divide(state_.sum, divisor), divide(lost, divisor), ignored);
+  return out ? compact(*out) : compact(state_.sum);
 }
 
 void HistogramSum::annotate(Annotations& annotations, PositionRange at, const std::string& operation) const {

@@ -20,7 +20,10 @@ void Annotations::info(PositionRange at, std::string_view text) {
   add(infos_, "PromQL info: " + std::string(text) + " (" + position_text(query_, at.start) + ")");
 }
 
-void Annotations::add_warning(std::string text) { add(warnings_, std::move(text)); }
+size_t Annotations::size() {
+  const std::lock_guard lock(mutex_);
+  return warnings_.size() + infos_.size();
+}
 
 std::vector<std::string> Annotations::take_warnings() {
   const std::lock_guard lock(mutex_);

@@ -17,9 +17,8 @@ class Annotations {
   // "PromQL warning: <text> (1:7)"
   void warn(PositionRange at, std::string_view text);
   void info(PositionRange at, std::string_view text);
-  // As it stands, without prefix and place.
-  void add_warning(std::string text);
 
+  size_t size();  // how many there are so far
   std::vector<std::string> take_warnings();
   std::vector<std::string> take_infos();
 

@@ -29,6 +29,11 @@ std::string_view aggregate_name(AggregateOp op) {
   return kNames[static_cast<size_t>(op)];
 }
 
+std::string_view duration_op_text(DurationOp op) {
+  static constexpr std::string_view kTexts[] = {"+", "-", "*", "/", "%", "^", "step", "range", "min_of", "max_of"};
+  return kTexts[static_cast<size_t>(op)];
+}
+
 std::string_view binary_op_text(BinaryOp op) {
   static constexpr std::string_view kTexts[] = {"+", "-", "*", "/", "%", "^", "atan2", "==", "!=", "<", "<=",
                                                 ">", ">=", "</", ">/", "and", "or", "unless"};

@@ -52,6 +52,7 @@ struct StringLiteral final : Expr {
 
 // Arithmetic where a duration stands; seconds.
 enum class DurationOp : uint8_t { kAdd, kSub, kMul, kDiv, kMod, kPow, kStep, kRange, kMinOf, kMaxOf };
+std::string_view duration_op_text(DurationOp op);
 struct DurationExpr final : Expr {
   DurationExpr() : Expr(ExprKind::kDuration) {}
   DurationOp op = DurationOp::kAdd;
@@ -77,12 +78,13 @@ struct DurationValue {
 
 struct VectorSelector final : Expr {
   VectorSelector() : Expr(ExprKind::kVectorSelector) {}
-  std::string name;                     // empty when only matchers name it
+  std::string name;                     // written before the braces; else empty
   std::vector<tsdb::Matcher> matchers;  // as written; the one for `name` last
   DurationValue offset;
   AtModifier at;
   bool anchored = false;
   bool smoothed = false;
+  bool histogram_stats = false;         // only counts and sums of histograms are asked for; set by resolve_times()
 };
 
 struct MatrixSelector final : Expr {
@@ -137,6 +139,7 @@ struct VectorMatching {
 struct BinaryExpr final : Expr {
   BinaryExpr() : Expr(ExprKind::kBinary) {}
   BinaryOp op = BinaryOp::kAdd;
+  uint32_t op_start = 0;  // where the operator stands
   ExprPtr lhs;
   ExprPtr rhs;
   std::optional<VectorMatching> matching;  // set when both sides are vectors

@@ -12,14 +12,6 @@ double seconds_between(std::chrono::nanoseconds from, std::chrono::nanoseconds t
   return std::chrono::duration<double>(to - from).count();
 }
 
-bool is_sorted_by_call(const Expr& expr) {
-  const Expr& inner = unwrap_parens(expr);
-  if (inner.kind != ExprKind::kCall) return false;
-  const FunctionId id = as<Call>(inner).function->id;
-  return id == FunctionId::kSort || id == FunctionId::kSortDesc || id == FunctionId::kSortByLabel ||
-         id == FunctionId::kSortByLabelDesc;
-}
-
 // Turns what the tree evaluated to into what the caller sees.
 Status finish(Value value, QueryResult& out) {
   if (value.type == ValueType::kString) {
@@ -52,7 +44,7 @@ Engine::Engine(const tsdb::Queryable& store, Clock& clock, WorkPool* pool, Engin
     : store_(store), clock_(clock), pool_(pool), options_(options) {}
 
 Result<QueryResult> Engine::instant(std::string_view query, TimestampMs time, const QueryOptions& options) const {
-  return run(query, StepGrid{time.value, 0, 1}, false, options);
+  return run(query, StepGrid{time.value, 0, 1}, time.value, false, options);
 }
 
 Result<QueryResult> Engine::range(std::string_view query, TimestampMs start, TimestampMs end,
@@ -62,10 +54,11 @@ Result<QueryResult> Engine::range(std::string_view query, TimestampMs start, Tim
   const auto count = (static_cast<uint64_t>(end.value) - static_cast<uint64_t>(start.value)) / static_cast<uint64_t>(step.count()) + 1;
   if (count > options_.samples_max)
     return fail(Errc::kExecution, "query processing would load too many samples into memory in query execution");
-  return run(query, StepGrid{start.value, step.count(), static_cast<size_t>(count)}, true, options);
+  return run(query, StepGrid{start.value, step.count(), static_cast<size_t>(count)}, end.value, true, options);
 }
 
-Result<QueryResult> Engine::run(std::string_view query, const StepGrid& grid, bool is_range, const QueryOptions& options) const {
+Result<QueryResult> Engine::run(std::string_view query, const StepGrid& grid, int64_t end_ms, bool is_range,
+                                const QueryOptions& options) const {
   const auto begun = clock_.monotonic();
   auto expr = parse(query, options_.parse);
   if (!expr) return std::unexpected(expr.error());
@@ -73,7 +66,7 @@ Result<QueryResult> Engine::run(std::string_view query, const StepGrid& grid, bo
   if (is_range && type != ValueType::kVector && type != ValueType::kScalar)
     return fail(Errc::kInvalidArgument, "invalid expression type \"", documented_type_name(type),
                 "\" for range query, must be Scalar or instant Vector");
-  const QueryTimes times{grid.start_ms, grid.end_ms(), is_range ? grid.step_ms : 0};
+  const QueryTimes times{grid.start_ms, end_ms, is_range ? grid.step_ms : 0};
   if (auto ok = resolve_times(query, **expr, times); !ok) return std::unexpected(ok.error());
   auto querier = store_.querier();
   if (!querier) return std::unexpected(querier.error());
@@ -81,6 +74,7 @@ Result<QueryResult> Engine::run(std::string_view query, const StepGrid& grid, bo
   Annotations annotations(query);
   QueryContext context{**querier, clock_, pool_, options_, options, grid, annotations};
   context.is_range = is_range;
+  context.end_ms = end_ms;
   context.deadline = begun + std::min(options.timeout.value_or(options_.timeout), options_.timeout);
   context.lookback_ms = options.lookback.value_or(options_.lookback).count();
   Evaluator evaluator(context);
@@ -88,6 +82,7 @@ Result<QueryResult> Engine::run(std::string_view query, const StepGrid& grid, bo
   out.type = is_range ? ValueType::kMatrix : type;
   out.grid = grid;
   out.is_range = is_range;
+  evaluator.find_twins(**expr);
   const auto prepared = clock_.monotonic();
   if (type == ValueType::kMatrix) {
     auto raw = evaluator.eval_raw(**expr, grid);
@@ -99,17 +94,13 @@ Result<QueryResult> Engine::run(std::string_view query, const StepGrid& grid, bo
     if (auto ok = finish(std::move(*value), out); !ok) return std::unexpected(ok.error());
   }
   const auto evaluated = clock_.monotonic();
-  if (is_range) {
-    std::ranges::sort(out.series, {}, &Series::labels);
-    if (is_sorted_by_call(**expr))
-      annotations.add_warning("PromQL warning: sort is ineffective for range queries since results are always ordered by labels");
-  }
+  if (is_range && !std::ranges::is_sorted(out.series, {}, &Series::labels)) std::ranges::sort(out.series, {}, &Series::labels);
   const auto sorted = clock_.monotonic();
   out.warnings = annotations.take_warnings();
   out.infos = annotations.take_infos();
   out.inputs = std::move(context.inputs);
   out.stats = {seconds_between(begun, prepared), seconds_between(prepared, evaluated), seconds_between(evaluated, sorted),
-               context.samples_read.load(), context.samples_peak};
+               context.samples_read.load(), context.samples_peak, context.bytes_peak.load()};
   return out;
 }
 

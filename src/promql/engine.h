@@ -37,7 +37,7 @@ struct QueryOptions {
   std::optional<std::chrono::milliseconds> lookback;  // else the engine's
   std::optional<std::chrono::milliseconds> timeout;   // capped by the engine's
   std::function<bool()> cancelled;                    // polled; may be empty
-  bool provenance = false;                            // fill Series::sources
+  bool provenance = false;                            // fill Series::sources and QueryResult::inputs
 };
 
 struct QueryStats {
@@ -46,6 +46,7 @@ struct QueryStats {
   double sort_seconds = 0;
   uint64_t samples_read = 0;       // touched, summed over steps
   uint64_t samples_peak = 0;       // held at once
+  uint64_t bytes_peak = 0;         // of step values held at once, about
 };
 
 // A range vector as a result: raw samples at their own times.
@@ -67,7 +68,7 @@ struct QueryResult {
   bool is_range = false;             // kMatrix lies in `series`, not in `raw`
   std::vector<std::string> warnings;
   std::vector<std::string> infos;
-  std::vector<model::Labels> inputs; // what Series::sources index; empty without provenance
+  std::vector<QueryInput> inputs;    // what Series::sources name; empty without provenance
   QueryStats stats;
 };
 
@@ -83,7 +84,8 @@ class Engine {
   const EngineOptions& options() const { return options_; }
 
  private:
-  Result<QueryResult> run(std::string_view query, const StepGrid& grid, bool is_range, const QueryOptions& options) const;
+  // `end_ms` as asked: the last step may lie before it.
+  Result<QueryResult> run(std::string_view query, const StepGrid& grid, int64_t end_ms, bool is_range, const QueryOptions& options) const;
 
   const tsdb::Queryable& store_;
   Clock& clock_;

@@ -127,5 +127,68 @@ TEST_F(EngineTest, LimitsStopAQuery) {
   EXPECT_EQ(cancelled.error().code, Errc::kCancelled);
 }
 
+TEST_F(EngineTest, WhatIsTooMuchIsRefusedClearly) {
+  const std::string deep = std::string(100'000, '(') + "1" + std::string(100'000, ')');
+  EXPECT_NE(instant(deep).find("expression is nested deeper than 1000 levels"), std::string::npos);
+  EXPECT_NE(instant(std::string(200'000, '-') + "1").find("nested deeper"), std::string::npos);
+  std::string sum = "1";
+  for (int i = 0; i < 100'000; ++i) sum += "+1";
+  EXPECT_NE(instant(sum).find("nested deeper"), std::string::npos);
+  EXPECT_NE(instant("memory_bytes{job=\"" + std::string(1 << 20, 'x') + "\"}").find("query is longer than 1048576 bytes"), std::string::npos);
+  EXPECT_NE(instant("rate(requests_total[100y:1ms])").find("too many samples"), std::string::npos);
+  const auto points = engine().range("1", {0}, {1'000'000'000'000}, std::chrono::milliseconds(1));
+  ASSERT_FALSE(points);
+  EXPECT_NE(points.error().message.find("too many samples"), std::string::npos);
+  EXPECT_NE(instant("requests_total * on () requests_total").find("many-to-many matching not allowed"), std::string::npos);
+}
+
+TEST_F(EngineTest, AQueryCanBeStoppedAtEveryPoint) {
+  for (const std::string_view query :
+       {"sum by (job) (rate(requests_total[1m]))", "abs(requests_total) + requests_total", "topk(2, requests_total)",
+        "count_values(\"v\", requests_total)", "histogram_quantile(0.9, h_bucket)", "requests_total or memory_bytes",
+        "max_over_time(sum(requests_total)[5m:1m])", "quantile(0.5, requests_total)", "requests_total * on (job) group_left () memory_bytes"}) {
+    bool stopped = true;
+    int polls = 0;
+    for (; stopped; ++polls) {  // stopped at its first look, at its second, until it gets through
+      int left = polls;
+      const auto result = engine().range(query, {tsdb::kTestStart}, {tsdb::kTestStart + 600'000}, std::chrono::seconds(60),
+                                         {.cancelled = [&left] { return left-- <= 0; }});
+      stopped = !result;
+      if (stopped) {
+        EXPECT_EQ(result.error().code, Errc::kCancelled) << query;
+      }
+      ASSERT_LT(polls, 1000) << query;
+    }
+    EXPECT_GT(polls, 4) << query << " hardly ever looks";
+  }
+}
+
+TEST_F(EngineTest, LargeGroupsAddUpTheSameOnAnyNumberOfThreads) {
+  for (int i = 0; i < 300; ++i) load("many_total{g=\"" + std::to_string(i % 2) + "\",i=\"" + std::to_string(i) + "\"}", 0, 0.1 * i);
+  WorkPool pool({.thread_count = 3});
+  const Engine parallel(store_.db(), store_.clock(), &pool);
+  for (const char* op : {"sum", "avg", "min", "max", "count", "group"}) {
+    const std::string query = std::string(op) + " by (g) (rate(many_total[1m]))";
+    const auto a = engine().range(query, {tsdb::kTestStart}, {tsdb::kTestStart + 600'000}, std::chrono::seconds(30));
+    const auto b = parallel.range(query, {tsdb::kTestStart}, {tsdb::kTestStart + 600'000}, std::chrono::seconds(30));
+    // Through another node, so that each series is kept and added the general way.
+    const auto c = engine().range(std::string(op) + " by (g) (-(-rate(many_total[1m])))", {tsdb::kTestStart}, {tsdb::kTestStart + 600'000}, std::chrono::seconds(30));
+    ASSERT_TRUE(a && b && c) << query;
+    ASSERT_EQ(a->series.size(), 2u);
+    for (size_t s = 0; s < 2; ++s) {
+      EXPECT_EQ(a->series[s].floats, b->series[s].floats) << query;
+      for (size_t step = 2; step < 21; ++step) EXPECT_NEAR(a->series[s].floats[step], c->series[s].floats[step], 1e-9) << query << step;
+    }
+  }
+}
+
+TEST_F(EngineTest, WhatStandsTwiceIsReadOnce) {
+  const auto read = [&](std::string_view query) { return engine().instant(query, {tsdb::kTestStart + 600'000})->stats.samples_read; };
+  const uint64_t once = read("sum(rate(requests_total[5m]))");
+  EXPECT_GT(once, 0u);
+  EXPECT_EQ(read("sum(rate(requests_total[5m])) / (sum(rate(requests_total[5m])) + 1)"), once);
+  EXPECT_EQ(instant("sum(memory_bytes) + sum(memory_bytes) * count(memory_bytes)"), "{} 90\n");
+}
+
 }  // namespace
 }  // namespace sightline::promql

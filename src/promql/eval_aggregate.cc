@@ -3,10 +3,13 @@
 #include <cmath>
 #include <limits>
 
+#include "base/checksum.h"
 #include "base/number_text.h"
+#include "base/text_codec.h"
 #include "promql/aggregate_state.h"
 #include "promql/evaluator.h"
 #include "promql/histogram_math.h"
+#include "promql/label_filter.h"
 #include "promql/lexer.h"
 #include "promql/quantile.h"
 
@@ -21,22 +24,18 @@ struct Group {
   std::vector<size_t> members;
 };
 
-model::Labels group_labels(const Series& s, const AggregateExpr& expr) {
-  model::LabelsBuilder builder;
-  for (const model::LabelView label : s.labels) {
-    const bool listed = std::ranges::find(expr.grouping, label.name) != expr.grouping.end();
-    if (expr.without ? !listed && !is_identity_label(label.name) : listed) builder.set(label.name, label.value);
-  }
-  return builder.build();
-}
-
 std::vector<Group> make_groups(const std::vector<Series>& series, const AggregateExpr& expr) {
   std::vector<Group> out;
-  std::unordered_map<model::Labels, size_t, model::LabelsHash> known;
+  PackedMap<size_t> known;
+  const LabelFilter filter(expr.without ? LabelFilter::Mode::kDrop : LabelFilter::Mode::kKeep, expr.grouping);
+  std::string key;
   for (size_t i = 0; i < series.size(); ++i) {
-    model::Labels labels = group_labels(series[i], expr);
-    const auto [at, fresh] = known.try_emplace(labels, out.size());
-    if (fresh) out.push_back({std::move(labels), false, {}});
+    filter.key(series[i].labels, key);
+    auto at = known.find(std::string_view(key));
+    if (at == known.end()) {
+      at = known.emplace(key, out.size()).first;
+      out.push_back({model::Labels::from_packed(key), false, {}});
+    }
     out[at->second].members.push_back(i);
     out[at->second].drop_name = out[at->second].drop_name || series[i].drop_name;
   }
@@ -50,12 +49,16 @@ struct Job {
   const std::vector<double>& params;
   size_t steps;
   Annotations& annotations;
+  const QueryContext& context;
 };
 
 Series group_series(const Job& job, const Group& g) {
   Series out(g.labels, job.steps);
   out.drop_name = g.drop_name;
-  for (const size_t i : g.members) add_sources(out.sources, job.series[i].sources);
+  SourceUnion sources;
+  for (const size_t i : g.members)
+    if (!job.series[i].sources.empty()) sources.add(job.series[i].sources, job.series[i].present());
+  out.sources = sources.take();
   return out;
 }
 
@@ -64,6 +67,7 @@ void fold_floats(const Job& job, const Group& g, std::vector<State>& states, std
   states.assign(job.steps, State());
   counts.assign(job.steps, 0);
   for (const size_t i : g.members) {
+    if (!job.context.alive()) return;  // who waits for the group finds out
     const Series& s = job.series[i];
     for (size_t step = 0; step < job.steps; ++step) {
       if (!s.is_float(step)) continue;
@@ -79,8 +83,10 @@ bool any_histogram(const Job& job, const Group& g) {
 
 // sum and avg of the histograms at a step; floats beside them are a mixture.
 void sum_histograms(const Job& job, const Group& g, const std::vector<uint32_t>& floats, Series& out) {
+  const bool mean = job.expr.op == AggregateOp::kAvg;
   for (size_t step = 0; step < job.steps; ++step) {
-    HistogramSum sum;
+    if (!job.context.alive()) return;
+    HistogramSum sum(mean ? HistogramSum::Result::kMean : HistogramSum::Result::kSum);
     for (const size_t i : g.members)
       if (job.series[i].cells[step] == CellKind::kHistogram) sum.add(*job.series[i].histograms[step]);
     if (sum.count() == 0) continue;
@@ -94,8 +100,7 @@ void sum_histograms(const Job& job, const Group& g, const std::vector<uint32_t>&
       job.annotations.warn(at, "vector contains a mix of histograms with exponential and custom buckets schemas" + for_metric(name));
       out.clear(step);
     } else {
-      const bool mean = job.expr.op == AggregateOp::kAvg;
-      out.set(step, Cell::of(sum.value(mean ? static_cast<double>(sum.count()) : 1)));
+      out.set(step, Cell::of(sum.value()));
     }
   }
 }
@@ -158,6 +163,7 @@ Series quantile_of(const Job& job, const Group& g) {
   Series out = group_series(job, g);
   std::vector<double> values;
   for (size_t step = 0; step < job.steps; ++step) {
+    if (!job.context.alive()) break;
     values.clear();
     for (const size_t i : g.members)
       if (job.series[i].is_float(step)) values.push_back(job.series[i].floats[step]);
@@ -179,6 +185,23 @@ Series aggregate_group(const Job& job, const Group& g) {
   }
 }
 
+// XXH64 of the labels as the peer lays them out, so that it lets the same series through: each string
+// after its length, in one byte, or from 255 on in the byte 255 and three more.
+uint64_t sampling_hash(const model::Labels& labels) {
+  std::string bytes;
+  const auto append = [&](std::string_view text) {
+    if (text.size() < 255) {
+      bytes += static_cast<char>(text.size());
+    } else {
+      bytes += static_cast<char>(255);
+      for (int shift = 0; shift < 24; shift += 8) bytes += static_cast<char>((text.size() >> shift) & 0xff);
+    }
+    bytes += text;
+  };
+  for (const model::LabelView label : labels) append(label.name), append(label.value);
+  return xxh64(bytes);
+}
+
 // Which members of a group an aggregation that keeps series lets through at a step.
 class Selection {
  public:
@@ -196,8 +219,13 @@ class Selection {
 
  private:
   void keep(size_t i, size_t step) {
+    if (out_[i].cells.empty()) {
+      out_[i] = Series(job_.series[i].labels, job_.steps);
+      out_[i].drop_name = job_.series[i].drop_name;
+      out_[i].sources = job_.series[i].sources;
+    }
     out_[i].set(step, job_.series[i].cell(step));
-    order_.push_back(i);
+    if (job_.steps == 1) order_.push_back(i);
   }
   void first(const Group& g, size_t step, size_t k) {
     for (const size_t i : g.members) {
@@ -210,47 +238,58 @@ class Selection {
   void by_ratio(const Group& g, size_t step, double ratio) {
     for (const size_t i : g.members) {
       if (!job_.series[i].has(step)) continue;
-      const double offset = std::ldexp(static_cast<double>(job_.series[i].labels.hash()), -64);
+      const double offset = static_cast<double>(sampling_hash(job_.series[i].labels)) / static_cast<double>(UINT64_MAX);
       if (ratio >= 0 ? offset < ratio : offset >= 1 + ratio) keep(i, step);
     }
   }
+  // The best k by one pass over the values at a step: a heap of those kept so far, the worst on top.
   void ranked(const Group& g, size_t step, size_t k) {
-    candidates_.clear();
-    for (const size_t i : g.members)
-      if (job_.series[i].is_float(step)) candidates_.push_back(i);
+    best_.clear();
+    if (k == 0) return;
     const bool top = job_.expr.op == AggregateOp::kTopk;
-    const auto better = [&](size_t a, size_t b) {
-      const double x = job_.series[a].floats[step];
-      const double y = job_.series[b].floats[step];
-      if (std::isnan(x) || std::isnan(y)) return !std::isnan(x) && std::isnan(y);
-      if (x != y) return top ? x > y : x < y;
-      return a < b;
+    const auto better = [top](const Ranked& a, const Ranked& b) {
+      if (std::isnan(a.value) || std::isnan(b.value)) {
+        if (std::isnan(a.value) != std::isnan(b.value)) return std::isnan(b.value);
+        return a.index < b.index;
+      }
+      if (a.value != b.value) return top ? a.value > b.value : a.value < b.value;
+      return a.index < b.index;
     };
-    k = std::min(k, candidates_.size());
-    std::partial_sort(candidates_.begin(), candidates_.begin() + static_cast<ptrdiff_t>(k), candidates_.end(), better);
-    for (size_t n = 0; n < k; ++n) keep(candidates_[n], step);
+    for (const size_t i : g.members) {
+      if (!job_.series[i].is_float(step)) continue;
+      const Ranked candidate{job_.series[i].floats[step], i};
+      if (best_.size() == k) {
+        if (!better(candidate, best_.front())) continue;
+        std::ranges::pop_heap(best_, better);
+        best_.pop_back();
+      }
+      best_.push_back(candidate);
+      std::ranges::push_heap(best_, better);
+    }
+    std::ranges::sort(best_, better);
+    for (const Ranked& r : best_) keep(r.index, step);
   }
 
+  struct Ranked {
+    double value;
+    size_t index;
+  };
   const Job& job_;
   std::vector<Series>& out_;
-  std::vector<size_t> candidates_;
+  std::vector<Ranked> best_;
   std::vector<size_t> order_;
 };
 
-std::vector<Series> select_series(const Job& job, const std::vector<Group>& groups) {
-  std::vector<Series> out;
-  out.reserve(job.series.size());
-  for (const Series& s : job.series) {
-    Series copy(s.labels, job.steps);
-    copy.drop_name = s.drop_name;
-    copy.sources = s.sources;
-    out.push_back(std::move(copy));
-  }
+Result<std::vector<Series>> select_series(const Job& job, const std::vector<Group>& groups, const QueryContext& context) {
+  std::vector<Series> out(job.series.size());  // those that nothing is kept of stay empty
   Selection selection(job, out);
   const bool ranks = job.expr.op == AggregateOp::kTopk || job.expr.op == AggregateOp::kBottomk;
   for (const Group& g : groups) {
     if (ranks) ignored_histograms(job, g);
-    for (size_t step = 0; step < job.steps; ++step) selection.apply(g, step);
+    for (size_t step = 0; step < job.steps; ++step) {
+      if (auto ok = context.alive(); !ok) return std::unexpected(ok.error());
+      selection.apply(g, step);
+    }
   }
   if (job.steps == 1) {
     std::vector<Series> ordered;
@@ -261,26 +300,35 @@ std::vector<Series> select_series(const Job& job, const std::vector<Group>& grou
   return out;
 }
 
+StepSet only(size_t step, size_t count) {
+  return StepSet::where(count, [step](size_t other) { return other == step; });
+}
+
 std::vector<Series> count_values(const Job& job, const std::vector<Group>& groups, const std::string& label) {
   std::vector<Series> out;
+  std::unordered_map<model::Labels, size_t, model::LabelsHash> known;  // groups may meet once the label is overwritten
+  std::vector<SourceUnion> feeds;  // per series of `out`
+  const bool keeps_label = !job.expr.without || std::ranges::find(job.expr.grouping, label) == job.expr.grouping.end();
   for (const Group& g : groups) {
-    std::unordered_map<std::string, size_t> known;
     for (const size_t i : g.members)
-      for (size_t step = 0; step < job.steps; ++step) {
+      for (size_t step = 0; step < job.steps && (step != 0 || job.context.alive()); ++step) {
         const Series& s = job.series[i];
         if (!s.has(step)) continue;
         const std::string text = s.is_float(step) ? format_float_plain(s.floats[step]) : to_string(*s.histograms[step]);
-        const auto [at, fresh] = known.try_emplace(text, out.size());
+        model::Labels labels = keeps_label ? model::LabelsBuilder(g.labels).set(label, text).build() : g.labels;
+        const auto [at, fresh] = known.try_emplace(std::move(labels), out.size());
         if (fresh) {
-          Series counted = group_series(job, g);
-          model::LabelsBuilder builder(g.labels);
-          counted.labels = builder.set(label, text).build();
+          Series counted(at->first, job.steps);
+          counted.drop_name = g.drop_name;
           out.push_back(std::move(counted));
+          feeds.emplace_back();
         }
         Series& counted = out[at->second];
+        if (!s.sources.empty()) feeds[at->second].add(s.sources, only(step, job.steps));
         counted.set_float(step, counted.has(step) ? counted.floats[step] + 1 : 1);
       }
   }
+  for (size_t i = 0; i < out.size(); ++i) out[i].sources = feeds[i].take();
   return out;
 }
 
@@ -319,11 +367,14 @@ Result<Value> Evaluator::eval_aggregate(const AggregateExpr& expr, const StepGri
     params = std::move(param->scalars);
     label = std::move(param->text);
   }
+  auto fused = eval_fused(expr, grid);
+  if (!fused) return std::unexpected(fused.error());
+  if (*fused) return std::move(**fused);
   auto input = eval(*expr.expr, grid);
   if (!input) return input;
-  const Job job{expr, input->series, params, grid.count, annotations()};
+  const Job job{expr, input->series, params, grid.count, annotations(), context_};
   if (expr.op == AggregateOp::kCountValues) {
-    if (label.empty()) return fail(Errc::kExecution, "invalid label name ", go_quote(label));
+    if (label.empty() || !is_valid_utf8(label)) return fail(Errc::kExecution, "invalid label name ", go_quote(label));
   } else if (expr.param) {
     if (auto ok = check_params(job, params); !ok) return std::unexpected(ok.error());
   }
@@ -333,7 +384,9 @@ Result<Value> Evaluator::eval_aggregate(const AggregateExpr& expr, const StepGri
     out.series = count_values(job, groups, label);
   } else if (expr.op == AggregateOp::kTopk || expr.op == AggregateOp::kBottomk || expr.op == AggregateOp::kLimitk ||
              expr.op == AggregateOp::kLimitRatio) {
-    out.series = select_series(job, groups);
+    auto kept = select_series(job, groups, context_);
+    if (!kept) return std::unexpected(kept.error());
+    out.series = std::move(*kept);
   } else {
     out.series.resize(groups.size());
     const Status done = for_each(groups.size(), [&](size_t i) -> Status {
@@ -343,6 +396,7 @@ Result<Value> Evaluator::eval_aggregate(const AggregateExpr& expr, const StepGri
     if (!done) return std::unexpected(done.error());
     remove_empty(out.series);
   }
+  if (auto ok = context_.alive(); !ok) return std::unexpected(ok.error());
   if (auto ok = merge_same_labels(out.series); !ok) return std::unexpected(ok.error());
   return out;
 }

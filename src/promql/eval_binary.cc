@@ -1,27 +1,18 @@
 // Binary and unary operators over columns: series are matched once, values per step.
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "promql/evaluator.h"
 #include "promql/histogram_math.h"
+#include "promql/label_filter.h"
+#include "promql/lexer.h"
 #include "promql/sample_operators.h"
 
 namespace sightline::promql {
 namespace {
 
-using Names = std::vector<std::string>;
-
-bool contains(const Names& names, std::string_view name) { return std::ranges::find(names, name) != names.end(); }
-
-// The labels two elements must share.
-model::Labels match_labels(const model::Labels& labels, const VectorMatching& m) {
-  model::LabelsBuilder builder;
-  for (const model::LabelView label : labels) {
-    const bool listed = contains(m.labels, label.name);
-    if (m.on ? listed : !listed && !is_identity_label(label.name)) builder.set(label.name, label.value);
-  }
-  return builder.build();
-}
+bool contains(const std::vector<std::string>& names, std::string_view name) { return std::ranges::find(names, name) != names.end(); }
 
 // Series of both sides that share their match labels.
 struct MatchGroup {
@@ -32,17 +23,25 @@ struct MatchGroup {
 
 std::vector<MatchGroup> match_groups(const std::vector<Series>& left, const std::vector<Series>& right, const VectorMatching& m) {
   std::vector<MatchGroup> out;
-  std::unordered_map<model::Labels, size_t, model::LabelsHash> known;
+  PackedMap<size_t> known;
+  const LabelFilter filter(m.on ? LabelFilter::Mode::kKeep : LabelFilter::Mode::kDrop, m.labels);
+  std::string key;
   const auto group_of = [&](const Series& s) -> MatchGroup& {
-    model::Labels key = match_labels(s.labels, m);
-    const auto [at, fresh] = known.try_emplace(key, out.size());
-    if (fresh) out.push_back({std::move(key), {}, {}});
+    filter.key(s.labels, key);
+    auto at = known.find(std::string_view(key));
+    if (at == known.end()) {
+      at = known.emplace(key, out.size()).first;
+      out.push_back({model::Labels::from_packed(key), {}, {}});
+    }
     return out[at->second];
   };
   for (size_t i = 0; i < left.size(); ++i) group_of(left[i]).left.push_back(i);
   for (size_t i = 0; i < right.size(); ++i) group_of(right[i]).right.push_back(i);
   return out;
 }
+
+// What arithmetic makes of a metric is no longer that metric.
+bool changes_name(BinaryOp op) { return op <= BinaryOp::kAtan2; }
 
 // For each step: does any of `members` have a value?
 std::vector<char> presence(const std::vector<Series>& series, const std::vector<size_t>& members, size_t steps) {
@@ -57,10 +56,11 @@ void keep_where(Series& s, const std::vector<char>& other, bool wanted) {
     if ((other[step] != 0) != wanted) s.clear(step);
 }
 
-std::vector<Series> set_operation(BinaryOp op, std::vector<Series> left, std::vector<Series> right,
-                                  const VectorMatching& m, size_t steps) {
+Result<std::vector<Series>> set_operation(BinaryOp op, std::vector<Series> left, std::vector<Series> right,
+                                          const VectorMatching& m, size_t steps, const QueryContext& context) {
   const auto groups = match_groups(left, right, m);
   for (const MatchGroup& g : groups) {
+    if (auto ok = context.alive(); !ok) return std::unexpected(ok.error());
     if (op == BinaryOp::kOr) {
       if (g.left.empty()) continue;
       const auto taken = presence(left, g.left, steps);
@@ -69,8 +69,11 @@ std::vector<Series> set_operation(BinaryOp op, std::vector<Series> left, std::ve
       const auto there = presence(right, g.right, steps);
       for (const size_t i : g.left) {
         keep_where(left[i], there, op == BinaryOp::kAnd);
-        if (op == BinaryOp::kAnd)
-          for (const size_t j : g.right) add_sources(left[i].sources, right[j].sources);
+        if (op != BinaryOp::kAnd || left[i].sources.empty()) continue;
+        SourceUnion sources;
+        sources.add(left[i].sources, {});
+        for (const size_t j : g.right) sources.add(right[j].sources, right[j].present());
+        left[i].sources = sources.take();
       }
     }
   }
@@ -86,8 +89,7 @@ class VectorOperation {
       : evaluator_(evaluator), expr_(expr), matching_(*expr.matching),
         swapped_(matching_.cardinality == MatchCardinality::kOneToMany),
         many_(std::move(swapped_ ? right : left)), one_(std::move(swapped_ ? left : right)), steps_(steps),
-        fill_many_(swapped_ ? matching_.fill_right : matching_.fill_left),
-        fill_one_(swapped_ ? matching_.fill_left : matching_.fill_right) {}
+        fill_many_(matching_.fill_left), fill_one_(matching_.fill_right) {}
 
   Result<std::vector<Series>> run() {
     std::vector<size_t> all_many(many_.size());
@@ -103,7 +105,31 @@ class VectorOperation {
  private:
   static constexpr size_t kNobody = static_cast<size_t>(-1);
 
+  // Both sides of a group are one series of floats, as they mostly are: column by column.
+  bool run_pair(const MatchGroup& g) {
+    if (g.left.size() != 1 || g.right.size() != 1 || fill_many_ || fill_one_ || expr_.op >= BinaryOp::kTrimUpper) return false;
+    const Series& many = many_[g.left[0]];
+    const Series& one = one_[g.right[0]];
+    if (!many.histograms.empty() || !one.histograms.empty()) return false;
+    Series out(result_labels(many.labels, one.labels), steps_);
+    out.drop_name = changes_name(expr_.op) || expr_.return_bool || many.drop_name;
+    const bool filters = is_comparison(expr_.op) && !expr_.return_bool;
+    for (size_t step = 0; step < steps_; ++step) {
+      if (!many.has(step) || !one.has(step)) continue;
+      const double a = swapped_ ? one.floats[step] : many.floats[step];
+      const double b = swapped_ ? many.floats[step] : one.floats[step];
+      const double v = apply_float(expr_.op, a, b);
+      if (!filters) out.set_float(step, v);
+      else if (v != 0) out.set_float(step, a);
+    }
+    out_.push_back(std::move(out));
+    taken_.emplace_back();
+    note_sources(out_.size() - 1, g.left[0], g.right[0]);
+    return true;
+  }
+
   Status run_group(const MatchGroup& g) {
+    if (run_pair(g)) return {};
     std::vector<size_t> partner(steps_, kNobody);
     for (const size_t j : g.right)
       for (size_t step = 0; step < steps_; ++step) {
@@ -114,11 +140,13 @@ class VectorOperation {
     slots_.clear();
     writer_.assign(steps_, kNobody);
     const auto paired = presence(many_, g.left, steps_);
-    for (const size_t i : g.left)
+    for (const size_t i : g.left) {
+      if (auto ok = evaluator_.context().alive(); !ok) return ok;
       for (size_t step = 0; step < steps_; ++step) {
         if (!many_[i].has(step) || (partner[step] == kNobody && !fill_one_)) continue;
         if (auto ok = combine(g, i, partner[step], step); !ok) return ok;
       }
+    }
     if (!fill_many_) return {};
     for (size_t step = 0; step < steps_; ++step)
       if (partner[step] != kNobody && paired[step] == 0)
@@ -133,16 +161,16 @@ class VectorOperation {
                                      : apply(expr_.op, a, b, evaluator_.annotations(), expr_.position);
     if (result.incompatible) return {};
     if (expr_.return_bool) result.cell = Cell::of(result.cell.kind == CellKind::kNone ? 0.0 : 1.0);
-    if (result.cell.kind == CellKind::kNone) return {};
     const size_t slot = slot_of(g, many, one);
     const bool one_to_one = matching_.cardinality == MatchCardinality::kOneToOne;
-    if (one_to_one ? writer_[step] != kNobody : out_[slot].has(step)) {
+    // A pair that a comparison filters out takes its place nevertheless.
+    if (one_to_one ? writer_[step] != kNobody : !taken_[slot].insert(step).second) {
       if (one_to_one)
         return fail(Errc::kExecution, "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)");
       return fail(Errc::kExecution, "multiple matches for labels: grouping labels must ensure unique matches");
     }
     writer_[step] = slot;
-    out_[slot].set(step, std::move(result.cell));
+    if (result.cell.kind != CellKind::kNone) out_[slot].set(step, std::move(result.cell));
     return {};
   }
 
@@ -151,20 +179,31 @@ class VectorOperation {
     for (const auto& [m, o, slot] : slots_)
       if (m == many && o == one) return slot;
     Series series(result_labels(many == kNobody ? g.labels : many_[many].labels, one == kNobody ? g.labels : one_[one].labels), steps_);
-    const bool renamed = !is_comparison(expr_.op) || expr_.return_bool;
+    const bool renamed = changes_name(expr_.op) || expr_.return_bool;
     series.drop_name = renamed || (many != kNobody && many_[many].drop_name);
     size_t slot = out_.size();
     for (const auto& [m, o, known] : slots_)
       if (out_[known].labels == series.labels) slot = known;
-    if (slot == out_.size()) out_.push_back(std::move(series));
-    if (many != kNobody) add_sources(out_[slot].sources, many_[many].sources);
-    if (one != kNobody) add_sources(out_[slot].sources, one_[one].sources);
+    if (slot == out_.size()) {
+      out_.push_back(std::move(series));
+      taken_.emplace_back();
+    }
+    note_sources(slot, many, one);
     slots_.push_back({many, one, slot});
     return slot;
   }
 
+  void note_sources(size_t slot, size_t many, size_t one) {
+    SourceUnion sources;
+    sources.add(out_[slot].sources, {});
+    if (many != kNobody && !many_[many].sources.empty()) sources.add(many_[many].sources, many_[many].present());
+    if (one != kNobody && !one_[one].sources.empty()) sources.add(one_[one].sources, one_[one].present());
+    out_[slot].sources = sources.take();
+  }
+
   model::Labels result_labels(const model::Labels& many, const model::Labels& one) const {
     model::LabelsBuilder builder(many);
+    if (changes_name(expr_.op)) builder.remove(model::kMetricName).remove("__type__").remove("__unit__");
     if (matching_.cardinality == MatchCardinality::kOneToOne)
       for (const model::LabelView label : many)
         if (contains(matching_.labels, label.name) != matching_.on) builder.remove(label.name);
@@ -173,9 +212,11 @@ class VectorOperation {
   }
 
   std::unexpected<Error> duplicates(const MatchGroup& g, size_t first, size_t second) const {
-    return fail(Errc::kExecution, "found duplicate series for the match group ", g.labels.to_string(), " on the ",
-                swapped_ ? "left" : "right", " hand-side of the operation: [", one_[second].labels.to_string(), ", ",
-                one_[first].labels.to_string(), "];many-to-many matching not allowed: matching labels must be unique on one side");
+    std::string a = labels_text(one_[first].labels);
+    std::string b = labels_text(one_[second].labels);
+    if (b < a) std::swap(a, b);
+    return fail(Errc::kExecution, "found duplicate series for the match group ", labels_text(g.labels), " on the ",
+                swapped_ ? "left" : "right", " hand-side of the operation: [", a, ", ", b, "];many-to-many matching not allowed: matching labels must be unique on one side");
   }
 
   struct Slot {
@@ -195,7 +236,16 @@ class VectorOperation {
   std::vector<Slot> slots_;      // of the group at hand
   std::vector<size_t> writer_;   // of the group at hand: which slot wrote each step
   std::vector<Series> out_;
+  std::vector<std::set<size_t>> taken_;  // per output series with grouping: the steps it has a pair for
 };
+
+void join_sources(Sources& to, const Sources& more) {
+  if (more.empty()) return;
+  SourceUnion sources;
+  sources.add(to, {});
+  sources.add(more, {});
+  to = sources.take();
+}
 
 void with_scalar(Evaluator& evaluator, const BinaryExpr& expr, Series& s, const std::vector<double>& scalars, bool scalar_left) {
   const bool comparison = is_comparison(expr.op);
@@ -218,8 +268,7 @@ void with_scalar(Evaluator& evaluator, const BinaryExpr& expr, Series& s, const 
     else if (comparison && result.cell.kind != CellKind::kNone) s.set(step, own);
     else s.set(step, std::move(result.cell));
   }
-  s.drop_name = s.drop_name || !comparison || expr.return_bool;
-  if (expr.op == BinaryOp::kTrimUpper || expr.op == BinaryOp::kTrimLower) s.drop_name = true;
+  s.drop_name = s.drop_name || changes_name(expr.op) || expr.return_bool;
 }
 
 }  // namespace
@@ -234,13 +283,16 @@ Result<Value> Evaluator::eval_binary(const BinaryExpr& expr, const StepGrid& gri
   if (left_scalar && right_scalar) {
     for (size_t step = 0; step < grid.count; ++step)
       left->scalars[step] = apply_float(expr.op, left->scalars[step], right->scalars[step]);
+    join_sources(left->sources, right->sources);
     return left;
   }
   if (left_scalar || right_scalar) {
     Value& vector = left_scalar ? *right : *left;
     const auto& scalars = left_scalar ? left->scalars : right->scalars;
+    const Sources& scalar_sources = left_scalar ? left->sources : right->sources;
     const Status done = for_each(vector.series.size(), [&](size_t i) -> Status {
       with_scalar(*this, expr, vector.series[i], scalars, left_scalar);
+      join_sources(vector.series[i].sources, scalar_sources);
       return {};
     });
     if (!done) return std::unexpected(done.error());
@@ -249,7 +301,9 @@ Result<Value> Evaluator::eval_binary(const BinaryExpr& expr, const StepGrid& gri
   }
   Value out;
   if (is_set_operator(expr.op)) {
-    out.series = set_operation(expr.op, std::move(left->series), std::move(right->series), *expr.matching, grid.count);
+    auto series = set_operation(expr.op, std::move(left->series), std::move(right->series), *expr.matching, grid.count, context_);
+    if (!series) return std::unexpected(series.error());
+    out.series = std::move(*series);
   } else {
     auto series = VectorOperation(*this, expr, std::move(left->series), std::move(right->series), grid.count).run();
     if (!series) return std::unexpected(series.error());

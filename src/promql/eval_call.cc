@@ -48,16 +48,19 @@ double clamp_to(double v, double low, double high) {
 }
 
 // Replaces each float by f(value, step); histograms go.
-void map_floats(Value& value, auto&& f) {
-  for (Series& s : value.series) {
+Status map_floats(Evaluator& evaluator, Value& value, auto&& f) {
+  const Status done = evaluator.for_each(value.series.size(), [&](size_t i) -> Status {
+    Series& s = value.series[i];
     s.drop_name = true;
     s.histograms.clear();
     for (size_t step = 0; step < s.cells.size(); ++step) {
       if (s.is_float(step)) s.floats[step] = f(s.floats[step], step);
       else s.clear(step);
     }
-  }
-  remove_empty(value.series);
+    return {};
+  });
+  if (done) remove_empty(value.series);
+  return done;
 }
 
 struct Calendar {
@@ -169,31 +172,33 @@ Result<Value> Evaluator::eval_math(const Call& call, const StepGrid& grid) {
     if (!param) return param;
     params.push_back(std::move(param->scalars));
   }
+  Status done;
   switch (call.function->id) {
     case FunctionId::kClamp:
-      map_floats(*input, [&](double v, size_t step) { return clamp_to(v, params[0][step], params[1][step]); });
+      done = map_floats(*this, *input, [&](double v, size_t step) { return clamp_to(v, params[0][step], params[1][step]); });
       for (Series& s : input->series)
         for (size_t step = 0; step < grid.count; ++step)
           if (params[0][step] > params[1][step]) s.clear(step);
       remove_empty(input->series);
       break;
     case FunctionId::kClampMin:
-      map_floats(*input, [&](double v, size_t step) { return clamp_to(v, params[0][step], HUGE_VAL); });
+      done = map_floats(*this, *input, [&](double v, size_t step) { return clamp_to(v, params[0][step], HUGE_VAL); });
       break;
     case FunctionId::kClampMax:
-      map_floats(*input, [&](double v, size_t step) { return clamp_to(v, -HUGE_VAL, params[0][step]); });
+      done = map_floats(*this, *input, [&](double v, size_t step) { return clamp_to(v, -HUGE_VAL, params[0][step]); });
       break;
     case FunctionId::kRound:
-      map_floats(*input, [&](double v, size_t step) {
+      done = map_floats(*this, *input, [&](double v, size_t step) {
         const double inverse = 1 / (params.empty() ? 1.0 : params[0][step]);
         return std::floor(v * inverse + 0.5) / inverse;
       });
       break;
     default: {
       const FloatFunction f = float_function(call.function->id);
-      map_floats(*input, [f](double v, size_t) { return f(v); });
+      done = map_floats(*this, *input, [f](double v, size_t) { return f(v); });
     }
   }
+  if (!done) return std::unexpected(done.error());
   if (auto ok = merge_same_labels(input->series); !ok) return std::unexpected(ok.error());
   return input;
 }
@@ -219,7 +224,7 @@ Result<Value> Evaluator::eval_calendar(const Call& call, const StepGrid& grid) {
     return vector_of(scalars(grid.count, [&](size_t step) { return calendar_value(id, now(step)); }).scalars);
   auto input = eval(*call.args[0], grid);
   if (!input) return input;
-  map_floats(*input, [id](double v, size_t) { return calendar_value(id, v); });
+  if (auto ok = map_floats(*this, *input, [id](double v, size_t) { return calendar_value(id, v); }); !ok) return std::unexpected(ok.error());
   if (auto ok = merge_same_labels(input->series); !ok) return std::unexpected(ok.error());
   return input;
 }
@@ -231,23 +236,33 @@ Result<Value> Evaluator::eval_scalar_function(const Call& call, const StepGrid& 
   switch (call.function->id) {
     case FunctionId::kPi: return constant(std::numbers::pi);
     case FunctionId::kStart: return constant(static_cast<double>(whole.start_ms) / 1000);
-    case FunctionId::kEnd: return constant(static_cast<double>(whole.end_ms()) / 1000);
-    case FunctionId::kRange: return constant(static_cast<double>(whole.end_ms() - whole.start_ms) / 1000);
+    case FunctionId::kEnd: return constant(static_cast<double>(context_.end_ms) / 1000);
+    case FunctionId::kRange: return constant(static_cast<double>(context_.end_ms - whole.start_ms) / 1000);
     case FunctionId::kStep: return constant(context_.is_range ? static_cast<double>(whole.step_ms) / 1000 : 0);
     case FunctionId::kTime: return scalars(n, [&](size_t step) { return static_cast<double>(grid.at(step)) / 1000; });
     default: break;
   }
   auto first = eval(*call.args[0], grid);
   if (!first) return first;
-  if (call.function->id == FunctionId::kVector) return vector_of(std::move(first->scalars));
-  if (call.function->id == FunctionId::kScalar)
-    return scalars(n, [&](size_t step) {
+  if (call.function->id == FunctionId::kVector) {
+    Value out = vector_of(std::move(first->scalars));
+    out.series[0].sources = std::move(first->sources);
+    return out;
+  }
+  if (call.function->id == FunctionId::kScalar) {
+    Value out = scalars(n, [&](size_t step) {
       double found = std::nan("");
       size_t count = 0;
       for (const Series& s : first->series)
         if (s.is_float(step)) found = s.floats[step], ++count;
       return count == 1 ? found : std::nan("");
     });
+    SourceUnion sources;
+    for (const Series& s : first->series)
+      if (!s.sources.empty()) sources.add(s.sources, s.present());
+    out.sources = sources.take();
+    return out;
+  }
   auto second = eval(*call.args[1], grid);
   if (!second) return second;
   const bool lower = call.function->id == FunctionId::kMinOf;
@@ -269,11 +284,11 @@ Result<Value> Evaluator::eval_absent(const Call& call, const StepGrid& grid) {
   } else {
     auto source = range_source(*call.args[0], grid);
     if (!source) return std::unexpected(source.error());
+    RangeSeries series;
     for (size_t i = 0; i < source->series_count; ++i) {
       if (auto ok = context_.alive(); !ok) return std::unexpected(ok.error());
-      auto series = source->load(i);
-      if (!series) return std::unexpected(series.error());
-      WindowCursor cursor(series->samples);
+      if (auto ok = source->load(i, series); !ok) return std::unexpected(ok.error());
+      WindowCursor cursor(series.samples);
       for (size_t step = 0; step < grid.count; ++step) {
         const int64_t end = source->plan.end_at(grid.at(step));
         if (!cursor.move_to(end - source->plan.range_ms, end).empty()) present[step] = 1;
@@ -281,10 +296,10 @@ Result<Value> Evaluator::eval_absent(const Call& call, const StepGrid& grid) {
     }
   }
   Value out;
-  Series series(pinned_labels(*call.args[0]), grid.count);
+  Series missing(pinned_labels(*call.args[0]), grid.count);
   for (size_t step = 0; step < grid.count; ++step)
-    if (present[step] == 0) series.set_float(step, 1);
-  out.series.push_back(std::move(series));
+    if (present[step] == 0) missing.set_float(step, 1);
+  out.series.push_back(std::move(missing));
   remove_empty(out.series);
   return out;
 }

@@ -2,10 +2,13 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <map>
 
 #include "base/number_text.h"
+#include "base/text_codec.h"
 #include "promql/evaluator.h"
 #include "promql/histogram_quantile.h"
+#include "promql/label_filter.h"
 #include "promql/lexer.h"
 
 namespace sightline::promql {
@@ -19,22 +22,27 @@ struct HistogramGroup {
   bool drop_name = false;
   const Series* native = nullptr;
   std::vector<std::pair<double, const Series*>> buckets;
-  std::vector<uint32_t> sources;
+  SourceUnion feeds;  // gathered while grouping
+  Sources sources;
 };
 
 std::vector<HistogramGroup> histogram_groups(const std::vector<Series>& series, Annotations& annotations, PositionRange at) {
   std::vector<HistogramGroup> out;
-  std::unordered_map<model::Labels, size_t, model::LabelsHash> known;
-  const auto group_of = [&](const model::Labels& labels, const Series& s) -> HistogramGroup& {
-    const auto [found, fresh] = known.try_emplace(labels, out.size());
-    if (fresh) out.push_back({labels});
+  PackedMap<size_t> known;
+  const auto group_of = [&](std::string_view packed, const Series& s) -> HistogramGroup& {
+    auto found = known.find(packed);
+    if (found == known.end()) {
+      found = known.emplace(packed, out.size()).first;
+      out.push_back({model::Labels::from_packed(std::string(packed))});
+    }
     HistogramGroup& g = out[found->second];
     g.drop_name = true;
-    add_sources(g.sources, s.sources);
+    if (!s.sources.empty()) g.feeds.add(s.sources, s.present());
     return g;
   };
+  std::string key;
   for (const Series& s : series) {
-    if (!s.histograms.empty()) group_of(s.labels, s).native = &s;
+    if (!s.histograms.empty()) group_of(s.labels.packed(), s).native = &s;
     if (std::ranges::find(s.cells, CellKind::kFloat) == s.cells.end()) continue;
     const std::string_view le = s.labels.get(kBucketLabel);
     const auto bound = parse_float(le);
@@ -42,8 +50,14 @@ std::vector<HistogramGroup> histogram_groups(const std::vector<Series>& series, 
       annotations.warn(at, "bucket label \"le\" is missing or has a malformed value of " + go_quote(le) + for_metric(s.labels.metric_name()));
       continue;
     }
-    model::LabelsBuilder builder(s.labels);
-    group_of(builder.remove(kBucketLabel).build(), s).buckets.emplace_back(*bound, &s);
+    key.clear();
+    for (const model::LabelView label : s.labels)
+      if (label.name != kBucketLabel) append_packed(key, label);
+    group_of(key, s).buckets.emplace_back(*bound, &s);
+  }
+  for (HistogramGroup& g : out) {
+    g.sources = g.feeds.take();
+    std::ranges::stable_sort(g.buckets, {}, [](const auto& bucket) { return bucket.first; });  // so that no step has to
   }
   return out;
 }
@@ -61,6 +75,7 @@ struct HistogramJob {
   PositionRange at;        // of the vector
   PositionRange param_at;  // of the φ
   const StepGrid& grid;
+  const QueryContext& context;
 
   std::vector<ClassicBucket> scratch{};
 
@@ -83,7 +98,7 @@ struct HistogramJob {
 
   Cell native(const model::Histogram& h, const HistogramGroup& g, double a, double b) const {
     if (function == FunctionId::kHistogramFraction) {
-      if (std::isnan(h.sum))
+      if (std::isnan(h.sum) && observed(h) < h.count)
         annotations.info(at, "input to histogram_fraction has NaN observations, which are excluded from all fractions" +
                                  for_metric(g.labels.metric_name()));
       return Cell::of(native_fraction(a, b, h));
@@ -121,17 +136,34 @@ struct HistogramJob {
         annotations.warn(param_at, "quantile value should be between 0 and 1, got " + format_float_go(phi));
   }
 
-  void run(const std::vector<HistogramGroup>& groups, const std::vector<double>& a, const std::vector<double>& b,
+  // The φ of a step becomes a label of what came out there.
+  static void split_by_quantile(Series& all, const std::vector<double>& phis, std::string_view label, std::vector<Series>& out) {
+    std::map<std::string, size_t> known;
+    for (size_t step = 0; step < phis.size(); ++step) {
+      if (!all.has(step)) continue;
+      const auto [at, fresh] = known.try_emplace(format_float_openmetrics(phis[step]), out.size());
+      if (fresh) {
+        Series one(model::LabelsBuilder(all.labels).set(label, at->first).build(), phis.size());
+        one.drop_name = all.drop_name;
+        one.sources = all.sources;
+        out.push_back(std::move(one));
+      }
+      out[at->second].set(step, all.cell(step));
+    }
+  }
+
+  Status run(const std::vector<HistogramGroup>& groups, const std::vector<double>& a, const std::vector<double>& b,
            std::string_view label, std::vector<Series>& out) {
     for (const HistogramGroup& g : groups) {
-      model::Labels labels = g.labels;
-      if (!label.empty()) labels = model::LabelsBuilder(labels).set(label, format_float_go(a[0])).build();
-      Series series(std::move(labels), grid.count);
+      if (auto ok = context.alive(); !ok) return ok;
+      Series series(g.labels, grid.count);
       series.drop_name = true;
       series.sources = g.sources;
       for (size_t step = 0; step < grid.count; ++step) series.set(step, at_step(g, step, a[step], b.empty() ? 0 : b[step]));
-      out.push_back(std::move(series));
+      if (label.empty()) out.push_back(std::move(series));
+      else split_by_quantile(series, a, label, out);
     }
+    return {};
   }
 };
 
@@ -178,7 +210,7 @@ Result<Value> Evaluator::eval_histogram_quantile(const Call& call, const StepGri
       auto text = string_arg(call, i);
       if (!text) return std::unexpected(text.error());
       label = std::move(*text);
-      if (label.empty()) return fail(Errc::kExecution, "invalid label name ", go_quote(label));
+      if (label.empty() || !is_valid_utf8(label)) return fail(Errc::kExecution, "invalid label name ", go_quote(label));
     } else {
       auto param = eval(*call.args[i], grid);
       if (!param) return param;
@@ -188,16 +220,17 @@ Result<Value> Evaluator::eval_histogram_quantile(const Call& call, const StepGri
   }
   auto input = eval(*vector, grid);
   if (!input) return input;
-  HistogramJob job{id, annotations(), vector->position, places[0], grid};
+  HistogramJob job{id, annotations(), vector->position, places[0], grid, context_};
   const auto groups = histogram_groups(input->series, annotations(), vector->position);
   Value out;
   if (id == FunctionId::kHistogramFraction) {
-    job.run(groups, params[0], params[1], {}, out.series);
+    if (auto ok = job.run(groups, params[0], params[1], {}, out.series); !ok) return std::unexpected(ok.error());
   } else {
     for (size_t i = 0; i < params.size(); ++i) {
       job.param_at = places[i];
       job.check_quantile(params[i]);
-      job.run(groups, params[i], {}, many ? std::string_view(label) : std::string_view(), out.series);
+      const auto named = many ? std::string_view(label) : std::string_view();
+      if (auto ok = job.run(groups, params[i], {}, named, out.series); !ok) return std::unexpected(ok.error());
     }
   }
   remove_empty(out.series);

@@ -1,7 +1,9 @@
 // info(): adds the labels of info series that share instance and job.
 #include <algorithm>
+#include <cmath>
 
 #include "promql/evaluator.h"
+#include "promql/lexer.h"
 
 namespace sightline::promql {
 namespace {
@@ -49,11 +51,124 @@ Result<InfoSelector> info_selector(const Call& call) {
   return out;
 }
 
+// When info series are looked at: as of the first selector below, seen through the subqueries around it.
+struct ReferenceTime {
+  std::optional<int64_t> at_ms;
+  int64_t offset_ms = 0;
+  bool found = false;
+};
+
+ReferenceTime reference_time(const Expr& expr) {
+  if (expr.kind == ExprKind::kVectorSelector) {
+    const auto& selector = as<VectorSelector>(expr);
+    return {selector.at.timestamp_ms, selector.offset.ms, true};
+  }
+  ReferenceTime out;
+  for (const Expr* child : children_of(expr)) {
+    out = reference_time(*child);
+    if (out.found) break;
+  }
+  if (expr.kind == ExprKind::kSubquery && out.found && !out.at_ms) {
+    out.offset_ms += as<SubqueryExpr>(expr).offset.ms;
+    out.at_ms = as<SubqueryExpr>(expr).at.timestamp_ms;
+  }
+  return out;
+}
+
 // The newest info series of one name for one identity, at each step.
 struct InfoSource {
   std::string name;
   std::vector<const Series*> at;       // per step; null when there is none
   std::vector<double> newest_seconds;  // of their samples
+};
+using InfoSources = std::unordered_map<model::Labels, std::vector<InfoSource>, model::LabelsHash>;
+
+int64_t milliseconds(double seconds) { return std::llround(seconds * 1000); }
+
+// `times` has the sample times of `info`'s series.
+Status gather_sources(const Value& info, const Value& times, size_t steps, InfoSources& sources) {
+  std::unordered_map<model::Labels, const Series*, model::LabelsHash> time_of;
+  for (const Series& s : times.series) time_of.emplace(s.labels, &s);
+  for (const Series& s : info.series) {
+    const auto wanted = sources.find(identity(s.labels));
+    if (wanted == sources.end()) continue;
+    if (!s.histograms.empty()) return fail(Errc::kExecution, "info sample should be float");
+    auto& list = wanted->second;
+    auto known = std::ranges::find(list, s.labels.metric_name(), &InfoSource::name);
+    if (known == list.end()) {
+      list.push_back({std::string(s.labels.metric_name()), std::vector<const Series*>(steps), std::vector<double>(steps)});
+      known = list.end() - 1;
+    }
+    const auto sampled = time_of.find(s.labels);
+    if (sampled == time_of.end()) continue;
+    for (size_t step = 0; step < steps; ++step) {
+      if (!s.has(step)) continue;
+      const double t = sampled->second->floats[step];
+      const Series*& newest = known->at[step];
+      if (newest != nullptr && known->newest_seconds[step] == t)
+        return fail(Errc::kExecution, "found duplicate series for info metric: existing ", labels_text(newest->labels), " @ ",
+                    milliseconds(t), ", new ", labels_text(s.labels), " @ ", milliseconds(t));
+      if (newest != nullptr && known->newest_seconds[step] > t) continue;
+      newest = &s;
+      known->newest_seconds[step] = t;
+    }
+  }
+  return {};
+}
+
+// The labels that info series add to `base` at a step. False: there is no info series.
+Result<bool> add_info_labels(const std::vector<InfoSource>& sources, size_t step, const InfoSelector& selector,
+                             const model::Labels& base, model::LabelsBuilder& builder) {
+  bool matched = false;
+  for (const InfoSource& source : sources) {
+    if (source.at[step] == nullptr) continue;
+    matched = true;
+    for (const model::LabelView label : source.at[step]->labels) {
+      if (is_name(label.name) || std::ranges::find(kIdentifying, label.name) != std::end(kIdentifying)) continue;
+      if (!selector.takes_label(label.name) || base.has(label.name)) continue;
+      const std::string_view other = builder.get(label.name);
+      if (!other.empty() && other != label.value) return fail(Errc::kExecution, "conflicting label: ", label.name);
+      builder.set(label.name, label.value);
+    }
+  }
+  return matched;
+}
+
+// One base series, spread over the label sets it gets over time.
+class InfoJoin {
+ public:
+  InfoJoin(const InfoSelector& selector, const InfoSources& sources, std::vector<Series>& out)
+      : selector_(selector), sources_(sources), out_(out) {}
+
+  Status add(const Series& s) {
+    if (selector_.is_info_metric(s.labels.metric_name())) return out_.push_back(s), Status();
+    static const std::vector<InfoSource> kNone;
+    const auto found = sources_.find(identity(s.labels));
+    const auto& list = found == sources_.end() ? kNone : found->second;
+    std::unordered_map<model::Labels, size_t, model::LabelsHash> slots;
+    for (size_t step = 0; step < s.cells.size(); ++step) {
+      if (!s.has(step)) continue;
+      model::LabelsBuilder builder(s.labels);
+      const auto matched = add_info_labels(list, step, selector_, s.labels, builder);
+      if (!matched) return std::unexpected(matched.error());
+      if (!*matched && selector_.needs_match()) continue;
+      model::Labels labels = builder.build();
+      const auto [slot, fresh] = slots.try_emplace(labels, out_.size());
+      if (fresh) {
+        Series series(std::move(labels), s.cells.size());
+        series.drop_name = s.drop_name;
+        series.sources = s.sources;
+        out_.push_back(std::move(series));
+      }
+      out_[slot->second].set(step, s.cell(step));
+    }
+    return {};
+  }
+
+ private:
+  const InfoSelector& selector_;
+  const InfoSources& sources_;
+  std::vector<Series>& out_;
 };
 
 }  // namespace
@@ -61,77 +176,35 @@ struct InfoSource {
 Result<Value> Evaluator::eval_info(const Call& call, const StepGrid& grid) {
   auto selector = info_selector(call);
   if (!selector) return std::unexpected(selector.error());
+  const ReferenceTime when = reference_time(*call.args[0]);
   auto base = eval(*call.args[0], grid);
   if (!base) return base;
-  VectorSelector wanted;
-  if (call.args.size() > 1) {
-    const auto& given = as<VectorSelector>(*call.args[1]);
-    wanted.offset.ms = given.offset.ms;
-    wanted.at = given.at;
+  InfoSources sources;
+  for (const Series& s : base->series) {
+    model::Labels id = identity(s.labels);
+    if (!id.empty() && !selector->is_info_metric(s.labels.metric_name())) sources.try_emplace(std::move(id));
   }
-  wanted.matchers = selector->names;
-  wanted.matchers.insert(wanted.matchers.end(), selector->labels.begin(), selector->labels.end());
-  auto info = eval_selector(wanted, grid);
-  if (!info) return info;
-  auto times = eval_sample_times(wanted, grid, false);
-  if (!times) return times;
-  std::unordered_map<model::Labels, const Series*, model::LabelsHash> time_of;
-  for (const Series& s : times->series) time_of.emplace(s.labels, &s);
-  std::unordered_map<model::Labels, std::vector<InfoSource>, model::LabelsHash> sources;
-  for (const Series& s : info->series) {
-    auto& list = sources[identity(s.labels)];
-    auto known = std::ranges::find(list, s.labels.metric_name(), &InfoSource::name);
-    if (known == list.end()) {
-      list.push_back({std::string(s.labels.metric_name()), std::vector<const Series*>(grid.count), std::vector<double>(grid.count)});
-      known = list.end() - 1;
-    }
-    const Series* sampled = time_of.contains(s.labels) ? time_of.at(s.labels) : nullptr;
-    for (size_t step = 0; step < grid.count; ++step) {
-      if (!s.has(step) || sampled == nullptr) continue;
-      const double t = sampled->floats[step];
-      if (known->at[step] != nullptr && known->newest_seconds[step] == t)
-        return fail(Errc::kExecution, "found duplicate series for info metric: existing ", known->at[step]->labels.to_string(),
-                    ", new ", s.labels.to_string());
-      if (known->at[step] != nullptr && known->newest_seconds[step] > t) continue;
-      known->at[step] = &s;
-      known->newest_seconds[step] = t;
-    }
+  Value info;
+  Value times;
+  if (!sources.empty()) {
+    VectorSelector wanted;
+    wanted.position = call.position;
+    wanted.offset.ms = when.offset_ms;
+    wanted.at.timestamp_ms = when.at_ms;
+    wanted.matchers = selector->names;
+    wanted.matchers.insert(wanted.matchers.end(), selector->labels.begin(), selector->labels.end());
+    auto samples = eval_selector(wanted, grid);
+    if (!samples) return samples;
+    auto sample_times = eval_sample_times(wanted, grid, false);
+    if (!sample_times) return sample_times;
+    info = std::move(*samples);
+    times = std::move(*sample_times);
   }
+  if (auto ok = gather_sources(info, times, grid.count, sources); !ok) return std::unexpected(ok.error());
   Value out;
-  std::unordered_map<model::Labels, size_t, model::LabelsHash> slots;
-  for (Series& s : base->series) {
-    const bool itself = selector->is_info_metric(s.labels.metric_name());
-    const auto found = sources.find(identity(s.labels));
-    slots.clear();
-    for (size_t step = 0; step < grid.count; ++step) {
-      if (!s.has(step)) continue;
-      model::LabelsBuilder builder(s.labels);
-      bool matched = itself;
-      if (!itself && found != sources.end())
-        for (const InfoSource& source : found->second) {
-          if (source.at[step] == nullptr) continue;
-          matched = true;
-          for (const model::LabelView label : source.at[step]->labels) {
-            if (is_name(label.name) || std::ranges::find(kIdentifying, label.name) != std::end(kIdentifying)) continue;
-            if (!selector->takes_label(label.name) || s.labels.has(label.name)) continue;
-            const std::string other(builder.get(label.name));
-            if (!other.empty() && other != label.value)
-              return fail(Errc::kExecution, "conflicting label: ", label.name);
-            builder.set(label.name, label.value);
-          }
-        }
-      if (!matched && selector->needs_match()) continue;
-      model::Labels labels = builder.build();
-      const auto [slot, fresh] = slots.try_emplace(labels, out.series.size());
-      if (fresh) {
-        Series series(std::move(labels), grid.count);
-        series.drop_name = s.drop_name;
-        series.sources = s.sources;
-        out.series.push_back(std::move(series));
-      }
-      out.series[slot->second].set(step, s.cell(step));
-    }
-  }
+  InfoJoin join(*selector, sources, out.series);
+  for (const Series& s : base->series)
+    if (auto ok = join.add(s); !ok) return std::unexpected(ok.error());
   if (auto ok = merge_same_labels(out.series); !ok) return std::unexpected(ok.error());
   return out;
 }

@@ -145,6 +145,8 @@ Result<Value> Evaluator::eval_label_join(const Call& call, const StepGrid& grid)
 }
 
 Result<Value> Evaluator::eval_sort(const Call& call, const StepGrid& grid) {
+  if (grid.count > 1)
+    annotations().warn(call.position, "sort is ineffective for range queries since results are always ordered by labels");
   auto input = eval(*call.args[0], grid);
   if (!input) return input;
   auto& series = input->series;

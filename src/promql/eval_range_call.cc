@@ -2,10 +2,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/number_text.h"
-#include "promql/evaluator.h"
 #include "promql/extended_range.h"
-#include "promql/range_functions.h"
+#include "promql/range_call.h"
 
 namespace sightline::promql {
 namespace {
@@ -33,9 +31,9 @@ Status check_edges(const Call& call, const WindowPlan& plan) {
 Status check_factors(const Call& call, const std::vector<double>& first, const std::vector<double>& second) {
   if (call.function->id != FunctionId::kDoubleExponentialSmoothing) return {};
   for (const double v : first)
-    if (!(v > 0 && v < 1)) return fail(Errc::kExecution, "invalid smoothing factor. Expected: 0 < sf < 1, got: ", format_float_go(v));
+    if (!(v > 0 && v < 1)) return fail(Errc::kExecution, "invalid smoothing factor. Expected: 0 < sf < 1, got: ", std::to_string(v));
   for (const double v : second)
-    if (!(v > 0 && v < 1)) return fail(Errc::kExecution, "invalid trend factor. Expected: 0 < tf < 1, got: ", format_float_go(v));
+    if (!(v > 0 && v < 1)) return fail(Errc::kExecution, "invalid trend factor. Expected: 0 < tf < 1, got: ", std::to_string(v));
   return {};
 }
 
@@ -46,91 +44,101 @@ Cell evaluate_window(const Window& w, const RangeCallContext& context) {
 }
 
 Cell evaluate_edges(const tsdb::SampleColumns& samples, const WindowPlan& plan, int64_t end, const RangeCallContext& context) {
-  const bool rates = is_rate_family(context.function);
-  const auto extended = extended_samples(samples, plan, end, expects_counter(context.function));
-  const Window w = WindowCursor(extended).move_to(end - plan.range_ms - 1, end);
-  return rates ? edge_rate(w, context) : over_time(w, context);
+  if (is_rate_family(context.function)) return extended_rate(samples, plan, end, context);
+  return anchored_count(samples, plan, end, context);
 }
 
 uint64_t window_samples(const Window& w) { return w.times.size() + w.histogram_times.size(); }
 
 }  // namespace
 
-// One call over all of its series.
-class RangeCall {
- public:
-  RangeCall(Evaluator& evaluator, const Call& call, const StepGrid& grid) : evaluator_(evaluator), call_(call), grid_(grid) {}
+Status RangeCall::prepare() {
+  const Expr* range = nullptr;
+  for (const ExprPtr& arg : call_.args)
+    if (auto ok = take_argument(*arg, range); !ok) return ok;
+  params_.resize(2, std::vector<double>(grid_.count));
+  range_at_ = range->position;
+  auto source = evaluator_.range_source(*range, grid_);
+  if (!source) return std::unexpected(source.error());
+  source_ = std::move(*source);
+  if (auto ok = check_edges(call_, source_.plan); !ok) return ok;
+  return source_.series_count > 0 ? check_factors(call_, params_[0], params_[1]) : Status();
+}
 
-  Result<Value> run() {
-    const Expr* range = nullptr;
-    for (const ExprPtr& arg : call_.args)
-      if (auto ok = take_argument(*arg, range); !ok) return std::unexpected(ok.error());
-    params_.resize(2, std::vector<double>(grid_.count));
-    range_at_ = range->position;
-    auto source = evaluator_.range_source(*range, grid_);
-    if (!source) return std::unexpected(source.error());
-    source_ = std::move(*source);
-    if (auto ok = check_edges(call_, source_.plan); !ok) return std::unexpected(ok.error());
-    if (source_.series_count > 0)
-      if (auto ok = check_factors(call_, params_[0], params_[1]); !ok) return std::unexpected(ok.error());
-    Value out;
-    out.series.resize(source_.series_count);
-    const Status done = evaluator_.for_each(source_.series_count, [&](size_t i) { return one_series(i, out.series[i]); });
-    if (!done) return std::unexpected(done.error());
-    remove_empty(out.series);
-    if (auto ok = merge_same_labels(out.series); !ok) return std::unexpected(ok.error());
-    return out;
-  }
+Status RangeCall::take_argument(const Expr& arg, const Expr*& range) {
+  if (type_of(arg) == ValueType::kMatrix) return range = &arg, Status();
+  if (params_.empty()) param_at_ = arg.position;
+  auto value = evaluator_.eval(arg, grid_);
+  if (!value) return std::unexpected(value.error());
+  params_.push_back(std::move(value->scalars));
+  return {};
+}
 
- private:
-  Status take_argument(const Expr& arg, const Expr*& range) {
-    if (type_of(arg) == ValueType::kMatrix) return range = &arg, Status();
-    if (params_.empty()) param_at_ = arg.position;
-    auto value = evaluator_.eval(arg, grid_);
-    if (!value) return std::unexpected(value.error());
-    params_.push_back(std::move(value->scalars));
-    return {};
-  }
+Status RangeCall::produce(size_t i, Scratch& scratch, Series& out) const {
+  RangeSeries& loaded = scratch.series;
+  if (auto ok = source_.load(i, loaded); !ok) return ok;
+  const WindowPlan& plan = source_.plan;
+  out.drop_name = loaded.drop_name || !keeps_name(call_.function->id);
+  RangeCallContext context{call_.function->id, range_at_, param_at_, plan, evaluator_.annotations()};
+  context.metric = loaded.labels.metric_name();
+  ColumnOutcome outcome;
+  if (loaded.samples.histogram_times.empty() && !plan.anchored && !plan.smoothed)
+    outcome = float_column(context, loaded.samples, grid_, scratch.columns, out);
+  bool floats = outcome.any_window;
+  if (!outcome.done) floats = general(loaded, context, out, outcome.samples_read);
+  if (floats && expects_counter(context.function) && context.function != FunctionId::kIrate) check_counter_name(loaded.labels, context);
+  evaluator_.context().samples_read.fetch_add(outcome.samples_read, std::memory_order_relaxed);
+  out.sources = std::move(loaded.sources);
+  return {};
+}
 
-  Status one_series(size_t i, Series& out) const {
-    auto loaded = source_.load(i);
-    if (!loaded) return std::unexpected(loaded.error());
-    const WindowPlan& plan = source_.plan;
-    out = Series(std::move(loaded->labels), grid_.count);
-    out.drop_name = loaded->drop_name || !keeps_name(call_.function->id);
-    out.sources = std::move(loaded->sources);
-    RangeCallContext context{call_.function->id, range_at_, param_at_, plan, evaluator_.annotations()};
-    context.metric = out.labels.metric_name();
-    WindowCursor cursor(loaded->samples);
-    uint64_t touched = 0;
-    bool floats = false;
-    for (size_t step = 0; step < grid_.count; ++step) {
-      context.step_time_ms = grid_.at(step);
-      context.param = params_[0][step];
-      context.second_param = params_[1][step];
-      const int64_t end = plan.end_at(context.step_time_ms);
-      if (plan.anchored || plan.smoothed) {
-        out.set(step, evaluate_edges(loaded->samples, plan, end, context));
-        continue;
-      }
-      const Window w = cursor.move_to(end - plan.range_ms, end);
-      touched += window_samples(w);
-      floats = floats || !w.times.empty();
-      out.set(step, evaluate_window(w, context));
+// Window by window. True when one of them held floats.
+bool RangeCall::general(const RangeSeries& loaded, RangeCallContext& context, Series& out, uint64_t& touched) const {
+  const WindowPlan& plan = source_.plan;
+  WindowCursor cursor(loaded.samples);
+  bool floats = false;
+  touched = 0;
+  for (size_t step = 0; step < grid_.count; ++step) {
+    context.step_time_ms = grid_.at(step);
+    context.param = params_[0][step];
+    context.second_param = params_[1][step];
+    const int64_t end = plan.end_at(context.step_time_ms);
+    if (plan.anchored || plan.smoothed) {
+      out.set(step, evaluate_edges(loaded.samples, plan, end, context));
+      continue;
     }
-    if (floats && expects_counter(context.function) && context.function != FunctionId::kIrate) check_counter_name(out.labels, context);
-    evaluator_.context().samples_read.fetch_add(touched, std::memory_order_relaxed);
-    return {};
+    const Window w = cursor.move_to(end - plan.range_ms, end);
+    touched += window_samples(w);
+    floats = floats || !w.times.empty();
+    out.set(step, evaluate_window(w, context));
   }
+  return floats;
+}
 
-  Evaluator& evaluator_;
-  const Call& call_;
-  const StepGrid& grid_;
-  RangeSource source_;
-  std::vector<std::vector<double>> params_;
-  PositionRange range_at_;
-  PositionRange param_at_;
-};
+Result<Value> RangeCall::run() {
+  if (auto ok = prepare(); !ok) return std::unexpected(ok.error());
+  Value out;
+  out.series.resize(source_.series_count);
+  QueryContext& context = evaluator_.context();
+  const Status done = evaluator_.for_blocks(source_.series_count, [&](size_t begin, size_t end) -> Status {
+    Scratch scratch;
+    for (size_t i = begin; i < end; ++i) {
+      if (auto ok = context.alive(); !ok) return ok;
+      Series series({}, grid_.count);
+      if (auto ok = produce(i, scratch, series); !ok) return ok;
+      if (!series.any()) continue;
+      series.labels = std::move(scratch.series.labels);
+      if (auto ok = context.hold(series); !ok) return ok;
+      out.series[i] = std::move(series);
+    }
+    return {};
+  });
+  context.release_held();
+  if (!done) return std::unexpected(done.error());
+  remove_empty(out.series);
+  if (auto ok = merge_same_labels(out.series); !ok) return std::unexpected(ok.error());
+  return out;
+}
 
 Result<Value> Evaluator::eval_range_call(const Call& call, const StepGrid& grid) { return RangeCall(*this, call, grid).run(); }
 

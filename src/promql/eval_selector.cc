@@ -4,6 +4,7 @@
 
 #include "promql/evaluator.h"
 #include "promql/extended_range.h"
+#include "promql/histogram_math.h"
 
 namespace sightline::promql {
 namespace {
@@ -49,7 +50,7 @@ SelectorTimes times_of(const AtModifier& at, const DurationValue& offset) {
 
 tsdb::TimeRange reach(int64_t first, int64_t last) { return {{first}, {last}}; }
 
-// A histogram whose window neighbour is unknown must not claim "not reset".
+// What a subquery picks may have other neighbours than what was stored: no hint of a reset holds.
 HistogramPtr with_unknown_hint(const HistogramPtr& h) {
   if (h->reset_hint == model::ResetHint::kUnknown || h->reset_hint == model::ResetHint::kGauge) return h;
   model::Histogram copy = *h;
@@ -57,42 +58,120 @@ HistogramPtr with_unknown_hint(const HistogramPtr& h) {
   return std::make_shared<const model::Histogram>(std::move(copy));
 }
 
+// Where only counts and sums are asked for, the peer finds resets while it reads, and says so in the hints.
+void derive_hints(SampleColumns& samples) {
+  const model::Histogram* previous = nullptr;
+  HistogramPtr kept;  // what `previous` points into
+  for (HistogramPtr& h : samples.histograms) {
+    if (model::is_stale_marker(h->sum)) continue;
+    HistogramPtr original = h;
+    if (h->reset_hint == model::ResetHint::kUnknown && previous != nullptr) {
+      model::Histogram copy = *h;
+      copy.reset_hint = is_reset(*h, *previous) ? model::ResetHint::kReset : model::ResetHint::kNotReset;
+      h = std::make_shared<const model::Histogram>(std::move(copy));
+    }
+    kept = std::move(original);
+    previous = kept.get();
+  }
+}
+
+// Sources of a series over a subquery's steps, as steps of the grid around it: those whose window has one.
+Sources seen_from_outside(const Series& series, const StepGrid& inner, const WindowPlan& plan, const StepGrid& outer) {
+  Sources out;
+  if (series.sources.empty()) return out;
+  const StepSet present = series.present();
+  for (const SeriesSource& source : series.sources) {
+    const StepSet steps = source.steps.intersected(present);
+    if (steps.is_all()) {
+      out.push_back({source.input, {}});
+      continue;
+    }
+    std::vector<uint32_t> before(inner.count + 1);  // how many steps before each one
+    for (size_t i = 0; i < inner.count; ++i) before[i + 1] = before[i] + (steps.has(i) ? 1 : 0);
+    const auto up_to = [&](int64_t t) {
+      if (t < inner.start_ms) return size_t{0};
+      return std::min(static_cast<size_t>((t - inner.start_ms) / inner.step_ms) + 1, inner.count);
+    };
+    out.push_back({source.input, StepSet::where(outer.count, [&](size_t step) {
+      const int64_t end = plan.end_at(outer.at(step));
+      return before[up_to(end)] > before[up_to(end - plan.range_ms)];
+    })});
+  }
+  return out;
+}
+
 }  // namespace
 
-Result<Value> Evaluator::eval_selector(const VectorSelector& expr, const StepGrid& grid) {
-  const SelectorTimes times = times_of(expr.at, expr.offset);
-  const int64_t lookback = context_.lookback_ms;
-  const int64_t ahead = expr.smoothed ? lookback : 0;
-  const auto range = reach(times.at(grid.start_ms) - lookback + 1, times.at(grid.end_ms()) + ahead);
-  auto set = context_.querier.select(expr.matchers, range);
-  if (!set) return std::unexpected(set.error());
-  Value out;
-  out.series.resize((*set)->size());
-  const Status done = for_each(out.series.size(), [&](size_t i) -> Status {
-    SampleColumns samples;
-    if (auto ok = (*set)->read(i, range, samples); !ok) return ok;
-    Series series((*set)->labels(i), grid.count);
-    if (expr.smoothed) drop_stale(samples);
+Status Evaluator::SelectorRead::produce(size_t i, SampleColumns& samples, Series& out) const {
+  if (auto ok = set->read(i, range, samples); !ok) return ok;
+  if (expr->smoothed) drop_stale(samples);
+  if (expr->histogram_stats) derive_hints(samples);
+  uint64_t found = 0;
+  if (expr->smoothed) {
+    for (size_t step = 0; step < grid.count; ++step)
+      out.set(step, smoothed_instant(samples, {time_of(step), lookback_ms, expr->position, set->labels(i).metric_name()}, evaluator->annotations()));
+  } else if (samples.histogram_times.empty()) {
+    found = pick_floats(samples, out);
+  } else {
     InstantCursor cursor(samples);
-    uint64_t found = 0;
     for (size_t step = 0; step < grid.count; ++step) {
-      const int64_t t = times.at(grid.at(step));
-      if (expr.smoothed) {
-        series.set(step, smoothed_instant(samples, t, lookback));
-        continue;
-      }
       size_t index = 0;
-      const CellKind kind = cursor.move_to(t, lookback, index);
+      const CellKind kind = cursor.move_to(time_of(step), lookback_ms, index);
       if (kind == CellKind::kNone) continue;
       ++found;
-      if (kind == CellKind::kFloat) series.set_float(step, samples.values[index]);
-      else series.set_histogram(step, with_unknown_hint(samples.histograms[index]));
+      if (kind == CellKind::kFloat) out.set_float(step, samples.values[index]);
+      else out.set_histogram(step, samples.histograms[index]);
     }
-    context_.samples_read.fetch_add(found, std::memory_order_relaxed);
-    if (context_.options.provenance) series.sources.push_back(input_id(series.labels));
-    out.series[i] = std::move(series);
+  }
+  evaluator->context().samples_read.fetch_add(found, std::memory_order_relaxed);
+  evaluator->note_source(first_input, i, out.sources);
+  return {};
+}
+
+uint64_t Evaluator::SelectorRead::pick_floats(const SampleColumns& samples, Series& out) const {
+  const size_t n = samples.times.size();
+  size_t next = 0;
+  uint64_t found = 0;
+  for (size_t step = 0; step < grid.count; ++step) {
+    const int64_t t = time_of(step);
+    while (next < n && samples.times[next] <= t) ++next;
+    if (next == 0 || samples.times[next - 1] <= t - lookback_ms || model::is_stale_marker(samples.values[next - 1])) continue;
+    out.set_float(step, samples.values[next - 1]);
+    ++found;
+  }
+  return found;
+}
+
+Result<Evaluator::SelectorRead> Evaluator::read_selector(const VectorSelector& expr, const StepGrid& grid) {
+  const SelectorTimes times = times_of(expr.at, expr.offset);
+  SelectorRead out{.evaluator = this, .expr = &expr, .grid = grid, .lookback_ms = context_.lookback_ms, .fixed_ms = expr.at.timestamp_ms,
+                   .offset_ms = times.offset_ms};
+  out.range = reach(times.at(grid.start_ms) - out.lookback_ms + 1, times.at(grid.end_ms()) + (expr.smoothed ? out.lookback_ms : 0));
+  auto set = context_.querier.select(expr.matchers, out.range);
+  if (!set) return std::unexpected(set.error());
+  out.set = std::move(*set);
+  out.first_input = enter_inputs(*out.set, out.lookback_ms, expr.at, expr.offset.ms);
+  return out;
+}
+
+Result<Value> Evaluator::eval_selector(const VectorSelector& expr, const StepGrid& grid) {
+  const auto read = read_selector(expr, grid);
+  if (!read) return std::unexpected(read.error());
+  Value out;
+  out.series.resize(read->set->size());
+  const Status done = for_blocks(out.series.size(), [&](size_t begin, size_t end) -> Status {
+    SampleColumns samples;
+    for (size_t i = begin; i < end; ++i) {
+      if (auto ok = context_.alive(); !ok) return ok;
+      Series series(read->set->labels(i), grid.count);
+      if (auto ok = read->produce(i, samples, series); !ok) return ok;
+      if (!series.any()) continue;
+      if (auto ok = context_.hold(series); !ok) return ok;
+      out.series[i] = std::move(series);
+    }
     return {};
   });
+  context_.release_held();
   if (!done) return std::unexpected(done.error());
   remove_empty(out.series);
   return out;
@@ -104,6 +183,7 @@ Result<Value> Evaluator::eval_sample_times(const VectorSelector& expr, const Ste
   const auto range = reach(times.at(grid.start_ms) - lookback + 1, times.at(grid.end_ms()));
   auto set = context_.querier.select(expr.matchers, range);
   if (!set) return std::unexpected(set.error());
+  const uint32_t first_input = enter_inputs(**set, lookback, expr.at, expr.offset.ms);
   Value out;
   out.series.resize((*set)->size());
   const Status done = for_each(out.series.size(), [&](size_t i) -> Status {
@@ -121,11 +201,10 @@ Result<Value> Evaluator::eval_sample_times(const VectorSelector& expr, const Ste
       if (start_times) {
         const auto& created = histogram ? samples.histogram_created : samples.created;
         t = index < created.size() ? created[index] : 0;
-        if (t == 0) continue;
       }
       series.set_float(step, static_cast<double>(t) / 1000);
     }
-    if (context_.options.provenance) series.sources.push_back(input_id(series.labels));
+    note_source(first_input, i, series.sources);
     out.series[i] = std::move(series);
     return {};
   });
@@ -154,18 +233,21 @@ Result<RangeSource> Evaluator::selector_source(const MatrixSelector& expr, const
   if (!selected) return std::unexpected(selected.error());
   const std::shared_ptr<tsdb::SeriesSet> set = std::move(*selected);
   out.series_count = set->size();
-  out.load = [this, set, range](size_t i) -> Result<RangeSeries> {
-    RangeSeries series;
-    if (auto ok = set->read(i, range, series.samples); !ok) return std::unexpected(ok.error());
+  const uint32_t first_input = enter_inputs(*set, expr.range.ms + before, selector.at, selector.offset.ms);
+  out.load = [this, set, range, first_input, stats = selector.histogram_stats](size_t i, RangeSeries& series) -> Status {
+    if (auto ok = set->read(i, range, series.samples); !ok) return ok;
     series.labels = set->labels(i);
-    if (context_.options.provenance) series.sources.push_back(input_id(series.labels));
+    series.sources.clear();
+    note_source(first_input, i, series.sources);
     if (!context_.engine.start_timestamps) {
       series.samples.created.clear();
       series.samples.histogram_created.clear();
     }
     drop_stale(series.samples);
-    return series;
+    if (stats) derive_hints(series.samples);
+    return {};
   };
+  out.labels = [set](size_t i) -> const model::Labels& { return set->labels(i); };
   return out;
 }
 
@@ -182,16 +264,24 @@ Result<RangeSource> Evaluator::subquery_source(const SubqueryExpr& expr, const S
   if (first > last) return out;
   const auto count = static_cast<uint64_t>((last - first) / step) + 1;
   if (auto ok = context_.afford(count); !ok) return std::unexpected(ok.error());
-  auto value = eval(*expr.expr, StepGrid{first, step, static_cast<size_t>(count)});
+  const Surroundings outer = around_;
+  around_.window_ms += expr.range.ms;
+  if (!around_.at_ms || times.fixed) {
+    around_.offset_ms = times.fixed ? expr.offset.ms : around_.offset_ms + expr.offset.ms;
+    if (times.fixed) around_.at_ms = times.fixed_ms;
+  }
+  const StepGrid inner{first, step, static_cast<size_t>(count)};
+  auto value = eval(*expr.expr, inner);
+  around_ = outer;
   if (!value) return std::unexpected(value.error());
   const auto held = std::make_shared<Value>(std::move(*value));
   out.series_count = held->series.size();
-  out.load = [held, first, step](size_t i) -> Result<RangeSeries> {
-    Series& from = held->series[i];
-    RangeSeries series;
+  out.load = [held, first, step, inner, grid, plan = out.plan](size_t i, RangeSeries& series) -> Status {
+    const Series& from = held->series[i];
+    series.samples.clear();
     series.labels = from.labels;
     series.drop_name = from.drop_name;
-    series.sources = from.sources;
+    series.sources = seen_from_outside(from, inner, plan, grid);
     for (size_t s = 0; s < from.cells.size(); ++s) {
       const int64_t t = first + static_cast<int64_t>(s) * step;
       if (from.cells[s] == CellKind::kFloat) {
@@ -202,8 +292,9 @@ Result<RangeSource> Evaluator::subquery_source(const SubqueryExpr& expr, const S
         series.samples.histograms.push_back(with_unknown_hint(from.histograms[s]));
       }
     }
-    return series;
+    return {};
   };
+  out.labels = [held](size_t i) -> const model::Labels& { return held->series[i].labels; };
   return out;
 }
 
@@ -215,10 +306,14 @@ Result<std::vector<RawSeries>> Evaluator::eval_raw(const Expr& expr, const StepG
   uint64_t held = 0;
   for (size_t i = 0; i < source->series_count; ++i) {
     if (auto ok = context_.alive(); !ok) return std::unexpected(ok.error());
-    auto series = source->load(i);
-    if (!series) return std::unexpected(series.error());
-    if (source->plan.anchored || source->plan.smoothed)
-      series->samples = extended_samples(series->samples, source->plan, end, false);
+    RangeSeries loaded;
+    RangeSeries* series = &loaded;
+    if (auto ok = source->load(i, loaded); !ok) return std::unexpected(ok.error());
+    if (source->plan.anchored || source->plan.smoothed) {
+      if (!series->samples.histograms.empty())
+        return fail(Errc::kExecution, source->plan.anchored ? "anchored" : "smoothed", " modifier is not supported with histograms");
+      series->samples = extended_samples(series->samples, source->plan, end);
+    }
     const int64_t start = source->plan.anchored || source->plan.smoothed ? end - source->plan.range_ms - 1 : end - source->plan.range_ms;
     const Window w = WindowCursor(series->samples).move_to(start, end);
     if (w.empty()) continue;
@@ -256,6 +351,9 @@ Window WindowCursor::move_to(int64_t start_ms, int64_t end_ms) {
 }
 
 void drop_stale(SampleColumns& s) {
+  const auto stale_float = [](double v) { return model::is_stale_marker(v); };
+  const auto stale_histogram = [](const HistogramPtr& h) { return model::is_stale_marker(h->sum); };
+  if (std::ranges::none_of(s.values, stale_float) && std::ranges::none_of(s.histograms, stale_histogram)) return;
   size_t kept = 0;
   for (size_t i = 0; i < s.times.size(); ++i) {
     if (model::is_stale_marker(s.values[i])) continue;

@@ -31,22 +31,32 @@ struct QueryContext {
   std::chrono::nanoseconds deadline{};
   int64_t lookback_ms = 0;
   bool is_range = false;  // a range query
+  int64_t end_ms = 0;     // as asked; the grid's last step may lie before it
 
   std::atomic<uint64_t> samples_read{0};
-  uint64_t samples_now = 0;
+  std::atomic<uint64_t> building{0};  // cells of the value that is being made
+  uint64_t samples_now = 0;           // of finished values
   uint64_t samples_peak = 0;
-  std::mutex inputs_mutex;
-  std::vector<model::Labels> inputs;  // guarded by inputs_mutex
+  std::atomic<uint64_t> bytes_peak{0};
+  std::vector<QueryInput> inputs;  // with provenance
 
   // kDeadlineExceeded or kCancelled, else fine. Cheap enough for every series.
   Status alive() const;
   // kExecution when `more` samples on top of those held are too many.
   Status afford(uint64_t more);
+  // The same for a series that is kept while its value is being made; from any thread. Steps without
+  // a value count a little, as they take memory too.
+  Status hold(const Series& series);
+  void release_held() { building.store(0, std::memory_order_relaxed); }
 };
 
 class Evaluator {
  public:
   explicit Evaluator(QueryContext& context) : context_(context) {}
+
+  // Looks for expressions that stand more than once in `root`, so that they are evaluated once. Call before eval();
+  // the tree must stay as it is.
+  void find_twins(const Expr& root);
 
   // Vectors, scalars and strings over `grid`.
   Result<Value> eval(const Expr& expr, const StepGrid& grid);
@@ -57,19 +67,43 @@ class Evaluator {
   Annotations& annotations() { return context_.annotations; }
   // Runs body(i) for every i, in parallel when there are many; the first error wins.
   Status for_each(size_t count, const std::function<Status(size_t)>& body);
+  // The same in runs [begin, end) of at most `block`, so that a run can keep its scratch space; the body asks alive().
+  Status for_blocks(size_t count, const std::function<Status(size_t, size_t)>& body, size_t block = 16);
 
  private:
   friend class RangeCall;
+  friend class FusedAggregation;
+  Result<Value> evaluate(const Expr& expr, const StepGrid& grid);
   Result<Value> dispatch(const Expr& expr, const StepGrid& grid);
   bool is_step_invariant(const Expr& expr);
 
   // eval_selector.cc
+  // What a vector selector reads, series by series.
+  struct SelectorRead {
+    Evaluator* evaluator = nullptr;
+    const VectorSelector* expr = nullptr;
+    StepGrid grid;
+    int64_t lookback_ms = 0;
+    std::optional<int64_t> fixed_ms;
+    int64_t offset_ms = 0;
+    tsdb::TimeRange range;
+    std::unique_ptr<tsdb::SeriesSet> set;
+    uint32_t first_input = 0;
+
+    int64_t time_of(size_t step) const { return fixed_ms.value_or(grid.at(step)) - offset_ms; }
+    // Fills `out`, which is empty and as long as the grid; `samples` is scratch space. From any thread.
+    Status produce(size_t i, tsdb::SampleColumns& samples, Series& out) const;
+    uint64_t pick_floats(const tsdb::SampleColumns& samples, Series& out) const;
+  };
+  Result<SelectorRead> read_selector(const VectorSelector& expr, const StepGrid& grid);
   Result<Value> eval_selector(const VectorSelector& expr, const StepGrid& grid);
   Result<Value> eval_sample_times(const VectorSelector& expr, const StepGrid& grid, bool start_times);
   Result<RangeSource> range_source(const Expr& expr, const StepGrid& grid);
   Result<RangeSource> selector_source(const MatrixSelector& expr, const StepGrid& grid);
   Result<RangeSource> subquery_source(const SubqueryExpr& expr, const StepGrid& grid);
-  uint32_t input_id(const model::Labels& labels);
+  // Enters what a selector read as inputs, when asked for; the first one's number.
+  uint32_t enter_inputs(const tsdb::SeriesSet& set, int64_t window_ms, const AtModifier& at, int64_t offset_ms);
+  void note_source(uint32_t first_input, size_t index, Sources& to) const;
 
   // eval_binary.cc
   Result<Value> eval_binary(const BinaryExpr& expr, const StepGrid& grid);
@@ -77,6 +111,9 @@ class Evaluator {
 
   // eval_aggregate.cc
   Result<Value> eval_aggregate(const AggregateExpr& expr, const StepGrid& grid);
+  // eval_fused.cc: an aggregation straight over what selectors read, without keeping the series. Null
+  // when it must be done the general way.
+  Result<std::optional<Value>> eval_fused(const AggregateExpr& expr, const StepGrid& grid);
 
   // eval_call.cc and the files of function families
   Result<Value> eval_call(const Call& call, const StepGrid& grid);
@@ -93,12 +130,32 @@ class Evaluator {
   Result<Value> eval_info(const Call& call, const StepGrid& grid);
   Result<std::string> string_arg(const Call& call, size_t index);
 
+  // What the subqueries around the node at hand add to the window of a selector.
+  struct Surroundings {
+    int64_t window_ms = 0;
+    int64_t offset_ms = 0;
+    std::optional<int64_t> at_ms;
+  };
+
+  // The value of an expression that will be asked for again.
+  struct Kept {
+    size_t uses_left = 0;
+    StepGrid grid;
+    std::optional<Value> value;
+  };
+  using Counts = std::unordered_map<std::string, size_t>;
+  void mark_twins(const Expr& expr, size_t parent_uses, const Counts& uses, std::unordered_map<std::string, size_t>& numbers);
+
   QueryContext& context_;
+  Surroundings around_;
+  std::unordered_map<const Expr*, size_t> twins_;  // into kept_
+  std::vector<Kept> kept_;
   std::unordered_map<const Expr*, bool> invariant_;
 };
 
 // Labels that go with the metric name: __name__, __type__, __unit__.
 bool is_identity_label(std::string_view name);
+bool has_identity(const model::Labels& labels);
 model::Labels without_identity(const model::Labels& labels);
 // Joins series of equal labels where their steps do not collide; else kExecution
 // "vector cannot contain metrics with the same labelset".
@@ -106,6 +163,5 @@ Status merge_same_labels(std::vector<Series>& series);
 // Delayed name removal, at the end of a query.
 Status drop_names(std::vector<Series>& series);
 void remove_empty(std::vector<Series>& series);
-void add_sources(std::vector<uint32_t>& to, const std::vector<uint32_t>& from);
 
 }  // namespace sightline::promql

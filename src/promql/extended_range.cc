@@ -3,109 +3,282 @@
 #include <algorithm>
 
 #include "promql/histogram_math.h"
+#include "promql/lexer.h"
 
 namespace sightline::promql {
 namespace {
 
+using model::Histogram;
+using model::ResetHint;
 using tsdb::SampleColumns;
+
+bool is_counter_function(FunctionId id) { return id == FunctionId::kRate || id == FunctionId::kIncrease; }
 
 // How far t lies between two times, from 0 to 1.
 double share(int64_t t, int64_t from, int64_t to) {
   return static_cast<double>(t - from) / static_cast<double>(to - from);
 }
 
-enum class Edge : uint8_t { kLeft, kRight };
-
-// Values the two kinds of samples need for a window with edges.
-struct FloatPoints {
-  using Value = double;
-  static double between(double a, double b, double part, bool is_counter, Edge edge) {
-    if (is_counter && b < a) (edge == Edge::kLeft ? a = 0 : b += a);
-    return a + (b - a) * part;
-  }
-};
-
-struct HistogramPoints {
-  using Value = HistogramPtr;
-  static HistogramPtr between(const HistogramPtr& a, const HistogramPtr& b, double part, bool is_counter, Edge edge) {
-    MergeNotes notes;
-    model::Histogram low = *a;
-    model::Histogram high = *b;
-    if (is_counter && is_reset(*b, *a)) {
-      if (edge == Edge::kLeft) {
-        low = multiply(high, 0);
-      } else if (auto sum = add(high, low, notes)) {
-        high = std::move(*sum);
-      }
-    }
-    auto scaled_low = multiply(low, 1 - part);
-    auto out = add(scaled_low, multiply(high, part), notes);
-    if (!out) return b;
-    out->reset_hint = b->reset_hint == model::ResetHint::kGauge ? model::ResetHint::kGauge : model::ResetHint::kUnknown;
-    return std::make_shared<const model::Histogram>(std::move(*out));
-  }
-};
-
 struct Bounds {
   int64_t left = 0;
   int64_t right = 0;
   bool smoothed = false;
-  bool is_counter = false;
 };
 
-template <typename Points>
-void extend(const std::vector<int64_t>& all_times, const std::vector<typename Points::Value>& all, int64_t lookback,
-            const Bounds& bounds, std::vector<int64_t>& times, std::vector<typename Points::Value>& values) {
-  // What the peer would have read: (left - lookback, right (+ lookback when smoothed)].
-  const int64_t reach = bounds.right + (bounds.smoothed ? lookback : 0);
-  const auto begin = std::ranges::upper_bound(all_times, bounds.left - lookback) - all_times.begin();
-  const auto end = std::ranges::upper_bound(all_times, reach) - all_times.begin();
-  if (begin >= end) return;
-  const auto t = std::span(all_times).subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
-  const auto v = std::span(all).subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
-  const auto within = t.first(t.size() - 1);
-  const auto right_of_left = std::ranges::upper_bound(within, bounds.left) - within.begin();
-  size_t first = static_cast<size_t>(std::max<ptrdiff_t>(0, right_of_left - 1));
-  size_t last = t.size() - 1;
-  if (bounds.smoothed) last = static_cast<size_t>(std::ranges::lower_bound(within, bounds.right) - within.begin());
-  if (t[last] <= bounds.left) return;
-  typename Points::Value left = v[first];
-  if (bounds.smoothed && t[first] < bounds.left && first + 1 < t.size())
-    left = Points::between(v[first], v[first + 1], share(bounds.left, t[first], t[first + 1]), bounds.is_counter, Edge::kLeft);
-  typename Points::Value right = v[last];
-  if (bounds.smoothed && last > 0 && t[last] > bounds.right)
-    right = Points::between(v[last - 1], v[last], share(bounds.right, t[last - 1], t[last]), bounds.is_counter, Edge::kRight);
-  times.push_back(bounds.left);
-  values.push_back(std::move(left));
-  for (size_t i = first; i <= last; ++i) {
-    if (t[i] <= bounds.left || t[i] >= bounds.right) continue;
-    times.push_back(t[i]);
-    values.push_back(v[i]);
+// A stretch of a column.
+template <typename T>
+struct Points {
+  std::span<const int64_t> times;
+  std::span<const T> values;
+};
+
+// What the peer reads for a window: (left - lookback, right], when smoothed also `lookback` beyond.
+template <typename T>
+Points<T> reach(const std::vector<int64_t>& times, const std::vector<T>& values, const Bounds& b, int64_t lookback) {
+  const auto begin = std::ranges::upper_bound(times, b.left - lookback) - times.begin();
+  const auto end = std::ranges::upper_bound(times, b.right + (b.smoothed ? lookback : 0)) - times.begin();
+  const auto n = static_cast<size_t>(std::max<ptrdiff_t>(end - begin, 0));
+  return {std::span(times).subspan(static_cast<size_t>(begin), n), std::span<const T>(values).subspan(static_cast<size_t>(begin), n)};
+}
+
+// Indices of the samples that stand for the edges.
+struct EdgeIndices {
+  size_t first = 0;
+  size_t last = 0;
+};
+
+std::optional<EdgeIndices> edges_of(std::span<const int64_t> times, const Bounds& b, bool needs_overlap) {
+  if (times.empty()) return std::nullopt;
+  const auto before_last = times.first(times.size() - 1);
+  const auto after_left = std::ranges::upper_bound(before_last, b.left) - before_last.begin();
+  EdgeIndices out{static_cast<size_t>(std::max<ptrdiff_t>(after_left - 1, 0)), times.size() - 1};
+  if (b.smoothed) out.last = static_cast<size_t>(std::ranges::lower_bound(before_last, b.right) - before_last.begin());
+  if (times[out.last] <= b.left) return std::nullopt;
+  if (needs_overlap && b.smoothed && times[out.first] > b.right) return std::nullopt;
+  return out;
+}
+
+double between(double a, double b, double part, bool is_counter) {
+  if (is_counter && b < a) a = 0;
+  return a + (b - a) * part;
+}
+
+double left_value(const Points<double>& p, size_t first, const Bounds& b, bool is_counter) {
+  if (!b.smoothed || p.times[first] >= b.left) return p.values[first];
+  return between(p.values[first], p.values[first + 1], share(b.left, p.times[first], p.times[first + 1]), is_counter);
+}
+
+double right_value(const Points<double>& p, size_t last, const Bounds& b, bool is_counter) {
+  if (!b.smoothed || last == 0 || p.times[last] <= b.right) return p.values[last];
+  return between(p.values[last - 1], p.values[last], share(b.right, p.times[last - 1], p.times[last]), is_counter);
+}
+
+Cell float_rate(const Points<double>& p, const Bounds& b, bool is_counter, double divisor) {
+  const auto e = edges_of(p.times, b, true);
+  if (!e) return Cell::none();
+  const double left = left_value(p, e->first, b, is_counter);
+  const double right = right_value(p, e->last, b, is_counter);
+  double change = right - left;
+  if (is_counter) {
+    double previous = left;
+    const auto count = [&](double v) {
+      if (v < previous) change += previous;
+      previous = v;
+    };
+    for (size_t i = e->first; i <= e->last; ++i)
+      if (p.times[i] > b.left && p.times[i] < b.right) count(p.values[i]);
+    count(right);
   }
-  times.push_back(bounds.right);
-  values.push_back(std::move(right));
+  return Cell::of(change / divisor);
+}
+
+// Arithmetic that says what it met.
+class HistogramSteps {
+ public:
+  explicit HistogramSteps(PositionRange at, std::string_view metric, Annotations& annotations)
+      : at_(at), metric_(metric), annotations_(annotations) {}
+
+  std::optional<Histogram> add(const Histogram& a, const Histogram& b) const { return merged(a, b, true); }
+  std::optional<Histogram> subtract(const Histogram& a, const Histogram& b) const { return merged(a, b, false); }
+
+  // Between two samples; across a reset from zero.
+  std::optional<Histogram> between(const HistogramPtr& a, const HistogramPtr& b, double part, bool is_counter) const {
+    if (part <= 0) return *a;
+    if (part >= 1) return *b;
+    if (is_counter && is_reset(*b, *a)) return multiply(*b, part);
+    const auto difference = subtract(*b, *a);
+    return difference ? add(multiply(*difference, part), *a) : std::nullopt;
+  }
+
+  void warn_mixed_layouts() const {
+    annotations_.warn(at_, "vector contains a mix of histograms with exponential and custom buckets schemas" + for_metric(metric_));
+  }
+  void warn(const std::string& text) const { annotations_.warn(at_, text + go_quote(metric_)); }
+
+ private:
+  std::optional<Histogram> merged(const Histogram& a, const Histogram& b, bool adding) const {
+    MergeNotes notes;
+    auto out = adding ? promql::add(a, b, notes) : promql::subtract(a, b, notes);
+    if (!out) return warn_mixed_layouts(), std::nullopt;
+    if (notes.bounds_reconciled)
+      annotations_.info(at_, std::string("mismatched custom buckets were reconciled during ") + (adding ? "addition" : "subtraction"));
+    return std::move(*out);
+  }
+
+  PositionRange at_;
+  std::string_view metric_;
+  Annotations& annotations_;
+};
+
+using HistogramPoints = Points<HistogramPtr>;
+
+bool check_samples(const HistogramPoints& p, EdgeIndices e, bool is_counter, const HistogramSteps& steps) {
+  const bool custom = uses_custom_buckets(*p.values[e.first]);
+  for (size_t i = e.first; i <= e.last; ++i) {
+    if (uses_custom_buckets(*p.values[i]) != custom) return steps.warn_mixed_layouts(), false;
+    if (is_counter && p.values[i]->reset_hint == ResetHint::kGauge) steps.warn("this native histogram metric is not a counter: ");
+  }
+  return true;
+}
+
+// What resets between the edges took away; nullopt after a fault. The sample at the right edge is compared
+// as `right` alone: its own hint would count a reset twice.
+std::optional<std::optional<Histogram>> lost_to_resets(const HistogramPoints& p, EdgeIndices e, const Bounds& b,
+                                                      const Histogram& left, const Histogram& right, const HistogramSteps& steps) {
+  std::optional<Histogram> lost;
+  size_t next = e.first + 1;
+  const Histogram* previous = &left;
+  if (b.smoothed && p.times[e.first] < b.left && is_reset(*p.values[e.first + 1], *p.values[e.first])) {
+    previous = p.values[e.first + 1].get();  // interpolation to the left edge has settled this one
+    ++next;
+  }
+  if (next > e.last) return lost;
+  const auto compare = [&](const Histogram& h) {
+    if (is_reset(h, *previous)) {
+      auto sum = lost ? steps.add(*lost, *previous) : std::optional<Histogram>(*previous);
+      if (!sum) return false;
+      lost = std::move(sum);
+    }
+    previous = &h;
+    return true;
+  };
+  for (size_t i = next; i < e.last; ++i)
+    if (!compare(*p.values[i])) return std::nullopt;
+  if (!compare(right)) return std::nullopt;
+  return lost;
+}
+
+Cell histogram_rate(const HistogramPoints& p, const Bounds& b, bool is_counter, double divisor, const HistogramSteps& steps) {
+  const auto e = edges_of(p.times, b, true);
+  if (!e || !check_samples(p, *e, is_counter, steps)) return Cell::none();
+  std::optional<Histogram> left = *p.values[e->first];
+  std::optional<Histogram> right = *p.values[e->last];
+  if (b.smoothed && p.times[e->first] < b.left)
+    left = steps.between(p.values[e->first], p.values[e->first + 1], share(b.left, p.times[e->first], p.times[e->first + 1]), is_counter);
+  if (b.smoothed && e->last > 0 && p.times[e->last] > b.right)
+    right = steps.between(p.values[e->last - 1], p.values[e->last], share(b.right, p.times[e->last - 1], p.times[e->last]), is_counter);
+  if (!left || !right) return Cell::none();
+  if (!is_counter && (left->reset_hint != ResetHint::kGauge || right->reset_hint != ResetHint::kGauge))
+    steps.warn("this native histogram metric is not a gauge: ");
+  auto change = steps.subtract(*right, *left);
+  if (!change) return Cell::none();
+  if (is_counter) {
+    const auto lost = lost_to_resets(p, *e, b, *left, *right, steps);
+    if (!lost) return Cell::none();
+    if (*lost) change = steps.add(*change, **lost);
+    if (!change) return Cell::none();
+  }
+  Histogram out = divide(*change, divisor);
+  out.reset_hint = ResetHint::kGauge;
+  return Cell::of(compact(out));
 }
 
 }  // namespace
 
-SampleColumns extended_samples(const SampleColumns& samples, const WindowPlan& plan, int64_t end_ms, bool is_counter) {
-  const Bounds bounds{end_ms - plan.range_ms, end_ms, plan.smoothed, is_counter};
+SampleColumns extended_samples(const SampleColumns& samples, const WindowPlan& plan, int64_t end_ms) {
+  const Bounds b{end_ms - plan.range_ms, end_ms, plan.smoothed};
   SampleColumns out;
-  extend<FloatPoints>(samples.times, samples.values, plan.lookback_ms, bounds, out.times, out.values);
-  extend<HistogramPoints>(samples.histogram_times, samples.histograms, plan.lookback_ms, bounds, out.histogram_times,
-                          out.histograms);
+  const auto p = reach(samples.times, samples.values, b, plan.lookback_ms);
+  const auto e = edges_of(p.times, b, false);
+  if (!e) return out;
+  out.times.push_back(b.left);
+  out.values.push_back(left_value(p, e->first, b, false));
+  for (size_t i = e->first; i <= e->last; ++i) {
+    if (p.times[i] <= b.left || p.times[i] >= b.right) continue;
+    out.times.push_back(p.times[i]);
+    out.values.push_back(p.values[i]);
+  }
+  out.times.push_back(b.right);
+  out.values.push_back(right_value(p, e->last, b, false));
   return out;
 }
 
-Cell smoothed_instant(const SampleColumns& s, int64_t t, int64_t lookback) {
-  const auto after = static_cast<size_t>(std::ranges::lower_bound(s.times, t) - s.times.begin());
-  const bool has_after = after < s.times.size() && s.times[after] <= t + lookback;
-  if (has_after && s.times[after] == t) return Cell::of(s.values[after]);
-  const bool has_before = after > 0 && s.times[after - 1] > t - lookback;
-  if (!has_before) return has_after ? Cell::of(s.values[after]) : Cell::none();
-  const double before = s.values[after - 1];
-  if (!has_after) return Cell::of(before);
-  return Cell::of(FloatPoints::between(before, s.values[after], share(t, s.times[after - 1], s.times[after]), false, Edge::kLeft));
+Cell extended_rate(const SampleColumns& samples, const WindowPlan& plan, int64_t end_ms, const RangeCallContext& call) {
+  const Bounds b{end_ms - plan.range_ms, end_ms, plan.smoothed};
+  const bool is_counter = is_counter_function(call.function);
+  const double divisor = call.function == FunctionId::kRate ? static_cast<double>(plan.range_ms) / 1000 : 1;
+  const auto floats = reach(samples.times, samples.values, b, plan.lookback_ms);
+  const auto histograms = reach(samples.histogram_times, samples.histograms, b, plan.lookback_ms);
+  if (!floats.times.empty() && !histograms.times.empty()) {
+    call.annotations.warn(call.at, "encountered a mix of histograms and floats" + for_metric(call.metric));
+    return Cell::none();
+  }
+  if (!floats.times.empty()) return float_rate(floats, b, is_counter, divisor);
+  return histogram_rate(histograms, b, is_counter, divisor, HistogramSteps(call.at, call.metric, call.annotations));
+}
+
+Cell anchored_count(const SampleColumns& samples, const WindowPlan& plan, int64_t end_ms, const RangeCallContext& call) {
+  const Bounds b{end_ms - plan.range_ms, end_ms, false};
+  const auto floats = reach(samples.times, samples.values, b, plan.lookback_ms);
+  const auto histograms = reach(samples.histogram_times, samples.histograms, b, plan.lookback_ms);
+  auto f = static_cast<size_t>(std::ranges::upper_bound(floats.times, b.left) - floats.times.begin());
+  auto h = static_cast<size_t>(std::ranges::upper_bound(histograms.times, b.left) - histograms.times.begin());
+  if (f == floats.times.size() && h == histograms.times.size()) return Cell::none();
+  // The newest sample at or before the edge is the anchor, of whichever kind.
+  const bool float_anchor = f > 0 && (h == 0 || floats.times[f - 1] >= histograms.times[h - 1]);
+  if (float_anchor) --f;
+  else if (h > 0) --h;
+  Window w;
+  w.start_ms = b.left;
+  w.end_ms = b.right;
+  w.times = floats.times.subspan(f);
+  w.values = floats.values.subspan(f);
+  w.histogram_times = histograms.times.subspan(h);
+  w.histograms = histograms.values.subspan(h);
+  return over_time(w, call);
+}
+
+Cell smoothed_instant(const SampleColumns& s, const SmoothedAt& at, Annotations& annotations) {
+  const Bounds b{at.time_ms, at.time_ms, true};
+  const auto floats = reach(s.times, s.values, b, at.lookback_ms);
+  const auto histograms = reach(s.histogram_times, s.histograms, b, at.lookback_ms);
+  if (!floats.times.empty() && !histograms.times.empty()) {
+    annotations.warn(at.position, "encountered a mix of histograms and floats" + for_metric(at.metric));
+    return Cell::none();
+  }
+  const auto& times = floats.times.empty() ? histograms.times : floats.times;
+  const auto after = static_cast<size_t>(std::ranges::lower_bound(times, at.time_ms) - times.begin());
+  const bool exact = after < times.size() && times[after] == at.time_ms;
+  if (!exact && after == 0) return Cell::none();
+  const bool carried = !exact && after == times.size();
+  const double part = exact || carried ? 0 : share(at.time_ms, times[after - 1], times[after]);
+  if (histograms.times.empty()) {
+    if (exact) return Cell::of(floats.values[after]);
+    return Cell::of(carried ? floats.values[after - 1] : between(floats.values[after - 1], floats.values[after], part, false));
+  }
+  if (exact) return Cell::of(histograms.values[after]);
+  const HistogramPtr& before = histograms.values[after - 1];
+  if (carried) {
+    Histogram copy = *before;
+    copy.reset_hint = ResetHint::kUnknown;
+    return Cell::of(std::move(copy));
+  }
+  const HistogramPtr& next = histograms.values[after];
+  const HistogramSteps steps(at.position, at.metric, annotations);
+  if (uses_custom_buckets(*before) != uses_custom_buckets(*next)) return steps.warn_mixed_layouts(), Cell::none();
+  const bool is_counter = before->reset_hint != ResetHint::kGauge || next->reset_hint != ResetHint::kGauge;
+  auto out = steps.between(before, next, part, is_counter);
+  return out ? Cell::of(std::move(*out)) : Cell::none();
 }
 
 }  // namespace sightline::promql

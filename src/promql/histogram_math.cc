@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "base/number_text.h"
+#include "promql/compensated_sum.h"
 
 namespace sightline::promql {
 namespace {
@@ -70,6 +71,7 @@ struct Open {
   void reduce(int32_t schema);
   void widen_zero(double threshold);
   void rebucket(const std::vector<double>& bounds);
+  void swallow(double threshold);
 
   Histogram head;  // its buckets are stale until close()
   Buckets positive;
@@ -104,6 +106,11 @@ void Open::widen_zero(double threshold) {
         if (upper > threshold) threshold = upper, grown = true;
       }
   }
+  swallow(threshold);
+}
+
+// Moves every bucket that ends at or below `threshold` into the zero bucket.
+void Open::swallow(double threshold) {
   for (Buckets* side : {&positive, &negative}) {
     Buckets out;
     for (const IndexedBucket& b : *side) {
@@ -177,6 +184,34 @@ Result<Histogram> combine(const Histogram& x, const Histogram& y, double sign, M
   return std::move(a).close();
 }
 
+void add_to(double& sum, double& lost, double v) {
+  CompensatedSum s{sum, lost};
+  s.add(v);
+  sum = s.sum;
+  lost = s.lost;
+}
+
+// Adds b to a, bucket by bucket; c holds what a lost. All sorted by index.
+void merge_compensated(Buckets& a, Buckets& c, const Buckets& b) {
+  Buckets sums;
+  Buckets losses;
+  sums.reserve(a.size() + b.size());
+  losses.reserve(a.size() + b.size());
+  for (size_t i = 0, j = 0, k = 0; i < a.size() || j < b.size() || k < c.size();) {
+    int32_t index = std::numeric_limits<int32_t>::max();
+    if (i < a.size()) index = std::min(index, a[i].index);
+    if (j < b.size()) index = std::min(index, b[j].index);
+    if (k < c.size()) index = std::min(index, c[k].index);
+    double sum = i < a.size() && a[i].index == index ? a[i++].count : 0;
+    double lost = k < c.size() && c[k].index == index ? c[k++].count : 0;
+    if (j < b.size() && b[j].index == index) add_to(sum, lost, b[j++].count);
+    sums.push_back({index, sum});
+    if (lost != 0) losses.push_back({index, lost});
+  }
+  a = std::move(sums);
+  c = std::move(losses);
+}
+
 bool any_lower(const Buckets& current, const Buckets& previous) {
   size_t i = 0;
   for (const IndexedBucket& p : previous) {
@@ -232,6 +267,42 @@ std::vector<BoundedBucket> bounded_buckets(const Histogram& h) {
 Result<Histogram> add(const Histogram& a, const Histogram& b, MergeNotes& notes) { return combine(a, b, 1, notes); }
 
 Result<Histogram> subtract(const Histogram& a, const Histogram& b, MergeNotes& notes) { return combine(a, b, -1, notes); }
+
+CompensatedHistogram start_sum(const Histogram& h) {
+  CompensatedHistogram out{h, {}};
+  out.lost.schema = h.schema;
+  out.lost.zero_threshold = h.zero_threshold;
+  out.lost.custom_values = h.custom_values;
+  return out;
+}
+
+Status add_compensated(CompensatedHistogram& to, const Histogram& other, MergeNotes& notes) {
+  Open a(to.sum);
+  Open b(other);
+  Open c(to.lost);
+  if (auto ok = reconcile(a, b, notes); !ok) return ok;
+  if (uses_custom_buckets(a.head)) {
+    if (c.head.custom_values != a.head.custom_values) c.rebucket(a.head.custom_values);
+  } else {
+    c.swallow(a.head.zero_threshold);
+    c.reduce(a.head.schema);
+  }
+  a.head.reset_hint = combined_hint(to.sum.reset_hint, other.reset_hint, notes);
+  add_to(a.head.count, c.head.count, b.head.count);
+  add_to(a.head.sum, c.head.sum, b.head.sum);
+  add_to(a.head.zero_count, c.head.zero_count, b.head.zero_count);
+  merge_compensated(a.positive, c.positive, b.positive);
+  merge_compensated(a.negative, c.negative, b.negative);
+  to.sum = std::move(a).close();
+  to.lost = std::move(c).close();
+  return {};
+}
+
+bool overflows(const Histogram& h) {
+  const auto infinite = [](double v) { return std::isinf(v); };
+  return infinite(h.zero_count) || infinite(h.count) || infinite(h.sum) || std::ranges::any_of(h.positive_buckets, infinite) ||
+         std::ranges::any_of(h.negative_buckets, infinite);
+}
 
 Histogram multiply(const Histogram& h, double factor) {
   Histogram out = h;
@@ -302,67 +373,75 @@ double share_below(const BoundedBucket& b, const Histogram& h, double bound) {
   return (std::log2(-bound) - high) / (std::log2(-b.upper) - high);
 }
 
-// Where a bucket's observations are thought to lie on average.
-double middle_of(const BoundedBucket& b, const Histogram& h) {
-  if (b.is_zero || uses_custom_buckets(h)) return (b.lower + b.upper) / 2;
-  return b.lower > 0 ? std::sqrt(b.lower * b.upper) : -std::sqrt(b.lower * b.upper);
+// Where the observations between two bounds are thought to lie on average.
+double middle_of(double lower, double upper, bool linear, bool positive) {
+  if (std::isinf(lower)) {
+    if (std::isinf(upper)) return 0;
+    return upper > 0 ? upper / 2 : upper;
+  }
+  if (std::isinf(upper)) return lower;
+  if (linear) return (lower + upper) / 2;
+  const double middle = std::sqrt(std::fabs(lower * upper));
+  return positive ? middle : -middle;
 }
 
 struct Kept {
   double count = 0;
-  double sum = 0;
+  double middle = 0;
 };
 
-// What stays of one bucket.
-Kept keep_part(BoundedBucket b, const Histogram& h, double bound, bool keep_below) {
-  if (b.count == 0) return {};
-  if (keep_below ? b.upper <= bound : b.lower >= bound) {
-    if (std::isinf(b.lower)) return {b.count, b.count * b.upper};
-    if (std::isinf(b.upper)) return {b.count, b.count * b.lower};
-    return {b.count, b.count * middle_of(b, h)};
+// What stays of a bucket whose observations are of unknown spread, as one of its bounds is infinite.
+Kept keep_of_open_bucket(const BoundedBucket& b, double bound, bool keep_below) {
+  const bool from_zero = std::isinf(b.lower) && b.upper > 0 && !std::isinf(b.upper) && bound >= 0;  // taken to start at 0
+  if (keep_below) {
+    if (std::isinf(b.lower) && b.upper <= 0) return {b.count, bound};
+    return from_zero && bound > 0 ? Kept{b.count * bound / b.upper, bound / 2} : Kept{};
   }
+  if (std::isinf(b.lower)) return from_zero ? Kept{b.count * (1 - bound / b.upper), (bound + b.upper) / 2} : Kept{};
+  return {b.count, bound};
+}
+
+Kept keep_part(const BoundedBucket& b, const Histogram& h, double bound, bool keep_below, bool positive) {
+  const bool linear = b.is_zero || uses_custom_buckets(h);
+  if (keep_below ? b.upper <= bound : b.lower >= bound) return {b.count, middle_of(b.lower, b.upper, linear, positive)};
   if (keep_below ? b.lower >= bound : b.upper <= bound) return {};
-  if (std::isinf(b.lower)) {
-    // Of an open bucket nothing is known but its one bound.
-    return keep_below ? Kept{b.count, b.count * bound} : Kept{};
-  }
-  if (std::isinf(b.upper)) return keep_below ? Kept{} : Kept{b.count, b.count * bound};
+  if (std::isinf(b.lower) || std::isinf(b.upper)) return keep_of_open_bucket(b, bound, keep_below);
   const double below = share_below(b, h, bound);
-  BoundedBucket part = b;
-  (keep_below ? part.upper : part.lower) = bound;
-  part.count = b.count * (keep_below ? below : 1 - below);
-  return {part.count, part.count * middle_of(part, h)};
+  if (keep_below) return {b.count * below, middle_of(b.lower, bound, linear, positive)};
+  return {b.count - b.count * below, middle_of(bound, b.upper, linear, positive)};
 }
 
 }  // namespace
 
 Histogram trim(const Histogram& h, double bound, bool keep_below) {
   Open open(h);
-  const bool custom = uses_custom_buckets(h);
-  Kept total;
-  const auto visit = [&](BoundedBucket b, double& count) {
-    const Kept kept = keep_part(b, h, bound, keep_below);
+  double total = 0;
+  double sum = 0;
+  bool changed = false;
+  const auto visit = [&](const BoundedBucket& b, double& count, bool positive) {
+    if (b.count == 0) return;
+    const Kept kept = keep_part(b, h, bound, keep_below, positive);
+    changed = changed || kept.count != b.count;
     count = kept.count;
-    total.count += kept.count;
-    total.sum += kept.sum;
+    total += kept.count;
+    sum += kept.count * kept.middle;
   };
+  for (IndexedBucket& b : open.positive)
+    visit({bucket_upper_bound(h, b.index - 1), bucket_upper_bound(h, b.index), false, true, b.count, false}, b.count, true);
   for (IndexedBucket& b : open.negative)
-    visit({-exponential_bound(b.index, h.schema), -exponential_bound(b.index - 1, h.schema), true, false, b.count, false}, b.count);
+    visit({-exponential_bound(b.index, h.schema), -exponential_bound(b.index - 1, h.schema), true, false, b.count, false}, b.count, false);
   if (h.zero_count > 0) {
+    const auto counts = [](const std::vector<double>& v) { return std::ranges::any_of(v, [](double c) { return c != 0; }); };
+    const bool positive = counts(h.positive_buckets);
+    const bool negative = counts(h.negative_buckets);
     BoundedBucket zero{-h.zero_threshold, h.zero_threshold, true, true, h.zero_count, true};
-    if (open.negative.empty() && !open.positive.empty()) zero.lower = 0;
-    if (open.positive.empty() && !open.negative.empty()) zero.upper = 0;
-    visit(zero, open.head.zero_count);
+    if (positive && !negative) zero.lower = 0;
+    if (negative && !positive) zero.upper = 0;
+    visit(zero, open.head.zero_count, true);
   }
-  for (IndexedBucket& b : open.positive) {
-    double lower = bucket_upper_bound(h, b.index - 1);
-    const double upper = bucket_upper_bound(h, b.index);
-    if (custom && std::isinf(lower) && upper > 0) lower = 0;
-    visit({lower, upper, false, true, b.count, false}, b.count);
-  }
-  if (total.count != h.count) {
-    open.head.sum = total.sum;
-    open.head.count = total.count;
+  if (changed) {
+    open.head.sum = sum;
+    open.head.count = total;
   }
   return std::move(open).close();
 }

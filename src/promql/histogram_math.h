@@ -41,6 +41,15 @@ struct MergeNotes {
 // kExecution when one has custom buckets and the other has not.
 Result<model::Histogram> add(const model::Histogram& a, const model::Histogram& b, MergeNotes& notes);
 Result<model::Histogram> subtract(const model::Histogram& a, const model::Histogram& b, MergeNotes& notes);
+// A sum of histograms and what rounding took from it, in one layout (Neumaier).
+struct CompensatedHistogram {
+  model::Histogram sum;
+  model::Histogram lost;
+};
+CompensatedHistogram start_sum(const model::Histogram& h);
+// sum += other; kExecution as for add(), nothing changed then.
+Status add_compensated(CompensatedHistogram& to, const model::Histogram& other, MergeNotes& notes);
+bool overflows(const model::Histogram& h);  // any count, or the sum, is infinite
 model::Histogram multiply(const model::Histogram& h, double factor);
 model::Histogram divide(const model::Histogram& h, double divisor);
 model::Histogram compact(const model::Histogram& h);

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "promql/compensated_sum.h"
 #include "promql/histogram_math.h"
 
 namespace sightline::promql {
@@ -23,7 +24,7 @@ bool almost_equal(double a, double b) {
 }
 
 void sort_and_merge(std::vector<ClassicBucket>& buckets) {
-  std::ranges::stable_sort(buckets, {}, &ClassicBucket::upper);
+  if (!std::ranges::is_sorted(buckets, {}, &ClassicBucket::upper)) std::ranges::stable_sort(buckets, {}, &ClassicBucket::upper);
   size_t kept = 0;
   for (const ClassicBucket& b : buckets) {
     if (kept > 0 && buckets[kept - 1].upper == b.upper) buckets[kept - 1].count += b.count;
@@ -112,28 +113,25 @@ ClassicQuantile classic_quantile(double phi, std::vector<ClassicBucket>& buckets
 
 double classic_fraction(double lower, double upper, std::vector<ClassicBucket>& buckets) {
   sort_and_merge(buckets);
-  if (!is_usable(buckets)) return kNan;
-  make_monotonic(buckets);
+  if (buckets.empty() || buckets.back().upper != kInfinity) return kNan;
   const double total = buckets.back().count;
   if (total == 0 || std::isnan(lower) || std::isnan(upper) || std::isnan(total)) return kNan;
   if (lower >= upper) return 0;
-  const auto rank_of = [&](double v, bool inclusive_infinity) {
-    if (v == kInfinity) return inclusive_infinity ? total : buckets[buckets.size() - 2].count;
+  const auto rank_of = [&](double v) {
     double from = buckets[0].upper <= 0 ? -kInfinity : 0;
     double below = 0;
     for (const ClassicBucket& b : buckets) {
-      if (v <= from) return below;
+      if (v <= from) return std::min(below, total);
       if (v < b.upper) {
-        if (std::isinf(b.upper)) return below;
-        if (std::isinf(from)) return b.count;
-        return below + (b.count - below) * ((v - from) / (b.upper - from));
+        if (std::isinf(from)) return std::min(b.count, total);
+        return std::min(below + (b.count - below) * (v - from) / (b.upper - from), total);
       }
       from = b.upper;
       below = b.count;
     }
-    return below;
+    return total;
   };
-  return (rank_of(upper, true) - rank_of(lower, true)) / total;
+  return (rank_of(upper) - rank_of(lower)) / total;
 }
 
 NativeQuantile native_quantile(double phi, const model::Histogram& h) {
@@ -180,51 +178,51 @@ NativeQuantile native_quantile(double phi, const model::Histogram& h) {
   return {between_exponential(bucket.lower, bucket.upper, part), nans};
 }
 
+double observed(const model::Histogram& h) {
+  double out = h.zero_count;
+  for (const double c : h.positive_buckets) out += c;
+  for (const double c : h.negative_buckets) out += c;
+  return out;
+}
+
 double native_fraction(double lower, double upper, const model::Histogram& h) {
   if (h.count == 0 || std::isnan(lower) || std::isnan(upper) || std::isnan(h.count)) return kNan;
   if (lower >= upper) return 0;
-  auto buckets = bounded_buckets(h);
-  double counted = 0;
+  const auto buckets = bounded_buckets(h);
+  // NaN observations are counted, but lie in no bucket.
+  const double total = std::isnan(h.sum) ? observed(h) : h.count;
   const auto rank_of = [&](double v) {
     double below = 0;
     for (const BoundedBucket& raw : buckets) {
       BoundedBucket b = narrowed(raw, h);
-      if (uses_custom_buckets(h) && b.lower == -kInfinity) {
-        // Nothing is known of where the first bucket starts, unless it may start at 0.
-        if (b.upper > 0) b.lower = 0;
-      }
-      if (v <= b.lower) return below;
+      // Nothing is known of where the first custom bucket starts, unless it may start at 0.
+      if (uses_custom_buckets(h) && b.lower == -kInfinity && b.upper > 0) b.lower = 0;
+      if (v <= b.lower) return std::min(below, total);
       if (v < b.upper) {
-        if (std::isinf(b.upper)) return below;
-        if (std::isinf(b.lower)) return below + b.count;
+        if (std::isinf(b.upper)) return std::min(below, total);
+        if (std::isinf(b.lower)) return std::min(below + b.count, total);
         const double part = is_linear(b, h) ? (v - b.lower) / (b.upper - b.lower) : position_exponential(b.lower, b.upper, v);
-        return below + b.count * part;
+        return std::min(below + b.count * part, total);
       }
       below += b.count;
     }
-    return below;
+    return total;
   };
-  for (const BoundedBucket& b : buckets) counted += b.count;
-  (void)counted;
   return (rank_of(upper) - rank_of(lower)) / h.count;
 }
 
 double native_variance(const model::Histogram& h) {
   const double mean = h.sum / h.count;
-  double variance = 0;
-  double lost = 0;
+  CompensatedSum squares;
   for (const BoundedBucket& b : bounded_buckets(h)) {
     if (b.count == 0) continue;
     double middle = 0;
     if (b.is_zero) middle = 0;
     else if (uses_custom_buckets(h)) middle = (b.upper + b.lower) / 2;
     else middle = std::sqrt(b.upper * b.lower) * (b.upper < 0 ? -1 : 1);
-    const double term = b.count * (middle - mean) * (middle - mean) - lost;
-    const double next = variance + term;
-    lost = (next - variance) - term;
-    variance = next;
+    squares.add(b.count * (middle - mean) * (middle - mean));
   }
-  return variance / h.count;
+  return squares.value() / h.count;
 }
 
 }  // namespace sightline::promql

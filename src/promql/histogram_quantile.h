@@ -35,6 +35,8 @@ struct NativeQuantile {
   NanObservations nans = NanObservations::kNone;
 };
 NativeQuantile native_quantile(double phi, const model::Histogram& h);
+// Observations that lie in buckets: fewer than `count` when some are NaN.
+double observed(const model::Histogram& h);
 double native_fraction(double lower, double upper, const model::Histogram& h);
 double native_variance(const model::Histogram& h);
 

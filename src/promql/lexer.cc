@@ -76,6 +76,17 @@ class Lexer {
     const std::string_view rest = query_.substr(at_);
     return "'" + std::string(rest.substr(0, rune_bytes(rest))) + "'";
   }
+  // U+0071 'q'
+  std::string rune_named() const {
+    const std::string quoted = rune_quoted();
+    const std::string_view rune = std::string_view(quoted).substr(1, quoted.size() - 2);
+    uint32_t code = static_cast<uint8_t>(rune[0]);
+    if (rune.size() > 1) code &= 0x7fu >> rune.size();
+    for (size_t i = 1; i < rune.size(); ++i) code = code << 6 | (static_cast<uint8_t>(rune[i]) & 0x3fu);
+    char text[16];
+    std::snprintf(text, sizeof text, "U+%04X ", code);
+    return text + quoted;
+  }
   void one(TokenKind kind, size_t bytes = 1) {
     const size_t start = at_;
     at_ += bytes;
@@ -223,12 +234,13 @@ class Lexer {
       if (c == '\n') return error(start, "unterminated quoted string");
       if (c == '\\') {
         if (at_end()) return error(start, "escape sequence not terminated");
-        if (!escape(quote)) return;
+        if (!escape(quote, start)) return;
       }
     }
   }
 
-  bool escape(char quote) {
+  // `start`: of the text around it, where the peer says an unknown escape is.
+  bool escape(char quote, size_t start) {
     const char c = query_[at_];
     int digits = 0;
     uint32_t base = 16;
@@ -243,7 +255,7 @@ class Lexer {
       case 'U': ++at_, digits = 8, max = 0x10ffff; break;
       default:
         if (c == quote) return ++at_, true;
-        error(at_, "unknown escape sequence " + rune_quoted());
+        error(start, "unknown escape sequence " + rune_named());
         return false;
     }
     uint64_t value = 0;
@@ -388,6 +400,16 @@ std::string go_quote(std::string_view text) {
     i += n;
   }
   return out + "\"";
+}
+
+std::string labels_text(const model::Labels& labels) {
+  std::string out = "{";
+  for (const model::LabelView label : labels) {
+    if (out.size() > 1) out += ", ";
+    out += model::is_valid_label_name_legacy(label.name) ? std::string(label.name) : go_quote(label.name);
+    out += "=" + go_quote(label.value);
+  }
+  return out + "}";
 }
 
 std::string describe(const Token& token) {

@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "model/labels.h"
+
 namespace sightline::promql {
 
 enum class TokenKind : uint8_t {
@@ -49,6 +51,8 @@ TokenList lex(std::string_view query);
 bool is_aggregator(Keyword keyword);
 // As the peer names a token in "unexpected ...": identifier "x", <by>, <op:+>, "(", end of input.
 std::string describe(const Token& token);
+// {a="b", c="d"}, the name among the others, as the peer's messages print labels.
+std::string labels_text(const model::Labels& labels);
 // Go's %q of a string.
 std::string go_quote(std::string_view text);
 

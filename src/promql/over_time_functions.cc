@@ -32,14 +32,14 @@ Cell total(const Window& w, const RangeCallContext& call) {
     return Cell::none();
   }
   if (!w.histogram_times.empty()) {
-    HistogramSum sum;
+    HistogramSum sum(mean ? HistogramSum::Result::kMean : HistogramSum::Result::kSum);
     for (const HistogramPtr& h : w.histograms) sum.add(*h);
     sum.annotate(call.annotations, call.at, "aggregation");
     if (sum.failed()) {
       call.annotations.warn(call.at, "vector contains a mix of histograms with exponential and custom buckets schemas" + for_metric(call.metric));
       return Cell::none();
     }
-    return Cell::of(sum.value(mean ? static_cast<double>(sum.count()) : 1));
+    return Cell::of(sum.value());
   }
   if (mean) {
     CompensatedMean state;
@@ -63,7 +63,9 @@ size_t extreme_index(const Window& w, bool lowest, bool last_of_equals) {
   return best;
 }
 
+// A NaN leaves the median undefined, and so the deviation from it.
 Cell median_deviation(const Window& w) {
+  if (std::ranges::any_of(w.values, [](double v) { return std::isnan(v); })) return Cell::of(std::nan(""));
   std::vector<double> values(w.values.begin(), w.values.end());
   const double median = quantile(0.5, values);
   for (double& v : values) v = std::fabs(v - median);

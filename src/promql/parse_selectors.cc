@@ -53,7 +53,8 @@ class DurationParser {
       state_.take();
       ExprPtr rhs = expression(*op == DurationOp::kPow ? precedence : precedence + 1);
       if (!rhs) return nullptr;
-      lhs = node(*op, lhs->position.start, std::move(lhs), std::move(rhs));
+      const uint32_t start = lhs->position.start;
+      lhs = node(*op, start, std::move(lhs), std::move(rhs));
     }
     return lhs;
   }
@@ -117,7 +118,10 @@ class DurationParser {
     in_offset_ = outer;
     if (!inner) return nullptr;
     if (!state_.take_if(TokenKind::kRightParen)) return state_.unexpected("duration expression", "\")\""), nullptr;
-    if (inner->kind == ExprKind::kDuration) as<DurationExpr>(*inner).wrapped = true;
+    // A lone number keeps its parentheses under a plus sign that is not printed.
+    const uint32_t start = inner->position.start;
+    if (inner->kind != ExprKind::kDuration) inner = node(DurationOp::kAdd, start, nullptr, std::move(inner));
+    if (inner) as<DurationExpr>(*inner).wrapped = true;
     return inner;
   }
   ExprPtr step_or_range() {
@@ -163,7 +167,7 @@ bool settle(ParseState& state, ExprPtr expr, bool must_be_positive, DurationValu
 
 ExprPtr parse_brackets(ParseState& state, ExprPtr expr) {
   const uint32_t start = expr->position.start;
-  state.take();
+  const uint32_t bracket = state.take().start;
   DurationParser durations(state);
   DurationValue range;
   if (!settle(state, durations.expression(0), true, range)) return nullptr;
@@ -178,11 +182,11 @@ ExprPtr parse_brackets(ParseState& state, ExprPtr expr) {
   }
   if (!state.take_if(TokenKind::kRightBracket)) return state.unexpected("subquery or range", "\":\" or \"]\""), nullptr;
   if (expr->kind != ExprKind::kVectorSelector)
-    return state.fail_at(start, "ranges only allowed for vector selectors"), nullptr;
+    return state.fail_at(bracket, "ranges only allowed for vector selectors"), nullptr;
   auto& selector = as<VectorSelector>(*expr);
   if (selector.offset.ms != 0 || selector.offset.expr)
-    return state.fail_at(start, "no offset modifiers allowed before range"), nullptr;
-  if (selector.at.is_set()) return state.fail_at(start, "no @ modifiers allowed before range"), nullptr;
+    return state.fail_at(bracket, "no offset modifiers allowed before range"), nullptr;
+  if (selector.at.is_set()) return state.fail_at(bracket, "no @ modifiers allowed before range"), nullptr;
   auto out = std::make_unique<MatrixSelector>();
   out->selector.reset(static_cast<VectorSelector*>(expr.release()));
   out->height = 2;
@@ -278,14 +282,14 @@ bool parse_match_op(ParseState& state, tsdb::MatchOp& op) {
   return true;
 }
 
-bool set_name(ParseState& state, VectorSelector& selector, uint32_t start, std::string name) {
-  if (!selector.name.empty())
-    return state.fail_at(start, "metric name must not be set twice: " + go_quote(selector.name) + " or " + go_quote(name)), false;
-  selector.name = std::move(name);
+bool push_name(ParseState& state, VectorSelector& selector, uint32_t start, const std::string& name) {
+  auto named = tsdb::Matcher::create(tsdb::MatchOp::kEqual, std::string(model::kMetricName), name);
+  if (!named) return state.fail_at(start, named.error().message), false;
+  selector.matchers.push_back(std::move(*named));
   return true;
 }
 
-bool parse_label_matcher(ParseState& state, VectorSelector& selector, uint32_t start) {
+bool parse_label_matcher(ParseState& state, VectorSelector& selector) {
   const bool quoted = state.at(TokenKind::kString);
   if (!quoted && !state.at(TokenKind::kIdentifier))
     return state.unexpected("label matching", "identifier or \"}\""), false;
@@ -294,7 +298,7 @@ bool parse_label_matcher(ParseState& state, VectorSelector& selector, uint32_t s
   tsdb::MatchOp op{};
   if (!parse_match_op(state, op)) {
     if (quoted && (state.at(TokenKind::kComma) || state.at(TokenKind::kRightBrace)))
-      return set_name(state, selector, start, std::move(name));
+      return push_name(state, selector, label.start, name);
     state.unexpected("label matching", "label matching operator");
     return false;
   }
@@ -305,20 +309,21 @@ bool parse_label_matcher(ParseState& state, VectorSelector& selector, uint32_t s
   return true;
 }
 
+// A name is given once: before the braces, or by one equality inside them.
 bool check_matchers(ParseState& state, VectorSelector& selector, uint32_t start) {
-  if (selector.name.empty()) {
-    if (state.selector_may_match_all) return true;
-    for (const tsdb::Matcher& matcher : selector.matchers)
-      if (!matcher.matches_empty()) return true;
-    return state.fail_at(start, "vector selector must contain at least one non-empty matcher"), false;
+  std::string named = selector.name;
+  for (const tsdb::Matcher& matcher : selector.matchers) {
+    if (matcher.name() != model::kMetricName) continue;
+    if (selector.name.empty() && matcher.op() != tsdb::MatchOp::kEqual) continue;
+    if (!named.empty())
+      return state.fail_at(start, "metric name must not be set twice: " + go_quote(named) + " or " + go_quote(matcher.value())), false;
+    named = matcher.value();
   }
+  if (!selector.name.empty()) return push_name(state, selector, start, selector.name);
+  if (state.selector_may_match_all) return true;
   for (const tsdb::Matcher& matcher : selector.matchers)
-    if (matcher.name() == model::kMetricName)
-      return set_name(state, selector, start, matcher.value());
-  auto named = tsdb::Matcher::create(tsdb::MatchOp::kEqual, std::string(model::kMetricName), selector.name);
-  if (!named) return state.fail_at(start, named.error().message), false;
-  selector.matchers.push_back(std::move(*named));
-  return true;
+    if (!matcher.matches_empty()) return true;
+  return state.fail_at(start, "vector selector must contain at least one non-empty matcher"), false;
 }
 
 }  // namespace
@@ -329,7 +334,7 @@ std::unique_ptr<VectorSelector> parse_vector_selector(ParseState& state) {
   if (!state.at(TokenKind::kLeftBrace)) out->name = state.take().text;
   if (state.take_if(TokenKind::kLeftBrace)) {
     while (!state.take_if(TokenKind::kRightBrace)) {
-      if (!parse_label_matcher(state, *out, start)) return nullptr;
+      if (!parse_label_matcher(state, *out)) return nullptr;
       if (state.take_if(TokenKind::kComma) || state.at(TokenKind::kRightBrace)) continue;
       state.unexpected("label matching", "\",\" or \"}\"");
       return nullptr;

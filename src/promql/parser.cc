@@ -208,8 +208,8 @@ class Parser {
   }
 
   ExprPtr binary(ExprPtr lhs, Operator op) {
-    state_.take();
     auto out = std::make_unique<BinaryExpr>();
+    out->op_start = state_.take().start;
     out->op = op.op;
     out->return_bool = state_.take_if(Keyword::kBool);
     VectorMatching matching;
@@ -272,7 +272,7 @@ class Parser {
 };
 
 ExprPtr parse_whole(ParseState& state) {
-  if (state.at(TokenKind::kEof)) return state.fail_at(state.peek().start, "no expression found in input"), nullptr;
+  if (state.at(TokenKind::kEof)) return state.fail_at(0, "no expression found in input"), nullptr;
   ExprPtr expr = Parser(state).expression(kAnyPrecedence);
   if (expr && !state.at(TokenKind::kEof)) state.unexpected("", "");
   return state.failed() ? nullptr : std::move(expr);
@@ -291,14 +291,15 @@ Result<ExprPtr> parse(std::string_view query, const ParseLimits& limits) {
   return expr;
 }
 
-Result<std::vector<tsdb::Matcher>> parse_selector(std::string_view text) {
+Result<std::vector<tsdb::Matcher>> parse_selector(std::string_view text, EmptySelector empty) {
   const TokenList list = lex(text);
   const ParseLimits limits;
   ParseState state(text, list, limits);
+  state.selector_may_match_all = empty == EmptySelector::kAllowed;
   const TokenKind kind = state.peek().kind;
   std::unique_ptr<VectorSelector> selector;
   if (kind != TokenKind::kLeftBrace && kind != TokenKind::kIdentifier && kind != TokenKind::kMetricIdentifier) {
-    if (kind == TokenKind::kEof) state.fail_at(0, "no expression found in input");
+    if (kind == TokenKind::kEof) state.fail_at(0, "unexpected end of input");
     else state.unexpected("", "");
   } else {
     selector = parse_vector_selector(state);

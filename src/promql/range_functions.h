@@ -26,12 +26,14 @@ struct RangeCallContext {
 
 // rate, increase, delta with extrapolation to the window's edges.
 Cell extrapolated_rate(const Window& w, const RangeCallContext& call);
-// The same over an anchored or smoothed window, whose edges are samples themselves.
-Cell edge_rate(const Window& w, const RangeCallContext& call);
 Cell instant_rate(const Window& w, const RangeCallContext& call);  // irate, idelta
 
 // Every function of a range vector but the rate family.
 Cell over_time(const Window& w, const RangeCallContext& call);
+
+// What a start timestamp says of the step from sample i - 1 to i of a counter.
+enum class StartTimeVerdict : uint8_t { kNothing, kReset, kOverlap };  // kOverlap: it lies before the sample before it
+StartTimeVerdict start_time_verdict(std::span<const int64_t> times, std::span<const int64_t> created, size_t i);
 
 // Says that a counter function meets a float series that is not named like a counter.
 void check_counter_name(const model::Labels& labels, const RangeCallContext& call);

@@ -13,10 +13,10 @@
 
 namespace sightline::promql {
 
-struct RangeSeries {
+struct RangeSeries {  // kept from series to series: its arrays keep their memory
   model::Labels labels;
   bool drop_name = false;
-  std::vector<uint32_t> sources;
+  Sources sources;
   tsdb::SampleColumns samples;
 };
 
@@ -32,11 +32,12 @@ struct WindowPlan {
   int64_t end_at(int64_t step_time_ms) const { return (fixed ? fixed_ms : step_time_ms) - offset_ms; }
 };
 
-// The series of a range vector; load(i) may be called from several threads.
+// The series of a range vector. load() replaces what its RangeSeries held, and may be called from several threads.
 struct RangeSource {
   WindowPlan plan;
   size_t series_count = 0;
-  std::function<Result<RangeSeries>(size_t)> load;
+  std::function<Status(size_t, RangeSeries&)> load;
+  std::function<const model::Labels&(size_t)> labels;
 };
 
 // The samples of one series inside one window.

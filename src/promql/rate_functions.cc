@@ -34,34 +34,31 @@ void warn_mixed_layouts(const RangeCallContext& call) {
 }
 
 // Does a start timestamp say that the counter began anew between two samples?
-bool start_says_reset(const Window& w, std::span<const int64_t> times, std::span<const int64_t> created, size_t i,
-                      const RangeCallContext& call) {
-  (void)w;
+bool start_says_reset(std::span<const int64_t> times, std::span<const int64_t> created, size_t i, const RangeCallContext& call) {
   if (created.empty()) return false;
-  const int64_t start = created[i];
-  const int64_t before = times[i - 1];
-  if (start == 0 || start >= times[i]) return false;
-  const int64_t start_before = created[i - 1];
-  if (start < before) {
-    if (start != start_before && start_before != 0)
-      call.annotations.warn(call.at, "sample has start time that overlaps with previous sample timestamp for metric " + name_of(call));
-    return false;
-  }
-  if (start > before) return true;
-  return start_before != 0 && start_before != before && start_before <= before;
+  const StartTimeVerdict verdict = start_time_verdict(times, created, i);
+  if (verdict == StartTimeVerdict::kOverlap)
+    call.annotations.warn(call.at, "sample has start time that overlaps with previous sample timestamp for metric " + name_of(call));
+  return verdict == StartTimeVerdict::kReset;
+}
+
+// The same for the last sample, without complaints.
+bool starts_anew(std::span<const int64_t> times, std::span<const int64_t> created) {
+  return !created.empty() && start_time_verdict(times, created, times.size() - 1) == StartTimeVerdict::kReset;
 }
 
 double float_change(const Window& w, bool is_counter, const RangeCallContext& call) {
   double change = w.values.back() - w.values.front();
   if (!is_counter) return change;
   for (size_t i = 1; i < w.values.size(); ++i)
-    if (w.values[i] < w.values[i - 1] || start_says_reset(w, w.times, w.created, i, call)) change += w.values[i - 1];
+    if (w.values[i] < w.values[i - 1] || start_says_reset(w.times, w.created, i, call)) change += w.values[i - 1];
   return change;
 }
 
 bool check_hints(const Window& w, bool is_counter, const RangeCallContext& call) {
   const bool custom = uses_custom_buckets(*w.histograms.back());
   for (size_t i = 0; i < w.histograms.size(); ++i) {
+    if (!is_counter && i > 0 && i + 1 < w.histograms.size()) continue;  // delta looks at both ends only
     const Histogram& h = *w.histograms[i];
     if (is_counter && h.reset_hint == ResetHint::kGauge) warn_not_counter(call);
     if (!is_counter && h.reset_hint != ResetHint::kGauge) warn_not_gauge(call);
@@ -78,7 +75,7 @@ std::optional<Histogram> histogram_change(const Window& w, bool is_counter, cons
   if (!check_hints(w, is_counter, call)) return std::nullopt;
   const auto& hs = w.histograms;
   const auto reset_at = [&](size_t i) {
-    return is_reset(*hs[i], *hs[i - 1]) || start_says_reset(w, w.histogram_times, w.histogram_created, i, call);
+    return is_reset(*hs[i], *hs[i - 1]) || start_says_reset(w.histogram_times, w.histogram_created, i, call);
   };
   Histogram out = *hs.back();
   MergeNotes notes;
@@ -102,7 +99,7 @@ std::optional<Histogram> histogram_change(const Window& w, bool is_counter, cons
   if (added.bounds_reconciled) call.annotations.info(call.at, "mismatched custom buckets were reconciled during addition");
   // Everything comes out at the coarsest resolution in the window.
   int32_t schema = out.schema;
-  for (size_t i = from - 1; i < hs.size(); ++i) schema = std::min(schema, hs[i]->schema);
+  for (size_t i = from - 1; is_counter && i < hs.size(); ++i) schema = std::min(schema, hs[i]->schema);
   if (!uses_custom_buckets(out)) out = reduce_resolution(out, schema);
   out.reset_hint = ResetHint::kGauge;
   return compact(out);
@@ -113,7 +110,7 @@ struct Extent {
   int64_t first_ms = 0;
   int64_t last_ms = 0;
   size_t count = 0;
-  bool starts_at_created = false;  // the first sample's start lies inside: nothing before it
+  int64_t created_ms = 0;          // the first sample's start, when it lies inside the window
   double first_value = 0;          // of a counter; count of a histogram
   double change = 0;
   bool is_counter = false;
@@ -121,16 +118,21 @@ struct Extent {
 
 double stretch(const Window& w, const Extent& e) {
   const double sampled = static_cast<double>(e.last_ms - e.first_ms) / 1000;
-  const auto gaps = static_cast<double>(e.starts_at_created ? e.count : e.count - 1);
-  const double average = sampled / gaps;
+  const double average = e.count > 1 ? sampled / static_cast<double>(e.count - 1) : 0;
   const double threshold = average * 1.1;
   double to_start = static_cast<double>(e.first_ms - w.start_ms) / 1000;
   double to_end = static_cast<double>(w.end_ms - e.last_ms) / 1000;
-  if (to_start >= threshold) to_start = average / 2;
-  if (e.is_counter && e.change > 0 && e.first_value >= 0) to_start = std::min(to_start, sampled * (e.first_value / e.change));
-  if (e.starts_at_created) to_start = 0;
+  double covered = sampled;
+  if (e.created_ms != 0) {
+    // A zero at the start timestamp takes the place of extrapolation to the left.
+    to_start = 0;
+    covered = static_cast<double>(e.last_ms - e.created_ms) / 1000;
+  } else {
+    if (to_start >= threshold) to_start = average / 2;
+    if (e.is_counter && e.change > 0 && e.first_value >= 0) to_start = std::min(to_start, sampled * (e.first_value / e.change));
+  }
   if (to_end >= threshold) to_end = average / 2;
-  return (sampled + to_start + to_end) / sampled;
+  return covered == 0 ? 1 : (covered + to_start + to_end) / covered;
 }
 
 // The start of the first sample, when it lies inside the window.
@@ -143,11 +145,8 @@ Cell rate_of_floats(const Window& w, const RangeCallContext& call, bool is_count
   const int64_t created = created_inside(w, w.times, w.created, is_counter);
   if (w.times.size() < 2 && created == 0) return Cell::none();
   double change = float_change(w, is_counter, call);
-  Extent e{w.times.front(), w.times.back(), w.times.size(), created != 0, w.values.front(), change, is_counter};
-  if (created != 0) {
-    change += w.values.front();
-    e.first_ms = created;
-  }
+  const Extent e{w.times.front(), w.times.back(), w.times.size(), created, w.values.front(), change, is_counter};
+  if (created != 0) change += w.values.front();
   return Cell::of(change * (stretch(w, e) / per_second));
 }
 
@@ -166,9 +165,8 @@ Cell rate_of_histograms(const Window& w, const RangeCallContext& call, bool is_c
       change->reset_hint = ResetHint::kGauge;
     }
   }
-  Extent e{w.histogram_times.front(), w.histogram_times.back(), w.histograms.size(), created != 0,
-           w.histograms.front()->count, change->count, is_counter};
-  if (created != 0) e.first_ms = created;
+  const Extent e{w.histogram_times.front(), w.histogram_times.back(), w.histograms.size(), created,
+                 w.histograms.front()->count, change->count, is_counter};
   return Cell::of(multiply(*change, stretch(w, e) / per_second));
 }
 
@@ -208,7 +206,7 @@ Cell instant_histogram_change(const Window& w, const LastTwo& two, bool is_count
   if (is_counter && (last.reset_hint == ResetHint::kGauge || previous.reset_hint == ResetHint::kGauge)) warn_not_counter(call);
   if (!is_counter && !gauges) warn_not_gauge(call);
   const bool reset = is_counter && (is_reset(last, previous) ||
-                                    start_says_reset(w, w.histogram_times, w.histogram_created, w.histograms.size() - 1, call));
+                                    starts_anew(w.histogram_times, w.histogram_created));
   Histogram out = last;
   if (!reset) {
     MergeNotes notes;
@@ -223,6 +221,18 @@ Cell instant_histogram_change(const Window& w, const LastTwo& two, bool is_count
 
 }  // namespace
 
+StartTimeVerdict start_time_verdict(std::span<const int64_t> times, std::span<const int64_t> created, size_t i) {
+  const int64_t start = created[i];
+  const int64_t before = times[i - 1];
+  const int64_t start_before = created[i - 1];
+  if (start == 0) return StartTimeVerdict::kNothing;
+  if (start < before && start != start_before) return StartTimeVerdict::kOverlap;
+  if (start >= times[i] || start < before) return StartTimeVerdict::kNothing;
+  if (start > before) return StartTimeVerdict::kReset;
+  const bool known_before = start_before != 0 && start_before < before;
+  return known_before ? StartTimeVerdict::kReset : StartTimeVerdict::kNothing;
+}
+
 Cell extrapolated_rate(const Window& w, const RangeCallContext& call) {
   const bool is_counter = is_counter_function(call.function);
   const double per_second = call.function == FunctionId::kRate ? static_cast<double>(call.plan.range_ms) / 1000 : 1;
@@ -230,16 +240,6 @@ Cell extrapolated_rate(const Window& w, const RangeCallContext& call) {
   if (!w.times.empty()) return rate_of_floats(w, call, is_counter, per_second);
   if (!w.histogram_times.empty()) return rate_of_histograms(w, call, is_counter, per_second);
   return Cell::none();
-}
-
-Cell edge_rate(const Window& w, const RangeCallContext& call) {
-  const bool is_counter = is_counter_function(call.function);
-  const double per_second = call.function == FunctionId::kRate ? static_cast<double>(call.plan.range_ms) / 1000 : 1;
-  if (!w.times.empty() && !w.histogram_times.empty()) return warn_mixed(call), Cell::none();
-  if (w.times.size() > 1) return Cell::of(float_change(w, is_counter, call) / per_second);
-  if (w.histogram_times.size() < 2) return Cell::none();
-  auto change = histogram_change(w, is_counter, call);
-  return change ? Cell::of(divide(*change, per_second)) : Cell::none();
 }
 
 Cell instant_rate(const Window& w, const RangeCallContext& call) {
@@ -253,7 +253,7 @@ Cell instant_rate(const Window& w, const RangeCallContext& call) {
     if (change.kind == CellKind::kNone) return change;
   } else {
     const bool reset = is_counter && (two->last.value < two->previous.value ||
-                                      start_says_reset(w, w.times, w.created, w.times.size() - 1, call));
+                                      starts_anew(w.times, w.created));
     change = Cell::of(reset ? two->last.value : two->last.value - two->previous.value);
   }
   if (!is_counter) return change;

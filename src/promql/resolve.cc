@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "promql/function_table.h"
 #include "promql/parse_state.h"
 
 namespace sightline::promql {
@@ -90,7 +91,41 @@ class Resolver {
 
 }  // namespace
 
+namespace {
+
+// Below these the whole histogram is needed, whatever stands further down.
+void mark_whole(Expr& expr) {
+  if (expr.kind == ExprKind::kVectorSelector) as<VectorSelector>(expr).histogram_stats = false;
+  for (Expr* child : children_of(expr)) mark_whole(*child);
+}
+
+// Below histogram_count(), _sum() and _avg() only those are needed.
+void mark_histogram_use(Expr& expr, bool stats) {
+  if (expr.kind == ExprKind::kVectorSelector) as<VectorSelector>(expr).histogram_stats = stats;
+  bool below = stats;
+  bool whole = expr.kind == ExprKind::kSubquery;
+  if (expr.kind == ExprKind::kBinary) {
+    const BinaryOp op = as<BinaryExpr>(expr).op;
+    whole = op == BinaryOp::kTrimUpper || op == BinaryOp::kTrimLower;
+  } else if (expr.kind == ExprKind::kCall) {
+    switch (as<Call>(expr).function->id) {
+      case FunctionId::kHistogramCount: case FunctionId::kHistogramSum: case FunctionId::kHistogramAvg: below = true; break;
+      case FunctionId::kHistogramQuantile: case FunctionId::kHistogramQuantiles: case FunctionId::kHistogramFraction:
+        whole = true;
+        break;
+      default: break;
+    }
+  }
+  for (Expr* child : children_of(expr)) {
+    if (whole) mark_whole(*child);
+    else mark_histogram_use(*child, below);
+  }
+}
+
+}  // namespace
+
 Status resolve_times(std::string_view query, Expr& expr, const QueryTimes& times) {
+  mark_histogram_use(expr, false);
   return Resolver(query, times).visit(expr);
 }
 

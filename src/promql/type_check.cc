@@ -36,7 +36,7 @@ Fault check_matching(const BinaryExpr& e) {
   if (m.on)
     for (const std::string& label : m.labels)
       if (std::ranges::find(m.include, label) != m.include.end())
-        return ParseFault{e.position.start, "label " + go_quote(label) + " must not occur in ON and GROUP clause at once"};
+        return ParseFault{e.op_start, "label " + go_quote(label) + " must not occur in ON and GROUP clause at once"};
   if (!is_set_operator(e.op)) return {};
   if (m.cardinality != MatchCardinality::kManyToMany)
     return ParseFault{e.position.start, "no grouping allowed for " + go_quote(binary_op_text(e.op)) + " operation"};
@@ -49,9 +49,9 @@ Fault check_binary(BinaryExpr& e) {
   const ValueType left = type_of(*e.lhs);
   const ValueType right = type_of(*e.rhs);
   if (e.return_bool && !is_comparison(e.op))
-    return ParseFault{e.position.start, "bool modifier can only be used on comparison operators"};
+    return ParseFault{e.op_start, "bool modifier can only be used on comparison operators"};
   if (is_comparison(e.op) && !e.return_bool && left == ValueType::kScalar && right == ValueType::kScalar)
-    return ParseFault{e.position.start, "comparisons between scalars must use BOOL modifier"};
+    return ParseFault{e.op_start, "comparisons between scalars must use BOOL modifier"};
   if (auto f = check_matching(e)) return f;
   if (auto f = check_operand(*e.lhs)) return f;
   if (auto f = check_operand(*e.rhs)) return f;
@@ -109,7 +109,7 @@ std::optional<ParseFault> check_types(Expr& expr) {
     case ExprKind::kSubquery: {
       const ValueType type = type_of(*as<SubqueryExpr>(expr).expr);
       if (type == ValueType::kVector) return {};
-      return ParseFault{expr.position.start, "subquery is only allowed on instant vector, got " + std::string(type_name(type))};
+      return ParseFault{expr.position.start, "subquery is only allowed on instant vector, got " + std::string(type_name(type)) + " instead"};
     }
     default: return {};
   }

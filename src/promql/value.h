@@ -3,7 +3,9 @@
 //   Units       times in ms since the epoch.
 //   Invariants  a Series' `floats` and `cells` have one entry per step;
 //               `histograms` is empty or has one entry per step.
+#include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,6 +13,7 @@
 #include "model/histogram.h"
 #include "model/labels.h"
 #include "promql/ast.h"
+#include "promql/provenance.h"
 
 namespace sightline::promql {
 
@@ -23,6 +26,7 @@ struct StepGrid {
   size_t count = 1;
   int64_t at(size_t step) const { return start_ms + static_cast<int64_t>(step) * step_ms; }
   int64_t end_ms() const { return at(count - 1); }
+  friend bool operator==(const StepGrid&, const StepGrid&) = default;
 };
 
 enum class CellKind : uint8_t { kNone, kFloat, kHistogram };
@@ -47,8 +51,7 @@ struct Series {
   std::vector<double> floats;
   std::vector<CellKind> cells;
   std::vector<HistogramPtr> histograms;
-  // Input series (ids within the query) that fed this one; empty unless asked for.
-  std::vector<uint32_t> sources;
+  Sources sources;  // what fed it; empty unless asked for
 
   bool has(size_t step) const { return cells[step] != CellKind::kNone; }
   bool is_float(size_t step) const { return cells[step] == CellKind::kFloat; }
@@ -70,6 +73,16 @@ struct Series {
     else clear(step);
   }
   void clear(size_t step) { cells[step] = CellKind::kNone; }
+  StepSet present() const {
+    static_assert(static_cast<int>(CellKind::kNone) == 0);
+    if (std::memchr(cells.data(), 0, cells.size()) == nullptr) return {};  // the common case
+    return StepSet::where(cells.size(), [this](size_t step) { return has(step); });
+  }
+  // Steps with a value.
+  size_t count() const {
+    if (std::memchr(cells.data(), 0, cells.size()) == nullptr) return cells.size();
+    return cells.size() - static_cast<size_t>(std::count(cells.begin(), cells.end(), CellKind::kNone));
+  }
   bool any() const {
     for (const CellKind kind : cells)
       if (kind != CellKind::kNone) return true;
@@ -84,6 +97,7 @@ struct Value {
   std::vector<Series> series;
   std::vector<double> scalars;  // one per step
   std::string text;
+  Sources sources;              // of a kScalar, when asked for
 };
 
 }  // namespace sightline::promql

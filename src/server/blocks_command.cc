@@ -3,10 +3,9 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <fstream>
-#include <iterator>
 
 #include "base/log.h"
+#include "base/number_text.h"
 #include "server/commands.h"
 #include "server/openmetrics_source.h"
 #include "tsdb/block_parts.h"
@@ -22,8 +21,11 @@ using tsdb::Block;
 using tsdb::BlockMeta;
 using tsdb::ClosedStore;
 
+// The newest that may be imported: what a server takes, too.
+int64_t time_max() { return SystemClock().now_ms().value + tsdb::TsdbOptions().future_max_ms; }
+
 int failed(const Error& error) {
-  SL_LOG_ERROR("{}", error.message);
+  std::fprintf(stderr, "sightline: %s\n", error.message.c_str());
   return 1;
 }
 
@@ -66,7 +68,10 @@ int list(const std::vector<ClosedStore::Entry>& entries) {
 
 int inspect(const std::vector<ClosedStore::Entry>& entries) {
   for (const auto& entry : entries) {
-    if (entry.block == nullptr) continue;
+    if (entry.block == nullptr) {
+      std::printf("%s: %s\n", entry.name.c_str(), entry.fault.c_str());
+      continue;
+    }
     const BlockMeta& m = entry.block->meta();
     auto parts = tsdb::measure_block(*entry.block);
     if (!parts) return failed(parts.error());
@@ -94,7 +99,7 @@ int verify(ClosedStore& store, const std::vector<ClosedStore::Entry>& entries) {
 }
 
 Status add(ClosedStore& store, tsdb::BlockSource& source, const std::string& from) {
-  auto meta = store.add(source);
+  auto meta = store.add(source, time_max());
   if (!meta) return in_context(from, std::move(meta).error());
   if (!*meta) std::printf("%s: holds nothing\n", from.c_str());
   else
@@ -116,10 +121,7 @@ Status import_text(ClosedStore& store, io::FileSystem& fs, const std::string& pa
 Status import_block(ClosedStore& store, io::FileSystem& fs, const std::string& path) {
   auto block = tsdb::PrometheusBlock::open(fs, path);
   if (!block) return std::unexpected(std::move(block).error());
-  if (auto status = add(store, **block, path); !status) return status;
-  if ((*block)->chunks_left_out() > 0)
-    SL_LOG_WARN("{}: {} chunks that are not XOR chunks, as those of native histograms, were left out", path, (*block)->chunks_left_out());
-  return {};
+  return add(store, **block, path);
 }
 
 // A block, a directory of blocks, or a file of OpenMetrics text.
@@ -130,8 +132,10 @@ int import_all(ClosedStore& store, io::FileSystem& fs, const std::vector<std::st
     if (fs.exists(path + "/meta.json")) {
       blocks.push_back(path);
     } else if (auto names = fs.list(path)) {
+      const size_t before = blocks.size();
       for (const std::string& name : *names)
-        if (fs.exists(path + "/" + name + "/meta.json")) blocks.push_back(path + "/" + name);
+        if (fs.exists(path + "/" + name + "/meta.json") && !name.ends_with(".tmp")) blocks.push_back(path + "/" + name);
+      if (blocks.size() == before) return failed({.code = Errc::kNotFound, .message = path + ": holds no blocks"});
     } else {
       files.push_back(path);
     }
@@ -156,19 +160,34 @@ Status flush(io::FileSystem& fs, const std::string& directory) {
   return db ? (*db)->flush() : Status(std::unexpected(std::move(db).error()));
 }
 
+// All or nothing: an export that lacks something unnoticed is worse than none.
+Status check_exportable(const std::vector<ClosedStore::Entry>& entries) {
+  for (const auto& entry : entries) {
+    if (entry.block == nullptr) return fail(Errc::kCorrupt, entry.fault);
+    const auto histograms = tsdb::native_histogram_samples(*entry.block);
+    if (!histograms) return std::unexpected(histograms.error());
+    if (*histograms > 0)
+      return fail(Errc::kUnsupported, entry.name, " holds ", *histograms, " samples of native histograms, which cannot be exported; nothing was");
+  }
+  return {};
+}
+
 int export_all(io::FileSystem& fs, const std::vector<ClosedStore::Entry>& entries, const std::string& to) {
+  if (auto status = check_exportable(entries); !status) return failed(status.error());
   if (auto status = fs.create_directories(to); !status) return failed(status.error());
   Random random(Random::entropy_seed());
   Progress progress(entries.size());
   for (const auto& entry : entries) {
-    if (entry.block == nullptr) return failed({.code = Errc::kCorrupt, .message = entry.fault});
     auto exported = tsdb::export_prometheus_block(fs, *entry.block, to, random);
     if (!exported) return failed(exported.error());
     progress.step();
-    std::printf("%s: %s/%s, %llu series, %llu samples\n", entry.name.c_str(), to.c_str(), exported->directory.c_str(), static_cast<unsigned long long>(exported->series),
-                static_cast<unsigned long long>(exported->samples));
-    if (exported->histograms_left_out + exported->exemplars_left_out > 0)
-      SL_LOG_WARN("{}: {} native histogram samples and {} exemplars were left out", entry.name, exported->histograms_left_out, exported->exemplars_left_out);
+    if (exported->directory.empty()) std::printf("%s: holds no samples\n", entry.name.c_str());
+    else
+      std::printf("%s: %s/%s, %llu series, %llu samples\n", entry.name.c_str(), to.c_str(), exported->directory.c_str(),
+                  static_cast<unsigned long long>(exported->series), static_cast<unsigned long long>(exported->samples));
+    if (exported->exemplars_left_out > 0)
+      std::fprintf(stderr, "%s: %llu exemplars were left out: Prometheus' blocks have no place for them\n", entry.name.c_str(),
+                   static_cast<unsigned long long>(exported->exemplars_left_out));
   }
   return 0;
 }
@@ -176,6 +195,9 @@ int export_all(io::FileSystem& fs, const std::vector<ClosedStore::Entry>& entrie
 }  // namespace
 
 int execute(const BlocksCommand& command) {
+  // main() holds these back for servers; here they end the program as usual.
+  const sigset_t signals = stop_signals();
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
   spdlog::set_level(spdlog::level::warn);
   const auto fs = io::make_posix_file_system();
   const std::string directory = command.data_dir + "/metrics";

@@ -1,12 +1,14 @@
 #pragma once
 // What the person typed, checked. The commands and their flags: `sightline --help`.
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "base/result.h"
 #include "config/sightline_config.h"
+#include "server/trace_blocks.h"
 
 namespace sightline::server {
 
@@ -18,6 +20,17 @@ struct RunCommand {
   std::string web_listen_address;     // --web.listen-address, Prometheus' own flag
   bool sync_always = false;           // --sync=always: fsync before acknowledging
   bool exemplar_trace_id_alias = true;  // --query.exemplar-trace-id-alias
+  // Prometheus' own flags of the query engine and of its API.
+  struct Query {
+    size_t concurrency_max = 20;                               // --query.max-concurrency
+    std::chrono::milliseconds timeout{std::chrono::minutes(2)};   // --query.timeout
+    std::chrono::milliseconds lookback{std::chrono::minutes(5)};  // --query.lookback-delta
+    uint64_t samples_max = 50'000'000;                         // --query.max-samples
+  };
+  Query query;
+  bool enable_admin_api = false;      // --web.enable-admin-api
+  bool enable_lifecycle = false;      // --web.enable-lifecycle
+  std::string cors_origin = ".*";     // --web.cors.origin, anchored
   std::chrono::seconds shutdown_timeout{10};
   std::string log_level = "info";
 };
@@ -46,9 +59,23 @@ struct BlocksCommand {
   std::vector<std::string> paths;
 };
 
+// sightline query traceql EXPR, query promql EXPR, query trace ID
+struct QueryCommand {
+  enum class Language { kTraceql, kPromql, kTraceId };
+  Language language = Language::kTraceql;
+  std::string expression;                        // or the trace's id
+  std::string url = "http://localhost:3000";
+  std::string tenant;                            // X-Scope-OrgID, when given
+  uint32_t limit = 20;                           // traces
+  std::chrono::seconds since{0};                 // back from now; 0: everything, and one value of PromQL
+  std::string step;                              // empty: chosen by the range
+  std::chrono::seconds timeout{120};
+};
+
 struct VersionCommand {};
 
-using Command = std::variant<RunCommand, CheckCommand, CheckOpenMetricsCommand, DemoCommand, BlocksCommand, VersionCommand>;
+using Command =
+    std::variant<RunCommand, CheckCommand, CheckOpenMetricsCommand, QueryCommand, TraceBlocksCommand, BlocksCommand, DemoCommand, VersionCommand>;
 
 // What to do, or what to print and the exit status to end with (--help is 0).
 struct CommandLineExit {

@@ -12,6 +12,7 @@
 #include "config/sightline_config.h"
 #include "server/demo_service.h"
 #include "server/process.h"
+#include "server/query_command.h"
 #include "wire/openmetrics/check_openmetrics.h"
 
 namespace sightline::server {
@@ -109,6 +110,19 @@ int execute(const CheckOpenMetricsCommand& command) {
   return status;
 }
 
+int execute(const QueryCommand& command) {
+  // main() holds these back for servers; here they end the program as usual.
+  const sigset_t signals = stop_signals();
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+  const auto text = run_query(command, SystemClock(), terminal_style());
+  if (!text) {
+    std::fprintf(stderr, "sightline: %s\n", text.error().message.c_str());
+    return 1;
+  }
+  std::fputs(text->c_str(), stdout);
+  return 0;
+}
+
 int execute(const DemoCommand& command) {
   SystemClock clock;
   Telemetry telemetry;
@@ -118,6 +132,8 @@ int execute(const DemoCommand& command) {
   (void)wait_for_stop_signal();
   return 0;
 }
+
+int execute(const TraceBlocksCommand& command) { return show_trace_blocks(command, stdout, stderr); }
 
 int execute(const VersionCommand&) {
   std::printf("sightline %s\n", std::string(kVersion).c_str());

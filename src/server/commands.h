@@ -10,9 +10,11 @@ namespace sightline::server {
 int execute(const RunCommand& command);
 int execute(const CheckCommand& command);
 int execute(const CheckOpenMetricsCommand& command);
+int execute(const QueryCommand& command);
 int execute(const DemoCommand& command);
 int execute(const BlocksCommand& command);
 int execute(const VersionCommand& command);
+int execute(const TraceBlocksCommand& command);
 
 void set_up_log();                    // to standard error
 sigset_t stop_signals();              // SIGINT, SIGTERM

@@ -6,6 +6,9 @@
 
 #include "api/prometheus/prometheus_routes.h"
 #include "api/prometheus/remote_write.h"
+#include "api/jaeger/jaeger_grpc.h"
+#include "api/jaeger/jaeger_routes.h"
+#include "api/tempo/streaming_querier.h"
 #include "api/tempo/tempo_routes.h"
 #include "api/ui/ui_routes.h"
 #include "base/log.h"
@@ -18,7 +21,9 @@
 #include "scrape/scraper.h"
 #include "server/data_source_proxy.h"
 #include "server/prometheus_status.h"
+#include "server/query_journal.h"
 #include "server/spans_rate.h"
+#include "server/starting_routes.h"
 #include "server/stores.h"
 #include "server/ui_content.h"
 
@@ -26,6 +31,8 @@ namespace sightline::server {
 namespace {
 
 using api::self::ListenerStatus;
+
+constexpr size_t kQueriesWaitingMax = 1000;  // beyond --query.max-concurrency; more are told 503
 
 size_t core_count() { return std::max(2u, std::thread::hardware_concurrency()); }
 
@@ -47,7 +54,9 @@ class RunningProcess final : public Process {
         telemetry_(telemetry),
         started_at_(clock.now()),
         fs_(io::make_posix_file_system()),
+        starting_(make_starting_routes(telemetry)),
         pool_(WorkPoolOptions{.thread_count = core_count() + 2}),
+        query_pool_(WorkPoolOptions{.thread_count = command.query.concurrency_max, .queue_max = kQueriesWaitingMax}),
         io_threads_(std::make_shared<net::IoThreads>(core_count())) {}
   ~RunningProcess() override { stop(); }
 
@@ -56,6 +65,7 @@ class RunningProcess final : public Process {
   std::vector<ListenerStatus> listeners() const override;
 
  private:
+  Status listen_early();
   Status open_stores();
   Status build_graph();
   Status start_scraping();
@@ -63,6 +73,7 @@ class RunningProcess final : public Process {
   Status build_routes();
   Status listen();
   void add_prometheus(net::HttpRouter& router);
+  api::tempo::TempoApi tempo_api() const;
   void add_tempo(net::HttpRouter& router);
   HttpRole& add_role(std::string name, std::string role, std::string address);
   const net::HttpRouter* own_router(std::string_view host, uint16_t port) const;
@@ -76,22 +87,26 @@ class RunningProcess final : public Process {
   Telemetry& telemetry_;
   const TimestampNs started_at_;
   const std::unique_ptr<io::FileSystem> fs_;
+  const net::HttpRouter starting_;   // the Prometheus API's until its own is there
   WorkPool pool_;
+  WorkPool query_pool_;              // PromQL's own, so that long queries hold no thread that ingest needs
   const std::shared_ptr<net::IoThreads> io_threads_;
   std::unique_ptr<Stores> stores_;
   std::unique_ptr<promql::Engine> promql_;
+  std::unique_ptr<FileQueryJournal> journal_;
   std::unique_ptr<pipeline::StoreExporter> trace_store_edge_;
   std::unique_ptr<pipeline::OtlpListeners> trace_receiver_;   // tempo.yaml's own
   std::unique_ptr<pipeline::Graph> graph_;
   std::unique_ptr<pipeline::OtlpMetrics> otlp_metrics_;       // behind Prometheus' address for it
   std::unique_ptr<scrape::Scraper> scraper_;
   SpansRate spans_rate_;
+  std::unique_ptr<net::GrpcStreamServer> trace_stream_;       // gRPC on the ports of the Tempo API; outlives their servers
   std::deque<HttpRole> http_;
   bool stopped_ = false;
 };
 
 Status RunningProcess::start() {
-  for (const auto step : {&RunningProcess::open_stores, &RunningProcess::build_graph, &RunningProcess::build_routes,
+  for (const auto step : {&RunningProcess::listen_early, &RunningProcess::open_stores, &RunningProcess::build_graph, &RunningProcess::build_routes,
                           &RunningProcess::listen, &RunningProcess::start_scraping})
     if (auto status = (this->*step)(); !status) return status;
   stores_->start_maintenance([this] {
@@ -102,11 +117,30 @@ Status RunningProcess::start() {
   return {};
 }
 
+// A log can take a while to read: who asks meanwhile hears that it will come, and a second process that the port is taken.
+Status RunningProcess::listen_early() {
+  if (!config_.prometheus) return {};
+  const std::string& given = command_.web_listen_address;
+  HttpRole& role = add_role("Prometheus API", "metrics", given.empty() ? *config_.server.prometheus : given);
+  auto server = net::HttpServer::listen({.address = role.address, .name = role.role}, starting_, pool_, telemetry_, io_threads_);
+  if (!server) return in_context(role.name, std::move(server).error());
+  role.server = std::move(*server);
+  return {};
+}
+
 Status RunningProcess::open_stores() {
   auto stores = Stores::open(config_, command_.sync_always, *fs_, clock_, telemetry_);
   if (!stores) return std::unexpected(std::move(stores).error());
   stores_ = std::move(*stores);
-  if (stores_->metrics() != nullptr) promql_ = std::make_unique<promql::Engine>(*stores_->metrics(), clock_, &pool_);
+  if (stores_->metrics() != nullptr) {
+    const RunCommand::Query& query = command_.query;
+    promql_ = std::make_unique<promql::Engine>(*stores_->metrics(), clock_, &pool_,
+                                               promql::EngineOptions{.lookback = query.lookback, .timeout = query.timeout, .samples_max = query.samples_max});
+    auto journal = FileQueryJournal::open({.active_path = config_.server.data_dir + "/queries.active", .concurrency_max = query.concurrency_max,
+                                           .log_path = config_.prometheus->global.query_log_file}, *fs_, clock_, telemetry_);
+    if (!journal) return std::unexpected(std::move(journal).error());
+    journal_ = std::move(*journal);
+  }
   if (stores_->traces() == nullptr) return {};
   trace_store_edge_ = std::make_unique<pipeline::StoreExporter>(*stores_->traces());
   if (!config_.tempo->otlp) return {};
@@ -149,14 +183,27 @@ HttpRole& RunningProcess::add_role(std::string name, std::string role, std::stri
 void RunningProcess::add_prometheus(net::HttpRouter& router) {
   api::prometheus::add_prometheus_routes(
       router, make_prometheus_api({.config = config_, .engine = *promql_, .store = *stores_->metrics(), .clock = clock_, .started_at = started_at_,
-                                   .exemplar_trace_id_alias = command_.exemplar_trace_id_alias, .scraper = [this] { return scraper_.get(); }}));
+                                   .command = command_, .query_pool = &query_pool_, .pool = &pool_, .journal = journal_.get(),
+                                   .scraper = [this] { return scraper_.get(); }}));
   api::prometheus::add_remote_write(router, *stores_->metrics(), telemetry_);
   if (!otlp_metrics_) otlp_metrics_ = std::make_unique<pipeline::OtlpMetrics>(*stores_->metrics(), telemetry_);
   otlp_metrics_->add_prometheus_route(router);
 }
 
+api::tempo::TempoApi RunningProcess::tempo_api() const {
+  api::tempo::TempoApi api{.traces = *stores_->traces(), .clock = clock_, .prefix = config_.tempo->http_api_prefix};
+  const config::TempoConfig::Search& search = config_.tempo->search;
+  api.options.search_limit_default = search.default_result_limit;
+  if (search.max_result_limit != 0) api.options.search_limit_max = search.max_result_limit;
+  api.options.spans_per_spanset_default = search.default_spans_per_span_set;
+  api.options.spans_per_spanset_max = search.max_spans_per_span_set;
+  api.config_text = [this] { return config::dump(*config_.tempo); };
+  return api;
+}
+
 void RunningProcess::add_tempo(net::HttpRouter& router) {
-  api::tempo::add_tempo_routes(router, {.traces = *stores_->traces(), .clock = clock_, .prefix = config_.tempo->http_api_prefix});
+  api::tempo::add_tempo_routes(router, tempo_api());
+  api::jaeger::add_jaeger_routes(router, {.traces = *stores_->traces(), .clock = clock_});
 }
 
 // With exactly one of the peers' files the process is that peer alone, and peers may share a machine.
@@ -169,8 +216,7 @@ bool RunningProcess::has_pages() const {
 Status RunningProcess::build_routes() {
   const auto self_status = [this] { return status(); };
   if (stores_->metrics() != nullptr) {
-    const std::string& given = command_.web_listen_address;
-    HttpRole& role = add_role("Prometheus API", "metrics", given.empty() ? *config_.server.prometheus : given);
+    HttpRole& role = http_.front();  // listens already
     add_prometheus(role.router);
     api::self::add_self_routes(role.router, telemetry_, self_status);
   }
@@ -188,7 +234,7 @@ Status RunningProcess::build_routes() {
   if (stores_->traces() != nullptr) add_tempo(pages.router);
   api::self::add_self_routes(pages.router, telemetry_, self_status);
   api::ui::add_ui_routes(pages.router, make_ui_content(config_),
-                         make_data_source_proxy([this](std::string_view host, uint16_t port) { return own_router(host, port); }));
+                         make_data_source_proxy([this](std::string_view host, uint16_t port) { return own_router(host, port); }), &query_pool_);
   api::ui::add_pages(pages.router, api::ui::embedded_files());
   return {};
 }
@@ -207,8 +253,21 @@ Status RunningProcess::listen() {
     if (auto status = trace_receiver_->start(pool_, telemetry_, io_threads_); !status) return status;
   if (graph_)
     if (auto status = graph_->start(); !status) return status;
+  if (stores_->traces() != nullptr) {
+    net::GrpcStreamMethods methods = api::tempo::streaming_querier_methods(tempo_api());
+    methods.merge(api::jaeger::jaeger_grpc_methods({.traces = *stores_->traces(), .clock = clock_}));
+    auto stream = net::GrpcStreamServer::start({.name = "traces-grpc", .methods = std::move(methods)}, pool_, telemetry_);
+    if (!stream) return in_context("Tempo API", std::move(stream).error());
+    trace_stream_ = std::move(*stream);
+  }
   for (HttpRole& role : http_) {
-    auto server = net::HttpServer::listen({.address = role.address, .name = role.role}, role.router, pool_, telemetry_, io_threads_);
+    if (role.server) {
+      role.server->set_router(role.router);
+      continue;
+    }
+    net::HttpServerOptions options{.address = role.address, .name = role.role};
+    if (trace_stream_ && role.role != "metrics") options.http2 = [this](int descriptor, std::string read) { trace_stream_->take(descriptor, std::move(read)); };
+    auto server = net::HttpServer::listen(std::move(options), role.router, pool_, telemetry_, io_threads_);
     if (!server) return in_context(role.name, std::move(server).error());
     role.server = std::move(*server);
   }
@@ -237,6 +296,7 @@ void RunningProcess::stop() {
   if (scraper_) scraper_->stop();
   for (HttpRole& role : http_)
     if (role.server) role.server->stop(deadline);
+  if (trace_stream_) trace_stream_->stop(deadline);
   if (stores_) stores_->stop_maintenance();
 }
 

@@ -8,6 +8,7 @@
 #include "api/prometheus/prometheus_routes.h"
 #include "config/sightline_config.h"
 #include "scrape/scraper.h"
+#include "server/command_line.h"
 #include "tsdb/tsdb.h"
 
 namespace sightline::server {
@@ -18,7 +19,10 @@ struct PrometheusStatusSources {
   const tsdb::Tsdb& store;
   const Clock& clock;
   TimestampNs started_at;
-  bool exemplar_trace_id_alias = true;
+  const RunCommand& command;
+  WorkPool* query_pool = nullptr;
+  WorkPool* pool = nullptr;
+  api::prometheus::QueryJournal* journal = nullptr;
   std::function<const scrape::Scraper*()> scraper;   // null before scraping starts, or without it
 };
 

@@ -26,7 +26,7 @@ TEST(CommandLine, TakesThePeersFiles) {
   const auto parsed = parse({"run", "--otelcol-config", "a.yaml", "--tempo-config", "b.yaml", "--prometheus-config", "c.yaml",
                              "--provisioning", "d", "--data-dir", "e", "--sync", "always"});
   const auto& run = std::get<RunCommand>(std::get<Command>(parsed));
-  EXPECT_EQ(run.files.otelcol, "a.yaml");
+  EXPECT_EQ(run.files.otelcol, std::vector<std::string>{"a.yaml"});
   EXPECT_EQ(run.files.tempo, "b.yaml");
   EXPECT_EQ(run.files.prometheus, "c.yaml");
   EXPECT_EQ(run.files.provisioning, "d");

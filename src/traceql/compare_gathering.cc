@@ -5,7 +5,10 @@
 namespace sightline::traceql {
 
 void CompareGathering::count(PerAttribute& into, const Value& value, size_t interval) {
-  if (into.totals.empty()) into.totals.resize(grid_.count);
+  if (into.totals.empty()) {
+    into.totals.resize(grid_.count);
+    bytes_ += grid_.count * sizeof(double);
+  }
   into.totals[interval] += 1;
   const std::pair key(value.type, display_text(value));
   auto found = into.values.find(key);
@@ -14,27 +17,31 @@ void CompareGathering::count(PerAttribute& into, const Value& value, size_t inte
       into.too_many = true;
       return;
     }
+    bytes_ += grid_.count * sizeof(double);
     found = into.values.emplace(key, Counted{OwnedValue::of(value), std::vector<double>(grid_.count), 0}).first;
   }
   found->second.per_interval[interval] += 1;
   found->second.total += 1;
 }
 
-void CompareGathering::add(RowColumns& columns, const std::vector<SpanGroup>& groups, const RowMask& selected) {
+Status CompareGathering::add(RowColumns& columns, const RowMask& rows, const RowMask& selected) {
   const auto starts = columns.group().start_ns();
   for (size_t a = 0; a < attributes_.size(); ++a) {
     const Column column = columns.load(attributes_[a], Domain::kRows);
-    for (const SpanGroup& group : groups) {
-      for (const uint32_t row : group.rows) {
-        if (!grid_.holds(starts[row])) continue;
-        const Value value = column.at(row);
-        if (value.is_nil()) continue;
-        const bool in_window = metrics_.selection_end_ns == 0 ||
-                               (starts[row] >= metrics_.selection_start_ns && starts[row] < metrics_.selection_end_ns);
-        count(counts_[selected[row] != 0 && in_window ? 1 : 0][a], value, grid_.index_of(starts[row]));
-      }
+    for (uint32_t row = 0; row < rows.size(); ++row) {
+      if (rows[row] == 0 || !grid_.holds(starts[row])) continue;
+      if (bytes_ > kCompareBytesMax)
+        return fail(Errc::kResourceExhausted, "compare() needs more than ", kCompareBytesMax >> 20, " MiB for its values of ", grid_.count,
+                    " intervals: ask for a larger step, or compare fewer spans");
+      const Value value = column.at(row);
+      // An intrinsic without text (no status message, no root yet) is as good as not there.
+      if (value.is_nil() || (attributes_[a].intrinsic != Intrinsic::kNone && value.type == Type::kString && value.text.empty())) continue;
+      const bool in_window = metrics_.selection_end_ns == 0 ||
+                             (starts[row] >= metrics_.selection_start_ns && starts[row] < metrics_.selection_end_ns);
+      count(counts_[selected[row] != 0 && in_window ? 1 : 0][a], value, grid_.index_of(starts[row]));
     }
   }
+  return {};
 }
 
 std::vector<MetricsSeries> CompareGathering::finish() && {

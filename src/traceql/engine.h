@@ -83,7 +83,7 @@ struct TagValuesOptions : QueryBounds {
   uint32_t values_max = 10'000;
 };
 struct TagValues {
-  std::vector<OwnedValue> values;              // distinct, by type, then in order
+  std::vector<OwnedValue> values;              // distinct, by type, then in order; no stand-ins for what is missing
   uint64_t inspected_bytes = 0;
 };
 
@@ -117,8 +117,8 @@ class Engine {
   // The keys in use, scope by scope; with a filter, on spans that match it.
   Result<std::vector<TagScope>> tag_names(const std::vector<tracestore::AttributeScope>& scopes, const TagValuesOptions& options) const;
 
-  // For each span of one trace, whether the query's final spansets hold it.
-  Result<std::vector<SpanId>> matching_spans(std::string_view query, tracestore::RowGroup& trace) const;
+  // For each row of `trace`, 1 when the query's final spansets hold it, else 0.
+  Result<std::vector<uint8_t>> matching_rows(std::string_view query, tracestore::RowGroup& trace) const;
 
  private:
   Result<Query> parse_query(std::string_view query) const;

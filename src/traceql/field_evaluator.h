@@ -29,6 +29,8 @@ class FieldEvaluator {
 
   // Rows for which the expression is true.
   RowMask mask(const Field& field) { return mask(field, Domain::kRows); }
+  // Events or links for which a comparison is true.
+  RowMask entries(const Field& comparison, Domain domain) { return mask(comparison, domain); }
   Column values(const Field& field) { return values(field, Domain::kRows); }
   RowColumns& columns() { return columns_; }
 

@@ -73,9 +73,9 @@ class MetricsEvaluator {
     auto done = run_.scan(request, [&](tracestore::RowGroup& group) -> Result<bool> {
       RowColumns columns(group);
       FieldEvaluator fields(columns, run_.regexes());
-      auto groups = SpansetEvaluator(fields).pipeline(metrics.spans, RowMask(group.row_count(), 1));
-      if (!groups) return std::unexpected(std::move(groups).error());
-      gathering.add(columns, *groups);
+      const auto rows = SpansetEvaluator(fields).rows(metrics.spans, RowMask(group.row_count(), 1));
+      if (!rows) return std::unexpected(rows.error());
+      if (auto added = gathering.add(columns, *rows); !added) return std::unexpected(std::move(added).error());
       return true;
     });
     if (!done) return std::unexpected(std::move(done).error());
@@ -97,11 +97,11 @@ class MetricsEvaluator {
       RowColumns columns(group);
       FieldEvaluator fields(columns, run_.regexes());
       SpansetEvaluator spansets(fields);
-      auto groups = spansets.pipeline(metrics.spans, RowMask(group.row_count(), 1));
-      if (!groups) return std::unexpected(std::move(groups).error());
+      const auto rows = spansets.rows(metrics.spans, RowMask(group.row_count(), 1));
+      if (!rows) return std::unexpected(rows.error());
       const auto selected = spansets.spanset(*metrics.selection, RowMask(group.row_count(), 1));
       if (!selected) return std::unexpected(selected.error());
-      gathering.add(columns, *groups, *selected);
+      if (auto added = gathering.add(columns, *rows, *selected); !added) return std::unexpected(std::move(added).error());
       return true;
     });
     if (!done) return std::unexpected(std::move(done).error());

@@ -99,7 +99,7 @@ class Parser {
       if (token.text == "coalesce") return coalesce_stage(piped.pipeline);
       if (token.text == "select") return select_stage(piped.pipeline);
       for (int f = 0; f <= static_cast<int>(MetricsFunction::kCompare); ++f)
-        if (token.text == to_string(static_cast<MetricsFunction>(f)) && tokens_.is_symbol("(", 1))
+        if (!piped.pipeline.stages.empty() && token.text == to_string(static_cast<MetricsFunction>(f)) && tokens_.is_symbol("(", 1))
           return metrics_function(static_cast<MetricsFunction>(f), piped);
     }
     if (begins_scalar(0)) return scalar_stage(piped.pipeline);

@@ -1,5 +1,7 @@
 #include "traceql/pushdown.h"
 
+#include <re2/re2.h>
+
 namespace sightline::traceql {
 namespace {
 
@@ -45,8 +47,11 @@ bool name_attribute(const Attribute& attribute, Condition& condition) {
     case Scope::kNone: return true;
     case Scope::kSpan: condition.scope = tracestore::AttributeScope::kSpan; return true;
     case Scope::kResource: condition.scope = tracestore::AttributeScope::kResource; return true;
-    default: return false;
+    case Scope::kEvent: condition.scope = tracestore::AttributeScope::kEvent; return true;
+    case Scope::kLink: condition.scope = tracestore::AttributeScope::kLink; return true;
+    case Scope::kInstrumentation: condition.scope = tracestore::AttributeScope::kScope; return true;
   }
+  return false;
 }
 
 bool set_value(const Literal& literal, Condition& condition) {
@@ -61,6 +66,28 @@ bool set_value(const Literal& literal, Condition& condition) {
     case Type::kFloat: condition.kind = model::ValueKind::kDouble; return condition.intrinsic == tracestore::Intrinsic::kNone;
     default: return false;
   }
+}
+
+// Texts that are never nil are empty where a span has none, and the store knows no value there: a condition
+// that empty text meets says nothing.
+bool empty_text_meets(const Condition& condition) {
+  if (condition.kind != model::ValueKind::kString || condition.intrinsic == tracestore::Intrinsic::kNone) return false;
+  switch (condition.op) {
+    case ConditionOp::kEqual: return condition.text.empty();
+    case ConditionOp::kLess: return !condition.text.empty();
+    case ConditionOp::kGreater: return false;
+    case ConditionOp::kGreaterEqual: return condition.text.empty();
+    case ConditionOp::kRegex: return !condition.matches || condition.matches("");
+    default: return true;
+  }
+}
+
+std::function<bool(std::string_view)> matcher_of(const std::string& pattern) {
+  RE2::Options options;
+  options.set_log_errors(false);
+  options.set_max_mem(int64_t{8} << 20);
+  auto regex = std::make_shared<const re2::RE2>(pattern, options);
+  return [regex = std::move(regex)](std::string_view text) { return re2::RE2::FullMatch({text.data(), text.size()}, *regex); };
 }
 
 // A comparison is only true where its attribute is there, whatever the operator.
@@ -80,6 +107,8 @@ Conditions of_comparison(const Field& field) {
   const auto op = condition_op(field.op, mirrored);
   if (op && name_attribute(attribute.attribute, condition) && set_value(literal.literal, condition)) {
     condition.op = *op;
+    if (*op == ConditionOp::kRegex) condition.matches = matcher_of(literal.literal.text);
+    if (empty_text_meets(condition)) return {};
     return {.list = {std::move(condition)}};
   }
   condition = {};

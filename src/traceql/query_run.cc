@@ -22,6 +22,25 @@ void collect(const Spanset& spanset, const std::function<void(const Attribute&)>
   if (spanset.pipeline) collect(*spanset.pipeline, add);
 }
 
+void visit_comparisons(const Field& field, const std::function<void(const Field&)>& visit) {
+  if (field.kind == Field::Kind::kUnary) return;   // what is negated is not what was asked for
+  if (field.kind != Field::Kind::kBinary) return;
+  if (is_comparison(field.op)) {
+    const auto is_nil = [](const Field& f) { return f.kind == Field::Kind::kLiteral && f.literal.type == Type::kNil; };
+    if (!is_nil(*field.left) && !is_nil(*field.right)) visit(field);
+    return;
+  }
+  visit_comparisons(*field.left, visit);
+  visit_comparisons(*field.right, visit);
+}
+
+void visit_comparisons(const Spanset& spanset, const std::function<void(const Field&)>& visit) {
+  if (spanset.filter) visit_comparisons(*spanset.filter, visit);
+  if (spanset.left) visit_comparisons(*spanset.left, visit);
+  if (spanset.right) visit_comparisons(*spanset.right, visit);
+  if (spanset.pipeline) for_each_comparison(*spanset.pipeline, visit);
+}
+
 bool is_shown_anyway(Intrinsic intrinsic) {
   switch (intrinsic) {
     case Intrinsic::kName: case Intrinsic::kDuration: case Intrinsic::kTraceDuration: case Intrinsic::kRootName:
@@ -67,6 +86,11 @@ RowMask rows_in_time(tracestore::RowGroup& group, const QueryBounds& bounds) {
   for (const auto& trace : group.traces())
     if (trace.start <= bounds.end && trace.end >= bounds.start) std::fill_n(mask.begin() + trace.begin, trace.count, 1);
   return mask;
+}
+
+void for_each_comparison(const Pipeline& pipeline, const std::function<void(const Field&)>& visit) {
+  for (const Stage& stage : pipeline.stages)
+    if (stage.spanset) visit_comparisons(*stage.spanset, visit);
 }
 
 std::vector<NamedAttribute> named_attributes(const Pipeline& pipeline, bool* names_name) {

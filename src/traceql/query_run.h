@@ -39,6 +39,8 @@ struct NamedAttribute {
   std::string key;
   Attribute attribute;
 };
+// Calls `visit` with every comparison of attributes, other than with nil, in the filters of a pipeline.
+void for_each_comparison(const Pipeline& pipeline, const std::function<void(const Field&)>& visit);
 std::vector<NamedAttribute> named_attributes(const Pipeline& pipeline, bool* names_name);
 
 }  // namespace sightline::traceql

@@ -2,6 +2,7 @@
 
 #include "base/number_text.h"
 #include "traceql/engine.h"
+#include "traceql/reference_evaluator.h"
 #include "traceql/script_spans.h"
 #include "traceql/testing_store.h"
 
@@ -106,7 +107,10 @@ Result<std::vector<std::string>> run_block(const Engine& engine, std::string_vie
     const auto values = engine.tag_values(*attribute, {});
     if (!values) return std::unexpected(values.error());
     std::vector<std::string> lines;
-    for (const OwnedValue& value : values->values) lines.push_back(display_text(value.view()));
+    for (const OwnedValue& value : values->values) {
+      std::string shown = display_text(value.view());
+      lines.push_back(shown.empty() ? "\"\"" : std::move(shown));
+    }
     return lines;
   }
   SearchOptions options;
@@ -115,6 +119,32 @@ Result<std::vector<std::string>> run_block(const Engine& engine, std::string_vie
   const auto result = engine.search(text, options);
   if (!result) return std::unexpected(result.error());
   return search_lines(*result, verb == "show");
+}
+
+// The lines of an eval as the plain evaluator has them; nothing when the query is refused or counts.
+std::optional<std::vector<std::string>> reference_lines(std::string_view text, const model::SpanBatch& batch) {
+  const auto query = parse(text);
+  if (!query || query->metrics) return std::nullopt;
+  const auto traces = testing::reference_search(*query, batch);
+  if (!traces) return std::nullopt;
+  std::map<TraceId, TimestampNs> starts;
+  for (const auto& span : batch.spans) {
+    const auto [at, added] = starts.try_emplace(span.trace_id, span.start);
+    at->second = std::min(at->second, span.start);
+  }
+  std::vector<std::pair<std::pair<TimestampNs, TraceId>, std::string>> found;
+  for (const auto& [id, spansets] : *traces) {
+    std::string line = name_of(id) + ":";
+    for (size_t i = 0; i < spansets.size(); ++i) {
+      if (i > 0) line += " |";
+      for (const SpanId& span : spansets[i].spans) line += " " + name_of(span);
+    }
+    found.push_back({{starts[id], id}, std::move(line)});
+  }
+  std::ranges::sort(found, std::greater<>(), [](const auto& f) { return f.first; });
+  std::vector<std::string> lines;
+  for (auto& [key, line] : found) lines.push_back(std::move(line));
+  return lines;
 }
 
 class ScriptRun {
@@ -128,6 +158,7 @@ class ScriptRun {
       if (!batch) return std::unexpected(std::move(batch).error());
       together_ = std::make_unique<testing::MemoryStore>(*batch);
       apart_ = std::make_unique<testing::MemoryStore>(*batch, 1);
+      batch_ = std::move(*batch);
       return {};
     }
     static constexpr std::string_view kVerbs[] = {"eval", "show", "fail", "range", "instant", "values"};
@@ -137,6 +168,8 @@ class ScriptRun {
     const auto actual = outcome(*together_, verb, text);
     judge(block, actual, "");
     if (const auto apart = outcome(*apart_, verb, text); apart != actual) judge(block, apart, " (a row group for each trace)");
+    if (verb == "eval")
+      if (const auto plain = reference_lines(text, *batch_); plain && *plain != actual) judge(block, *plain, " (the plain evaluator)");
     output_ = actual;
     return {};
   }
@@ -169,6 +202,7 @@ class ScriptRun {
   }
 
   ManualClock clock_{TimestampNs{1'000'000'000'000}};
+  std::shared_ptr<const model::SpanBatch> batch_;
   std::unique_ptr<testing::MemoryStore> together_;
   std::unique_ptr<testing::MemoryStore> apart_;
 };

@@ -13,7 +13,7 @@
 //   fail { foo }                         the message
 //   range 0s 60s 20s { } | rate()        one line per series: labels, one value per interval ("_": none)
 //   instant 0s 60s { } | rate()
-//   values .code                         the distinct values of an attribute
+//   values .code                         the distinct values of an attribute ("": an empty text)
 //
 //   Threads  none.
 #include <string>
@@ -31,7 +31,7 @@ struct ScriptOutcome {
   std::string rewritten;               // the script with its outputs as they are
 };
 // Fails with the line when the script itself is wrong. Every query runs once with all traces in one
-// row group and once with a row group for each.
+// row group and once with a row group for each; an eval also in the plain evaluator (reference_evaluator.h).
 Result<ScriptOutcome> run_script(std::string_view text);
 
 }  // namespace sightline::traceql

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "traceql/engine.h"
+#include "traceql/nested_choice.h"
 #include "traceql/pushdown.h"
 #include "traceql/query_run.h"
 #include "traceql/spanset_evaluator.h"
@@ -13,9 +14,9 @@ using tracestore::kNoRow;
 // Turns the groups of one row group into traces of the answer.
 class TraceWriter {
  public:
-  TraceWriter(RowColumns& columns, const std::vector<NamedAttribute>& named, bool names_name, uint32_t spans_max)
-      : columns_(columns), group_(columns.group()), names_name_(names_name), spans_max_(spans_max) {
-    for (const NamedAttribute& n : named) shown_.push_back({n.key, columns.load(n.attribute, Domain::kRows)});
+  TraceWriter(FieldEvaluator& fields, const Pipeline& pipeline, const std::vector<NamedAttribute>& named, bool names_name, uint32_t spans_max)
+      : group_(fields.columns().group()), names_name_(names_name), spans_max_(spans_max), named_(named), nested_(fields, pipeline) {
+    for (const NamedAttribute& n : named) shown_.push_back(fields.columns().load(n.attribute, RowColumns::domain_of(n.attribute)));
   }
 
   FoundTrace trace(const tracestore::TraceRows& rows) {
@@ -52,18 +53,19 @@ class TraceWriter {
   FoundSpan span(uint32_t row) {
     FoundSpan found{.id = group_.span_id()[row], .start = {group_.start_ns()[row]}, .duration_ns = group_.duration_ns()[row]};
     if (names_name_) found.name = std::string(group_.name().at(row).bytes);
-    for (const auto& [key, column] : shown_) {
-      const Value value = column.at(row);
-      if (!value.is_nil()) found.attributes.emplace_back(key, OwnedValue::of(value));
+    for (size_t i = 0; i < named_.size(); ++i) {
+      const Value value = named_[i].attribute.is_nested() ? nested_.value(named_[i].attribute, shown_[i], row) : shown_[i].at(row);
+      if (!value.is_nil()) found.attributes.emplace_back(named_[i].key, OwnedValue::of(value));
     }
     return found;
   }
 
-  RowColumns& columns_;
   tracestore::RowGroup& group_;
   const bool names_name_;
   const uint32_t spans_max_;
-  std::vector<std::pair<std::string, Column>> shown_;
+  const std::vector<NamedAttribute>& named_;
+  std::vector<Column> shown_;     // of named_, in its domain
+  NestedChoice nested_;
 };
 
 bool newer(const FoundTrace& a, const FoundTrace& b) {
@@ -108,12 +110,12 @@ Result<SearchResult> Engine::search(const Query& query, const SearchOptions& opt
   if (!run) return std::unexpected(std::move(run).error());
   bool names_name = false;
   const auto named = named_attributes(pipeline, &names_name);
-  const Literal* most_recent = query.hint("most_recent");
-  const bool exhaustive = most_recent != nullptr && most_recent->type == Type::kBool && most_recent->integer != 0;
   tracestore::ScanRequest request{.min = options.start, .max = options.end};
   push_down(pipeline, request);
 
   SearchResult result;
+  // Once there are enough, a row group can only matter if it may hold a trace newer than the oldest of them.
+  request.wanted = [&](TimestampNs newest) { return result.traces.size() < options.limit || newest > result.traces.back().start; };
   const auto visit = [&](tracestore::RowGroup& group) -> Result<bool> {
     RowColumns columns(group);
     FieldEvaluator fields(columns, run->regexes());
@@ -135,15 +137,14 @@ Result<SearchResult> Engine::search(const Query& query, const SearchOptions& opt
       return std::pair(of_trace(a).start, of_trace(a).id) > std::pair(of_trace(b).start, of_trace(b).id);
     });
     if (runs.size() > options.limit) runs.resize(options.limit);
-    TraceWriter writer(columns, named, names_name, options.spans_per_spanset);
+    TraceWriter writer(fields, pipeline, named, names_name, options.spans_per_spanset);
     for (const auto& r : runs) {
       FoundTrace found = writer.trace(of_trace(r));
       for (size_t i = r.first; i < r.second; ++i) found.spansets.push_back(writer.spanset((*groups)[i]));
       result.traces.push_back(std::move(found));
     }
-    if (result.traces.size() < options.limit) return true;
-    keep_newest(result.traces, options.limit);
-    return exhaustive;
+    if (result.traces.size() >= options.limit) keep_newest(result.traces, options.limit);
+    return true;
   };
   if (auto done = run->scan(request, visit); !done) return std::unexpected(std::move(done).error());
   keep_newest(result.traces, options.limit);
@@ -152,18 +153,13 @@ Result<SearchResult> Engine::search(const Query& query, const SearchOptions& opt
   return result;
 }
 
-Result<std::vector<SpanId>> Engine::matching_spans(std::string_view text, tracestore::RowGroup& trace) const {
+Result<std::vector<uint8_t>> Engine::matching_rows(std::string_view text, tracestore::RowGroup& trace) const {
   const auto query = parse_query(text);
   if (!query) return std::unexpected(query.error());
   RowColumns columns(trace);
   RegexCache regexes;
   FieldEvaluator fields(columns, regexes);
-  auto groups = SpansetEvaluator(fields).pipeline(*searched_pipeline(*query), RowMask(trace.row_count(), 1));
-  if (!groups) return std::unexpected(std::move(groups).error());
-  std::vector<SpanId> ids;
-  for (const SpanGroup& group : *groups)
-    for (const uint32_t row : group.rows) ids.push_back(trace.span_id()[row]);
-  return ids;
+  return SpansetEvaluator(fields).rows(*searched_pipeline(*query), RowMask(trace.row_count(), 1));
 }
 
 }  // namespace sightline::traceql

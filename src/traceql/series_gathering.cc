@@ -1,5 +1,7 @@
 #include "traceql/series_gathering.h"
 
+#include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -12,11 +14,13 @@ OwnedValue label_value(const Value& value) {
   return value.is_nil() ? OwnedValue::of(Value::of_text("nil")) : OwnedValue::of(value);
 }
 
+// The power of two that `value` > 0 does not exceed, and half of which it does.
 int bucket_of(double value) {
   int exponent = 0;
   const double mantissa = std::frexp(value, &exponent);   // value = mantissa * 2^exponent, mantissa in [0.5, 1)
   return mantissa == 0.5 ? exponent - 1 : exponent;
 }
+int bucket_of(int64_t value) { return 64 - std::countl_zero(static_cast<uint64_t>(value - 1)); }   // of values above 1
 
 }  // namespace
 
@@ -56,57 +60,86 @@ SeriesGathering::Gathered* SeriesGathering::series_for(const std::vector<Column>
   }
   Gathered& made = series_[key];
   for (size_t i = 0; i < by.size(); ++i) made.labels.emplace_back(to_string(metrics_.by[i]), label_value(by[i].at(row)));
-  made.cells.resize(grid_.count);
+  if (!uses_buckets()) {
+    made.cells.resize(grid_.count);
+    bytes_ += grid_.count * sizeof(Cell);
+  }
+  bytes_ += metrics_.quantiles.size() * grid_.count * sizeof(double);   // of the answer
   return &made;
 }
 
-void SeriesGathering::add(RowColumns& columns, const std::vector<SpanGroup>& groups) {
+Status SeriesGathering::add(RowColumns& columns, const RowMask& rows) {
+  if (std::ranges::find(rows, 1) == rows.end()) return {};
   columns_ = &columns;
+  shown_.clear();
   std::vector<Column> by;
   for (const Attribute& attribute : metrics_.by) by.push_back(columns.load(attribute, Domain::kRows));
   const Column measured = metrics_.measured ? columns.load(*metrics_.measured, Domain::kRows) : Column::constant({});
-  shown_.clear();
-  for (const NamedAttribute& named : named_) shown_.emplace_back(named.key, columns.load(named.attribute, Domain::kRows));
 
-  // Rows with equal codes belong to one series; its labels are put together once for each row group.
-  const bool coded = std::ranges::all_of(by, [](const Column& c) { return c.is_coded(); });
-  absl::flat_hash_map<Codes, Gathered*> known;
-  const auto starts = columns.group().start_ns();
-  for (const SpanGroup& group : groups) {
-    for (const uint32_t row : group.rows) {
-      if (!grid_.holds(starts[row])) continue;
-      const Value value = metrics_.measured ? measured.at(row) : Value{};
-      if (metrics_.measured && !is_numeric(value.type)) continue;
-      Gathered* series = nullptr;
-      if (coded) {
-        Codes codes{};
-        for (size_t i = 0; i < by.size(); ++i) codes[i] = by[i].codes()[row];
-        const auto [at, added] = known.try_emplace(codes, nullptr);
-        if (added) at->second = series_for(by, row);
-        series = at->second;
-      } else {
-        series = series_for(by, row);
-      }
-      if (series == nullptr) continue;
-      const size_t interval = grid_.index_of(starts[row]);
-      measure(*series, interval, value);
-      offer_exemplar(*series, interval, row, value);
-    }
+  // Rows with equal codes belong to one series, which is looked up once for each combination of codes.
+  uint64_t combinations = 1;
+  for (const Column& column : by) combinations = column.is_coded() && combinations <= kTableMax ? combinations * column.dictionary().size() : kTableMax + 1;
+  if (combinations > kTableMax) {
+    add_rows(rows, measured, [&](uint32_t row) { return series_for(by, row); });
+    return check_bytes();
+  }
+  struct Entry {
+    Gathered* series = nullptr;
+    bool known = false;
+  };
+  std::vector<Entry> table(combinations);
+  add_rows(rows, measured, [&](uint32_t row) {
+    size_t at = 0;
+    for (const Column& column : by) at = at * column.dictionary().size() + column.codes()[row];
+    Entry& entry = table[at];
+    if (!entry.known) entry = {series_for(by, row), true};
+    return entry.series;
+  });
+  return check_bytes();
+}
+
+Status SeriesGathering::check_bytes() const {
+  if (bytes_ <= limits_.bytes_max) return {};
+  return fail(Errc::kResourceExhausted, "the query needs more than ", limits_.bytes_max >> 20, " MiB for its ", series_.size(), " series of ", grid_.count,
+              " intervals: ask for a larger step, or group by less");
+}
+
+template <typename SeriesOfRow>
+void SeriesGathering::add_rows(const RowMask& rows, const Column& measured, const SeriesOfRow& series_of_row) {
+  const auto starts = columns_->group().start_ns();
+  for (uint32_t row = 0; row < rows.size(); ++row) {
+    if (rows[row] == 0 || !grid_.holds(starts[row])) continue;
+    if (bytes_ > limits_.bytes_max) return;
+    const Value value = metrics_.measured ? measured.at(row) : Value{};
+    if (metrics_.measured && !is_numeric(value.type)) continue;
+    Gathered* series = series_of_row(row);
+    if (series == nullptr) continue;
+    const size_t interval = grid_.index_of(starts[row]);
+    measure(*series, interval, value);
+    offer_exemplar(*series, interval, row, value);
   }
 }
 
 void SeriesGathering::measure(Gathered& series, size_t interval, const Value& value) {
+  if (!metrics_.measured) {
+    series.cells[interval].count += 1;
+    return;
+  }
   durations_ = durations_ || value.type == Type::kDuration;
+  const double v = value.number();
   if (uses_buckets()) {
-    const double v = value.number();
-    if (value.type == Type::kFloat ? !(v > 0) : v < 2) return;
-    auto& counts = series.buckets[bucket_of(v)];
-    if (counts.empty()) counts.resize(grid_.count);
+    if (value.type == Type::kFloat ? !(v > 0) : value.integer < 2) return;
+    const int exponent = std::clamp(value.type == Type::kFloat ? bucket_of(v) : bucket_of(value.integer), kExponentMin, kExponentMax);
+    if (series.buckets.empty()) series.buckets.resize(kExponentMax - kExponentMin + 1);
+    auto& counts = series.buckets[static_cast<size_t>(exponent - kExponentMin)];
+    if (counts.empty()) {
+      counts.resize(grid_.count);
+      bytes_ += grid_.count * sizeof(double);
+    }
     counts[interval] += 1;
     return;
   }
   Cell& cell = series.cells[interval];
-  const double v = metrics_.measured ? value.number() : 0;
   cell.low = cell.count == 0 ? v : std::min(cell.low, v);
   cell.high = cell.count == 0 ? v : std::max(cell.high, v);
   cell.sum += v;
@@ -123,6 +156,8 @@ void SeriesGathering::offer_exemplar(Gathered& series, size_t interval, uint32_t
   MetricsExemplar exemplar{.trace = trace, .value = metrics_.measured ? shown_number(value.number()) : kNaN,
                            .time = to_ms({group.start_ns()[row]}), .interval = interval};
   if (metrics_.function == MetricsFunction::kHistogramOverTime) exemplar.value = kNaN;
+  if (shown_.empty())
+    for (const NamedAttribute& named : named_) shown_.emplace_back(named.key, columns_->load(named.attribute, Domain::kRows));
   for (const auto& [key, column] : shown_)
     if (const Value shown = column.at(row); !shown.is_nil()) exemplar.labels.emplace_back(key, OwnedValue::of(shown));
   series.exemplars.push_back(std::move(exemplar));
@@ -146,17 +181,19 @@ double SeriesGathering::cell_value(const Cell& cell) const {
 // The value at rank ceil(q * n), its place within the bucket taken as exponential.
 double SeriesGathering::quantile(const Gathered& series, double q, size_t interval) const {
   double total = 0;
-  for (const auto& [exponent, counts] : series.buckets) total += counts[interval];
+  for (const auto& counts : series.buckets)
+    if (!counts.empty()) total += counts[interval];
   if (total == 0) return 0;
   const double rank = std::max(1.0, std::ceil(q * total));
   double below = 0;
-  for (const auto& [exponent, counts] : series.buckets) {
-    if (below + counts[interval] < rank) {
-      below += counts[interval];
+  for (size_t i = 0; i < series.buckets.size(); ++i) {
+    if (series.buckets[i].empty()) continue;
+    const double count = series.buckets[i][interval];
+    if (below + count < rank) {
+      below += count;
       continue;
     }
-    const double value = std::exp2(exponent - 1 + (rank - below) / counts[interval]);
-    return shown_number(value);
+    return shown_number(std::exp2(kExponentMin + static_cast<int>(i) - 1 + (rank - below) / count));
   }
   return 0;
 }
@@ -173,9 +210,10 @@ void SeriesGathering::write_buckets(Gathered& series, std::vector<MetricsSeries>
     return;
   }
   const size_t first = out.size();
-  for (auto& [exponent, counts] : series.buckets) {
-    MetricsSeries made{.labels = series.labels, .values = std::move(counts)};
-    made.labels.emplace_back("__bucket", OwnedValue::of(Value::of_float(shown_number(std::exp2(exponent)))));
+  for (size_t i = 0; i < series.buckets.size(); ++i) {
+    if (series.buckets[i].empty()) continue;
+    MetricsSeries made{.labels = series.labels, .values = std::move(series.buckets[i])};
+    made.labels.emplace_back("__bucket", OwnedValue::of(Value::of_float(shown_number(std::exp2(kExponentMin + static_cast<int>(i))))));
     out.push_back(std::move(made));
   }
   if (out.size() > first) out[first].exemplars = std::move(series.exemplars);

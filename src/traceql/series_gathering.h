@@ -3,10 +3,7 @@
 //   Buckets  value v falls into the one that ends at 2^ceil(log2 v); integers below 2 are left out.
 //   Units    durations are measured in seconds, their buckets are powers of two of nanoseconds.
 //   Limits   series_max series, the rest is dropped and truncated() says so; exemplars_max exemplars,
-//            one per trace, spread over the intervals.
-#include <absl/container/flat_hash_map.h>
-
-#include <array>
+//            one per trace, spread over the intervals; bytes_max of intervals times series (add() fails).
 #include <map>
 #include <set>
 #include <vector>
@@ -34,14 +31,15 @@ struct IntervalGrid {
 struct GatheringLimits {
   uint32_t series_max = 1'000;
   uint32_t exemplars_max = 100;
+  size_t bytes_max = 64u << 20;
 };
 
 class SeriesGathering {
  public:
   SeriesGathering(const Metrics& metrics, const IntervalGrid& grid, GatheringLimits limits);
 
-  // Counts the rows of `groups`; rows outside the grid are left out.
-  void add(RowColumns& columns, const std::vector<SpanGroup>& groups);
+  // Counts the marked rows; those outside the grid are left out.
+  Status add(RowColumns& columns, const RowMask& rows);
   std::vector<MetricsSeries> finish() &&;
   bool truncated() const { return truncated_; }
 
@@ -55,14 +53,18 @@ class SeriesGathering {
   struct Gathered {
     MetricsLabels labels;
     std::vector<Cell> cells;
-    std::map<int, std::vector<double>> buckets;   // by exponent: count per interval
+    std::vector<std::vector<double>> buckets;   // by exponent - kExponentMin: count per interval, empty without any
     std::vector<MetricsExemplar> exemplars;
   };
-  static constexpr size_t kByMax = 5;
-  using Codes = std::array<uint32_t, kByMax>;
+  static constexpr int kExponentMin = -64;   // smaller and larger ones go into the outermost buckets
+  static constexpr int kExponentMax = 64;
+  static constexpr size_t kTableMax = 1u << 16;
 
   bool uses_buckets() const;
+  Status check_bytes() const;
   Gathered* series_for(const std::vector<Column>& by, uint32_t row);
+  template <typename SeriesOfRow>
+  void add_rows(const RowMask& rows, const Column& measured, const SeriesOfRow& series_of_row);
   void measure(Gathered& series, size_t interval, const Value& value);
   void offer_exemplar(Gathered& series, size_t interval, uint32_t row, const Value& value);
   double shown_number(double measured) const;
@@ -76,12 +78,13 @@ class SeriesGathering {
   const GatheringLimits limits_;
   bool durations_ = false;                   // what is measured are durations
   bool truncated_ = false;
+  size_t bytes_ = 0;                         // of cells and buckets
   std::map<std::string, Gathered> series_;   // by the text of their labels
   std::vector<NamedAttribute> named_;
   std::vector<uint32_t> exemplars_in_;       // per interval
   std::set<TraceId> exemplar_traces_;
 
-  // Of the row group at hand.
+  // Of the row group at hand; `shown_` is loaded for its first exemplar.
   RowColumns* columns_ = nullptr;
   std::vector<std::pair<std::string, Column>> shown_;
 };

@@ -37,6 +37,31 @@ Value aggregate(AggregateOp op, const Column& column, const std::vector<uint32_t
   return result.type == Type::kDuration ? Value::of(Type::kDuration, static_cast<int64_t>(mean)) : Value::of_float(mean);
 }
 
+// Values of a column as numbers: equal numbers for values of equal type and text. Of a coded column each
+// code is looked at once.
+class ValueNumbers {
+ public:
+  explicit ValueNumbers(const Column& column) : column_(column) {
+    if (column.is_coded()) of_code_.assign(column.dictionary().size(), kUnknown);
+  }
+  uint32_t of(uint32_t row) {
+    if (!column_.is_coded()) return number_of(column_.at(row));
+    uint32_t& known = of_code_[column_.codes()[row]];
+    if (known == kUnknown) known = number_of(column_.at(row));
+    return known;
+  }
+
+ private:
+  static constexpr uint32_t kUnknown = UINT32_MAX;
+  uint32_t number_of(const Value& value) {
+    return numbers_.try_emplace({value.type, display_text(value)}, static_cast<uint32_t>(numbers_.size())).first->second;
+  }
+
+  const Column& column_;
+  std::vector<uint32_t> of_code_;
+  std::map<std::pair<Type, std::string>, uint32_t> numbers_;
+};
+
 // A scalar with the column it aggregates, loaded once for all groups.
 struct LoadedScalar {
   LoadedScalar(const Scalar& s, FieldEvaluator& fields) : scalar(s) {
@@ -64,12 +89,7 @@ Result<RowMask> SpansetEvaluator::spanset(const Spanset& spanset, const RowMask&
     case Spanset::Kind::kOperation: return operation(spanset, among);
     case Spanset::Kind::kPipeline: break;
   }
-  auto groups = pipeline(*spanset.pipeline, among);
-  if (!groups) return std::unexpected(std::move(groups).error());
-  RowMask mask(among.size(), 0);
-  for (const SpanGroup& group : *groups)
-    for (const uint32_t row : group.rows) mask[row] = 1;
-  return mask;
+  return rows(*spanset.pipeline, among);
 }
 
 Result<RowMask> SpansetEvaluator::operation(const Spanset& s, const RowMask& among) {
@@ -181,6 +201,30 @@ std::vector<SpanGroup> SpansetEvaluator::groups_of(const RowMask& mask) {
   return groups;
 }
 
+Result<RowMask> SpansetEvaluator::rows(const Pipeline& p, const RowMask& among) {
+  size_t filters = 0;
+  while (filters < p.stages.size() && p.stages[filters].kind == Stage::Kind::kSpanset) ++filters;
+  // by(), coalesce() and select() move rows between groups and lose none.
+  const bool only_filters = std::ranges::all_of(p.stages.begin() + static_cast<ptrdiff_t>(filters), p.stages.end(), [](const Stage& s) {
+    return s.kind != Stage::Kind::kSpanset && s.kind != Stage::Kind::kScalarFilter;
+  });
+  RowMask mask = among;
+  if (only_filters) {
+    for (size_t i = 0; i < filters; ++i) {
+      auto filtered = spanset(*p.stages[i].spanset, mask);
+      if (!filtered) return filtered;
+      mask = std::move(*filtered);
+    }
+    return mask;
+  }
+  const auto groups = pipeline(p, among);
+  if (!groups) return std::unexpected(groups.error());
+  std::ranges::fill(mask, 0);
+  for (const SpanGroup& group : *groups)
+    for (const uint32_t row : group.rows) mask[row] = 1;
+  return mask;
+}
+
 Result<std::vector<SpanGroup>> SpansetEvaluator::pipeline(const Pipeline& pipeline, const RowMask& among) {
   size_t next = 0;
   RowMask mask = among;
@@ -235,17 +279,21 @@ void SpansetEvaluator::scalar_filter(const Stage& stage, std::vector<SpanGroup>&
 std::vector<SpanGroup> SpansetEvaluator::split(const Field& by, std::vector<SpanGroup> groups) {
   const Column column = fields_.values(by);
   const std::string name = "by(" + to_string(by) + ")";
+  ValueNumbers numbers(column);
   std::vector<SpanGroup> result;
+  std::vector<uint32_t> seen;   // numbers of the groups made of this one, in their order
   for (const SpanGroup& group : groups) {
-    std::map<std::pair<Type, std::string>, size_t> seen;
+    const size_t first = result.size();
+    seen.clear();
     for (const uint32_t row : group.rows) {
-      const Value value = column.at(row);
-      const auto [at, added] = seen.try_emplace({value.type, display_text(value)}, result.size());
-      if (added) {
+      const uint32_t number = numbers.of(row);
+      const size_t at = static_cast<size_t>(std::ranges::find(seen, number) - seen.begin());
+      if (at == seen.size()) {
+        seen.push_back(number);
         result.push_back({.trace = group.trace, .attributes = group.attributes});
-        result.back().attributes.emplace_back(name, OwnedValue::of(value));
+        result.back().attributes.emplace_back(name, OwnedValue::of(column.at(row)));
       }
-      result[at->second].rows.push_back(row);
+      result[first + at].rows.push_back(row);
     }
   }
   return result;

@@ -24,7 +24,8 @@ class SpansetEvaluator {
 
   // The groups that pass every stage, in the order of their traces; `among` says which rows count.
   Result<std::vector<SpanGroup>> pipeline(const Pipeline& pipeline, const RowMask& among);
-  // As pipeline(), without building groups when only masks are needed.
+  // The rows those groups hold; without building groups where no stage needs them.
+  Result<RowMask> rows(const Pipeline& pipeline, const RowMask& among);
   Result<RowMask> spanset(const Spanset& spanset, const RowMask& among);
 
  private:

@@ -38,11 +38,9 @@ Status scan_filtered(QueryRun& run, const std::optional<Query>& filter, const Ta
     FieldEvaluator fields(columns, run.regexes());
     RowMask rows = rows_in_time(group, options);
     if (filter) {
-      auto groups = SpansetEvaluator(fields).pipeline(filter->pipeline, rows);
-      if (!groups) return std::unexpected(std::move(groups).error());
-      std::ranges::fill(rows, 0);
-      for (const SpanGroup& g : *groups)
-        for (const uint32_t row : g.rows) rows[row] = 1;
+      auto kept = SpansetEvaluator(fields).rows(filter->pipeline, rows);
+      if (!kept) return std::unexpected(std::move(kept).error());
+      rows = std::move(*kept);
     }
     return visit(fields, rows);
   });
@@ -82,9 +80,12 @@ Result<TagValues> Engine::tag_values(const Attribute& attribute, const TagValues
   const auto filter = lenient_filter(options.filter, options_.parse);
   using Key = std::tuple<Type, int64_t, double, std::string>;
   std::set<Key> values;
+  // What is never nil stands for "none" with texts that no span sent.
+  const bool has_stand_ins = attribute.intrinsic != Intrinsic::kNone || attribute.is_service_name();
+  const auto is_stand_in = [&](const Value& v) { return has_stand_ins && v.type == Type::kString && (v.text.empty() || v.text == kNoRootYet); };
   const auto visit = [&](FieldEvaluator& fields, const RowMask& rows) -> Result<bool> {
     for_each_value(fields.columns(), attribute, rows, [&](const Value& value) {
-      if (!value.is_array && values.size() < options.values_max)
+      if (!value.is_array && !is_stand_in(value) && values.size() < options.values_max)
         values.emplace(value.type, value.integer, value.real, std::string(value.text));
       return values.size() < options.values_max;
     });

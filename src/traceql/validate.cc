@@ -87,7 +87,7 @@ class Validator {
   Status nil_comparison(const Field& f) const {
     if (f.op != FieldOp::kEqual && f.op != FieldOp::kNotEqual) return invalid("illegal operation for the given types", f);
     for (const Field* side : {f.left.get(), f.right.get()}) {
-      if (side->kind != Field::Kind::kAttribute) continue;
+      if (side->kind != Field::Kind::kAttribute || f.op != FieldOp::kEqual) continue;   // != nil holds for all of them
       if (side->attribute.intrinsic != Intrinsic::kNone || side->attribute.is_service_name())
         return fail(Errc::kInvalidArgument, to_string(f), " is not valid because intrinsics cannot be nil");
     }

@@ -57,7 +57,7 @@ Status Block::parse(std::string_view bytes) {
   bytes_ = bytes;
   summary_.bytes = bytes.size();
   if (bytes.size() < kBlockMagic.size() + kTailBytes) return torn("file is too short for a trace block");
-  if (!bytes.starts_with(kBlockMagic) || !bytes.ends_with(kBlockMagic)) return torn("not a trace block of version 1");
+  if (!bytes.starts_with(kBlockMagic) || !bytes.ends_with(kBlockMagic)) return torn("not a trace block of version 2");
   const size_t tail = bytes.size() - kTailBytes;
   const auto footer_bytes = load_le<uint32_t>(bytes.data() + tail);
   if (footer_bytes > tail - kBlockMagic.size()) return torn("footer is longer than the file");
@@ -73,6 +73,7 @@ Status Block::parse(std::string_view bytes) {
   const auto slots = in.le<uint32_t>();
   const auto continued = in.le<uint32_t>();
   const auto replaced = in.le<uint32_t>();
+  const auto gone = in.le<uint32_t>();
   const auto row_groups = in.le<uint32_t>();
   ids_crc_ = in.le<uint32_t>();
   index_crc_ = in.le<uint32_t>();
@@ -81,19 +82,25 @@ Status Block::parse(std::string_view bytes) {
 
   const uint64_t ids_bytes = uint64_t{summary_.traces} * kIdBytes;
   const uint64_t index_bytes = uint64_t{slots} * sizeof(uint32_t);
-  const uint64_t lists_bytes = uint64_t{continued} * kIdBytes + uint64_t{replaced} * sizeof(uint64_t);
+  const uint64_t lists_bytes = uint64_t{continued} * kIdBytes + uint64_t{replaced} * sizeof(uint64_t) + uint64_t{gone} * sizeof(uint32_t);
   const uint64_t footer_begin = tail - footer_bytes;
-  if (slots <= summary_.traces || ids_offset < kBlockMagic.size() || ids_offset > footer_begin ||
+  if (gone > summary_.traces || slots <= summary_.traces - gone || ids_offset < kBlockMagic.size() || ids_offset > footer_begin ||
       ids_bytes + index_bytes + lists_bytes != footer_begin - ids_offset)
     return torn("sections do not add up to the file");
   ids_ = bytes.substr(ids_offset, ids_bytes);
   index_ = bytes.substr(ids_offset + ids_bytes, index_bytes);
+  lists_bytes_ = lists_bytes;
   const std::string_view lists = bytes.substr(ids_offset + ids_bytes + index_bytes, lists_bytes);
   if (crc32c(lists) != lists_crc) return torn("checksum of the lists does not match");
   for (uint32_t i = 0; i < continued; ++i) summary_.continued.push_back(id_at(lists, i));
   for (uint32_t i = 0; i < replaced; ++i)
     summary_.replaced.push_back(load_le<uint64_t>(lists.data() + continued * kIdBytes + i * sizeof(uint64_t)));
 
+  summary_.gone = gone;
+  for (uint32_t i = 0; i < gone; ++i) {
+    gone_.push_back(load_le<uint32_t>(lists.data() + lists_bytes - (gone - i) * sizeof(uint32_t)));
+    if (gone_.back() >= summary_.traces || (i > 0 && gone_[i - 1] >= gone_.back())) return torn("gone traces are not in order");
+  }
   uint64_t offset = kBlockMagic.size(), spans = 0, traces = 0;
   for (uint32_t i = 0; i < row_groups; ++i) {
     RowGroupZone zone = read_zone(in);
@@ -107,7 +114,7 @@ Status Block::parse(std::string_view bytes) {
     summary_.max_end = std::max(summary_.max_end, zone.max_end);
     zones_.push_back(zone);
   }
-  if (offset != ids_offset || spans != summary_.spans || traces != summary_.traces)
+  if (offset != ids_offset || spans < summary_.spans || traces != summary_.traces)
     return torn("row groups do not add up to the block");
   verified_ = std::vector<std::atomic<bool>>(zones_.size());
   return {};
@@ -119,6 +126,12 @@ Status Block::check_index() const {
       index_status_ = in_context(name_, Error{Errc::kCorrupt, "checksum of the trace ids or their index does not match"});
   });
   return index_status_;
+}
+
+Block::Sections Block::sections() const {
+  uint64_t groups = 0;
+  for (const RowGroupZone& zone : zones_) groups += uint64_t{zone.chunk_bytes} + zone.directory_bytes;
+  return {ids_.size(), index_.size(), lists_bytes_, bytes_.size() - groups - ids_.size() - index_.size() - lists_bytes_};
 }
 
 Result<std::optional<uint32_t>> Block::find(const TraceId& id) const {
@@ -133,6 +146,13 @@ Result<std::optional<uint32_t>> Block::find(const TraceId& id) const {
     slot = slot + 1 == slot_count ? 0 : slot + 1;
   }
   return std::nullopt;
+}
+
+Result<std::string_view> Block::row_group_bytes(uint32_t number) const {
+  const auto decoder = row_group(number, nullptr);
+  if (!decoder) return std::unexpected(decoder.error());
+  const RowGroupZone& zone = zones_[number];
+  return bytes_.substr(zone.offset, uint64_t{zone.chunk_bytes} + zone.directory_bytes);
 }
 
 TraceId Block::trace_id(uint32_t ordinal) const { return id_at(ids_, ordinal); }
@@ -161,16 +181,15 @@ Result<std::shared_ptr<const model::SpanBatch>> Block::read_traces(std::span<con
   auto decoder = row_group(row_group_number, std::move(inspected));
   if (!decoder) return std::unexpected(std::move(decoder).error());
   const RowGroupZone& zone = zones_[row_group_number];
-  const auto counts = decoder->integers(ChunkType::kTraceRows, zone.traces);
-  if (!counts) return in_context(name_, counts.error());
+  const auto tables = decoder->tables();
+  if (!tables) return in_context(name_, tables.error());
   std::vector<model::Run> runs;
-  uint64_t row = 0;
+  uint32_t row = 0;
   size_t next = 0;
   for (uint32_t i = 0; i < zone.traces; ++i) {
-    const uint64_t count = (*counts)[i];
-    if (count > zone.rows - row) return torn("traces do not add up to the rows");
+    const uint32_t count = (*tables)->trace_rows[i];
     if (next < ordinals.size() && ordinals[next] == zone.first_trace + i) {
-      runs.push_back({static_cast<uint32_t>(row), static_cast<uint32_t>(count)});
+      runs.push_back({row, count});
       ++next;
     }
     row += count;

@@ -5,6 +5,7 @@
 //   Threads   any.
 //   Errors    kCorrupt when bytes do not check. Whoever meets it calls mark_corrupt(); from then on
 //             readers pass the block by, until maintenance sets the file aside.
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <mutex>
@@ -23,7 +24,8 @@ struct BlockSummary {
   bool pinned = false;
   TimestampNs newest_received;
   uint64_t spans = 0;
-  uint32_t traces = 0;
+  uint32_t traces = 0;                 // ordinals; some may be gone
+  uint32_t gone = 0;
   uint64_t bytes = 0;
   TimestampNs min_start{UINT64_MAX};
   TimestampNs max_end{0};
@@ -48,6 +50,18 @@ class Block : public std::enable_shared_from_this<Block> {
   // The ordinal of the trace, nullopt when it is not here.
   Result<std::optional<uint32_t>> find(const TraceId& id) const;
   TraceId trace_id(uint32_t ordinal) const;
+  // Its rows are here, yet it is not: it was reunited elsewhere, or removed.
+  bool is_gone(uint32_t ordinal) const { return !gone_.empty() && std::binary_search(gone_.begin(), gone_.end(), ordinal); }
+  // The bytes of a row group as stored, verified.
+  Result<std::string_view> row_group_bytes(uint32_t number) const;
+
+  // How many bytes the parts other than row groups take.
+  struct Sections {
+    uint64_t ids, index, lists, footer;
+  };
+  Sections sections() const;
+  // The checksums of the trace ids and their index.
+  Status check_index() const;
 
   // Its checksums verified once.
   Result<RowGroupDecoder> row_group(uint32_t number, InspectedBytes inspected) const;
@@ -62,7 +76,6 @@ class Block : public std::enable_shared_from_this<Block> {
  private:
   Block() = default;
   Status parse(std::string_view bytes);
-  Status check_index() const;
 
   uint64_t id_ = 0;
   std::string name_;
@@ -72,6 +85,8 @@ class Block : public std::enable_shared_from_this<Block> {
   std::vector<RowGroupZone> zones_;
   std::string_view ids_;
   std::string_view index_;
+  uint64_t lists_bytes_ = 0;
+  std::vector<uint32_t> gone_;                             // ordinals, ascending
   uint32_t ids_crc_ = 0;
   uint32_t index_crc_ = 0;
   mutable std::once_flag index_once_;

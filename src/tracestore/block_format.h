@@ -8,7 +8,7 @@
 
 namespace sightline::tracestore {
 
-inline constexpr std::string_view kBlockMagic{"SLTRACE\1", 8};   // the last byte is the version
+inline constexpr std::string_view kBlockMagic{"SLTRACE\2", 8};   // the last byte is the version
 inline constexpr std::string_view kBlockSuffix = ".trace";
 inline constexpr std::string_view kQuarantineSuffix = ".corrupt";
 
@@ -20,6 +20,13 @@ inline constexpr uint64_t kChunkBytesMax = 1ull << 30;    // decompressed
 // Larger groups than these close early.
 inline constexpr uint64_t kRowGroupBytesTarget = 64u << 20;   // received bytes, about
 
+// Rows of a page, of which every column has its own part: closes with the trace that reaches it.
+inline constexpr uint32_t kPageRows = 1024;
+inline constexpr uint32_t kPagesMax = kRowsMax;
+// Contents of a dictionary are compressed in parts of at least this many bytes; templated ones in pages of values.
+inline constexpr size_t kSegmentBytes = 32u << 10;
+inline constexpr uint32_t kTemplatedPage = 256;
+
 // A key with fewer values in a row group goes to the key-value column.
 inline constexpr uint32_t kRareValuesBelow = 8;
 inline constexpr uint32_t kFrequentKeysMax = 2000;
@@ -27,36 +34,44 @@ inline constexpr uint32_t kFrequentKeysMax = 2000;
 enum class ChunkType : uint8_t {
   kTraceRows = 1,          // rows of each trace
   kSpanIds = 2,            // 8 raw bytes each
-  kParents = 3,            // references
+  kParents = 3,
   kForeignParents = 4,     // 8 raw bytes for each parent that is not in the trace
   kStarts = 5,
   kDurations = 6,
-  kKinds = 7,
   kStatuses = 8,
-  kFlags = 9,
-  kScopes = 10,            // number of the scope
+  kResourcesOfClasses = 9, // which resources the spans of each class come from
+  kResources = 10,         // which of them, by row
   kDroppedAttributes = 11,
   kDroppedEvents = 12,
   kDroppedLinks = 13,
   kEventCounts = 14,
   kLinkCounts = 15,
-  kNames = 16,
+  kNames = 16,             // distinct names
   kStatusMessages = 17,
   kTraceStates = 18,
+  kForeignOfPages = 19,    // how many entries of kForeignParents each page has
   kEventTimes = 20,
-  kEventNames = 21,
+  kEventNames = 21,        // distinct names
   kEventDroppedAttributes = 22,
+  kEventClassTable = 23,   // name and shape of each class of events
   kLinkTraceIds = 24,      // 16 raw bytes each
   kLinkSpanIds = 25,       // 8 raw bytes each
   kLinkTraceStates = 26,
   kLinkFlags = 27,
   kLinkDroppedAttributes = 28,
+  kEventClasses = 29,      // number of the class
+  kLinkShapes = 30,        // number of the shape
+  kLinksOfPages = 31,      // how many links each page has
   kKeyTable = 32,
   kResourceTable = 33,
-  kScopeTable = 34,
+  kScopeTable = 34,        // scopes without their resource
+  kScopePairs = 35,        // resource and scope of each pair that occurs
+  kClassTable = 36,        // name, kind, flags, scope and shape of each class of spans
+  kSuccessors = 37,        // which classes follow each class within a trace
+  kClasses = 38,           // which of them, by row
+  kOtherClasses = 39,      // classes that are none of them
   // One of each for spans, events and links: + AttributeOwner.
   kShapeTable = 40,        // distinct lists of keys
-  kShapes = 43,            // number of the shape
   kRareValues = 46,        // values of rare keys, in order of appearance
   kValues = 49,            // with a key: its values, in order of appearance
 };

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "io/testing_directory.h"
+#include "tracestore/block_inspection.h"
 #include "tracestore/block_writer.h"
 #include "tracestore/testing_spans.h"
 
@@ -102,9 +103,33 @@ TEST(Block, ATruncatedFileDoesNotOpen) {
     EXPECT_FALSE(Block::open(std::string_view(written.bytes).substr(0, length), nullptr, 7, "test")) << length;
 }
 
+TEST(Block, ColumnsAddUpToTheFile) {
+  const Written written = write_block(7, 12, 300);
+  const auto block = Block::open(written.bytes, nullptr, 7, "test");
+  const auto columns = inspect_columns(**block);
+  ASSERT_TRUE(columns) << columns.error().message;
+  uint64_t bytes = 8;   // the magic in front
+  for (const ColumnUse& column : *columns) {
+    bytes += column.name == "zones and footer" ? column.bytes - 8 : column.bytes;
+    EXPECT_EQ(column.encodings.find('?'), std::string::npos) << column.name;
+  }
+  EXPECT_EQ(bytes, written.bytes.size());
+}
+
+TEST(Block, VerifyingFindsEveryDamagedByteOfARowGroup) {
+  Written written = write_block(8, 3, 20);
+  EXPECT_TRUE(verify_block(**Block::open(written.bytes, nullptr, 7, "test")));
+  for (size_t at = 8; at < written.bytes.size(); ++at) {
+    written.bytes[at] = static_cast<char>(written.bytes[at] ^ 4);
+    const auto block = Block::open(written.bytes, nullptr, 7, "test");
+    EXPECT_TRUE(!block || !verify_block(**block)) << "byte " << at;
+    written.bytes[at] = static_cast<char>(written.bytes[at] ^ 4);
+  }
+}
+
 // Blocks that earlier versions wrote stay readable. SIGHTLINE_REWRITE=1 writes the file anew.
 TEST(Block, TheGoldenFileStillReads) {
-  const std::string path = std::string(SIGHTLINE_TESTDATA) + "/golden_v1.trace";
+  const std::string path = std::string(SIGHTLINE_TESTDATA) + "/golden_v2.trace";
   const auto fs = io::make_posix_file_system();
   const Written written = write_block(6, 5, 30);
   if (std::getenv("SIGHTLINE_REWRITE") != nullptr) {

@@ -13,8 +13,10 @@ void append_id(std::string& out, const TraceId& id) {
   out.append(reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size());
 }
 
+// Received bytes, about.
 uint64_t weight_of(const SpanRef& ref) {
   const model::SpanView& span = ref.span();
+  if (!span.encoded.empty()) return span.encoded.size();
   uint64_t bytes = 64;
   for (const auto& [key, value] : ref.batch->of(span.attributes)) bytes += 16 + value.bytes.size();
   for (const auto& event : ref.batch->events_of(span))
@@ -34,10 +36,16 @@ void append_zone(std::string& out, const RowGroupZone& zone) {
 }
 
 // Open addressing, three quarters full: ordinal + 1 of the trace, 0 for an empty slot.
-std::string build_index(const std::vector<TraceId>& ids) {
-  const auto slot_count = static_cast<uint32_t>(ids.size() + ids.size() / 3 + 1);
+std::string build_index(const std::vector<TraceId>& ids, const std::vector<uint32_t>& gone) {
+  const size_t count = ids.size() - gone.size();
+  const auto slot_count = static_cast<uint32_t>(count + count / 3 + 1);
   std::vector<uint32_t> slots(slot_count, 0);
+  size_t next_gone = 0;
   for (uint32_t ordinal = 0; ordinal < ids.size(); ++ordinal) {
+    if (next_gone < gone.size() && gone[next_gone] == ordinal) {
+      ++next_gone;
+      continue;
+    }
     uint32_t slot = first_slot(ids[ordinal], slot_count);
     while (slots[slot] != 0) slot = slot + 1 == slot_count ? 0 : slot + 1;
     slots[slot] = ordinal + 1;
@@ -106,24 +114,38 @@ Status BlockWriter::flush() {
   return {};
 }
 
+Status BlockWriter::add_encoded(std::string_view bytes, RowGroupZone zone, std::span<const TraceId> ids, const std::vector<bool>& gone,
+                                uint64_t gone_rows) {
+  zone.offset = file_->size();
+  if (auto status = file_->append(bytes); !status) return status;
+  for (size_t i = 0; i < ids.size(); ++i) {
+    if (gone[i]) gone_.push_back(static_cast<uint32_t>(trace_ids_.size()));
+    trace_ids_.push_back(ids[i]);
+  }
+  gone_rows_ += gone_rows;
+  zones_.push_back(zone);
+  return {};
+}
+
 Status BlockWriter::finish(const BlockDescription& description) {
   if (auto status = flush(); !status) return status;
   std::string ids;
   for (const TraceId& id : trace_ids_) append_id(ids, id);
-  const std::string index = build_index(trace_ids_);
+  const std::string index = build_index(trace_ids_, gone_);
   std::string lists;
   for (const TraceId& id : description.continued) append_id(lists, id);
   for (const uint64_t id : description.replaced) append_le<uint64_t>(lists, id);
+  for (const uint32_t ordinal : gone_) append_le<uint32_t>(lists, ordinal);
   uint64_t spans = 0;
   for (const RowGroupZone& zone : zones_) spans += zone.rows;
 
   std::string footer;
   append_le<uint32_t>(footer, description.pinned ? 1 : 0);
   append_le<uint64_t>(footer, description.newest_received.value);
-  append_le<uint64_t>(footer, spans);
+  append_le<uint64_t>(footer, spans - gone_rows_);
   append_le<uint64_t>(footer, file_->size());   // where the ids begin
   for (const uint64_t count : {trace_ids_.size(), index.size() / sizeof(uint32_t), description.continued.size(),
-                               description.replaced.size(), zones_.size()})
+                               description.replaced.size(), gone_.size(), zones_.size()})
     append_le<uint32_t>(footer, static_cast<uint32_t>(count));
   for (const std::string_view section : {std::string_view(ids), std::string_view(index), std::string_view(lists)})
     append_le<uint32_t>(footer, crc32c(section));

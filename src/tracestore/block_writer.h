@@ -34,9 +34,13 @@ class BlockWriter {
   // `trace` united and not empty; `owner` keeps its batches until the row group is written. Spans
   // beyond kRowsMax of one trace are left out and counted by spans_left_out().
   Status add(TraceSpans trace, const std::shared_ptr<const void>& owner);
+  // A row group as another block has it, with its trace ids; traces for which `gone` is true are not part of
+  // this block, though their rows are there.
+  Status add_encoded(std::string_view bytes, RowGroupZone zone, std::span<const TraceId> ids, const std::vector<bool>& gone,
+                     uint64_t gone_rows);
   Status finish(const BlockDescription& description);
 
-  uint64_t trace_count() const { return trace_ids_.size() + pending_.size(); }
+  uint64_t trace_count() const { return trace_ids_.size() - gone_.size() + pending_.size(); }
   uint64_t bytes_written() const { return file_->size(); }
   uint64_t spans_left_out() const { return spans_left_out_; }
 
@@ -58,6 +62,8 @@ class BlockWriter {
   uint64_t spans_left_out_ = 0;
   std::vector<RowGroupZone> zones_;
   std::vector<TraceId> trace_ids_;
+  std::vector<uint32_t> gone_;             // ordinals, ascending
+  uint64_t gone_rows_ = 0;
   bool finished_ = false;
 };
 

@@ -49,18 +49,97 @@ BlockList pick_tier(const BlockList& blocks, bool pinned, unsigned tier, const T
   return worth_merging(run, options) ? run : BlockList{};
 }
 
-// The kept traces of one row group whose first part lies in it, with their parts in later inputs.
-std::vector<StoredPart> parts_begun_in(const BlockList& inputs, uint32_t order, const RowGroupZone& zone,
-                                       const std::function<bool(const TraceId&)>& keep) {
-  std::vector<StoredPart> parts;
-  for (uint32_t ordinal = zone.first_trace; ordinal < zone.first_trace + zone.traces; ++ordinal) {
-    const TraceId id = inputs[order]->trace_id(ordinal);
-    if (!keep(id)) continue;
-    const auto all = locate(inputs, id);
-    if (!all.empty() && all.front().order == order) parts.insert(parts.end(), all.begin(), all.end());
+constexpr uint32_t kGoneShareMax = 8;      // a row group is taken as it is while less than a 1/8 of its rows is gone
+
+// Writes what is wanted of some blocks into one. Row groups of which (nearly) everything stays are copied as they
+// are, without decoding them; the others, and traces that lie in several blocks, are written anew.
+class BlockMerge {
+ public:
+  BlockMerge(const BlockList& inputs, const std::function<bool(const TraceId&)>& keep, BlockWriter& writer, uint32_t row_group_rows)
+      : inputs_(inputs), keep_(keep), writer_(writer), row_group_rows_(row_group_rows) {}
+
+  Status run() {
+    for (uint32_t order = 0; order < inputs_.size(); ++order)
+      for (uint32_t number = 0; number < inputs_[order]->zones().size(); ++number)
+        if (auto status = merge_row_group(order, number); !status) return status;
+    return {};
   }
-  return parts;
-}
+
+ private:
+  Status merge_row_group(uint32_t order, uint32_t number) {
+    const Block& block = *inputs_[order];
+    const RowGroupZone& zone = block.zones()[number];
+    std::vector<TraceId> ids;
+    std::vector<bool> gone;
+    std::vector<StoredPart> own, scattered;   // parts of traces that begin here: whole ones, and those with parts elsewhere
+    uint32_t gone_count = 0;
+    for (uint32_t ordinal = zone.first_trace; ordinal < zone.first_trace + zone.traces; ++ordinal) {
+      ids.push_back(block.trace_id(ordinal));
+      bool goes = block.is_gone(ordinal) || !keep_(ids.back());
+      if (!goes) {
+        const auto parts = locate(inputs_, ids.back());
+        goes = parts.size() > 1;
+        if (goes && parts.front().order == order) scattered.insert(scattered.end(), parts.begin(), parts.end());
+        if (!goes) own.insert(own.end(), parts.begin(), parts.end());
+      }
+      gone.push_back(goes);
+      gone_count += goes ? 1 : 0;
+    }
+    // Rows are judged by traces: that needs no decoding.
+    const bool as_it_is = zone.rows * 2 >= row_group_rows_ && gone_count * kGoneShareMax < zone.traces;
+    if (!as_it_is) scattered.insert(scattered.end(), own.begin(), own.end());
+    if (auto status = write_anew(std::move(scattered)); !status) return status;
+    return as_it_is ? copy(block, number, ids, gone, gone_count) : Status{};
+  }
+
+  Status copy(const Block& block, uint32_t number, const std::vector<TraceId>& ids, const std::vector<bool>& gone, uint32_t gone_count) {
+    const auto bytes = block.row_group_bytes(number);
+    if (!bytes) {
+      block.mark_corrupt(bytes.error());
+      return std::unexpected(bytes.error());
+    }
+    uint64_t gone_rows = 0;
+    if (gone_count > 0) {
+      auto decoder = block.row_group(number, nullptr);
+      const auto tables = decoder ? decoder->tables() : std::unexpected(decoder.error());
+      if (!tables) {
+        block.mark_corrupt(tables.error());
+        return std::unexpected(tables.error());
+      }
+      for (size_t i = 0; i < gone.size(); ++i)
+        if (gone[i]) gone_rows += (*tables)->trace_rows[i];
+    }
+    return writer_.add_encoded(*bytes, block.zones()[number], ids, gone, gone_rows);
+  }
+
+  Status write_anew(std::vector<StoredPart> parts) {
+    if (parts.empty()) return {};
+    const auto batches = read_parts(std::move(parts), nullptr);
+    for (const auto& input : inputs_)
+      if (input->is_corrupt()) return fail(Errc::kCorrupt, "block ", input->name(), " is corrupt");
+    absl::flat_hash_map<TraceId, size_t, TraceIdHash> position;
+    std::vector<TraceSpans> traces;
+    for (const auto& batch : batches) {
+      for (uint32_t i = 0; i < batch->spans.size(); ++i) {
+        const TraceId& id = batch->spans[i].trace_id;
+        const auto [known, is_new] = position.try_emplace(id, traces.size());
+        if (is_new) traces.push_back({id, {}});
+        traces[known->second].spans.push_back({batch.get(), i});
+      }
+    }
+    const auto owner = std::make_shared<const std::vector<std::shared_ptr<const model::SpanBatch>>>(batches);
+    for (TraceSpans& trace : traces) {
+      unite_spans(trace.spans);
+      if (auto status = writer_.add(std::move(trace), owner); !status) return status;
+    }
+    return {};
+  }
+
+  const BlockList& inputs_;
+  const std::function<bool(const TraceId&)>& keep_;
+  BlockWriter& writer_;
+  const uint32_t row_group_rows_;
+};
 
 }  // namespace
 
@@ -71,31 +150,9 @@ BlockList pick_compaction(const BlockList& blocks, const TraceStoreOptions& opti
   return {};
 }
 
-Status merge_traces(const BlockList& inputs, const std::function<bool(const TraceId&)>& keep, BlockWriter& writer) {
-  for (uint32_t order = 0; order < inputs.size(); ++order) {
-    for (const RowGroupZone& zone : inputs[order]->zones()) {
-      auto parts = parts_begun_in(inputs, order, zone, keep);
-      const auto batches = read_parts(std::move(parts), nullptr);
-      for (const auto& input : inputs)
-        if (input->is_corrupt()) return fail(Errc::kCorrupt, "block ", input->name(), " is corrupt");
-      absl::flat_hash_map<TraceId, size_t, TraceIdHash> position;
-      std::vector<TraceSpans> traces;
-      for (const auto& batch : batches) {
-        for (uint32_t i = 0; i < batch->spans.size(); ++i) {
-          const TraceId& id = batch->spans[i].trace_id;
-          const auto [known, is_new] = position.try_emplace(id, traces.size());
-          if (is_new) traces.push_back({id, {}});
-          traces[known->second].spans.push_back({batch.get(), i});
-        }
-      }
-      const auto owner = std::make_shared<decltype(batches)>(batches);
-      for (TraceSpans& trace : traces) {
-        unite_spans(trace.spans);
-        if (auto status = writer.add(std::move(trace), owner); !status) return status;
-      }
-    }
-  }
-  return {};
+Status merge_traces(const BlockList& inputs, const std::function<bool(const TraceId&)>& keep, BlockWriter& writer,
+                    uint32_t row_group_rows) {
+  return BlockMerge(inputs, keep, writer, row_group_rows).run();
 }
 
 }  // namespace sightline::tracestore

@@ -12,7 +12,7 @@ enum class IntegerEncoding : uint8_t { kConstant = 0, kPacked = 1, kPackedRuns =
 enum class BytesEncoding : uint8_t { kRaw = 0, kZstd = 1 };
 
 constexpr size_t kRunLength = 128;          // values that share a base and a width
-constexpr size_t kPlanesCountMin = 64;      // below, zstd's frame costs more than it saves
+constexpr size_t kPlanesCountMin = 1024;    // below, zstd takes longer to begin than it saves
 constexpr size_t kZstdBytesMin = 48;
 constexpr int kZstdLevel = 3;
 
@@ -178,6 +178,12 @@ Result<std::vector<uint64_t>> decode_integers(ByteReader& in, size_t count) {
   }
 }
 
+std::string_view integer_encoding_name(std::string_view bytes) {
+  constexpr std::string_view names[] = {"constant", "packed", "packed runs", "planes"};
+  const auto encoding = bytes.empty() ? SIZE_MAX : static_cast<uint8_t>(bytes.front());
+  return encoding < std::size(names) ? names[encoding] : "?";
+}
+
 void encode_bytes(std::string_view bytes, std::string& out) {
   if (bytes.size() >= kZstdBytesMin) {
     const std::string packed = compress(bytes);
@@ -190,6 +196,14 @@ void encode_bytes(std::string_view bytes, std::string& out) {
   }
   out.push_back(static_cast<char>(BytesEncoding::kRaw));
   append_sized(out, bytes);
+}
+
+std::string_view skip_bytes(ByteReader& in) {
+  ByteReader from = in;
+  const uint8_t encoding = in.u8();
+  if (encoding == static_cast<uint8_t>(BytesEncoding::kZstd)) in.uvarint();
+  in.sized();
+  return in.ok() ? from.bytes(in.offset() - from.offset()) : std::string_view();
 }
 
 Result<std::string> decode_bytes(ByteReader& in, size_t bytes_max) {

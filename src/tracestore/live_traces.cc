@@ -70,9 +70,64 @@ uint64_t WalUse::lowest_used() const {
   return std::min(live, pending);
 }
 
-LiveBatch::LiveBatch(std::shared_ptr<const model::SpanBatch> b, WalUse& u, uint64_t s, uint64_t n)
-    : batch(std::move(b)), use(u), segment(s), bytes(n) {
-  use.acquire(segment, bytes);
+LiveBatch::LiveBatch(std::shared_ptr<const model::SpanBatch> batch, WalUse& use, io::RecordPosition position)
+    : use_(use), position_(position), span_count_(static_cast<uint32_t>(batch->spans.size())), as_received_(!batch->encoded.empty()),
+      bytes_(memory_of(*batch)), hot_(std::move(batch)) {
+  use_.acquire(position_.segment, bytes());
+}
+
+Result<std::shared_ptr<const model::SpanBatch>> LiveBatch::spans() const {
+  {
+    const std::lock_guard lock(mutex_);
+    if (hot_) return hot_;
+  }
+  auto batch = use_.load(position_);
+  if (batch && (*batch)->spans.size() != span_count_) return fail(Errc::kCorrupt, "wal: a request has other spans than it had");
+  return batch;
+}
+
+void LiveBatch::cool() {
+  if (!as_received_) return;
+  std::shared_ptr<const model::SpanBatch> gone;   // destroyed outside the lock
+  const std::lock_guard lock(mutex_);
+  if (!hot_) return;
+  gone.swap(hot_);
+  const uint64_t cold = sizeof(LiveBatch) + span_count_ * sizeof(LiveRow);
+  const uint64_t before = bytes_.load(std::memory_order_relaxed);
+  if (before <= cold) return;
+  bytes_.store(cold, std::memory_order_relaxed);
+  use_.lighten(before - cold);
+}
+
+void LiveMemory::add(const std::shared_ptr<LiveBatch>& batch) {
+  if (bytes_max_ == 0) return;
+  std::vector<std::shared_ptr<LiveBatch>> cooling;
+  {
+    const std::lock_guard lock(mutex_);
+    hot_.emplace_back(batch, batch->bytes());
+    bytes_ += batch->bytes();
+    while (bytes_ > bytes_max_ && !hot_.empty()) {
+      bytes_ -= hot_.front().second;
+      if (auto oldest = hot_.front().first.lock()) cooling.push_back(std::move(oldest));
+      hot_.pop_front();
+    }
+  }
+  for (const auto& oldest : cooling) oldest->cool();
+}
+
+Result<std::shared_ptr<const model::SpanBatch>> LiveBatchReader::read(const std::shared_ptr<const LiveBatch>& batch) {
+  if (const auto known = known_.find(batch.get()); known != known_.end()) return known->second;
+  auto spans = batch->spans();
+  if (!spans) return spans;
+  known_.emplace(batch.get(), *spans);
+  order_.push_back({batch, *spans});
+  bytes_ += memory_of(**spans);
+  while (bytes_ > bytes_max_ && order_.size() > 1) {
+    bytes_ -= memory_of(*order_.front().spans);
+    known_.erase(order_.front().live.get());
+    order_.pop_front();
+  }
+  return spans;
 }
 
 uint64_t memory_of(const model::SpanBatch& batch) {
@@ -94,10 +149,10 @@ bool LiveTraces::knows_any(const model::SpanBatch& batch) const {
   });
 }
 
-Inserted LiveTraces::insert(const std::shared_ptr<LiveBatch>& batch, std::chrono::nanoseconds now,
+Inserted LiveTraces::insert(const std::shared_ptr<LiveBatch>& batch, const model::SpanBatch& received, std::chrono::nanoseconds now,
                             const InsertLimits& limits) {
   Inserted result;
-  const auto& spans = batch->batch->spans;
+  const auto& spans = received.spans;
   std::vector<uint32_t> order(spans.size());
   std::iota(order.begin(), order.end(), 0);
   std::stable_sort(order.begin(), order.end(),
@@ -106,16 +161,16 @@ Inserted LiveTraces::insert(const std::shared_ptr<LiveBatch>& batch, std::chrono
     const TraceId& id = spans[order[begin]].trace_id;
     size_t end = begin + 1;
     while (end < order.size() && spans[order[end]].trace_id == id) ++end;
-    insert_run(shards_[shard_of(id)], batch, std::span(order).subspan(begin, end - begin), now, limits, result);
+    insert_run(shards_[shard_of(id)], batch, received, std::span(order).subspan(begin, end - begin), now, limits, result);
     begin = end;
   }
   span_count_.fetch_add(result.spans, std::memory_order_relaxed);
   return result;
 }
 
-void LiveTraces::insert_run(Shard& shard, const std::shared_ptr<LiveBatch>& batch, std::span<const uint32_t> run,
-                            std::chrono::nanoseconds now, const InsertLimits& limits, Inserted& result) {
-  const TraceId& id = batch->batch->spans[run.front()].trace_id;
+void LiveTraces::insert_run(Shard& shard, const std::shared_ptr<LiveBatch>& batch, const model::SpanBatch& received,
+                            std::span<const uint32_t> run, std::chrono::nanoseconds now, const InsertLimits& limits, Inserted& result) {
+  const TraceId& id = received.spans[run.front()].trace_id;
   const std::lock_guard lock(shard.mutex);
   auto found = shard.traces.find(id);
   if (found == shard.traces.end()) {
@@ -135,8 +190,8 @@ void LiveTraces::insert_run(Shard& shard, const std::shared_ptr<LiveBatch>& batc
   LivePart& part = *parts.back();
   part.last_span = now;
   for (const uint32_t index : run) {
-    const model::SpanView& span = batch->batch->spans[index];
-    const uint64_t bytes = received_bytes(*batch->batch, span);
+    const model::SpanView& span = received.spans[index];
+    const uint64_t bytes = received_bytes(received, span);
     if (limits.bytes_per_trace_max != 0 && part.bytes + bytes > limits.bytes_per_trace_max) {
       ++result.over_trace_bytes;
       result.too_large = id;

@@ -11,6 +11,8 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -21,7 +23,9 @@
 #include <absl/container/flat_hash_map.h>
 
 #include "base/ids.h"
+#include "base/result.h"
 #include "base/time.h"
+#include "io/record_log.h"
 #include "model/span_batch.h"
 #include "tracestore/trace_spans.h"
 
@@ -43,8 +47,14 @@ class WalUse {
     WalUse& use_;
     uint64_t segment_;
   };
+  // How a batch that is no longer in memory is read from the log again. Set once, before there are batches.
+  using Load = std::function<Result<std::shared_ptr<const model::SpanBatch>>(io::RecordPosition)>;
+  void set_load(Load load) { load_ = std::move(load); }
+  Result<std::shared_ptr<const model::SpanBatch>> load(io::RecordPosition position) const { return load_(position); }
+
   void acquire(uint64_t segment, uint64_t bytes);
   void release(uint64_t segment, uint64_t bytes);
+  void lighten(uint64_t bytes) { live_bytes_.fetch_sub(bytes, std::memory_order_relaxed); }
   // The lowest segment in use; UINT64_MAX when none is.
   uint64_t lowest_used() const;
   uint64_t live_bytes() const { return live_bytes_.load(std::memory_order_relaxed); }
@@ -55,20 +65,64 @@ class WalUse {
   std::map<uint64_t, uint64_t> batches_;      // guarded by mutex_: segment -> live batches
   std::multiset<uint64_t> pending_;           // guarded by mutex_: lower bounds
   std::atomic<uint64_t> live_bytes_{0};
+  Load load_;
 };
 
 // One received batch. `sequence` is 0 until all its rows are in place; then readers may see it.
-struct LiveBatch {
-  LiveBatch(std::shared_ptr<const model::SpanBatch> b, WalUse& u, uint64_t s, uint64_t n);
-  ~LiveBatch() { use.release(segment, bytes); }
+// It is in memory at first; cool() leaves only the place in the log, from where it is read when somebody asks.
+class LiveBatch {
+ public:
+  LiveBatch(std::shared_ptr<const model::SpanBatch> batch, WalUse& use, io::RecordPosition position);
+  ~LiveBatch() { use_.release(position_.segment, bytes_.load(std::memory_order_relaxed)); }
   LiveBatch(const LiveBatch&) = delete;
   LiveBatch& operator=(const LiveBatch&) = delete;
 
-  const std::shared_ptr<const model::SpanBatch> batch;
-  WalUse& use;
-  const uint64_t segment;
-  const uint64_t bytes;   // memory, about
+  // Any thread. The caller keeps it for as long as it looks at it.
+  Result<std::shared_ptr<const model::SpanBatch>> spans() const;
+  void cool();
+  uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }   // memory, about
+
   std::atomic<uint64_t> sequence{0};
+
+ private:
+  WalUse& use_;
+  const io::RecordPosition position_;
+  const uint32_t span_count_;
+  const bool as_received_;                 // else the log has it encoded anew, perhaps in another order
+  std::atomic<uint64_t> bytes_;
+  mutable std::mutex mutex_;
+  std::shared_ptr<const model::SpanBatch> hot_;   // guarded by mutex_
+};
+
+// Lets the oldest batches cool when those in memory weigh more than they may.
+//   Threads  any.
+class LiveMemory {
+ public:
+  explicit LiveMemory(uint64_t bytes_max) : bytes_max_(bytes_max) {}
+  void add(const std::shared_ptr<LiveBatch>& batch);
+
+ private:
+  const uint64_t bytes_max_;
+  std::mutex mutex_;
+  std::deque<std::pair<std::weak_ptr<LiveBatch>, uint64_t>> hot_;   // guarded by mutex_, oldest first, with its weight
+  uint64_t bytes_ = 0;                                              // guarded by mutex_
+};
+
+// Reads the batches of live rows for one reader, and remembers the last ones.
+class LiveBatchReader {
+ public:
+  explicit LiveBatchReader(uint64_t bytes_max = 48u << 20) : bytes_max_(bytes_max) {}
+  Result<std::shared_ptr<const model::SpanBatch>> read(const std::shared_ptr<const LiveBatch>& batch);
+
+ private:
+  struct Known {
+    std::shared_ptr<const LiveBatch> live;
+    std::shared_ptr<const model::SpanBatch> spans;
+  };
+  const uint64_t bytes_max_;
+  uint64_t bytes_ = 0;
+  std::deque<Known> order_;                // oldest first
+  absl::flat_hash_map<const LiveBatch*, std::shared_ptr<const model::SpanBatch>> known_;
 };
 
 struct LiveRow {
@@ -123,7 +177,9 @@ struct DueTraces {
 
 class LiveTraces {
  public:
-  Inserted insert(const std::shared_ptr<LiveBatch>& batch, std::chrono::nanoseconds now, const InsertLimits& limits);
+  // `spans` are those of `batch`.
+  Inserted insert(const std::shared_ptr<LiveBatch>& batch, const model::SpanBatch& spans, std::chrono::nanoseconds now,
+                  const InsertLimits& limits);
   // Whether some trace of the batch is live already.
   bool knows_any(const model::SpanBatch& batch) const;
 
@@ -157,8 +213,8 @@ class LiveTraces {
     std::vector<Departed> departed;                            // guarded by mutex; versions ascend
   };
   static size_t shard_of(const TraceId& id) { return (TraceIdHash{}(id) >> 7) % kShardCount; }
-  void insert_run(Shard& shard, const std::shared_ptr<LiveBatch>& batch, std::span<const uint32_t> run,
-                  std::chrono::nanoseconds now, const InsertLimits& limits, Inserted& result);
+  void insert_run(Shard& shard, const std::shared_ptr<LiveBatch>& batch, const model::SpanBatch& spans,
+                  std::span<const uint32_t> run, std::chrono::nanoseconds now, const InsertLimits& limits, Inserted& result);
 
   std::array<Shard, kShardCount> shards_;
   std::atomic<uint64_t> trace_count_{0};

@@ -34,9 +34,10 @@ struct TraceStoreOptions {
   // batches together pass max_block_bytes.
   std::chrono::nanoseconds trace_idle_period = std::chrono::seconds(10);
   std::chrono::nanoseconds max_block_duration = std::chrono::minutes(5);
-  uint64_t max_block_bytes = 96u << 20;          // memory of live batches
-  uint64_t cut_bytes_min = 8u << 20;             // received bytes of due traces
-  uint32_t row_group_rows = 16'384;              // closes with the trace that reaches it: smaller finds faster, larger packs tighter
+  uint64_t max_block_bytes = 96u << 20;          // memory of live batches, decoded or not
+  uint64_t hot_bytes_max = 32u << 20;            // live batches kept decoded; older ones are read from the WAL when asked for. 0: all
+  uint64_t cut_bytes_min = 32u << 20;            // received bytes of due traces
+  uint32_t row_group_rows = 65'536;              // closes with the trace that reaches it: larger packs tighter
 
   // Compaction: neighbours in time merge until they reach compacted_bytes_max or span compaction_window.
   uint32_t compaction_inputs_min = 4;

@@ -99,6 +99,8 @@ struct Condition {
   std::string text;                            // kString
   int64_t number = 0;                          // kInt, kBool, duration ns, kind, status
   double real = 0;                             // kDouble
+  // kRegex: whether a text matches; empty: not known here. Safe from many threads.
+  std::function<bool(std::string_view text)> matches;
 };
 
 struct ScanRequest {
@@ -106,6 +108,9 @@ struct ScanRequest {
   TimestampNs max{UINT64_MAX};
   std::vector<Condition> conditions;           // traces without any row that meets them ...
   bool all_conditions = true;                  // ... all (true) or any (false) may be skipped
+  // Asked before a stored row group is read whose traces all end by `newest`, which falls from one to the next:
+  // false ends the scan. Empty: everything is wanted.
+  std::function<bool(TimestampNs newest)> wanted;
 };
 
 // Trace by id: the whole trace, united and free of duplicates.

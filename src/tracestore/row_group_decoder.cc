@@ -9,6 +9,7 @@ namespace sightline::tracestore {
 namespace {
 
 constexpr uint64_t chunk_key(ChunkType type, uint64_t key) { return static_cast<uint64_t>(type) << 32 | key; }
+constexpr uint32_t kRareKey = UINT32_MAX;
 
 std::unexpected<Error> torn(std::string_view what) { return fail(Errc::kCorrupt, "row group: ", what); }
 
@@ -49,6 +50,19 @@ Status RowGroupDecoder::verify() const {
   return {};
 }
 
+Result<std::vector<RowGroupDecoder::ChunkUse>> RowGroupDecoder::chunks() {
+  const auto tables = this->tables();
+  if (!tables) return std::unexpected(tables.error());
+  std::vector<ChunkUse> uses;
+  for (const auto& [at, chunk] : chunks_) {
+    const auto type = static_cast<ChunkType>(at >> 32);
+    const auto key = static_cast<uint32_t>(at);
+    const bool has_key = type >= ChunkType::kValues && key < (*tables)->keys.size();
+    uses.push_back({type, has_key ? (*tables)->keys[key] : std::string_view(), chunk.bytes});
+  }
+  return uses;
+}
+
 const RowGroupDecoder::Chunk* RowGroupDecoder::chunk(ChunkType type, uint64_t key) const {
   const auto found = chunks_.find(chunk_key(type, key));
   return found == chunks_.end() ? nullptr : &found->second;
@@ -59,14 +73,14 @@ std::string_view RowGroupDecoder::read(const Chunk& chunk) const {
   return chunk.bytes;
 }
 
-std::string_view RowGroupDecoder::raw(ChunkType type) const {
-  const Chunk* found = chunk(type);
+std::string_view RowGroupDecoder::chunk_bytes(ChunkType type, uint64_t key) const {
+  const Chunk* found = chunk(type, key);
   return found == nullptr ? std::string_view() : read(*found);
 }
 
 template <typename Id>
 Result<std::vector<Id>> RowGroupDecoder::raw_ids(ChunkType type, size_t count) const {
-  const std::string_view bytes = raw(type);
+  const std::string_view bytes = chunk_bytes(type, 0);
   std::vector<Id> ids;
   if (bytes.size() != count * sizeof(Id)) return torn("ids have the wrong length");
   ids.resize(count);
@@ -77,288 +91,262 @@ Result<std::vector<Id>> RowGroupDecoder::raw_ids(ChunkType type, size_t count) c
 template Result<std::vector<SpanId>> RowGroupDecoder::raw_ids(ChunkType, size_t) const;
 template Result<std::vector<TraceId>> RowGroupDecoder::raw_ids(ChunkType, size_t) const;
 
-Result<std::vector<uint64_t>> RowGroupDecoder::integers(ChunkType type, size_t count) const {
-  const Chunk* found = chunk(type);
-  if (found == nullptr) return std::vector<uint64_t>(count, 0);
-  ByteReader in(read(*found));
-  auto values = decode_integers(in, count);
-  if (values && !in.at_end()) return torn("bytes behind an integer list");
-  return values;
-}
-
-Result<ValueColumn> RowGroupDecoder::values(ChunkType type, size_t count, ValueParts parts) const {
-  const Chunk* found = chunk(type);
-  if (found != nullptr) return decode_values(read(*found), count, parts);
-  ValueColumn column;
-  column.values.push_back(model::ValueView::of_string({}));
-  if (parts == ValueParts::kAll) column.codes.assign(count, 0);
-  return column;
-}
-
-Result<std::vector<uint32_t>> RowGroupDecoder::offsets(ChunkType counts) const {
-  const auto values = integers(counts, zone_.rows);
-  if (!values) return std::unexpected(values.error());
-  const uint64_t total = counts == ChunkType::kEventCounts ? zone_.events : zone_.links;
-  std::vector<uint32_t> offsets{0};
-  offsets.reserve(zone_.rows + 1);
-  for (const uint64_t count : *values) {
-    if (count > total - offsets.back()) return torn("more events or links than its zone says");
-    offsets.push_back(offsets.back() + static_cast<uint32_t>(count));
+Result<const RowGroupTables*> RowGroupDecoder::tables() {
+  if (!tables_) {
+    auto tables = RowGroupTables::read(*this, zone_);
+    if (!tables) return std::unexpected(std::move(tables).error());
+    tables_ = std::move(*tables);
   }
-  if (offsets.back() != total) return torn("fewer events or links than its zone says");
-  return offsets;
+  if (pages_.empty()) pages_.resize(tables_->pages.size());
+  return tables_.get();
 }
 
-Result<CoreColumns> RowGroupDecoder::core() const {
-  CoreColumns core;
-  const auto trace_rows = integers(ChunkType::kTraceRows, zone_.traces);
-  const auto references = integers(ChunkType::kParents, zone_.rows);
-  const auto starts = integers(ChunkType::kStarts, zone_.rows);
-  const auto durations = integers(ChunkType::kDurations, zone_.rows);
-  auto span_ids = raw_ids<SpanId>(ChunkType::kSpanIds, zone_.rows);
-  if (!trace_rows || !references || !starts || !durations || !span_ids) return torn("a core column does not decode");
-  core.span_ids = std::move(*span_ids);
-  uint64_t foreign_count = 0;
-  for (const uint64_t reference : *references) foreign_count += reference == 1 ? 1 : 0;
-  const auto foreign = raw_ids<SpanId>(ChunkType::kForeignParents, foreign_count);
-  if (!foreign) return std::unexpected(foreign.error());
+Result<const PagedIntegers*> RowGroupDecoder::paged(ChunkType type, uint32_t context_count) {
+  auto found = paged_.find(type);
+  if (found == paged_.end()) {
+    auto column = PagedIntegers::open(chunk_bytes(type, 0), context_count, static_cast<uint32_t>(tables_->pages.size()));
+    if (!column) return in_context("row group", std::move(column).error());
+    found = paged_.emplace(type, std::move(*column)).first;
+  }
+  return &found->second;
+}
 
-  uint64_t trace_start = 0;
-  size_t next_foreign = 0;
+Status RowGroupDecoder::read_numbers(ChunkType type, uint32_t context_count, uint32_t page, std::span<const uint32_t> contexts,
+                                     std::vector<uint64_t>& out) {
+  const auto column = paged(type, context_count);
+  if (!column) return std::unexpected(column.error());
+  return (*column)->read(page, contexts.size(), contexts, out);
+}
+
+Result<const std::vector<uint32_t>*> RowGroupDecoder::begins_of_pages(ChunkType counts) {
+  auto found = begins_.find(counts);
+  if (found == begins_.end()) {
+    std::vector<uint32_t> begins{0};
+    const std::string_view bytes = chunk_bytes(counts, 0);
+    ByteReader in(bytes);
+    const auto values = bytes.empty() ? std::vector<uint64_t>(tables_->pages.size(), 0) : decode_integers(in, tables_->pages.size());
+    if (!values || !in.at_end()) return torn("counts of pages are torn");
+    for (const uint64_t count : *values) {
+      if (count > kEntriesMax - begins.back()) return torn("counts of pages are out of bounds");
+      begins.push_back(begins.back() + static_cast<uint32_t>(count));
+    }
+    found = begins_.emplace(counts, std::move(begins)).first;
+  }
+  return &found->second;
+}
+
+Status RowGroupDecoder::read_classes(uint32_t number, PageRows& rows) {
+  const RowPage& page = tables_->pages[number];
+  const auto ranks_column = paged(ChunkType::kClasses, class_count() + 1);
+  if (!ranks_column) return std::unexpected(ranks_column.error());
+  const auto others_column = paged(ChunkType::kOtherClasses, 1);
+  if (!others_column) return std::unexpected(others_column.error());
+  // A rank's context is the class before: read one after the other.
+  auto ranks = (*ranks_column)->cursor(number);
+  if (!ranks) return std::unexpected(ranks.error());
+  auto others = (*others_column)->cursor(number);
+  if (!others) return std::unexpected(others.error());
+  for (uint32_t trace = page.first_trace; trace < page.first_trace + page.traces; ++trace) {
+    uint32_t before = class_count();
+    for (uint32_t i = 0; i < tables_->trace_rows[trace]; ++i) {
+      const uint64_t rank = ranks->next(before);
+      const auto& successors = tables_->successors[before];
+      if (rank > successors.size()) return torn("a class is out of range");
+      const uint64_t number_of_class = rank == 0 ? others->next(0) : successors[rank - 1];
+      if (number_of_class >= class_count()) return torn("a class is out of range");
+      before = static_cast<uint32_t>(number_of_class);
+      rows.classes.push_back(before);
+    }
+  }
+  return ranks->finished() && others->finished() ? Status{} : torn("classes are torn");
+}
+
+Status RowGroupDecoder::read_parents(uint32_t number, PageRows& rows) {
+  const RowPage& page = tables_->pages[number];
+  std::vector<uint64_t> symbols;
+  if (auto status = read_numbers(ChunkType::kParents, class_count(), number, rows.classes, symbols); !status) return status;
+  const auto begins = begins_of_pages(ChunkType::kForeignOfPages);
+  if (!begins) return std::unexpected(begins.error());
+  const std::string_view foreign = chunk_bytes(ChunkType::kForeignParents, 0);
+  const std::string_view ids = chunk_bytes(ChunkType::kSpanIds, 0);
+  if (ids.size() != size_t{zone_.rows} * sizeof(SpanId) || foreign.size() != size_t{(*begins)->back()} * sizeof(SpanId))
+    return torn("ids have the wrong length");
+  const auto id_at = [](std::string_view from, size_t index) {
+    SpanId id;
+    std::memcpy(id.bytes.data(), from.data() + index * sizeof(SpanId), sizeof(SpanId));
+    return id;
+  };
+  // Row numbers within the page first: ancestors are looked up by them.
+  uint32_t next_foreign = (**begins)[number];
+  const uint32_t foreign_end = (**begins)[number + 1];
   uint32_t row = 0;
-  for (const uint64_t count : *trace_rows) {
-    if (count == 0 || count > zone_.rows - row) return torn("traces do not add up to its rows");
+  for (uint32_t trace = page.first_trace; trace < page.first_trace + page.traces; ++trace) {
     const uint32_t begin = row;
-    const auto end = static_cast<uint32_t>(row + count);
-    core.trace_rows.push_back(static_cast<uint32_t>(count));
-    uint64_t start = trace_start;
+    const uint32_t end = begin + tables_->trace_rows[trace];
     for (; row < end; ++row) {
-      start += static_cast<uint64_t>(unzigzag((*starts)[row]));
-      if (row == begin) trace_start = start;
-      core.starts.push_back(start);
-      core.ends.push_back(start + static_cast<uint64_t>(unzigzag((*durations)[row])));
-      const uint64_t reference = (*references)[row];
       uint32_t parent = kNoRow;
-      if (reference > 1) {
-        const int64_t distance = unzigzag(reference - 1);
-        if (distance > kRowsMax || distance < -int64_t{kRowsMax}) return torn("a parent lies outside its trace");
-        const int64_t at = static_cast<int64_t>(row) - distance;
-        if (at < begin || at >= end) return torn("a parent lies outside its trace");
-        parent = static_cast<uint32_t>(at);
+      SpanId parent_id;
+      if (symbols[row] == kParentForeign) {
+        if (next_foreign == foreign_end) return torn("parents outnumber their ids");
+        parent_id = id_at(foreign, next_foreign++);
+      } else if (symbols[row] != kParentNone) {
+        parent = parent_of_symbol(symbols[row], row, begin, end, rows.parent_rows);
+        if (parent == kNoRow) return torn("a parent lies outside its trace");
+        parent_id = id_at(ids, page.begin + parent);
       }
-      core.parent_rows.push_back(parent);
-      core.parents.push_back(reference == 0 ? SpanId{} : reference == 1 ? (*foreign)[next_foreign++] : core.span_ids[parent]);
+      rows.parent_rows.push_back(parent);
+      rows.parents.push_back(parent_id);
     }
   }
-  if (row != zone_.rows) return torn("traces do not add up to its rows");
-  return core;
+  for (uint32_t& parent : rows.parent_rows)
+    if (parent != kNoRow) parent += page.begin;
+  return next_foreign == foreign_end ? Status{} : torn("ids of parents are left over");
 }
 
-size_t RowGroupDecoder::entity_count(AttributeOwner owner) const {
-  switch (owner) {
-    case AttributeOwner::kSpan: return zone_.rows;
-    case AttributeOwner::kEvent: return zone_.events;
-    case AttributeOwner::kLink: return zone_.links;
-  }
-  return 0;
-}
-
-bool RowGroupDecoder::is_frequent(AttributeOwner owner, uint32_t key) const {
-  return chunk(chunk_of(ChunkType::kValues, owner), key) != nullptr;
-}
-
-Status RowGroupDecoder::load_keys() {
-  if (keys_) return {};
-  auto table = std::make_shared<KeyTable>();
-  if (const Chunk* found = chunk(ChunkType::kKeyTable); found != nullptr) {
-    ByteReader packed(read(*found));
-    auto bytes = decode_bytes(packed, kChunkBytesMax);
-    if (!bytes) return in_context("key table", std::move(bytes).error());
-    table->storage = std::move(*bytes);
-    ByteReader in(table->storage);
-    const uint64_t count = in.uvarint();
-    if (count > kKeysMax || count > in.remaining()) return torn("key table is torn");
-    for (uint64_t i = 0; i < count; ++i) {
-      table->keys.push_back(in.sized());
-      table->numbers.try_emplace(table->keys.back(), static_cast<uint32_t>(i));
+Status RowGroupDecoder::read_resources(uint32_t number, PageRows& rows) {
+  const RowPage& page = tables_->pages[number];
+  std::vector<uint64_t> symbols;
+  if (auto status = read_numbers(ChunkType::kResources, class_count(), number, rows.classes, symbols); !status) return status;
+  for (uint32_t row = 0; row < page.rows; ++row) {
+    if (symbols[row] == 0) {
+      const uint32_t parent = rows.parent_rows[row];
+      if (parent == kNoRow || parent - page.begin >= row) return torn("a row takes its resource from no parent");
+      rows.resources.push_back(rows.resources[parent - page.begin]);
+      continue;
     }
-    if (!in.ok() || !in.at_end()) return torn("key table is torn");
+    const auto& resources = tables_->resources_of_classes[rows.classes[row]];
+    if (symbols[row] > resources.size()) return torn("a resource is out of range");
+    rows.resources.push_back(resources[symbols[row] - 1]);
   }
-  keys_ = std::move(table);
   return {};
 }
 
-Status RowGroupDecoder::read_shapes(AttributeOwner owner, Attributes& into) const {
-  const Chunk* found = chunk(chunk_of(ChunkType::kShapeTable, owner));
-  if (found == nullptr) {
-    into.shapes.resize(1);
-    return {};
-  }
-  ByteReader packed(read(*found));
-  const auto bytes = decode_bytes(packed, kChunkBytesMax);
-  if (!bytes) return in_context("shape table", bytes.error());
-  ByteReader in(*bytes);
-  const uint64_t count = in.uvarint();
-  if (count == 0 || count > in.remaining()) return torn("shape table is torn");
-  for (uint64_t i = 0; i < count; ++i) {
-    Shape& shape = into.shapes.emplace_back();
-    const uint64_t length = in.uvarint();
-    if (length > in.remaining()) return torn("shape table is torn");
-    for (uint64_t k = 0; k < length; ++k) {
-      const uint64_t key = in.uvarint();
-      if (key >= keys_->keys.size()) return torn("a shape names an unknown key");
-      shape.keys.push_back(static_cast<uint32_t>(key));
+Status RowGroupDecoder::read_times(uint32_t number, PageRows& rows) {
+  const RowPage& page = tables_->pages[number];
+  std::vector<uint32_t> contexts = rows.classes;
+  uint32_t row = 0;
+  for (uint32_t trace = page.first_trace; trace < page.first_trace + page.traces; row += tables_->trace_rows[trace++])
+    contexts[row] = class_count();
+  std::vector<uint64_t> starts, durations;
+  if (auto status = read_numbers(ChunkType::kStarts, class_count() + 1, number, contexts, starts); !status) return status;
+  if (auto status = read_numbers(ChunkType::kDurations, class_count(), number, rows.classes, durations); !status) return status;
+  uint64_t trace_start = zone_.min_start.value;
+  row = 0;
+  for (uint32_t trace = page.first_trace; trace < page.first_trace + page.traces; ++trace) {
+    uint64_t start = trace_start;
+    const uint32_t begin = row;
+    for (; row < begin + tables_->trace_rows[trace]; ++row) {
+      start += starts[row];
+      if (row == begin) trace_start = start;
+      rows.starts.push_back(start);
+      rows.ends.push_back(start + durations[row]);
     }
   }
-  if (!in.ok() || !in.at_end()) return torn("shape table is torn");
   return {};
 }
 
-Status RowGroupDecoder::load_attributes(AttributeOwner owner) {
-  Attributes& attributes = attributes_[static_cast<size_t>(owner)];
-  if (attributes.loaded) return {};
-  if (auto status = load_keys(); !status) return status;
-  Attributes loaded;
-  if (auto status = read_shapes(owner, loaded); !status) return status;
-  const auto of_entity = integers(chunk_of(ChunkType::kShapes, owner), entity_count(owner));
-  if (!of_entity) return std::unexpected(of_entity.error());
-  std::vector<uint64_t> uses(loaded.shapes.size());
-  for (const uint64_t shape : *of_entity) {
-    if (shape >= loaded.shapes.size()) return torn("a shape is out of range");
-    loaded.of_entity.push_back(static_cast<uint32_t>(shape));
-    ++uses[shape];
+Result<const PageRows*> RowGroupDecoder::page_rows(uint32_t number) {
+  auto& kept = pages_[number].rows;
+  if (kept) return &*kept;
+  PageRows rows;
+  for (const auto step : {&RowGroupDecoder::read_classes, &RowGroupDecoder::read_parents, &RowGroupDecoder::read_resources,
+                          &RowGroupDecoder::read_times})
+    if (auto status = (this->*step)(number, rows); !status) return std::unexpected(std::move(status).error());
+  kept = std::move(rows);
+  return &*kept;
+}
+
+Result<const PageEntries*> RowGroupDecoder::page_entries(AttributeOwner owner, uint32_t number) {
+  const bool events = owner == AttributeOwner::kEvent;
+  auto& kept = events ? pages_[number].events : pages_[number].links;
+  if (kept) return &*kept;
+  const auto rows = page_rows(number);
+  if (!rows) return std::unexpected(rows.error());
+  PageEntries entries;
+  std::vector<uint64_t> counts, numbers;
+  if (auto status = read_numbers(events ? ChunkType::kEventCounts : ChunkType::kLinkCounts, class_count(), number, (*rows)->classes, counts);
+      !status)
+    return std::unexpected(std::move(status).error());
+  std::vector<uint32_t> of_class;
+  const uint64_t total = events ? zone_.events : zone_.links;
+  entries.offsets.push_back(0);
+  for (size_t row = 0; row < counts.size(); ++row) {
+    if (counts[row] > total - entries.offsets.back()) return torn("more events or links than its zone says");
+    of_class.insert(of_class.end(), counts[row], (*rows)->classes[row]);
+    entries.offsets.push_back(entries.offsets.back() + static_cast<uint32_t>(counts[row]));
   }
-  loaded.values_of_key.resize(keys_->keys.size());
-  uint64_t total = 0;
-  for (size_t shape = 0; shape < uses.size(); ++shape) {
-    for (const uint32_t key : loaded.shapes[shape].keys) loaded.values_of_key[key] += uses[shape];
-    total += loaded.shapes[shape].keys.size() * uses[shape];
+  if (auto status = read_numbers(events ? ChunkType::kEventClasses : ChunkType::kLinkShapes, class_count(), number, of_class, numbers); !status)
+    return std::unexpected(std::move(status).error());
+  const size_t bound = tables_->context_shapes[static_cast<size_t>(owner)].size();
+  for (const uint64_t context : numbers) {
+    if (context >= bound) return torn("an event or link is of no known class");
+    entries.contexts.push_back(static_cast<uint32_t>(context));
   }
-  if (total > uint64_t{kEntriesMax} * 16) return torn("too many attributes");
-  loaded.loaded = true;
-  attributes = std::move(loaded);
-  return {};
+  kept = std::move(entries);
+  return &*kept;
+}
+
+Result<std::span<const uint32_t>> RowGroupDecoder::page_contexts(AttributeOwner owner, uint32_t page) {
+  if (owner == AttributeOwner::kSpan) {
+    const auto rows = page_rows(page);
+    if (!rows) return std::unexpected(rows.error());
+    return std::span<const uint32_t>((*rows)->classes);
+  }
+  const auto entries = page_entries(owner, page);
+  if (!entries) return std::unexpected(entries.error());
+  return std::span<const uint32_t>((*entries)->contexts);
+}
+
+Result<const RowGroupDecoder::ValueSource*> RowGroupDecoder::value_source(AttributeOwner owner, uint32_t key) {
+  const bool frequent = is_frequent(owner, key);
+  const uint32_t slot = frequent ? key : kRareKey;
+  auto found = values_.find(static_cast<uint64_t>(owner) << 32 | slot);
+  if (found != values_.end()) return &found->second;
+  ValueSource source;
+  uint32_t context_count = 1;
+  const auto number = static_cast<size_t>(owner);
+  if (frequent) context_count = number_contexts(tables_->shapes[number], tables_->context_shapes[number], key, source.local);
+  else source.local.assign(tables_->context_shapes[number].size(), 0);
+  const Chunk* own = frequent ? chunk(chunk_of(ChunkType::kValues, owner), key) : chunk(chunk_of(ChunkType::kRareValues, owner));
+  // Shapes may name keys that no span here has: those of duplicates that were left out.
+  if (own == nullptr) return &values_.emplace(static_cast<uint64_t>(owner) << 32 | slot, std::move(source)).first->second;
+  auto reader = ValueColumnReader::open(read(*own), context_count, static_cast<uint32_t>(tables_->pages.size()));
+  if (!reader) return in_context("row group", std::move(reader).error());
+  source.reader = std::move(*reader);
+  return &values_.emplace(static_cast<uint64_t>(owner) << 32 | slot, std::move(source)).first->second;
+}
+
+Result<const ValueColumnReader*> RowGroupDecoder::text_source(ChunkType type, uint32_t context_count) {
+  auto found = texts_.find(type);
+  if (found == texts_.end()) {
+    auto reader = ValueColumnReader::open(chunk_bytes(type, 0), context_count, static_cast<uint32_t>(tables_->pages.size()));
+    if (!reader) return in_context("row group", std::move(reader).error());
+    found = texts_.emplace(type, std::move(*reader)).first;
+  }
+  return &found->second;
 }
 
 Result<bool> RowGroupDecoder::has_key(AttributeOwner owner, std::string_view key) {
-  if (auto status = load_attributes(owner); !status) return std::unexpected(status.error());
-  const auto number = keys_->numbers.find(key);
-  return number != keys_->numbers.end() &&
-         attributes_[static_cast<size_t>(owner)].values_of_key[number->second] > 0;
+  const auto tables = this->tables();
+  if (!tables) return std::unexpected(tables.error());
+  const auto number = (*tables)->key_numbers.find(key);
+  if (number == (*tables)->key_numbers.end()) return false;
+  if (is_frequent(owner, number->second)) return true;
+  for (const auto& shape : (*tables)->shapes[static_cast<size_t>(owner)])
+    if (std::find(shape.begin(), shape.end(), number->second) != shape.end()) return true;
+  return false;
 }
 
 Result<std::vector<std::string_view>> RowGroupDecoder::keys(AttributeOwner owner) {
-  if (auto status = load_attributes(owner); !status) return std::unexpected(status.error());
+  const auto tables = this->tables();
+  if (!tables) return std::unexpected(tables.error());
+  std::vector<bool> has((*tables)->keys.size());
+  for (const auto& shape : (*tables)->shapes[static_cast<size_t>(owner)])
+    for (const uint32_t key : shape) has[key] = true;
   std::vector<std::string_view> result;
-  for (size_t key = 0; key < keys_->keys.size(); ++key)
-    if (attributes_[static_cast<size_t>(owner)].values_of_key[key] > 0) result.push_back(keys_->keys[key]);
+  for (size_t key = 0; key < has.size(); ++key)
+    if (has[key]) result.push_back((*tables)->keys[key]);
   return result;
-}
-
-// The column that holds the key's values: its own, or that of all rare keys.
-Result<ValueColumn> RowGroupDecoder::value_column(AttributeOwner owner, uint32_t key, ValueParts parts) const {
-  const Attributes& attributes = attributes_[static_cast<size_t>(owner)];
-  const Chunk* own = chunk(chunk_of(ChunkType::kValues, owner), key);
-  if (own != nullptr) return decode_values(read(*own), attributes.values_of_key[key], parts);
-  uint64_t count = 0;
-  for (uint32_t other = 0; other < attributes.values_of_key.size(); ++other)
-    if (!is_frequent(owner, other)) count += attributes.values_of_key[other];
-  const Chunk* rare = chunk(chunk_of(ChunkType::kRareValues, owner));
-  if (rare == nullptr) return torn("values are missing");
-  return decode_values(read(*rare), count, parts);
-}
-
-Result<ValueColumn> RowGroupDecoder::attribute_dictionary(AttributeOwner owner, std::string_view key) {
-  const auto present = has_key(owner, key);
-  if (!present) return std::unexpected(present.error());
-  if (!*present) return ValueColumn{};
-  return value_column(owner, keys_->numbers.find(key)->second, ValueParts::kDictionary);
-}
-
-Result<RowGroupDecoder::Attribute> RowGroupDecoder::attribute(AttributeOwner owner, std::string_view key) {
-  Attribute result;
-  result.column.codes.assign(entity_count(owner), 0);
-  const auto present = has_key(owner, key);
-  if (!present) return std::unexpected(present.error());
-  if (!*present) return result;
-  const uint32_t number = keys_->numbers.find(key)->second;
-  auto column = value_column(owner, number, ValueParts::kAll);
-  if (!column) return std::unexpected(column.error());
-  // How many values of the column each shape takes, and which of them is the key's first.
-  const Attributes& attributes = attributes_[static_cast<size_t>(owner)];
-  const bool frequent = is_frequent(owner, number);
-  std::vector<uint32_t> taken(attributes.shapes.size(), 0);
-  std::vector<uint32_t> first(attributes.shapes.size(), UINT32_MAX);
-  for (size_t shape = 0; shape < attributes.shapes.size(); ++shape) {
-    for (const uint32_t other : attributes.shapes[shape].keys) {
-      if (other == number && first[shape] == UINT32_MAX) first[shape] = taken[shape];
-      taken[shape] += frequent ? other == number : !is_frequent(owner, other);
-    }
-  }
-  result.storage = column->storage;
-  result.column.dictionary.insert(result.column.dictionary.end(), column->values.begin(), column->values.end());
-  uint64_t at = 0;
-  for (size_t entity = 0; entity < attributes.of_entity.size(); ++entity) {
-    const uint32_t shape = attributes.of_entity[entity];
-    if (first[shape] != UINT32_MAX) result.column.codes[entity] = column->codes[at + first[shape]] + 1;
-    at += taken[shape];
-  }
-  return result;
-}
-
-Status RowGroupDecoder::read_attributes(ByteReader& in, model::SpanBatch& batch, model::Run& run) const {
-  const uint64_t count = in.uvarint();
-  if (count > in.remaining()) return torn("attributes are torn");
-  run = {static_cast<uint32_t>(batch.attributes.size()), static_cast<uint32_t>(count)};
-  for (uint64_t i = 0; i < count; ++i) {
-    const uint64_t key = in.uvarint();
-    const model::ValueView value = read_value(in);
-    if (!in.ok() || key >= keys_->keys.size()) return torn("attributes are torn");
-    batch.attributes.push_back({keys_->keys[key], value});
-  }
-  return {};
-}
-
-Result<const model::SpanBatch*> RowGroupDecoder::tables() {
-  if (tables_) return &tables_->batch;
-  if (auto status = load_keys(); !status) return std::unexpected(status.error());
-  auto tables = std::make_shared<Tables>();
-  tables->keys = keys_;
-  tables->file = owner_;
-  const auto unpack = [&](ChunkType type, std::string& into) -> Status {
-    const Chunk* found = chunk(type);
-    if (found == nullptr) return torn("a table is missing");
-    ByteReader packed(read(*found));
-    auto bytes = decode_bytes(packed, kChunkBytesMax);
-    if (!bytes) return std::unexpected(bytes.error());
-    into = std::move(*bytes);
-    return {};
-  };
-  if (auto status = unpack(ChunkType::kResourceTable, tables->resource_storage); !status) return std::unexpected(status.error());
-  if (auto status = unpack(ChunkType::kScopeTable, tables->scope_storage); !status) return std::unexpected(status.error());
-  model::SpanBatch& batch = tables->batch;
-  ByteReader resources(tables->resource_storage);
-  for (uint64_t left = resources.uvarint(); left > 0 && resources.ok(); --left) {
-    model::ResourceView& resource = batch.resources.emplace_back();
-    if (auto status = read_attributes(resources, batch, resource.attributes); !status) return std::unexpected(status.error());
-    resource.dropped_attributes = static_cast<uint32_t>(resources.uvarint());
-    resource.schema_url = resources.sized();
-  }
-  ByteReader scopes(tables->scope_storage);
-  for (uint64_t left = scopes.uvarint(); left > 0 && scopes.ok(); --left) {
-    model::ScopeView& scope = batch.scopes.emplace_back();
-    const uint64_t resource = scopes.uvarint();
-    if (resource >= batch.resources.size()) return torn("a scope names an unknown resource");
-    scope.resource = static_cast<uint32_t>(resource);
-    scope.name = scopes.sized();
-    scope.version = scopes.sized();
-    if (auto status = read_attributes(scopes, batch, scope.attributes); !status) return std::unexpected(status.error());
-    scope.dropped_attributes = static_cast<uint32_t>(scopes.uvarint());
-    scope.schema_url = scopes.sized();
-  }
-  if (!resources.ok() || !resources.at_end() || !scopes.ok() || !scopes.at_end()) return torn("a table is torn");
-  tables_ = std::move(tables);
-  return &tables_->batch;
 }
 
 }  // namespace sightline::tracestore

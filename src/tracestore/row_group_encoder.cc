@@ -3,14 +3,20 @@
 #include <algorithm>
 #include <functional>
 #include <map>
+#include <numeric>
 
 #include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
 
 #include "base/checksum.h"
 #include "tracestore/integer_codec.h"
+#include "tracestore/paged_integers.h"
 #include "tracestore/querier.h"
+#include "tracestore/row_pages.h"
+#include "tracestore/shape_table.h"
+#include "tracestore/span_classes.h"
 #include "tracestore/trace_tree.h"
-#include "tracestore/value_codec.h"
+#include "tracestore/value_column.h"
 
 namespace sightline::tracestore {
 namespace {
@@ -20,31 +26,215 @@ void append_id(std::string& out, const Id& id) {
   out.append(reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size());
 }
 
-// The attributes of one span, event or link.
-struct AttributesOf {
-  const model::SpanBatch* batch;
-  model::Run run;
-};
-
-class RowGroupEncoder {
+// Values of one owner (spans, events or links) by key, each in the context of the entity it belongs to.
+class AttributeColumns {
  public:
-  explicit RowGroupEncoder(std::span<const TraceSpans> traces) : traces_(traces) {
-    for (const TraceSpans& trace : traces)
-      for (const SpanRef& ref : trace.spans) rows_.push_back(ref);
+  AttributeColumns(AttributeOwner of, KeyNumbers& keys) : owner(of), shapes(keys) {}
+
+  // Codes of the values, appended; any order of entities.
+  void intern(std::span<const model::AttributeView> attributes, uint32_t shape, uint32_t context, std::vector<uint32_t>& codes) {
+    const std::vector<uint32_t>& keys = shapes.shapes()[shape];
+    for (size_t i = 0; i < keys.size(); ++i) codes.push_back(column(keys[i]).builder.code_of(attributes[i].value, context));
+  }
+  // The same entity's codes in the order of rows.
+  void add(std::span<const uint32_t> codes, uint32_t shape, uint32_t context) {
+    const std::vector<uint32_t>& keys = shapes.shapes()[shape];
+    for (size_t i = 0; i < keys.size(); ++i) columns[keys[i]]->builder.add_code(codes[i], context);
+  }
+  void end_page() {
+    ++pages;
+    for (auto& column : columns)
+      if (column) column->catch_up(pages);
   }
 
-  std::string encode(RowGroupZone& zone) {
-    encode_tree();
-    encode_times();
-    encode_span_fields();
-    encode_scopes();
-    encode_events();
-    encode_links();
-    std::vector<AttributesOf> spans;
-    for (const SpanRef& ref : rows_) spans.push_back({ref.batch, ref.span().attributes});
-    encode_attributes(AttributeOwner::kSpan, spans);
-    encode_key_table();
-    fill_zone(zone);
+  struct Column {
+    ValueColumnBuilder builder;
+    uint32_t pages = 0;
+    void catch_up(uint32_t to) {
+      for (; pages < to; ++pages) builder.end_page();
+    }
+  };
+  Column& column(uint32_t key) {
+    if (key >= columns.size()) columns.resize(key + 1);
+    auto& made = columns[key];
+    if (!made) {
+      made = std::make_unique<Column>();
+      made->catch_up(pages);   // pages that ended before the key first came are empty
+    }
+    return *made;
+  }
+  const AttributeOwner owner;
+  ShapeNumbers shapes;
+  std::vector<std::unique_ptr<Column>> columns;   // by key number
+  uint32_t pages = 0;
+};
+
+// What is needed of a span in the order of rows, side by side: spans lie scattered over many batches.
+struct EncodedRow {
+  uint32_t trace = 0;
+  uint32_t message = 0;          // number of its text; 0: none
+  uint32_t trace_state = 0;
+  uint32_t first_event = 0;
+  uint32_t first_link = 0;
+  uint64_t arrival = 0;
+  SpanId span_id;
+  SpanId parent_id;
+  uint64_t start = 0;
+  uint64_t end = 0;
+  uint32_t number = 0;           // of its class
+  uint32_t resource = 0;
+  uint32_t first_code = 0;       // of its attributes' values
+  uint32_t dropped_attributes = 0;
+  uint32_t dropped_events = 0;
+  uint32_t dropped_links = 0;
+  uint32_t events = 0;
+  uint32_t links = 0;
+  uint8_t kind = 0;
+  uint8_t status = 0;
+};
+struct EncodedEvent {
+  uint64_t time = 0;             // since the start of the span
+  uint32_t number = 0;           // of its class
+  uint32_t dropped_attributes = 0;
+  uint32_t first_code = 0;
+};
+struct EncodedLink {
+  TraceId trace_id;
+  SpanId span_id;
+  uint32_t shape = 0;
+  uint32_t trace_state = 0;
+  uint32_t flags = 0;
+  uint32_t dropped_attributes = 0;
+  uint32_t first_code = 0;
+};
+
+// One list of numbers that all pages of a column add to.
+struct NumberColumn {
+  std::vector<uint64_t> values;
+  std::vector<uint32_t> contexts;
+  std::vector<uint32_t> page_ends;
+  void add(uint64_t value, uint32_t context) {
+    values.push_back(value);
+    contexts.push_back(context);
+  }
+  void end_page() { page_ends.push_back(static_cast<uint32_t>(values.size())); }
+};
+
+}  // namespace
+
+class RowGroupEncoder::State {
+ public:
+  State() : tables_(keys_), spans_(AttributeOwner::kSpan, keys_), events_(AttributeOwner::kEvent, keys_), links_(AttributeOwner::kLink, keys_) {
+    texts_.of({});   // number 0
+  }
+
+  void begin_batch(const model::SpanBatch& batch) {
+    batch_ = &batch;
+    tables_.begin_batch();
+  }
+
+  void add(uint32_t trace, uint32_t index, uint64_t arrival) {
+    const model::SpanView& span = batch_->spans[index];
+    EncodedRow e;
+    e.trace = trace;
+    e.arrival = arrival;
+    const auto [resource, scope] = tables_.of(*batch_, span.scope);
+    const auto attributes = batch_->of(span.attributes);
+    const uint32_t shape = spans_.shapes.of(attributes);
+    e.number = classes_.of({names_.of(span.name), static_cast<uint32_t>(span.kind), span.flags, scope, shape});
+    e.resource = resource;
+    e.first_code = static_cast<uint32_t>(codes_.size());
+    spans_.intern(attributes, shape, e.number, codes_);
+    e.span_id = span.span_id;
+    e.parent_id = span.parent_span_id;
+    e.start = span.start.value;
+    e.end = span.end.value;
+    e.dropped_attributes = span.dropped_attributes;
+    e.dropped_events = span.dropped_events;
+    e.dropped_links = span.dropped_links;
+    e.kind = static_cast<uint8_t>(span.kind);
+    e.status = static_cast<uint8_t>(span.status);
+    if (!span.status_message.empty()) e.message = texts_.of(span.status_message);
+    if (!span.trace_state.empty()) e.trace_state = texts_.of(span.trace_state);
+    e.events = span.events.count;
+    e.links = span.links.count;
+    e.first_event = static_cast<uint32_t>(all_events_.size());
+    e.first_link = static_cast<uint32_t>(all_links_.size());
+    for (const model::EventView& event : batch_->events_of(span)) intern_event(span, event);
+    for (const model::LinkView& link : batch_->links_of(span)) intern_link(link);
+    encoded_.push_back(e);
+  }
+
+  Encoded finish() {
+    Encoded result;
+    unite(result);
+    pages_ = divide_rows(trace_rows_);
+    for (const RowPage& page : pages_) page_ends_.push_back(page.begin + page.rows);
+    fill_zone(result.zone);
+    find_parents();
+    arrange();
+    encode(result.zone);
+    result.bytes = std::move(out_);
+    return result;
+  }
+
+ private:
+  void intern_event(const model::SpanView& span, const model::EventView& event) {
+    const auto attributes = batch_->of(event.attributes);
+    const uint32_t shape = events_.shapes.of(attributes);
+    EncodedEvent e{.time = event.time.value - span.start.value, .number = event_classes_.of({event_names_.of(event.name), shape}),
+                   .dropped_attributes = event.dropped_attributes, .first_code = static_cast<uint32_t>(codes_.size())};
+    events_.intern(attributes, shape, e.number, codes_);
+    all_events_.push_back(e);
+  }
+  void intern_link(const model::LinkView& link) {
+    const auto attributes = batch_->of(link.attributes);
+    EncodedLink e{.trace_id = link.trace_id, .span_id = link.span_id, .shape = links_.shapes.of(attributes),
+                  .trace_state = link.trace_state.empty() ? 0 : texts_.of(link.trace_state), .flags = link.flags,
+                  .dropped_attributes = link.dropped_attributes, .first_code = static_cast<uint32_t>(codes_.size())};
+    links_.intern(attributes, e.shape, e.shape, codes_);
+    all_links_.push_back(e);
+  }
+
+  // Traces by their numbers, spans of a trace by their start; of spans with equal id and kind the first that arrived.
+  void unite(Encoded& result) {
+    std::sort(encoded_.begin(), encoded_.end(), [](const EncodedRow& a, const EncodedRow& b) {
+      return std::tie(a.trace, a.arrival) < std::tie(b.trace, b.arrival);
+    });
+    size_t kept = 0;
+    absl::flat_hash_set<std::pair<uint64_t, uint8_t>> seen;
+    for (size_t at = 0; at < encoded_.size();) {
+      seen.clear();
+      const size_t begin = kept;
+      const uint32_t trace = encoded_[at].trace;
+      for (; at < encoded_.size() && encoded_[at].trace == trace; ++at) {
+        const EncodedRow& row = encoded_[at];
+        if (!seen.insert({load_le<uint64_t>(row.span_id.bytes.data()), row.kind}).second) continue;
+        if (kept - begin == kRowsMax) ++result.spans_left_out;
+        else encoded_[kept++] = row;
+      }
+      std::stable_sort(encoded_.begin() + static_cast<ptrdiff_t>(begin), encoded_.begin() + static_cast<ptrdiff_t>(kept),
+                       [](const EncodedRow& a, const EncodedRow& b) { return a.start < b.start; });
+      result.traces.push_back(trace);
+      trace_rows_.push_back(static_cast<uint32_t>(kept - begin));
+    }
+    encoded_.resize(kept);
+  }
+
+  void encode(RowGroupZone& zone) {
+    put_integers(ChunkType::kTraceRows, std::vector<uint64_t>(trace_rows_.begin(), trace_rows_.end()));
+    put_span_ids();
+    put_classes();
+    put_resources();
+    put_parents();
+    put_times(zone);
+    put_span_fields();
+    put_events();
+    put_links();
+    put_attributes(spans_, class_count(), class_shapes());
+    put_key_table();
+    zone.events = static_cast<uint32_t>(event_count_);
+    zone.links = static_cast<uint32_t>(link_count_);
     std::string directory;
     append_uvarint(directory, chunk_count_);
     directory += directory_;
@@ -52,10 +242,8 @@ class RowGroupEncoder {
     zone.directory_bytes = static_cast<uint32_t>(directory.size());
     zone.directory_crc = crc32c(directory);
     out_ += directory;
-    return std::move(out_);
   }
 
- private:
   void put(ChunkType type, uint64_t key, std::string_view bytes) {
     if (bytes.empty()) return;
     out_ += bytes;
@@ -65,277 +253,396 @@ class RowGroupEncoder {
     append_uvarint(directory_, bytes.size());
     append_le<uint32_t>(directory_, crc32c(bytes));
   }
-
-  // A column of zeros is left out.
-  void put_integers(ChunkType type, const std::vector<uint64_t>& values) {
-    if (std::all_of(values.begin(), values.end(), [](uint64_t v) { return v == 0; })) return;
-    std::string bytes;
-    encode_integers(values, bytes);
-    put(type, 0, bytes);
-  }
-  template <typename Rows, typename Number>
-  void put_numbers(ChunkType type, const Rows& rows, Number number) {
-    std::vector<uint64_t> values;
-    values.reserve(rows.size());
-    for (const auto& row : rows) values.push_back(static_cast<uint64_t>(number(row)));
-    put_integers(type, values);
-  }
-  template <typename Rows, typename Text>
-  void put_texts(ChunkType type, const Rows& rows, Text text) {
-    ValueColumnBuilder column;
-    for (const auto& row : rows) column.add(std::string_view(text(row)));
-    if (!column.is_all_empty_text()) put(type, 0, column.encode());
-  }
-
-  void encode_tree() {
-    std::vector<uint64_t> counts;
-    std::vector<SpanId> ids;
-    std::vector<SpanId> parents;
-    std::string raw_ids;
-    for (const TraceSpans& trace : traces_) counts.push_back(trace.spans.size());
-    for (const SpanRef& ref : rows_) {
-      ids.push_back(ref.span().span_id);
-      parents.push_back(ref.span().parent_span_id);
-      append_id(raw_ids, ids.back());
-    }
-    std::vector<uint32_t> parent_rows(rows_.size(), kNoRow);
-    uint32_t begin = 0;
-    for (const uint64_t count : counts) {
-      find_parent_rows(ids, parents, begin, begin + static_cast<uint32_t>(count), parent_rows);
-      begin += static_cast<uint32_t>(count);
-    }
-    std::vector<uint64_t> references;
-    std::string foreign;
-    for (uint32_t row = 0; row < rows_.size(); ++row) {
-      if (!parents[row].is_valid()) {
-        references.push_back(0);
-      } else if (parent_rows[row] == kNoRow) {
-        references.push_back(1);
-        append_id(foreign, parents[row]);
-      } else {
-        references.push_back(1 + zigzag(static_cast<int64_t>(row) - static_cast<int64_t>(parent_rows[row])));
-      }
-    }
-    put_integers(ChunkType::kTraceRows, counts);
-    put(ChunkType::kSpanIds, 0, raw_ids);
-    put_integers(ChunkType::kParents, references);
-    put(ChunkType::kForeignParents, 0, foreign);
-  }
-
-  // A start counts from the row before, the first of a trace from the first of the trace before.
-  void encode_times() {
-    std::vector<uint64_t> starts;
-    uint64_t trace_start = 0;
-    for (const TraceSpans& trace : traces_) {
-      uint64_t before = trace_start;
-      trace_start = trace.spans.front().span().start.value;
-      for (const SpanRef& ref : trace.spans) {
-        starts.push_back(zigzag(static_cast<int64_t>(ref.span().start.value - before)));
-        before = ref.span().start.value;
-      }
-    }
-    put_integers(ChunkType::kStarts, starts);
-    put_numbers(ChunkType::kDurations, rows_, [](const SpanRef& ref) {
-      return zigzag(static_cast<int64_t>(ref.span().end.value - ref.span().start.value));
-    });
-  }
-
-  void encode_span_fields() {
-    put_numbers(ChunkType::kKinds, rows_, [](const SpanRef& r) { return static_cast<uint64_t>(r.span().kind); });
-    put_numbers(ChunkType::kStatuses, rows_, [](const SpanRef& r) { return static_cast<uint64_t>(r.span().status); });
-    put_numbers(ChunkType::kFlags, rows_, [](const SpanRef& r) { return r.span().flags; });
-    put_numbers(ChunkType::kDroppedAttributes, rows_, [](const SpanRef& r) { return r.span().dropped_attributes; });
-    put_numbers(ChunkType::kDroppedEvents, rows_, [](const SpanRef& r) { return r.span().dropped_events; });
-    put_numbers(ChunkType::kDroppedLinks, rows_, [](const SpanRef& r) { return r.span().dropped_links; });
-    put_numbers(ChunkType::kEventCounts, rows_, [](const SpanRef& r) { return r.span().events.count; });
-    put_numbers(ChunkType::kLinkCounts, rows_, [](const SpanRef& r) { return r.span().links.count; });
-    put_texts(ChunkType::kNames, rows_, [](const SpanRef& r) { return r.span().name; });
-    put_texts(ChunkType::kStatusMessages, rows_, [](const SpanRef& r) { return r.span().status_message; });
-    put_texts(ChunkType::kTraceStates, rows_, [](const SpanRef& r) { return r.span().trace_state; });
-  }
-
-  void append_attributes(std::string& out, const model::SpanBatch& batch, model::Run run) {
-    append_uvarint(out, run.count);
-    for (const auto& [key, value] : batch.of(run)) {
-      append_uvarint(out, key_number(key));
-      append_value(out, value);
-    }
-  }
-
-  // Tables of the distinct resources and scopes, and the scope of each row.
-  void encode_scopes() {
-    SpanGatherer tables;
-    std::vector<uint64_t> scope_of_row;
-    for (const SpanRef& ref : rows_) scope_of_row.push_back(tables.scope_for(*ref.batch, ref.span().scope));
-    const model::SpanBatch batch = std::move(tables).finish({});
-    std::string resources;
-    append_uvarint(resources, batch.resources.size());
-    for (const model::ResourceView& resource : batch.resources) {
-      append_attributes(resources, batch, resource.attributes);
-      append_uvarint(resources, resource.dropped_attributes);
-      append_sized(resources, resource.schema_url);
-    }
-    std::string scopes;
-    append_uvarint(scopes, batch.scopes.size());
-    for (const model::ScopeView& scope : batch.scopes) {
-      append_uvarint(scopes, scope.resource);
-      append_sized(scopes, scope.name);
-      append_sized(scopes, scope.version);
-      append_attributes(scopes, batch, scope.attributes);
-      append_uvarint(scopes, scope.dropped_attributes);
-      append_sized(scopes, scope.schema_url);
-    }
-    put_compressed(ChunkType::kResourceTable, resources);
-    put_compressed(ChunkType::kScopeTable, scopes);
-    put_integers(ChunkType::kScopes, scope_of_row);
-  }
-
   void put_compressed(ChunkType type, std::string_view bytes) {
     std::string packed;
     encode_bytes(bytes, packed);
     put(type, 0, packed);
   }
-
-  void encode_events() {
-    std::vector<AttributesOf> attributes;
-    std::vector<model::EventView> events;
-    std::vector<uint64_t> times;
-    for (const SpanRef& ref : rows_) {
-      for (const model::EventView& event : ref.batch->events_of(ref.span())) {
-        events.push_back(event);
-        times.push_back(zigzag(static_cast<int64_t>(event.time.value - ref.span().start.value)));
-        attributes.push_back({ref.batch, event.attributes});
-      }
+  static bool all_zero(const std::vector<uint64_t>& values) {
+    return std::all_of(values.begin(), values.end(), [](uint64_t v) { return v == 0; });
+  }
+  // Columns of zeros are left out.
+  void put_integers(ChunkType type, const std::vector<uint64_t>& values) {
+    if (all_zero(values)) return;
+    std::string bytes;
+    encode_integers(values, bytes);
+    put(type, 0, bytes);
+  }
+  void put_paged(ChunkType type, std::span<const uint64_t> values, std::span<const uint32_t> contexts, uint32_t context_count,
+                 std::span<const uint32_t> page_ends) {
+    std::string bytes;
+    encode_paged({values, contexts, context_count, page_ends}, bytes);
+    put(type, 0, bytes);
+  }
+  void put_paged(ChunkType type, const NumberColumn& column, uint32_t context_count) {
+    if (!all_zero(column.values)) put_paged(type, column.values, column.contexts, context_count, column.page_ends);
+  }
+  template <typename Number>
+  void put_numbers(ChunkType type, Number EncodedRow::* field) {
+    std::vector<uint64_t> values;
+    values.reserve(encoded_.size());
+    for (const EncodedRow& row : encoded_) values.push_back(static_cast<uint64_t>(row.*field));
+    if (!all_zero(values)) put_paged(type, values, class_of_row_, class_count(), page_ends_);
+  }
+  void put_texts(ChunkType type, uint32_t EncodedRow::* text) {
+    if (std::all_of(encoded_.begin(), encoded_.end(), [&](const EncodedRow& row) { return row.*text == 0; })) return;
+    ValueColumnBuilder column;
+    for (const RowPage& page : pages_) {
+      for (uint32_t row = page.begin; row < page.begin + page.rows; ++row)
+        column.add(model::ValueView::of_string(texts_.texts()[encoded_[row].*text]), class_of_row_[row]);
+      column.end_page();
     }
-    event_count_ = static_cast<uint32_t>(events.size());
-    if (events.empty()) return;
-    put_integers(ChunkType::kEventTimes, times);
-    put_texts(ChunkType::kEventNames, events, [](const model::EventView& e) { return e.name; });
-    put_numbers(ChunkType::kEventDroppedAttributes, events, [](const model::EventView& e) { return e.dropped_attributes; });
-    encode_attributes(AttributeOwner::kEvent, attributes);
+    put(type, 0, column.encode(class_count()));
+  }
+  uint32_t class_count() const { return static_cast<uint32_t>(classes_.size()); }
+
+  void find_parents() {
+    std::vector<SpanId> ids, parents;
+    for (const EncodedRow& row : encoded_) {
+      ids.push_back(row.span_id);
+      parents.push_back(row.parent_id);
+    }
+    parent_rows_.assign(encoded_.size(), kNoRow);
+    uint32_t begin = 0;
+    for (const uint32_t count : trace_rows_) {
+      find_parent_rows(ids, parents, begin, begin + count, parent_rows_);
+      begin += count;
+    }
   }
 
-  void encode_links() {
-    std::vector<AttributesOf> attributes;
-    std::vector<model::LinkView> links;
-    std::string trace_ids;
-    std::string span_ids;
-    for (const SpanRef& ref : rows_) {
-      for (const model::LinkView& link : ref.batch->links_of(ref.span())) {
-        links.push_back(link);
-        append_id(trace_ids, link.trace_id);
-        append_id(span_ids, link.span_id);
-        attributes.push_back({ref.batch, link.attributes});
+  // What was interned into columns, in the order of rows.
+  void arrange() {
+    for (const RowPage& page : pages_) {
+      for (uint32_t row = page.begin; row < page.begin + page.rows; ++row) {
+        const EncodedRow& e = encoded_[row];
+        class_of_row_.push_back(e.number);
+        resource_of_row_.push_back(e.resource);
+        spans_.add(codes_at(e.first_code), classes_.tuples()[e.number][kClassShape], e.number);
+        for (uint32_t i = 0; i < e.events; ++i) add_event(all_events_[e.first_event + i], e.number);
+        for (uint32_t i = 0; i < e.links; ++i) add_link(all_links_[e.first_link + i], e.number);
       }
+      spans_.end_page();
+      end_nested_page();
     }
-    link_count_ = static_cast<uint32_t>(links.size());
-    if (links.empty()) return;
-    put(ChunkType::kLinkTraceIds, 0, trace_ids);
-    put(ChunkType::kLinkSpanIds, 0, span_ids);
-    put_texts(ChunkType::kLinkTraceStates, links, [](const model::LinkView& l) { return l.trace_state; });
-    put_numbers(ChunkType::kLinkFlags, links, [](const model::LinkView& l) { return l.flags; });
-    put_numbers(ChunkType::kLinkDroppedAttributes, links, [](const model::LinkView& l) { return l.dropped_attributes; });
-    encode_attributes(AttributeOwner::kLink, attributes);
+  }
+  std::span<const uint32_t> codes_at(uint32_t first) const { return std::span(codes_).subspan(first); }
+
+  void add_event(const EncodedEvent& event, uint32_t of_class) {
+    event_class_numbers_.add(event.number, of_class);
+    event_times_.add(event.time, event.number);
+    event_dropped_.add(event.dropped_attributes, event.number);
+    events_.add(codes_at(event.first_code), event_classes_.tuples()[event.number][1], event.number);
+    ++event_count_;
+  }
+  void add_link(const EncodedLink& link, uint32_t of_class) {
+    append_id(link_trace_ids_, link.trace_id);
+    append_id(link_span_ids_, link.span_id);
+    link_shapes_.add(link.shape, of_class);
+    link_flags_.add(link.flags, link.shape);
+    link_dropped_.add(link.dropped_attributes, link.shape);
+    link_states_.add(model::ValueView::of_string(texts_.texts()[link.trace_state]), link.shape);
+    any_link_state_ |= link.trace_state != 0;
+    links_.add(codes_at(link.first_code), link.shape, link.shape);
+    ++link_count_;
+    ++links_in_page_;
+  }
+  void end_nested_page() {
+    for (NumberColumn* column : {&event_class_numbers_, &event_times_, &event_dropped_, &link_shapes_, &link_flags_, &link_dropped_})
+      column->end_page();
+    events_.end_page();
+    links_.end_page();
+    link_states_.end_page();
+    links_of_pages_.push_back(links_in_page_);
+    links_in_page_ = 0;
   }
 
-  uint32_t key_number(std::string_view key) {
-    const auto [known, is_new] = key_numbers_.try_emplace(key, static_cast<uint32_t>(keys_.size()));
-    if (is_new) keys_.push_back(key);
-    return known->second;
+  void put_span_ids() {
+    std::string ids;
+    ids.reserve(encoded_.size() * sizeof(SpanId));
+    for (const EncodedRow& row : encoded_) append_id(ids, row.span_id);
+    put(ChunkType::kSpanIds, 0, ids);
   }
 
-  struct Shapes {
-    std::map<std::vector<uint32_t>, uint32_t> numbers;
-    std::vector<const std::vector<uint32_t>*> lists;
-    std::vector<uint64_t> of_entity;
-    std::map<uint32_t, uint64_t> values_of_key;
-  };
+  void put_classes() {
+    std::string names;
+    append_uvarint(names, names_.texts().size());
+    for (const std::string_view name : names_.texts()) append_sized(names, name);
+    put_compressed(ChunkType::kNames, names);
+    put_lists(ChunkType::kClassTable, classes_.tuples());
+    put_compressed(ChunkType::kScopeTable, tables_.scopes());
+    put_compressed(ChunkType::kResourceTable, tables_.resources());
+    put_compressed(ChunkType::kScopePairs, tables_.pairs());
+    const ClassSequence sequence = encode_class_sequence(class_of_row_, class_count(), pages_, trace_rows_);
+    put_compressed(ChunkType::kSuccessors, sequence.successors);
+    put_paged(ChunkType::kClasses, sequence.ranks, sequence.contexts, class_count() + 1, page_ends_);
+    if (!sequence.others.empty()) put_paged(ChunkType::kOtherClasses, sequence.others, {}, 1, sequence.other_page_ends);
+  }
 
-  // The ordered list of keys of each entity, distinct lists once.
-  Shapes number_shapes(const std::vector<AttributesOf>& entities) {
-    Shapes shapes;
-    std::vector<uint32_t> keys;
-    for (const AttributesOf& entity : entities) {
-      keys.clear();
-      for (const auto& attribute : entity.batch->of(entity.run)) {
-        keys.push_back(key_number(attribute.key));
-        ++shapes.values_of_key[keys.back()];
-      }
-      const auto [known, is_new] = shapes.numbers.try_emplace(keys, static_cast<uint32_t>(shapes.lists.size()));
-      if (is_new) shapes.lists.push_back(&known->first);
-      shapes.of_entity.push_back(known->second);
+  // A count, then for each field of the tuples the list of all their values.
+  template <typename Tuple>
+  void put_lists(ChunkType type, const std::vector<Tuple>& tuples) {
+    if (tuples.empty()) return;
+    std::string out;
+    append_uvarint(out, tuples.size());
+    for (size_t field = 0; field < std::tuple_size_v<Tuple>; ++field) {
+      std::vector<uint64_t> values;
+      for (const Tuple& tuple : tuples) values.push_back(tuple[field]);
+      encode_integers(values, out);
     }
+    put(type, 0, out);
+  }
+
+  void put_resources() {
+    const ResourceSequence sequence = encode_resource_sequence(resource_of_row_, class_of_row_, class_count(), parent_rows_);
+    put_compressed(ChunkType::kResourcesOfClasses, sequence.of_classes);
+    put_paged(ChunkType::kResources, sequence.symbols, class_of_row_, class_count(), page_ends_);
+  }
+
+  void put_parents() {
+    std::vector<uint64_t> symbols;
+    std::vector<uint64_t> foreign_of_pages;
+    std::string foreign;
+    uint32_t row = 0;
+    for (const RowPage& page : pages_) {
+      uint64_t foreign_count = 0;
+      for (uint32_t trace = page.first_trace; trace < page.first_trace + page.traces; ++trace) {
+        const uint32_t begin = row;
+        for (; row < begin + trace_rows_[trace]; ++row) {
+          const SpanId& parent = encoded_[row].parent_id;
+          if (!parent.is_valid()) {
+            symbols.push_back(kParentNone);
+          } else if (parent_rows_[row] == kNoRow) {
+            symbols.push_back(kParentForeign);
+            append_id(foreign, parent);
+            ++foreign_count;
+          } else {
+            symbols.push_back(parent_symbol(row, parent_rows_[row], begin, parent_rows_));
+          }
+        }
+      }
+      foreign_of_pages.push_back(foreign_count);
+    }
+    if (!all_zero(symbols)) put_paged(ChunkType::kParents, symbols, class_of_row_, class_count(), page_ends_);
+    put(ChunkType::kForeignParents, 0, foreign);
+    put_integers(ChunkType::kForeignOfPages, foreign_of_pages);
+  }
+
+  // A start counts from the row before, that of a trace from the trace before in the page, of a page from the group's earliest.
+  void put_times(const RowGroupZone& zone) {
+    std::vector<uint64_t> starts, durations;
+    std::vector<uint32_t> contexts;
+    uint32_t row = 0;
+    for (const RowPage& page : pages_) {
+      uint64_t trace_start = zone.min_start.value;
+      for (uint32_t trace = page.first_trace; trace < page.first_trace + page.traces; ++trace) {
+        uint64_t before = trace_start;
+        const uint32_t begin = row;
+        trace_start = encoded_[begin].start;
+        for (; row < begin + trace_rows_[trace]; ++row) {
+          const EncodedRow& e = encoded_[row];
+          starts.push_back(e.start - before);
+          contexts.push_back(row == begin ? class_count() : class_of_row_[row]);
+          durations.push_back(e.end - e.start);
+          before = e.start;
+        }
+      }
+    }
+    if (!all_zero(starts)) put_paged(ChunkType::kStarts, starts, contexts, class_count() + 1, page_ends_);
+    if (!all_zero(durations)) put_paged(ChunkType::kDurations, durations, class_of_row_, class_count(), page_ends_);
+  }
+
+  void put_span_fields() {
+    put_numbers(ChunkType::kStatuses, &EncodedRow::status);
+    put_numbers(ChunkType::kDroppedAttributes, &EncodedRow::dropped_attributes);
+    put_numbers(ChunkType::kDroppedEvents, &EncodedRow::dropped_events);
+    put_numbers(ChunkType::kDroppedLinks, &EncodedRow::dropped_links);
+    put_numbers(ChunkType::kEventCounts, &EncodedRow::events);
+    put_numbers(ChunkType::kLinkCounts, &EncodedRow::links);
+    put_texts(ChunkType::kStatusMessages, &EncodedRow::message);
+    put_texts(ChunkType::kTraceStates, &EncodedRow::trace_state);
+  }
+
+  void put_events() {
+    if (event_count_ == 0) return;
+    std::string names;
+    append_uvarint(names, event_names_.texts().size());
+    for (const std::string_view name : event_names_.texts()) append_sized(names, name);
+    put_compressed(ChunkType::kEventNames, names);
+    put_lists(ChunkType::kEventClassTable, event_classes_.tuples());
+    const auto classes = static_cast<uint32_t>(event_classes_.size());
+    put_paged(ChunkType::kEventClasses, event_class_numbers_, class_count());
+    put_paged(ChunkType::kEventTimes, event_times_, classes);
+    put_paged(ChunkType::kEventDroppedAttributes, event_dropped_, classes);
+    std::vector<uint32_t> shapes;
+    for (const auto& tuple : event_classes_.tuples()) shapes.push_back(tuple[1]);
+    put_attributes(events_, classes, shapes);
+  }
+
+  void put_links() {
+    if (link_count_ == 0) return;
+    put(ChunkType::kLinkTraceIds, 0, link_trace_ids_);
+    put(ChunkType::kLinkSpanIds, 0, link_span_ids_);
+    put_integers(ChunkType::kLinksOfPages, links_of_pages_);
+    const auto shape_count = static_cast<uint32_t>(links_.shapes.shapes().size());
+    put_paged(ChunkType::kLinkShapes, link_shapes_, class_count());
+    put_paged(ChunkType::kLinkFlags, link_flags_, shape_count);
+    put_paged(ChunkType::kLinkDroppedAttributes, link_dropped_, shape_count);
+    if (any_link_state_) put(ChunkType::kLinkTraceStates, 0, link_states_.encode(shape_count));
+    std::vector<uint32_t> shapes(shape_count);
+    std::iota(shapes.begin(), shapes.end(), 0);
+    put_attributes(links_, shape_count, shapes);
+  }
+
+  std::vector<uint32_t> class_shapes() const {
+    std::vector<uint32_t> shapes;
+    for (const auto& tuple : classes_.tuples()) shapes.push_back(tuple[kClassShape]);
     return shapes;
   }
 
-  void encode_attributes(AttributeOwner owner, const std::vector<AttributesOf>& entities) {
-    const Shapes shapes = number_shapes(entities);
-    if (shapes.values_of_key.empty()) return;
+  // `context_shapes`: the shape of each context.
+  void put_attributes(AttributeColumns& owner, uint32_t context_count, const std::vector<uint32_t>& context_shapes) {
+    const auto& shapes = owner.shapes.shapes();
+    if (shapes.empty()) return;
     std::string table;
-    append_uvarint(table, shapes.lists.size());
-    for (const auto* list : shapes.lists) {
-      append_uvarint(table, list->size());
-      for (const uint32_t key : *list) append_uvarint(table, key);
+    append_uvarint(table, shapes.size());
+    for (const auto& shape : shapes) {
+      append_uvarint(table, shape.size());
+      for (const uint32_t key : shape) append_uvarint(table, key);
     }
-    put_compressed(chunk_of(ChunkType::kShapeTable, owner), table);
-    put_integers(chunk_of(ChunkType::kShapes, owner), shapes.of_entity);
-
-    std::map<uint32_t, ValueColumnBuilder> frequent;
-    for (const auto& [key, count] : shapes.values_of_key)
-      if (count >= kRareValuesBelow && frequent.size() < kFrequentKeysMax) frequent[key];
-    std::vector<ValueColumnBuilder*> column_of_key(keys_.size());
-    for (auto& [key, column] : frequent) column_of_key[key] = &column;
-    ValueColumnBuilder rare;
-    for (size_t i = 0; i < entities.size(); ++i) {
-      const auto attributes = entities[i].batch->of(entities[i].run);
-      const std::vector<uint32_t>& keys = *shapes.lists[shapes.of_entity[i]];
-      for (size_t k = 0; k < keys.size(); ++k) {
-        ValueColumnBuilder* column = column_of_key[keys[k]];
-        (column != nullptr ? *column : rare).add(attributes[k].value);
-      }
+    put_compressed(chunk_of(ChunkType::kShapeTable, owner.owner), table);
+    std::vector<bool> is_rare(owner.columns.size());
+    bool any_rare = false;
+    uint32_t frequent = 0;
+    for (uint32_t key = 0; key < owner.columns.size(); ++key) {
+      if (!owner.columns[key]) continue;
+      is_rare[key] = owner.columns[key]->builder.count() < kRareValuesBelow || frequent >= kFrequentKeysMax;
+      any_rare |= is_rare[key];
+      frequent += is_rare[key] ? 0 : 1;
     }
-    for (const auto& [key, column] : frequent) put(chunk_of(ChunkType::kValues, owner), key, column.encode());
-    put(chunk_of(ChunkType::kRareValues, owner), 0, rare.encode());
+    std::vector<uint32_t> local(context_count);
+    for (uint32_t key = 0; key < owner.columns.size(); ++key) {
+      if (!owner.columns[key] || is_rare[key]) continue;
+      const uint32_t used = number_contexts(shapes, context_shapes, key, local);
+      put(chunk_of(ChunkType::kValues, owner.owner), key, owner.columns[key]->builder.encode(local, used));
+    }
+    if (any_rare) put_rare(owner, is_rare);
   }
 
-  void encode_key_table() {
+  // The values of rare keys in the order of rows.
+  void put_rare(const AttributeColumns& owner, const std::vector<bool>& is_rare) {
+    const auto& shapes = owner.shapes.shapes();
+    std::vector<bool> has_rare(shapes.size());
+    for (size_t shape = 0; shape < shapes.size(); ++shape)
+      for (const uint32_t key : shapes[shape]) has_rare[shape] = has_rare[shape] || is_rare[key];
+    ValueColumnBuilder rare;
+    const auto add = [&](uint32_t first_code, uint32_t shape) {
+      if (!has_rare[shape]) return;
+      const std::vector<uint32_t>& keys = shapes[shape];
+      for (size_t i = 0; i < keys.size(); ++i)
+        if (is_rare[keys[i]]) rare.add(owner.columns[keys[i]]->builder.value(codes_[first_code + i]), 0);
+    };
+    for (const RowPage& page : pages_) {
+      for (uint32_t row = page.begin; row < page.begin + page.rows; ++row) {
+        const EncodedRow& e = encoded_[row];
+        if (owner.owner == AttributeOwner::kSpan) add(e.first_code, classes_.tuples()[e.number][kClassShape]);
+        for (uint32_t i = 0; owner.owner == AttributeOwner::kEvent && i < e.events; ++i) {
+          const EncodedEvent& event = all_events_[e.first_event + i];
+          add(event.first_code, event_classes_.tuples()[event.number][1]);
+        }
+        for (uint32_t i = 0; owner.owner == AttributeOwner::kLink && i < e.links; ++i)
+          add(all_links_[e.first_link + i].first_code, all_links_[e.first_link + i].shape);
+      }
+      rare.end_page();
+    }
+    put(chunk_of(ChunkType::kRareValues, owner.owner), 0, rare.encode(1));
+  }
+
+  void put_key_table() {
     std::string table;
-    append_uvarint(table, keys_.size());
-    for (const std::string_view key : keys_) append_sized(table, key);
+    append_uvarint(table, keys_.keys().size());
+    for (const std::string_view key : keys_.keys()) append_sized(table, key);
     put_compressed(ChunkType::kKeyTable, table);
   }
 
   void fill_zone(RowGroupZone& zone) const {
-    zone.rows = static_cast<uint32_t>(rows_.size());
-    zone.traces = static_cast<uint32_t>(traces_.size());
-    zone.events = event_count_;
-    zone.links = link_count_;
-    for (const SpanRef& ref : rows_) {
-      const model::SpanView& span = ref.span();
-      zone.min_start = std::min(zone.min_start, span.start);
-      zone.max_end = std::max({zone.max_end, span.start, span.end});
-      zone.min_duration = std::min(zone.min_duration, span.duration_ns());
-      zone.max_duration = std::max(zone.max_duration, span.duration_ns());
-      zone.kinds |= 1u << std::min<uint32_t>(31, static_cast<uint32_t>(span.kind));
-      zone.statuses |= 1u << std::min<uint32_t>(31, static_cast<uint32_t>(span.status));
+    zone.rows = static_cast<uint32_t>(encoded_.size());
+    zone.traces = static_cast<uint32_t>(trace_rows_.size());
+    for (const EncodedRow& row : encoded_) {
+      const uint64_t duration = row.end > row.start ? row.end - row.start : 0;
+      zone.min_start.value = std::min(zone.min_start.value, row.start);
+      zone.max_end.value = std::max({zone.max_end.value, row.start, row.end});
+      zone.min_duration = std::min(zone.min_duration, duration);
+      zone.max_duration = std::max(zone.max_duration, duration);
+      zone.kinds |= 1u << std::min<uint32_t>(31, row.kind);
+      zone.statuses |= 1u << std::min<uint32_t>(31, row.status);
     }
   }
 
-  const std::span<const TraceSpans> traces_;
-  std::vector<SpanRef> rows_;
+  const model::SpanBatch* batch_ = nullptr;
+  std::vector<EncodedRow> encoded_;        // by row, once united
+  std::vector<EncodedEvent> all_events_;   // as they came
+  std::vector<EncodedLink> all_links_;
+  std::vector<uint32_t> codes_;            // of all attributes' values, as they came
+  std::vector<uint32_t> trace_rows_;
+  std::vector<RowPage> pages_;
+  std::vector<uint32_t> page_ends_;        // rows
+  std::vector<uint32_t> parent_rows_;
+  std::vector<uint32_t> class_of_row_;
+  std::vector<uint32_t> resource_of_row_;
+
+  KeyNumbers keys_;
+  TextNumbers names_;
+  TextNumbers event_names_;
+  TextNumbers texts_;                      // status messages and trace states
+  ScopeTables tables_;
+  TupleNumbers<kClassFields> classes_;
+  TupleNumbers<2> event_classes_;
+  AttributeColumns spans_;
+  AttributeColumns events_;
+  AttributeColumns links_;
+  NumberColumn event_class_numbers_, event_times_, event_dropped_;
+  NumberColumn link_shapes_, link_flags_, link_dropped_;
+  ValueColumnBuilder link_states_;
+  bool any_link_state_ = false;
+  std::string link_trace_ids_, link_span_ids_;
+  std::vector<uint64_t> links_of_pages_;
+  uint64_t links_in_page_ = 0;
+  uint64_t event_count_ = 0;
+  uint64_t link_count_ = 0;
+
   std::string out_;
   std::string directory_;
   uint32_t chunk_count_ = 0;
-  uint32_t event_count_ = 0;
-  uint32_t link_count_ = 0;
-  std::vector<std::string_view> keys_;
-  absl::flat_hash_map<std::string_view, uint32_t> key_numbers_;
 };
 
-}  // namespace
+RowGroupEncoder::RowGroupEncoder() : state_(std::make_unique<State>()) {}
+RowGroupEncoder::~RowGroupEncoder() = default;
+void RowGroupEncoder::begin_batch(const model::SpanBatch& batch) { state_->begin_batch(batch); }
+void RowGroupEncoder::add(uint32_t trace, uint32_t index, uint64_t arrival) { state_->add(trace, index, arrival); }
+RowGroupEncoder::Encoded RowGroupEncoder::finish() { return state_->finish(); }
 
 std::string encode_row_group(std::span<const TraceSpans> traces, RowGroupZone& zone) {
-  return RowGroupEncoder(traces).encode(zone);
+  // Batch by batch: there, what is alike lies side by side, and so does memory.
+  struct Place {
+    SpanRef ref;
+    uint32_t trace;
+    uint64_t arrival;
+  };
+  std::vector<Place> places;
+  for (uint32_t trace = 0; trace < traces.size(); ++trace)
+    for (const SpanRef& ref : traces[trace].spans) places.push_back({ref, trace, places.size()});
+  std::sort(places.begin(), places.end(), [](const Place& a, const Place& b) {
+    return std::pair(a.ref.batch, a.ref.index) < std::pair(b.ref.batch, b.ref.index);
+  });
+  RowGroupEncoder encoder;
+  const model::SpanBatch* batch = nullptr;
+  for (const Place& place : places) {
+    if (place.ref.batch != batch) encoder.begin_batch(*(batch = place.ref.batch));
+    encoder.add(place.trace, place.ref.index, place.arrival);
+  }
+  RowGroupEncoder::Encoded encoded = encoder.finish();
+  zone = encoded.zone;
+  return std::move(encoded.bytes);
 }
 
 }  // namespace sightline::tracestore

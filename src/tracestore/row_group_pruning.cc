@@ -22,7 +22,14 @@ bool compares(const T& value, ConditionOp op, const T& wanted) {
 
 bool is_number(ValueKind kind) { return kind == ValueKind::kInt || kind == ValueKind::kDouble; }
 
+// A regex nobody can ask about says as much as that the attribute is there.
+bool asks_presence(const Condition& condition) {
+  return condition.op == ConditionOp::kExists || (condition.op == ConditionOp::kRegex && !condition.matches);
+}
+
 bool value_may_match(const ValueView& value, const Condition& condition) {
+  if (condition.op == ConditionOp::kRegex && condition.matches)
+    return value.kind == ValueKind::kArray || (value.kind == ValueKind::kString && condition.matches(value.bytes));
   if (condition.op == ConditionOp::kRegex || condition.op == ConditionOp::kExists) return true;
   if (condition.kind == ValueKind::kString)
     return value.kind == ValueKind::kArray ||
@@ -72,10 +79,10 @@ bool any_may_match(const std::vector<ValueView>& values, const Condition& condit
 
 Result<bool> attribute_may_meet(RowGroupDecoder& decoder, AttributeOwner owner, const Condition& condition) {
   const auto present = decoder.has_key(owner, condition.key);
-  if (!present || !*present || condition.op == ConditionOp::kExists || condition.op == ConditionOp::kRegex) return present;
+  if (!present || !*present || asks_presence(condition)) return present;
   const auto dictionary = decoder.attribute_dictionary(owner, condition.key);
   if (!dictionary) return std::unexpected(dictionary.error());
-  return any_may_match(dictionary->values, condition);
+  return !*dictionary || any_may_match((*dictionary)->values, condition);
 }
 
 Result<bool> table_may_meet(RowGroupDecoder& decoder, AttributeScope scope, std::string_view key,
@@ -83,17 +90,24 @@ Result<bool> table_may_meet(RowGroupDecoder& decoder, AttributeScope scope, std:
   const auto tables = decoder.tables();
   if (!tables) return std::unexpected(tables.error());
   const auto meets = [&](model::Run run) {
-    const ValueView* value = (*tables)->find(run, key);
+    const ValueView* value = (*tables)->batch.find(run, key);
     return value != nullptr && value_may_match(*value, condition);
   };
   if (scope == AttributeScope::kScope)
-    return std::any_of((*tables)->scopes.begin(), (*tables)->scopes.end(), [&](const auto& s) { return meets(s.attributes); });
-  return std::any_of((*tables)->resources.begin(), (*tables)->resources.end(),
+    return std::any_of((*tables)->batch.scopes.begin(), (*tables)->batch.scopes.end(), [&](const auto& s) { return meets(s.attributes); });
+  return std::any_of((*tables)->batch.resources.begin(), (*tables)->batch.resources.end(),
                      [&](const auto& r) { return meets(r.attributes); });
 }
 
-Result<bool> text_may_meet(RowGroupDecoder& decoder, ChunkType type, const Condition& condition) {
-  const auto dictionary = decoder.values(type, decoder.zone().rows, ValueParts::kDictionary);
+Result<bool> name_may_meet(RowGroupDecoder& decoder, const Condition& condition) {
+  const auto tables = decoder.tables();
+  if (!tables) return std::unexpected(tables.error());
+  return std::any_of((*tables)->names.begin(), (*tables)->names.end(),
+                     [&](std::string_view name) { return value_may_match(ValueView::of_string(name), condition); });
+}
+
+Result<bool> message_may_meet(RowGroupDecoder& decoder, const Condition& condition) {
+  const auto dictionary = decoder.texts(ChunkType::kStatusMessages);
   if (!dictionary) return std::unexpected(dictionary.error());
   return any_may_match(dictionary->values, condition);
 }
@@ -101,8 +115,8 @@ Result<bool> text_may_meet(RowGroupDecoder& decoder, ChunkType type, const Condi
 Result<bool> may_meet(RowGroupDecoder& decoder, const Condition& condition) {
   if (says_nothing(condition)) return true;
   switch (condition.intrinsic) {
-    case Intrinsic::kName: return text_may_meet(decoder, ChunkType::kNames, condition);
-    case Intrinsic::kStatusMessage: return text_may_meet(decoder, ChunkType::kStatusMessages, condition);
+    case Intrinsic::kName: return name_may_meet(decoder, condition);
+    case Intrinsic::kStatusMessage: return message_may_meet(decoder, condition);
     case Intrinsic::kServiceName: return table_may_meet(decoder, AttributeScope::kResource, "service.name", condition);
     case Intrinsic::kNone: break;
     default: return zone_may_meet(decoder.zone(), condition);

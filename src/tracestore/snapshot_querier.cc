@@ -1,5 +1,6 @@
 #include "tracestore/snapshot_querier.h"
 
+#include <algorithm>
 #include <set>
 
 #include "tracestore/snapshot_scan.h"
@@ -46,9 +47,9 @@ Status add_stored_keys(RowGroupDecoder& decoder, AttributeScope scope, KeySet& k
     const auto tables = decoder.tables();
     if (!tables) return std::unexpected(tables.error());
     if (scope == AttributeScope::kResource)
-      for (const auto& resource : (*tables)->resources) keys.add(**tables, resource.attributes);
+      for (const auto& resource : (*tables)->batch.resources) keys.add((*tables)->batch, resource.attributes);
     else
-      for (const auto& s : (*tables)->scopes) keys.add(**tables, s.attributes);
+      for (const auto& s : (*tables)->batch.scopes) keys.add((*tables)->batch, s.attributes);
     return {};
   }
   const auto owner = scope == AttributeScope::kEvent  ? AttributeOwner::kEvent
@@ -57,6 +58,22 @@ Status add_stored_keys(RowGroupDecoder& decoder, AttributeScope scope, KeySet& k
   const auto found = decoder.keys(owner);
   if (!found) return std::unexpected(found.error());
   for (const std::string_view key : *found) keys.add(key);
+  return {};
+}
+
+// Batch by batch, so that each is read once.
+Status add_live_keys(const std::vector<LiveTrace>& traces, AttributeScope scope, KeySet& keys) {
+  std::vector<const LiveRow*> rows;
+  for (const LiveTrace& trace : traces)
+    for (const auto& part : trace.parts)
+      for (const LiveRow& row : part->rows) rows.push_back(&row);
+  std::sort(rows.begin(), rows.end(), [](const LiveRow* a, const LiveRow* b) { return a->batch < b->batch; });
+  LiveBatchReader reader(0);
+  for (const LiveRow* row : rows) {
+    const auto batch = reader.read(row->batch);
+    if (!batch) return std::unexpected(batch.error());
+    keys.add(**batch, (*batch)->spans[row->index], scope);
+  }
   return {};
 }
 
@@ -69,9 +86,14 @@ Result<std::optional<model::SpanBatch>> SnapshotQuerier::find(const TraceId& id)
     for (uint32_t i = 0; i < batch->spans.size(); ++i) spans.push_back({batch.get(), i});
     owners.push_back(std::move(batch));
   }
+  LiveBatchReader reader;
   for (const auto& part : live_.find(id, snapshot_->visible()).parts) {
-    for (const LiveRow& row : part->rows) spans.push_back({row.batch->batch.get(), row.index});
-    owners.push_back(part);
+    for (const LiveRow& row : part->rows) {
+      auto batch = reader.read(row.batch);
+      if (!batch) return std::unexpected(std::move(batch).error());
+      spans.push_back({batch->get(), row.index});
+      owners.push_back(std::move(*batch));
+    }
   }
   if (spans.empty()) return std::nullopt;
   unite_spans(spans);
@@ -89,9 +111,8 @@ Status SnapshotQuerier::scan(const ScanRequest& request, const std::function<boo
 Result<std::vector<std::string>> SnapshotQuerier::attribute_keys(AttributeScope scope, TimestampNs min,
                                                                  TimestampNs max) const {
   KeySet keys;
-  for (const LiveTrace& trace : live_.collect(snapshot_->visible(), min, max))
-    for (const auto& part : trace.parts)
-      for (const LiveRow& row : part->rows) keys.add(*row.batch->batch, row.batch->batch->spans[row.index], scope);
+  if (auto status = add_live_keys(live_.collect(snapshot_->visible(), min, max), scope, keys); !status)
+    return std::unexpected(std::move(status).error());
   for (const auto& block : snapshot_->blocks()) {
     for (uint32_t i = 0; i < block->zones().size() && !block->is_corrupt(); ++i) {
       const RowGroupZone& zone = block->zones()[i];

@@ -24,7 +24,9 @@ SnapshotScan::SnapshotScan(const BlockList& blocks, std::vector<LiveTrace> live,
 
 Status SnapshotScan::run(const std::function<bool(RowGroup&)>& visit) {
   find_scattered();
-  if (show_scattered(visit)) show_stored(visit);
+  const auto go_on = show_scattered(visit);
+  if (!go_on) return std::unexpected(go_on.error());
+  if (*go_on) show_stored(visit);
   return {};
 }
 
@@ -58,7 +60,7 @@ bool SnapshotScan::is_outside(const Scattered& trace) const {
                       [&](const auto& part) { return overlaps(part->min_start, part->max_end, request_); });
 }
 
-bool SnapshotScan::show_scattered(const Visit& visit) {
+Result<bool> SnapshotScan::show_scattered(const Visit& visit) {
   for (size_t begin = 0; begin < scattered_.size();) {
     size_t end = begin;
     for (size_t rows = 0; end < scattered_.size() && rows < kGatheredRowsPerGroup; ++end) {
@@ -66,13 +68,14 @@ bool SnapshotScan::show_scattered(const Visit& visit) {
       if (scattered_[end].live != nullptr)
         for (const auto& part : scattered_[end].live->parts) rows += part->rows.size();
     }
-    if (!show_gathered(std::span(scattered_).subspan(begin, end - begin), visit)) return false;
+    const auto go_on = show_gathered(std::span(scattered_).subspan(begin, end - begin), visit);
+    if (!go_on || !*go_on) return go_on;
     begin = end;
   }
   return true;
 }
 
-bool SnapshotScan::show_gathered(std::span<const Scattered> traces, const Visit& visit) {
+Result<bool> SnapshotScan::show_gathered(std::span<const Scattered> traces, const Visit& visit) {
   std::vector<TraceSpans> gathered;
   std::vector<std::shared_ptr<const void>> owners;
   std::vector<StoredPart> parts;
@@ -92,10 +95,12 @@ bool SnapshotScan::show_gathered(std::span<const Scattered> traces, const Visit&
     if (trace.live == nullptr) continue;
     for (const auto& part : trace.live->parts) {
       for (const LiveRow& row : part->rows) {
-        gathered[position[trace.id]].spans.push_back({row.batch->batch.get(), row.index});
-        bytes += row.batch->batch->spans[row.index].encoded.size();
+        auto batch = live_batches_.read(row.batch);
+        if (!batch) return std::unexpected(std::move(batch).error());
+        gathered[position[trace.id]].spans.push_back({batch->get(), row.index});
+        bytes += (*batch)->spans[row.index].encoded.size();
+        if (owners.empty() || owners.back() != *batch) owners.push_back(std::move(*batch));
       }
-      owners.push_back(part);
     }
   }
   inspected_->fetch_add(bytes, std::memory_order_relaxed);
@@ -126,6 +131,7 @@ bool SnapshotScan::show_stored(const Visit& visit) {
   std::sort(candidates.begin(), candidates.end(),
             [](const Candidate& a, const Candidate& b) { return a.newest > b.newest; });
   for (const Candidate& candidate : candidates) {
+    if (request_.wanted && !request_.wanted(candidate.newest)) return true;
     if (candidate.block->is_corrupt()) continue;
     const auto go_on = show_row_group(*candidate.block, candidate.number, visit);
     if (!go_on) candidate.block->mark_corrupt(go_on.error());

@@ -31,8 +31,8 @@ class SnapshotScan {
 
   void find_scattered();
   bool is_outside(const Scattered& trace) const;   // surely; only for traces that are all live
-  bool show_scattered(const Visit& visit);
-  bool show_gathered(std::span<const Scattered> traces, const Visit& visit);
+  Result<bool> show_scattered(const Visit& visit);
+  Result<bool> show_gathered(std::span<const Scattered> traces, const Visit& visit);
   bool show_stored(const Visit& visit);
   Result<bool> show_row_group(const Block& block, uint32_t number, const Visit& visit);
 
@@ -40,6 +40,7 @@ class SnapshotScan {
   const std::vector<LiveTrace> live_;
   const ScanRequest& request_;
   const InspectedBytes inspected_;
+  LiveBatchReader live_batches_;
   std::vector<Scattered> scattered_;
   absl::flat_hash_set<TraceId, TraceIdHash> not_in_row_groups_;
 };

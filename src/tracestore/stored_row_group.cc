@@ -28,16 +28,24 @@ Result<std::unique_ptr<StoredRowGroup>> StoredRowGroup::open(const Block& block,
   group->parents_ = std::move(core->parents);
   group->parent_rows_ = std::move(core->parent_rows);
   group->starts_ = std::move(core->starts);
+  if (block.summary().gone > 0) {
+    uint32_t ordinal = first_trace;
+    group->keep_traces([&](const TraceRows&) { return !block.is_gone(ordinal++); });
+  }
   return group;
 }
 
 void StoredRowGroup::select(std::vector<TraceRows> kept) {
+  const std::vector<uint32_t> before = std::move(rows_);
+  rows_.clear();
+  std::vector<uint32_t> of_shown;          // rows of what was shown so far
   uint32_t row = 0;
   for (TraceRows& trace : kept) {
     for (uint32_t i = 0; i < trace.count; ++i) {
-      const uint32_t stored = trace.begin + i;
-      rows_.push_back(stored);
-      if (parent_rows_[stored] != kNoRow) parent_rows_[stored] -= trace.begin - row;
+      const uint32_t from = trace.begin + i;
+      of_shown.push_back(from);
+      rows_.push_back(selected_ ? before[from] : from);
+      if (parent_rows_[from] != kNoRow) parent_rows_[from] -= trace.begin - row;
     }
     if (trace.root != kNoRow) trace.root -= trace.begin - row;
     trace.begin = row;
@@ -45,52 +53,31 @@ void StoredRowGroup::select(std::vector<TraceRows> kept) {
   }
   traces_ = std::move(kept);
   selected_ = true;
-  span_ids_ = shown(std::move(span_ids_));
-  parents_ = shown(std::move(parents_));
-  parent_rows_ = shown(std::move(parent_rows_));
-  starts_ = shown(std::move(starts_));
-  durations_ = shown(std::move(durations_));
-}
-
-template <typename T>
-std::vector<T> StoredRowGroup::shown(std::vector<T> stored) const {
-  if (!selected_) return stored;
-  for (size_t i = 0; i < rows_.size(); ++i) stored[i] = stored[rows_[i]];  // rows_ ascend: never overwrites ahead
-  stored.resize(rows_.size());
-  return stored;
+  const auto take = [&](auto& column) {
+    for (size_t i = 0; i < of_shown.size(); ++i) column[i] = column[of_shown[i]];   // they ascend: never overwrites ahead
+    column.resize(of_shown.size());
+  };
+  take(span_ids_);
+  take(parents_);
+  take(parent_rows_);
+  take(starts_);
+  take(durations_);
 }
 
 void StoredRowGroup::number_tree() {
   if (!sets_) sets_ = std::make_unique<NestedSets>(number_nested_sets(traces_, parent_rows_));
 }
 
-std::span<const uint8_t> StoredRowGroup::small_numbers(ChunkType type, std::vector<uint8_t>& numbers) {
-  if (numbers.empty() && row_count() > 0) {
-    auto values = decoder_.integers(type, decoder_.zone().rows);
-    if (!values) note(values.error());
-    std::vector<uint8_t> small(decoder_.zone().rows, 0);
-    if (values) std::copy(values->begin(), values->end(), small.begin());
-    numbers = shown(std::move(small));
+void StoredRowGroup::set_column(OwnedColumn& column, Result<DecodedColumn> decoded) {
+  if (!decoded) {
+    note(decoded.error());
+    column.codes.assign(row_count(), 0);
+    return;
   }
-  return numbers;
-}
-
-DictionaryColumn StoredRowGroup::text_column(ChunkType type) {
-  const auto [column, is_new] = columns_.try_emplace(Key{type, {}, {}});
-  if (is_new) {
-    auto values = decoder_.values(type, decoder_.zone().rows, ValueParts::kAll);
-    if (!values) {
-      note(values.error());
-      column->second.codes.assign(row_count(), 0);
-      return column->second.view();
-    }
-    auto& dictionary = column->second.dictionary;
-    dictionary.insert(dictionary.end(), values->values.begin(), values->values.end());
-    for (uint32_t& code : values->codes) ++code;
-    column->second.codes = shown(std::move(values->codes));
-    storage_.push_back(std::move(values->storage));
-  }
-  return column->second.view();
+  column.dictionary.insert(column.dictionary.end(), decoded->values.begin(), decoded->values.end());
+  for (uint32_t& code : decoded->codes) ++code;
+  column.codes = shown(std::move(decoded->codes));
+  storage_.push_back(std::move(decoded->storage));
 }
 
 // `value_of_scope(tables, scope)` yields a ValueView or a pointer to one, null for none.
@@ -101,15 +88,15 @@ DictionaryColumn StoredRowGroup::scope_column(Key key, ValueOfScope value_of_sco
   const auto tables = decoder_.tables();
   if (!tables) note(tables.error());
   if (tables && scopes_.empty()) {
-    auto scopes = decoder_.integers(ChunkType::kScopes, decoder_.zone().rows);
+    auto scopes = decoder_.scopes();
     if (scopes) scopes_ = std::move(*scopes);
     else note(scopes.error());
   }
   std::vector<uint32_t> code_of_scope;
   if (tables) {
     DictionaryBuilder builder(column->second);
-    for (const model::ScopeView& scope : (*tables)->scopes) {
-      builder.add(value_of_scope(**tables, scope));
+    for (const model::ScopeView& scope : (*tables)->batch.scopes) {
+      builder.add(value_of_scope((*tables)->batch, scope));
       code_of_scope.push_back(column->second.codes.back());
     }
   }
@@ -154,10 +141,10 @@ DictionaryColumn StoredRowGroup::attribute(AttributeScope scope, std::string_vie
   return column->second.view();
 }
 
-const StoredRowGroup::Nesting& StoredRowGroup::nesting(ChunkType counts) {
-  const auto [entry, is_new] = nestings_.try_emplace(counts);
+const StoredRowGroup::Nesting& StoredRowGroup::nesting(AttributeOwner entries) {
+  const auto [entry, is_new] = nestings_.try_emplace(entries);
   if (is_new) {
-    auto offsets = decoder_.offsets(counts);
+    auto offsets = decoder_.offsets(entries);
     if (!offsets) note(offsets.error());
     Nesting& made = entry->second;
     made.stored = offsets ? std::move(*offsets) : std::vector<uint32_t>(decoder_.zone().rows + 1, 0);
@@ -188,7 +175,7 @@ NestedColumn StoredRowGroup::event_name() {
   Key key{ChunkType::kEventNames, {}, {}};
   if (const auto known = nested_.find(key); known != nested_.end()) return known->second.view();
   OwnedColumn column;
-  auto names = decoder_.values(ChunkType::kEventNames, decoder_.zone().events, ValueParts::kAll);
+  auto names = decoder_.event_names();
   if (names) {
     column.dictionary.insert(column.dictionary.end(), names->values.begin(), names->values.end());
     for (uint32_t& code : names->codes) ++code;
@@ -197,21 +184,21 @@ NestedColumn StoredRowGroup::event_name() {
   } else {
     note(names.error());
   }
-  return keep_nested(std::move(key), nesting(ChunkType::kEventCounts), std::move(column));
+  return keep_nested(std::move(key), nesting(AttributeOwner::kEvent), std::move(column));
 }
 
 NestedColumn StoredRowGroup::event_time_since_start() {
   Key key{ChunkType::kEventTimes, {}, {}};
   if (const auto known = nested_.find(key); known != nested_.end()) return known->second.view();
   OwnedColumn column;
-  const auto times = decoder_.integers(ChunkType::kEventTimes, decoder_.zone().events);
+  const auto times = decoder_.event_times();
   if (times) {
     DictionaryBuilder builder(column);
-    for (const uint64_t time : *times) builder.add(model::ValueView::of_int(unzigzag(time)));
+    for (const uint64_t time : *times) builder.add(model::ValueView::of_int(static_cast<int64_t>(time)));
   } else {
     note(times.error());
   }
-  return keep_nested(std::move(key), nesting(ChunkType::kEventCounts), std::move(column));
+  return keep_nested(std::move(key), nesting(AttributeOwner::kEvent), std::move(column));
 }
 
 NestedColumn StoredRowGroup::hex_ids(ChunkType type) {
@@ -225,7 +212,7 @@ NestedColumn StoredRowGroup::hex_ids(ChunkType type) {
   };
   if (type == ChunkType::kLinkTraceIds) add(decoder_.raw_ids<TraceId>(type, decoder_.zone().links));
   else add(decoder_.raw_ids<SpanId>(type, decoder_.zone().links));
-  return keep_nested(std::move(key), nesting(ChunkType::kLinkCounts), std::move(column));
+  return keep_nested(std::move(key), nesting(AttributeOwner::kLink), std::move(column));
 }
 NestedColumn StoredRowGroup::link_trace_id() { return hex_ids(ChunkType::kLinkTraceIds); }
 NestedColumn StoredRowGroup::link_span_id() { return hex_ids(ChunkType::kLinkSpanIds); }
@@ -242,7 +229,7 @@ NestedColumn StoredRowGroup::nested_attribute(AttributeScope scope, std::string_
   } else {
     note(values.error());
   }
-  return keep_nested(std::move(column_key), nesting(links ? ChunkType::kLinkCounts : ChunkType::kEventCounts),
+  return keep_nested(std::move(column_key), nesting(links ? AttributeOwner::kLink : AttributeOwner::kEvent),
                      std::move(column));
 }
 

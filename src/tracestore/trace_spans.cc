@@ -35,14 +35,23 @@ void append_attributes(std::string& out, std::span<const model::AttributeView> a
 
 void unite_spans(std::vector<SpanRef>& spans) {
   if (spans.size() < 2) return;
+  // Side by side what is compared: spans lie scattered over many batches.
+  struct Entry {
+    SpanIdentity identity;
+    TimestampNs start;
+    SpanRef ref;
+  };
+  std::vector<Entry> entries;
+  entries.reserve(spans.size());
   absl::flat_hash_set<SpanIdentity, SpanIdentityHash> seen;
   seen.reserve(spans.size());
-  std::erase_if(spans, [&](const SpanRef& ref) {
-    return !seen.insert({ref.span().span_id, ref.span().kind}).second;
-  });
-  std::stable_sort(spans.begin(), spans.end(), [](const SpanRef& a, const SpanRef& b) {
-    return a.span().start < b.span().start;
-  });
+  for (const SpanRef& ref : spans) {
+    const model::SpanView& span = ref.span();
+    if (seen.insert({span.span_id, span.kind}).second) entries.push_back({{span.span_id, span.kind}, span.start, ref});
+  }
+  std::stable_sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return a.start < b.start; });
+  spans.clear();
+  for (const Entry& entry : entries) spans.push_back(entry.ref);
 }
 
 std::string resource_content(const model::SpanBatch& batch, const model::ResourceView& resource) {

@@ -14,7 +14,13 @@ constexpr uint8_t kRecordOtlpRequest = 1;   // docs/formats/trace_wal.md
 
 TraceStore::TraceStore(io::FileSystem& fs, Clock& clock, Telemetry& telemetry, TraceStoreOptions options)
     : fs_(fs), clock_(clock), options_(std::move(options)), metrics_(std::make_unique<Metrics>(telemetry)),
-      directory_(fs, options_.blocks_directory) {}
+      memory_(options_.hot_bytes_max), directory_(fs, options_.blocks_directory) {
+  wal_use_.set_load([this](io::RecordPosition position) -> Result<std::shared_ptr<const model::SpanBatch>> {
+    auto bytes = wal_->read(position);
+    if (!bytes) return in_context("trace store: wal", std::move(bytes).error());
+    return options_.decode(std::make_shared<const std::string>(std::move(*bytes)));
+  });
+}
 
 TraceStore::~TraceStore() {
   stopping_ = true;
@@ -66,6 +72,9 @@ Status TraceStore::recover_wal() {
 
 // A record that does not decode is counted and left out; the others answer.
 Status TraceStore::replay(uint64_t segment, uint8_t type, std::string_view payload) {
+  if (segment != replayed_.segment) replayed_ = {segment, io::kFirstRecordOffset};
+  const io::RecordPosition position = replayed_;
+  replayed_.offset += io::kRecordHeaderBytes + payload.size();
   Result<std::shared_ptr<const model::SpanBatch>> batch =
       type == kRecordOtlpRequest ? options_.decode(std::make_shared<const std::string>(payload))
                                  : fail(Errc::kCorrupt, "record type ", static_cast<int>(type), " is unknown");
@@ -75,7 +84,7 @@ Status TraceStore::replay(uint64_t segment, uint8_t type, std::string_view paylo
     return {};
   }
   // Acknowledged before: no limit turns it away now.
-  return insert(std::move(*batch), segment, {});
+  return insert(std::move(*batch), position, {});
 }
 
 // What can be refused before the WAL is written.
@@ -101,18 +110,18 @@ Status TraceStore::append(std::shared_ptr<const model::SpanBatch> batch) {
   std::string encoded;
   if (batch->encoded.empty()) encoded = options_.encode(*batch);
   const WalUse::Pending pending(wal_use_);
-  const auto segment = wal_->append(kRecordOtlpRequest, batch->encoded.empty() ? encoded : batch->encoded);
-  if (!segment) return in_context("trace store: wal", segment.error());
-  return insert(std::move(batch), *segment,
+  const auto position = wal_->append_at(kRecordOtlpRequest, batch->encoded.empty() ? encoded : batch->encoded);
+  if (!position) return in_context("trace store: wal", position.error());
+  return insert(std::move(batch), *position,
                 {options_.limits.live_traces_max, options_.limits.bytes_per_trace_max});
 }
 
-Status TraceStore::insert(std::shared_ptr<const model::SpanBatch> batch, uint64_t segment,
+Status TraceStore::insert(std::shared_ptr<const model::SpanBatch> batch, io::RecordPosition position,
                           const InsertLimits& limits) {
-  const uint64_t bytes = memory_of(*batch);
-  const auto live = std::make_shared<LiveBatch>(std::move(batch), wal_use_, segment, bytes);
-  const Inserted inserted = live_.insert(live, clock_.monotonic(), limits);
+  const auto live = std::make_shared<LiveBatch>(batch, wal_use_, position);
+  const Inserted inserted = live_.insert(live, *batch, clock_.monotonic(), limits);
   publication_.publish(*live);
+  memory_.add(live);
   metrics_->traces_created.add(inserted.new_traces);
   metrics_->over_live_traces.add(inserted.over_live_traces);
   metrics_->over_trace_bytes.add(inserted.over_trace_bytes);
@@ -144,7 +153,7 @@ TraceStoreStats TraceStore::stats() const {
   for (const auto& block : *blocks) {
     const BlockSummary& summary = block->summary();
     ++stats.block_count;
-    stats.block_traces += summary.traces;
+    stats.block_traces += summary.traces - summary.gone;
     stats.block_spans += summary.spans;
     stats.block_bytes += summary.bytes;
     widen(summary.min_start, summary.max_end);

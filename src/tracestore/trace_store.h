@@ -76,7 +76,7 @@ class TraceStore final : public TraceWriter, public Queryable {
   Status recover_wal();
   Status replay(uint64_t segment, uint8_t type, std::string_view payload);
   Status admit(const model::SpanBatch& batch) const;
-  Status insert(std::shared_ptr<const model::SpanBatch> batch, uint64_t segment, const InsertLimits& limits);
+  Status insert(std::shared_ptr<const model::SpanBatch> batch, io::RecordPosition position, const InsertLimits& limits);
 
   // Maintenance, all under maintenance_mutex_; trace_store_maintenance.cc.
   Status cut(bool everything);
@@ -100,6 +100,8 @@ class TraceStore final : public TraceWriter, public Queryable {
   std::vector<std::unique_ptr<io::DirectoryLock>> locks_;   // set by open()
   mutable WalUse wal_use_;
   LiveTraces live_;
+  LiveMemory memory_;
+  io::RecordPosition replayed_;                             // by recover_wal()
   mutable Publication publication_;
   std::unique_ptr<PinSet> pins_;                            // set by open()
   std::unique_ptr<io::RecordLog> wal_;                      // set by open()

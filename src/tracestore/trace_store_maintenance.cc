@@ -4,6 +4,7 @@
 #include <absl/container/flat_hash_set.h>
 
 #include "tracestore/compaction.h"
+#include "tracestore/live_cut.h"
 #include "tracestore/stored_traces.h"
 #include "tracestore/trace_store.h"
 #include "tracestore/trace_store_metrics.h"
@@ -59,27 +60,15 @@ Status TraceStore::write_cut(const std::vector<LiveTrace>& traces) {
   const uint64_t id = directory_.take_id();
   auto writer = BlockWriter::create(fs_, directory_.path(), id, options_.row_group_rows);
   if (!writer) return std::unexpected(std::move(writer).error());
-  std::vector<const LiveTrace*> by_start;
-  for (const LiveTrace& trace : traces) by_start.push_back(&trace);
-  const auto start_of = [](const LiveTrace* trace) { return trace->parts.front()->min_start; };
-  std::sort(by_start.begin(), by_start.end(), [&](const auto* a, const auto* b) { return start_of(a) < start_of(b); });
-
-  std::vector<TraceId> ids;
-  for (const LiveTrace* trace : by_start) {
-    TraceSpans spans{trace->id, {}};
-    for (const auto& part : trace->parts)
-      for (const LiveRow& row : part->rows) spans.spans.push_back({row.batch->batch.get(), row.index});
-    if (spans.spans.empty()) continue;   // everything it got was over a limit
-    ids.push_back(trace->id);
-    unite_spans(spans.spans);
-    if (auto status = (*writer)->add(std::move(spans), std::make_shared<const LiveTrace>(*trace)); !status) return status;
-  }
+  LiveCut cut(traces, options_.row_group_rows);
+  if (auto status = cut.write(**writer); !status) return status;
+  const std::vector<TraceId>& ids = cut.ids();
   BlockList list = *publication_.blocks();
   if (!ids.empty()) {
     const BlockDescription description{.newest_received = clock_.now(), .continued = continued_in(list, ids),
                                        .replaced = directory_.leftovers(id)};
     if (auto status = (*writer)->finish(description); !status) return status;
-    metrics_->over_rows.add((*writer)->spans_left_out());
+    metrics_->over_rows.add(cut.spans_left_out());
     auto block = directory_.open(id);
     if (!block) return std::unexpected(std::move(block).error());
     directory_.keep(id);
@@ -158,14 +147,15 @@ Status TraceStore::replace_blocks(const BlockList& inputs, const std::function<b
   std::vector<TraceId> kept;
   for (const auto& input : inputs)
     for (uint32_t i = 0; i < input->summary().traces; ++i)
-      if (const TraceId id = input->trace_id(i); keep(id)) kept.push_back(id);
+      if (const TraceId id = input->trace_id(i); !input->is_gone(i) && keep(id)) kept.push_back(id);
   if (!kept.empty()) {
     const uint64_t id = directory_.take_id();
     auto writer = BlockWriter::create(fs_, directory_.path(), id, options_.row_group_rows);
     if (!writer) return std::unexpected(std::move(writer).error());
     // What is kept is decided once: a pin that comes meanwhile changes nothing here.
     const absl::flat_hash_set<TraceId, TraceIdHash> wanted(kept.begin(), kept.end());
-    if (auto status = merge_traces(inputs, [&](const TraceId& t) { return wanted.contains(t); }, **writer); !status)
+    if (auto status = merge_traces(inputs, [&](const TraceId& t) { return wanted.contains(t); }, **writer, options_.row_group_rows);
+        !status)
       return status;
     BlockDescription description{.pinned = pinned, .continued = continued_in(list, kept), .replaced = directory_.leftovers(id)};
     for (const auto& input : inputs) {
@@ -215,8 +205,8 @@ BlockList TraceStore::loosened_blocks() {
     const BlockSummary& summary = block->summary();
     if (!summary.pinned || block->is_corrupt()) continue;
     uint32_t pinned = 0;
-    for (uint32_t i = 0; i < summary.traces; ++i) pinned += pins_->contains(block->trace_id(i)) ? 1 : 0;
-    if (pinned * 2 < summary.traces) loosened.push_back(block);
+    for (uint32_t i = 0; i < summary.traces; ++i) pinned += !block->is_gone(i) && pins_->contains(block->trace_id(i)) ? 1 : 0;
+    if (pinned * 2 < summary.traces - summary.gone) loosened.push_back(block);
   }
   return loosened;
 }

@@ -85,7 +85,8 @@ class Simulation {
     o.blocks_directory = directory_.path() + "/blocks";
     o.wal_segment_bytes = 16 << 10;
     o.cut_bytes_min = 4 << 10;
-    o.row_group_rows = 40;
+    o.row_group_rows = random_.below(2) == 0 ? 40 : 2'000;   // of several pages, too
+    o.hot_bytes_max = random_.below(2) == 0 ? 20'000 : 0;    // nearly all batches are read back from the WAL, or none
     o.max_block_duration = minutes(2);
     o.compaction_inputs_min = 3;
     o.block_retention = kRetention;

@@ -3,6 +3,45 @@
 #include <algorithm>
 
 namespace sightline::tsdb {
+namespace {
+
+// A source of which nothing may lie before 1970 or later than a time.
+class BoundedSource final : public BlockSource {
+ public:
+  BoundedSource(BlockSource& source, int64_t time_max) : source_(source), time_max_(time_max) {}
+
+  Result<bool> next(model::Labels& labels) override {
+    auto more = source_.next(labels);
+    if (more && *more) labels_ = labels;
+    return more;
+  }
+  Status read_times(uint32_t number, std::vector<int64_t>& out) override {
+    auto status = source_.read_times(number, out);
+    return status && !out.empty() ? check(out.front(), out.back()) : status;
+  }
+  Status read_floats(uint32_t number, SampleColumns& out) override { return source_.read_floats(number, out); }
+  Status read_histograms(uint32_t number, SampleColumns& out) override {
+    auto status = source_.read_histograms(number, out);
+    return status && !out.histogram_times.empty() ? check(out.histogram_times.front(), out.histogram_times.back()) : status;
+  }
+  Status read_exemplars(uint32_t number, std::vector<StoredExemplar>& out) override {
+    auto status = source_.read_exemplars(number, out);
+    return status && !out.empty() ? check(out.front().time, out.back().time) : status;
+  }
+
+ private:
+  Status check(int64_t first, int64_t last) const {
+    if (first >= 0 && last <= time_max_) return {};
+    return first < 0 ? fail(Errc::kOutOfRange, labels_.to_string(), " begins at ", first, " ms, which lies before 1970")
+                     : fail(Errc::kOutOfRange, labels_.to_string(), " ends at ", last, " ms, which lies in the future");
+  }
+
+  BlockSource& source_;
+  const int64_t time_max_;
+  model::Labels labels_;  // of the series that came last
+};
+
+}  // namespace
 
 Result<std::unique_ptr<ClosedStore>> ClosedStore::open(io::FileSystem& fs, std::string directory) {
   if (auto status = fs.create_directories(directory); !status) return std::unexpected(std::move(status).error());
@@ -27,15 +66,16 @@ Result<std::vector<ClosedStore::Entry>> ClosedStore::blocks() const {
   return entries;
 }
 
-Result<std::optional<BlockMeta>> ClosedStore::add(BlockSource& source, size_t samples_max) {
+Result<std::optional<BlockMeta>> ClosedStore::add(BlockSource& source, int64_t time_max, size_t samples_max) {
   auto names = fs_.list(directory_);
   if (!names) return std::unexpected(std::move(names).error());
   uint64_t number = 1;
   for (const std::string& name : *names)
     if (const auto taken = block_number_taken(name)) number = std::max(number, *taken + 1);
+  BoundedSource bounded(source, time_max);
   auto writer = BlockWriter::create(fs_, directory_, number);
   if (!writer) return std::unexpected(std::move(writer).error());
-  if (auto status = (*writer)->write(source, samples_max); !status) return std::unexpected(std::move(status).error());
+  if (auto status = (*writer)->write(bounded, samples_max); !status) return std::unexpected(std::move(status).error());
   if ((*writer)->empty()) return std::nullopt;
   auto meta = (*writer)->finish({.level = 1, .sources = {number}});
   if (!meta) return std::unexpected(std::move(meta).error());

@@ -17,8 +17,9 @@ class ClosedStore {
   };
   // Ascending by number; what is set aside or unfinished is not among them.
   Result<std::vector<Entry>> blocks() const;
-  // A new block of all that the source holds; nullopt when that is nothing.
-  Result<std::optional<BlockMeta>> add(BlockSource& source, size_t samples_max = 512);
+  // A new block of all that the source holds; nullopt when that is nothing. kOutOfRange, and nothing is added, when something
+  // in it lies before 1970 or later than `time_max`: a server would take that for the present and refuse what comes.
+  Result<std::optional<BlockMeta>> add(BlockSource& source, int64_t time_max, size_t samples_max = 512);
   // Sets a block aside as <name>.corrupt.
   Status quarantine(const std::string& name);
 

@@ -1,6 +1,7 @@
 #include "tsdb/prometheus_block.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "base/bytes.h"
 #include "base/checksum.h"
@@ -17,6 +18,25 @@ constexpr size_t kSeriesAlignment = 16;  // of version 2
 
 std::unexpected<Error> damaged(std::string_view what, uint64_t at) {
   return fail(Errc::kCorrupt, what, " at byte ", at, " is damaged");
+}
+
+// Foreign numbers: wraps around where an int64_t would overflow.
+int64_t plus(int64_t a, uint64_t b) { return static_cast<int64_t>(static_cast<uint64_t>(a) + b); }
+
+// Ascending again where chunks overlapped; of samples at one time the first one stays.
+void put_in_order(SampleColumns& columns) {
+  const auto& times = columns.times;
+  if (std::adjacent_find(times.begin(), times.end(), std::greater_equal<>()) == times.end()) return;
+  std::vector<size_t> order(times.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return times[a] < times[b]; });
+  SampleColumns sorted;
+  for (const size_t i : order) {
+    if (!sorted.times.empty() && sorted.times.back() == times[i]) continue;
+    sorted.times.push_back(times[i]);
+    sorted.values.push_back(columns.values[i]);
+  }
+  columns = std::move(sorted);
 }
 
 }  // namespace
@@ -114,6 +134,8 @@ Result<bool> PrometheusBlock::next(model::Labels& labels) {
   if (!in.ok() || crc32c(body) != checksum) return damaged("index: series", at);
   series_at_ = at + in.offset();
   if (auto status = read_entry(body, at, labels); !status) return std::unexpected(std::move(status).error());
+  if (series_.size() > 1 && !(previous_ < labels)) return fail(Errc::kCorrupt, "index: series at byte ", at, " is out of order");
+  previous_ = labels;
   return true;
 }
 
@@ -135,12 +157,12 @@ Status PrometheusBlock::read_entry(std::string_view body, uint64_t at, model::La
     Chunk chunk;
     if (i == 0) {
       chunk.min_time = in.svarint();
-      chunk.max_time = chunk.min_time + static_cast<int64_t>(in.uvarint());
+      chunk.max_time = plus(chunk.min_time, in.uvarint());
       chunk.ref = in.uvarint();
     } else {
       const Chunk& before = series.chunks.back();
-      chunk.min_time = before.max_time + static_cast<int64_t>(in.uvarint());
-      chunk.max_time = chunk.min_time + static_cast<int64_t>(in.uvarint());
+      chunk.min_time = plus(before.max_time, in.uvarint());
+      chunk.max_time = plus(chunk.min_time, in.uvarint());
       chunk.ref = before.ref + static_cast<uint64_t>(in.svarint());
     }
     series.chunks.push_back(chunk);
@@ -157,22 +179,21 @@ Result<std::string_view> PrometheusBlock::chunk(uint64_t ref) const {
   if (segment >= segments_.size() || offset > segments_[segment]->bytes().size()) return fail(Errc::kCorrupt, "chunk ", ref, " lies beyond the segments");
   ByteReader in(segments_[segment]->bytes().substr(offset));
   const uint64_t length = in.uvarint();
+  if (!in.ok() || length > UINT32_MAX) return damaged("chunk", offset);
   const std::string_view content = in.bytes(length + 1);
   const uint32_t checksum = in.be32();
-  if (!in.ok() || length > UINT32_MAX || crc32c(content) != checksum) return damaged("chunk", offset);
+  if (!in.ok() || crc32c(content) != checksum) return damaged("chunk", offset);
   return content;
 }
 
 Status PrometheusBlock::read_floats(uint32_t number, SampleColumns& out) {
   out.clear();
-  Series& series = series_[number];
+  const Series& series = series_[number];
   for (const Chunk& each : series.chunks) {
     const auto content = chunk(each.ref);
     if (!content) return std::unexpected(content.error());
-    if (static_cast<uint8_t>(content->front()) != kXorEncoding) {
-      chunks_left_out_ += series.counted ? 0 : 1;
-      continue;
-    }
+    if (const auto encoding = static_cast<uint8_t>(content->front()); encoding != kXorEncoding)
+      return fail(Errc::kUnsupported, "holds chunks of encoding ", int{encoding}, ", as native histograms have; they cannot be imported");
     SampleColumns part;
     if (auto status = decode_xor_chunk(content->substr(1), part); !status) return status;
     const auto deleted = deleted_.find(series.ref);
@@ -181,12 +202,12 @@ Status PrometheusBlock::read_floats(uint32_t number, SampleColumns& out) {
       const bool gone = deleted != deleted_.end() && std::any_of(deleted->second.begin(), deleted->second.end(), [&](const Interval& d) {
                           return time >= d.min && time <= d.max;
                         });
-      if (gone || (!out.times.empty() && time <= out.times.back())) continue;
+      if (gone) continue;
       out.times.push_back(time);
       out.values.push_back(part.values[i]);
     }
   }
-  series.counted = true;
+  put_in_order(out);
   return {};
 }
 

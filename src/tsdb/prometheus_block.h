@@ -1,7 +1,7 @@
 #pragma once
 // A block as Prometheus writes them, to be read: index version 1 and 2, XOR chunks, tombstones.
 //   Integrity  every checksum is checked where it is met: of the index' parts when opened, of series and chunks when read.
-//   Left out   chunks of native histograms and of encodings unknown here: counted in `chunks_left_out()`.
+//   Errors     kCorrupt; kUnsupported for chunks of native histograms and of encodings unknown here: nothing is left out in silence.
 //   Threads    one owner.
 //   Source     Prometheus, tsdb/docs/format/index.md, chunks.md, tombstones.md.
 #include <map>
@@ -21,7 +21,6 @@ class PrometheusBlock final : public BlockSource {
   Status read_histograms(uint32_t number, SampleColumns& out) override;
   Status read_exemplars(uint32_t number, std::vector<StoredExemplar>& out) override;
 
-  uint64_t chunks_left_out() const { return chunks_left_out_; }
   uint32_t series_read() const { return static_cast<uint32_t>(series_.size()); }
 
  private:
@@ -37,7 +36,6 @@ class PrometheusBlock final : public BlockSource {
   struct Series {
     uint64_t ref = 0;           // what tombstones name it by
     std::vector<Chunk> chunks;
-    bool counted = false;       // its chunks that are left out
   };
 
   PrometheusBlock() = default;
@@ -57,7 +55,7 @@ class PrometheusBlock final : public BlockSource {
   uint64_t series_end_ = 0;
   std::map<uint64_t, std::vector<Interval>> deleted_;  // by series
   std::vector<Series> series_;
-  uint64_t chunks_left_out_ = 0;
+  model::Labels previous_;                             // of the series that came last
 };
 
 }  // namespace sightline::tsdb

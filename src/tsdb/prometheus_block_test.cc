@@ -95,14 +95,18 @@ TEST_F(PrometheusBlockTest, WhatIsExportedIsImported) {
   {
     auto closed = ClosedStore::open(store_.fs(), options.directory);
     ASSERT_TRUE(closed);
-    for (const std::string& directory : exports_) {
-      auto block = PrometheusBlock::open(store_.fs(), directory);
-      ASSERT_TRUE(block) << block.error().message;
-      auto meta = (*closed)->add(**block);
-      ASSERT_TRUE(meta && *meta) << meta.error().message;
-      EXPECT_EQ((*block)->chunks_left_out(), 0u);
-    }
-    for (const auto& entry : *(*closed)->blocks()) {
+    for (int round = 0; round < 2; ++round)  // the second time changes nothing that is read
+      for (const std::string& directory : exports_) {
+        auto block = PrometheusBlock::open(store_.fs(), directory);
+        ASSERT_TRUE(block) << block.error().message;
+        auto meta = (*closed)->add(**block, kTestStart + kDayMs);
+        ASSERT_TRUE(meta) << meta.error().message;
+        ASSERT_TRUE(*meta);
+      }
+    const auto entries = (*closed)->blocks();
+    ASSERT_TRUE(entries);
+    for (const auto& entry : *entries) {
+      ASSERT_NE(entry.block, nullptr) << entry.fault;
       const auto status = verify_block(*entry.block);
       EXPECT_TRUE(status) << status.error().message;
     }
@@ -121,6 +125,54 @@ TEST_F(PrometheusBlockTest, WhatIsExportedIsImported) {
     const int s = std::stoi(std::string((*set)->labels(i).get("s")));
     for (int k = 0; k < 500; ++k) ASSERT_EQ(columns.values[static_cast<size_t>(k)], s % 3 == 0 ? k * 0.1 : k * s);
   }
+}
+
+TEST_F(PrometheusBlockTest, TheFutureIsNotImported) {
+  const io::TestingDirectory fresh;
+  auto closed = ClosedStore::open(store_.fs(), fresh.path() + "/db");
+  ASSERT_TRUE(closed);
+  auto block = PrometheusBlock::open(store_.fs(), exports_.back());
+  ASSERT_TRUE(block);
+  const auto meta = (*closed)->add(**block, kTestStart);
+  ASSERT_FALSE(meta);
+  EXPECT_EQ(meta.error().code, Errc::kOutOfRange);
+  EXPECT_TRUE((*closed)->blocks()->empty());
+}
+
+// Neither way: never a part of a block in silence.
+TEST_F(PrometheusBlockTest, NativeHistogramsAreRefused) {
+  const std::string path = exports_[0] + "/chunks/000001";
+  auto bytes = *store_.fs().read_all(path);
+  ByteReader in(std::string_view(bytes).substr(8));
+  const uint64_t length = in.uvarint();
+  const size_t encoding_at = 8 + in.offset();
+  bytes[encoding_at] = 2;  // an integer histogram's, with a checksum that fits
+  std::string checksum;
+  append_be32(checksum, crc32c(std::string_view(bytes).substr(encoding_at, 1 + length)));
+  bytes.replace(encoding_at + 1 + length, 4, checksum);
+  std::ofstream(path, std::ios::binary) << bytes;
+  const io::TestingDirectory fresh;
+  auto closed = ClosedStore::open(store_.fs(), fresh.path() + "/db");
+  auto block = PrometheusBlock::open(store_.fs(), exports_[0]);
+  ASSERT_TRUE(closed && block);
+  const auto meta = (*closed)->add(**block, kTestStart + kDayMs);
+  ASSERT_FALSE(meta);
+  EXPECT_EQ(meta.error().code, Errc::kUnsupported);
+  EXPECT_TRUE((*closed)->blocks()->empty());
+
+  TestingStore own({.future_max_ms = 0});
+  const model::Histogram histogram{.schema = 3, .count = 7, .sum = 2.5, .positive_spans = {{1, 2}}, .positive_buckets = {3, 4}};
+  auto appender = own.db().appender();
+  ASSERT_TRUE(appender->append_histogram(*appender->series(make_labels({{"__name__", "h"}})), {kTestStart}, histogram));
+  ASSERT_TRUE(appender->commit());
+  ASSERT_TRUE(own.db().flush());
+  auto native = Block::open(own.fs(), own.path(own.db().stats().blocks.front().directory_name()));
+  ASSERT_TRUE(native);
+  EXPECT_EQ(native_histogram_samples(**native).value(), 1u);
+  Random random(1);
+  const auto exported = export_prometheus_block(own.fs(), **native, fresh.path(), random);
+  ASSERT_FALSE(exported);
+  EXPECT_EQ(exported.error().code, Errc::kUnsupported);
 }
 
 TEST_F(PrometheusBlockTest, TombstonesAreHonoured) {

@@ -117,7 +117,6 @@ class Exporter {
     SampleColumns columns;
     for (const auto& chunk : info->chunks)
       if (auto status = block_.read_chunk(chunk, &families_, columns); !status) return status;
-    result.histograms_left_out += columns.histogram_times.size();
     std::vector<StoredExemplar> exemplars;
     if (auto status = block_.read_exemplars(*info, exemplars); !status) return status;
     result.exemplars_left_out += exemplars.size();
@@ -244,18 +243,38 @@ class Exporter {
 
 std::string make_ulid(int64_t time_ms, Random& random) {
   constexpr std::string_view kDigits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+  time_ms = std::max<int64_t>(time_ms, 0);
   std::string out;
   for (int shift = 45; shift >= 0; shift -= 5) out.push_back(kDigits[static_cast<size_t>((time_ms >> shift) & 31)]);
   for (int i = 0; i < 16; ++i) out.push_back(kDigits[random.below(32)]);
   return out;
 }
 
+Result<uint64_t> native_histogram_samples(const Block& block) {
+  uint64_t samples = 0;
+  for (uint32_t i = 0; i < block.series_count(); ++i) {
+    const auto info = block.series(i);
+    if (!info) return std::unexpected(info.error());
+    for (const Block::ChunkRef& chunk : info->chunks)
+      if (chunk.kind == Block::ChunkRef::kHistograms) samples += chunk.count;
+  }
+  return samples;
+}
+
 Result<PrometheusExport> export_prometheus_block(io::FileSystem& fs, const Block& block, const std::string& parent, Random& random) {
+  const auto histograms = native_histogram_samples(block);
+  if (!histograms) return std::unexpected(histograms.error());
+  if (*histograms > 0)
+    return fail(Errc::kUnsupported, "block ", block.meta().id(), " holds ", *histograms, " samples of native histograms, which cannot be exported");
   PrometheusExport result{.directory = make_ulid(block.meta().min_time, random)};
   const std::string target = parent + "/" + result.directory;
   Status status = Exporter(fs, block, target + ".tmp").write(result);
-  if (status && result.samples == 0) status = fs.remove_all(target + ".tmp");
-  else if (status) status = fs.rename(target + ".tmp", target);
+  if (status && result.samples == 0) {
+    status = fs.remove_all(target + ".tmp");
+    result.directory.clear();
+  } else if (status) {
+    status = fs.rename(target + ".tmp", target);
+  }
   if (status) return result;
   (void)fs.remove_all(target + ".tmp");
   return in_context("exporting block " + block.meta().id(), std::move(status).error());

@@ -1,6 +1,7 @@
 #pragma once
 // Writes one of our blocks as Prometheus' would be: index version 2, XOR chunks, no tombstones.
-//   Left out   native histograms and exemplars, which are counted: its blocks hold no exemplars.
+//   Left out   exemplars and created timestamps: its blocks have no place for them. The exemplars are counted.
+//   Errors     kUnsupported when the block holds native histograms; nothing is written then.
 //   Crash      the directory is written as <name>.tmp and renamed.
 //   Memory     the index: symbols, series entries, postings.
 //   Source     Prometheus, tsdb/docs/format/index.md, chunks.md.
@@ -10,13 +11,13 @@
 namespace sightline::tsdb {
 
 struct PrometheusExport {
-  std::string directory;     // its name, a ULID, within the parent
+  std::string directory;     // its name, a ULID, within the parent; empty: there were no samples, and nothing was written
   uint64_t series = 0;
   uint64_t samples = 0;
-  uint64_t histograms_left_out = 0;
   uint64_t exemplars_left_out = 0;
 };
 
+Result<uint64_t> native_histogram_samples(const Block& block);
 Result<PrometheusExport> export_prometheus_block(io::FileSystem& fs, const Block& block, const std::string& parent, Random& random);
 
 // 48 bits of milliseconds and 80 of chance, as 26 characters.

@@ -134,7 +134,8 @@ Result<std::unique_ptr<SeriesSet>> StoreQuerier::select(std::span<const Matcher>
   }
   std::vector<uint32_t> order(found.size());
   for (uint32_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::stable_sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) { return found[a].name() < found[b].name(); });
+  const auto by_name = [&](uint32_t a, uint32_t b) { return found[a].name() < found[b].name(); };
+  if (!std::is_sorted(order.begin(), order.end(), by_name)) std::stable_sort(order.begin(), order.end(), by_name);
   std::vector<Entry> entries;
   for (const uint32_t i : order) {
     if (!entries.empty() && entries.back().name() == found[i].name()) {

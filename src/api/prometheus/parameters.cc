@@ -1,11 +1,13 @@
 #include "api/prometheus/parameters.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <limits>
 
 #include "base/number_text.h"
 #include "base/text_codec.h"
+#include "promql/lexer.h"
 #include "promql/parser.h"
 
 namespace sightline::api::prometheus {
@@ -16,11 +18,7 @@ constexpr std::string_view kMinTimeText = "-292273086-05-16T16:47:06Z";
 constexpr std::string_view kMaxTimeText = "292277025-08-18T07:12:54.999999999Z";
 constexpr double kInt64Bound = 9.2e18;  // below 2^63 by a margin that no real time needs
 
-std::string quoted(std::string_view text) {
-  std::string out = "\"";
-  append_json_escaped(out, text);
-  return out + "\"";
-}
+using promql::go_quote;
 
 // Takes exactly `digits` digits and, unless it is 0, the character `after`.
 std::optional<int> take_number(std::string_view& text, size_t digits, char after) {
@@ -85,6 +83,11 @@ TimestampMs from_seconds(double seconds) {
   return {static_cast<int64_t>(ms)};
 }
 
+// "0x10": Go's float wants an exponent in a hexadecimal number.
+bool is_bare_hex(std::string_view text) {
+  return text.find_first_of("xX") != std::string_view::npos && text.find_first_of("pP") == std::string_view::npos;
+}
+
 void append_code_point(std::string& out, uint32_t c) {
   const auto add = [&](uint32_t byte) { out.push_back(static_cast<char>(byte)); };
   if (c < 0x80) return add(c);
@@ -126,11 +129,11 @@ std::unexpected<Error> invalid_parameter(std::string_view name, Error error) {
 }
 
 Result<TimestampMs> parse_time(std::string_view text) {
-  if (const auto seconds = parse_float(text); seconds && !std::isnan(*seconds)) return from_seconds(*seconds);
+  if (const auto seconds = parse_float(text); seconds && !std::isnan(*seconds) && !is_bare_hex(text)) return from_seconds(*seconds);
   if (const auto ms = parse_rfc3339_ms(text)) return TimestampMs{*ms};
   if (text == kMinTimeText) return TimestampMs::min();
   if (text == kMaxTimeText) return TimestampMs::max();
-  return fail(Errc::kInvalidArgument, "cannot parse ", quoted(text), " to a valid timestamp");
+  return fail(Errc::kInvalidArgument, "cannot parse ", go_quote(text), " to a valid timestamp");
 }
 
 Result<TimestampMs> time_parameter(const net::Params& params, std::string_view name, TimestampMs absent) {
@@ -151,15 +154,15 @@ Result<tsdb::TimeRange> time_range(const net::Params& params) {
 }
 
 Result<std::chrono::nanoseconds> parse_duration(std::string_view text) {
-  if (const auto seconds = parse_float(text); seconds && !std::isnan(*seconds)) {
+  if (const auto seconds = parse_float(text); seconds && !is_bare_hex(text)) {
     const double ns = *seconds * 1e9;
-    if (std::fabs(ns) > kInt64Bound)
-      return fail(Errc::kInvalidArgument, "cannot parse ", quoted(text), " to a valid duration. It overflows int64");
+    if (!(ns < 0x1p63 && ns >= -0x1p63))
+      return fail(Errc::kInvalidArgument, "cannot parse ", go_quote(text), " to a valid duration. It overflows int64");
     return std::chrono::nanoseconds(static_cast<int64_t>(ns));
   }
   constexpr auto kMsMax = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::nanoseconds::max());
   if (const auto ms = parse_prometheus_duration(text); ms && *ms <= kMsMax) return *ms;
-  return fail(Errc::kInvalidArgument, "cannot parse ", quoted(text), " to a valid duration");
+  return fail(Errc::kInvalidArgument, "cannot parse ", go_quote(text), " to a valid duration");
 }
 
 Result<std::optional<std::chrono::nanoseconds>> duration_parameter(const net::Params& params, std::string_view name) {
@@ -175,18 +178,39 @@ Result<size_t> limit_parameter(const net::Params& params, std::string_view name)
   if (text.empty()) return SIZE_MAX;
   const auto limit = parse_int(text);
   if (!limit)
-    return invalid_parameter(name, {Errc::kInvalidArgument, "strconv.Atoi: parsing " + quoted(text) + ": invalid syntax"});
+    return invalid_parameter(name, {Errc::kInvalidArgument, "strconv.Atoi: parsing " + go_quote(text) + ": invalid syntax"});
   if (*limit < 0) return invalid_parameter(name, {Errc::kInvalidArgument, std::string(name) + " must be non-negative"});
   return *limit == 0 ? SIZE_MAX : static_cast<size_t>(*limit);
 }
 
-Result<MatcherSets> matcher_sets(const net::Params& params) {
+Result<size_t> number_limit_parameter(const net::Params& params, std::string_view name) {
+  const std::string_view text = params.get(name);
+  if (text.empty()) return SIZE_MAX;
+  const auto limit = parse_int(text);
+  if (!limit) return fail(Errc::kInvalidArgument, name, " must be a number");
+  return *limit < 0 ? SIZE_MAX : static_cast<size_t>(*limit);
+}
+
+Result<bool> bool_parameter(std::string_view text) {
+  for (const std::string_view yes : {"1", "t", "T", "TRUE", "true", "True"})
+    if (text == yes) return true;
+  for (const std::string_view no : {"0", "f", "F", "FALSE", "false", "False"})
+    if (text == no) return false;
+  return fail(Errc::kInvalidArgument, "strconv.ParseBool: parsing ", go_quote(text), ": invalid syntax");
+}
+
+Result<MatcherSets> matcher_sets(const net::Params& params, EmptySelectors empty) {
   MatcherSets sets;
   for (const std::string_view text : params.all("match[]")) {
-    auto matchers = promql::parse_selector(text);
-    if (!matchers) return invalid_parameter("match[]", std::move(matchers).error());
+    auto matchers = promql::parse_selector(text, promql::EmptySelector::kAllowed);
+    if (!matchers) return std::unexpected(std::move(matchers).error());
     sets.push_back(std::move(*matchers));
   }
+  const auto is_empty = [](const std::vector<tsdb::Matcher>& matchers) {
+    return std::ranges::all_of(matchers, [](const tsdb::Matcher& m) { return m.matches(""); });
+  };
+  if (empty == EmptySelectors::kRefused && std::ranges::any_of(sets, is_empty))
+    return fail(Errc::kInvalidArgument, "match[] must contain at least one non-empty matcher");
   return sets;
 }
 
@@ -195,7 +219,7 @@ Result<std::string> label_name(std::string_view path_text) {
   if (path_text.starts_with("U__"))
     if (auto plain = unescape_name(path_text.substr(3))) name = std::move(*plain);
   if (name.empty() || !is_valid_utf8(name))
-    return fail(Errc::kInvalidArgument, "invalid label name: ", quoted(path_text));
+    return fail(Errc::kInvalidArgument, "invalid label name: ", go_quote(name));
   return name;
 }
 

@@ -30,8 +30,13 @@ Result<std::chrono::nanoseconds> parse_duration(std::string_view text);
 Result<std::optional<std::chrono::nanoseconds>> duration_parameter(const net::Params& params, std::string_view name);
 // Most elements of the result; SIZE_MAX when absent or 0.
 Result<size_t> limit_parameter(const net::Params& params, std::string_view name = "limit");
-// Every match[]; none when there is no such parameter.
-Result<MatcherSets> matcher_sets(const net::Params& params);
+// The older endpoints' limit: "limit must be a number", 0 is none at all; SIZE_MAX when absent or negative.
+Result<size_t> number_limit_parameter(const net::Params& params, std::string_view name);
+Result<bool> bool_parameter(std::string_view text);  // as Go's ParseBool
+// Every match[]; none when there is no such parameter. Each must have a matcher that rejects the
+// empty string, unless kAny.
+enum class EmptySelectors : uint8_t { kRefused, kAny };
+Result<MatcherSets> matcher_sets(const net::Params& params, EmptySelectors empty = EmptySelectors::kRefused);
 // A label name in a path: U__a_2e_b means a.b.
 Result<std::string> label_name(std::string_view path_text);
 

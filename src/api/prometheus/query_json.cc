@@ -1,8 +1,11 @@
 #include "api/prometheus/query_json.h"
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 #include "api/prometheus/answer.h"
+#include "api/prometheus/point_writer.h"
 #include "base/number_text.h"
 #include "promql/histogram_math.h"
 
@@ -39,31 +42,21 @@ void append_metric(std::string& out, const model::Labels& labels) {
   append_labels(out, labels);
 }
 
-void append_vector(std::string& out, const QueryResult& result, size_t limit) {
-  const int64_t time = result.grid.at(0);
-  size_t count = 0;
-  for (const promql::Series& series : result.series) {
-    if (series.cells.empty() || !series.has(0)) continue;
-    if (count++ == limit) break;
-    append_separator(out);
-    append_metric(out, series.labels);
-    append_key(out, series.is_float(0) ? "value" : "histogram");
-    if (series.is_float(0)) append_point(out, time, series.floats[0]);
-    else append_point(out, time, *series.histograms[0]);
-    out += '}';
-  }
+void append_element(std::string& out, int64_t time, const promql::Series& series) {
+  append_metric(out, series.labels);
+  append_key(out, series.is_float(0) ? "value" : "histogram");
+  if (series.is_float(0)) append_point(out, time, series.floats[0]);
+  else append_point(out, time, *series.histograms[0]);
+  out += '}';
 }
 
-void append_steps(std::string& out, const promql::StepGrid& grid, const promql::Series& series) {
+void append_steps(std::string& out, const promql::StepGrid& grid, const StepTimes& times, const promql::Series& series) {
   append_metric(out, series.labels);
+  constexpr std::string_view kValues = R"(,"values":[)";
+  out += kValues;
+  if (append_float_points(out, times, series)) out += ']';
+  else out.resize(out.size() - kValues.size());
   bool any = false;
-  for (size_t step = 0; step < series.cells.size(); ++step) {
-    if (!series.is_float(step)) continue;
-    out += std::exchange(any, true) ? "," : R"(,"values":[)";
-    append_point(out, grid.at(step), series.floats[step]);
-  }
-  if (any) out += ']';
-  any = false;
   for (size_t step = 0; step < series.histograms.size(); ++step) {
     if (series.cells[step] != promql::CellKind::kHistogram) continue;
     out += std::exchange(any, true) ? "," : R"(,"histograms":[)";
@@ -88,63 +81,123 @@ void append_raw(std::string& out, const promql::RawSeries& series) {
   out += '}';
 }
 
-void append_matrix(std::string& out, const QueryResult& result, size_t limit) {
-  const size_t count = std::min(limit, result.is_range ? result.series.size() : result.raw.size());
-  for (size_t i = 0; i < count; ++i) {
-    append_separator(out);
-    if (result.is_range) append_steps(out, result.grid, result.series[i]);
-    else append_raw(out, result.raw[i]);
-  }
+// Go writes the time of a scalar or string as any float: 1.5, not 1.500.
+void append_single_time(std::string& out, const promql::StepGrid& grid) {
+  append_float_json(out, static_cast<double>(grid.at(0)) / 1000);
 }
 
-void append_statistics(std::string& out, const promql::QueryStats& stats) {
-  const auto number = [&](std::string_view key, double value) {
-    append_key(out, key);
-    append_float_json(out, value);
-  };
-  append_key(out, "stats");
-  out += R"({"timings":{)";
-  const double whole = stats.preparation_seconds + stats.evaluation_seconds + stats.sort_seconds;
-  number("evalTotalTime", whole);
-  number("resultSortTime", stats.sort_seconds);
-  number("queryPreparationTime", stats.preparation_seconds);
-  number("innerEvalTime", stats.evaluation_seconds);
-  number("execQueueTime", 0);  // a query starts as soon as its handler runs
-  number("execTotalTime", whole);
-  out += R"(},"samples":{"totalQueryableSamples":)" + std::to_string(stats.samples_read);
-  out += R"(,"samplesRead":)" + std::to_string(stats.samples_read);
-  out += R"(,"peakSamples":)" + std::to_string(stats.samples_peak) + "}}";
-}
+class ResultJson final : public net::BodySource {
+ public:
+  ResultJson(QueryResult result, const ResultShape& shape) : result_(std::move(result)), shape_(shape) {
+    // An instant vector keeps a series that has nothing at its only step; it is no element.
+    if (!is_raw() && !result_.is_range)
+      std::erase_if(result_.series, [](const promql::Series& series) { return series.cells.empty() || !series.has(0); });
+    count_ = std::min(shape.limit, is_raw() ? result_.raw.size() : result_.series.size());
+    if (result_.is_range) times_.emplace(result_.grid);
+  }
+
+  Next next(std::string& out) override {
+    if (!std::exchange(begun_, true)) begin(out);
+    const size_t begin = out.size();
+    while (at_ < count_ && out.size() - begin < kResultPieceBytes) append_batch(out);
+    if (at_ < count_) return Next::kMore;
+    out += ']';
+    if (shape_.statistics == QueryStatistics::kShown) {
+      append_key(out, "stats");
+      append_statistics(out, result_.stats, shape_.queued);
+    }
+    out += '}';
+    return Next::kEnd;
+  }
+
+ private:
+  bool is_raw() const { return result_.type == ValueType::kMatrix && !result_.is_range; }
+
+  void begin(std::string& out) const {
+    out += R"({"resultType":)";
+    append_text(out, promql::type_name(result_.type));
+    out += R"(,"result":[)";
+    if (result_.type == ValueType::kScalar) {
+      append_single_time(out, result_.grid);
+      out += ",\"" + format_float_plain(result_.scalars.at(0)) + "\"";
+    } else if (result_.type == ValueType::kString) {
+      append_single_time(out, result_.grid);
+      out += ',';
+      append_text(out, result_.text);
+    }
+  }
+
+  // As many series as make about a piece for each thread, and their memory goes.
+  void append_batch(std::string& out) {
+    const size_t points = result_.is_range ? std::max<size_t>(result_.grid.count, 8) : is_raw() ? 256 : 8;
+    const size_t group = std::max<size_t>(1, kResultPieceBytes / 32 / points);
+    const size_t threads = shape_.pool == nullptr || count_ - at_ <= group ? 1 : shape_.pool->thread_count();
+    const size_t groups = std::min(threads, (count_ - at_ + group - 1) / group);
+    const size_t end = std::min(count_, at_ + groups * group);
+    if (groups == 1) {
+      append_range(out, at_, end);
+    } else {
+      std::vector<std::string> texts(groups);
+      shape_.pool->parallel_for(groups, [&](size_t g) {
+        append_range(texts[g], at_ + g * group, std::min(end, at_ + (g + 1) * group));
+      });
+      for (const std::string& text : texts) out += text;
+    }
+    at_ = end;
+  }
+
+  void append_range(std::string& out, size_t begin, size_t end) {
+    for (size_t i = begin; i < end; ++i) {
+      if (i > 0) out += ',';
+      if (is_raw()) {
+        append_raw(out, result_.raw[i]);
+        result_.raw[i] = {};
+        continue;
+      }
+      promql::Series series = std::move(result_.series[i]);
+      if (result_.is_range) append_steps(out, result_.grid, *times_, series);
+      else append_element(out, result_.grid.at(0), series);
+    }
+  }
+
+  QueryResult result_;
+  const ResultShape shape_;
+  std::optional<StepTimes> times_;
+  size_t count_ = 0;
+  size_t at_ = 0;
+  bool begun_ = false;
+};
 
 }  // namespace
 
 bool exceeds_limit(const QueryResult& result, size_t limit) {
   if (result.type == ValueType::kMatrix && !result.is_range) return result.raw.size() > limit;
-  return result.series.size() > limit;
+  if (result.is_range) return result.series.size() > limit;
+  const auto shown = [](const promql::Series& series) { return !series.cells.empty() && series.has(0); };
+  return static_cast<size_t>(std::ranges::count_if(result.series, shown)) > limit;
 }
 
-std::string query_data(const QueryResult& result, size_t limit, QueryStatistics statistics) {
-  std::string out = R"({"resultType":)";
-  append_string(out, promql::type_name(result.type));
-  out += R"(,"result":[)";
-  switch (result.type) {
-    case ValueType::kScalar:
-      append_timestamp_json(out, result.grid.at(0));
-      out += ",\"" + format_float_plain(result.scalars.at(0)) + "\"";
-      break;
-    case ValueType::kString:
-      append_timestamp_json(out, result.grid.at(0));
-      out += ',';
-      append_string(out, result.text);
-      break;
-    case ValueType::kMatrix: append_matrix(out, result, limit); break;
-    case ValueType::kVector:
-    case ValueType::kNone: append_vector(out, result, limit); break;
-  }
-  out += ']';
-  if (statistics == QueryStatistics::kShown) append_statistics(out, result.stats);
-  out += '}';
-  return out;
+std::shared_ptr<net::BodySource> query_data(QueryResult result, const ResultShape& shape) {
+  return std::make_shared<ResultJson>(std::move(result), shape);
+}
+
+void append_statistics(std::string& out, const promql::QueryStats& stats, std::chrono::nanoseconds queued) {
+  const auto number = [&](std::string_view key, double value) {
+    append_key(out, key);
+    append_float_json(out, value);
+  };
+  out += R"({"timings":{)";
+  const double whole = stats.preparation_seconds + stats.evaluation_seconds + stats.sort_seconds;
+  const double waited = std::chrono::duration<double>(queued).count();
+  number("evalTotalTime", whole);
+  number("resultSortTime", stats.sort_seconds);
+  number("queryPreparationTime", stats.preparation_seconds);
+  number("innerEvalTime", stats.evaluation_seconds);
+  number("execQueueTime", waited);
+  number("execTotalTime", whole + waited);
+  out += R"(},"samples":{"totalQueryableSamples":)" + std::to_string(stats.samples_read);
+  out += R"(,"samplesRead":)" + std::to_string(stats.samples_read);
+  out += R"(,"peakSamples":)" + std::to_string(stats.samples_peak) + "}}";
 }
 
 void append_histogram(std::string& out, const model::Histogram& histogram) {

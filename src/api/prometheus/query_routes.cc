@@ -4,8 +4,7 @@
 
 #include "api/prometheus/parameters.h"
 #include "api/prometheus/query_json.h"
-#include "api/prometheus/series_selection.h"
-#include "promql/parser.h"
+#include "base/number_text.h"
 
 namespace sightline::api::prometheus {
 namespace {
@@ -16,20 +15,35 @@ constexpr int64_t kStepsMax = 11'000;
 struct QueryParameters {
   std::string_view query;
   promql::QueryOptions options;
-  size_t limit = SIZE_MAX;
-  QueryStatistics statistics = QueryStatistics::kNone;
+  ResultShape shape;
   std::vector<std::string> warnings;
 };
 
-Result<QueryParameters> query_parameters(const net::HttpRequest& request) {
+std::unexpected<Error> bad_parameter(std::string_view name, std::string what) {
+  return invalid_parameter(name, {Errc::kInvalidArgument, std::move(what)});
+}
+
+Status read_timeout(const net::HttpRequest& request, const promql::EngineOptions& engine, promql::QueryOptions& out) {
+  const auto given = duration_parameter(request.params, "timeout");
+  if (!given) return std::unexpected(given.error());
+  if (*given && (*given)->count() <= 0)
+    return bad_parameter("timeout", "timeout must be positive, got " + format_go_duration(**given));
+  auto timeout = engine.timeout;
+  if (*given) timeout = std::min(timeout, std::chrono::ceil<std::chrono::milliseconds>(**given));
+  // The clock of a query runs from when it came, not from when a thread was free for it.
+  const auto left = timeout - std::chrono::floor<std::chrono::milliseconds>(request.queued);
+  if (left.count() <= 0) return fail(Errc::kDeadlineExceeded, "query timed out in query queue");
+  out.timeout = left;
+  return {};
+}
+
+Result<QueryParameters> query_parameters(const PrometheusApi& api, const net::HttpRequest& request, size_t limit) {
   const net::Params& params = request.params;
   QueryParameters out{.query = params.get("query")};
-  const auto limit = limit_parameter(params);
-  if (!limit) return std::unexpected(limit.error());
-  out.limit = *limit;
-  const auto timeout = duration_parameter(params, "timeout");
-  if (!timeout) return std::unexpected(timeout.error());
-  if (*timeout) out.options.timeout = std::chrono::ceil<std::chrono::milliseconds>(**timeout);
+  out.shape.limit = limit;
+  out.shape.queued = request.queued;
+  out.shape.pool = api.pool;
+  if (auto status = read_timeout(request, api.engine.options(), out.options); !status) return std::unexpected(status.error());
   if (const std::string_view text = params.get("lookback_delta"); !text.empty()) {
     const auto lookback = parse_duration(text);
     if (!lookback) return in_context("error parsing lookback delta duration", lookback.error());
@@ -39,29 +53,41 @@ Result<QueryParameters> query_parameters(const net::HttpRequest& request) {
   if (request.cancellation)
     out.options.cancelled = [client = request.cancellation] { return client->cancelled(); };
   const std::string_view stats = params.get("stats");
-  if (!stats.empty()) out.statistics = QueryStatistics::kShown;
+  if (!stats.empty()) out.shape.statistics = QueryStatistics::kShown;
   if (!stats.empty() && stats != "true" && stats != "all")
     out.warnings.push_back("value \"" + std::string(stats) + "\" for parameter \"stats\" is deprecated and will be "
                            "rejected in the next major release, use \"true\" or \"all\"");
   return out;
 }
 
+Result<promql::QueryResult> with_parameter(Result<promql::QueryResult> result) {
+  if (!result && result.error().code == Errc::kInvalidArgument) return invalid_parameter("query", std::move(result).error());
+  return result;
+}
+
 Result<Answer> finish(Result<promql::QueryResult> result, QueryParameters parameters) {
-  if (!result) {
-    if (result.error().code == Errc::kInvalidArgument) return invalid_parameter("query", std::move(result).error());
-    return std::unexpected(std::move(result).error());
-  }
-  Answer answer{.data = query_data(*result, parameters.limit, parameters.statistics),
-                .warnings = std::move(result->warnings),
-                .infos = std::move(result->infos)};
-  if (exceeds_limit(*result, parameters.limit)) parameters.warnings.emplace_back(kTruncatedWarning);
-  answer.warnings.insert(answer.warnings.begin(), std::make_move_iterator(parameters.warnings.begin()),
-                         std::make_move_iterator(parameters.warnings.end()));
+  if (!result) return std::unexpected(std::move(result).error());
+  if (exceeds_limit(*result, parameters.shape.limit)) parameters.warnings.emplace_back(kTruncatedWarning);
+  parameters.warnings.insert(parameters.warnings.end(), std::make_move_iterator(result->warnings.begin()),
+                             std::make_move_iterator(result->warnings.end()));
+  Answer answer{.warnings = std::move(parameters.warnings), .infos = std::move(result->infos)};
+  answer.rest = query_data(std::move(*result), parameters.shape);
   return answer;
 }
 
-std::unexpected<Error> bad_parameter(std::string_view name, std::string what) {
-  return invalid_parameter(name, {Errc::kInvalidArgument, std::move(what)});
+// Runs `ask` with the journal told before and after.
+template <typename Ask>
+Result<promql::QueryResult> journaled(const PrometheusApi& api, const QueryEvent& event, Ask ask) {
+  if (api.journal == nullptr) return with_parameter(ask());
+  const size_t ticket = api.journal->begun(event);
+  auto result = ask();
+  api.journal->ended(ticket, event, result ? &result->stats : nullptr, result ? nullptr : &result.error());
+  return with_parameter(std::move(result));
+}
+
+QueryEvent event_of(const net::HttpRequest& request, std::string_view query, const RangeParameters& range) {
+  return {.query = query, .start = range.start, .end = range.end, .step = range.step, .queued = request.queued,
+          .client = request.remote, .method = request.method, .path = request.path};
 }
 
 // A parameter that has to be there: an empty time is as wrong as any other text.
@@ -71,36 +97,9 @@ Result<TimestampMs> required_time(const net::Params& params, std::string_view na
   return *time;
 }
 
-Status append_series_exemplars(std::string& out, const FoundSeries& found, tsdb::TimeRange range, TraceIdLabels labels,
-                               std::vector<model::Exemplar>& exemplars) {
-  exemplars.clear();
-  if (auto status = found.set->read_exemplars(found.index, range, exemplars); !status) return status;
-  if (exemplars.empty()) return {};
-  append_separator(out);
-  out += R"({"seriesLabels":)";
-  append_labels(out, found.labels());
-  out += R"(,"exemplars":[)";
-  for (const model::Exemplar& exemplar : exemplars) {
-    append_separator(out);
-    append_exemplar(out, exemplar, labels);
-  }
-  out += "]}";
-  return {};
-}
-
 }  // namespace
 
-Result<Answer> answer_query(const PrometheusApi& api, const net::HttpRequest& request) {
-  const auto time = time_parameter(request.params, "time", api.clock.now_ms());
-  if (!time) return std::unexpected(time.error());
-  auto parameters = query_parameters(request);
-  if (!parameters) return std::unexpected(std::move(parameters).error());
-  auto result = api.engine.instant(parameters->query, *time, parameters->options);
-  return finish(std::move(result), std::move(*parameters));
-}
-
-Result<Answer> answer_query_range(const PrometheusApi& api, const net::HttpRequest& request) {
-  const net::Params& params = request.params;
+Result<RangeParameters> range_parameters(const net::Params& params) {
   const auto start = required_time(params, "start");
   if (!start) return std::unexpected(start.error());
   const auto end = required_time(params, "end");
@@ -116,35 +115,41 @@ Result<Answer> answer_query_range(const PrometheusApi& api, const net::HttpReque
   if (span_ms / static_cast<uint64_t>(step_ms.count()) > kStepsMax)
     return fail(Errc::kInvalidArgument, "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the "
                 "query resolution (?step=XX)");
-  auto parameters = query_parameters(request);
+  return RangeParameters{*start, *end, step_ms};
+}
+
+Result<promql::QueryResult> run_range_query(const PrometheusApi& api, const net::HttpRequest& request, std::string_view query,
+                                            const RangeParameters& range, Provenance provenance) {
+  auto parameters = query_parameters(api, request, SIZE_MAX);
   if (!parameters) return std::unexpected(std::move(parameters).error());
-  auto result = api.engine.range(parameters->query, *start, *end, step_ms, parameters->options);
+  parameters->options.provenance = provenance == Provenance::kKept;
+  return journaled(api, event_of(request, query, range),
+                   [&] { return api.engine.range(query, range.start, range.end, range.step, parameters->options); });
+}
+
+Result<Answer> answer_query(const PrometheusApi& api, const net::HttpRequest& request) {
+  const auto limit = limit_parameter(request.params);
+  if (!limit) return std::unexpected(limit.error());
+  const auto time = time_parameter(request.params, "time", api.clock.now_ms());
+  if (!time) return std::unexpected(time.error());
+  auto parameters = query_parameters(api, request, *limit);
+  if (!parameters) return std::unexpected(std::move(parameters).error());
+  auto result = journaled(api, event_of(request, parameters->query, {*time, *time, {}}),
+                          [&] { return api.engine.instant(parameters->query, *time, parameters->options); });
   return finish(std::move(result), std::move(*parameters));
 }
 
-Result<Answer> answer_query_exemplars(const PrometheusApi& api, const net::HttpRequest& request) {
-  const auto range = time_range(request.params);
+Result<Answer> answer_query_range(const PrometheusApi& api, const net::HttpRequest& request) {
+  const auto limit = limit_parameter(request.params);
+  if (!limit) return std::unexpected(limit.error());
+  const auto range = range_parameters(request.params);
   if (!range) return std::unexpected(range.error());
-  if (range->max < range->min) return bad_parameter("end", "end timestamp must not be before start timestamp");
-  auto expression = promql::parse(request.params.get("query"));
-  if (!expression) return invalid_parameter("query", std::move(expression).error());
-  const auto selectors = promql::selectors_of(**expression);
-  if (selectors.empty()) return Answer{};
-  const auto querier = api.store.querier();
-  if (!querier) return std::unexpected(querier.error());
-  const auto selection = select_any(**querier, selectors, *range);
-  if (!selection) return std::unexpected(selection.error());
-  const auto labels = api.exemplar_trace_id_alias ? TraceIdLabels::kBoth : TraceIdLabels::kAsStored;
-  Answer answer{.data = "["};
-  std::vector<model::Exemplar> exemplars;
-  for (const FoundSeries& found : selection->series) {
-    if (request.cancellation && request.cancellation->cancelled())
-      return fail(Errc::kCancelled, "query was canceled in exemplar selection");
-    if (auto status = append_series_exemplars(answer.data, found, *range, labels, exemplars); !status)
-      return std::unexpected(std::move(status).error());
-  }
-  answer.data += ']';
-  return answer;
+  auto parameters = query_parameters(api, request, *limit);
+  if (!parameters) return std::unexpected(std::move(parameters).error());
+  auto result = journaled(api, event_of(request, parameters->query, *range), [&] {
+    return api.engine.range(parameters->query, range->start, range->end, range->step, parameters->options);
+  });
+  return finish(std::move(result), std::move(*parameters));
 }
 
 }  // namespace sightline::api::prometheus

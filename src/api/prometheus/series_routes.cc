@@ -15,12 +15,16 @@ struct SeriesParameters {
   MatcherSets matchers;
 };
 
-Result<SeriesParameters> series_parameters(const net::HttpRequest& request) {
+// Whether a bad match[] is told with the parameter's name: the peer's endpoints differ.
+enum class MatchErrors : uint8_t { kNamed, kBare };
+
+Result<SeriesParameters> series_parameters(const net::HttpRequest& request, MatchErrors errors) {
   const auto limit = limit_parameter(request.params);
   if (!limit) return std::unexpected(limit.error());
   const auto range = time_range(request.params);
   if (!range) return std::unexpected(range.error());
   auto matchers = matcher_sets(request.params);
+  if (!matchers && errors == MatchErrors::kNamed) return invalid_parameter("match[]", std::move(matchers).error());
   if (!matchers) return std::unexpected(std::move(matchers).error());
   return SeriesParameters{*range, *limit, std::move(*matchers)};
 }
@@ -29,7 +33,7 @@ Answer string_list(const std::vector<std::string>& texts, size_t limit) {
   Answer answer{.data = "["};
   for (size_t i = 0; i < std::min(limit, texts.size()); ++i) {
     append_separator(answer.data);
-    append_string(answer.data, texts[i]);
+    append_text(answer.data, texts[i]);
   }
   answer.data += ']';
   if (texts.size() > limit) answer.warnings.emplace_back(kTruncatedWarning);
@@ -54,25 +58,28 @@ Result<std::vector<std::string>> unite(const MatcherSets& sets, Ask ask) {
 
 Result<Answer> answer_series(const PrometheusApi& api, const net::HttpRequest& request) {
   if (!request.params.has("match[]")) return fail(Errc::kInvalidArgument, "no match[] parameter provided");
-  const auto parameters = series_parameters(request);
+  const auto parameters = series_parameters(request, MatchErrors::kNamed);
   if (!parameters) return std::unexpected(parameters.error());
-  Answer answer{.data = "["};
-  const auto querier = api.store.querier();
+  auto querier = api.store.querier();
   if (!querier) return std::unexpected(querier.error());
-  const auto selection = select_any(**querier, parameters->matchers, parameters->range);
+  auto selection = select_any(**querier, parameters->matchers, parameters->range);
   if (!selection) return std::unexpected(selection.error());
-  const auto& series = selection->series;
-  for (size_t i = 0; i < std::min(parameters->limit, series.size()); ++i) {
-    append_separator(answer.data);
-    append_labels(answer.data, series[i].labels());
-  }
-  answer.data += ']';
-  if (series.size() > parameters->limit) answer.warnings.emplace_back(kTruncatedWarning);
+  const size_t count = selection->series.size();
+  struct Found {
+    std::unique_ptr<tsdb::Querier> querier;  // outlives the selection
+    SeriesSelection selection;
+  };
+  const auto found = std::make_shared<const Found>(std::move(*querier), std::move(*selection));
+  Answer answer{.rest = list_source(std::min(parameters->limit, count), [found](std::string& out, size_t index) -> Status {
+    append_labels(out, found->selection.series[index].labels());
+    return {};
+  })};
+  if (count > parameters->limit) answer.warnings.emplace_back(kTruncatedWarning);
   return answer;
 }
 
 Result<Answer> answer_labels(const PrometheusApi& api, const net::HttpRequest& request) {
-  const auto parameters = series_parameters(request);
+  const auto parameters = series_parameters(request, MatchErrors::kBare);
   if (!parameters) return std::unexpected(parameters.error());
   const auto querier = api.store.querier();
   if (!querier) return std::unexpected(querier.error());
@@ -86,7 +93,7 @@ Result<Answer> answer_labels(const PrometheusApi& api, const net::HttpRequest& r
 Result<Answer> answer_label_values(const PrometheusApi& api, const net::HttpRequest& request) {
   const auto name = label_name(request.captures.empty() ? std::string_view() : request.captures[0]);
   if (!name) return std::unexpected(name.error());
-  const auto parameters = series_parameters(request);
+  const auto parameters = series_parameters(request, MatchErrors::kBare);
   if (!parameters) return std::unexpected(parameters.error());
   const auto querier = api.store.querier();
   if (!querier) return std::unexpected(querier.error());
@@ -98,10 +105,10 @@ Result<Answer> answer_label_values(const PrometheusApi& api, const net::HttpRequ
 }
 
 Result<Answer> answer_metadata(const PrometheusApi& api, const net::HttpRequest& request) {
-  const auto limit = limit_parameter(request.params);
+  const auto limit = number_limit_parameter(request.params, "limit");
   if (!limit) return std::unexpected(limit.error());
-  // The store keeps one entry for a metric, so any other number allows it.
-  if (const auto each = limit_parameter(request.params, "limit_per_metric"); !each) return std::unexpected(each.error());
+  // The store keeps one entry for a metric, so any number allows it.
+  if (const auto each = number_limit_parameter(request.params, "limit_per_metric"); !each) return std::unexpected(each.error());
   const auto querier = api.store.querier();
   if (!querier) return std::unexpected(querier.error());
   Answer answer{.data = "{"};

@@ -5,6 +5,7 @@
 
 #include "api/prometheus/parameters.h"
 #include "base/number_text.h"
+#include "promql/lexer.h"
 #include "promql/parser.h"
 
 namespace sightline::api::prometheus {
@@ -22,12 +23,6 @@ void append_number_member(std::string& out, std::string_view key, double value) 
   append_float_json(out, value);
 }
 
-template <typename Integer>
-void append_integer_member(std::string& out, std::string_view key, Integer value) {
-  append_key(out, key);
-  out += std::to_string(value);
-}
-
 void append_target(std::string& out, const ActiveTarget& target) {
   append_separator(out);
   out += R"({"discoveredLabels":)";
@@ -36,7 +31,7 @@ void append_target(std::string& out, const ActiveTarget& target) {
   append_labels(out, target.labels);
   append_member(out, "scrapePool", target.scrape_pool);
   append_member(out, "scrapeUrl", target.scrape_url);
-  append_member(out, "globalUrl", target.scrape_url);
+  append_member(out, "globalUrl", target.global_url.empty() ? target.scrape_url : target.global_url);
   append_member(out, "lastError", target.last_error);
   append_time_member(out, "lastScrape", target.last_scrape);
   append_number_member(out, "lastScrapeDuration", target.last_scrape_duration_seconds);
@@ -102,26 +97,29 @@ bool all_match(const std::vector<tsdb::Matcher>& matchers, const model::Labels& 
 }  // namespace
 
 Result<Answer> answer_targets(const PrometheusApi& api, const net::HttpRequest& request) {
-  const std::string_view state = request.params.get("state");
+  std::string state(request.params.get("state"));
+  for (char& c : state)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  const bool all = state.empty() || state == "any";
   const std::string_view pool = request.params.get("scrapePool");
   const TargetsSnapshot targets = targets_of(api);
   Answer answer{.data = R"({"activeTargets":[)"};
-  if (state != "dropped")
+  if (all || state == "active")
     for (const ActiveTarget& target : targets.active)
       if (pool.empty() || target.scrape_pool == pool) append_target(answer.data, target);
   answer.data += ']';
-  if (state == "active") answer.data += R"(,"droppedTargets":[],"droppedTargetCounts":null)";
-  else append_dropped(answer.data, targets, pool);
+  if (all || state == "dropped") append_dropped(answer.data, targets, pool);
+  else answer.data += R"(,"droppedTargets":[],"droppedTargetCounts":null)";
   answer.data += '}';
   return answer;
 }
 
 Result<Answer> answer_targets_metadata(const PrometheusApi& api, const net::HttpRequest& request) {
-  const auto limit = limit_parameter(request.params);
+  const auto limit = number_limit_parameter(request.params, "limit");
   if (!limit) return std::unexpected(limit.error());
   std::vector<tsdb::Matcher> matchers;
-  if (const std::string_view text = request.params.get("match_target"); !text.empty() && text != "{}") {
-    auto parsed = promql::parse_selector(text);
+  if (const std::string_view text = request.params.get("match_target"); !text.empty()) {
+    auto parsed = promql::parse_selector(text, promql::EmptySelector::kAllowed);
     if (!parsed) return invalid_parameter("match_target", std::move(parsed).error());
     matchers = std::move(*parsed);
   }
@@ -162,7 +160,7 @@ Result<Answer> answer_scrape_pools(const PrometheusApi& api, const net::HttpRequ
   Answer answer{.data = R"({"scrapePools":[)"};
   for (const auto& [name, count] : dropped_by_pool(targets_of(api))) {
     append_separator(answer.data);
-    append_string(answer.data, name);
+    append_text(answer.data, name);
   }
   answer.data += "]}";
   return answer;
@@ -243,11 +241,67 @@ Result<Answer> answer_tsdb(const PrometheusApi& api, const net::HttpRequest& req
   return answer;
 }
 
-Result<Answer> answer_walreplay(const PrometheusApi&, const net::HttpRequest&) {
-  return Answer{.data = R"({"min":0,"max":0,"current":0})"};  // replay is over before anything listens
+Result<Answer> answer_blocks(const PrometheusApi& api, const net::HttpRequest&) {
+  Answer answer{.data = R"({"blocks":[)"};
+  for (const BlockStatus& block : api.blocks ? api.blocks() : std::vector<BlockStatus>()) {
+    append_separator(answer.data);
+    std::string& out = answer.data;
+    out += '{';
+    append_member(out, "ulid", block.id);
+    append_integer_member(out, "minTime", block.min_time.value);
+    append_integer_member(out, "maxTime", block.max_time.value);
+    append_key(out, "stats");
+    out += '{';
+    append_integer_member(out, "numSamples", block.samples);
+    append_integer_member(out, "numSeries", block.series);
+    append_integer_member(out, "numChunks", block.chunks);
+    out += '}';
+    append_key(out, "compaction");
+    out += '{';
+    append_integer_member(out, "level", block.level);
+    append_key(out, "sources");
+    out += '[';
+    for (const std::string& source : block.sources) {
+      append_separator(out);
+      append_text(out, source);
+    }
+    out += "]}";
+    append_integer_member(out, "version", 1);
+    out += '}';
+  }
+  answer.data += "]}";
+  return answer;
 }
 
-Result<Answer> answer_rules(const PrometheusApi&, const net::HttpRequest&) { return Answer{.data = R"({"groups":[]})"}; }
+Result<Answer> answer_walreplay(const PrometheusApi&, const net::HttpRequest&) {
+  return Answer{.data = R"({"min":0,"max":0,"current":0})"};  // these routes are there once replay is over
+}
+
+// There are no rules yet, but a request that the peer refuses is refused.
+Result<Answer> answer_rules(const PrometheusApi&, const net::HttpRequest& request) {
+  const auto bad = [](std::string_view name, std::string what) { return invalid_parameter(name, {Errc::kInvalidArgument, std::move(what)}); };
+  const net::Params& params = request.params;
+  if (const auto sets = matcher_sets(params); !sets) return std::unexpected(sets.error());
+  std::string type(params.get("type"));
+  for (char& c : type)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  if (!type.empty() && type != "alert" && type != "record") return bad("type", "not supported value " + promql::go_quote(type));
+  if (const std::string_view text = params.get("exclude_alerts"); !text.empty())
+    if (const auto value = bool_parameter(text); !value)
+      return bad("exclude_alerts", "error converting exclude_alerts: " + value.error().message);
+  const std::string_view limit = params.get("group_limit");
+  const std::string_view token = params.get("group_next_token");
+  if (limit.empty() && !token.empty())
+    return bad("group_next_token", "group_limit needs to be present in order to paginate over the groups");
+  if (!limit.empty()) {
+    const auto number = parse_int(limit);
+    if (!number)
+      return bad("group_limit", "group_limit needs to be a valid number: strconv.ParseInt: parsing " + promql::go_quote(limit) + ": invalid syntax");
+    if (*number <= 0) return bad("group_limit", "group_limit needs to be greater than 0");
+  }
+  if (!token.empty()) return bad("group_next_token", "invalid group_next_token '" + std::string(token) + "'. were rule groups changed?");
+  return Answer{.data = R"({"groups":[]})"};
+}
 
 Result<Answer> answer_alerts(const PrometheusApi&, const net::HttpRequest&) { return Answer{.data = R"({"alerts":[]})"}; }
 

@@ -16,6 +16,7 @@ Result<Answer> answer_buildinfo(const PrometheusApi& api, const net::HttpRequest
 Result<Answer> answer_runtimeinfo(const PrometheusApi& api, const net::HttpRequest& request);
 Result<Answer> answer_flags(const PrometheusApi& api, const net::HttpRequest& request);
 Result<Answer> answer_config(const PrometheusApi& api, const net::HttpRequest& request);
+Result<Answer> answer_blocks(const PrometheusApi& api, const net::HttpRequest& request);
 Result<Answer> answer_tsdb(const PrometheusApi& api, const net::HttpRequest& request);
 Result<Answer> answer_walreplay(const PrometheusApi& api, const net::HttpRequest& request);
 Result<Answer> answer_rules(const PrometheusApi& api, const net::HttpRequest& request);

@@ -16,6 +16,7 @@ struct ActiveTarget {
   model::Labels labels;
   std::string scrape_pool;
   std::string scrape_url;
+  std::string global_url;           // the same as others reach it; empty: the same
   std::string last_error;           // empty: none
   TimestampNs last_scrape;          // 0: never
   double last_scrape_duration_seconds = 0;
@@ -32,6 +33,17 @@ struct DroppedTarget {
 struct TargetsSnapshot {
   std::vector<ActiveTarget> active;
   std::vector<DroppedTarget> dropped;
+};
+
+struct BlockStatus {
+  std::string id;
+  TimestampMs min_time;
+  TimestampMs max_time;                 // one past the last sample
+  uint64_t samples = 0;
+  uint64_t series = 0;
+  uint64_t chunks = 0;
+  uint32_t level = 1;
+  std::vector<std::string> sources;     // ids
 };
 
 struct NamedCount {

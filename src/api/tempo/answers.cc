@@ -100,6 +100,8 @@ std::string tag_metrics(uint64_t bytes) {
   return out + "}}";
 }
 
+}  // namespace
+
 std::string_view type_word(const OwnedValue& value) {
   switch (value.type) {
     case Type::kInt: return "int";
@@ -110,8 +112,6 @@ std::string_view type_word(const OwnedValue& value) {
     default: return "string";
   }
 }
-
-}  // namespace
 
 void append_quoted(std::string& out, std::string_view text) {
   out.push_back('"');

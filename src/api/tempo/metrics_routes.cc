@@ -90,29 +90,18 @@ nanoseconds default_step(nanoseconds range) {
   return std::max(wanted / kSecond * kSecond, nanoseconds(kSecond));
 }
 
-Status read_step(const TempoApi& api, const net::Params& params, traceql::MetricsOptions& options) {
-  const nanoseconds range(static_cast<int64_t>(options.end.value - options.start.value));
+Status read_step(const net::Params& params, traceql::MetricsOptions& options) {
   const std::string_view text = params.get("step");
-  options.step = default_step(range);
-  if (!text.empty()) {
-    const auto seconds = parse_float(text);
-    const auto duration = parse_go_duration(text);
-    if (seconds && *seconds > 0 && *seconds < 9e9) options.step = nanoseconds(static_cast<int64_t>(*seconds * 1e9));
-    else if (duration && duration->count() > 0) options.step = *duration;
-    else return fail(Errc::kInvalidArgument, "invalid step: \"", text, "\" is not a positive duration");
-  }
-  const nanoseconds smallest = std::max(range / api.options.intervals_max, nanoseconds(1'000'000));
-  if (options.step < smallest)
-    return fail(Errc::kInvalidArgument, "step of ", format_go_duration(options.step), " is too small, minimum step for given range is ",
-                format_go_duration(smallest));
+  if (text.empty()) return {};
+  const auto seconds = parse_float(text);
+  const auto duration = parse_go_duration(text);
+  if (seconds && *seconds > 0 && *seconds < 9e9) options.step = nanoseconds(static_cast<int64_t>(*seconds * 1e9));
+  else if (duration && duration->count() > 0) options.step = *duration;
+  else return fail(Errc::kInvalidArgument, "invalid step: \"", text, "\" is not a positive duration");
   return {};
 }
 
 Status read_limits(const TempoApi& api, const net::Params& params, traceql::MetricsOptions& options) {
-  options.series_max = api.options.series_max;
-  options.exemplars = api.options.exemplars_default;
-  options.exemplars_max = api.options.exemplars_max;
-  options.intervals_max = api.options.intervals_max + 2;   // rounding adds one at each end
   for (const std::string_view name : {"exemplars", "maxSeries"}) {
     const auto value = parse_integer(params, name);
     if (!value) return std::unexpected(value.error());
@@ -176,26 +165,51 @@ void append_metrics(std::string& out, const traceql::MetricsResult& result) {
   if (result.inspected_traces != 0) out.append(R"("inspectedTraces":)").append(std::to_string(result.inspected_traces)).append(",");
   if (result.inspected_bytes != 0) out.append(R"("inspectedBytes":")").append(std::to_string(result.inspected_bytes)).append("\",");
   out += R"("completedJobs":1,"totalJobs":1})";
-  if (result.truncated) out += R"(,"status":"PARTIAL","message":"the query has more series than the limit, some are left out")";
+  if (result.truncated) out.append(R"(,"status":"PARTIAL","message":")").append(kSeriesLeftOut).append("\"");
 }
 
-Result<traceql::MetricsOptions> read_options(const TempoApi& api, const net::HttpRequest& request) {
-  traceql::MetricsOptions options;
-  if (auto done = read_times(api, request.params, options); !done) return std::unexpected(std::move(done).error());
-  if (auto done = read_limits(api, request.params, options); !done) return std::unexpected(std::move(done).error());
-  set_bounds(options, {options.start, options.end, true}, request);
-  return options;
+Result<MetricsRequest> read_request(const TempoApi& api, const net::HttpRequest& http) {
+  MetricsRequest request = default_metrics_request(api);
+  const net::Params& params = http.params;
+  request.query = params.has("q") ? params.get("q") : params.get("query");
+  if (auto done = read_times(api, params, request.options); !done) return std::unexpected(std::move(done).error());
+  if (auto done = read_limits(api, params, request.options); !done) return std::unexpected(std::move(done).error());
+  if (auto done = read_step(params, request.options); !done) return std::unexpected(std::move(done).error());
+  set_bounds(request.options, {request.options.start, request.options.end, true}, http);
+  return request;
 }
-
-std::string_view query_text(const net::Params& params) { return params.has("q") ? params.get("q") : params.get("query"); }
 
 }  // namespace
 
-net::HttpResponse answer_query_range(const TempoApi& api, const net::HttpRequest& request) {
-  auto options = read_options(api, request);
-  if (!options) return error_response(options.error());
-  if (auto done = read_step(api, request.params, *options); !done) return error_response(done.error());
-  const auto result = engine_of(api).metrics_range(query_text(request.params), *options);
+MetricsRequest default_metrics_request(const TempoApi& api) {
+  MetricsRequest request;
+  request.options.series_max = api.options.series_max;
+  request.options.exemplars = api.options.exemplars_default;
+  request.options.exemplars_max = api.options.exemplars_max;
+  request.options.intervals_max = api.options.intervals_max + 2;   // rounding adds one at each end
+  return request;
+}
+
+Result<traceql::MetricsResult> run_query_range(const TempoApi& api, MetricsRequest request) {
+  traceql::MetricsOptions& options = request.options;
+  if (options.end <= options.start) return fail(Errc::kInvalidArgument, "end must be greater than start");
+  const nanoseconds range(static_cast<int64_t>(std::min<uint64_t>(options.end.value - options.start.value, INT64_MAX)));
+  if (options.step.count() == 0) options.step = default_step(range);
+  const nanoseconds smallest = std::max(range / api.options.intervals_max, nanoseconds(1'000'000));
+  if (options.step < smallest)
+    return fail(Errc::kInvalidArgument, "step of ", format_go_duration(options.step), " is too small, minimum step for given range is ",
+                format_go_duration(smallest));
+  return engine_of(api).metrics_range(request.query, options);
+}
+
+Result<traceql::MetricsResult> run_query_instant(const TempoApi& api, const MetricsRequest& request) {
+  return engine_of(api).metrics_instant(request.query, request.options);
+}
+
+net::HttpResponse answer_query_range(const TempoApi& api, const net::HttpRequest& http) {
+  auto request = read_request(api, http);
+  if (!request) return error_response(request.error());
+  const auto result = run_query_range(api, std::move(*request));
   if (!result) return error_response(result.error());
   std::string out = R"({"series":[)";
   for (size_t i = 0; i < result->series.size(); ++i) {
@@ -207,10 +221,10 @@ net::HttpResponse answer_query_range(const TempoApi& api, const net::HttpRequest
   return net::HttpResponse::json(out + "}");
 }
 
-net::HttpResponse answer_query_instant(const TempoApi& api, const net::HttpRequest& request) {
-  const auto options = read_options(api, request);
-  if (!options) return error_response(options.error());
-  const auto result = engine_of(api).metrics_instant(query_text(request.params), *options);
+net::HttpResponse answer_query_instant(const TempoApi& api, const net::HttpRequest& http) {
+  const auto request = read_request(api, http);
+  if (!request) return error_response(request.error());
+  const auto result = run_query_instant(api, *request);
   if (!result) return error_response(result.error());
   std::string out = R"({"series":[)";
   bool first = true;

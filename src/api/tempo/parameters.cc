@@ -10,7 +10,8 @@ constexpr int64_t kSecondsMax = static_cast<int64_t>(UINT64_MAX / 1'000'000'000)
 Result<uint64_t> parse_seconds(const net::Params& params, std::string_view name) {
   const auto value = parse_int(params.get(name));
   if (!value || *value < 0 || *value > kSecondsMax)
-    return fail(Errc::kInvalidArgument, "invalid ", name, ": \"", params.get(name), "\" is not a time in unix seconds");
+    return fail(Errc::kInvalidArgument, "invalid ", name, ": strconv.ParseInt: parsing \"", params.get(name), "\": ",
+                value ? "value out of range" : "invalid syntax");
   return static_cast<uint64_t>(*value) * 1'000'000'000;
 }
 
@@ -64,12 +65,19 @@ Result<std::optional<int64_t>> parse_integer(const net::Params& params, std::str
   const std::string_view text = params.get(name);
   if (text.empty()) return std::nullopt;
   const auto value = parse_int(text);
-  if (!value) return fail(Errc::kInvalidArgument, "invalid ", name, ": \"", text, "\" is not a whole number");
+  if (!value) return fail(Errc::kInvalidArgument, "invalid ", name, ": strconv.Atoi: parsing \"", text, "\": invalid syntax");
   return *value;
 }
 
 bool accepts_protobuf(const net::HttpRequest& request) {
   return request.headers.get("Accept").contains("application/protobuf");
+}
+
+net::HttpResponse protobuf_response(std::string body) {
+  net::HttpResponse response;
+  response.headers.add("Content-Type", "application/protobuf");
+  response.body = std::move(body);
+  return response;
 }
 
 net::HttpResponse error_response(const Error& error) {

@@ -125,6 +125,29 @@ TEST_F(QueryRoutes, ATraceCanBeFiltered) {
   EXPECT_TRUE(part.ends_with(R"("status":"PARTIAL","message":"Trace filtered, only a subset of spans matching the filter is returned"})"));
 }
 
+TEST_F(QueryRoutes, AFilteredTraceCanKeepItsTree) {
+  const auto names = [&](const std::string& options) {
+    const std::string part = body("/api/v2/traces/31", "q=%7Bname%3D%22work%22%7D" + options);
+    return std::pair(part.contains("GET /slow"), part.contains(R"("name":"work")"));
+  };
+  EXPECT_EQ(names(""), std::pair(false, true));
+  EXPECT_EQ(names("&keep_hierarchy=true"), std::pair(true, true));
+  EXPECT_EQ(names("&keep_hierarchy=true&ancestor_depth=0"), std::pair(false, true));
+  EXPECT_EQ(names("&keep_hierarchy=true&ancestor_depth=1"), std::pair(true, true));
+  const std::string below = body("/api/v2/traces/31", "q=%7Bkind%3Dserver%7D&match_depth=1");
+  EXPECT_TRUE(below.contains(R"("name":"work")"));
+  EXPECT_FALSE(body("/api/v2/traces/31", "q=%7Bkind%3Dserver%7D").contains(R"("name":"work")"));
+  EXPECT_EQ(get("/api/v2/traces/31", "q=%7B%7D&match_depth=x").status, 400);
+  EXPECT_EQ(get("/api/v2/traces/31", "q=%7B%7D&match_depth=-2").status, 400);
+  EXPECT_EQ(get("/api/v2/traces/31", "q=%7B%7D&keep_hierarchy=maybe").status, 400);
+}
+
+TEST_F(QueryRoutes, NumbersAreRefusedInThePeersWords) {
+  EXPECT_EQ(body("/api/search", "limit=x"), "invalid limit: strconv.Atoi: parsing \"x\": invalid syntax");
+  EXPECT_EQ(body("/api/search", "start=x&end=5"), "invalid start: strconv.ParseInt: parsing \"x\": invalid syntax");
+  EXPECT_EQ(body("/api/search", "start=5"), "please provide both start and end times or neither");
+}
+
 TEST(Tags, BecomeAFilter) {
   EXPECT_EQ(*traceql_of_tags(""), "{ }");
   EXPECT_EQ(*traceql_of_tags(R"(a=b c="d e")"), R"({ ."a" = "b" && ."c" = "d e" })");

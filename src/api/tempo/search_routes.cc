@@ -5,6 +5,7 @@
 #include "api/tempo/answers.h"
 #include "api/tempo/engine_access.h"
 #include "api/tempo/parameters.h"
+#include "api/tempo/protobuf_answers.h"
 #include "base/number_text.h"
 
 namespace sightline::api::tempo {
@@ -131,26 +132,33 @@ Result<std::string> traceql_of_tags(std::string_view text) {
   return filter.empty() ? "{ }" : filter + " }";
 }
 
-net::HttpResponse answer_search(const TempoApi& api, const net::HttpRequest& request) {
+Result<SearchAnswer> run_search(const TempoApi& api, const net::HttpRequest& request) {
   const net::Params& params = request.params;
   const std::string_view q = params.get("q");
   if (!q.empty() && !params.get("tags").empty())
-    return error_response({Errc::kInvalidArgument, "invalid request: can't specify tags and q in the same query"});
+    return fail(Errc::kInvalidArgument, "invalid request: can't specify tags and q in the same query");
   traceql::SearchOptions options;
   const auto range = parse_time_range(params);
-  if (!range) return error_response(range.error());
+  if (!range) return std::unexpected(range.error());
   set_bounds(options, *range, request);
-  if (auto done = read_counts(api, params, options); !done) return error_response(done.error());
+  if (auto done = read_counts(api, params, options); !done) return std::unexpected(std::move(done).error());
   std::string query(q);
   if (q.empty()) {
-    if (auto done = read_durations(params, options); !done) return error_response(done.error());
+    if (auto done = read_durations(params, options); !done) return std::unexpected(std::move(done).error());
     auto legacy = legacy_query(params);
-    if (!legacy) return error_response(legacy.error());
+    if (!legacy) return std::unexpected(std::move(legacy).error());
     query = std::move(*legacy);
   }
-  const auto result = engine_of(api).search(query, options);
-  if (!result) return error_response(result.error());
-  return net::HttpResponse::json(search_json(*result, !q.empty()));
+  auto result = engine_of(api).search(query, options);
+  if (!result) return std::unexpected(std::move(result).error());
+  return SearchAnswer{.result = std::move(*result), .with_spansets = !q.empty()};
+}
+
+net::HttpResponse answer_search(const TempoApi& api, const net::HttpRequest& request) {
+  const auto answer = run_search(api, request);
+  if (!answer) return error_response(answer.error());
+  if (accepts_protobuf(request)) return protobuf_response(search_messages(answer->result, answer->with_spansets, SIZE_MAX).front());
+  return net::HttpResponse::json(search_json(answer->result, answer->with_spansets));
 }
 
 }  // namespace sightline::api::tempo

@@ -4,6 +4,7 @@
 
 #include "api/tempo/answers.h"
 #include "api/tempo/engine_access.h"
+#include "api/tempo/protobuf_answers.h"
 
 namespace sightline::api::tempo {
 namespace {
@@ -100,13 +101,13 @@ Result<traceql::TagValues> values_of(const TempoApi& api, const traceql::Attribu
 
 }  // namespace
 
-net::HttpResponse answer_tags_v2(const TempoApi& api, const net::HttpRequest& request) {
+Result<std::vector<NamedTags>> find_tags_v2(const TempoApi& api, const net::HttpRequest& request) {
   const auto asked = asked_scopes(request.params);
-  if (!asked) return error_response(asked.error());
+  if (!asked) return std::unexpected(asked.error());
   const auto options = options_of(api, request);
-  if (!options) return error_response(options.error());
+  if (!options) return std::unexpected(options.error());
   const auto found = engine_of(api).tag_names(asked->stored, *options);
-  if (!found) return error_response(found.error());
+  if (!found) return std::unexpected(found.error());
   std::vector<NamedTags> scopes;
   for (const auto& scope : *found) {
     scopes.push_back({std::string(name_of(scope.scope)), scope.keys});
@@ -114,37 +115,36 @@ net::HttpResponse answer_tags_v2(const TempoApi& api, const net::HttpRequest& re
       scopes.back().tags.resize(options->values_max);
   }
   if (asked->intrinsic) scopes.push_back({"intrinsic", {std::begin(kIntrinsics), std::end(kIntrinsics)}});
-  return net::HttpResponse::json(tags_json_v2(scopes));
+  return scopes;
 }
 
-net::HttpResponse answer_tags_v1(const TempoApi& api, const net::HttpRequest& request) {
+Result<std::vector<std::string>> find_tags_v1(const TempoApi& api, const net::HttpRequest& request) {
   const auto asked = asked_scopes(request.params);
-  if (!asked) return error_response(asked.error());
+  if (!asked) return std::unexpected(asked.error());
   auto options = options_of(api, request);
-  if (!options) return error_response(options.error());
+  if (!options) return std::unexpected(options.error());
   options->filter = {};
   const auto found = engine_of(api).tag_names(asked->stored, *options);
-  if (!found) return error_response(found.error());
+  if (!found) return std::unexpected(found.error());
   std::set<std::string> names;
   for (const auto& scope : *found) names.insert(scope.keys.begin(), scope.keys.end());
   if (request.params.get("scope") == "intrinsic") names.insert(std::begin(kIntrinsics), std::end(kIntrinsics));
-  return net::HttpResponse::json(tags_json_v1({names.begin(), names.end()}));
+  std::vector<std::string> list(names.begin(), names.end());
+  if (!request.params.get("limit").empty() && list.size() > options->values_max) list.resize(options->values_max);
+  return list;
 }
 
-net::HttpResponse answer_tag_values_v2(const TempoApi& api, const net::HttpRequest& request) {
+Result<traceql::TagValues> find_tag_values_v2(const TempoApi& api, const net::HttpRequest& request) {
   const std::string tag = decoded_tag(request);
   const auto attribute = traceql::parse_attribute(tag);
   if (!attribute)
-    return error_response({Errc::kInvalidArgument, "please provide a valid tagName: failed to parse identifier " + tag + ": " +
-                                                       attribute.error().message});
+    return fail(Errc::kInvalidArgument, "please provide a valid tagName: failed to parse identifier ", tag, ": ", attribute.error().message);
   const auto options = options_of(api, request);
-  if (!options) return error_response(options.error());
-  const auto values = values_of(api, *attribute, *options);
-  if (!values) return error_response(values.error());
-  return net::HttpResponse::json(tag_values_json_v2(*values));
+  if (!options) return std::unexpected(options.error());
+  return values_of(api, *attribute, *options);
 }
 
-net::HttpResponse answer_tag_values_v1(const TempoApi& api, const net::HttpRequest& request) {
+Result<traceql::TagValues> find_tag_values_v1(const TempoApi& api, const net::HttpRequest& request) {
   const std::string tag = decoded_tag(request);
   traceql::Attribute attribute{.name = tag};
   if (tag == "name") attribute = {.intrinsic = Intrinsic::kName};
@@ -153,11 +153,33 @@ net::HttpResponse answer_tag_values_v1(const TempoApi& api, const net::HttpReque
   if (tag == "root.service.name") attribute = {.intrinsic = Intrinsic::kRootServiceName};
   if (tag == "service.name") attribute = {.scope = traceql::Scope::kResource, .name = tag};
   auto options = options_of(api, request);
-  if (!options) return error_response(options.error());
+  if (!options) return std::unexpected(options.error());
   options->filter = {};
-  const auto values = values_of(api, attribute, *options);
+  return values_of(api, attribute, *options);
+}
+
+net::HttpResponse answer_tags_v2(const TempoApi& api, const net::HttpRequest& request) {
+  const auto scopes = find_tags_v2(api, request);
+  if (!scopes) return error_response(scopes.error());
+  return accepts_protobuf(request) ? protobuf_response(tags_protobuf_v2(*scopes)) : net::HttpResponse::json(tags_json_v2(*scopes));
+}
+
+net::HttpResponse answer_tags_v1(const TempoApi& api, const net::HttpRequest& request) {
+  const auto names = find_tags_v1(api, request);
+  if (!names) return error_response(names.error());
+  return accepts_protobuf(request) ? protobuf_response(tags_protobuf_v1(*names)) : net::HttpResponse::json(tags_json_v1(*names));
+}
+
+net::HttpResponse answer_tag_values_v2(const TempoApi& api, const net::HttpRequest& request) {
+  const auto values = find_tag_values_v2(api, request);
   if (!values) return error_response(values.error());
-  return net::HttpResponse::json(tag_values_json_v1(*values));
+  return accepts_protobuf(request) ? protobuf_response(tag_values_protobuf_v2(*values)) : net::HttpResponse::json(tag_values_json_v2(*values));
+}
+
+net::HttpResponse answer_tag_values_v1(const TempoApi& api, const net::HttpRequest& request) {
+  const auto values = find_tag_values_v1(api, request);
+  if (!values) return error_response(values.error());
+  return accepts_protobuf(request) ? protobuf_response(tag_values_protobuf_v1(*values)) : net::HttpResponse::json(tag_values_json_v1(*values));
 }
 
 }  // namespace sightline::api::tempo

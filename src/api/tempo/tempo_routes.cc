@@ -4,39 +4,14 @@
 
 #include "api/tempo/metrics_routes.h"
 #include "api/tempo/search_routes.h"
+#include "api/tempo/status_routes.h"
 #include "api/tempo/tag_routes.h"
 #include "api/tempo/trace_routes.h"
-#include "base/text_codec.h"
 
 namespace sightline::api::tempo {
 namespace {
 
 using Handler = net::HttpResponse (*)(const TempoApi&, const net::HttpRequest&);
-
-net::HttpResponse plain(int status, std::string body) {
-  auto response = net::HttpResponse::text(status, std::move(body));
-  response.headers.add("X-Content-Type-Options", "nosniff");
-  return response;
-}
-
-net::HttpResponse answer_echo(const TempoApi&, const net::HttpRequest&) { return plain(200, "echo\n"); }
-
-net::HttpResponse answer_ready(const TempoApi& api, const net::HttpRequest&) {
-  return !api.ready || api.ready() ? plain(200, "ready\n") : plain(503, "not ready\n");
-}
-
-net::HttpResponse answer_buildinfo(const TempoApi& api, const net::HttpRequest&) {
-  std::string body = R"({"version":")";
-  append_json_escaped(body, api.options.version);
-  body += R"(","revision":")";
-  append_json_escaped(body, api.options.revision);
-  body += R"(","branch":"","buildUser":"","buildDate":"","goVersion":""})";
-  return net::HttpResponse::json(std::move(body));
-}
-
-net::HttpResponse answer_status(const TempoApi& api, const net::HttpRequest&) {
-  return plain(200, "tempo, version " + api.options.version + " (revision: " + api.options.revision + ")\n");
-}
 
 net::HttpResponse answer_trace_v1(const TempoApi& api, const net::HttpRequest& request) {
   return answer_trace(api, request, TraceApi::kV1);
@@ -52,10 +27,10 @@ struct Path {
 };
 
 constexpr Path kPaths[] = {
-    {"/api/echo", answer_echo, net::RunOn::kSocketThread},
     {"/ready", answer_ready, net::RunOn::kSocketThread},
     {"/status", answer_status, net::RunOn::kSocketThread},
-    {"/status/version", answer_status, net::RunOn::kSocketThread},
+    {"/status/{section}", answer_status_section, net::RunOn::kSocketThread},
+    {"/api/echo", answer_echo, net::RunOn::kSocketThread},
     {"/api/status/buildinfo", answer_buildinfo, net::RunOn::kSocketThread},
     {"/api/traces/{id}", answer_trace_v1},
     {"/api/v2/traces/{id}", answer_trace_v2},
@@ -68,12 +43,24 @@ constexpr Path kPaths[] = {
     {"/api/metrics/query", answer_query_instant},
 };
 
+// The prefix moves what lies below /api; probes stay where they are.
+std::string path_of(const TempoApi& api, const Path& path) {
+  std::string full = path.pattern.starts_with("/api/") ? api.prefix : std::string();
+  return full.append(path.pattern);
+}
+
 }  // namespace
+
+std::vector<std::string> tempo_paths(const TempoApi& api) {
+  std::vector<std::string> paths;
+  for (const Path& path : kPaths) paths.push_back(path_of(api, path));
+  return paths;
+}
 
 void add_tempo_routes(net::HttpRouter& router, TempoApi api) {
   const auto shared = std::make_shared<const TempoApi>(std::move(api));
   for (const Path& path : kPaths)
-    router.add("GET,POST", shared->prefix + std::string(path.pattern),
+    router.add("GET,POST", path_of(*shared, path),
                [shared, handler = path.handler](net::HttpRequest& request) { return handler(*shared, request); },
                {.run_on = path.run_on});
 }

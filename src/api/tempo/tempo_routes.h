@@ -1,10 +1,10 @@
 #pragma once
 // Tempo's HTTP API: traces by id, TraceQL search, tags and their values, TraceQL metrics.
 //   Answers   bodies, key order and error texts as Tempo writes them; errors are plain text.
-//   Paths     below TempoApi::prefix: /api/echo, /ready, /status, /api/status/buildinfo, /api/traces/{id},
-//             /api/v2/traces/{id}, /api/search, /api/search/tags, /api/v2/search/tags,
-//             /api/search/tag/{t}/values, /api/v2/search/tag/{t}/values, /api/metrics/query_range,
-//             /api/metrics/query. GET and POST alike.
+//   Paths     below TempoApi::prefix: /api/echo, /api/status/buildinfo, /api/traces/{id}, /api/v2/traces/{id},
+//             /api/search, /api/search/tags, /api/v2/search/tags, /api/search/tag/{t}/values,
+//             /api/v2/search/tag/{t}/values, /api/metrics/query_range, /api/metrics/query. Without it: /ready,
+//             /status, /status/{version,services,endpoints,config,...}. GET and POST alike.
 //   Time      without start and end everything stored is searched.
 //   Threads   handlers run on many threads at once; they hold no state.
 //   Lifetime  what TempoApi refers to outlives the router.
@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "base/time.h"
 #include "net/http.h"
@@ -43,8 +44,10 @@ struct TempoApi {
   std::function<bool()> ready;            // may be empty: always ready
   std::string prefix;                     // "" or "/tempo"
   TempoApiOptions options;
+  std::function<std::string()> config_text;   // shown at /status/config; may be empty
 };
 
+std::vector<std::string> tempo_paths(const TempoApi& api);   // patterns, with the prefix
 void add_tempo_routes(net::HttpRouter& router, TempoApi api);
 
 }  // namespace sightline::api::tempo

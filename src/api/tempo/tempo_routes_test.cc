@@ -64,6 +64,27 @@ TEST_F(TempoRoutes, AnswerTheProbesOfClients) {
   EXPECT_EQ(get("/ready").status, 503);
 }
 
+TEST_F(TempoRoutes, ShowTheirStatus) {
+  EXPECT_EQ(get("/status/version").body, "tempo, version 2.9.0 (branch: , revision: )\n");
+  EXPECT_TRUE(get("/status/services").body.contains("Running"));
+  EXPECT_TRUE(get("/status/endpoints").body.contains("/api/v2/search/tag/{tag}/values\n"));
+  EXPECT_EQ(get("/status/config").body, "{}\n");
+  for (const char* section : {"runtime_config", "usage-stats", "overrides"}) EXPECT_EQ(get("/status/" + std::string(section)).status, 200);
+  EXPECT_EQ(get("/status/nothing").status, 404);
+  EXPECT_TRUE(get("/status").body.contains("---\nservices\n"));
+  ready = false;
+  EXPECT_FALSE(get("/status/services").body.contains("Running"));
+}
+
+TEST_F(TempoRoutes, MoveBelowTheirPrefix) {
+  net::HttpRouter prefixed;
+  add_tempo_routes(prefixed, {.traces = store, .clock = clock, .prefix = "/tempo"});
+  for (const auto& [path, status] : {std::pair("/tempo/api/echo", 200), {"/api/echo", 404}, {"/ready", 200}, {"/tempo/api/v2/traces/abcd", 200}}) {
+    net::HttpRequest request{.method = "GET", .path = path};
+    EXPECT_EQ(prefixed.dispatch(request).status, status) << path;
+  }
+}
+
 TEST_F(TempoRoutes, FindATraceByShortAndLongId) {
   for (const char* id : {"abcd", "ABCD", "0000000000000000000000000000abcd"}) {
     const auto v1 = get("/api/traces/" + std::string(id));

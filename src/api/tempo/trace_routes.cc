@@ -10,24 +10,55 @@
 namespace sightline::api::tempo {
 namespace {
 
-net::HttpResponse protobuf_response(std::string body) {
-  net::HttpResponse response;
-  response.headers.add("Content-Type", "application/protobuf");
-  response.body = std::move(body);
-  return response;
+constexpr int64_t kAllLevels = -1;
+
+// Which spans beside the matching ones a filtered trace keeps; levels of the tree, kAllLevels for all of them.
+struct KeptHierarchy {
+  int64_t below = 0;
+  int64_t above = 0;
+};
+
+Result<KeptHierarchy> read_hierarchy(const net::Params& params) {
+  KeptHierarchy kept;
+  const auto below = parse_integer(params, "match_depth");
+  if (!below) return std::unexpected(below.error());
+  const auto above = parse_integer(params, "ancestor_depth");
+  if (!above) return std::unexpected(above.error());
+  for (const auto& [name, depth] : {std::pair("match_depth", *below), std::pair("ancestor_depth", *above)})
+    if (depth && *depth < kAllLevels) return fail(Errc::kInvalidArgument, "invalid ", name, ": must be -1 or greater");
+  const std::string_view keep = params.get("keep_hierarchy");
+  if (keep != "" && keep != "true" && keep != "false" && keep != "1" && keep != "0")
+    return fail(Errc::kInvalidArgument, "invalid keep_hierarchy: \"", keep, "\" is not true or false");
+  kept.below = below->value_or(0);
+  if (keep == "true" || keep == "1") kept.above = above->value_or(kAllLevels);
+  return kept;
 }
 
-// Only the spans of `trace` that `query` matches.
-Result<model::SpanBatch> filtered(const TempoApi& api, std::string_view query, std::shared_ptr<const model::SpanBatch> trace) {
+// Adds to the marked rows those that lie at most so many levels above and below one of them.
+void keep_levels(std::vector<uint8_t>& rows, std::span<const uint32_t> parents, const KeptHierarchy& kept) {
+  const std::vector<uint8_t> matched = rows;
+  const auto within = [](int64_t level, int64_t depth) { return depth == kAllLevels || level <= depth; };
+  for (uint32_t row = 0; row < rows.size(); ++row) {
+    int64_t level = 1;
+    for (uint32_t at = parents[row]; at != tracestore::kNoRow; at = parents[at], ++level) {
+      if (matched[row] != 0 && within(level, kept.above)) rows[at] = 1;
+      if (matched[at] != 0 && within(level, kept.below)) rows[row] = 1;
+    }
+  }
+}
+
+// Only the spans of `trace` that `query` matches, and what of the tree around them is asked for.
+Result<model::SpanBatch> filtered(const TempoApi& api, std::string_view query, const KeptHierarchy& kept,
+                                  std::shared_ptr<const model::SpanBatch> trace) {
   tracestore::TraceSpans spans{.id = trace->spans.front().trace_id};
   for (uint32_t i = 0; i < trace->spans.size(); ++i) spans.spans.push_back({trace.get(), i});
   tracestore::SpanRowGroup group({spans}, {trace});
-  auto ids = engine_of(api).matching_spans(query, group);
-  if (!ids) return std::unexpected(std::move(ids).error());
-  std::ranges::sort(*ids);
+  auto rows = engine_of(api).matching_rows(query, group);
+  if (!rows) return std::unexpected(std::move(rows).error());
+  keep_levels(*rows, group.parent_row(), kept);
   tracestore::SpanGatherer gatherer;
-  for (const auto& span : spans.spans)
-    if (std::ranges::binary_search(*ids, span.span().span_id)) gatherer.add(span);
+  for (size_t row = 0; row < rows->size(); ++row)
+    if ((*rows)[row] != 0) gatherer.add(group.rows()[row]);
   return std::move(gatherer).finish({trace});
 }
 
@@ -58,7 +89,9 @@ net::HttpResponse answer_trace(const TempoApi& api, const net::HttpRequest& requ
   const std::string_view filter = version == TraceApi::kV2 ? request.params.get("q") : std::string_view();
   const bool is_filtered = !filter.empty() && !trace.spans.empty();
   if (is_filtered) {
-    auto part = filtered(api, filter, std::make_shared<const model::SpanBatch>(std::move(trace)));
+    const auto kept = read_hierarchy(request.params);
+    if (!kept) return error_response(kept.error());
+    auto part = filtered(api, filter, *kept, std::make_shared<const model::SpanBatch>(std::move(trace)));
     if (!part) return error_response(part.error());
     trace = std::move(*part);
   }

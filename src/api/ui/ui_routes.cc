@@ -127,14 +127,15 @@ net::HttpResponse send_page(std::span<const EmbeddedFile> files, const net::Http
 
 }  // namespace
 
-void add_ui_routes(net::HttpRouter& router, std::shared_ptr<const UiContent> content, Forward forward) {
+void add_ui_routes(net::HttpRouter& router, std::shared_ptr<const UiContent> content, Forward forward, WorkPool* pool) {
   const net::RouteOptions quick{.run_on = net::RunOn::kSocketThread};
   router.add("GET", "/api/ui/dashboards", [content](net::HttpRequest&) { return list_dashboards(*content); }, quick);
   router.add("GET", "/api/ui/dashboards/{uid}",
              [content](net::HttpRequest& request) { return show_dashboard(*content, request.captures.at(0)); }, quick);
   router.add("GET", "/api/ui/datasources", [content](net::HttpRequest&) { return list_data_sources(*content); }, quick);
   router.add("GET,POST", "/api/datasources/proxy/uid/{uid}/{path...}",
-             [content, forward = std::move(forward)](net::HttpRequest& request) { return proxy(*content, forward, request); });
+             [content, forward = std::move(forward)](net::HttpRequest& request) { return proxy(*content, forward, request); },
+             {.pool = pool});
 }
 
 void add_pages(net::HttpRouter& router, std::span<const EmbeddedFile> files) {

@@ -43,7 +43,8 @@ struct UiContent {
 // Sends a request, rewritten to the data source's own path, where it belongs: into this process or over a socket.
 using Forward = std::function<net::HttpResponse(const DataSource& source, net::HttpRequest& request)>;
 
-void add_ui_routes(net::HttpRouter& router, std::shared_ptr<const UiContent> content, Forward forward);
+// `pool`: where forwarded requests run; null: the server's.
+void add_ui_routes(net::HttpRouter& router, std::shared_ptr<const UiContent> content, Forward forward, WorkPool* pool = nullptr);
 // Pages for every path that no route knows, except below /api/: those stay 404.
 void add_pages(net::HttpRouter& router, std::span<const EmbeddedFile> files);
 

@@ -22,7 +22,6 @@ std::string label_name_of(std::string_view attribute_key) {
   }
   if (out.empty()) return "key_";
   if (is_digit(out[0])) return "key_" + out;
-  if (out[0] == '_' && !out.starts_with("__")) return "key" + out;
   return out;
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 // Attribute keys as Prometheus label names, and what happens when two become one.
 //   Source  OpenTelemetry's Prometheus compatibility specification; spec of the OTLP
-//           translation: "a.b" -> a_b, "1a" -> key_1a, "_u" -> key_u, runs are kept.
+//           translation: "a.b" -> a_b, "1a" -> key_1a, runs and a leading underscore are kept.
 #include <string>
 #include <string_view>
 #include <vector>

@@ -9,7 +9,7 @@ TEST(LabelNames, AttributeKeys) {
   EXPECT_EQ(label_name_of("http.method"), "http_method");
   EXPECT_EQ(label_name_of("a..b"), "a__b");
   EXPECT_EQ(label_name_of("1abc"), "key_1abc");
-  EXPECT_EQ(label_name_of("_u"), "key_u");
+  EXPECT_EQ(label_name_of("_u"), "_u");
   EXPECT_EQ(label_name_of("__u"), "__u");
   EXPECT_EQ(label_name_of("caf\xc3\xa9"), "caf_");
   EXPECT_EQ(label_name_of(""), "key_");

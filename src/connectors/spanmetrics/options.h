@@ -4,10 +4,13 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "base/ids.h"
 
 namespace sightline::connectors::spanmetrics {
 
@@ -17,6 +20,9 @@ inline constexpr std::string_view kSpanName = "span.name";
 inline constexpr std::string_view kSpanKind = "span.kind";
 inline constexpr std::string_view kStatusCode = "status.code";
 inline constexpr std::string_view kCollectorInstance = "collector.instance.id";
+inline constexpr std::string_view kScopeName = "span.instrumentation.scope.name";
+inline constexpr std::string_view kScopeVersion = "span.instrumentation.scope.version";
+inline constexpr std::string_view kSamplingMethod = "sampling.method";
 
 // A further label: the span's attribute of that name, else the resource's, else the default,
 // else none.
@@ -29,7 +35,9 @@ enum class DurationUnit : uint8_t { kMilliseconds, kSeconds };
 
 struct SpanMetricsOptions {
   std::string metrics_namespace = "traces.span.metrics";
-  std::vector<Dimension> dimensions;
+  std::vector<Dimension> dimensions;           // of every metric
+  std::vector<Dimension> calls_dimensions;     // of calls, besides
+  std::vector<Dimension> duration_dimensions;  // of duration, besides
   // Of service.name, span.name, span.kind, status.code, collector.instance.id: not made labels.
   std::vector<std::string> exclude_dimensions;
   std::string collector_instance_id;  // empty: no such label
@@ -39,10 +47,29 @@ struct SpanMetricsOptions {
   // Finite upper bounds in `unit`, strictly ascending; +Inf is implied.
   std::vector<double> buckets = {2, 4, 6, 8, 10, 50, 100, 200, 400, 800, 1000, 1400, 2000, 5000, 10000, 15000};
 
-  bool exemplars_enabled = true;
-  std::chrono::nanoseconds metrics_expiration{0};  // 0: never
+  std::optional<uint32_t> exponential_max_size;  // exponential histograms instead of `buckets`
 
-  // Per service (job, instance); further label sets are counted in one series
+  // A further counter, `events`: of span events, by what the event's, the span's or the resource's attributes say.
+  bool events_enabled = false;
+  std::vector<Dimension> event_dimensions;
+
+  // Instrumentation scopes whose name and version become labels of their spans.
+  std::vector<std::string> include_instrumentation_scope;
+  // A label sampling.method: "extrapolated" for spans whose tracestate says that they stand for several, else "counted".
+  bool sampling_method_label = false;
+  // Resources alike in these attributes count as one, known by the first of them; empty: each by its job and instance.
+  std::vector<std::string> resource_key_attributes;
+
+  bool exemplars_enabled = true;
+  uint32_t exemplars_per_point_max = 5;  // that exposition shows of one histogram: the newest
+  // Both may be empty. Asked before a trace becomes an exemplar; told when one is handed out. Any thread.
+  std::function<bool(const TraceId&)> may_be_exemplar;
+  std::function<void(const TraceId&)> note_exemplar;
+
+  std::chrono::nanoseconds metrics_expiration{0};  // since the last span of a service instance; 0: never
+  std::chrono::nanoseconds series_expiration{0};   // since the last span of a series; 0: never
+
+  // Per service (job, instance) and metric; further label sets are counted in one series
   // with otel.metric.overflow=true. 0: no limit of its own.
   uint32_t aggregation_cardinality_limit = 0;
   // Of the whole connector; beyond it one overflow series without service counts everything.

@@ -35,20 +35,24 @@ std::shared_ptr<const Resource> ResourceCache::find_or_make(const model::SpanBat
   const std::scoped_lock lock(mutex_);
   if (const auto found = by_bytes_.find(key); found != by_bytes_.end()) return found->second;
   if (by_bytes_.size() >= options_.resources_cached_max) by_bytes_.clear();
+  if (groups_.size() >= options_.resources_cached_max) groups_.clear();
   auto made = make(batch, resource, next_id_++);
   by_bytes_.emplace(std::move(key), made);
   return made;
 }
 
 std::shared_ptr<const Resource> ResourceCache::make(const model::SpanBatch& batch, const model::ResourceView& resource,
-                                                    uint64_t id) const {
+                                                    uint64_t id) {
   auto made = std::make_shared<Resource>();
   made->id = id;
   made->counted = batch.find(resource.attributes, "service.name") != nullptr;
-  made->service_name = text_of(batch, resource.attributes, "service.name");
+  // As a dimension only a string is a name; as a job any value is its text.
+  const model::ValueView* name = batch.find(resource.attributes, "service.name");
+  if (name != nullptr && name->kind == model::ValueKind::kString) made->service_name = name->bytes;
+  const std::string job_name = text_of(batch, resource.attributes, "service.name");
   made->instance = text_of(batch, resource.attributes, "service.instance.id");
   const std::string space = text_of(batch, resource.attributes, "service.namespace");
-  made->job = space.empty() ? made->service_name : space + "/" + made->service_name;
+  made->job = space.empty() ? job_name : space + "/" + job_name;
   append_sized(made->target_key, made->job);
   append_sized(made->target_key, made->instance);
   made->target_hash = xxh3(made->target_key);
@@ -59,17 +63,36 @@ std::shared_ptr<const Resource> ResourceCache::make(const model::SpanBatch& batc
       continue;
     others.add(attribute.key, model::value_text(attribute.value));
   }
-  if (!made->job.empty() || !made->instance.empty()) {
+  if (!made->job.empty() && !made->instance.empty()) {
     model::LabelsBuilder labels;
     others.build_into(labels);
     labels.set("job", made->job).set("instance", made->instance);
     made->target_info = labels.build();
   }
-  for (const Dimension& dimension : options_.dimensions) {
-    const model::ValueView* value = batch.find(resource.attributes, dimension.name);
-    made->fallbacks.push_back(value != nullptr ? std::optional(model::value_text(*value)) : dimension.default_value);
+  for (size_t kind = 0; kind < kSeriesKinds; ++kind) {
+    for (const Dimension& dimension : dimensions_[kind]) {
+      const model::ValueView* value = batch.find(resource.attributes, dimension.name);
+      made->fallbacks[kind].push_back(value != nullptr ? std::optional(model::value_text(*value)) : dimension.default_value);
+    }
   }
+  if (!options_.resource_key_attributes.empty()) join_group(batch, resource, *made);
   return made;
+}
+
+// The first resource of a group lends the others its job, instance and target_info.
+void ResourceCache::join_group(const model::SpanBatch& batch, const model::ResourceView& resource, Resource& made) {
+  std::string key;
+  for (const std::string& name : options_.resource_key_attributes) {
+    const model::ValueView* value = batch.find(resource.attributes, name);
+    key += value == nullptr ? '\0' : '\1';
+    append_sized(key, value == nullptr ? std::string() : model::value_text(*value));
+  }
+  const Resource& first = groups_.try_emplace(std::move(key), made).first->second;
+  made.job = first.job;
+  made.instance = first.instance;
+  made.target_key = first.target_key;
+  made.target_hash = first.target_hash;
+  made.target_info = first.target_info;
 }
 
 }  // namespace sightline::connectors::spanmetrics

@@ -11,10 +11,9 @@ namespace {
 constexpr size_t kKeysPerSeriesMax = 4;
 constexpr size_t kKeysMin = 1024;
 
-model::LabelsBuilder overflow_labels(const SpanMetricsOptions& options) {
+model::LabelsBuilder overflow_labels() {
   model::LabelsBuilder labels;
   labels.set("otel_metric_overflow", "true").set("otel_scope_name", "spanmetricsconnector");
-  if (!options.excludes(kCollectorInstance)) labels.set("collector_instance_id", options.collector_instance_id);
   return labels;
 }
 
@@ -25,11 +24,16 @@ void SeriesShard::apply(std::span<const Observation> observations, const model::
                         std::vector<Observation>& overflow) {
   const std::scoped_lock lock(mutex_);
   const uint64_t epoch = counts_.epoch.load(std::memory_order_relaxed);  // ordered by the mutex, see the header
+  Target* seen = nullptr;
   for (const Observation& o : observations) {
     const auto found = by_key_.find(KeyView{o.key_hash, o.key});
     Series* series = found != by_key_.end() ? found->second : find_or_make(o, resource, labels_of, now);
-    if (series == nullptr) overflow.push_back(o);
-    else count(*series, o, batch.spans[o.span], now, epoch);
+    if (series == nullptr) {
+      overflow.push_back(o);
+      continue;
+    }
+    count(*series, o, batch.spans[o.span], now, epoch);
+    if (series->target != seen && series->target != nullptr) (seen = series->target)->last_seen = now;
   }
 }
 
@@ -37,20 +41,25 @@ void SeriesShard::apply_overflow(std::span<const Observation> observations, cons
                                  TimestampMs now) {
   const std::scoped_lock lock(mutex_);
   const uint64_t epoch = counts_.epoch.load(std::memory_order_relaxed);
-  if (overflow_ == nullptr) overflow_ = make_series(overflow_labels(options_).build(), nullptr, now);
-  for (const Observation& o : observations) count(*overflow_, o, batch.spans[o.span], now, epoch);
+  for (const Observation& o : observations) {
+    Series*& series = overflow_[static_cast<size_t>(o.kind)];
+    if (series == nullptr) series = make_series(overflow_labels().build(), o.kind, nullptr, now);
+    count(*series, o, batch.spans[o.span], now, epoch);
+  }
   counts_.overflowed_spans += observations.size();
 }
 
 void SeriesShard::count(Series& series, const Observation& o, const model::SpanView& span, TimestampMs now,
                         uint64_t epoch) {
-  ++series.calls;
-  series.duration_sum += o.duration;
-  if (!series.buckets.empty()) ++series.buckets[o.bucket];
-  if (!series.slots.empty()) {
+  series.calls += o.times;
+  series.duration_sum += o.duration * o.times;
+  if (!series.buckets.empty()) series.buckets[o.bucket] += o.times;
+  else if (series.exponential) series.exponential->add(o.duration, o.times);
+  if (!series.slots.empty() && (!options_.may_be_exemplar || options_.may_be_exemplar(span.trace_id))) {
     const ExemplarSlot fresh{span.trace_id, span.span_id, o.duration, o.exemplar_time, epoch};
-    if (ExemplarSlot& slot = series.slots[0]; slot.epoch == 0 || slot.time <= fresh.time) slot = fresh;
-    if (!series.buckets.empty())
+    if (series.has_calls())
+      if (ExemplarSlot& slot = series.slots[0]; slot.epoch == 0 || slot.time <= fresh.time) slot = fresh;
+    if (series.slots.size() > 1)
       if (ExemplarSlot& slot = series.slots[1 + o.bucket]; slot.epoch == 0 || slot.time <= fresh.time) slot = fresh;
   }
   series.last_seen = now;
@@ -60,33 +69,37 @@ void SeriesShard::count(Series& series, const Observation& o, const model::SpanV
 Series* SeriesShard::find_or_make(const Observation& o, const Resource& resource, const LabelMaker& labels_of,
                                   TimestampMs now) {
   model::Labels labels = labels_of(o);
+  const auto kind = static_cast<size_t>(o.kind);
   Series* series = nullptr;
-  if (const auto known = by_labels_.find(labels); known != by_labels_.end()) {
+  if (const auto known = by_labels_[kind].find(labels); known != by_labels_[kind].end()) {
     series = known->second.get();
     find_target(resource);  // perhaps a newer resource of the same service
   } else {
     if (counts_.series.load(std::memory_order_relaxed) >= options_.series_max) return nullptr;
     Target& target = *find_target(resource);
     const uint32_t limit = options_.aggregation_cardinality_limit;
-    if (limit != 0 && target.series >= limit) {
+    if (limit != 0 && target.series[kind] >= limit) {
       counts_.overflowed_spans += 1;
-      return overflow_of(target, now);
+      return overflow_of(target, o.kind, now);
     }
-    series = make_series(std::move(labels), &target, now);
-    ++target.series;
+    series = make_series(std::move(labels), o.kind, &target, now);
+    ++target.series[kind];
   }
-  if (by_key_.size() >= kKeysPerSeriesMax * by_labels_.size() + kKeysMin) by_key_.clear();
+  size_t series_count = 0;
+  for (const auto& of_kind : by_labels_) series_count += of_kind.size();
+  if (by_key_.size() >= kKeysPerSeriesMax * series_count + kKeysMin) by_key_.clear();
   by_key_.emplace(StoredKey{o.key_hash, std::string(o.key)}, series);
   return series;
 }
 
-Series* SeriesShard::overflow_of(Target& target, TimestampMs now) {
-  if (target.overflow == nullptr) {
-    auto labels = overflow_labels(options_);
+Series* SeriesShard::overflow_of(Target& target, SeriesKind kind, TimestampMs now) {
+  Series*& series = target.overflow[static_cast<size_t>(kind)];
+  if (series == nullptr) {
+    auto labels = overflow_labels();
     labels.set("job", target.job).set("instance", target.instance);
-    target.overflow = make_series(labels.build(), &target, now);
+    series = make_series(labels.build(), kind, &target, now);
   }
-  return target.overflow;
+  return series;
 }
 
 Target* SeriesShard::find_target(const Resource& resource) {
@@ -101,19 +114,29 @@ Target* SeriesShard::find_target(const Resource& resource) {
   return target.get();
 }
 
-Series* SeriesShard::make_series(model::Labels labels, Target* target, TimestampMs now) {
+Series* SeriesShard::make_series(model::Labels labels, SeriesKind kind, Target* target, TimestampMs now) {
   auto series = std::make_unique<Series>();
   auto identity = std::make_shared<SeriesIdentity>();
   identity->id = counts_.next_series_id.fetch_add(1, std::memory_order_relaxed);
   identity->labels = labels;
   identity->created = TimestampMs{now.value - 1};
   series->identity = std::move(identity);
+  series->kind = kind;
   series->target = target;
-  if (options_.histogram_enabled) series->buckets.resize(options_.buckets.size() + 1);
-  if (options_.exemplars_enabled) series->slots.resize(1 + series->buckets.size());
+  size_t exemplar_buckets = 0;
+  if (options_.histogram_enabled && (kind == SeriesKind::kCallsAndDuration || kind == SeriesKind::kDuration)) {
+    if (options_.exponential_max_size) {
+      series->exponential = std::make_unique<model::ExponentialHistogram>(*options_.exponential_max_size);
+      exemplar_buckets = kMagnitudes;
+    } else {
+      series->buckets.resize(options_.buckets.size() + 1);
+      exemplar_buckets = series->buckets.size();
+    }
+  }
+  if (options_.exemplars_enabled) series->slots.resize(1 + exemplar_buckets);
   counts_.series.fetch_add(1, std::memory_order_relaxed);
   Series* made = series.get();
-  by_labels_.insert_or_assign(std::move(labels), std::move(series));
+  by_labels_[static_cast<size_t>(kind)].insert_or_assign(std::move(labels), std::move(series));
   return made;
 }
 
@@ -134,27 +157,33 @@ void SeriesShard::unlink(Series& series) {
   series.newer = series.older = nullptr;
 }
 
-void SeriesShard::expire(TimestampMs before, std::vector<std::shared_ptr<const SeriesIdentity>>& expired) {
+void SeriesShard::expire(TimestampMs series_before, TimestampMs target_before, std::vector<std::shared_ptr<const SeriesIdentity>>& expired) {
   const std::scoped_lock lock(mutex_);
-  const auto is_old = [&](const Series& s) { return s.last_seen < before; };
+  const auto is_old = [&](const Series& s) {
+    return s.last_seen <= series_before || (s.target != nullptr ? s.target->last_seen : s.last_seen) <= target_before;
+  };
   bool any = false;
-  for (const auto& [labels, series] : by_labels_) any = any || is_old(*series);
+  for (const auto& of_kind : by_labels_)
+    for (const auto& [labels, series] : of_kind) any = any || is_old(*series);
   if (!any) return;
   absl::erase_if(by_key_, [&](const auto& entry) { return is_old(*entry.second); });
-  absl::erase_if(by_labels_, [&](const auto& entry) {
-    Series& series = *entry.second;
-    if (!is_old(series)) return false;
-    expired.push_back(series.identity);
-    unlink(series);
-    if (overflow_ == &series) overflow_ = nullptr;
-    if (Target* target = series.target; target != nullptr) {
-      if (target->overflow == &series) target->overflow = nullptr;
-      else --target->series;
-    }
-    counts_.series.fetch_sub(1, std::memory_order_relaxed);
-    return true;
-  });
-  absl::erase_if(targets_, [](const auto& entry) { return entry.second->series == 0 && entry.second->overflow == nullptr; });
+  for (auto& of_kind : by_labels_) {
+    absl::erase_if(of_kind, [&](const auto& entry) {
+      Series& series = *entry.second;
+      if (!is_old(series)) return false;
+      expired.push_back(series.identity);
+      unlink(series);
+      const auto kind = static_cast<size_t>(series.kind);
+      if (overflow_[kind] == &series) overflow_[kind] = nullptr;
+      if (Target* target = series.target; target != nullptr) {
+        if (target->overflow[kind] == &series) target->overflow[kind] = nullptr;
+        else --target->series[kind];
+      }
+      counts_.series.fetch_sub(1, std::memory_order_relaxed);
+      return true;
+    });
+  }
+  absl::erase_if(targets_, [](const auto& entry) { return entry.second->is_empty(); });
 }
 
 }  // namespace sightline::connectors::spanmetrics

@@ -7,6 +7,8 @@
 //             a reader raises it before it visits, so a change that it misses has a later one.
 #include <absl/container/flat_hash_map.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <memory>
 #include <mutex>
@@ -19,6 +21,7 @@
 #include "connectors/spanmetrics/options.h"
 #include "connectors/spanmetrics/resource_cache.h"
 #include "connectors/spanmetrics/span_metrics.h"
+#include "model/exponential_histogram.h"
 
 namespace sightline::connectors::spanmetrics {
 
@@ -27,10 +30,16 @@ struct Observation {
   uint64_t key_hash = 0;
   std::string_view key;        // raw dimension bytes; see build_key in span_metrics.cc
   double duration = 0;         // in the histogram's unit
-  uint32_t bucket = 0;
+  uint32_t bucket = 0;         // of an exponential histogram: the magnitude, see magnitude_of()
   uint32_t span = 0;           // index into the batch
+  uint32_t event = 0;          // kEvents: index into the batch's events
+  uint32_t times = 1;          // spans it stands for
+  SeriesKind kind = SeriesKind::kCallsAndDuration;
   TimestampMs exemplar_time;
 };
+
+// Exponential histograms keep an exemplar of each of so many magnitudes (powers of two, from 1/16 of a unit).
+inline constexpr uint32_t kMagnitudes = 20;
 
 // The newest measurement of a bucket or counter; epoch 0: none yet.
 struct ExemplarSlot {
@@ -45,10 +54,13 @@ struct Target;
 
 struct Series {
   std::shared_ptr<const SeriesIdentity> identity;
-  uint64_t calls = 0;
+  SeriesKind kind = SeriesKind::kCallsAndDuration;
+  uint64_t calls = 0;                 // or events
   double duration_sum = 0;
-  std::vector<uint64_t> buckets;      // not cumulative; empty without histogram
+  std::vector<uint64_t> buckets;      // not cumulative; empty without explicit histogram
+  std::unique_ptr<model::ExponentialHistogram> exponential;
   std::vector<ExemplarSlot> slots;    // of the counter, then of each bucket; empty without exemplars
+  bool has_calls() const { return kind != SeriesKind::kDuration; }
   uint64_t changed = 0;               // epoch
   TimestampMs last_seen;
   Target* target = nullptr;           // null: the overflow series of the whole connector
@@ -62,8 +74,12 @@ struct Target {
   std::string job;
   std::string instance;
   uint64_t resource_id = 0;           // of the resource that `info` is from; the latest one counts
-  uint32_t series = 0;
-  Series* overflow = nullptr;
+  TimestampMs last_seen;
+  std::array<uint32_t, kSeriesKinds> series{};           // by kind, without overflow
+  std::array<Series*, kSeriesKinds> overflow{};
+  bool is_empty() const {
+    return std::ranges::all_of(series, [](uint32_t n) { return n == 0; }) && std::ranges::all_of(overflow, [](Series* s) { return s == nullptr; });
+  }
 };
 
 // Shared by the shards of one SpanMetrics.
@@ -100,7 +116,8 @@ class SeriesShard {
     const std::scoped_lock lock(mutex_);
     for (const auto& [key, target] : targets_) visit(*target);
   }
-  void expire(TimestampMs before, std::vector<std::shared_ptr<const SeriesIdentity>>& expired);
+  // Removes series without a span since `series_before`, and those of instances without one since `target_before`.
+  void expire(TimestampMs series_before, TimestampMs target_before, std::vector<std::shared_ptr<const SeriesIdentity>>& expired);
 
  private:
   struct StoredKey {
@@ -125,8 +142,8 @@ class SeriesShard {
 
   void count(Series& series, const Observation& o, const model::SpanView& span, TimestampMs now, uint64_t epoch);
   Series* find_or_make(const Observation& o, const Resource& resource, const LabelMaker& labels_of, TimestampMs now);
-  Series* overflow_of(Target& target, TimestampMs now);
-  Series* make_series(model::Labels labels, Target* target, TimestampMs now);
+  Series* overflow_of(Target& target, SeriesKind kind, TimestampMs now);
+  Series* make_series(model::Labels labels, SeriesKind kind, Target* target, TimestampMs now);
   Target* find_target(const Resource& resource);
   void touch(Series& series, uint64_t epoch);
   void unlink(Series& series);
@@ -136,10 +153,10 @@ class SeriesShard {
   mutable std::mutex mutex_;
   // Everything below is guarded by mutex_.
   absl::flat_hash_map<StoredKey, Series*, KeyHash, KeyEqual> by_key_;  // a cache in front of by_labels_
-  absl::flat_hash_map<model::Labels, std::unique_ptr<Series>, model::LabelsHash> by_labels_;
+  std::array<absl::flat_hash_map<model::Labels, std::unique_ptr<Series>, model::LabelsHash>, kSeriesKinds> by_labels_;
   absl::flat_hash_map<std::string, std::unique_ptr<Target>> targets_;  // by Resource::target_key
   Series* newest_ = nullptr;
-  Series* overflow_ = nullptr;
+  std::array<Series*, kSeriesKinds> overflow_{};
 };
 
 }  // namespace sightline::connectors::spanmetrics

@@ -7,6 +7,7 @@
 #include "base/checksum.h"
 #include "connectors/spanmetrics/label_names.h"
 #include "connectors/spanmetrics/series_shard.h"
+#include "model/sampling_state.h"
 #include "model/value_text.h"
 
 namespace sightline::connectors::spanmetrics {
@@ -18,7 +19,7 @@ using model::ValueKind;
 using model::ValueView;
 
 constexpr size_t kShards = 16;
-constexpr std::string_view kScopeName = "spanmetricsconnector";
+constexpr std::string_view kConnectorScope = "spanmetricsconnector";
 
 // Of one run of spans with the same resource; reused within one consume().
 struct Scratch {
@@ -66,6 +67,52 @@ bool point_before(const model::MetricPoint& a, const model::MetricPoint& b) {
   return a.labels < b.labels;
 }
 
+Status check_dimensions(const std::vector<Dimension>& dimensions) {
+  for (size_t i = 0; i < dimensions.size(); ++i) {
+    if (dimensions[i].name.empty()) return fail(Errc::kInvalidArgument, "spanmetrics: dimension ", i, " has no name");
+    for (const std::string_view fixed : {kServiceName, kSpanName, kSpanKind, kStatusCode})
+      if (dimensions[i].name == fixed)
+        return fail(Errc::kInvalidArgument, "spanmetrics: dimension ", fixed, " is always there; remove it from dimensions");
+    for (size_t j = 0; j < i; ++j)
+      if (dimensions[i].name == dimensions[j].name)
+        return fail(Errc::kInvalidArgument, "spanmetrics: duplicate dimension name ", dimensions[i].name);
+  }
+  return {};
+}
+
+DimensionLists dimension_lists(const SpanMetricsOptions& options) {
+  DimensionLists lists;
+  const auto joined = [&](const std::vector<Dimension>& more) {
+    std::vector<Dimension> all = options.dimensions;
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  };
+  lists[static_cast<size_t>(SeriesKind::kCallsAndDuration)] = options.dimensions;
+  lists[static_cast<size_t>(SeriesKind::kCalls)] = joined(options.calls_dimensions);
+  lists[static_cast<size_t>(SeriesKind::kDuration)] = joined(options.duration_dimensions);
+  lists[static_cast<size_t>(SeriesKind::kEvents)] = joined(options.event_dimensions);
+  return lists;
+}
+
+// Which of an exponential histogram's exemplar slots a duration belongs to.
+uint32_t magnitude_of(double duration) {
+  if (!(duration > 0)) return 0;
+  return static_cast<uint32_t>(std::clamp(std::ilogb(duration) + 4, 0, static_cast<int>(kMagnitudes) - 1));
+}
+
+// How many spans a sampled one stands for, when its tracestate says so.
+std::optional<uint32_t> sampled_for(const SpanView& span) {
+  if (span.trace_state.find("ot=") == std::string_view::npos) return std::nullopt;
+  const auto state = model::SamplingState::parse(span.trace_state);
+  if (!state || !state->threshold || *state->threshold >= model::kNeverSample) return std::nullopt;
+  const uint64_t part = model::kSamplingRange - *state->threshold;
+  uint64_t times = model::kSamplingRange / part;
+  const uint64_t rest = model::kSamplingRange % part;
+  const std::string_view id(reinterpret_cast<const char*>(span.span_id.bytes.data()), span.span_id.bytes.size());
+  if (rest > 0 && xxh3(id) % part < rest) ++times;
+  return static_cast<uint32_t>(std::min<uint64_t>(times, UINT32_MAX));
+}
+
 Status check(const SpanMetricsOptions& options) {
   for (size_t i = 0; i < options.buckets.size(); ++i) {
     if (!std::isfinite(options.buckets[i]))
@@ -74,64 +121,96 @@ Status check(const SpanMetricsOptions& options) {
       return fail(Errc::kInvalidArgument, "spanmetrics: buckets must ascend: bucket ", i, " (", options.buckets[i],
                   ") follows ", options.buckets[i - 1]);
   }
-  for (size_t i = 0; i < options.dimensions.size(); ++i) {
-    if (options.dimensions[i].name.empty()) return fail(Errc::kInvalidArgument, "spanmetrics: dimension ", i, " has no name");
-    for (const std::string_view fixed : {kServiceName, kSpanName, kSpanKind, kStatusCode})
-      if (options.dimensions[i].name == fixed)
-        return fail(Errc::kInvalidArgument, "spanmetrics: dimension ", fixed, " is always there; remove it from dimensions");
-    for (size_t j = 0; j < i; ++j)
-      if (options.dimensions[i].name == options.dimensions[j].name)
-        return fail(Errc::kInvalidArgument, "spanmetrics: duplicate dimension name ", options.dimensions[i].name);
-  }
+  for (const auto* list : {&options.dimensions, &options.calls_dimensions, &options.duration_dimensions, &options.event_dimensions})
+    if (auto status = check_dimensions(*list); !status) return status;
   return {};
 }
 
 }  // namespace
 
 struct SpanMetrics::State {
-  State(const Clock& c, SpanMetricsOptions o) : clock(c), options(std::move(o)), resources(options) {
+  State(const Clock& c, SpanMetricsOptions o)
+      : clock(c), options(std::move(o)), dimensions(dimension_lists(options)), resources(options, dimensions) {
     const std::string prefix = options.metrics_namespace.empty() ? "" : options.metrics_namespace + ".";
     calls_name = metric_name_of(prefix + "calls");
     duration_name = metric_name_of(prefix + "duration", options.unit == DurationUnit::kSeconds ? "seconds" : "milliseconds");
+    events_name = metric_name_of(prefix + "events");
     unit_ns = options.unit == DurationUnit::kSeconds ? 1e9 : 1e6;
+    kinds = {SeriesKind::kCallsAndDuration};
+    if (!options.calls_dimensions.empty() || !options.duration_dimensions.empty()) kinds = {SeriesKind::kCalls, SeriesKind::kDuration};
+    if (!options.histogram_enabled) kinds = {SeriesKind::kCalls};
     for (size_t i = 0; i < kShards; ++i) shards.push_back(std::make_unique<SeriesShard>(options, counts));
   }
 
-  void find_dimensions(const SpanBatch& batch, const SpanView& span, std::vector<const ValueView*>& values) const;
-  void build_key(const SpanBatch& batch, const SpanView& span, const Resource& resource, Scratch& scratch) const;
+  void find_dimensions(const SpanBatch& batch, const Observation& o, std::vector<const ValueView*>& values) const;
+  void build_key(const SpanBatch& batch, const Observation& o, const Resource& resource, bool is_sampled, Scratch& scratch) const;
+  Observation observation(const SpanView& span, uint32_t index, TimestampMs now) const;
   void observe(const SpanBatch& batch, uint32_t begin, uint32_t end, const Resource& resource, TimestampMs now,
                Scratch& scratch) const;
-  model::Labels make_labels(const SpanBatch& batch, const SpanView& span, const Resource& resource) const;
+  model::Labels make_labels(const SpanBatch& batch, const Observation& o, const Resource& resource) const;
+  bool includes_scope(const model::ScopeView& scope) const {
+    return !scope.name.empty() && std::ranges::find(options.include_instrumentation_scope, scope.name) != options.include_instrumentation_scope.end();
+  }
+  model::MetricPoint histogram_point(const Series& series, model::MetricPoint point) const;
+  model::Exemplar hand_out(const ExemplarSlot& slot) const;
+  bool shows(const ExemplarSlot& slot) const {
+    return slot.epoch != 0 && (!options.may_be_exemplar || options.may_be_exemplar(slot.trace_id));
+  }
 
   const Clock& clock;
   const SpanMetricsOptions options;
+  const DimensionLists dimensions;   // by kind
+  std::vector<SeriesKind> kinds;     // that each span is counted in
   std::string calls_name;
   std::string duration_name;
+  std::string events_name;
   double unit_ns = 1e6;
   ResourceCache resources;
   SharedCounts counts;
   std::vector<std::unique_ptr<SeriesShard>> shards;
 };
 
-void SpanMetrics::State::find_dimensions(const SpanBatch& batch, const SpanView& span,
-                                         std::vector<const ValueView*>& values) const {
-  values.assign(options.dimensions.size(), nullptr);
-  for (const model::AttributeView& attribute : batch.of(span.attributes))
-    for (size_t i = 0; i < values.size(); ++i)
-      if (values[i] == nullptr && attribute.key == options.dimensions[i].name) values[i] = &attribute.value;
+// Of the span, else of the event it is asked for.
+void SpanMetrics::State::find_dimensions(const SpanBatch& batch, const Observation& o, std::vector<const ValueView*>& values) const {
+  const auto& names = dimensions[static_cast<size_t>(o.kind)];
+  values.assign(names.size(), nullptr);
+  const auto look_in = [&](model::Run run) {
+    for (const model::AttributeView& attribute : batch.of(run))
+      for (size_t i = 0; i < values.size(); ++i)
+        if (values[i] == nullptr && attribute.key == names[i].name) values[i] = &attribute.value;
+  };
+  look_in(batch.spans[o.span].attributes);
+  if (o.kind == SeriesKind::kEvents) look_in(batch.events[o.event].attributes);
 }
 
 // Equal keys have equal labels. The reverse need not hold: 200 and "200" are one label value.
-void SpanMetrics::State::build_key(const SpanBatch& batch, const SpanView& span, const Resource& resource,
+void SpanMetrics::State::build_key(const SpanBatch& batch, const Observation& o, const Resource& resource, bool is_sampled,
                                    Scratch& scratch) const {
+  const SpanView& span = batch.spans[o.span];
   const size_t begin = scratch.keys.size();
   append_le(scratch.keys, resource.id);
+  scratch.keys += static_cast<char>(o.kind);
   scratch.keys += static_cast<char>(span.kind);
   scratch.keys += static_cast<char>(span.status);
   append_sized(scratch.keys, span.name);
-  find_dimensions(batch, span, scratch.values);
+  if (!options.include_instrumentation_scope.empty()) {
+    const model::ScopeView& scope = batch.scope_of(span);
+    const bool included = includes_scope(scope);
+    append_sized(scratch.keys, included ? scope.name : std::string_view());
+    append_sized(scratch.keys, included ? scope.version : std::string_view());
+  }
+  if (options.sampling_method_label) scratch.keys += is_sampled ? 'e' : 'c';
+  find_dimensions(batch, o, scratch.values);
   for (const ValueView* value : scratch.values) append_value(scratch.keys, value);
   scratch.key_places.emplace_back(static_cast<uint32_t>(begin), static_cast<uint32_t>(scratch.keys.size() - begin));
+}
+
+Observation SpanMetrics::State::observation(const SpanView& span, uint32_t index, TimestampMs now) const {
+  const double duration = static_cast<double>(span.duration_ns()) / unit_ns;
+  const uint32_t bucket = options.exponential_max_size
+                              ? magnitude_of(duration)
+                              : static_cast<uint32_t>(std::lower_bound(options.buckets.begin(), options.buckets.end(), duration) - options.buckets.begin());
+  return {.duration = duration, .bucket = bucket, .span = index, .exemplar_time = span.end.value == 0 ? now : std::min(to_ms(span.end), now)};
 }
 
 // Fills scratch.observations for the spans [begin, end) of one resource.
@@ -142,13 +221,23 @@ void SpanMetrics::State::observe(const SpanBatch& batch, uint32_t begin, uint32_
   scratch.observations.clear();
   for (uint32_t i = begin; i < end; ++i) {
     const SpanView& span = batch.spans[i];
-    build_key(batch, span, resource, scratch);
-    const double duration = static_cast<double>(span.duration_ns()) / unit_ns;
-    const auto bucket = std::lower_bound(options.buckets.begin(), options.buckets.end(), duration);
-    scratch.observations.push_back({.duration = duration,
-                                    .bucket = static_cast<uint32_t>(bucket - options.buckets.begin()),
-                                    .span = i,
-                                    .exemplar_time = span.end.value == 0 ? now : std::min(to_ms(span.end), now)});
+    Observation o = observation(span, i, now);
+    const auto sampled = span.trace_state.empty() ? std::nullopt : sampled_for(span);
+    o.times = sampled.value_or(1);
+    const auto add = [&] {
+      build_key(batch, o, resource, sampled.has_value(), scratch);
+      scratch.observations.push_back(o);
+    };
+    for (const SeriesKind kind : kinds) {
+      o.kind = kind;
+      add();
+    }
+    if (!options.events_enabled) continue;
+    o.kind = SeriesKind::kEvents;
+    for (uint32_t event = 0; event < span.events.count; ++event) {
+      o.event = span.events.begin + event;
+      add();
+    }
   }
   for (size_t i = 0; i < scratch.observations.size(); ++i) {
     const auto [offset, length] = scratch.key_places[i];
@@ -158,26 +247,34 @@ void SpanMetrics::State::observe(const SpanBatch& batch, uint32_t begin, uint32_
   }
 }
 
-model::Labels SpanMetrics::State::make_labels(const SpanBatch& batch, const SpanView& span,
-                                              const Resource& resource) const {
+model::Labels SpanMetrics::State::make_labels(const SpanBatch& batch, const Observation& o, const Resource& resource) const {
+  const SpanView& span = batch.spans[o.span];
   AttributeLabels attributes({"__name__", "job", "instance", "le", "otel_scope_name", "otel_scope_version", "otel_scope_schema_url"});
   const auto add = [&](std::string_view key, std::string value) {
     if (!options.excludes(key)) attributes.add(key, std::move(value));
   };
+  // What is added first wins over what has the same key.
+  std::vector<const ValueView*> values;
+  find_dimensions(batch, o, values);
+  const auto& names = dimensions[static_cast<size_t>(o.kind)];
+  const auto& fallbacks = resource.fallbacks[static_cast<size_t>(o.kind)];
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (values[i] != nullptr) attributes.add(names[i].name, model::value_text(*values[i]));
+    else if (fallbacks[i]) attributes.add(names[i].name, *fallbacks[i]);
+  }
   add(kServiceName, resource.service_name);
   add(kSpanName, std::string(span.name));
   add(kSpanKind, std::string(span_kind_name(span.kind)));
   add(kStatusCode, std::string(status_code_name(span.status)));
   if (!options.collector_instance_id.empty()) add(kCollectorInstance, options.collector_instance_id);
-  std::vector<const ValueView*> values;
-  find_dimensions(batch, span, values);
-  for (size_t i = 0; i < values.size(); ++i) {
-    if (values[i] != nullptr) attributes.add(options.dimensions[i].name, model::value_text(*values[i]));
-    else if (resource.fallbacks[i]) attributes.add(options.dimensions[i].name, *resource.fallbacks[i]);
+  if (const model::ScopeView& scope = batch.scope_of(span); !options.include_instrumentation_scope.empty() && includes_scope(scope)) {
+    attributes.add(kScopeName, std::string(scope.name));
+    if (!scope.version.empty()) attributes.add(kScopeVersion, std::string(scope.version));
   }
+  if (options.sampling_method_label) attributes.add(kSamplingMethod, sampled_for(span) ? "extrapolated" : "counted");
   model::LabelsBuilder labels;
   attributes.build_into(labels);
-  labels.set("job", resource.job).set("instance", resource.instance).set("otel_scope_name", kScopeName);
+  labels.set("job", resource.job).set("instance", resource.instance).set("otel_scope_name", kConnectorScope);
   return labels.build();
 }
 
@@ -199,7 +296,7 @@ void SpanMetrics::consume(const SpanBatch& batch) {
     const auto resource = state_->resources.find_or_make(batch, batch.resources[index]);
     if (resource->counted) {
       state_->observe(batch, begin, end, *resource, now, scratch);
-      const auto labels_of = [&](const Observation& o) { return state_->make_labels(batch, batch.spans[o.span], *resource); };
+      const auto labels_of = [&](const Observation& o) { return state_->make_labels(batch, o, *resource); };
       scratch.overflow.clear();
       state_->shards[resource->target_hash % kShards]->apply(scratch.observations, batch, *resource, labels_of, now, scratch.overflow);
       if (!scratch.overflow.empty()) state_->shards[0]->apply_overflow(scratch.overflow, batch, now);
@@ -210,37 +307,71 @@ void SpanMetrics::consume(const SpanBatch& batch) {
   }
 }
 
+model::Exemplar SpanMetrics::State::hand_out(const ExemplarSlot& slot) const {
+  if (options.note_exemplar) options.note_exemplar(slot.trace_id);
+  return exemplar_of(slot);
+}
+
+// A series' durations. Of its exemplars the newest exemplars_per_point_max are shown.
+model::MetricPoint SpanMetrics::State::histogram_point(const Series& s, model::MetricPoint point) const {
+  TimestampMs oldest_shown = TimestampMs::min();
+  if (s.slots.size() > 1 + options.exemplars_per_point_max) {
+    std::vector<TimestampMs> times;
+    for (size_t i = 1; i < s.slots.size(); ++i)
+      if (shows(s.slots[i])) times.push_back(s.slots[i].time);
+    if (times.size() > options.exemplars_per_point_max) {
+      std::ranges::sort(times, std::greater<>());
+      oldest_shown = options.exemplars_per_point_max == 0 ? TimestampMs::max() : times[options.exemplars_per_point_max - 1];
+    }
+  }
+  size_t shown = 0;
+  const auto shows_slot = [&](const ExemplarSlot& slot) {
+    return shows(slot) && slot.time >= oldest_shown && shown < options.exemplars_per_point_max && ++shown > 0;
+  };
+  point.sum = s.duration_sum;
+  if (s.exponential) {
+    point.count = s.exponential->count();
+    point.native = std::make_shared<const model::Histogram>(s.exponential->to_native());
+    point.buckets.push_back({.le = INFINITY, .count = point.count});
+    for (size_t i = 1; i < s.slots.size(); ++i)
+      if (shows_slot(s.slots[i])) point.exemplars.push_back(hand_out(s.slots[i]));
+    return point;
+  }
+  const auto& bounds = options.buckets;
+  point.buckets.reserve(s.buckets.size());
+  for (size_t i = 0; i < s.buckets.size(); ++i) {
+    point.count += s.buckets[i];
+    model::HistogramBucket bucket{.le = i < bounds.size() ? bounds[i] : INFINITY, .count = point.count};
+    if (!s.slots.empty() && shows_slot(s.slots[i + 1])) bucket.exemplar = hand_out(s.slots[i + 1]);
+    point.buckets.push_back(std::move(bucket));
+  }
+  return point;
+}
+
 std::vector<model::MetricFamily> SpanMetrics::collect() const {
   const TimestampMs now = state_->clock.now_ms();
   const std::vector<std::string> scope_labels = {"otel_scope_schema_url", "otel_scope_version"};
-  model::MetricFamily info{.name = "target_info", .metadata = {model::MetricType::kGauge, "", "Target metadata"}};
-  model::MetricFamily calls{.name = state_->calls_name, .metadata = {model::MetricType::kCounter, "", ""}, .empty_labels = scope_labels};
-  model::MetricFamily duration{.name = state_->duration_name, .metadata = {model::MetricType::kHistogram, "", ""}, .empty_labels = scope_labels};
-  const auto& bounds = state_->options.buckets;
+  using model::MetricType;
+  model::MetricFamily info{.name = "target_info", .metadata = {MetricType::kGauge, "", "Target metadata"}};
+  model::MetricFamily calls{.name = state_->calls_name, .metadata = {MetricType::kCounter, "", ""}, .empty_labels = scope_labels};
+  model::MetricFamily duration{.name = state_->duration_name, .metadata = {MetricType::kHistogram, "", ""},
+                               .unit_suffix = state_->options.unit == DurationUnit::kSeconds ? "_seconds" : "_milliseconds", .empty_labels = scope_labels};
+  model::MetricFamily events{.name = state_->events_name, .metadata = {MetricType::kCounter, "", ""}, .empty_labels = scope_labels};
   for (const auto& shard : state_->shards) {
     shard->visit_targets([&](const Target& target) {
       if (!target.info.empty()) info.points.push_back({.labels = target.info, .time = now, .has_time = false, .value = 1});
     });
     shard->visit_changed(0, [&](const Series& s) {
       model::MetricPoint point{.labels = s.identity->labels, .time = now, .created = s.identity->created};
-      if (!s.buckets.empty()) {
-        model::MetricPoint histogram = point;
-        for (size_t i = 0; i < s.buckets.size(); ++i) {
-          histogram.count += s.buckets[i];
-          model::HistogramBucket bucket{.le = i < bounds.size() ? bounds[i] : INFINITY, .count = histogram.count};
-          if (!s.slots.empty() && s.slots[i + 1].epoch != 0) bucket.exemplar = exemplar_of(s.slots[i + 1]);
-          histogram.buckets.push_back(std::move(bucket));
-        }
-        histogram.sum = s.duration_sum;
-        duration.points.push_back(std::move(histogram));
-      }
+      if (!s.buckets.empty() || s.exponential) duration.points.push_back(state_->histogram_point(s, point));
+      if (!s.has_calls()) return;
       point.value = static_cast<double>(s.calls);
-      if (!s.slots.empty() && s.slots[0].epoch != 0) point.exemplar = exemplar_of(s.slots[0]);
-      calls.points.push_back(std::move(point));
+      if (!s.slots.empty() && state_->options.exemplars_per_point_max > 0 && state_->shows(s.slots[0])) point.exemplar = state_->hand_out(s.slots[0]);
+      (s.kind == SeriesKind::kEvents ? events : calls).points.push_back(std::move(point));
     });
   }
   std::vector<model::MetricFamily> families;
-  for (model::MetricFamily* family : {&info, &calls, &duration}) {
+  for (model::MetricFamily* family : {&info, &calls, &duration, &events}) {
     if (family->points.empty()) continue;
     std::sort(family->points.begin(), family->points.end(), point_before);
     families.push_back(std::move(*family));
@@ -255,12 +386,16 @@ SpanMetricsChanges SpanMetrics::changes_since(uint64_t epoch) const {
   for (const auto& shard : state_->shards) {
     shard->visit_changed(epoch, [&](const Series& s) {
       const auto index = static_cast<uint32_t>(changes.series.size());
-      changes.series.push_back({s.identity, s.calls, s.duration_sum, static_cast<uint32_t>(changes.bucket_counts.size())});
+      SeriesSnapshot snapshot{.identity = s.identity, .calls = s.calls, .duration_sum = s.duration_sum,
+                              .buckets_begin = static_cast<uint32_t>(changes.bucket_counts.size()), .has_calls = s.has_calls(),
+                              .has_duration = !s.buckets.empty() || s.exponential, .is_events = s.kind == SeriesKind::kEvents};
+      if (s.exponential) snapshot.native = std::make_shared<const model::Histogram>(s.exponential->to_native());
+      changes.series.push_back(std::move(snapshot));
       uint64_t sum = 0;
       for (const uint64_t n : s.buckets) changes.bucket_counts.push_back(sum += n);
       for (size_t i = 0; i < s.slots.size(); ++i) {
-        if (s.slots[i].epoch <= epoch) continue;
-        changes.exemplars.push_back({index, i == 0 ? ExemplarSnapshot::kOfCalls : static_cast<uint32_t>(i - 1), exemplar_of(s.slots[i])});
+        if (s.slots[i].epoch <= epoch || !state_->shows(s.slots[i])) continue;
+        changes.exemplars.push_back({index, i == 0 ? ExemplarSnapshot::kOfCalls : static_cast<uint32_t>(i - 1), state_->hand_out(s.slots[i])});
       }
     });
   }
@@ -278,17 +413,23 @@ std::vector<model::Labels> SpanMetrics::targets() const {
 
 std::vector<std::shared_ptr<const SeriesIdentity>> SpanMetrics::expire() {
   std::vector<std::shared_ptr<const SeriesIdentity>> expired;
-  const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(state_->options.metrics_expiration).count();
-  if (age <= 0) return expired;
-  const TimestampMs before{state_->clock.now_ms().value - age};
-  for (const auto& shard : state_->shards) shard->expire(before, expired);
+  const auto before = [&](std::chrono::nanoseconds expiration) {
+    const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(expiration).count();
+    return age <= 0 ? TimestampMs::min() : TimestampMs{state_->clock.now_ms().value - age};
+  };
+  const TimestampMs series_before = before(state_->options.series_expiration);
+  const TimestampMs target_before = before(state_->options.metrics_expiration);
+  if (series_before == TimestampMs::min() && target_before == TimestampMs::min()) return expired;
+  for (const auto& shard : state_->shards) shard->expire(series_before, target_before, expired);
   return expired;
 }
 
 const std::string& SpanMetrics::calls_name() const { return state_->calls_name; }
 const std::string& SpanMetrics::duration_name() const { return state_->duration_name; }
+const std::string& SpanMetrics::events_name() const { return state_->events_name; }
 std::span<const double> SpanMetrics::bounds() const { return state_->options.buckets; }
 bool SpanMetrics::has_histogram() const { return state_->options.histogram_enabled; }
+bool SpanMetrics::has_exponential_histogram() const { return has_histogram() && state_->options.exponential_max_size.has_value(); }
 uint64_t SpanMetrics::series_count() const { return state_->counts.series.load(); }
 uint64_t SpanMetrics::overflowed_spans() const { return state_->counts.overflowed_spans.load(); }
 uint64_t SpanMetrics::uncounted_spans() const { return state_->counts.uncounted_spans.load(); }

@@ -1,8 +1,10 @@
 #pragma once
 // The spanmetrics connector: spans in; RED metrics with exemplars out. A pure
 // state machine: it starts no thread and reads time only from the clock handed in.
-//   Metrics    <namespace>.calls, a counter, and <namespace>.duration, a histogram, named as the
-//              Prometheus exporter names them: traces_span_metrics_calls, traces_span_metrics_duration_milliseconds.
+//   Metrics    <namespace>.calls, a counter, <namespace>.duration, a histogram, and <namespace>.events, a counter, named as
+//              the Prometheus exporter names them: traces_span_metrics_calls, traces_span_metrics_duration_milliseconds.
+//   Sampled    a span whose tracestate says that it was kept with a probability counts for as many as it stands for;
+//              a fraction is rounded by chance, always the same way for the same span.
 //   Counting   a batch is counted once, when consume() is called. A span whose resource has no
 //              service.name is not counted, as in the peer. A span that ends before it starts lasted 0.
 //   Exemplars  the newest of each bucket and of each counter; value in the histogram's unit, time
@@ -20,6 +22,7 @@
 #include "base/time.h"
 #include "connectors/spanmetrics/options.h"
 #include "model/exemplar.h"
+#include "model/histogram.h"
 #include "model/metric_family.h"
 #include "model/span_batch.h"
 
@@ -32,17 +35,22 @@ struct SeriesIdentity {
   TimestampMs created;    // 1 ms before its first span was counted: before every sample of it
 };
 
+// A series counts calls, or durations, or both, or events.
 struct SeriesSnapshot {
   std::shared_ptr<const SeriesIdentity> identity;
-  uint64_t calls = 0;
+  uint64_t calls = 0;          // or events, or observed durations
   double duration_sum = 0;
-  uint32_t buckets_begin = 0;  // index into SpanMetricsChanges::bucket_counts
+  uint32_t buckets_begin = 0;  // index into SpanMetricsChanges::bucket_counts, where it has explicit buckets
+  bool has_calls = true;       // false: durations alone
+  bool has_duration = true;
+  bool is_events = false;      // `calls` are events
+  std::shared_ptr<const model::Histogram> native;  // exponential durations
 };
 
 struct ExemplarSnapshot {
   static constexpr uint32_t kOfCalls = UINT32_MAX;
   uint32_t series = 0;         // index into SpanMetricsChanges::series
-  uint32_t bucket = kOfCalls;  // bucket number, bounds().size() being +Inf; or the counter
+  uint32_t bucket = kOfCalls;  // bucket number, bounds().size() being +Inf; or the counter; any of an exponential histogram
   model::Exemplar exemplar;
 };
 
@@ -50,7 +58,7 @@ struct ExemplarSnapshot {
 struct SpanMetricsChanges {
   uint64_t epoch = 0;                       // hand it to the next changes_since()
   std::vector<SeriesSnapshot> series;
-  std::vector<uint64_t> bucket_counts;      // cumulative, bounds().size() + 1 a series; none without histogram
+  std::vector<uint64_t> bucket_counts;      // cumulative, bounds().size() + 1 a series with explicit buckets
   std::vector<ExemplarSnapshot> exemplars;  // by series
 };
 
@@ -72,15 +80,17 @@ class SpanMetrics {
   SpanMetricsChanges changes_since(uint64_t epoch) const;
   // target_info of every live service, without __name__.
   std::vector<model::Labels> targets() const;
-  // Removes what saw no span for metrics_expiration and returns it, so that the caller can end
+  // Removes what saw no span for metrics_expiration or series_expiration and returns it, so that the caller can end
   // it in a store. Whoever owns the timer calls this.
   std::vector<std::shared_ptr<const SeriesIdentity>> expire();
 
   // "traces_span_metrics_calls" and "traces_span_metrics_duration_milliseconds".
   const std::string& calls_name() const;
   const std::string& duration_name() const;
+  const std::string& events_name() const;
   std::span<const double> bounds() const;   // finite bucket bounds
   bool has_histogram() const;
+  bool has_exponential_histogram() const;
   uint64_t series_count() const;
   uint64_t overflowed_spans() const;        // counted in an overflow series
   uint64_t uncounted_spans() const;         // without service.name

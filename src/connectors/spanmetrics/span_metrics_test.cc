@@ -162,23 +162,25 @@ TEST_F(SpanMetricsTest, TargetInfoIsOfTheLatestResource) {
   start();
   const auto resource = [](std::string_view version) {
     return testing::Attributes{{"service.name", text("shop")}, {"service.version", text(version)}, {"__name__", text("up")},
-                               {"job", text("mine")}};
+                               {"job", text("mine")}, {"service.instance.id", text("i")}};
   };
   count(resource("1"), span_of(1));
   count(resource("2"), span_of(1));
   const auto info = points("target_info");
   ASSERT_EQ(info.size(), 1u);
-  EXPECT_EQ(info[0].labels, model::make_labels({{"exported___name__", "up"}, {"exported_job", "mine"}, {"job", "shop"}, {"service_version", "2"}}));
+  EXPECT_EQ(info[0].labels, model::make_labels({{"exported___name__", "up"}, {"exported_job", "mine"}, {"instance", "i"}, {"job", "shop"}, {"service_version", "2"}}));
   EXPECT_EQ(info[0].value, 1);
   EXPECT_FALSE(info[0].has_time);
   EXPECT_EQ(metrics->targets(), std::vector{info[0].labels});
   EXPECT_EQ(calls().size(), 1u);
 }
 
-TEST_F(SpanMetricsTest, TargetInfoWithoutFurtherAttributes) {
+TEST_F(SpanMetricsTest, TargetInfoNeedsJobAndInstance) {
   start();
   count(span_of(1));
-  EXPECT_EQ(metrics->targets(), std::vector{model::make_labels({{"job", "shop"}})});
+  EXPECT_TRUE(metrics->targets().empty());
+  count({{"service.name", text("shop")}, {"service.instance.id", text("i")}}, span_of(1));
+  EXPECT_EQ(metrics->targets(), std::vector{model::make_labels({{"instance", "i"}, {"job", "shop"}})});
 }
 
 TEST_F(SpanMetricsTest, SpansThatEndBeforeTheyStartLastNothing) {
@@ -274,13 +276,13 @@ TEST_F(SpanMetricsTest, OverflowOfAService) {
   const auto overflow = std::ranges::find_if(all, [](const auto& p) { return p.labels.has("otel_metric_overflow"); });
   ASSERT_NE(overflow, all.end());
   EXPECT_EQ(overflow->value, 6);
-  EXPECT_EQ(overflow->labels, model::make_labels({{"collector_instance_id", "here"}, {"job", "shop"}, {"otel_metric_overflow", "true"},
+  EXPECT_EQ(overflow->labels, model::make_labels({{"job", "shop"}, {"otel_metric_overflow", "true"},
                                                   {"otel_scope_name", "spanmetricsconnector"}}));
 }
 
 TEST_F(SpanMetricsTest, OverflowOfTheConnector) {
   start({.exclude_dimensions = {"collector.instance.id"}, .collector_instance_id = "here", .series_max = 3});
-  for (int i = 0; i < 20; ++i) count({{"service.name", text("s" + std::to_string(i % 10))}}, span_of(kMillisecond));
+  for (int i = 0; i < 20; ++i) count({{"service.name", text("s" + std::to_string(i % 10))}, {"service.instance.id", text("i")}}, span_of(kMillisecond));
   EXPECT_EQ(all_calls(), 20);
   EXPECT_EQ(metrics->series_count(), 4u);
   EXPECT_EQ(metrics->overflowed_spans(), 14u);
@@ -294,10 +296,10 @@ TEST_F(SpanMetricsTest, SeriesExpireAndStartAnew) {
   start({.metrics_expiration = std::chrono::minutes(5)});
   SpanText stays = span_of(1);
   stays.name = "stays";
-  count({{"service.name", text("gone")}, {"x", text("y")}}, span_of(1));
-  count(stays);
+  count({{"service.name", text("gone")}, {"service.instance.id", text("y")}}, span_of(1));
+  count({{"service.name", text("shop")}, {"service.instance.id", text("i")}}, stays);
   clock.advance(std::chrono::minutes(3));
-  count(stays);
+  count({{"service.name", text("shop")}, {"service.instance.id", text("i")}}, stays);
   EXPECT_TRUE(metrics->expire().empty());
   clock.advance(std::chrono::minutes(3));
   const auto expired = metrics->expire();
@@ -306,12 +308,111 @@ TEST_F(SpanMetricsTest, SeriesExpireAndStartAnew) {
   ASSERT_EQ(calls().size(), 1u);
   EXPECT_EQ(metrics->targets().size(), 1u);
   EXPECT_EQ(metrics->series_count(), 1u);
-  count({{"service.name", text("gone")}, {"x", text("y")}}, span_of(1));
+  count({{"service.name", text("gone")}, {"service.instance.id", text("y")}}, span_of(1));
   ASSERT_EQ(calls().size(), 2u);
-  EXPECT_EQ(calls()[0].value, 1);  // counted from nothing, and says since when
-  EXPECT_EQ(calls()[0].created, TimestampMs{clock.now_ms().value - 1});
+  const auto anew = calls()[1];  // of instance "y", after "i"
+  EXPECT_EQ(anew.value, 1);  // counted from nothing, and says since when
+  EXPECT_EQ(anew.created, TimestampMs{clock.now_ms().value - 1});
   EXPECT_EQ(metrics->targets().size(), 2u);
   for (const auto& series : metrics->changes_since(0).series) EXPECT_NE(series.identity->id, expired[0]->id);
+}
+
+TEST_F(SpanMetricsTest, AQuietSeriesOfABusyInstanceExpiresByItsOwnTime) {
+  for (const auto& [options, left] : {std::pair{SpanMetricsOptions{.metrics_expiration = std::chrono::minutes(5)}, 2u},
+                                      std::pair{SpanMetricsOptions{.series_expiration = std::chrono::minutes(5)}, 1u}}) {
+    start(options);
+    SpanText busy = span_of(1);
+    busy.name = "busy";
+    count(span_of(1));
+    for (int i = 0; i < 3; ++i) {
+      clock.advance(std::chrono::minutes(2));
+      count(busy);
+    }
+    metrics->expire();
+    EXPECT_EQ(calls().size(), left);
+  }
+}
+
+TEST_F(SpanMetricsTest, CallsDurationsAndEventsHaveDimensionsOfTheirOwn) {
+  start({.dimensions = {{"all", {}}}, .calls_dimensions = {{"of.calls", {}}}, .duration_dimensions = {{"of.duration", "none"}}, .buckets = {2},
+         .events_enabled = true, .event_dimensions = {{"kind", {}}}});
+  BatchBuilder builder;
+  SpanText span = span_of(kMillisecond);
+  span.attributes = {{"all", text("a")}, {"of.calls", text("c")}};
+  auto batch = builder.service("shop").span(span).finish();
+  for (const std::string_view kind : {"x", "x", "y"}) {
+    batch.attributes.push_back({"kind", text(kind)});
+    batch.events.push_back({.name = "e", .attributes = {static_cast<uint32_t>(batch.attributes.size() - 1), 1}});
+  }
+  batch.spans[0].events = {0, 3};
+  metrics->consume(batch);
+  ASSERT_EQ(calls().size(), 1u);
+  EXPECT_EQ(calls()[0].labels.get("of_calls"), "c");
+  EXPECT_FALSE(calls()[0].labels.has("of_duration"));
+  ASSERT_EQ(durations().size(), 1u);
+  EXPECT_EQ(durations()[0].labels.get("of_duration"), "none");
+  EXPECT_FALSE(durations()[0].labels.has("of_calls"));
+  EXPECT_EQ(durations()[0].count, 1u);
+  const auto events = points("traces_span_metrics_events");
+  ASSERT_EQ(events.size(), 2u);
+  EXPECT_EQ(events[0].labels.get("kind"), "x");
+  EXPECT_EQ(events[0].value, 2);
+  EXPECT_EQ(events[0].labels.get("all"), "a");
+  EXPECT_TRUE(events[0].exemplar);
+  EXPECT_EQ(metrics->changes_since(0).series.size(), 4u);
+}
+
+TEST_F(SpanMetricsTest, ExponentialHistograms) {
+  start({.exponential_max_size = 160, .exemplars_per_point_max = 2});
+  for (const uint64_t ms : {1, 2, 2, 1000, 60'000}) count(span_of(ms * kMillisecond, kMillisecond, ms));
+  count(span_of(0));
+  const auto point = durations().at(0);
+  ASSERT_TRUE(point.native);
+  EXPECT_EQ(point.count, 6u);
+  EXPECT_EQ(point.native->count, 6);
+  EXPECT_EQ(point.native->zero_count, 1);
+  EXPECT_DOUBLE_EQ(point.native->sum, 61'005);
+  double in_buckets = 0;
+  for (const double n : point.native->positive_buckets) in_buckets += n;
+  EXPECT_EQ(in_buckets, 5);
+  EXPECT_EQ(point.exemplars.size(), 2u);
+  EXPECT_EQ(point.buckets.size(), 1u);
+  const auto changes = metrics->changes_since(0);
+  ASSERT_EQ(changes.series.size(), 1u);
+  EXPECT_TRUE(changes.series[0].native);
+}
+
+TEST_F(SpanMetricsTest, SampledSpansCountForThoseTheyStandFor) {
+  start({.sampling_method_label = true});
+  auto batch = BatchBuilder().service("shop").span(span_of(kMillisecond)).span(span_of(kMillisecond)).span(span_of(kMillisecond)).finish();
+  batch.spans[0].trace_state = "ot=th:c";        // one of four
+  batch.spans[1].trace_state = "ot=th:8,x=y";    // one of two
+  batch.spans[2].trace_state = "ot=rv:1";        // no tracestate
+  metrics->consume(batch);
+  std::map<std::string, double> seen;
+  for (const auto& point : calls()) seen[std::string(point.labels.get("sampling_method"))] = point.value;
+  EXPECT_EQ(seen, (std::map<std::string, double>{{"counted", 1}, {"extrapolated", 6}}));
+  EXPECT_DOUBLE_EQ(durations().at(1).sum, 6);
+}
+
+TEST_F(SpanMetricsTest, ResourcesAlikeInTheirKeyAttributesAreOne) {
+  start({.resource_key_attributes = {"service.name"}});
+  for (const std::string_view instance : {"first", "second", "third"})
+    count({{"service.name", text("shop")}, {"service.instance.id", text(instance)}}, span_of(1));
+  ASSERT_EQ(calls().size(), 1u);
+  EXPECT_EQ(calls()[0].value, 3);
+  EXPECT_EQ(calls()[0].labels.get("instance"), "first");
+}
+
+TEST_F(SpanMetricsTest, DroppedTracesAreNoExemplars) {
+  std::vector<TraceId> told;
+  start({.buckets = {2}, .may_be_exemplar = [](const TraceId& id) { return id != testing::trace_id_of(2); },
+         .note_exemplar = [&](const TraceId& id) { told.push_back(id); }});
+  count(span_of(kMillisecond, kMillisecond, 1));
+  count(span_of(kMillisecond, kMillisecond, 2));
+  EXPECT_EQ(calls().at(0).value, 2);
+  EXPECT_EQ(calls().at(0).exemplar->trace_id, testing::trace_id_of(1));
+  EXPECT_FALSE(told.empty());
 }
 
 TEST_F(SpanMetricsTest, ExpiryMakesRoomAndTakesOverflowSeriesToo) {

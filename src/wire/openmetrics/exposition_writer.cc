@@ -66,12 +66,13 @@ class Writer {
   void family(const MetricFamily& family) {
     const MetricType type = family.metadata.type;
     // The classic format names a counter's family like its samples.
-    const std::string_view suffix = !open_metrics_ && type == MetricType::kCounter ? "_total" : "";
+    const std::string_view total = open_metrics_ || family.total_suffix ? "_total" : "";
+    const std::string_view suffix = !open_metrics_ && type == MetricType::kCounter ? total : "";
     metadata(family, suffix, type);
     for (const MetricPoint& point : family.points) {
       labels(family, point);
       if (type == MetricType::kHistogram) histogram(family.name, point);
-      else if (type == MetricType::kCounter) number(family.name, "_total", point.value, point, point.exemplar);
+      else if (type == MetricType::kCounter) number(family.name, total, point.value, point, point.exemplar);
       else number(family.name, "", point.value, point, std::nullopt);
     }
   }
@@ -104,7 +105,8 @@ class Writer {
     };
     auto empty = family.empty_labels.begin();
     for (const model::LabelView label : point.labels) {
-      for (; empty != family.empty_labels.end() && *empty < label.name; ++empty) add(*empty, "");
+      for (; empty != family.empty_labels.end() && *empty <= label.name; ++empty)
+        if (*empty != label.name) add(*empty, "");
       add(label.name, label.value);
     }
     for (; empty != family.empty_labels.end(); ++empty) add(*empty, "");

@@ -2,6 +2,9 @@
 #include <gtest/gtest.h>
 
 #include "wire/otlp/decode_traces.h"
+#include "wire/otlp/encode_traces.h"
+#include "wire/otlp/encode_traces_json.h"
+#include "wire/otlp/testing/sample_request.h"
 
 namespace sightline::wire::otlp {
 namespace {
@@ -72,6 +75,18 @@ TEST(DecodeTracesJson, ErrorsNameThePlace) {
   EXPECT_THAT(message(R"({"resourceSpans":[{"scopeSpans":})"), HasSubstr("malformed JSON near byte "));
   EXPECT_THAT(message(""), HasSubstr("malformed JSON"));
   EXPECT_THAT(message("{\"a\":\"\xff\"}"), HasSubstr("malformed JSON"));
+}
+
+// What is written as JSON reads back as the same request.
+TEST(EncodeTracesJson, ReadsBackAsTheSameSpans) {
+  const auto request = std::make_shared<const std::string>(testing::make_sample_request({.spans = 40}));
+  const auto batch = decode_traces(request).value().batch;
+  const std::string json = encode_traces_json(*batch);
+  const auto again = decode_traces_json(json);
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(again->batch->spans.size(), batch->spans.size());
+  EXPECT_EQ(encode_traces_json(*again->batch), json);
+  EXPECT_NE(json.find("\"traceId\":\"" + to_hex(batch->spans[0].trace_id)), std::string::npos);
 }
 
 }  // namespace

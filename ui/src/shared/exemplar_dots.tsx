@@ -2,7 +2,7 @@
 // tooltip on hover or focus, Enter or click opens the trace.
 import { useCallback, useEffect, useLayoutEffect, useRef, useState, type KeyboardEvent, type PointerEvent, type ReactNode } from 'react';
 import { createPortal } from 'react-dom';
-import { exemplarUnit, type ExemplarPoint, type TraceAction } from './exemplars';
+import { exemplarUnit, shownLabels, type ExemplarPoint, type TraceAction } from './exemplars';
 import { Link, navigate } from './location';
 import type { Labels } from './legend';
 import { formatTime } from './time_range';
@@ -184,7 +184,7 @@ function ExemplarTooltip({ dot, anchor, value, timeZone, actions, onEnter, onLea
         <time dateTime={new Date(point.timeMs).toISOString()}>{formatTime(point.timeMs, timeZone, true)}</time>
       </div>
       {!dot.onAxis && <p className="dot-tooltip-note">One measurement, in its own unit: not on this chart's axis.</p>}
-      <LabelList title="Exemplar" labels={point.labels} />
+      <LabelList title="Exemplar" labels={shownLabels(point.labels)} />
       <LabelList title="Series" labels={point.seriesLabels} />
       {actions.length > 0 && (
         <div className="dot-tooltip-actions">

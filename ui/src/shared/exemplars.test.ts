@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { axisRange, axisValue, dotPlace, flattenExemplars, thinExemplars, traceActions, type ExemplarPoint, type ExemplarSeries } from './exemplars';
+import { axisRange, axisValue, dotPlace, flattenExemplars, shownLabels, thinExemplars, traceActions, type ExemplarPoint, type ExemplarSeries } from './exemplars';
 
 function point(timeMs: number, value: number, labels: Record<string, string> = {}): ExemplarPoint {
   return { timeMs, value, labels, seriesLabels: {}, traceId: labels['trace_id'] ?? null, spanId: labels['span_id'] ?? null };
@@ -124,4 +124,10 @@ describe('traceActions', () => {
   it('has nothing to open without a trace id', () => {
     expect(traceActions(point(0, 1, { user: 'x' }), [{ name: 'trace_id', datasourceUid: 't' }], 't')).toEqual([]);
   });
+});
+
+it('a trace id under several names is shown once', () => {
+  expect(shownLabels({ trace_id: 'aa', traceID: 'aa', span_id: 'b' })).toEqual({ trace_id: 'aa', span_id: 'b' });
+  expect(shownLabels({ trace_id: 'aa', traceID: 'cc' })).toEqual({ trace_id: 'aa', traceID: 'cc' });
+  expect(shownLabels({ traceID: 'aa', user: 'aa' })).toEqual({ traceID: 'aa', user: 'aa' });
 });

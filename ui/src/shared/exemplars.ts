@@ -65,6 +65,17 @@ export function flattenExemplars(series: readonly ExemplarSeries[]): ExemplarPoi
   return points.sort((a, b) => a.timeMs - b.timeMs || a.value - b.value);
 }
 
+// What a reader needs to see: a trace id answered under several names, for the
+// sake of data sources, stands there once.
+export function shownLabels(labels: Labels): Labels {
+  const shown: Record<string, string> = {};
+  for (const [key, value] of Object.entries(labels)) {
+    const said = TRACE_KEYS.slice(0, Math.max(0, TRACE_KEYS.indexOf(key))).some((earlier) => labels[earlier] === value);
+    if (!said) shown[key] = value;
+  }
+  return shown;
+}
+
 // Per step the largest value, and further ones only at least two standard
 // deviations apart from the last one kept. Keeps time order.
 export function thinExemplars(points: readonly ExemplarPoint[], stepMs: number): ExemplarPoint[] {

@@ -1,0 +1,68 @@
+"""The cases that are compared: a collector configuration each, and the spans it gets. PORTS are filled in."""
+HEAD = """
+receivers: {{otlp: {{protocols: {{grpc: {{endpoint: "127.0.0.1:{grpc}"}}, http: {{endpoint: "127.0.0.1:{http}"}}}}}}}}
+"""
+
+
+def spanmetrics(connector, exporter="", processors=""):
+    names = ", ".join(line.split(":")[0].strip() for line in processors.splitlines() if line.startswith("  ") and not line.startswith("   "))
+    return HEAD + (f"processors:\n{processors}\n" if processors else "") + f"""
+connectors:
+  spanmetrics: {{{{metrics_flush_interval: 1s, {connector}}}}}
+exporters:
+  prometheus: {{{{endpoint: "127.0.0.1:{{metrics}}", {exporter}}}}}
+service:
+  telemetry: {{{{metrics: {{{{level: none}}}}}}}}
+  pipelines:
+    traces: {{{{receivers: [otlp], processors: [{names}], exporters: [spanmetrics]}}}}
+    metrics: {{{{receivers: [spanmetrics], exporters: [prometheus]}}}}
+"""
+
+
+# Samples that differ on purpose: docs/differences_collector.md says why.
+DIFFERENCES = [
+    r"span_name=(collide|reserved)[,}].*theirs None",  # labels whose names collide: theirs loses the whole series
+    r"a_b=1;2.*theirs None",
+    r"job=versioned.*span_name=same",                  # two resources of one instance: ours adds up, theirs shows the last
+    r"span_name=(kind-9|status-7)",                    # numbers that are no kind and no status
+]
+
+CASES = {
+    "defaults": (spanmetrics(""), ["recorded"]),
+    "exemplars": (spanmetrics("exemplars: {{enabled: true}}, dimensions: [{{name: http.method}}, {{name: http.status_code}}]",
+                              "enable_open_metrics: true, send_timestamps: true"), ["recorded"]),
+    "hostile": (spanmetrics("dimensions: [{{name: x, default: none}}, {{name: a.b}}, {{name: a_b}}, {{name: job}}]"), ["hostile"]),
+    "dimensions": (spanmetrics("histogram: {{unit: s, dimensions: [{{name: host.name}}], explicit: {{buckets: [1ms, 10ms, 100ms, 1s]}}}}, calls_dimensions: [{{name: http.method}}], "
+                               "dimensions: [{{name: http.status_code, default: \"0\"}}], exclude_dimensions: [status.code, collector.instance.id], "
+                               "events: {{enabled: true, dimensions: [{{name: exception.type}}]}}"), ["recorded", "hostile"]),
+    "exponential": (spanmetrics("namespace: \"\", histogram: {{exponential: {{max_size: 80}}}}", "enable_open_metrics: true"), ["recorded"]),
+    "no_histogram": (spanmetrics("histogram: {{disable: true}}, include_instrumentation_scope: [web]"), ["hostile"]),
+    "resource_keys": (spanmetrics("resource_metrics_key_attributes: [service.name]"), ["hostile"]),
+    "cardinality": (spanmetrics("aggregation_cardinality_limit: 20, calls_dimensions: [{{name: http.method}}]"), ["recorded"]),
+    "sampling_method": (spanmetrics("enable_metrics_sampling_method: true"), ["hostile"]),
+    "delta": (spanmetrics("aggregation_temporality: AGGREGATION_TEMPORALITY_DELTA"), ["hostile"]),
+    "exporter_namespace": (spanmetrics("", "namespace: my-app, const_labels: {{region: eu}}, without_scope_info: true"), ["hostile"]),
+    "no_suffixes": (spanmetrics("", "translation_strategy: UnderscoreEscapingWithoutSuffixes"), ["hostile"]),
+    "resource_labels": (spanmetrics("", "resource_to_telemetry_conversion: {{enabled: true}}"), ["recorded"]),
+    "processors": (spanmetrics("dimensions: [{{name: env}}, {{name: host}}, {{name: zone}}]", processors="""
+  attributes: {{actions: [{{key: env, value: prod, action: insert}}, {{key: http.status_code, action: convert, converted_type: string}}, {{key: http.method, pattern: "^(?P<host>G)", action: extract}}]}}
+  resource: {{attributes: [{{key: zone, value: 7, action: upsert}}, {{key: host.name, action: delete}}]}}
+  filter: {{error_mode: ignore, traces: {{span: ['IsMatch(name, "r1[0-9]$")', 'attributes["http.status_code"] == "500" and kind != SPAN_KIND_SERVER', 'not HasSuffix(name, "r2") and status.code == STATUS_CODE_OK']}}}}
+""".strip("\n")), ["recorded"]),
+    "sampler": (spanmetrics("", processors="  probabilistic_sampler: {{sampling_percentage: 12.5, hash_seed: 22}}"), ["recorded"]),
+    "sampler_proportional": (spanmetrics("", processors="  probabilistic_sampler: {{sampling_percentage: 50, mode: proportional}}"), ["recorded"]),
+    "tail_sampling": (spanmetrics("", processors="""
+  tail_sampling: {{decision_wait: 2s, num_traces: 500000, policies: [{{name: e, type: status_code, status_code: {{status_codes: [ERROR]}}}}, {{name: p, type: probabilistic, probabilistic: {{sampling_percentage: 20, hash_salt: s}}}}, {{name: l, type: latency, latency: {{threshold_ms: 700}}}}, {{name: a, type: string_attribute, string_attribute: {{key: service.name, values: ["svc-1", "svc-2"]}}}}, {{name: d, type: drop, drop: {{drop_sub_policy: [{{name: n, type: ottl_condition, ottl_condition: {{span: ['name == "GET /r3"']}}}}]}}}}]}}
+""".strip("\n")), ["recorded"]),
+    "servicegraph": (HEAD + """
+connectors:
+  servicegraph: {{metrics_flush_interval: 1s, dimensions: [region, zone], store: {{ttl: 1s, max_items: 5000}}, virtual_node_extra_label: true}}
+exporters:
+  prometheus: {{endpoint: "127.0.0.1:{metrics}"}}
+service:
+  telemetry: {{metrics: {{level: none}}}}
+  pipelines:
+    traces: {{receivers: [otlp], exporters: [servicegraph]}}
+    metrics: {{receivers: [servicegraph], exporters: [prometheus]}}
+""", ["service_graph"]),
+}

@@ -1,0 +1,27 @@
+#pragma once
+// Results of the TraceQL engine as Tempo's protobuf messages (package tempopb), for `Accept: application/protobuf`
+// and for gRPC streams. What answers.h says in JSON.
+//   Threads  pure functions.
+//   Source   tempopb, field numbers of SearchResponse, SearchTags..., QueryRangeResponse.
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "api/tempo/answers.h"
+#include "traceql/engine.h"
+
+namespace sightline::api::tempo {
+
+// SearchResponse messages that together say everything; each holds whole traces and, unless one trace alone is
+// larger, at most `bytes_max`. Only the last one's jobs are complete. Never empty.
+std::vector<std::string> search_messages(const traceql::SearchResult& result, bool with_spansets, size_t bytes_max);
+// QueryRangeResponse likewise, by whole series.
+std::vector<std::string> query_range_messages(const traceql::MetricsResult& result, size_t bytes_max);
+std::string query_instant_protobuf(const traceql::MetricsResult& result);
+
+std::string tags_protobuf_v1(const std::vector<std::string>& names);
+std::string tags_protobuf_v2(const std::vector<NamedTags>& scopes);
+std::string tag_values_protobuf_v1(const traceql::TagValues& values);
+std::string tag_values_protobuf_v2(const traceql::TagValues& values);
+
+}  // namespace sightline::api::tempo

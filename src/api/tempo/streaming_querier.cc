@@ -1,0 +1,215 @@
+#include "api/tempo/streaming_querier.h"
+
+#include "api/tempo/metrics_routes.h"
+#include "api/tempo/protobuf_answers.h"
+#include "api/tempo/search_routes.h"
+#include "api/tempo/tag_routes.h"
+#include "base/protobuf_reader.h"
+
+namespace sightline::api::tempo {
+namespace {
+
+// Clients refuse more than 4 MiB; the peer keeps to one.
+constexpr size_t kMessageBytesMax = 1u << 20;
+
+using Messages = std::vector<std::string>;
+
+net::GrpcCode grpc_code(Errc code) {
+  switch (code) {
+    case Errc::kInvalidArgument: case Errc::kOutOfRange: case Errc::kExecution: case Errc::kUnsupported: return net::GrpcCode::kInvalidArgument;
+    case Errc::kNotFound: return net::GrpcCode::kNotFound;
+    case Errc::kResourceExhausted: return net::GrpcCode::kResourceExhausted;
+    case Errc::kCancelled: return net::GrpcCode::kCancelled;
+    case Errc::kDeadlineExceeded: return net::GrpcCode::kDeadlineExceeded;
+    case Errc::kUnavailable: return net::GrpcCode::kUnavailable;
+    default: return net::GrpcCode::kInternal;
+  }
+}
+
+void add_number(net::Params& params, const char* name, uint64_t number, const char* unit = "") {
+  if (number != 0) params.add(name, std::to_string(number) + unit);
+}
+
+std::string logfmt_tag(std::string_view key, std::string_view value) {
+  std::string out(key);
+  out += "=\"";
+  for (const char c : value) {
+    if (c == '"' || c == '\\') out.push_back('\\');
+    out.push_back(c);
+  }
+  return out + "\"";
+}
+
+// A 32-bit field: what a longer varint has beyond is cut off, as protobuf says.
+uint32_t number_of(ProtobufReader& r) { return static_cast<uint32_t>(r.varint()); }
+
+Status check(const ProtobufReader& r) {
+  if (r.ok()) return {};
+  return fail(Errc::kInvalidArgument, "the request is not a valid message: ", r.fault());
+}
+
+// An entry of map<string,string>.
+Result<std::string> tag_of(std::string_view bytes) {
+  std::string_view key, value;
+  ProtobufReader r(bytes);
+  while (r.next()) {
+    if (r.tag() == protobuf_bytes(1)) key = r.bytes();
+    else if (r.tag() == protobuf_bytes(2)) value = r.bytes();
+    else r.skip();
+  }
+  if (auto fine = check(r); !fine) return std::unexpected(std::move(fine).error());
+  return logfmt_tag(key, value);
+}
+
+// SearchRequest as the HTTP parameters that mean the same.
+Result<net::HttpRequest> search_request(std::string_view bytes) {
+  net::HttpRequest request;
+  std::string tags;
+  ProtobufReader r(bytes);
+  while (r.next()) {
+    switch (r.tag()) {
+      case protobuf_bytes(1): {
+        const auto tag = tag_of(r.bytes());
+        if (!tag) return std::unexpected(tag.error());
+        tags.append(tags.empty() ? "" : " ").append(*tag);
+        break;
+      }
+      case protobuf_varint(2): add_number(request.params, "minDuration", number_of(r), "ms"); break;
+      case protobuf_varint(3): add_number(request.params, "maxDuration", number_of(r), "ms"); break;
+      case protobuf_varint(4): add_number(request.params, "limit", number_of(r)); break;
+      case protobuf_varint(5): add_number(request.params, "start", number_of(r)); break;
+      case protobuf_varint(6): add_number(request.params, "end", number_of(r)); break;
+      case protobuf_bytes(8): request.params.add("q", std::string(r.bytes())); break;
+      case protobuf_varint(9): add_number(request.params, "spss", number_of(r)); break;
+      default: r.skip();
+    }
+  }
+  if (auto fine = check(r); !fine) return std::unexpected(std::move(fine).error());
+  if (!tags.empty()) request.params.add("tags", std::move(tags));
+  return request;
+}
+
+// SearchTagsRequest.
+Result<net::HttpRequest> tags_request(std::string_view bytes) {
+  net::HttpRequest request;
+  ProtobufReader r(bytes);
+  while (r.next()) {
+    switch (r.tag()) {
+      case protobuf_bytes(1): request.params.add("scope", std::string(r.bytes())); break;
+      case protobuf_bytes(2): request.params.add("q", std::string(r.bytes())); break;
+      case protobuf_varint(3): add_number(request.params, "start", number_of(r)); break;
+      case protobuf_varint(4): add_number(request.params, "end", number_of(r)); break;
+      case protobuf_varint(5): add_number(request.params, "limit", number_of(r)); break;
+      default: r.skip();
+    }
+  }
+  if (auto fine = check(r); !fine) return std::unexpected(std::move(fine).error());
+  return request;
+}
+
+// SearchTagValuesRequest.
+Result<net::HttpRequest> values_request(std::string_view bytes) {
+  net::HttpRequest request;
+  request.captures.resize(1);
+  ProtobufReader r(bytes);
+  while (r.next()) {
+    switch (r.tag()) {
+      case protobuf_bytes(1): request.captures[0] = r.bytes(); break;
+      case protobuf_bytes(2): request.params.add("q", std::string(r.bytes())); break;
+      case protobuf_varint(4): add_number(request.params, "start", number_of(r)); break;
+      case protobuf_varint(5): add_number(request.params, "end", number_of(r)); break;
+      case protobuf_varint(6): add_number(request.params, "limit", number_of(r)); break;
+      default: r.skip();
+    }
+  }
+  if (auto fine = check(r); !fine) return std::unexpected(std::move(fine).error());
+  return request;
+}
+
+// QueryRangeRequest, and QueryInstantRequest, which is the beginning of it.
+Result<MetricsRequest> metrics_request(const TempoApi& api, std::string_view bytes) {
+  MetricsRequest request = default_metrics_request(api);
+  ProtobufReader r(bytes);
+  while (r.next()) {
+    switch (r.tag()) {
+      case protobuf_bytes(1): request.query = r.bytes(); break;
+      case protobuf_varint(2): request.options.start = {r.varint()}; break;
+      case protobuf_varint(3): request.options.end = {r.varint()}; break;
+      case protobuf_varint(4): request.options.step = std::chrono::nanoseconds(static_cast<int64_t>(std::min<uint64_t>(r.varint(), INT64_MAX))); break;
+      case protobuf_varint(16):
+        if (const uint32_t n = number_of(r); n != 0) request.options.exemplars = std::min(n, api.options.exemplars_max);
+        break;
+      case protobuf_varint(17):
+        if (const uint32_t n = number_of(r); n != 0) request.options.series_max = std::min(n, api.options.series_max);
+        break;
+      default: r.skip();
+    }
+  }
+  if (auto fine = check(r); !fine) return std::unexpected(std::move(fine).error());
+  return request;
+}
+
+Result<Messages> search(const TempoApi& api, net::HttpRequest request) {
+  const auto answer = run_search(api, request);
+  if (!answer) return std::unexpected(answer.error());
+  return search_messages(answer->result, answer->with_spansets, kMessageBytesMax);
+}
+
+template <typename Find, typename Write>
+Result<Messages> one_message(const TempoApi& api, const net::HttpRequest& request, const Find& find, const Write& write) {
+  const auto found = find(api, request);
+  if (!found) return std::unexpected(found.error());
+  return Messages{write(*found)};
+}
+
+using Answer = std::function<Result<Messages>(const TempoApi&, std::string_view bytes, const std::shared_ptr<const net::Cancellation>&)>;
+
+Answer over_http(Result<net::HttpRequest> (*decode)(std::string_view), std::function<Result<Messages>(const TempoApi&, net::HttpRequest)> run) {
+  return [=](const TempoApi& api, std::string_view bytes, const std::shared_ptr<const net::Cancellation>& cancellation) -> Result<Messages> {
+    auto request = decode(bytes);
+    if (!request) return std::unexpected(std::move(request).error());
+    request->cancellation = cancellation;
+    return run(api, std::move(*request));
+  };
+}
+
+Result<Messages> metrics(const TempoApi& api, std::string_view bytes, const std::shared_ptr<const net::Cancellation>& cancellation, bool instant) {
+  auto request = metrics_request(api, bytes);
+  if (!request) return std::unexpected(std::move(request).error());
+  request->options.cancelled = [cancellation] { return cancellation->cancelled(); };
+  const auto result = instant ? run_query_instant(api, *request) : run_query_range(api, *request);
+  if (!result) return std::unexpected(result.error());
+  return instant ? Messages{query_instant_protobuf(*result)} : query_range_messages(*result, kMessageBytesMax);
+}
+
+net::GrpcStreamHandler handler_of(std::shared_ptr<const TempoApi> api, Answer answer) {
+  return [api = std::move(api), answer = std::move(answer)](const net::SharedBytes& bytes, net::GrpcStreamCall& call) -> net::GrpcReply {
+    auto messages = answer(*api, *bytes, call.cancellation());
+    if (!messages) return {.code = grpc_code(messages.error().code), .message = messages.error().message};
+    for (std::string& message : *messages)
+      if (!call.send(std::move(message))) return {.code = net::GrpcCode::kCancelled, .message = "context canceled"};
+    return {};
+  };
+}
+
+}  // namespace
+
+net::GrpcStreamMethods streaming_querier_methods(const TempoApi& api) {
+  const auto shared = std::make_shared<const TempoApi>(api);
+  net::GrpcStreamMethods methods;
+  const auto add = [&](const char* name, Answer answer) {
+    methods["/tempopb.StreamingQuerier/" + std::string(name)] = handler_of(shared, std::move(answer));
+  };
+  add("Search", over_http(search_request, search));
+  add("SearchTags", over_http(tags_request, [](const TempoApi& a, const net::HttpRequest& r) { return one_message(a, r, find_tags_v1, tags_protobuf_v1); }));
+  add("SearchTagsV2", over_http(tags_request, [](const TempoApi& a, const net::HttpRequest& r) { return one_message(a, r, find_tags_v2, tags_protobuf_v2); }));
+  add("SearchTagValues",
+      over_http(values_request, [](const TempoApi& a, const net::HttpRequest& r) { return one_message(a, r, find_tag_values_v1, tag_values_protobuf_v1); }));
+  add("SearchTagValuesV2",
+      over_http(values_request, [](const TempoApi& a, const net::HttpRequest& r) { return one_message(a, r, find_tag_values_v2, tag_values_protobuf_v2); }));
+  add("MetricsQueryRange", [](const TempoApi& a, std::string_view bytes, const auto& c) { return metrics(a, bytes, c, false); });
+  add("MetricsQueryInstant", [](const TempoApi& a, std::string_view bytes, const auto& c) { return metrics(a, bytes, c, true); });
+  return methods;
+}
+
+}  // namespace sightline::api::tempo

@@ -1,0 +1,45 @@
+#pragma once
+// The file exporter, for traces: each request one line of OTLP/JSON, or one message of
+// OTLP/protobuf with its length before it (4 bytes, big endian).
+//   Flush     what was written reaches the file when flush_interval has passed, and at the end.
+//   Rotation  beyond max_megabytes the file is renamed to name-<UTC time>.ext and a new one begun; max_backups
+//             and max_days bound the old ones.
+//   Errors    a write that fails refuses the batch, retryable (disk full).
+//   Threads   consume() from any thread; one mutex.
+//   Source    opentelemetry-collector-contrib, fileexporter README.
+#include <cstdio>
+#include <memory>
+#include <mutex>
+
+#include "base/telemetry.h"
+#include "base/time.h"
+#include "config/otelcol_components.h"
+#include "pipeline/consumer.h"
+
+namespace sightline::pipeline {
+
+class FileExporter final : public SpanConsumer {
+ public:
+  static Result<std::unique_ptr<FileExporter>> open(const config::FileExporterConfig& config, const std::string& id, const Clock& clock,
+                                                    Telemetry& telemetry);
+  ~FileExporter() override;
+  Status consume(const SharedBatch& batch) override;
+
+ private:
+  FileExporter(const config::FileExporterConfig& config, const std::string& id, const Clock& clock, Telemetry& telemetry);
+  Status open_file();                 // needs mutex_
+  Status rotate();                    // needs mutex_
+  void remove_old() const;
+  std::string message(const model::SpanBatch& batch) const;
+
+  const config::FileExporterConfig config_;
+  const Clock& clock_;
+  Counter& sent_;
+  Counter& failed_;
+  std::mutex mutex_;
+  std::FILE* file_ = nullptr;         // guarded by mutex_
+  uint64_t written_ = 0;              // guarded by mutex_: bytes in the current file
+  std::chrono::nanoseconds flushed_{0};  // guarded by mutex_: monotonic
+};
+
+}  // namespace sightline::pipeline

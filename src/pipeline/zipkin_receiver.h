@@ -1,0 +1,45 @@
+#pragma once
+// Zipkin in: POST /api/v2/spans with a JSON array of spans.
+//   Answers   202 when the spans were taken; 400 for what is no list of spans; 429 and 503 with Retry-After when
+//             what follows has no room.
+//   Threads   handlers run on many threads at once.
+//   Source    Zipkin API v2; opentelemetry-collector-contrib, zipkinreceiver README.
+#include <memory>
+#include <string>
+
+#include "base/telemetry.h"
+#include "base/work_pool.h"
+#include "config/otelcol_config.h"
+#include "net/http_server.h"
+#include "pipeline/consumer.h"
+
+namespace sightline::pipeline {
+
+class ZipkinReceiver {
+ public:
+  // `all` holds the extensions that the receiver may name. All references outlive it.
+  static Result<std::unique_ptr<ZipkinReceiver>> create(const config::ZipkinReceiverConfig& config, const config::OtelcolConfig& all,
+                                                        std::string id, SpanConsumer& next, Telemetry& telemetry);
+  Status start(WorkPool& pool, Telemetry& telemetry, std::shared_ptr<net::IoThreads> threads);
+  void stop(std::chrono::milliseconds deadline);
+  std::string local_address() const { return server_ ? server_->local_address() : ""; }
+  const net::HttpRouter& router() const { return router_; }
+
+ private:
+  ZipkinReceiver(const config::ZipkinReceiverConfig& config, std::string id, SpanConsumer& next, Telemetry& telemetry);
+  net::HttpResponse handle(const net::HttpRequest& request);
+
+  const config::ZipkinReceiverConfig& config_;
+  const std::string id_;
+  SpanConsumer& next_;
+  Counter& accepted_;
+  Counter& refused_;
+  Counter& rejected_;
+  Counter& malformed_;
+  net::HttpRouter router_;
+  std::shared_ptr<const net::TlsServerContext> tls_;
+  std::shared_ptr<const net::Authenticator> authenticator_;
+  std::unique_ptr<net::HttpServer> server_;
+};
+
+}  // namespace sightline::pipeline

@@ -1,0 +1,18 @@
+#pragma once
+// sightline blocks traces: what lies in a directory of trace blocks, for people. Reads only; a running server
+// may have the directory open.
+#include <cstdio>
+#include <string>
+
+namespace sightline::server {
+
+struct TraceBlocksCommand {
+  std::string directory;   // of blocks: <data>/traces/blocks; or one block
+  bool columns = false;    // --columns: of each block its columns, with encodings and bytes
+  bool verify = false;     // --verify: check everything in it
+};
+
+// The exit status: 1 when a block does not open or does not verify.
+int show_trace_blocks(const TraceBlocksCommand& command, std::FILE* out, std::FILE* faults);
+
+}  // namespace sightline::server

@@ -1,0 +1,188 @@
+#include "tracestore/text_template.h"
+
+#include <array>
+#include <charconv>
+
+namespace sightline::tracestore {
+namespace {
+
+// Bytes of a template that stand for something. A text that has one of them itself gets it behind kLiteral.
+enum Mark : char {
+  kDecimal = 1,        // digits without leading zero
+  kPadded = 2,         // u8 width: digits, leading zeros kept
+  kHex = 3,            // u8 width up to 16: lower case
+  kLiteral = 4,        // the next byte as it is
+  kUuid = 5,           // 8-4-4-4-12 lower case: two numbers
+};
+
+constexpr size_t kDecimalDigitsMax = 18;
+constexpr size_t kHexDigitsMin = 8;
+constexpr size_t kHexDigitsMax = 16;
+constexpr size_t kUuidBytes = 36;
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f'); }
+bool is_word(char c) { return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
+uint64_t hex_digit(char c) { return static_cast<uint64_t>(is_digit(c) ? c - '0' : c - 'a' + 10); }
+
+uint64_t hex_number(std::string_view digits) {
+  uint64_t number = 0;
+  for (const char c : digits) number = number << 4 | hex_digit(c);
+  return number;
+}
+
+bool is_uuid(std::string_view text) {
+  if (text.size() < kUuidBytes) return false;
+  for (size_t i = 0; i < kUuidBytes; ++i) {
+    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+    if (dash ? text[i] != '-' : !is_hex(text[i])) return false;
+  }
+  return true;
+}
+
+void put_hex(uint64_t number, size_t width, std::string& out) {
+  for (size_t i = width; i-- > 0;) out.push_back("0123456789abcdef"[number >> (4 * i) & 15]);
+}
+
+void split_uuid(std::string_view text, std::string& out, std::vector<uint64_t>& numbers) {
+  std::array<uint64_t, 2> halves{};
+  size_t digit = 0;
+  for (const char c : text.substr(0, kUuidBytes))
+    if (c != '-') {
+      halves[digit / 16] = halves[digit / 16] << 4 | hex_digit(c);
+      ++digit;
+    }
+  out.push_back(kUuid);
+  numbers.insert(numbers.end(), halves.begin(), halves.end());
+}
+
+// A run of digits, alone or as the digits of a longer one of hexadecimal ones.
+void split_decimal(std::string_view digits, std::string& out, std::vector<uint64_t>& numbers) {
+  uint64_t number = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  if (digits.size() > 1 && digits.front() == '0') {
+    out.push_back(kPadded);
+    out.push_back(static_cast<char>(digits.size()));
+  } else {
+    out.push_back(kDecimal);
+  }
+  numbers.push_back(number);
+}
+
+struct Piece {
+  char mark = 0;              // 0: a byte of the text
+  uint8_t width = 0;
+};
+
+// The piece at `at`, which then lies behind it. False at a broken mark.
+bool next_piece(std::string_view text_template, size_t& at, Piece& piece) {
+  piece = {};
+  const char c = text_template[at++];
+  if (c < kDecimal || c > kUuid) return true;
+  piece.mark = c;
+  if (c == kDecimal || c == kUuid) return true;
+  if (at == text_template.size()) return false;
+  piece.width = static_cast<uint8_t>(text_template[at++]);
+  if (c == kPadded) return piece.width >= 2 && piece.width <= kDecimalDigitsMax;
+  if (c == kHex) return piece.width >= 1 && piece.width <= kHexDigitsMax;
+  return true;
+}
+
+}  // namespace
+
+void split_text(std::string_view text, std::string& out, std::vector<uint64_t>& numbers) {
+  size_t at = 0;
+  while (at < text.size()) {
+    const char c = text[at];
+    const bool begins = at == 0 || !is_word(text[at - 1]);
+    if (begins && is_hex(c)) {
+      if (is_uuid(text.substr(at)) && (at + kUuidBytes == text.size() || !is_word(text[at + kUuidBytes]))) {
+        split_uuid(text.substr(at), out, numbers);
+        at += kUuidBytes;
+        continue;
+      }
+      size_t end = at, letters = 0;
+      while (end < text.size() && is_hex(text[end])) letters += is_digit(text[end++]) ? 0 : 1;
+      const size_t length = end - at;
+      if (letters > 0 && letters < length && length >= kHexDigitsMin && (end == text.size() || !is_word(text[end]))) {
+        for (size_t i = at; i < end; i += kHexDigitsMax) {
+          const auto digits = text.substr(i, std::min(kHexDigitsMax, end - i));
+          out.push_back(kHex);
+          out.push_back(static_cast<char>(digits.size()));
+          numbers.push_back(hex_number(digits));
+        }
+        at = end;
+        continue;
+      }
+    }
+    if (is_digit(c)) {
+      size_t end = at;
+      while (end < text.size() && is_digit(text[end])) ++end;
+      if (end - at <= kDecimalDigitsMax) {
+        split_decimal(text.substr(at, end - at), out, numbers);
+      } else {
+        out.append(text.substr(at, end - at));
+      }
+      at = end;
+      continue;
+    }
+    if (c >= kDecimal && c <= kUuid) out.push_back(kLiteral);
+    out.push_back(c);
+    ++at;
+  }
+}
+
+size_t numbers_of_template(std::string_view text_template) {
+  size_t count = 0;
+  Piece piece;
+  for (size_t at = 0; at < text_template.size();) {
+    if (!next_piece(text_template, at, piece)) return SIZE_MAX;
+    if (piece.mark == kUuid) count += 2;
+    else if (piece.mark != 0 && piece.mark != kLiteral) ++count;
+  }
+  return count;
+}
+
+bool join_text(std::string_view text_template, std::span<const uint64_t> numbers, size_t bytes_max, std::string& out) {
+  const size_t begin = out.size();
+  size_t next = 0;
+  Piece piece;
+  for (size_t at = 0; at < text_template.size();) {
+    const char c = text_template[at];
+    if (!next_piece(text_template, at, piece) || out.size() - begin > bytes_max) return false;
+    const size_t wanted = piece.mark == 0 || piece.mark == kLiteral ? 0 : piece.mark == kUuid ? 2 : 1;
+    if (next + wanted > numbers.size()) return false;
+    switch (piece.mark) {
+      case 0: out.push_back(c); break;
+      case kLiteral: out.push_back(static_cast<char>(piece.width)); break;
+      case kUuid: {
+        std::string digits;
+        put_hex(numbers[next], 16, digits);
+        put_hex(numbers[next + 1], 16, digits);
+        for (size_t i = 0; i < digits.size(); ++i) {
+          if (i == 8 || i == 12 || i == 16 || i == 20) out.push_back('-');
+          out.push_back(digits[i]);
+        }
+        break;
+      }
+      case kHex:
+        if (piece.width < 16 && numbers[next] >> (4 * piece.width) != 0) return false;
+        put_hex(numbers[next], piece.width, out);
+        break;
+      default: {
+        std::array<char, 24> digits;
+        const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), numbers[next]).ptr;
+        const auto length = static_cast<size_t>(end - digits.data());
+        if (piece.mark == kPadded) {
+          if (length > piece.width) return false;
+          out.append(piece.width - length, '0');
+        }
+        out.append(digits.data(), length);
+      }
+    }
+    next += wanted;
+  }
+  return next == numbers.size() && out.size() - begin <= bytes_max;
+}
+
+}  // namespace sightline::tracestore

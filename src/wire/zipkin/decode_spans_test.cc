@@ -1,0 +1,62 @@
+#include "wire/zipkin/decode_spans.h"
+
+#include <gtest/gtest.h>
+
+#include "model/value_text.h"
+
+namespace sightline::wire::zipkin {
+namespace {
+
+constexpr std::string_view kTwoSpans = R"([{"traceId":"4d1e00c0db9010db","id":"86154a4ba6e91385","parentId":"4d1e00c0db9010db","kind":"CLIENT","name":"get",
+  "timestamp":1472470996199000,"duration":207000,"localEndpoint":{"serviceName":"frontend","ipv4":"127.0.0.1"},
+  "remoteEndpoint":{"serviceName":"backend","ipv4":"192.168.99.101","port":9000},"annotations":[{"timestamp":1472470996238000,"value":"foo"}],
+  "tags":{"http.path":"/api","clnt/finagle.version":"6.45.0","n":"5","error":"boom"}},
+  {"traceId":"0000000000000000","id":"1","name":"bad"},{"traceId":"4d1e00c0db9010db86154a4ba6e91385","id":"86154a4ba6e91386","shared":true,"tags":{"span.kind":"internal"}}])";
+
+TEST(ZipkinSpans, EveryFieldOfASpan) {
+  const auto decoded = decode_zipkin_spans(kTwoSpans, true);
+  ASSERT_TRUE(decoded) << decoded.error().message;
+  EXPECT_EQ(decoded->rejected, 1u);
+  const model::SpanBatch& batch = *decoded->batch;
+  ASSERT_EQ(batch.spans.size(), 2u);
+  const model::SpanView& span = batch.spans[0];
+  EXPECT_EQ(to_hex(span.trace_id), "00000000000000004d1e00c0db9010db");
+  EXPECT_EQ(to_hex(span.parent_span_id), "4d1e00c0db9010db");
+  EXPECT_EQ(batch.service_name(span), "frontend");
+  EXPECT_EQ(span.kind, model::SpanKind::kClient);
+  EXPECT_EQ(span.duration_ns(), 207'000'000u);
+  EXPECT_EQ(span.status, model::StatusCode::kError);
+  EXPECT_EQ(span.status_message, "boom");
+  EXPECT_EQ(batch.events_of(span)[0].name, "foo");
+  EXPECT_EQ(model::value_text(*batch.find(span.attributes, "peer.service")), "backend");
+  EXPECT_EQ(batch.find(span.attributes, "net.peer.port")->int_value, 9000);
+  EXPECT_EQ(batch.find(span.attributes, "n")->kind, model::ValueKind::kInt);
+  EXPECT_EQ(batch.spans[1].kind, model::SpanKind::kInternal);
+  EXPECT_EQ(batch.service_name(batch.spans[1]), "");
+  EXPECT_EQ(decode_zipkin_spans(kTwoSpans, false)->batch->find(span.attributes, "n")->kind, model::ValueKind::kString);
+}
+
+TEST(ZipkinSpans, SaysWhatIsWrong) {
+  const auto fault = [](std::string_view json) {
+    const auto decoded = decode_zipkin_spans(json, false);
+    return decoded ? "accepted" : decoded.error().message;
+  };
+  EXPECT_NE(fault("{").find("not JSON"), std::string::npos);
+  EXPECT_NE(fault("{}").find("a list of spans"), std::string::npos);
+  EXPECT_NE(fault("[1]").find("must be an object"), std::string::npos);
+  EXPECT_NE(fault(R"([{"traceId":5}])").find("span 0: traceId must be a string"), std::string::npos);
+  EXPECT_NE(fault(R"([{"tags":{"a":1}}])").find("tags.a must be a string"), std::string::npos);
+  EXPECT_EQ(fault("[]"), "accepted");
+}
+
+TEST(ZipkinSpans, IsBounded) {
+  const auto decoded = decode_zipkin_spans(R"([{"traceId":"4d1e00c0db9010db","id":"86154a4ba6e91385","tags":{"a":"1","b":"2"},"annotations":[{"value":"x"},{"value":"y"}]},
+    {"traceId":"4d1e00c0db9010db","id":"86154a4ba6e91386"}])", false, {.spans_max = 1, .tags_max = 1, .annotations_max = 1});
+  ASSERT_TRUE(decoded);
+  EXPECT_EQ(decoded->rejected, 1u);
+  EXPECT_EQ(decoded->batch->spans[0].dropped_attributes, 1u);
+  EXPECT_EQ(decoded->batch->spans[0].dropped_events, 1u);
+}
+
+}  // namespace
+}  // namespace sightline::wire::zipkin
