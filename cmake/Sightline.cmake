@@ -69,7 +69,8 @@ function(sightline_library name)
     target_link_libraries(${name}_test PRIVATE ${lib} ${ARG_TEST_LIBS} GTest::gtest_main GTest::gmock)
     target_compile_definitions(${name}_test PRIVATE
       SIGHTLINE_SOURCE_DIR="${CMAKE_SOURCE_DIR}" SIGHTLINE_TESTDATA="${CMAKE_CURRENT_SOURCE_DIR}/testdata")
-    gtest_discover_tests(${name}_test TEST_PREFIX "${name}." DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300)
+    gtest_discover_tests(${name}_test TEST_PREFIX "${name}." DISCOVERY_MODE PRE_TEST
+      PROPERTIES TIMEOUT 300 ENVIRONMENT "LSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/cmake/lsan.supp")
   endif()
   foreach(source ${ARG_FUZZ})
     get_filename_component(stem ${source} NAME_WE)
