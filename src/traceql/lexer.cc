@@ -283,4 +283,17 @@ std::unexpected<Error> parse_error(Place place, std::string_view what) {
 
 Result<std::vector<Token>> lex(std::string_view query) { return Lexer(query).run(); }
 
+std::string quoted(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out.push_back('\\');
+    if (c == '\n') {
+      out += "\\n";
+      continue;
+    }
+    out.push_back(c);
+  }
+  return out + "\"";
+}
+
 }  // namespace sightline::traceql

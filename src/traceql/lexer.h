@@ -30,4 +30,7 @@ struct Token {
 // Ends with one kEnd token.
 Result<std::vector<Token>> lex(std::string_view query);
 
+// `text` as a string literal that the lexer reads back as it is.
+std::string quoted(std::string_view text);
+
 }  // namespace sightline::traceql

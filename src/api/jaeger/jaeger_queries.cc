@@ -6,24 +6,12 @@
 
 #include "base/number_text.h"
 #include "traceql/engine.h"
+#include "traceql/lexer.h"
 
 namespace sightline::api::jaeger {
 namespace {
 
 constexpr std::string_view kKinds[] = {"", "internal", "server", "client", "producer", "consumer"};
-
-std::string quoted(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out.push_back('\\');
-    if (c == '\n') {
-      out += "\\n";
-      continue;
-    }
-    out.push_back(c);
-  }
-  return out + "\"";
-}
 
 traceql::Engine engine_of(const JaegerApi& api) { return traceql::Engine(api.traces, api.clock, {.timeout = api.options.timeout}); }
 
@@ -35,12 +23,12 @@ void set_cancellation(traceql::QueryBounds& bounds, const Cancelled& cancelled) 
 std::string condition_of(const std::string& key, const std::string& value) {
   if (key == "error" && (value == "true" || value == "false")) return value == "true" ? "status = error" : "status != error";
   if (key == "otel.status_code" && (value == "ERROR" || value == "OK")) return value == "ERROR" ? "status = error" : "status = ok";
-  if (key == "otel.status_description") return "statusMessage = " + quoted(value);
+  if (key == "otel.status_description") return "statusMessage = " + traceql::quoted(value);
   if (key == "span.kind" && !value.empty() && std::ranges::find(kKinds, value) != std::end(kKinds)) return "kind = " + value;
-  if (key == "otel.scope.name" || key == "otel.library.name") return "instrumentation:name = " + quoted(value);
-  if (key == "otel.scope.version" || key == "otel.library.version") return "instrumentation:version = " + quoted(value);
-  const std::string attribute = "." + quoted(key);
-  const std::string text = attribute + " = " + quoted(value);
+  if (key == "otel.scope.name" || key == "otel.library.name") return "instrumentation:name = " + traceql::quoted(value);
+  if (key == "otel.scope.version" || key == "otel.library.version") return "instrumentation:version = " + traceql::quoted(value);
+  const std::string attribute = "." + traceql::quoted(key);
+  const std::string text = attribute + " = " + traceql::quoted(value);
   const auto number = parse_float(value);
   const bool is_number = parse_int(value).has_value() || (number && value.find_first_not_of("0123456789.-") == std::string::npos);
   if (value != "true" && value != "false" && !is_number) return text;
@@ -51,8 +39,8 @@ std::string condition_of(const std::string& key, const std::string& value) {
 
 std::string traceql_of(const TraceQuestion& question) {
   std::vector<std::string> conditions;
-  if (!question.service.empty()) conditions.push_back("resource.service.name = " + quoted(question.service));
-  if (!question.operation.empty()) conditions.push_back("name = " + quoted(question.operation));
+  if (!question.service.empty()) conditions.push_back("resource.service.name = " + traceql::quoted(question.service));
+  if (!question.operation.empty()) conditions.push_back("name = " + traceql::quoted(question.operation));
   for (const auto& [key, value] : question.tags) conditions.push_back(condition_of(key, value));
   if (question.duration_min.count() > 0) conditions.push_back("duration >= " + std::to_string(question.duration_min.count()) + "ns");
   if (question.duration_max) conditions.push_back("duration <= " + std::to_string(question.duration_max->count()) + "ns");
@@ -76,7 +64,7 @@ Result<std::vector<Operation>> find_operations(const JaegerApi& api, const std::
   traceql::MetricsOptions options;
   options.series_max = api.options.operations_max;
   set_cancellation(options, cancelled);
-  std::string filter = "resource.service.name = " + quoted(service);
+  std::string filter = "resource.service.name = " + traceql::quoted(service);
   if (!kind.empty()) {
     if (std::ranges::find(kKinds, kind) == std::end(kKinds)) return fail(Errc::kInvalidArgument, "unsupported span kind: ", kind);
     filter += " && kind = " + kind;

@@ -7,26 +7,14 @@
 #include "api/tempo/parameters.h"
 #include "api/tempo/protobuf_answers.h"
 #include "base/number_text.h"
+#include "traceql/lexer.h"
 
 namespace sightline::api::tempo {
 namespace {
 
-std::string traceql_string(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out.push_back('\\');
-    if (c == '\n') {
-      out += "\\n";
-      continue;
-    }
-    out.push_back(c);
-  }
-  return out + "\"";
-}
-
 // One tag as a condition. A value that reads as a number or a bool also matches as such.
 Result<std::string> condition_of(std::string_view key, std::string_view value) {
-  const std::string text = traceql_string(value);
+  const std::string text = traceql::quoted(value);
   if (key == "name") return "name = " + text;
   if (key == "root.name") return "rootName = " + text;
   if (key == "root.service.name") return "rootServiceName = " + text;
@@ -35,7 +23,7 @@ Result<std::string> condition_of(std::string_view key, std::string_view value) {
       return fail(Errc::kInvalidArgument, "invalid tags: status.code must be error, ok or unset, got \"", value, "\"");
     return "status = " + std::string(value);
   }
-  const std::string attribute = "." + traceql_string(key);
+  const std::string attribute = "." + traceql::quoted(key);
   std::string condition = attribute + " = " + text;
   if (value == "true" || value == "false" || parse_int(value).has_value())
     condition = "(" + condition + " || " + attribute + " = " + std::string(value) + ")";
