@@ -28,7 +28,8 @@ bool is_loopback(std::string_view target) {
   const std::string_view host = target.substr(0, colon);
   if (host == "localhost" || host == "[::1]") return true;
   // Digits and dots only: 127.example.org is not a loopback address.
-  return host.starts_with("127.") && std::ranges::all_of(host, [](char c) { return c == '.' || (c >= '0' && c <= '9'); });
+  return host.starts_with("127.") &&
+         std::ranges::all_of(host, [](char c) { return c == '.' || (c >= '0' && c <= '9'); });
 }
 
 struct Answer {
@@ -49,12 +50,16 @@ class GrpcConnection final : public Connection {
   explicit GrpcConnection(std::unique_ptr<net::GrpcClient> client) : client_(std::move(client)) {}
   Answer send(std::string request) override {
     using net::GrpcCode;
-    auto reply = client_->call("/opentelemetry.proto.collector.trace.v1.TraceService/Export", std::move(request), kCallDeadline);
-    if (reply.code == GrpcCode::kOk) return {.outcome = Answer::Outcome::kAccepted, .body = std::move(reply.payload)};
-    const bool again = reply.code == GrpcCode::kResourceExhausted || reply.code == GrpcCode::kUnavailable;
-    return {.outcome = again ? Answer::Outcome::kRefused : Answer::Outcome::kFailed,
-            .fault = "gRPC code " + std::to_string(static_cast<int>(reply.code)) + ": " + reply.message,
-            .retry_after = reply.retry_after};
+    auto reply = client_->call("/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+                               std::move(request), kCallDeadline);
+    if (reply.code == GrpcCode::kOk)
+      return {.outcome = Answer::Outcome::kAccepted, .body = std::move(reply.payload)};
+    const bool again =
+        reply.code == GrpcCode::kResourceExhausted || reply.code == GrpcCode::kUnavailable;
+    return {
+        .outcome = again ? Answer::Outcome::kRefused : Answer::Outcome::kFailed,
+        .fault = "gRPC code " + std::to_string(static_cast<int>(reply.code)) + ": " + reply.message,
+        .retry_after = reply.retry_after};
   }
 
  private:
@@ -73,7 +78,8 @@ class HttpConnection final : public Connection {
     request_.body = std::move(request);
     auto response = client_.send(request_);
     if (!response) return {.fault = std::move(response).error().message};
-    if (response->status == 200) return {.outcome = Answer::Outcome::kAccepted, .body = std::move(response->body)};
+    if (response->status == 200)
+      return {.outcome = Answer::Outcome::kAccepted, .body = std::move(response->body)};
     const int status = response->status;
     const bool again = status == 429 || (status >= 502 && status <= 504);
     return {.outcome = again ? Answer::Outcome::kRefused : Answer::Outcome::kFailed,
@@ -113,7 +119,8 @@ class Schedule {
   std::optional<nanoseconds> next(nanoseconds now) {
     if (requests_per_second_ <= 0) return now < end_ ? std::optional(now) : std::nullopt;
     const auto index = static_cast<double>(taken_.fetch_add(1, std::memory_order_relaxed));
-    const nanoseconds due = start_ + std::chrono::duration_cast<nanoseconds>(Seconds(index / requests_per_second_));
+    const nanoseconds due =
+        start_ + std::chrono::duration_cast<nanoseconds>(Seconds(index / requests_per_second_));
     return due < end_ && now < end_ ? std::optional(due) : std::nullopt;
   }
   nanoseconds end() const { return end_; }
@@ -128,9 +135,13 @@ class Schedule {
 // One connection's share of the run, on a thread of its own.
 class Sender {
  public:
-  Sender(std::unique_ptr<Connection> connection, const std::vector<RequestTemplate>& templates, const Clock& clock,
-         Schedule& schedule, uint64_t seed)
-      : connection_(std::move(connection)), templates_(templates), clock_(clock), schedule_(schedule), random_(seed) {}
+  Sender(std::unique_ptr<Connection> connection, const std::vector<RequestTemplate>& templates,
+         const Clock& clock, Schedule& schedule, uint64_t seed)
+      : connection_(std::move(connection)),
+        templates_(templates),
+        clock_(clock),
+        schedule_(schedule),
+        random_(seed) {}
 
   void run() {
     for (size_t turn = random_.below(templates_.size());; ++turn) {
@@ -147,7 +158,8 @@ class Sender {
 
  private:
   void wait_until(nanoseconds when) const {
-    if (const nanoseconds now = clock_.monotonic(); when > now) std::this_thread::sleep_for(when - now);
+    if (const nanoseconds now = clock_.monotonic(); when > now)
+      std::this_thread::sleep_for(when - now);
   }
 
   void send_one(const RequestTemplate& request, nanoseconds due) {
@@ -155,9 +167,11 @@ class Sender {
     for (;;) {
       RequestTemplate::Stamped stamped = request.stamp(seed, clock_.now());
       const Answer answer = connection_->send(std::move(stamped.request));
-      if (answer.outcome == Answer::Outcome::kAccepted) return note_accepted(request, stamped.first_trace, answer, due);
+      if (answer.outcome == Answer::Outcome::kAccepted)
+        return note_accepted(request, stamped.first_trace, answer, due);
       if (report.first_fault.empty()) report.first_fault = answer.fault;
-      const nanoseconds again_at = clock_.monotonic() + answer.retry_after.value_or(kRetryAfterUnlessTold);
+      const nanoseconds again_at =
+          clock_.monotonic() + answer.retry_after.value_or(kRetryAfterUnlessTold);
       const bool is_refused = answer.outcome == Answer::Outcome::kRefused;
       report.refused += is_refused;
       if (is_refused) wait_until(std::min(again_at, schedule_.end()));
@@ -169,14 +183,16 @@ class Sender {
     }
   }
 
-  void note_accepted(const RequestTemplate& request, const TraceId& trace, const Answer& answer, nanoseconds due) {
+  void note_accepted(const RequestTemplate& request, const TraceId& trace, const Answer& answer,
+                     nanoseconds due) {
     const uint64_t rejected = std::min<uint64_t>(rejected_spans(answer.body), request.span_count());
     report.latencies_seconds.push_back(Seconds(clock_.monotonic() - due).count());
     ++report.calls;
     report.bytes += request.bytes();
     report.spans_rejected += rejected;
     report.spans_accepted += request.span_count() - rejected;
-    if (rejected == 0 && report.traces.size() < kTracesPerConnection) report.traces.push_back(trace);
+    if (rejected == 0 && report.traces.size() < kTracesPerConnection)
+      report.traces.push_back(trace);
   }
 
   const std::unique_ptr<Connection> connection_;
@@ -196,22 +212,26 @@ void add(LoadReport& sum, LoadReport&& part) {
   sum.retried += part.retried;
   sum.failed += part.failed;
   if (sum.first_fault.empty()) sum.first_fault = std::move(part.first_fault);
-  sum.latencies_seconds.insert(sum.latencies_seconds.end(), part.latencies_seconds.begin(), part.latencies_seconds.end());
+  sum.latencies_seconds.insert(sum.latencies_seconds.end(), part.latencies_seconds.begin(),
+                               part.latencies_seconds.end());
   sum.traces.insert(sum.traces.end(), part.traces.begin(), part.traces.end());
 }
 
 Status check(const LoadOptions& options) {
   if (!is_loopback(options.target))
-    return fail(Errc::kInvalidArgument, "\"", options.target, "\" is not a loopback address; write 127.0.0.1:PORT");
+    return fail(Errc::kInvalidArgument, "\"", options.target,
+                "\" is not a loopback address; write 127.0.0.1:PORT");
   if (options.connections < 1 || options.connections > LoadOptions::kConnectionsMax)
     return fail(Errc::kInvalidArgument, "connections: 1 to ", LoadOptions::kConnectionsMax);
   if (!(options.duration > Seconds(0)) || options.duration > LoadOptions::kDurationMax)
-    return fail(Errc::kInvalidArgument, "duration: above 0 and up to ", LoadOptions::kDurationMax.count(), " s");
+    return fail(Errc::kInvalidArgument, "duration: above 0 and up to ",
+                LoadOptions::kDurationMax.count(), " s");
   return {};
 }
 
 Result<std::unique_ptr<Connection>> connect(const LoadOptions& options) {
-  if (options.transport == Transport::kHttp) return std::make_unique<HttpConnection>(options.target);
+  if (options.transport == Transport::kHttp)
+    return std::make_unique<HttpConnection>(options.target);
   auto client = net::GrpcClient::create({.target = options.target});
   if (!client) return std::unexpected(std::move(client).error());
   return std::make_unique<GrpcConnection>(std::move(*client));
@@ -225,7 +245,8 @@ double spans_per_request(const std::vector<RequestTemplate>& templates) {
 
 }  // namespace
 
-Result<LoadReport> run_load(const LoadOptions& options, const std::vector<RequestTemplate>& templates, const Clock& clock) {
+Result<LoadReport> run_load(const LoadOptions& options,
+                            const std::vector<RequestTemplate>& templates, const Clock& clock) {
   if (auto status = check(options); !status) return std::unexpected(std::move(status).error());
   const nanoseconds start = clock.monotonic();
   Schedule schedule(start, start + std::chrono::duration_cast<nanoseconds>(options.duration),
@@ -234,7 +255,8 @@ Result<LoadReport> run_load(const LoadOptions& options, const std::vector<Reques
   for (uint32_t i = 0; i < options.connections; ++i) {
     auto connection = connect(options);
     if (!connection) return std::unexpected(std::move(connection).error());
-    senders.push_back(std::make_unique<Sender>(std::move(*connection), templates, clock, schedule, options.seed * 1'000'003 + i));
+    senders.push_back(std::make_unique<Sender>(std::move(*connection), templates, clock, schedule,
+                                               options.seed * 1'000'003 + i));
   }
   std::vector<std::thread> threads;
   for (const auto& sender : senders) threads.emplace_back([&sender = *sender] { sender.run(); });

@@ -22,10 +22,10 @@ enum class Transport { kGrpc, kHttp };
 
 struct LoadOptions {
   Transport transport = Transport::kGrpc;
-  std::string target = "127.0.0.1:4317";  // host:port
-  uint32_t connections = 2;               // 1..kConnectionsMax
+  std::string target = "127.0.0.1:4317";       // host:port
+  uint32_t connections = 2;                    // 1..kConnectionsMax
   std::chrono::duration<double> duration{10};  // up to kDurationMax
-  double spans_per_second = 0;            // 0: flat out
+  double spans_per_second = 0;                 // 0: flat out
   uint64_t seed = 1;
   static constexpr uint32_t kConnectionsMax = 256;
   static constexpr std::chrono::seconds kDurationMax{600};
@@ -39,13 +39,14 @@ struct LoadReport {
   uint64_t bytes = 0;           // of successful requests, before any framing
   uint64_t refused = 0;         // answers that ask to come again
   uint64_t retried = 0;
-  uint64_t failed = 0;          // anything else, and what was still refused at the end
-  std::string first_fault;      // of failed and refused calls
+  uint64_t failed = 0;                    // anything else, and what was still refused at the end
+  std::string first_fault;                // of failed and refused calls
   std::vector<double> latencies_seconds;  // of successful calls, ascending
   std::vector<TraceId> traces;            // some that were accepted, oldest first
 };
 
 // `templates` are sent in turn; not empty.
-Result<LoadReport> run_load(const LoadOptions& options, const std::vector<RequestTemplate>& templates, const Clock& clock);
+Result<LoadReport> run_load(const LoadOptions& options,
+                            const std::vector<RequestTemplate>& templates, const Clock& clock);
 
 }  // namespace sightline::bench

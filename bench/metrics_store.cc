@@ -95,7 +95,9 @@ tsdb::TsdbOptions options_of(const Arguments& a) {
   return options;
 }
 
-double seconds(const timeval& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6; }
+double seconds(const timeval& t) {
+  return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6;
+}
 double cpu_seconds() {
   rusage usage{};
   ::getrusage(RUSAGE_SELF, &usage);
@@ -115,7 +117,8 @@ void store(const Arguments& a, int in, int out) {
   uint64_t header[2];
   uint64_t maintained = 0;
   while (read_all(in, header, sizeof header)) {
-    net::HttpRequest request{.method = "POST", .path = "/api/v1/write", .body = std::string(header[0], '\0')};
+    net::HttpRequest request{
+        .method = "POST", .path = "/api/v1/write", .body = std::string(header[0], '\0')};
     if (!read_all(in, request.body.data(), header[0])) break;
     request.headers.set("Content-Type", "application/x-protobuf");
     request.headers.set("Content-Encoding", "snappy");
@@ -128,7 +131,8 @@ void store(const Arguments& a, int in, int out) {
     outcome.anonymous_bytes = std::max(outcome.anonymous_bytes, anonymous_memory());
   }
   outcome.cpu_seconds = cpu_seconds();
-  outcome.wall_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+  outcome.wall_seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
   if (const auto usage = usage_of(::getpid())) outcome.rss_peak_bytes = usage->rss_peak_bytes;
   const auto stats = (*db)->stats();
   outcome.samples = stats.samples_appended;
@@ -140,7 +144,8 @@ void store(const Arguments& a, int in, int out) {
 // Opens what was left, says how long that took, then flushes and compacts until nothing is left to do.
 void reopen(const Arguments& a) {
   const auto fs = io::make_posix_file_system();
-  ManualClock clock{TimestampNs{static_cast<uint64_t>(kStart + static_cast<int64_t>(a.samples) * kScrapeMs) * 1'000'000}};
+  ManualClock clock{TimestampNs{
+      static_cast<uint64_t>(kStart + static_cast<int64_t>(a.samples) * kScrapeMs) * 1'000'000}};
   Telemetry telemetry;
   const auto begun = std::chrono::steady_clock::now();
   auto db = tsdb::Tsdb::open(*fs, clock, telemetry, options_of(a));
@@ -148,26 +153,34 @@ void reopen(const Arguments& a) {
   const double processor = cpu_seconds();
   if (!db) ::_exit(1);
   const auto ready = (*db)->stats();
-  std::printf("restart after kill -9     %8.3f s   of wall time, %.3f s of CPU, %.1f MB of log, %zu blocks, %.1f MB resident\n", took.count(), processor, static_cast<double>(ready.wal_bytes) / 1e6,
-              ready.blocks.size(), static_cast<double>(usage_of(::getpid())->rss_bytes) / 1e6);
+  std::printf(
+      "restart after kill -9     %8.3f s   of wall time, %.3f s of CPU, %.1f MB of log, %zu "
+      "blocks, %.1f MB resident\n",
+      took.count(), processor, static_cast<double>(ready.wal_bytes) / 1e6, ready.blocks.size(),
+      static_cast<double>(usage_of(::getpid())->rss_bytes) / 1e6);
   // One sample half a day later: the windows of all the others are over then, and compaction joins them.
   const int64_t later = kStart + 18 * tsdb::kHourMs;
   clock.set_wall(TimestampNs{static_cast<uint64_t>(later) * 1'000'000});
   if (!(*db)->flush()) ::_exit(1);
   auto appender = (*db)->appender();
-  (void)appender->append(*appender->series(model::make_labels({{"__name__", "later"}})), {later}, 1);
+  (void)appender->append(*appender->series(model::make_labels({{"__name__", "later"}})), {later},
+                         1);
   if (!appender->commit() || !(*db)->flush()) ::_exit(1);
   for (int i = 0; i < 20; ++i) (*db)->maintain();
   const auto stats = (*db)->stats();
   const auto samples = static_cast<double>(stats.samples_in_blocks);
   uint64_t bytes = 0;
   for (const auto& block : stats.blocks) bytes += block.bytes;
-  std::printf("bytes a sample, blocks    %8.3f     %.0f samples in %zu blocks, %.1f MB\n", static_cast<double>(bytes) / samples, samples, stats.blocks.size(), static_cast<double>(bytes) / 1e6);
-  std::printf("exemplars in blocks       %8llu\n", static_cast<unsigned long long>(stats.exemplars_in_blocks));
+  std::printf("bytes a sample, blocks    %8.3f     %.0f samples in %zu blocks, %.1f MB\n",
+              static_cast<double>(bytes) / samples, samples, stats.blocks.size(),
+              static_cast<double>(bytes) / 1e6);
+  std::printf("exemplars in blocks       %8llu\n",
+              static_cast<unsigned long long>(stats.exemplars_in_blocks));
   tsdb::BlockParts parts;
   for (const auto& block : stats.blocks) {
     auto opened = tsdb::Block::open(*fs, a.directory + "/" + block.directory_name());
-    auto found = opened ? tsdb::measure_block(**opened) : Result<tsdb::BlockParts>(std::unexpected(opened.error()));
+    auto found = opened ? tsdb::measure_block(**opened)
+                        : Result<tsdb::BlockParts>(std::unexpected(opened.error()));
     if (!found) {
       std::fprintf(stderr, "%s\n", found.error().message.c_str());
       ::_exit(1);
@@ -182,8 +195,14 @@ int run(const Arguments& a) {
   int load[2];
   int result[2];
   if (::pipe2(load, O_CLOEXEC) != 0 || ::pipe2(result, O_CLOEXEC) != 0) return 1;
-  const pid_t generator = in_child([&] { ::close(load[0]); generate(a, load[1]); });
-  const pid_t server = in_child([&] { ::close(load[1]); store(a, load[0], result[1]); });
+  const pid_t generator = in_child([&] {
+    ::close(load[0]);
+    generate(a, load[1]);
+  });
+  const pid_t server = in_child([&] {
+    ::close(load[1]);
+    store(a, load[0], result[1]);
+  });
   ::close(load[0]);
   ::close(load[1]);
   ::close(result[1]);
@@ -194,11 +213,20 @@ int run(const Arguments& a) {
   ::waitpid(generator, nullptr, 0);
   if (!good) return 1;
   const double millions = static_cast<double>(o.samples) / 1e6;
-  std::printf("samples                   %8.2f M   %llu exemplars, %llu requests refused, sync=%s\n", millions, static_cast<unsigned long long>(o.exemplars), static_cast<unsigned long long>(o.refused), a.sync ? "always" : "none");
-  std::printf("CPU-seconds a million     %8.3f     %.1f s in all, %.1f s of wall time\n", o.cpu_seconds / millions, o.cpu_seconds, o.wall_seconds);
-  std::printf("peak resident memory      %8.1f MB  of it at most %.1f MB anonymous\n", static_cast<double>(o.rss_peak_bytes) / 1e6, static_cast<double>(o.anonymous_bytes) / 1e6);
+  std::printf(
+      "samples                   %8.2f M   %llu exemplars, %llu requests refused, sync=%s\n",
+      millions, static_cast<unsigned long long>(o.exemplars),
+      static_cast<unsigned long long>(o.refused), a.sync ? "always" : "none");
+  std::printf("CPU-seconds a million     %8.3f     %.1f s in all, %.1f s of wall time\n",
+              o.cpu_seconds / millions, o.cpu_seconds, o.wall_seconds);
+  std::printf("peak resident memory      %8.1f MB  of it at most %.1f MB anonymous\n",
+              static_cast<double>(o.rss_peak_bytes) / 1e6,
+              static_cast<double>(o.anonymous_bytes) / 1e6);
   std::fflush(stdout);
-  const pid_t again = in_child([&] { reopen(a); std::fflush(stdout); });
+  const pid_t again = in_child([&] {
+    reopen(a);
+    std::fflush(stdout);
+  });
   int status = 0;
   ::waitpid(again, &status, 0);
   return WIFEXITED(status) ? WEXITSTATUS(status) : 1;

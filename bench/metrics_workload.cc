@@ -10,18 +10,25 @@
 namespace sightline::bench {
 namespace {
 
-constexpr std::array<double, 11> kBounds = {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10};
-constexpr std::array kBoundTexts = {"0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1.0", "2.5", "5.0", "10.0", "+Inf"};
-constexpr std::array kRoutes = {"/", "/api/v1/orders", "/api/v1/orders/{id}", "/api/v1/cart", "/api/v1/products", "/healthz"};
-constexpr std::array kServices = {"checkout", "cart", "frontend", "payment", "shipping", "recommendation", "catalog"};
+constexpr std::array<double, 11> kBounds = {0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
+                                            0.5,   1,    2.5,   5,    10};
+constexpr std::array kBoundTexts = {"0.005", "0.01", "0.025", "0.05", "0.1",  "0.25",
+                                    "0.5",   "1.0",  "2.5",   "5.0",  "10.0", "+Inf"};
+constexpr std::array kRoutes = {
+    "/", "/api/v1/orders", "/api/v1/orders/{id}", "/api/v1/cart", "/api/v1/products", "/healthz"};
+constexpr std::array kServices = {"checkout", "cart",           "frontend", "payment",
+                                  "shipping", "recommendation", "catalog"};
 constexpr size_t kHistograms = 8;
 constexpr size_t kCounters = 10;
 constexpr size_t kGauges = 12;
 constexpr size_t kSeriesPerHistogram = kBounds.size() + 3;
 static_assert(kHistograms * kSeriesPerHistogram + kCounters + kGauges == kSeriesPerPod);
-constexpr std::array kTables = {"orders", "order_items", "products", "prices", "customers", "carts", "sessions", "stock", "reviews", "events"};
-constexpr std::array kOutcomes = {std::pair{"GET", "200"}, std::pair{"GET", "404"}, std::pair{"POST", "500"}};
-static_assert((kHistograms - kRoutes.size()) * kSeriesPerHistogram == kRoutes.size() * kOutcomes.size() + kTables.size());
+constexpr std::array kTables = {"orders", "order_items", "products", "prices",  "customers",
+                                "carts",  "sessions",    "stock",    "reviews", "events"};
+constexpr std::array kOutcomes = {std::pair{"GET", "200"}, std::pair{"GET", "404"},
+                                  std::pair{"POST", "500"}};
+static_assert((kHistograms - kRoutes.size()) * kSeriesPerHistogram ==
+              kRoutes.size() * kOutcomes.size() + kTables.size());
 
 using Pairs = std::map<std::string, std::string>;
 
@@ -38,7 +45,8 @@ std::string encode(const Pairs& pairs) {
 
 }  // namespace
 
-MetricsWorkload::MetricsWorkload(size_t series, uint64_t seed, MetricsMix mix) : random_(seed), series_(series), mix_(mix) {
+MetricsWorkload::MetricsWorkload(size_t series, uint64_t seed, MetricsMix mix)
+    : random_(seed), series_(series), mix_(mix) {
   pods_.resize((series + kSeriesPerPod - 1) / kSeriesPerPod);
   bucket_exemplars_.resize(kBounds.size() + 1);
   for (size_t p = 0; p < pods_.size(); ++p) {
@@ -52,9 +60,15 @@ MetricsWorkload::MetricsWorkload(size_t series, uint64_t seed, MetricsMix mix) :
                                 .buckets = std::vector<uint64_t>(kBounds.size() + 1)});
     if (mix == MetricsMix::kRequests) add_request_counters(pod);
     for (size_t c = 0; c < kCounters; ++c)
-      pod.counters.push_back({.per_scrape = std::exp(2 + 2 * normal()), .is_seconds = c < 2, .value = std::floor(1e4 * random_.unit()), .weight = c == 3 || c == 4 ? 900.0 : 1});
+      pod.counters.push_back({.per_scrape = std::exp(2 + 2 * normal()),
+                              .is_seconds = c < 2,
+                              .value = std::floor(1e4 * random_.unit()),
+                              .weight = c == 3 || c == 4 ? 900.0 : 1});
     for (size_t g = 0; g < kGauges; ++g) {
-      const Gauge::Kind kind = g < 3 ? Gauge::kBytes : g < 7 ? Gauge::kCount : g < 9 ? Gauge::kRatio : Gauge::kConstant;
+      const Gauge::Kind kind = g < 3   ? Gauge::kBytes
+                               : g < 7 ? Gauge::kCount
+                               : g < 9 ? Gauge::kRatio
+                                       : Gauge::kConstant;
       const std::array<double, 4> start = {2e8, 40, 0.5, std::floor(random_.unit() * 8) + 1};
       pod.gauges.push_back({.kind = kind, .value = start[kind]});
     }
@@ -65,15 +79,24 @@ MetricsWorkload::MetricsWorkload(size_t series, uint64_t seed, MetricsMix mix) :
 void MetricsWorkload::add_request_counters(Pod& pod) {
   for (size_t r = 0; r < kRoutes.size(); ++r) {
     const double requests = std::exp(2.5 + normal());
-    for (const double share : {0.97, 0.02, 0.01}) pod.counters.push_back({.per_scrape = requests * share, .value = std::floor(1e5 * share * random_.unit())});
+    for (const double share : {0.97, 0.02, 0.01})
+      pod.counters.push_back(
+          {.per_scrape = requests * share, .value = std::floor(1e5 * share * random_.unit())});
   }
-  for (size_t t = 0; t < kTables.size(); ++t) pod.counters.push_back({.per_scrape = std::exp(2 + normal()), .value = std::floor(1e4 * random_.unit())});
+  for (size_t t = 0; t < kTables.size(); ++t)
+    pod.counters.push_back(
+        {.per_scrape = std::exp(2 + normal()), .value = std::floor(1e4 * random_.unit())});
 }
 
 void MetricsWorkload::name_series(Pod& pod, size_t number) {
   const std::string service = kServices[number % kServices.size()];
-  Pairs base{{"cluster", "eu-1"}, {"instance", "10.4." + std::to_string(number / 250) + "." + std::to_string(number % 250) + ":8080"},
-             {"job", "shop/" + service}, {"namespace", "shop"}, {"pod", service + "-7d9f8b6c5-" + std::to_string(10000 + number * 37)}, {"service", service}};
+  Pairs base{{"cluster", "eu-1"},
+             {"instance", "10.4." + std::to_string(number / 250) + "." +
+                              std::to_string(number % 250) + ":8080"},
+             {"job", "shop/" + service},
+             {"namespace", "shop"},
+             {"pod", service + "-7d9f8b6c5-" + std::to_string(10000 + number * 37)},
+             {"service", service}};
   const auto name = [&](std::string metric, const Pairs& more) {
     Pairs all = base;
     all.insert(more.begin(), more.end());
@@ -82,8 +105,11 @@ void MetricsWorkload::name_series(Pod& pod, size_t number) {
   };
   for (size_t h = 0; h < pod.histograms.size(); ++h) {
     const bool server = h < kRoutes.size();
-    const std::string metric = server ? "http_server_request_duration_seconds" : "rpc_client_duration_seconds";
-    const Pairs own = server ? Pairs{{"method", h % 3 == 1 ? "POST" : "GET"}, {"route", kRoutes[h]}, {"status", h == 3 ? "500" : "200"}}
+    const std::string metric =
+        server ? "http_server_request_duration_seconds" : "rpc_client_duration_seconds";
+    const Pairs own = server ? Pairs{{"method", h % 3 == 1 ? "POST" : "GET"},
+                                     {"route", kRoutes[h]},
+                                     {"status", h == 3 ? "500" : "200"}}
                              : Pairs{{"method", h == 6 ? "GetCart" : "Charge"}, {"status", "OK"}};
     for (const char* le : kBoundTexts) {
       Pairs bucket = own;
@@ -95,23 +121,44 @@ void MetricsWorkload::name_series(Pod& pod, size_t number) {
   }
   if (mix_ == MetricsMix::kRequests) {
     for (const char* route : kRoutes)
-      for (const auto& [method, status] : kOutcomes) name("requests_total", {{"method", method}, {"route", route}, {"status", status}});
+      for (const auto& [method, status] : kOutcomes)
+        name("requests_total", {{"method", method}, {"route", route}, {"status", status}});
     for (const char* table : kTables) name("table_queries_total", {{"table", table}});
   }
-  constexpr std::array counters = {"process_cpu_seconds_total", "go_gc_duration_seconds_total", "http_server_requests_total", "network_receive_bytes_total", "network_transmit_bytes_total",
-                                   "db_queries_total", "cache_hits_total", "cache_misses_total", "log_lines_total", "errors_total"};
+  constexpr std::array counters = {"process_cpu_seconds_total",
+                                   "go_gc_duration_seconds_total",
+                                   "http_server_requests_total",
+                                   "network_receive_bytes_total",
+                                   "network_transmit_bytes_total",
+                                   "db_queries_total",
+                                   "cache_hits_total",
+                                   "cache_misses_total",
+                                   "log_lines_total",
+                                   "errors_total"};
   for (const char* counter : counters) name(counter, {});
-  constexpr std::array gauges = {"process_resident_memory_bytes", "go_memstats_heap_inuse_bytes", "go_memstats_stack_inuse_bytes", "go_goroutines", "process_open_fds", "queue_length",
-                                 "db_connections_in_use", "cpu_usage_ratio", "memory_usage_ratio", "process_start_time_seconds", "go_threads_max", "build_info"};
+  constexpr std::array gauges = {"process_resident_memory_bytes",
+                                 "go_memstats_heap_inuse_bytes",
+                                 "go_memstats_stack_inuse_bytes",
+                                 "go_goroutines",
+                                 "process_open_fds",
+                                 "queue_length",
+                                 "db_connections_in_use",
+                                 "cpu_usage_ratio",
+                                 "memory_usage_ratio",
+                                 "process_start_time_seconds",
+                                 "go_threads_max",
+                                 "build_info"};
   for (const char* gauge : gauges) name(gauge, {});
 }
 
 double MetricsWorkload::normal() {
-  return std::sqrt(-2 * std::log(1 - random_.unit())) * std::cos(6.283185307179586 * random_.unit());
+  return std::sqrt(-2 * std::log(1 - random_.unit())) *
+         std::cos(6.283185307179586 * random_.unit());
 }
 
 uint64_t MetricsWorkload::poisson(double mean) {
-  if (mean > 30) return static_cast<uint64_t>(std::max(0.0, std::round(mean + std::sqrt(mean) * normal())));
+  if (mean > 30)
+    return static_cast<uint64_t>(std::max(0.0, std::round(mean + std::sqrt(mean) * normal())));
   uint64_t n = 0;
   for (double p = random_.unit(), limit = std::exp(-mean); p > limit; p *= random_.unit()) ++n;
   return n;
@@ -140,7 +187,8 @@ std::string MetricsWorkload::exemplar(double value, int64_t time) {
   return out;
 }
 
-void MetricsWorkload::add(const std::string& labels, double value, int64_t time, const std::string& exemplar_bytes) {
+void MetricsWorkload::add(const std::string& labels, double value, int64_t time,
+                          const std::string& exemplar_bytes) {
   if (samples_ % series_ == 0 && request_series_ > 0) finish_request();
   std::string body = labels;
   {
@@ -163,18 +211,23 @@ void MetricsWorkload::finish_request() {
   request_series_ = 0;
 }
 
-void MetricsWorkload::observe(Pod& pod, Histogram& h, double swing, int64_t time, size_t first_series) {
+void MetricsWorkload::observe(Pod& pod, Histogram& h, double swing, int64_t time,
+                              size_t first_series) {
   for (auto& each : bucket_exemplars_) each.clear();
   const uint64_t requests = poisson(h.requests_per_scrape * pod.load * swing);
   for (uint64_t i = 0; i < requests; ++i) {
-    const auto nanoseconds = static_cast<int64_t>(std::exp(h.log_seconds + h.log_spread * normal()) * 1e9);
+    const auto nanoseconds =
+        static_cast<int64_t>(std::exp(h.log_seconds + h.log_spread * normal()) * 1e9);
     const double seconds = static_cast<double>(nanoseconds) / 1e9;
     h.sum += seconds;
-    const auto bucket = static_cast<size_t>(std::lower_bound(kBounds.begin(), kBounds.end(), seconds) - kBounds.begin());
+    const auto bucket = static_cast<size_t>(
+        std::lower_bound(kBounds.begin(), kBounds.end(), seconds) - kBounds.begin());
     ++h.buckets[bucket];
     ++h.count;
     // One request in two hundred is traced.
-    if (random_.below(200) == 0) bucket_exemplars_[bucket] = exemplar(seconds, time - static_cast<int64_t>(random_.below(kScrapeMs)));
+    if (random_.below(200) == 0)
+      bucket_exemplars_[bucket] =
+          exemplar(seconds, time - static_cast<int64_t>(random_.below(kScrapeMs)));
   }
   uint64_t cumulative = 0;
   for (size_t b = 0; b < h.buckets.size(); ++b) {
@@ -187,7 +240,8 @@ void MetricsWorkload::observe(Pod& pod, Histogram& h, double swing, int64_t time
 
 std::vector<std::string> MetricsWorkload::scrape(int64_t time_ms) {
   requests_.clear();
-  const double swing = 1 + 0.5 * std::sin(static_cast<double>(time_ms % 86'400'000) / 86'400'000 * 6.283185307179586);
+  const double swing = 1 + 0.5 * std::sin(static_cast<double>(time_ms % 86'400'000) / 86'400'000 *
+                                          6.283185307179586);
   size_t left = series_;
   for (Pod& pod : pods_) {
     // A scrape is late by a millisecond now and then.
@@ -202,15 +256,20 @@ std::vector<std::string> MetricsWorkload::scrape(int64_t time_ms) {
     }
     for (size_t c = 0; c < pod.counters.size() && at < series; ++c, ++at) {
       Counter& counter = pod.counters[c];
-      if (counter.is_seconds) counter.value += 0.01 * static_cast<double>(poisson(counter.per_scrape * pod.load));
-      else counter.value += static_cast<double>(poisson(counter.per_scrape * swing * counter.weight));
+      if (counter.is_seconds)
+        counter.value += 0.01 * static_cast<double>(poisson(counter.per_scrape * pod.load));
+      else
+        counter.value += static_cast<double>(poisson(counter.per_scrape * swing * counter.weight));
       add(pod.labels[kSeriesPerPod - kGauges - pod.counters.size() + c], counter.value, time, {});
     }
     for (size_t g = 0; g < pod.gauges.size() && at < series; ++g, ++at) {
       Gauge& gauge = pod.gauges[g];
-      if (gauge.kind == Gauge::kBytes && random_.below(2) == 0) gauge.value = std::max(4096.0, gauge.value + 4096 * std::round(40 * normal()));
-      if (gauge.kind == Gauge::kCount) gauge.value = std::max(0.0, gauge.value + std::round(0.8 * normal()));
-      if (gauge.kind == Gauge::kRatio) gauge.value = std::round(std::clamp(gauge.value + 0.02 * normal(), 0.0, 1.0) * 1e4) / 1e4;
+      if (gauge.kind == Gauge::kBytes && random_.below(2) == 0)
+        gauge.value = std::max(4096.0, gauge.value + 4096 * std::round(40 * normal()));
+      if (gauge.kind == Gauge::kCount)
+        gauge.value = std::max(0.0, gauge.value + std::round(0.8 * normal()));
+      if (gauge.kind == Gauge::kRatio)
+        gauge.value = std::round(std::clamp(gauge.value + 0.02 * normal(), 0.0, 1.0) * 1e4) / 1e4;
       add(pod.labels[kSeriesPerPod - kGauges + g], gauge.value, time, {});
     }
   }

@@ -18,7 +18,7 @@ inline constexpr size_t kRequestSeries = 2'000;
 // Of the 134 series, what lies between the six histograms of the HTTP server and the 22 counters and gauges of the process.
 enum class MetricsMix {
   kHistograms,  // two more histograms, of an RPC client
-  kRequests,    // requests_total by route, method and status (18), table_queries_total by table (10): for questions
+  kRequests,  // requests_total by route, method and status (18), table_queries_total by table (10): for questions
 };
 
 class MetricsWorkload {
@@ -32,7 +32,7 @@ class MetricsWorkload {
  private:
   struct Histogram {
     double requests_per_scrape = 0;
-    double log_seconds = 0;   // of the median
+    double log_seconds = 0;  // of the median
     double log_spread = 0;
     std::vector<uint64_t> buckets;
     double sum = 0;

@@ -19,9 +19,11 @@ Result<ProcessUsage> usage_of(pid_t pid) {
   for (int field = 3; field < 14; ++field) fields >> skipped;
   double user_ticks = 0;
   double system_ticks = 0;
-  if (!(fields >> user_ticks >> system_ticks)) return fail(Errc::kInternal, folder, "/stat is not as proc(5) says");
+  if (!(fields >> user_ticks >> system_ticks))
+    return fail(Errc::kInternal, folder, "/stat is not as proc(5) says");
   const auto ticks_per_second = static_cast<double>(sysconf(_SC_CLK_TCK));
-  ProcessUsage usage{.user_seconds = user_ticks / ticks_per_second, .system_seconds = system_ticks / ticks_per_second};
+  ProcessUsage usage{.user_seconds = user_ticks / ticks_per_second,
+                     .system_seconds = system_ticks / ticks_per_second};
 
   std::ifstream status(folder + "/status");
   while (std::getline(status, line)) {

@@ -35,7 +35,8 @@ Result<RequestTemplate> RequestTemplate::create(std::string request) {
   } catch (const std::exception& fault) {  // protozero's
     return fail(Errc::kInvalidArgument, "trace request: ", fault.what());
   }
-  if (made.trace_ids_.empty()) return fail(Errc::kInvalidArgument, "trace request: no span with a trace id");
+  if (made.trace_ids_.empty())
+    return fail(Errc::kInvalidArgument, "trace request: no span with a trace id");
   return made;
 }
 
@@ -56,11 +57,13 @@ void RequestTemplate::note_span(std::string_view span) {
   while (reader.next()) {
     switch (reader.tag()) {
       case 1:
-        if (const auto id = reader.get_view(); id.size() == 16) trace_ids_.push_back(offset_of(id.data()));
+        if (const auto id = reader.get_view(); id.size() == 16)
+          trace_ids_.push_back(offset_of(id.data()));
         break;
       case 2:
       case 4:
-        if (const auto id = reader.get_view(); id.size() == 8) span_ids_.push_back(offset_of(id.data()));
+        if (const auto id = reader.get_view(); id.size() == 8)
+          span_ids_.push_back(offset_of(id.data()));
         break;
       case 7:
       case 8: {
@@ -86,8 +89,10 @@ RequestTemplate::Stamped RequestTemplate::stamp(uint64_t seed, TimestampNs now) 
     change_word(bytes + at, [&](uint64_t id) { return id ^ mix[0]; });
     change_word(bytes + at + 8, [&](uint64_t id) { return id ^ mix[1]; });
   }
-  for (const size_t at : span_ids_) change_word(bytes + at, [&](uint64_t id) { return id ^ mix[2]; });
-  for (const size_t at : times_) change_word(bytes + at, [&](uint64_t time) { return time + later; });
+  for (const size_t at : span_ids_)
+    change_word(bytes + at, [&](uint64_t id) { return id ^ mix[2]; });
+  for (const size_t at : times_)
+    change_word(bytes + at, [&](uint64_t time) { return time + later; });
   std::memcpy(stamped.first_trace.bytes.data(), bytes + trace_ids_.front(), 16);
   return stamped;
 }

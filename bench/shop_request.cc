@@ -22,9 +22,20 @@ struct Service {
   std::string_view name;
   std::string_view language;
 };
-constexpr Service kServices[] = {{"frontend", "nodejs"},  {"cart", "dotnet"},   {"catalogue", "go"}, {"checkout", "go"},
-                                 {"payment", "nodejs"},   {"shipping", "rust"}, {"currency", "cpp"}, {"recommendation", "python"}};
-enum : uint8_t { kFrontend, kCart, kCatalogue, kCheckout, kPayment, kShipping, kCurrency, kRecommendation };
+constexpr Service kServices[] = {{"frontend", "nodejs"}, {"cart", "dotnet"},
+                                 {"catalogue", "go"},    {"checkout", "go"},
+                                 {"payment", "nodejs"},  {"shipping", "rust"},
+                                 {"currency", "cpp"},    {"recommendation", "python"}};
+enum : uint8_t {
+  kFrontend,
+  kCart,
+  kCatalogue,
+  kCheckout,
+  kPayment,
+  kShipping,
+  kCurrency,
+  kRecommendation
+};
 
 // One operation of a request's tree; parents come before their children.
 struct Step {
@@ -80,7 +91,8 @@ struct Span {
 
 // Log-normal: most are near the median, a few take many times as long.
 uint64_t own_time_ns(Random& random, double median_ms) {
-  const double gauss = std::sqrt(-2 * std::log(1 - random.unit())) * std::cos(6.283185307179586 * random.unit());
+  const double gauss =
+      std::sqrt(-2 * std::log(1 - random.unit())) * std::cos(6.283185307179586 * random.unit());
   return static_cast<uint64_t>(median_ms * 1e6 * std::exp(0.5 * gauss)) + 1'000;
 }
 
@@ -115,7 +127,8 @@ std::vector<Span> make_trace(Random& random, uint64_t start_ns) {
     if (!root) next_child_ns[parent] = start + whole[i];
     next_child_ns[i] = start + own[i] / 2;
     const bool on_the_way = i <= 2 || i == 10 || i == 11;
-    spans.push_back({&step, hi, lo, random.next() | 1, root ? 0 : spans[parent].id, start, start + whole[i], declined && on_the_way});
+    spans.push_back({&step, hi, lo, random.next() | 1, root ? 0 : spans[parent].id, start,
+                     start + whole[i], declined && on_the_way});
   }
   return spans;
 }
@@ -127,11 +140,14 @@ void put_step_attributes(pbf_writer& out, const Span& span, uint64_t peer) {
   if (step.system == "http") {
     const std::string_view route = step.name.substr(method.size() + 1);
     otlp::put_attribute(out, 9, "http.request.method", method);
-    otlp::put_attribute(out, 9, "http.response.status_code", span.failed ? int64_t{500} : int64_t{200});
+    otlp::put_attribute(out, 9, "http.response.status_code",
+                        span.failed ? int64_t{500} : int64_t{200});
     otlp::put_attribute(out, 9, server ? "http.route" : "url.full", route);
     otlp::put_attribute(out, 9, "network.protocol.version", "1.1");
     otlp::put_attribute(out, 9, "url.scheme", "http");
-    if (server) otlp::put_attribute(out, 9, "user_agent.original", "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101");
+    if (server)
+      otlp::put_attribute(out, 9, "user_agent.original",
+                          "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101");
   } else if (step.system == "grpc") {
     const size_t slash = step.name.find('/');
     otlp::put_attribute(out, 9, "rpc.system", "grpc");
@@ -174,7 +190,8 @@ void put_resource(pbf_writer& out, const Service& service) {
   pbf_writer resource(out, 1);
   otlp::put_attribute(resource, 1, "service.name", service.name);
   otlp::put_attribute(resource, 1, "service.namespace", "shop");
-  otlp::put_attribute(resource, 1, "service.instance.id", std::string(service.name) + "-7c5ddbdf54-x2x9k");
+  otlp::put_attribute(resource, 1, "service.instance.id",
+                      std::string(service.name) + "-7c5ddbdf54-x2x9k");
   otlp::put_attribute(resource, 1, "telemetry.sdk.language", service.language);
   otlp::put_attribute(resource, 1, "telemetry.sdk.name", "opentelemetry");
   otlp::put_attribute(resource, 1, "deployment.environment", "production");
@@ -187,7 +204,8 @@ std::string make_shop_request(const ShopRequest& shop) {
   Random random(shop.seed);
   std::vector<std::vector<Span>> by_service(std::size(kServices));
   for (uint32_t i = 0; i < shop.traces; ++i)
-    for (const Span& span : make_trace(random, kStartNs + i * 7'000'000)) by_service[span.step->service].push_back(span);
+    for (const Span& span : make_trace(random, kStartNs + i * 7'000'000))
+      by_service[span.step->service].push_back(span);
 
   std::string bytes;
   pbf_writer request(bytes);

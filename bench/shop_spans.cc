@@ -15,10 +15,14 @@ using protozero::pbf_writer;
 constexpr uint32_t kSpanAttributes = 9;
 
 constexpr std::string_view kAgents[] = {
-    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36",
-    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Mobile/15E148 Safari/604.1",
-    "Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0", "ShopApp/7.3.1 (Android 15; Pixel 8)",
-    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Safari/605.1.15"};
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/131.0.0.0 Safari/537.36",
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like "
+    "Gecko) Version/18.1 Mobile/15E148 Safari/604.1",
+    "Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0",
+    "ShopApp/7.3.1 (Android 15; Pixel 8)",
+    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+    "Version/18.1 Safari/605.1.15"};
 
 std::string hex_of(uint64_t number) {
   std::string out;
@@ -38,8 +42,12 @@ void put_double(pbf_writer& out, std::string_view key, double value) {
   pbf_writer any(pair, 2);
   any.add_double(4, value);
 }
-void put(pbf_writer& out, std::string_view key, std::string_view value) { otlp::put_attribute(out, kSpanAttributes, key, value); }
-void put(pbf_writer& out, std::string_view key, int64_t value) { otlp::put_attribute(out, kSpanAttributes, key, value); }
+void put(pbf_writer& out, std::string_view key, std::string_view value) {
+  otlp::put_attribute(out, kSpanAttributes, key, value);
+}
+void put(pbf_writer& out, std::string_view key, int64_t value) {
+  otlp::put_attribute(out, kSpanAttributes, key, value);
+}
 
 // Takes chance out of one number, a few bits at a time.
 class Dice {
@@ -55,18 +63,25 @@ class Dice {
 class SpanEncoder {
  public:
   SpanEncoder(const ShopTopology& shop, const ShopSpan& span, pbf_writer& out)
-      : shop_(shop), span_(span), pod_(shop.pods[span.pod]), service_(shop.services[pod_.service]), out_(out), dice_(span.dice) {}
+      : shop_(shop),
+        span_(span),
+        pod_(shop.pods[span.pod]),
+        service_(shop.services[pod_.service]),
+        out_(out),
+        dice_(span.dice) {}
 
-  static std::string_view scope_of(const ShopTopology& shop, const ShopSpan& span, std::string& out) {
+  static std::string_view scope_of(const ShopTopology& shop, const ShopSpan& span,
+                                   std::string& out) {
     const std::string& language = shop.services[shop.pods[span.pod].service].language;
     const bool grpc = (span.kind == ShopSpanKind::kServer || span.kind == ShopSpanKind::kClient) &&
                       shop.operations[span.operation].protocol == Protocol::kGrpc;
-    const std::string_view library = span.kind == ShopSpanKind::kSql     ? "sql"
-                                     : span.kind == ShopSpanKind::kRedis ? "redis"
-                                     : span.kind == ShopSpanKind::kProducer || span.kind == ShopSpanKind::kConsumer ? "kafka"
-                                     : span.kind == ShopSpanKind::kInternal ? "app"
-                                     : grpc                                 ? "grpc"
-                                                                            : "http";
+    const std::string_view library =
+        span.kind == ShopSpanKind::kSql                                                ? "sql"
+        : span.kind == ShopSpanKind::kRedis                                            ? "redis"
+        : span.kind == ShopSpanKind::kProducer || span.kind == ShopSpanKind::kConsumer ? "kafka"
+        : span.kind == ShopSpanKind::kInternal                                         ? "app"
+        : grpc                                                                         ? "grpc"
+                                                                                       : "http";
     out = "io.opentelemetry." + language + "." + std::string(library);
     return out;
   }
@@ -74,15 +89,18 @@ class SpanEncoder {
   void encode() {
     out_.add_bytes(1, reinterpret_cast<const char*>(span_.trace_id.bytes.data()), 16);
     out_.add_bytes(2, reinterpret_cast<const char*>(span_.span_id.bytes.data()), 8);
-    if (span_.parent_id.is_valid()) out_.add_bytes(4, reinterpret_cast<const char*>(span_.parent_id.bytes.data()), 8);
+    if (span_.parent_id.is_valid())
+      out_.add_bytes(4, reinterpret_cast<const char*>(span_.parent_id.bytes.data()), 8);
     otlp::put_string(out_, 5, name());
     static constexpr uint32_t kKinds[] = {2, 3, 3, 3, 4, 5, 1};
     out_.add_uint32(6, kKinds[static_cast<size_t>(span_.kind)]);
     out_.add_fixed64(7, span_.start_ns);
     out_.add_fixed64(8, span_.end_ns);
     attributes();
-    if (span_.failed) exception();
-    else if (span_.kind == ShopSpanKind::kInternal && dice_.below(6) == 0) message();
+    if (span_.failed)
+      exception();
+    else if (span_.kind == ShopSpanKind::kInternal && dice_.below(6) == 0)
+      message();
     if (span_.linked_span.is_valid()) {
       pbf_writer link(out_, 13);
       link.add_bytes(1, reinterpret_cast<const char*>(span_.linked_trace.bytes.data()), 16);
@@ -91,7 +109,8 @@ class SpanEncoder {
     }
     if (span_.failed) {
       pbf_writer status(out_, 15);
-      if (span_.kind != ShopSpanKind::kServer) otlp::put_string(status, 2, "upstream request failed");
+      if (span_.kind != ShopSpanKind::kServer)
+        otlp::put_string(status, 2, "upstream request failed");
       status.add_uint32(3, 2);
     }
     out_.add_fixed32(16, span_.kind == ShopSpanKind::kServer ? 0x301 : 0x101);
@@ -108,7 +127,8 @@ class SpanEncoder {
         if (operation().protocol == Protocol::kGrpc) return operation().name;
         return service_.new_conventions ? operation().method : "HTTP " + operation().method;
       case ShopSpanKind::kSql: return shop_.statement_names[span_.operation];
-      case ShopSpanKind::kRedis: return shop_.redis[span_.operation].substr(0, shop_.redis[span_.operation].find(' '));
+      case ShopSpanKind::kRedis:
+        return shop_.redis[span_.operation].substr(0, shop_.redis[span_.operation].find(' '));
       case ShopSpanKind::kProducer: return operation().route + " publish";
       case ShopSpanKind::kConsumer: return operation().name;
       case ShopSpanKind::kInternal: return shop_.internal[span_.operation];
@@ -118,8 +138,12 @@ class SpanEncoder {
 
   void attributes() {
     switch (span_.kind) {
-      case ShopSpanKind::kServer: operation().protocol == Protocol::kGrpc ? grpc_server() : http_server(); break;
-      case ShopSpanKind::kClient: operation().protocol == Protocol::kGrpc ? grpc_client() : http_client(); break;
+      case ShopSpanKind::kServer:
+        operation().protocol == Protocol::kGrpc ? grpc_server() : http_server();
+        break;
+      case ShopSpanKind::kClient:
+        operation().protocol == Protocol::kGrpc ? grpc_client() : http_client();
+        break;
       case ShopSpanKind::kSql: sql(); break;
       case ShopSpanKind::kRedis: redis(); break;
       case ShopSpanKind::kProducer:
@@ -130,10 +154,13 @@ class SpanEncoder {
     put(out_, "app.tenant", span_.facts.user % 5 == 0 ? "wholesale" : "retail");
     put(out_, "app.build", service_.version + "+" + pod_.uid.substr(0, 8));
     if (is_java()) {
-      const bool http = span_.kind == ShopSpanKind::kServer && operation().protocol == Protocol::kHttp;
+      const bool http =
+          span_.kind == ShopSpanKind::kServer && operation().protocol == Protocol::kHttp;
       const auto thread = static_cast<int64_t>(1 + dice_.below(http ? 40 : 12));
       put(out_, "thread.id", thread + 30);
-      put(out_, "thread.name", http ? "http-nio-8080-exec-" + std::to_string(thread) : "grpc-default-executor-" + std::to_string(thread));
+      put(out_, "thread.name",
+          http ? "http-nio-8080-exec-" + std::to_string(thread)
+               : "grpc-default-executor-" + std::to_string(thread));
     }
   }
 
@@ -145,16 +172,21 @@ class SpanEncoder {
     }
     return path;
   }
-  int64_t http_status() const { return span_.failed ? 500 : operation().method == "POST" ? 201 : 200; }
+  int64_t http_status() const {
+    return span_.failed ? 500 : operation().method == "POST" ? 201 : 200;
+  }
 
   void http_server() {
     const std::string url = path();
     const std::string caller = span_.peer_pod == UINT32_MAX
-                                   ? std::to_string(20 + span_.facts.user % 180) + "." + std::to_string(span_.facts.user / 180 % 250) + "." +
+                                   ? std::to_string(20 + span_.facts.user % 180) + "." +
+                                         std::to_string(span_.facts.user / 180 % 250) + "." +
                                          std::to_string(span_.facts.user / 997 % 250) + ".17"
                                    : shop_.pods[span_.peer_pod].ip;
     const auto port = static_cast<int64_t>(32'768 + dice_.below(28'000));
-    const std::string_view agent = span_.peer_pod == UINT32_MAX ? kAgents[span_.facts.user % std::size(kAgents)] : std::string_view("okhttp/4.12.0");
+    const std::string_view agent = span_.peer_pod == UINT32_MAX
+                                       ? kAgents[span_.facts.user % std::size(kAgents)]
+                                       : std::string_view("okhttp/4.12.0");
     if (service_.new_conventions) {
       put(out_, "http.request.method", operation().method);
       put(out_, "http.response.status_code", http_status());
@@ -184,7 +216,8 @@ class SpanEncoder {
     put(out_, service_.new_conventions ? "http.response.body.size" : "http.response_content_length",
         static_cast<int64_t>(200 + dice_.below(64) * dice_.below(64)));
     if (span_.peer_pod == UINT32_MAX) {
-      put(out_, "http.request.header.x-request-id", uuid_of(span_.facts.request[0], span_.facts.request[1]));
+      put(out_, "http.request.header.x-request-id",
+          uuid_of(span_.facts.request[0], span_.facts.request[1]));
       put(out_, "enduser.id", "u-" + std::to_string(span_.facts.user));
     }
   }
@@ -216,7 +249,8 @@ class SpanEncoder {
   }
   void grpc_server() {
     rpc();
-    const std::string& ip = shop_.pods[span_.peer_pod == UINT32_MAX ? span_.pod : span_.peer_pod].ip;
+    const std::string& ip =
+        shop_.pods[span_.peer_pod == UINT32_MAX ? span_.pod : span_.peer_pod].ip;
     const auto port = static_cast<int64_t>(32'768 + dice_.below(28'000));
     if (service_.new_conventions) {
       put(out_, "server.address", service_.name + ".shop.svc");
@@ -228,7 +262,8 @@ class SpanEncoder {
       put(out_, "net.sock.peer.port", port);
       put(out_, "net.transport", "ip_tcp");
     }
-    if (span_.facts.user % 3 == 0) put(out_, "app.user.id", "u-" + std::to_string(span_.facts.user));
+    if (span_.facts.user % 3 == 0)
+      put(out_, "app.user.id", "u-" + std::to_string(span_.facts.user));
   }
   void grpc_client() {
     rpc();
@@ -245,7 +280,8 @@ class SpanEncoder {
 
   void sql() {
     std::string statement = shop_.statements[span_.operation];
-    const uint64_t literals[] = {span_.facts.order, 100'000 + dice_.below(900'000), span_.facts.user, 1 + dice_.below(50)};
+    const uint64_t literals[] = {span_.facts.order, 100'000 + dice_.below(900'000),
+                                 span_.facts.user, 1 + dice_.below(50)};
     size_t used = dice_.below(2);
     for (size_t at = statement.find('?'); at != std::string::npos; at = statement.find('?', at)) {
       const std::string literal = std::to_string(literals[used++ % std::size(literals)]);
@@ -274,20 +310,23 @@ class SpanEncoder {
       put(out_, "net.peer.name", host);
       put(out_, "net.peer.port", int64_t{5432});
     }
-    if (dice_.below(3) == 0) put(out_, "db.response.returned_rows", static_cast<int64_t>(dice_.below(20)));
+    if (dice_.below(3) == 0)
+      put(out_, "db.response.returned_rows", static_cast<int64_t>(dice_.below(20)));
   }
 
   void redis() {
     std::string statement = shop_.redis[span_.operation];
     const auto fill = [&](std::string_view mark, const std::string& with) {
-      for (size_t at = statement.find(mark); at != std::string::npos; at = statement.find(mark)) statement.replace(at, mark.size(), with);
+      for (size_t at = statement.find(mark); at != std::string::npos; at = statement.find(mark))
+        statement.replace(at, mark.size(), with);
     };
     fill("{user}", std::to_string(span_.facts.user));
     fill("{item}", std::to_string(span_.facts.item));
     fill("{small}", std::to_string(dice_.below(12)));
     put(out_, service_.new_conventions ? "db.system.name" : "db.system", "redis");
     put(out_, service_.new_conventions ? "db.query.text" : "db.statement", statement);
-    put(out_, service_.new_conventions ? "server.address" : "net.peer.name", "redis-cart.db.shop.svc");
+    put(out_, service_.new_conventions ? "server.address" : "net.peer.name",
+        "redis-cart.db.shop.svc");
     put(out_, service_.new_conventions ? "server.port" : "net.peer.port", int64_t{6379});
     put(out_, "db.redis.database_index", static_cast<int64_t>(span_.operation % 2));
   }
@@ -298,33 +337,43 @@ class SpanEncoder {
     put(out_, "messaging.destination.name", operation().route);
     put(out_, "messaging.operation", producer ? "publish" : "process");
     put(out_, "messaging.destination.partition.id", std::to_string(span_.facts.order % 12));
-    put(out_, "messaging.kafka.message.offset", static_cast<int64_t>(81'000'000 + span_.facts.order / 64 + dice_.below(4'000)));
+    put(out_, "messaging.kafka.message.offset",
+        static_cast<int64_t>(81'000'000 + span_.facts.order / 64 + dice_.below(4'000)));
     put(out_, "messaging.kafka.message.key", std::to_string(span_.facts.order));
     put(out_, "messaging.message.body.size", static_cast<int64_t>(300 + dice_.below(900)));
     if (!producer) put(out_, "messaging.kafka.consumer.group", service_.name);
-    put(out_, "messaging.client_id", service_.name + "-" + pod_.name.substr(pod_.name.size() - 5) + "-1");
+    put(out_, "messaging.client_id",
+        service_.name + "-" + pod_.name.substr(pod_.name.size() - 5) + "-1");
   }
 
   void internal() {
-    put(out_, "code.function", shop_.internal[span_.operation].substr(0, shop_.internal[span_.operation].find(' ')));
+    put(out_, "code.function",
+        shop_.internal[span_.operation].substr(0, shop_.internal[span_.operation].find(' ')));
     put(out_, "code.namespace", "com.example.shop." + service_.name + ".Handler");
-    if (dice_.below(2) == 0) put(out_, "app.order.id", uuid_of(span_.facts.order * 0x9e3779b97f4a7c15ULL, span_.facts.request[1]));
-    if (dice_.below(3) == 0) put_double(out_, "app.cart.total", static_cast<double>(100 + dice_.below(40'000)) / 100);
+    if (dice_.below(2) == 0)
+      put(out_, "app.order.id",
+          uuid_of(span_.facts.order * 0x9e3779b97f4a7c15ULL, span_.facts.request[1]));
+    if (dice_.below(3) == 0)
+      put_double(out_, "app.cart.total", static_cast<double>(100 + dice_.below(40'000)) / 100);
     put(out_, "app.items.count", static_cast<int64_t>(1 + dice_.below(9)));
   }
 
   void exception() {
     const uint64_t which = dice_.below(3);
-    static constexpr std::string_view kTypes[] = {"java.net.SocketTimeoutException", "shop.OutOfStockError", "StatusRuntimeException"};
-    const std::string message = which == 0   ? "Read timed out after " + std::to_string(1000 + dice_.below(4000)) + " ms"
-                                : which == 1 ? "item " + std::to_string(span_.facts.item) + " is out of stock"
-                                             : std::string("UNAVAILABLE: upstream connect error");
+    static constexpr std::string_view kTypes[] = {"java.net.SocketTimeoutException",
+                                                  "shop.OutOfStockError", "StatusRuntimeException"};
+    const std::string message =
+        which == 0   ? "Read timed out after " + std::to_string(1000 + dice_.below(4000)) + " ms"
+        : which == 1 ? "item " + std::to_string(span_.facts.item) + " is out of stock"
+                     : std::string("UNAVAILABLE: upstream connect error");
     std::string trace = std::string(kTypes[which]) + ": " + message + "\n";
     for (uint64_t frame = 0, frames = 14 + dice_.below(10); frame < frames; ++frame)
-      trace += "\tat com.example.shop." + service_.name + ".Layer" + std::to_string(frame) + ".call(Layer" + std::to_string(frame) + ".java:" +
-               std::to_string(40 + frame * 13 % 300) + ")\n";
+      trace += "\tat com.example.shop." + service_.name + ".Layer" + std::to_string(frame) +
+               ".call(Layer" + std::to_string(frame) +
+               ".java:" + std::to_string(40 + frame * 13 % 300) + ")\n";
     pbf_writer event(out_, 11);
-    event.add_fixed64(1, span_.end_ns - std::min<uint64_t>(span_.end_ns - span_.start_ns, 20'000 + dice_.below(200'000)));
+    event.add_fixed64(1, span_.end_ns - std::min<uint64_t>(span_.end_ns - span_.start_ns,
+                                                           20'000 + dice_.below(200'000)));
     otlp::put_string(event, 2, "exception");
     otlp::put_attribute(event, 3, "exception.type", kTypes[which]);
     otlp::put_attribute(event, 3, "exception.message", message);
@@ -348,7 +397,9 @@ class SpanEncoder {
 
 void put_resource(pbf_writer& out, const ShopPod& pod, const ShopService& service) {
   pbf_writer resource(out, 1);
-  const auto put_text = [&](std::string_view key, std::string_view value) { otlp::put_attribute(resource, 1, key, value); };
+  const auto put_text = [&](std::string_view key, std::string_view value) {
+    otlp::put_attribute(resource, 1, key, value);
+  };
   put_text("service.name", service.name);
   put_text("service.namespace", "shop");
   put_text("service.version", service.version);
@@ -373,11 +424,14 @@ void put_resource(pbf_writer& out, const ShopPod& pod, const ShopService& servic
 
 TraceFacts make_trace_facts(Random& random) {
   const double skew = random.unit();
-  return {.user = static_cast<uint32_t>(skew * skew * 400'000), .order = 7'000'000'000 + random.below(900'000'000),
-          .item = static_cast<uint32_t>(random.unit() * random.unit() * 60'000), .request = {random.next(), random.next()}};
+  return {.user = static_cast<uint32_t>(skew * skew * 400'000),
+          .order = 7'000'000'000 + random.below(900'000'000),
+          .item = static_cast<uint32_t>(random.unit() * random.unit() * 60'000),
+          .request = {random.next(), random.next()}};
 }
 
-std::string encode_pod_request(const ShopTopology& shop, uint32_t pod, std::span<const ShopSpan> spans) {
+std::string encode_pod_request(const ShopTopology& shop, uint32_t pod,
+                               std::span<const ShopSpan> spans) {
   std::vector<std::string> scopes;
   std::vector<std::vector<const ShopSpan*>> spans_of;
   std::string name;

@@ -16,18 +16,19 @@ enum class Protocol : uint8_t { kHttp, kGrpc, kSql, kRedis, kKafka, kInternal };
 // Something an operation does while it runs.
 struct ShopCall {
   Protocol protocol = Protocol::kInternal;
-  uint32_t target = 0;         // kHttp, kGrpc, kKafka: operation called; otherwise an index into words of its kind
+  uint32_t target =
+      0;  // kHttp, kGrpc, kKafka: operation called; otherwise an index into words of its kind
   double probability = 1;
   uint32_t repeats_max = 1;
-  double own_ms = 1;           // median
+  double own_ms = 1;  // median
 };
 
 struct ShopOperation {
   uint32_t service = 0;
-  Protocol protocol = Protocol::kHttp;   // how it is called
-  std::string name;                      // of the server span: "GET /api/v2/carts/{id}", "shop.cart.v1.Cart/Get"
-  std::string method;                    // GET; Get
-  std::string route;                     // /api/v2/carts/{id}; shop.cart.v1.Cart
+  Protocol protocol = Protocol::kHttp;  // how it is called
+  std::string name;    // of the server span: "GET /api/v2/carts/{id}", "shop.cart.v1.Cart/Get"
+  std::string method;  // GET; Get
+  std::string route;   // /api/v2/carts/{id}; shop.cart.v1.Cart
   double own_ms = 1;
   std::vector<ShopCall> calls;
 };
@@ -56,11 +57,11 @@ struct ShopTopology {
   std::vector<ShopService> services;
   std::vector<ShopPod> pods;
   std::vector<ShopOperation> operations;
-  std::vector<uint32_t> roots;           // operations that users call, the most frequent first
-  std::vector<std::string> statements;   // of SQL; '?' where a literal goes
+  std::vector<uint32_t> roots;          // operations that users call, the most frequent first
+  std::vector<std::string> statements;  // of SQL; '?' where a literal goes
   std::vector<std::string> statement_names;
-  std::vector<std::string> redis;        // "HGETALL cart:{user}"
-  std::vector<std::string> internal;     // names of internal spans
+  std::vector<std::string> redis;     // "HGETALL cart:{user}"
+  std::vector<std::string> internal;  // names of internal spans
 };
 
 ShopTopology make_shop_topology();

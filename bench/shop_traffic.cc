@@ -19,7 +19,8 @@ constexpr uint32_t kSpansPerTraceMax = 60;
 
 // Log-normal: most are near the median, a few take many times as long.
 uint64_t time_ns(Random& random, double median_ms) {
-  const double gauss = std::sqrt(-2 * std::log(1 - random.unit())) * std::cos(6.283185307179586 * random.unit());
+  const double gauss =
+      std::sqrt(-2 * std::log(1 - random.unit())) * std::cos(6.283185307179586 * random.unit());
   return static_cast<uint64_t>(median_ms * 1e6 * std::exp(0.55 * gauss)) + 1'000;
 }
 
@@ -28,7 +29,10 @@ uint64_t time_ns(Random& random, double median_ms) {
 class ShopTraffic::State {
  public:
   explicit State(const ShopTrafficOptions& options)
-      : options_(options), random_(options.seed), now_(options.start.value), pods_(shop_.pods.size()) {}
+      : options_(options),
+        random_(options.seed),
+        now_(options.start.value),
+        pods_(shop_.pods.size()) {}
 
   Request next() {
     while (ready_.empty()) advance();
@@ -40,7 +44,7 @@ class ShopTraffic::State {
   uint64_t spans = 0;
 
  private:
-  struct Waiting {               // spans of one pod
+  struct Waiting {  // spans of one pod
     std::vector<ShopSpan> spans;
     uint64_t oldest_end = 0;
   };
@@ -56,7 +60,8 @@ class ShopTraffic::State {
     ++traces;
     spans += trace.size();
     // In the order in which they end, as a batch processor sees them.
-    std::sort(trace.begin(), trace.end(), [](const ShopSpan& a, const ShopSpan& b) { return a.end_ns < b.end_ns; });
+    std::sort(trace.begin(), trace.end(),
+              [](const ShopSpan& a, const ShopSpan& b) { return a.end_ns < b.end_ns; });
     for (ShopSpan& span : trace) {
       Waiting& pod = pods_[span.pod];
       if (pod.spans.empty()) pod.oldest_end = span.end_ns;
@@ -64,10 +69,12 @@ class ShopTraffic::State {
       pod.spans.push_back(std::move(span));
       if (pod.spans.size() >= options_.spans_per_request_max) send(number);
     }
-    const double gap = -std::log(1 - random_.unit()) * static_cast<double>(trace.size()) / options_.spans_per_second;
+    const double gap = -std::log(1 - random_.unit()) * static_cast<double>(trace.size()) /
+                       options_.spans_per_second;
     now_ += static_cast<uint64_t>(gap * 1e9);
     for (uint32_t pod = 0; pod < pods_.size(); ++pod)
-      if (!pods_[pod].spans.empty() && pods_[pod].oldest_end + options_.flush_after_ns <= now_) send(pod);
+      if (!pods_[pod].spans.empty() && pods_[pod].oldest_end + options_.flush_after_ns <= now_)
+        send(pod);
   }
 
   void send(uint32_t pod) {
@@ -104,22 +111,32 @@ class ShopTraffic::State {
     std::memcpy(frame.trace_id.bytes.data(), ids, sizeof ids);
     frame.facts = make_trace_facts(random_);
     frame.failing = random_.below(50) == 0;
-    const double skew = random_.unit() * random_.unit();   // some pages are asked for much more often
-    const uint32_t root = shop_.roots[static_cast<size_t>(skew * static_cast<double>(shop_.roots.size()))];
+    const double skew =
+        random_.unit() * random_.unit();  // some pages are asked for much more often
+    const uint32_t root =
+        shop_.roots[static_cast<size_t>(skew * static_cast<double>(shop_.roots.size()))];
     run(out, frame, root, SpanId{}, UINT32_MAX, now_, 0);
   }
 
   ShopSpan begin(Frame& frame, ShopSpanKind kind, uint32_t pod, SpanId parent, uint64_t start) {
-    return {.trace_id = frame.trace_id, .span_id = new_span_id(), .parent_id = parent, .kind = kind, .pod = pod,
-            .start_ns = start, .facts = frame.facts, .dice = random_.next()};
+    return {.trace_id = frame.trace_id,
+            .span_id = new_span_id(),
+            .parent_id = parent,
+            .kind = kind,
+            .pod = pod,
+            .start_ns = start,
+            .facts = frame.facts,
+            .dice = random_.next()};
   }
 
   // The server side of an operation and all below; returns when it ended.
-  uint64_t run(std::vector<ShopSpan>& out, Frame& frame, uint32_t number, SpanId parent, uint32_t caller_pod, uint64_t start,
-               int depth) {
+  uint64_t run(std::vector<ShopSpan>& out, Frame& frame, uint32_t number, SpanId parent,
+               uint32_t caller_pod, uint64_t start, int depth) {
     const ShopOperation& operation = shop_.operations[number];
-    ShopSpan span = begin(frame, operation.protocol == Protocol::kKafka ? ShopSpanKind::kConsumer : ShopSpanKind::kServer,
-                          pod_of(operation.service), parent, start);
+    ShopSpan span = begin(
+        frame,
+        operation.protocol == Protocol::kKafka ? ShopSpanKind::kConsumer : ShopSpanKind::kServer,
+        pod_of(operation.service), parent, start);
     span.operation = number;
     span.peer_pod = caller_pod;
     const uint64_t own = time_ns(random_, operation.own_ms);
@@ -137,24 +154,26 @@ class ShopTraffic::State {
     return end;
   }
 
-  uint64_t make_call(std::vector<ShopSpan>& out, Frame& frame, const ShopCall& call, const ShopSpan& from, uint64_t start,
-                     int depth) {
+  uint64_t make_call(std::vector<ShopSpan>& out, Frame& frame, const ShopCall& call,
+                     const ShopSpan& from, uint64_t start, int depth) {
     const bool remote = call.protocol == Protocol::kHttp || call.protocol == Protocol::kGrpc;
-    const ShopSpanKind kind = remote                                ? ShopSpanKind::kClient
-                              : call.protocol == Protocol::kKafka    ? ShopSpanKind::kProducer
-                              : call.protocol == Protocol::kSql      ? ShopSpanKind::kSql
-                              : call.protocol == Protocol::kRedis    ? ShopSpanKind::kRedis
-                                                                     : ShopSpanKind::kInternal;
+    const ShopSpanKind kind = remote                              ? ShopSpanKind::kClient
+                              : call.protocol == Protocol::kKafka ? ShopSpanKind::kProducer
+                              : call.protocol == Protocol::kSql   ? ShopSpanKind::kSql
+                              : call.protocol == Protocol::kRedis ? ShopSpanKind::kRedis
+                                                                  : ShopSpanKind::kInternal;
     ShopSpan span = begin(frame, kind, from.pod, from.span_id, start);
     span.operation = call.target;
     span.end_ns = start + time_ns(random_, call.own_ms);
     if (remote) {
       const uint64_t there = time_ns(random_, 0.25);
-      span.end_ns = run(out, frame, call.target, span.span_id, from.pod, start + there, depth + 1) + time_ns(random_, 0.2);
+      span.end_ns = run(out, frame, call.target, span.span_id, from.pod, start + there, depth + 1) +
+                    time_ns(random_, 0.2);
       span.failed = frame.failing && depth < 1 && random_.below(2) == 0;
     } else if (call.protocol == Protocol::kKafka) {
       // Consumed later: in the same trace, or in one of its own that links here.
-      run(out, frame, call.target, span.span_id, from.pod, span.end_ns + time_ns(random_, 12), depth + 1);
+      run(out, frame, call.target, span.span_id, from.pod, span.end_ns + time_ns(random_, 12),
+          depth + 1);
       if (random_.below(4) == 0) {
         out.back().linked_trace = last_produced_trace_;
         out.back().linked_span = last_produced_span_;
@@ -177,7 +196,8 @@ class ShopTraffic::State {
   SpanId last_produced_span_;
 };
 
-ShopTraffic::ShopTraffic(const ShopTrafficOptions& options) : state_(std::make_unique<State>(options)) {}
+ShopTraffic::ShopTraffic(const ShopTrafficOptions& options)
+    : state_(std::make_unique<State>(options)) {}
 ShopTraffic::~ShopTraffic() = default;
 ShopTraffic::Request ShopTraffic::next() { return state_->next(); }
 uint64_t ShopTraffic::traces_made() const { return state_->traces; }

@@ -18,7 +18,7 @@ struct ShopTrafficOptions {
   uint64_t seed = 1;
   double spans_per_second = 40'000;
   uint32_t spans_per_request_max = 512;
-  uint64_t flush_after_ns = 5'000'000'000;    // how long a pod holds an incomplete batch
+  uint64_t flush_after_ns = 5'000'000'000;  // how long a pod holds an incomplete batch
   TimestampNs start{1'795'485'322'988'000'000};
 };
 
@@ -28,7 +28,7 @@ class ShopTraffic {
   ~ShopTraffic();
 
   struct Request {
-    std::string bytes;       // an ExportTraceServiceRequest
+    std::string bytes;  // an ExportTraceServiceRequest
     uint64_t spans = 0;
     TimestampNs sent;
     TraceId first_trace;

@@ -28,7 +28,7 @@ struct Arguments {
   uint64_t spans = 1'000'000;
   ShopTrafficOptions traffic;
   std::string directory;
-  bool keep_wal = false;       // stop before anything is cut and start again
+  bool keep_wal = false;  // stop before anything is cut and start again
   bool columns = false;
   uint32_t finds = 200;
   uint32_t row_group_rows = 0;
@@ -70,7 +70,8 @@ tracestore::TraceStoreOptions options_of(const Arguments& arguments) {
     options.max_block_duration = std::chrono::hours(1);
     options.limits.live_bytes_max = 0;
   }
-  options.decode = [](std::shared_ptr<const std::string> bytes) -> Result<std::shared_ptr<const model::SpanBatch>> {
+  options.decode = [](std::shared_ptr<const std::string> bytes)
+      -> Result<std::shared_ptr<const model::SpanBatch>> {
     auto decoded = wire::otlp::decode_traces(std::move(bytes));
     if (!decoded) return std::unexpected(std::move(decoded).error());
     ++requests_read_again;
@@ -83,7 +84,8 @@ tracestore::TraceStoreOptions options_of(const Arguments& arguments) {
 double quantile(std::vector<double> values, double q) {
   if (values.empty()) return 0;
   std::sort(values.begin(), values.end());
-  return values[std::min(values.size() - 1, static_cast<size_t>(q * static_cast<double>(values.size())))];
+  return values[std::min(values.size() - 1,
+                         static_cast<size_t>(q * static_cast<double>(values.size())))];
 }
 
 // Blocks that nothing in memory remembers, as after a reboot.
@@ -101,7 +103,8 @@ void forget_cached(io::FileSystem& fs, const std::string& directory) {
 
 class Run {
  public:
-  explicit Run(const Arguments& arguments) : arguments_(arguments), clock_(arguments.traffic.start) {}
+  explicit Run(const Arguments& arguments)
+      : arguments_(arguments), clock_(arguments.traffic.start) {}
 
   int run() {
     if (auto status = open(); !status) return complain(status.error());
@@ -185,18 +188,24 @@ class Run {
     const double million = static_cast<double>(spans_) / 1e6;
     const auto spans = static_cast<double>(spans_);
     const auto stats = store_->stats();
-    fmt::print("spans {}  requests {}  spans a trace {:.1f}  wire bytes a span {:.1f}\n", spans_, requests_,
-               static_cast<double>(made_spans_) / static_cast<double>(traces_), static_cast<double>(wire_bytes_) / spans);
-    fmt::print("CPU-seconds per million spans: decode {:.3f}  append {:.3f}  cut and merge {:.3f}  together {:.3f}\n",
-               decode_seconds_ / million, append_seconds_ / million, maintain_seconds_ / million,
-               (decode_seconds_ + append_seconds_ + maintain_seconds_) / million);
+    fmt::print("spans {}  requests {}  spans a trace {:.1f}  wire bytes a span {:.1f}\n", spans_,
+               requests_, static_cast<double>(made_spans_) / static_cast<double>(traces_),
+               static_cast<double>(wire_bytes_) / spans);
+    fmt::print(
+        "CPU-seconds per million spans: decode {:.3f}  append {:.3f}  cut and merge {:.3f}  "
+        "together {:.3f}\n",
+        decode_seconds_ / million, append_seconds_ / million, maintain_seconds_ / million,
+        (decode_seconds_ + append_seconds_ + maintain_seconds_) / million);
     const auto on_disk = fs_->size_of_tree(arguments_.directory).value_or(0);
-    fmt::print("on disk {} bytes in {} blocks with {} spans, {:.2f} bytes a span; WAL {} bytes\n", on_disk, stats.block_count,
-               stats.block_spans, static_cast<double>(on_disk) / spans, stats.wal_bytes);
+    fmt::print("on disk {} bytes in {} blocks with {} spans, {:.2f} bytes a span; WAL {} bytes\n",
+               on_disk, stats.block_count, stats.block_spans, static_cast<double>(on_disk) / spans,
+               stats.wal_bytes);
     if (const auto usage = usage_of(getpid()))
-      fmt::print("resident MiB: now {:.1f}, peak {:.1f}\n", static_cast<double>(usage->rss_bytes) / (1 << 20),
+      fmt::print("resident MiB: now {:.1f}, peak {:.1f}\n",
+                 static_cast<double>(usage->rss_bytes) / (1 << 20),
                  static_cast<double>(usage->rss_peak_bytes) / (1 << 20));
-    fmt::print("longest round of maintenance {:.0f} ms; {} requests read back from the WAL\n", longest_round_ * 1e3, requests_read_again);
+    fmt::print("longest round of maintenance {:.0f} ms; {} requests read back from the WAL\n",
+               longest_round_ * 1e3, requests_read_again);
   }
 
   void find(std::string_view how, bool cold) {
@@ -217,9 +226,11 @@ class Run {
       found += trace && *trace ? 1 : 0;
       spans += trace && *trace ? (*trace)->spans.size() : 0;
     }
-    fmt::print("trace by id, {}: {} of {} found, {} spans, p50 {:.3f} ms, p90 {:.3f} ms, p99 {:.3f} ms, max {:.3f} ms\n", how, found,
-               milliseconds.size(), spans, quantile(milliseconds, 0.5), quantile(milliseconds, 0.9), quantile(milliseconds, 0.99),
-               quantile(milliseconds, 1));
+    fmt::print(
+        "trace by id, {}: {} of {} found, {} spans, p50 {:.3f} ms, p90 {:.3f} ms, p99 {:.3f} ms, "
+        "max {:.3f} ms\n",
+        how, found, milliseconds.size(), spans, quantile(milliseconds, 0.5),
+        quantile(milliseconds, 0.9), quantile(milliseconds, 0.99), quantile(milliseconds, 1));
   }
 
   int restart() {
@@ -229,10 +240,14 @@ class Run {
     const double cpu = cpu_seconds();
     const double begin = wall_seconds();
     if (auto status = open(); !status) return complain(status.error());
-    fmt::print("start with a WAL of {} bytes, {} spans: {:.3f} s, {:.3f} CPU-seconds; {} spans live again\n", stats.wal_bytes,
-               stats.live_spans, wall_seconds() - begin, cpu_seconds() - cpu, store_->stats().live_spans);
+    fmt::print(
+        "start with a WAL of {} bytes, {} spans: {:.3f} s, {:.3f} CPU-seconds; {} spans live "
+        "again\n",
+        stats.wal_bytes, stats.live_spans, wall_seconds() - begin, cpu_seconds() - cpu,
+        store_->stats().live_spans);
     if (const auto usage = usage_of(getpid()))
-      fmt::print("resident MiB: now {:.1f}, peak {:.1f}\n", static_cast<double>(usage->rss_bytes) / (1 << 20),
+      fmt::print("resident MiB: now {:.1f}, peak {:.1f}\n",
+                 static_cast<double>(usage->rss_bytes) / (1 << 20),
                  static_cast<double>(usage->rss_peak_bytes) / (1 << 20));
     return 0;
   }
@@ -258,12 +273,14 @@ class Run {
       }
     }
     std::vector<std::pair<std::string, Use>> sorted(uses.begin(), uses.end());
-    std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.second.bytes > b.second.bytes; });
+    std::sort(sorted.begin(), sorted.end(),
+              [](const auto& a, const auto& b) { return a.second.bytes > b.second.bytes; });
     for (const auto& [name, use] : sorted) {
       std::string encodings;
       for (const auto& e : use.encodings) encodings += (encodings.empty() ? "" : "; ") + e;
       if (encodings.size() > 90) encodings.resize(90);
-      fmt::print("{:8.3f}  {:<48} {}\n", static_cast<double>(use.bytes) / static_cast<double>(spans_), name, encodings);
+      fmt::print("{:8.3f}  {:<48} {}\n",
+                 static_cast<double>(use.bytes) / static_cast<double>(spans_), name, encodings);
     }
   }
 
@@ -292,15 +309,19 @@ int main(int argc, char** argv) {
   using namespace sightline::bench;
   spdlog::set_level(spdlog::level::warn);
   Arguments arguments;
-  CLI::App app("What the trace store costs for the traffic of a shop; no network, simulated time.", "trace_store_load");
-  app.add_option("--directory", arguments.directory, "an empty directory for WAL and blocks")->required();
+  CLI::App app("What the trace store costs for the traffic of a shop; no network, simulated time.",
+               "trace_store_load");
+  app.add_option("--directory", arguments.directory, "an empty directory for WAL and blocks")
+      ->required();
   app.add_option("--spans", arguments.spans, "how many, about (default 1000000)");
-  app.add_option("--rate", arguments.traffic.spans_per_second, "spans per simulated second (default 40000)");
+  app.add_option("--rate", arguments.traffic.spans_per_second,
+                 "spans per simulated second (default 40000)");
   app.add_option("--seed", arguments.traffic.seed, "of everything random (default 1)");
   app.add_option("--finds", arguments.finds, "traces looked up by id (default 200)");
   app.add_option("--row-group-rows", arguments.row_group_rows, "instead of the store's default");
   app.add_flag("--columns", arguments.columns, "print bytes a span for each column");
-  app.add_flag("--keep-wal", arguments.keep_wal, "cut nothing; measure starting again with all of it in the WAL");
+  app.add_flag("--keep-wal", arguments.keep_wal,
+               "cut nothing; measure starting again with all of it in the WAL");
   CLI11_PARSE(app, argc, argv);
   return Run(arguments).run();
 }

@@ -51,7 +51,10 @@ TEST(Utf8, FindsInvalidSequences) {
   EXPECT_FALSE(is_valid_utf8("\xc0\x80"));
   EXPECT_FALSE(is_valid_utf8("\xed\xa0\x80"));
   EXPECT_FALSE(is_valid_utf8("a\xe2\x82"));
-  EXPECT_EQ(to_valid_utf8("a\xff" "b"), "a\xef\xbf\xbd" "b");
+  EXPECT_EQ(to_valid_utf8("a\xff"
+                          "b"),
+            "a\xef\xbf\xbd"
+            "b");
   std::string json;
   append_json_escaped(json, "a\"\\\n\x01\xff\xc3\xbc");
   EXPECT_EQ(json, "a\\\"\\\\\\n\\u0001\xef\xbf\xbd\xc3\xbc");
@@ -134,9 +137,10 @@ TEST(Telemetry, WritesText) {
   telemetry.counter("spans_total", "Spans.", {{"reason", "a\"b"}}).add(2);
   telemetry.counter("spans_total", "Spans.", {{"reason", "a\"b"}}).add(1);
   telemetry.gauge("depth", "Depth.").set(1.5);
-  EXPECT_EQ(telemetry.text(),
-            "# HELP depth Depth.\n# TYPE depth gauge\ndepth 1.5\n"
-            "# HELP spans_total Spans.\n# TYPE spans_total counter\nspans_total{reason=\"a\\\"b\"} 3\n");
+  EXPECT_EQ(
+      telemetry.text(),
+      "# HELP depth Depth.\n# TYPE depth gauge\ndepth 1.5\n"
+      "# HELP spans_total Spans.\n# TYPE spans_total counter\nspans_total{reason=\"a\\\"b\"} 3\n");
   EXPECT_EQ(telemetry.counter_total("spans_total"), 3u);
 }
 
@@ -163,13 +167,19 @@ TEST(NumberText, PlainNumbersReadBackAndAreShortest) {
   SCOPED_TRACE(testing::Message() << "seed " << seed);
   std::mt19937_64 random(seed);
   for (int i = 0; i < 200'000; ++i) {
-    const double v = i % 2 == 0 ? std::bit_cast<double>(random()) : static_cast<double>(random() % 100'000) / static_cast<double>(1 + random() % 1000);
+    const double v = i % 2 == 0 ? std::bit_cast<double>(random())
+                                : static_cast<double>(random() % 100'000) /
+                                      static_cast<double>(1 + random() % 1000);
     if (!std::isfinite(v)) continue;
     const std::string text = format_float_plain(v);
     ASSERT_EQ(std::bit_cast<uint64_t>(*parse_float(text)), std::bit_cast<uint64_t>(v)) << text;
     if (std::fabs(v) >= 0x1p53) continue;  // beyond, to_chars does not stop at the shortest
     char expected[400];
-    ASSERT_EQ(text, std::string(expected, std::to_chars(expected, expected + sizeof expected, v, std::chars_format::fixed).ptr));
+    ASSERT_EQ(
+        text,
+        std::string(
+            expected,
+            std::to_chars(expected, expected + sizeof expected, v, std::chars_format::fixed).ptr));
   }
 }
 

@@ -40,7 +40,9 @@ inline void append_uvarint(std::string& out, uint64_t value) {
 constexpr uint64_t zigzag(int64_t v) {
   return (static_cast<uint64_t>(v) << 1) ^ static_cast<uint64_t>(v >> 63);
 }
-constexpr int64_t unzigzag(uint64_t v) { return static_cast<int64_t>(v >> 1) ^ -static_cast<int64_t>(v & 1); }
+constexpr int64_t unzigzag(uint64_t v) {
+  return static_cast<int64_t>(v >> 1) ^ -static_cast<int64_t>(v & 1);
+}
 inline void append_svarint(std::string& out, int64_t v) { append_uvarint(out, zigzag(v)); }
 inline void append_sized(std::string& out, std::string_view bytes) {
   append_uvarint(out, bytes.size());

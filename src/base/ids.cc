@@ -31,7 +31,11 @@ std::string to_hex(const TraceId& id) { return id_to_hex(id); }
 std::string to_hex(const SpanId& id) { return id_to_hex(id); }
 std::optional<TraceId> parse_trace_id(std::string_view hex) { return parse_id<TraceId>(hex); }
 std::optional<SpanId> parse_span_id(std::string_view hex) { return parse_id<SpanId>(hex); }
-std::optional<TraceId> trace_id_from_bytes(std::string_view raw) { return id_from_bytes<TraceId>(raw); }
-std::optional<SpanId> span_id_from_bytes(std::string_view raw) { return id_from_bytes<SpanId>(raw); }
+std::optional<TraceId> trace_id_from_bytes(std::string_view raw) {
+  return id_from_bytes<TraceId>(raw);
+}
+std::optional<SpanId> span_id_from_bytes(std::string_view raw) {
+  return id_from_bytes<SpanId>(raw);
+}
 
 }  // namespace sightline

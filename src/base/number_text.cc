@@ -26,7 +26,8 @@ char* write_plain(char* to, double v) {
   if (v == 0) return *to++ = '0', to;
   const auto decimal = fmt::detail::dragonbox::to_decimal(std::fabs(v));
   char digits[24];
-  const auto count = static_cast<int>(std::to_chars(digits, digits + sizeof digits, decimal.significand).ptr - digits);
+  const auto count = static_cast<int>(
+      std::to_chars(digits, digits + sizeof digits, decimal.significand).ptr - digits);
   const int whole = count + decimal.exponent;  // digits before the point
   const auto put = [&](const char* from, int n) {
     std::memcpy(to, from, static_cast<size_t>(n));
@@ -54,8 +55,9 @@ char* write_plain(char* to, double v) {
 
 std::string shortest(double v, std::chars_format format) {
   char buffer[400];
-  char* const end = format == std::chars_format::fixed ? write_plain(buffer, v)
-                                                       : std::to_chars(buffer, buffer + sizeof buffer, v, format).ptr;
+  char* const end = format == std::chars_format::fixed
+                        ? write_plain(buffer, v)
+                        : std::to_chars(buffer, buffer + sizeof buffer, v, format).ptr;
   return {buffer, end};
 }
 
@@ -68,16 +70,17 @@ struct Unit {
   std::string_view name;
   int64_t ns;
 };
-constexpr Unit kGoUnits[] = {{"ns", 1}, {"us", 1'000}, {"\xc2\xb5s", 1'000}, {"\xce\xbcs", 1'000},
-                             {"ms", 1'000'000}, {"s", 1'000'000'000}, {"m", 60'000'000'000},
-                             {"h", 3'600'000'000'000}};
+constexpr Unit kGoUnits[] = {
+    {"ns", 1},         {"us", 1'000},        {"\xc2\xb5s", 1'000},  {"\xce\xbcs", 1'000},
+    {"ms", 1'000'000}, {"s", 1'000'000'000}, {"m", 60'000'000'000}, {"h", 3'600'000'000'000}};
 
 struct MsUnit {
   std::string_view name;
   int64_t ms;
 };
-constexpr MsUnit kPrometheusUnits[] = {{"y", 31'536'000'000}, {"w", 604'800'000}, {"d", 86'400'000},
-                                       {"h", 3'600'000}, {"m", 60'000}, {"s", 1'000}, {"ms", 1}};
+constexpr MsUnit kPrometheusUnits[] = {
+    {"y", 31'536'000'000}, {"w", 604'800'000}, {"d", 86'400'000}, {"h", 3'600'000},
+    {"m", 60'000},         {"s", 1'000},       {"ms", 1}};
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
@@ -98,7 +101,8 @@ std::string format_float_plain(double v) {
 
 std::string format_float_go(double v) {
   if (const auto word = special_word(v); !word.empty()) return std::string(word);
-  return shortest(v, needs_exponent(v, 1e-4, 1e6) ? std::chars_format::scientific : std::chars_format::fixed);
+  return shortest(
+      v, needs_exponent(v, 1e-4, 1e6) ? std::chars_format::scientific : std::chars_format::fixed);
 }
 
 std::string format_float_openmetrics(double v) {
@@ -109,7 +113,8 @@ std::string format_float_openmetrics(double v) {
 
 std::string format_float_json(double v) {
   if (const auto word = special_word(v); !word.empty()) return std::string(word);
-  return shortest(v, needs_exponent(v, 1e-6, 1e21) ? std::chars_format::scientific : std::chars_format::fixed);
+  return shortest(
+      v, needs_exponent(v, 1e-6, 1e21) ? std::chars_format::scientific : std::chars_format::fixed);
 }
 
 char* write_float_json(char* to, double v) {
@@ -119,8 +124,10 @@ char* write_float_json(char* to, double v) {
     if (static_cast<double>(whole) == v && (whole != 0 || !std::signbit(v)))
       return std::to_chars(to, to + kFloatJsonBytesMax, whole).ptr;
   }
-  if (const auto word = special_word(v); !word.empty()) return std::copy(word.begin(), word.end(), to);
-  if (needs_exponent(v, 1e-6, 1e21)) return std::to_chars(to, to + kFloatJsonBytesMax, v, std::chars_format::scientific).ptr;
+  if (const auto word = special_word(v); !word.empty())
+    return std::copy(word.begin(), word.end(), to);
+  if (needs_exponent(v, 1e-6, 1e21))
+    return std::to_chars(to, to + kFloatJsonBytesMax, v, std::chars_format::scientific).ptr;
   return write_plain(to, v);
 }
 
@@ -130,12 +137,13 @@ void append_float_json(std::string& out, double v) {
 }
 
 void append_timestamp_json(std::string& out, int64_t timestamp_ms) {
-  const uint64_t magnitude = timestamp_ms < 0 ? 0 - static_cast<uint64_t>(timestamp_ms) : static_cast<uint64_t>(timestamp_ms);
+  const uint64_t magnitude = timestamp_ms < 0 ? 0 - static_cast<uint64_t>(timestamp_ms)
+                                              : static_cast<uint64_t>(timestamp_ms);
   if (timestamp_ms < 0) out += '-';
   out += std::to_string(magnitude / 1000);
   if (const auto ms = static_cast<unsigned>(magnitude % 1000); ms != 0) {
-    const char digits[] = {'.', static_cast<char>('0' + ms / 100), static_cast<char>('0' + ms / 10 % 10),
-                           static_cast<char>('0' + ms % 10)};
+    const char digits[] = {'.', static_cast<char>('0' + ms / 100),
+                           static_cast<char>('0' + ms / 10 % 10), static_cast<char>('0' + ms % 10)};
     out.append(digits, 4);
   }
 }
@@ -154,11 +162,13 @@ Result<double> parse_float(std::string_view text) {
   }
   double value = 0;
   const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), value, format);
-  const bool whole = end == rest.data() + rest.size() && !rest.empty() && rest[0] != '-' && rest[0] != '+';
+  const bool whole =
+      end == rest.data() + rest.size() && !rest.empty() && rest[0] != '-' && rest[0] != '+';
   if (error == std::errc::result_out_of_range && whole) {
     // from_chars leaves the value alone: decide between zero and infinity as Go does.
     value = std::strtod(std::string(rest).c_str(), nullptr);
-    if (std::isinf(value)) return fail(Errc::kInvalidArgument, "value out of range: \"", text, "\"");
+    if (std::isinf(value))
+      return fail(Errc::kInvalidArgument, "value out of range: \"", text, "\"");
   } else if (error != std::errc{} || !whole || rest.find('(') != std::string_view::npos) {
     return fail(Errc::kInvalidArgument, "invalid number: \"", text, "\"");
   }
@@ -192,12 +202,15 @@ Result<std::chrono::nanoseconds> parse_go_duration(std::string_view text) {
     if (!number) return fail(Errc::kInvalidArgument, "invalid duration \"", text, "\"");
     rest.remove_prefix(n);
     const std::string_view unit = take_unit(rest);
-    if (unit.empty()) return fail(Errc::kInvalidArgument, "missing unit in duration \"", text, "\" (ns, us, ms, s, m, h)");
+    if (unit.empty())
+      return fail(Errc::kInvalidArgument, "missing unit in duration \"", text,
+                  "\" (ns, us, ms, s, m, h)");
     int64_t scale = 0;
     for (const Unit& known : kGoUnits)
       if (known.name == unit) scale = known.ns;
     if (scale == 0)
-      return fail(Errc::kInvalidArgument, "unknown unit \"", unit, "\" in duration \"", text, "\" (ns, us, ms, s, m, h)");
+      return fail(Errc::kInvalidArgument, "unknown unit \"", unit, "\" in duration \"", text,
+                  "\" (ns, us, ms, s, m, h)");
     total += static_cast<long double>(*number) * scale;
   }
   if (total > 9.2e18L) return fail(Errc::kInvalidArgument, "duration out of range \"", text, "\"");
@@ -224,7 +237,9 @@ std::string format_go_duration(std::chrono::nanoseconds d) {
 Result<std::chrono::milliseconds> parse_prometheus_duration(std::string_view text) {
   if (text == "0") return std::chrono::milliseconds(0);
   std::string_view rest = text;
-  const auto invalid = [&] { return fail(Errc::kInvalidArgument, "not a valid duration string: \"", text, "\""); };
+  const auto invalid = [&] {
+    return fail(Errc::kInvalidArgument, "not a valid duration string: \"", text, "\"");
+  };
   if (rest.empty()) return fail(Errc::kInvalidArgument, "empty duration string");
   int64_t total = 0;
   size_t next_unit = 0;
@@ -240,7 +255,8 @@ Result<std::chrono::milliseconds> parse_prometheus_duration(std::string_view tex
     if (i == std::size(kPrometheusUnits)) return invalid();
     next_unit = i + 1;
     int64_t part = 0;
-    if (__builtin_mul_overflow(*number, kPrometheusUnits[i].ms, &part) || __builtin_add_overflow(total, part, &total))
+    if (__builtin_mul_overflow(*number, kPrometheusUnits[i].ms, &part) ||
+        __builtin_add_overflow(total, part, &total))
       return fail(Errc::kInvalidArgument, "duration out of range");
   }
   return std::chrono::milliseconds(total);
@@ -253,7 +269,7 @@ std::string format_prometheus_duration(std::chrono::milliseconds d) {
   if (ms < 0) ms = -ms;
   for (const MsUnit& unit : kPrometheusUnits) {
     // Years, weeks and days only when nothing smaller is left, as the peer prints them.
-    const bool exact_only = unit.ms >= 86'400'000 ;
+    const bool exact_only = unit.ms >= 86'400'000;
     if (ms < unit.ms || (exact_only && ms % unit.ms != 0)) continue;
     out += std::to_string(ms / unit.ms);
     out += unit.name;
@@ -267,8 +283,8 @@ std::string format_rfc3339(uint64_t unix_ns) {
   tm parts{};
   gmtime_r(&seconds, &parts);
   char buffer[64];
-  std::snprintf(buffer, sizeof buffer, "%04d-%02d-%02dT%02d:%02d:%02d", parts.tm_year + 1900, parts.tm_mon + 1,
-                parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
+  std::snprintf(buffer, sizeof buffer, "%04d-%02d-%02dT%02d:%02d:%02d", parts.tm_year + 1900,
+                parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
   std::string out = buffer;
   if (uint64_t ns = unix_ns % 1'000'000'000; ns != 0) {
     std::string digits = std::to_string(ns);

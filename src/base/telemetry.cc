@@ -13,9 +13,12 @@ void append_labels(std::string& out, const MetricLabels& labels) {
     out += labels[i].first;
     out += "=\"";
     for (const char c : labels[i].second) {
-      if (c == '\n') out += "\\n";
-      else if (c == '"' || c == '\\') (out += '\\') += c;
-      else out += c;
+      if (c == '\n')
+        out += "\\n";
+      else if (c == '"' || c == '\\')
+        (out += '\\') += c;
+      else
+        out += c;
     }
     out += '"';
   }
@@ -53,7 +56,8 @@ std::string Telemetry::text() const {
       append_labels(out, labels);
       out += ' ' + format_float_go(value) + '\n';
     };
-    for (const auto& [labels, counter] : family.counters) line(labels, static_cast<double>(counter->value()));
+    for (const auto& [labels, counter] : family.counters)
+      line(labels, static_cast<double>(counter->value()));
     for (const auto& [labels, gauge] : family.gauges) line(labels, gauge->value());
   }
   return out;

@@ -6,11 +6,13 @@
 
 namespace sightline {
 
-std::string hex_encode(std::string_view bytes);                    // lower case
-std::optional<std::string> hex_decode(std::string_view hex);       // either case; nullopt on odd length or other digits
-std::string base64_encode(std::string_view bytes);                 // padded, standard alphabet
-std::optional<std::string> base64_decode(std::string_view text);   // padding optional; standard and URL alphabets
-bool is_valid_utf8(std::string_view text);                         // rejects surrogates and overlong forms
+std::string hex_encode(std::string_view bytes);  // lower case
+std::optional<std::string> hex_decode(
+    std::string_view hex);  // either case; nullopt on odd length or other digits
+std::string base64_encode(std::string_view bytes);  // padded, standard alphabet
+std::optional<std::string> base64_decode(
+    std::string_view text);                 // padding optional; standard and URL alphabets
+bool is_valid_utf8(std::string_view text);  // rejects surrogates and overlong forms
 // Replaces every invalid sequence by U+FFFD.
 std::string to_valid_utf8(std::string_view text);
 // Appends `text` as the inside of a JSON string (quotes not included); invalid

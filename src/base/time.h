@@ -30,8 +30,8 @@ constexpr TimestampMs to_ms(TimestampNs t) {  // rounds down
 class Clock {
  public:
   virtual ~Clock() = default;
-  virtual TimestampNs now() const = 0;                          // wall clock
-  virtual std::chrono::nanoseconds monotonic() const = 0;       // never goes back
+  virtual TimestampNs now() const = 0;                     // wall clock
+  virtual std::chrono::nanoseconds monotonic() const = 0;  // never goes back
   TimestampMs now_ms() const { return to_ms(now()); }
 };
 

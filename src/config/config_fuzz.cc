@@ -23,8 +23,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
   FixedEnvironment environment;
   environment.variables = {{"SELF", "${env:SELF}"}, {"LIST", "[a, b]"}, {"PORT", "4317"}};
-  environment.files = {{"f", "${file:f}"}, {"p/dashboards/a.yaml", std::string(text)},
-                       {"p/dashboards/a.json", std::string(text)}, {"p/datasources/a.yaml", std::string(text)}};
+  environment.files = {{"f", "${file:f}"},
+                       {"p/dashboards/a.yaml", std::string(text)},
+                       {"p/dashboards/a.json", std::string(text)},
+                       {"p/datasources/a.yaml", std::string(text)}};
   switch (data[0]) {
     case 'o': use(parse_otelcol(text, "o.yaml", environment)); break;
     case 't': use(parse_tempo(text, "t.yaml", environment)); break;

@@ -15,7 +15,9 @@ using std::chrono::nanoseconds;
 
 const FixedEnvironment kNothing;
 
-std::string demo(const std::string& name) { return std::string(SIGHTLINE_SOURCE_DIR) + "/demo/" + name; }
+std::string demo(const std::string& name) {
+  return std::string(SIGHTLINE_SOURCE_DIR) + "/demo/" + name;
+}
 
 TEST(ZeroArguments, RunsEverythingOnLoopback) {
   const auto config = load_config({}, kNothing);
@@ -29,11 +31,13 @@ TEST(ZeroArguments, RunsEverythingOnLoopback) {
   const auto& otlp = std::get<OtlpReceiverConfig>(config->otelcol->receiver({"otlp", ""})->config);
   EXPECT_EQ(*otlp.grpc->endpoint, "127.0.0.1:4317");
   EXPECT_EQ(*otlp.http->endpoint, "127.0.0.1:4318");
-  const auto& metrics = std::get<SpanMetricsConfig>(config->otelcol->connector({"spanmetrics", ""})->config);
+  const auto& metrics =
+      std::get<SpanMetricsConfig>(config->otelcol->connector({"spanmetrics", ""})->config);
   EXPECT_TRUE(metrics.exemplars.enabled);
   EXPECT_EQ(metrics.dimensions.size(), 4u);
   EXPECT_EQ(metrics.histogram.explicit_buckets.front(), nanoseconds(std::chrono::milliseconds(2)));
-  const auto& exporter = std::get<PrometheusExporterConfig>(config->otelcol->exporter({"prometheus", ""})->config);
+  const auto& exporter =
+      std::get<PrometheusExporterConfig>(config->otelcol->exporter({"prometheus", ""})->config);
   EXPECT_EQ(*exporter.server.endpoint, "127.0.0.1:9464");
   EXPECT_TRUE(exporter.send_timestamps && exporter.enable_open_metrics);
   EXPECT_EQ(config->tempo->server.http_listen_address, "127.0.0.1");
@@ -43,8 +47,12 @@ TEST(ZeroArguments, RunsEverythingOnLoopback) {
 
 TEST(CommandLine, LoadsTheDemo) {
   const SystemEnvironment system;
-  const ConfigFiles files{"", {demo("otelcol-config.yaml")}, demo("tempo.yaml"), demo("prometheus.yaml"),
-                          demo("provisioning"), "/tmp/d"};
+  const ConfigFiles files{"",
+                          {demo("otelcol-config.yaml")},
+                          demo("tempo.yaml"),
+                          demo("prometheus.yaml"),
+                          demo("provisioning"),
+                          "/tmp/d"};
   const auto config = load_config(files, system);
   ASSERT_TRUE(config) << config.error().message;
   EXPECT_FALSE(config->is_default);
@@ -57,7 +65,8 @@ TEST(CommandLine, LoadsTheDemo) {
   EXPECT_EQ(config->provisioning->data_source_of_type("tempo")->traces_to_metrics->queries[0].query,
             "sum by (span_name) (rate(traces_span_metrics_calls_total{$__tags}[5m]))");
   // The provider's path counts from the working directory, which here may be anywhere.
-  for (const Notice& notice : config->notices()) EXPECT_NE(notice.why.find("there is no directory"), std::string::npos) << notice.text();
+  for (const Notice& notice : config->notices())
+    EXPECT_NE(notice.why.find("there is no directory"), std::string::npos) << notice.text();
 }
 
 TEST(CommandLine, ReportsAllFilesTogether) {
@@ -77,7 +86,8 @@ TEST(Limits, DepthNodesAndBytes) {
   const std::string deep = std::string(100, '[') + "x" + std::string(100, ']');
   const auto too_deep = parse_yaml(deep, "y");
   ASSERT_FALSE(too_deep);
-  EXPECT_NE(too_deep.error().message.find("nested deeper than 64"), std::string::npos) << too_deep.error().message;
+  EXPECT_NE(too_deep.error().message.find("nested deeper than 64"), std::string::npos)
+      << too_deep.error().message;
 
   std::string bomb = "a0: &a0 [x]\n";
   for (int i = 1; i < 30; ++i) {
@@ -86,7 +96,8 @@ TEST(Limits, DepthNodesAndBytes) {
   }
   const auto too_many = parse_yaml(bomb, "y");
   ASSERT_FALSE(too_many);
-  EXPECT_NE(too_many.error().message.find("more than 100000 values"), std::string::npos) << too_many.error().message;
+  EXPECT_NE(too_many.error().message.find("more than 100000 values"), std::string::npos)
+      << too_many.error().message;
 
   YamlLimits small;
   small.text_bytes_max = 10;
@@ -138,7 +149,8 @@ TEST(Nearest, FindsTypingErrorsOnly) {
 }
 
 TEST(SystemEnvironment, ReadsAndSaysWhy) {
-  const auto directory = std::filesystem::temp_directory_path() / ("sightline-config-" + std::to_string(::getpid()));
+  const auto directory =
+      std::filesystem::temp_directory_path() / ("sightline-config-" + std::to_string(::getpid()));
   std::filesystem::create_directories(directory / "sub");
   std::ofstream(directory / "a.yaml") << "x";
   const SystemEnvironment system;
@@ -151,18 +163,26 @@ TEST(SystemEnvironment, ReadsAndSaysWhy) {
 }
 
 TEST(CollectorFiles, LaterOnesAddAndWin) {
-  const auto merged = parse_otelcol(
-      {{"a.yaml", "receivers: {nop: }\nexporters: {debug: {verbosity: basic}, nop: }\nservice: {pipelines: {traces: {receivers: [nop], exporters: [nop]}}}\n"},
-       {"b.yaml", "exporters: {debug: {verbosity: detailed}}\nservice: {pipelines: {traces: {exporters: [debug]}}}\n"},
-       {"c.yaml", ""}},
-      FixedEnvironment());
+  const auto merged =
+      parse_otelcol({{"a.yaml",
+                      "receivers: {nop: }\nexporters: {debug: {verbosity: basic}, nop: }\nservice: "
+                      "{pipelines: {traces: {receivers: [nop], exporters: [nop]}}}\n"},
+                     {"b.yaml",
+                      "exporters: {debug: {verbosity: detailed}}\nservice: {pipelines: {traces: "
+                      "{exporters: [debug]}}}\n"},
+                     {"c.yaml", ""}},
+                    FixedEnvironment());
   ASSERT_TRUE(merged) << merged.error().message;
   ASSERT_EQ(merged->pipelines.size(), 1u);
   EXPECT_EQ(merged->pipelines[0].exporters.size(), 1u);
-  EXPECT_EQ(std::get<DebugExporterConfig>(merged->exporter({"debug", ""})->config).verbosity, DebugExporterConfig::Verbosity::kDetailed);
-  const auto broken = parse_otelcol({{"a.yaml", "receivers: {nop: }\n"}, {"b.yaml", "exporters: {nope: }\n"}}, FixedEnvironment());
+  EXPECT_EQ(std::get<DebugExporterConfig>(merged->exporter({"debug", ""})->config).verbosity,
+            DebugExporterConfig::Verbosity::kDetailed);
+  const auto broken =
+      parse_otelcol({{"a.yaml", "receivers: {nop: }\n"}, {"b.yaml", "exporters: {nope: }\n"}},
+                    FixedEnvironment());
   ASSERT_FALSE(broken);
-  EXPECT_NE(broken.error().message.find("b.yaml:1:13"), std::string::npos) << broken.error().message;
+  EXPECT_NE(broken.error().message.find("b.yaml:1:13"), std::string::npos)
+      << broken.error().message;
 }
 
 }  // namespace

@@ -14,7 +14,8 @@ size_t edit_distance(std::string_view a, std::string_view b) {
   for (size_t i = 1; i <= a.size(); ++i) {
     now[0] = i;
     for (size_t j = 1; j <= b.size(); ++j) {
-      now[j] = std::min({last[j] + 1, now[j - 1] + 1, last[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      now[j] =
+          std::min({last[j] + 1, now[j - 1] + 1, last[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
       if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
         now[j] = std::min(now[j], before[j - 2] + 1);
     }
@@ -38,7 +39,8 @@ std::string folded(std::string_view word) {
 
 std::string Mark::text() const {
   if (!is_written()) return file && !file->empty() ? *file : "default";
-  return (file ? *file : std::string("?")) + ":" + std::to_string(line) + ":" + std::to_string(column);
+  return (file ? *file : std::string("?")) + ":" + std::to_string(line) + ":" +
+         std::to_string(column);
 }
 
 std::string Notice::text() const { return mark.text() + ": " + key + ": " + why; }
@@ -53,8 +55,7 @@ void Diagnostics::error_text(std::string text) {
 }
 
 void Diagnostics::notice(const Mark& mark, std::string key, std::string why) {
-  if (notices_.size() < kProblemsMax)
-    notices_.push_back({mark, std::move(key), std::move(why)});
+  if (notices_.size() < kProblemsMax) notices_.push_back({mark, std::move(key), std::move(why)});
 }
 
 Error Diagnostics::to_error() const {

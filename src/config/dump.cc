@@ -24,17 +24,19 @@ std::string size_text(uint64_t bytes) {
 std::string dump(const TempoConfig& config) {
   std::ostringstream out;
   // Nothing here is open to the network unless the file says so.
-  const std::string host = config.server.http_listen_address.empty() ? "127.0.0.1" : config.server.http_listen_address;
+  const std::string host =
+      config.server.http_listen_address.empty() ? "127.0.0.1" : config.server.http_listen_address;
   out << "trace store (" << config.file << ")\n";
-  out << "  Tempo API: http://" << host << ":" << *config.server.http_listen_port << config.http_api_prefix << "\n";
+  out << "  Tempo API: http://" << host << ":" << *config.server.http_listen_port
+      << config.http_api_prefix << "\n";
   if (config.otlp) {
     out << "  receiver otlp: " << describe(*config.otlp) << "\n";
   }
-  out << "  storage: " << *config.storage.backend << "; wal " << *config.storage.wal_path << "; blocks "
-      << *config.storage.local_path << "\n";
-  out << "  a trace is cut after " << format_go_duration(config.cutting.trace_idle_period) << " idle; a block after "
-      << format_go_duration(config.cutting.max_block_duration) << " or " << size_text(config.cutting.max_block_bytes)
-      << "\n";
+  out << "  storage: " << *config.storage.backend << "; wal " << *config.storage.wal_path
+      << "; blocks " << *config.storage.local_path << "\n";
+  out << "  a trace is cut after " << format_go_duration(config.cutting.trace_idle_period)
+      << " idle; a block after " << format_go_duration(config.cutting.max_block_duration) << " or "
+      << size_text(config.cutting.max_block_bytes) << "\n";
   const auto retention = config.limits.block_retention.value_or(config.compaction.block_retention);
   out << "  kept for " << format_go_duration(retention) << "; compaction window "
       << format_go_duration(config.compaction.compaction_window) << "\n";
@@ -44,10 +46,13 @@ std::string dump(const TempoConfig& config) {
 std::string dump(const PrometheusConfig& config) {
   std::ostringstream out;
   out << "metrics store (" << config.file << ")\n";
-  for (const auto& [name, value] : config.global.external_labels) out << "  external label " << name << "=" << value << "\n";
+  for (const auto& [name, value] : config.global.external_labels)
+    out << "  external label " << name << "=" << value << "\n";
   for (const ScrapeConfig& job : config.scrape_configs) {
-    out << "  job " << *job.job_name << ": every " << format_prometheus_duration(job.scrape_interval) << ", timeout "
-        << format_prometheus_duration(job.scrape_timeout) << (job.honor_labels ? ", honor_labels" : "")
+    out << "  job " << *job.job_name << ": every "
+        << format_prometheus_duration(job.scrape_interval) << ", timeout "
+        << format_prometheus_duration(job.scrape_timeout)
+        << (job.honor_labels ? ", honor_labels" : "")
         << (job.honor_timestamps ? "" : ", own timestamps") << "\n";
     for (const TargetGroup& group : job.static_configs)
       for (const auto& target : group.targets)
@@ -56,11 +61,12 @@ std::string dump(const PrometheusConfig& config) {
       for (const RelabelConfig& rule : *list)
         out << "    " << (list == &job.relabel_configs ? "relabel" : "metric relabel") << " "
             << relabel_action_name(rule.action) << " ["
-            << joined(rule.source_labels, [](const std::string& name) { return name; }) << "] =~ " << rule.regex
-            << (rule.target_label.empty() ? "" : " -> " + rule.target_label) << "\n";
+            << joined(rule.source_labels, [](const std::string& name) { return name; }) << "] =~ "
+            << rule.regex << (rule.target_label.empty() ? "" : " -> " + rule.target_label) << "\n";
   }
   if (config.scrape_configs.empty()) out << "  no scrape jobs\n";
-  if (config.storage.retention_time) out << "  kept for " << format_prometheus_duration(*config.storage.retention_time) << "\n";
+  if (config.storage.retention_time)
+    out << "  kept for " << format_prometheus_duration(*config.storage.retention_time) << "\n";
   return out.str();
 }
 
@@ -68,15 +74,18 @@ std::string dump(const Provisioning& provisioning) {
   std::ostringstream out;
   out << "provisioning (" << provisioning.directory << ")\n";
   for (const DataSource& source : provisioning.data_sources) {
-    out << "  data source " << source.name << " (" << source.uid << "): " << source.type << " " << source.url
-        << (source.is_default ? "; default" : "");
+    out << "  data source " << source.name << " (" << source.uid << "): " << source.type << " "
+        << source.url << (source.is_default ? "; default" : "");
     for (const ExemplarDestination& d : source.exemplar_destinations)
-      out << "; exemplar " << d.name << " -> " << (d.datasource_uid.empty() ? d.url : d.datasource_uid);
-    if (source.traces_to_metrics) out << "; " << source.traces_to_metrics->queries.size() << " queries from spans";
+      out << "; exemplar " << d.name << " -> "
+          << (d.datasource_uid.empty() ? d.url : d.datasource_uid);
+    if (source.traces_to_metrics)
+      out << "; " << source.traces_to_metrics->queries.size() << " queries from spans";
     out << "\n";
   }
   for (const Dashboard& dashboard : provisioning.dashboards)
-    out << "  dashboard " << dashboard.title << " (" << dashboard.uid << "): " << dashboard.path << "\n";
+    out << "  dashboard " << dashboard.title << " (" << dashboard.uid << "): " << dashboard.path
+        << "\n";
   return out.str();
 }
 

@@ -24,7 +24,8 @@ Result<std::string> SystemEnvironment::read_file(const std::string& path) const 
   std::error_code error;
   const auto status = fs::status(path, error);
   if (!fs::exists(status)) return fail(Errc::kNotFound, path, ": no such file");
-  if (fs::is_directory(status)) return fail(Errc::kInvalidArgument, path, " is a directory, not a file");
+  if (fs::is_directory(status))
+    return fail(Errc::kInvalidArgument, path, " is a directory, not a file");
   std::ifstream in(path, std::ios::binary);
   if (!in) return fail(Errc::kIo, path, ": cannot be opened; check its permissions");
   std::string text;
@@ -41,7 +42,8 @@ Result<std::string> SystemEnvironment::read_file(const std::string& path) const 
 Result<std::vector<std::string>> SystemEnvironment::list_files(const std::string& directory,
                                                                bool recursive) const {
   std::error_code error;
-  if (!fs::is_directory(directory, error)) return fail(Errc::kNotFound, directory, ": no such directory");
+  if (!fs::is_directory(directory, error))
+    return fail(Errc::kNotFound, directory, ": no such directory");
   std::vector<std::string> files;
   const auto keep = [&](const fs::directory_entry& entry) {
     std::error_code ignored;
@@ -50,10 +52,12 @@ Result<std::vector<std::string>> SystemEnvironment::list_files(const std::string
   };
   const auto skip = fs::directory_options::skip_permission_denied;
   if (recursive) {
-    for (fs::recursive_directory_iterator it(directory, skip, error), end; !error && it != end; it.increment(error))
+    for (fs::recursive_directory_iterator it(directory, skip, error), end; !error && it != end;
+         it.increment(error))
       if (!keep(*it)) break;
   } else {
-    for (fs::directory_iterator it(directory, skip, error), end; !error && it != end; it.increment(error))
+    for (fs::directory_iterator it(directory, skip, error), end; !error && it != end;
+         it.increment(error))
       if (!keep(*it)) break;
   }
   if (error) return fail(Errc::kIo, directory, ": ", error.message());
@@ -75,7 +79,8 @@ Result<std::string> FixedEnvironment::read_file(const std::string& path) const {
   return found->second;
 }
 
-Result<std::vector<std::string>> FixedEnvironment::list_files(const std::string& directory, bool recursive) const {
+Result<std::vector<std::string>> FixedEnvironment::list_files(const std::string& directory,
+                                                              bool recursive) const {
   const std::string prefix = directory.ends_with('/') ? directory : directory + "/";
   std::vector<std::string> found;
   bool exists = false;

@@ -22,7 +22,8 @@ class Environment {
   virtual Result<std::string> read_file(const std::string& path) const = 0;
   // Paths of regular files below `directory`, sorted; subdirectories too when `recursive`.
   // kNotFound when there is no such directory.
-  virtual Result<std::vector<std::string>> list_files(const std::string& directory, bool recursive) const = 0;
+  virtual Result<std::vector<std::string>> list_files(const std::string& directory,
+                                                      bool recursive) const = 0;
 };
 
 // The process' own environment and disk.
@@ -30,7 +31,8 @@ class SystemEnvironment final : public Environment {
  public:
   std::optional<std::string> variable(const std::string& name) const override;
   Result<std::string> read_file(const std::string& path) const override;
-  Result<std::vector<std::string>> list_files(const std::string& directory, bool recursive) const override;
+  Result<std::vector<std::string>> list_files(const std::string& directory,
+                                              bool recursive) const override;
 };
 
 // Variables and files from two maps: tests, fuzzing, embedded defaults.
@@ -40,7 +42,8 @@ class FixedEnvironment final : public Environment {
   std::map<std::string, std::string> files;
   std::optional<std::string> variable(const std::string& name) const override;
   Result<std::string> read_file(const std::string& path) const override;
-  Result<std::vector<std::string>> list_files(const std::string& directory, bool recursive) const override;
+  Result<std::vector<std::string>> list_files(const std::string& directory,
+                                              bool recursive) const override;
 };
 
 }  // namespace sightline::config

@@ -26,7 +26,8 @@ size_t past_closing_brace(std::string_view text, size_t open) {
 
 class Expander {
  public:
-  Expander(Dialect dialect, const Environment& environment, Diagnostics& diagnostics, const YamlLimits& limits)
+  Expander(Dialect dialect, const Environment& environment, Diagnostics& diagnostics,
+           const YamlLimits& limits)
       : dialect_(dialect), environment_(environment), diagnostics_(diagnostics), limits_(limits) {}
 
   std::shared_ptr<const YamlValue> value(std::shared_ptr<const YamlValue> in, size_t depth);
@@ -54,7 +55,9 @@ class Expander {
 
 bool Expander::spend(const Mark& mark, size_t depth) {
   if (stopped_) return false;
-  if (++references_ <= kExpansionsMax && depth <= kExpansionDepthMax && bytes_ <= limits_.text_bytes_max) return true;
+  if (++references_ <= kExpansionsMax && depth <= kExpansionDepthMax &&
+      bytes_ <= limits_.text_bytes_max)
+    return true;
   stopped_ = true;
   diagnostics_.error(mark, "too many ${...} references, or one that contains itself");
   return false;
@@ -65,7 +68,8 @@ std::string Expander::variable(std::string_view name, const Mark& mark) {
     bytes_ += found->size();
     return std::move(*found);
   }
-  diagnostics_.notice(mark, "${" + std::string(name) + "}", "this environment variable is not set; taken as empty");
+  diagnostics_.notice(mark, "${" + std::string(name) + "}",
+                      "this environment variable is not set; taken as empty");
   return {};
 }
 
@@ -141,7 +145,8 @@ std::string Expander::shell_text(std::string_view in, const Mark& mark) {
     if (rest[0] == '$') {
       out.push_back('$');
       i += 2;
-    } else if (rest[0] == '{' || (grafana && (rest.starts_with("__env{") || rest.starts_with("__file{")))) {
+    } else if (rest[0] == '{' ||
+               (grafana && (rest.starts_with("__env{") || rest.starts_with("__file{")))) {
       const size_t open = i + 1 + rest.find('{');
       const size_t end = past_closing_brace(in, open);
       if (end == std::string_view::npos || !spend(mark, 0)) return out.append(in.substr(i));
@@ -178,7 +183,8 @@ std::shared_ptr<const YamlValue> Expander::with_mark(const YamlValue& in, const 
   return out;
 }
 
-std::shared_ptr<const YamlValue> Expander::scalar(const std::shared_ptr<const YamlValue>& in, size_t depth) {
+std::shared_ptr<const YamlValue> Expander::scalar(const std::shared_ptr<const YamlValue>& in,
+                                                  size_t depth) {
   const std::string& was = in->scalar;
   if (was.find('$') == std::string::npos) return in;
   const bool whole = was.starts_with("${") && past_closing_brace(was, 1) == was.size();
@@ -188,7 +194,8 @@ std::shared_ptr<const YamlValue> Expander::scalar(const std::shared_ptr<const Ya
     return out;
   }
   if (!spend(in->mark, depth)) return in;
-  const std::string reference = collector_text(std::string_view(was).substr(2, was.size() - 3), in->mark, depth + 1);
+  const std::string reference =
+      collector_text(std::string_view(was).substr(2, was.size() - 3), in->mark, depth + 1);
   out->scalar = refer(reference, in->mark);
   out->quoted = false;
   const auto parsed = parse_yaml(out->scalar, *in->mark.file, limits_);
@@ -200,7 +207,8 @@ std::shared_ptr<const YamlValue> Expander::scalar(const std::shared_ptr<const Ya
   return value(with_mark(**parsed, in->mark), depth + 1);
 }
 
-std::shared_ptr<const YamlValue> Expander::value(std::shared_ptr<const YamlValue> in, size_t depth) {
+std::shared_ptr<const YamlValue> Expander::value(std::shared_ptr<const YamlValue> in,
+                                                 size_t depth) {
   switch (in->kind) {
     case YamlValue::Kind::kNull: return in;
     case YamlValue::Kind::kScalar: return scalar(in, depth);
@@ -222,8 +230,8 @@ std::shared_ptr<const YamlValue> expand(std::shared_ptr<const YamlValue> root, D
   return Expander(dialect, environment, diagnostics, limits).value(std::move(root), 0);
 }
 
-std::string expand_text(std::string_view text, Dialect dialect, const Environment& environment, const Mark& mark,
-                        Diagnostics& diagnostics) {
+std::string expand_text(std::string_view text, Dialect dialect, const Environment& environment,
+                        const Mark& mark, Diagnostics& diagnostics) {
   return Expander(dialect, environment, diagnostics, {}).text(text, mark, 0);
 }
 

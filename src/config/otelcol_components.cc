@@ -10,7 +10,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
-std::string url_of(const Marked<std::string>& whole, const std::string& base, std::string_view path) {
+std::string url_of(const Marked<std::string>& whole, const std::string& base,
+                   std::string_view path) {
   if (!whole.value.empty()) return whole.value;
   if (base.empty()) return {};
   return base + (base.ends_with('/') ? "" : "/") + std::string(path);
@@ -18,7 +19,8 @@ std::string url_of(const Marked<std::string>& whole, const std::string& base, st
 
 std::string url_path(std::string path) { return path.starts_with('/') ? path : "/" + path; }
 
-void read_dimensions(MapReader& map, std::string_view key, std::vector<DimensionConfig>& out, bool reserve) {
+void read_dimensions(MapReader& map, std::string_view key, std::vector<DimensionConfig>& out,
+                     bool reserve) {
   const auto at = map.take(key);
   if (!at || at->is_null()) return;
   std::set<std::string> names;
@@ -35,7 +37,8 @@ void read_dimensions(MapReader& map, std::string_view key, std::vector<Dimension
       if (!by_pattern) item.error("a dimension needs a name");
     } else if (!names.insert(dimension.name).second) {
       item.error("duplicate dimension name \"" + dimension.name + "\"" +
-                 (reserve ? " (service.name, span.name, span.kind and status.code are always there)" : ""));
+                 (reserve ? " (service.name, span.name, span.kind and status.code are always there)"
+                          : ""));
     } else {
       out.push_back(std::move(dimension));
     }
@@ -90,16 +93,19 @@ void read_client(MapReader& map, ClientConfig& out) {
 }
 
 void check_http_url(const Marked<std::string>& url, const Cursor& at, std::string_view key) {
-  if (url.value.empty() || url.value.starts_with("http://") || url.value.starts_with("https://")) return;
-  at.diagnostics().error(url.mark, at.path() + "::" + std::string(key) + ": \"" + url.value +
-                                       "\" is not a URL; write http://host:port or https://host:port");
+  if (url.value.empty() || url.value.starts_with("http://") || url.value.starts_with("https://"))
+    return;
+  at.diagnostics().error(url.mark,
+                         at.path() + "::" + std::string(key) + ": \"" + url.value +
+                             "\" is not a URL; write http://host:port or https://host:port");
 }
 
 }  // namespace
 
 std::vector<std::chrono::nanoseconds> SpanMetricsConfig::default_buckets() {
   std::vector<std::chrono::nanoseconds> out;
-  for (const int ms : {2, 4, 6, 8, 10, 50, 100, 200, 400, 800, 1000, 1400, 2000, 5000, 10'000, 15'000})
+  for (const int ms :
+       {2, 4, 6, 8, 10, 50, 100, 200, 400, 800, 1000, 1400, 2000, 5000, 10'000, 15'000})
     out.emplace_back(milliseconds(ms));
   return out;
 }
@@ -110,7 +116,9 @@ std::string OtlpHttpExporterConfig::traces_url() const {
 std::string OtlpHttpExporterConfig::metrics_url() const {
   return url_of(metrics_endpoint, client.endpoint.value, "v1/metrics");
 }
-std::string OtlpHttpExporterConfig::logs_url() const { return url_of(logs_endpoint, client.endpoint.value, "v1/logs"); }
+std::string OtlpHttpExporterConfig::logs_url() const {
+  return url_of(logs_endpoint, client.endpoint.value, "v1/logs");
+}
 
 void read_component(const Cursor& at, OtlpReceiverConfig& out) {
   const size_t errors_before = at.diagnostics().error_count();
@@ -144,7 +152,8 @@ void read_component(const Cursor& at, OtlpReceiverConfig& out) {
   }
   // A mistyped protocol was named and reported: one fault, one line.
   const bool is_mistyped = at.diagnostics().error_count() > errors_before;
-  if (!out.grpc && !out.http && !is_mistyped) at.error("must name at least one protocol: protocols: grpc: or http:");
+  if (!out.grpc && !out.http && !is_mistyped)
+    at.error("must name at least one protocol: protocols: grpc: or http:");
 }
 
 void read_component(const Cursor& at, ZipkinReceiverConfig& out) {
@@ -164,20 +173,23 @@ void read_component(const Cursor& at, SpanMetricsConfig& out) {
   read_dimensions(map, "dimensions", out.dimensions, true);
   read_dimensions(map, "calls_dimensions", out.calls_dimensions, true);
   map.read("exclude_dimensions", out.exclude_dimensions);
-  if (const auto histogram = map.take("histogram"); histogram) read_histogram(*histogram, out.histogram);
+  if (const auto histogram = map.take("histogram"); histogram)
+    read_histogram(*histogram, out.histogram);
   if (const auto exemplars = map.take("exemplars"); exemplars) {
     MapReader inner(*exemplars);
     inner.read("enabled", out.exemplars.enabled);
     inner.read("max_per_data_point", out.exemplars.max_per_data_point);
     inner.finish();
-    if (out.exemplars.max_per_data_point < 0) exemplars->error("max_per_data_point must not be negative");
+    if (out.exemplars.max_per_data_point < 0)
+      exemplars->error("max_per_data_point must not be negative");
   }
   if (const auto events = map.take("events"); events) {
     MapReader inner(*events);
     inner.read("enabled", out.events.enabled);
     read_dimensions(inner, "dimensions", out.events.dimensions, true);
     inner.finish();
-    if (out.events.enabled && out.events.dimensions.empty()) events->error("no dimensions configured for events");
+    if (out.events.enabled && out.events.dimensions.empty())
+      events->error("no dimensions configured for events");
   }
   std::string temporality = "AGGREGATION_TEMPORALITY_CUMULATIVE";
   map.read_choice("aggregation_temporality", temporality,
@@ -193,12 +205,15 @@ void read_component(const Cursor& at, SpanMetricsConfig& out) {
   map.read("include_instrumentation_scope", out.include_instrumentation_scope);
   map.read("add_resource_attributes", out.add_resource_attributes);
   map.read("enable_metrics_sampling_method", out.enable_metrics_sampling_method);
-  map.ignore("dimensions_cache_size", "series are bounded by aggregation_cardinality_limit instead");
+  map.ignore("dimensions_cache_size",
+             "series are bounded by aggregation_cardinality_limit instead");
   map.finish();
-  if (out.metrics_flush_interval.count() < 0) at.error("metrics_flush_interval must not be negative");
+  if (out.metrics_flush_interval.count() < 0)
+    at.error("metrics_flush_interval must not be negative");
   if (out.metrics_expiration.count() < 0) at.error("metrics_expiration must not be negative");
   if (out.series_expiration.count() < 0) at.error("series_expiration must not be negative");
-  if (out.aggregation_temporality == AggregationTemporality::kDelta && out.metric_timestamp_cache_size == 0)
+  if (out.aggregation_temporality == AggregationTemporality::kDelta &&
+      out.metric_timestamp_cache_size == 0)
     at.error("metric_timestamp_cache_size must be positive");
 }
 
@@ -215,7 +230,9 @@ void read_component(const Cursor& at, PrometheusExporterConfig& out) {
   map.read("send_timestamps", out.send_timestamps);
   map.read("metric_expiration", out.metric_expiration);
   if (map.has("metric_expiration"))
-    at.notice("metric_expiration: connectors say each series at every scrape until it expires there (metrics_expiration, series_expiration)");
+    at.notice(
+        "metric_expiration: connectors say each series at every scrape until it expires there "
+        "(metrics_expiration, series_expiration)");
   map.read("enable_open_metrics", out.enable_open_metrics);
   map.read("without_scope_info", out.without_scope_info);
   if (const auto conversion = map.take("resource_to_telemetry_conversion"); conversion) {
@@ -231,12 +248,17 @@ void read_component(const Cursor& at, PrometheusExporterConfig& out) {
   map.read_choice("translation_strategy", strategy,
                   {"", "UnderscoreEscapingWithSuffixes", "UnderscoreEscapingWithoutSuffixes",
                    "NoUTF8EscapingWithSuffixes", "NoTranslation"});
-  if (strategy == "UnderscoreEscapingWithSuffixes") out.translation = Translation::kUnderscoreWithSuffixes;
-  if (strategy == "UnderscoreEscapingWithoutSuffixes") out.translation = Translation::kUnderscoreWithoutSuffixes;
+  if (strategy == "UnderscoreEscapingWithSuffixes")
+    out.translation = Translation::kUnderscoreWithSuffixes;
+  if (strategy == "UnderscoreEscapingWithoutSuffixes")
+    out.translation = Translation::kUnderscoreWithoutSuffixes;
   if (strategy == "NoUTF8EscapingWithSuffixes" || strategy == "NoTranslation")
-    map.at().error("translation_strategy " + strategy + " is not available here: names are escaped with underscores");
-  map.ignore({"sending_queue", "retry_on_failure", "timeout"}, "metrics are served when asked for, not sent");
-  map.reject({"resource_constant_labels"}, "not available here; use resource_to_telemetry_conversion");
+    map.at().error("translation_strategy " + strategy +
+                   " is not available here: names are escaped with underscores");
+  map.ignore({"sending_queue", "retry_on_failure", "timeout"},
+             "metrics are served when asked for, not sent");
+  map.reject({"resource_constant_labels"},
+             "not available here; use resource_to_telemetry_conversion");
   map.finish();
   if (out.metric_expiration.count() < 0) at.error("metric_expiration must not be negative");
 }
@@ -244,7 +266,8 @@ void read_component(const Cursor& at, PrometheusExporterConfig& out) {
 void read_component(const Cursor& at, OtlpExporterConfig& out) {
   MapReader map(at);
   read_client(map, out.client);
-  map.ignore({"keepalive", "balancer_name", "wait_for_ready", "user_agent"}, "gRPC's own behaviour is used");
+  map.ignore({"keepalive", "balancer_name", "wait_for_ready", "user_agent"},
+             "gRPC's own behaviour is used");
   map.reject({"authority"}, "not available here");
   map.finish();
   const std::string& endpoint = out.client.endpoint.value;
@@ -269,13 +292,14 @@ void read_component(const Cursor& at, OtlpHttpExporterConfig& out) {
   std::string encoding = "proto";
   map.read_choice("encoding", encoding, {"proto", "json"});
   if (encoding == "json") out.encoding = OtlpHttpExporterConfig::Encoding::kJson;
-  map.ignore({"compression_params", "max_idle_conns", "max_idle_conns_per_host", "max_conns_per_host",
-              "idle_conn_timeout", "disable_keep_alives", "http2_read_idle_timeout", "http2_ping_timeout", "cookies",
-              "force_attempt_http2"},
+  map.ignore({"compression_params", "max_idle_conns", "max_idle_conns_per_host",
+              "max_conns_per_host", "idle_conn_timeout", "disable_keep_alives",
+              "http2_read_idle_timeout", "http2_ping_timeout", "cookies", "force_attempt_http2"},
              "one HTTP/1.1 connection per consumer is kept open and reopened as needed");
   map.reject({"proxy_url"}, "a proxy is not available here");
   map.finish();
-  if (out.traces_url().empty() && out.metrics_endpoint.value.empty() && out.logs_endpoint.value.empty())
+  if (out.traces_url().empty() && out.metrics_endpoint.value.empty() &&
+      out.logs_endpoint.value.empty())
     at.error("at least one endpoint must be specified");
   check_http_url(out.client.endpoint, at, "endpoint");
   check_http_url(out.traces_endpoint, at, "traces_endpoint");
@@ -286,13 +310,17 @@ void read_component(const Cursor& at, OtlpHttpExporterConfig& out) {
 void read_component(const Cursor& at, DebugExporterConfig& out) {
   MapReader map(at);
   std::string verbosity = "basic";
-  map.read_choice("verbosity", verbosity, {"basic", "normal", "detailed", "Basic", "Normal", "Detailed"});
-  if (verbosity == "normal" || verbosity == "Normal") out.verbosity = DebugExporterConfig::Verbosity::kNormal;
-  if (verbosity == "detailed" || verbosity == "Detailed") out.verbosity = DebugExporterConfig::Verbosity::kDetailed;
+  map.read_choice("verbosity", verbosity,
+                  {"basic", "normal", "detailed", "Basic", "Normal", "Detailed"});
+  if (verbosity == "normal" || verbosity == "Normal")
+    out.verbosity = DebugExporterConfig::Verbosity::kNormal;
+  if (verbosity == "detailed" || verbosity == "Detailed")
+    out.verbosity = DebugExporterConfig::Verbosity::kDetailed;
   map.read("sampling_initial", out.sampling_initial);
   map.read("sampling_thereafter", out.sampling_thereafter);
   map.read("use_internal_logger", out.use_internal_logger);
-  map.ignore({"output_paths", "sending_queue"}, "the debug exporter writes to this process' own log");
+  map.ignore({"output_paths", "sending_queue"},
+             "the debug exporter writes to this process' own log");
   map.finish();
 }
 
@@ -322,7 +350,8 @@ void read_component(const Cursor& at, FileExporterConfig& out) {
   map.reject({"group_by"}, "one path for everything; write several file exporters");
   map.finish();
   if (out.path.empty()) at.error("path must be non-empty");
-  if (out.append && out.compression != Compression::kNone) at.error("append and compression cannot be used together");
+  if (out.append && out.compression != Compression::kNone)
+    at.error("append and compression cannot be used together");
 }
 
 }  // namespace sightline::config

@@ -25,8 +25,9 @@ struct OtlpHttpServerConfig : HttpServerConfig {
 // receivers: otlp
 struct OtlpReceiverConfig {
   using Http = OtlpHttpServerConfig;
-  std::optional<GrpcServerConfig> grpc;  // present when the file names it, even as `grpc:` (localhost:4317)
-  std::optional<Http> http;              // localhost:4318
+  std::optional<GrpcServerConfig>
+      grpc;                  // present when the file names it, even as `grpc:` (localhost:4317)
+  std::optional<Http> http;  // localhost:4318
 };
 
 // receivers: zipkin
@@ -41,7 +42,8 @@ struct NopConfig {};
 // One attribute that becomes a metric dimension, taken from the span, else from its resource.
 struct DimensionConfig {
   std::string name;
-  std::optional<std::string> default_value;  // none: the dimension is left out when the attribute is missing
+  std::optional<std::string>
+      default_value;  // none: the dimension is left out when the attribute is missing
 };
 
 enum class DurationUnit { kMilliseconds, kSeconds };
@@ -50,9 +52,10 @@ enum class AggregationTemporality { kCumulative, kDelta };
 // connectors: spanmetrics (span_metrics)
 struct SpanMetricsConfig {
   std::string metrics_namespace = "traces.span.metrics";  // key `namespace`; "" for none
-  std::vector<DimensionConfig> dimensions;        // of every metric
-  std::vector<DimensionConfig> calls_dimensions;  // of `calls` only, besides `dimensions`
-  std::vector<std::string> exclude_dimensions;    // of service.name, span.name, span.kind, status.code, ...
+  std::vector<DimensionConfig> dimensions;                // of every metric
+  std::vector<DimensionConfig> calls_dimensions;          // of `calls` only, besides `dimensions`
+  std::vector<std::string>
+      exclude_dimensions;  // of service.name, span.name, span.kind, status.code, ...
 
   struct Histogram {
     bool disable = false;
@@ -93,37 +96,45 @@ struct SpanMetricsConfig {
 
 // exporters: prometheus
 struct PrometheusExporterConfig {
-  enum class Translation { kUnderscoreWithSuffixes, kUnderscoreWithoutSuffixes, kUtf8WithSuffixes, kNone };
-  HttpServerConfig server;  // `endpoint` is required
-  std::string metrics_namespace;                    // key `namespace`
+  enum class Translation {
+    kUnderscoreWithSuffixes,
+    kUnderscoreWithoutSuffixes,
+    kUtf8WithSuffixes,
+    kNone
+  };
+  HttpServerConfig server;        // `endpoint` is required
+  std::string metrics_namespace;  // key `namespace`
   std::map<std::string, std::string> const_labels;
   bool send_timestamps = false;
   std::chrono::nanoseconds metric_expiration{std::chrono::minutes(5)};
   bool enable_open_metrics = false;
-  bool resource_to_telemetry_conversion = false;    // key ...::enabled
-  bool exclude_service_attributes = false;          // of the resource: service.name, .namespace, .instance.id
-  bool without_scope_info = false;                  // no otel_scope_* labels
+  bool resource_to_telemetry_conversion = false;  // key ...::enabled
+  bool exclude_service_attributes =
+      false;                        // of the resource: service.name, .namespace, .instance.id
+  bool without_scope_info = false;  // no otel_scope_* labels
   // From translation_strategy; without it from add_metric_suffixes.
   Translation translation = Translation::kUnderscoreWithSuffixes;
   bool adds_suffixes() const {
-    return translation == Translation::kUnderscoreWithSuffixes || translation == Translation::kUtf8WithSuffixes;
+    return translation == Translation::kUnderscoreWithSuffixes ||
+           translation == Translation::kUtf8WithSuffixes;
   }
 };
 
 // exporters: otlp (otlp_grpc)
 struct OtlpExporterConfig {
-  ClientConfig client;  // endpoint "host:port", or with http:// (plaintext) or https:// in front; timeout 5s
+  ClientConfig
+      client;  // endpoint "host:port", or with http:// (plaintext) or https:// in front; timeout 5s
 };
 
 // exporters: otlphttp (otlp_http)
 struct OtlpHttpExporterConfig {
   enum class Encoding { kProto, kJson };
   ClientConfig client;  // endpoint is a base URL, /v1/traces is appended; timeout 30s
-  Marked<std::string> traces_endpoint;   // whole URLs; they win over `endpoint`
+  Marked<std::string> traces_endpoint;  // whole URLs; they win over `endpoint`
   Marked<std::string> metrics_endpoint;
   Marked<std::string> logs_endpoint;
   Encoding encoding = Encoding::kProto;
-  std::string traces_url() const;   // empty when neither is set
+  std::string traces_url() const;  // empty when neither is set
   std::string metrics_url() const;
   std::string logs_url() const;
 };
@@ -158,8 +169,10 @@ struct FileExporterConfig {
 struct StoreExporterConfig {};
 
 using ReceiverConfig = std::variant<OtlpReceiverConfig, ZipkinReceiverConfig, NopConfig>;
-using ConnectorConfig = std::variant<SpanMetricsConfig, ServiceGraphConfig, CountConfig, ForwardConfig>;
-using ExporterConfig = std::variant<PrometheusExporterConfig, OtlpExporterConfig, OtlpHttpExporterConfig,
-                                    DebugExporterConfig, FileExporterConfig, StoreExporterConfig, NopConfig>;
+using ConnectorConfig =
+    std::variant<SpanMetricsConfig, ServiceGraphConfig, CountConfig, ForwardConfig>;
+using ExporterConfig =
+    std::variant<PrometheusExporterConfig, OtlpExporterConfig, OtlpHttpExporterConfig,
+                 DebugExporterConfig, FileExporterConfig, StoreExporterConfig, NopConfig>;
 
 }  // namespace sightline::config

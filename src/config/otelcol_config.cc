@@ -47,7 +47,8 @@ std::optional<ProcessorConfig> read_processor(const std::string& type, const Cur
   if (type == "attributes") return read_as<AttributesProcessorConfig, ProcessorConfig>(at);
   if (type == "resource") return read_as<ResourceProcessorConfig, ProcessorConfig>(at);
   if (type == "filter") return read_as<FilterProcessorConfig, ProcessorConfig>(at);
-  if (type == "probabilistic_sampler") return read_as<ProbabilisticSamplerConfig, ProcessorConfig>(at);
+  if (type == "probabilistic_sampler")
+    return read_as<ProbabilisticSamplerConfig, ProcessorConfig>(at);
   if (type == "tail_sampling") return read_as<TailSamplingConfig, ProcessorConfig>(at);
   if (type == "groupbytrace") return read_as<GroupByTraceConfig, ProcessorConfig>(at);
   return std::nullopt;
@@ -73,12 +74,14 @@ std::optional<ExporterConfig> read_exporter(const std::string& type, const Curso
 }
 
 template <typename Config, typename Read>
-void read_section(MapReader& root, ComponentKind kind, std::vector<Component<Config>>& out, Read read) {
+void read_section(MapReader& root, ComponentKind kind, std::vector<Component<Config>>& out,
+                  Read read) {
   const auto section = root.take(section_name(kind));
   if (!section || section->is_null()) return;
   if (!section->is_map()) return section->wrong_type("a map of components");
   for (const YamlEntry& entry : section->value().entries) {
-    if (out.size() == kComponentsMax) return section->error("more than " + std::to_string(kComponentsMax) + " components");
+    if (out.size() == kComponentsMax)
+      return section->error("more than " + std::to_string(kComponentsMax) + " components");
     const Cursor at = section->at(entry);
     const auto id = parse_component_id(entry.key);
     if (!id) {
@@ -103,20 +106,28 @@ std::optional<ExtensionConfig> read_extension(const std::string& type, const Cur
 }
 
 // One configured extension: kept when used, noticed when it only looks at the collector itself, else refused when used.
-void read_configured_extension(const Cursor& section, const YamlEntry& entry, bool is_used, OtelcolConfig& out) {
+void read_configured_extension(const Cursor& section, const YamlEntry& entry, bool is_used,
+                               OtelcolConfig& out) {
   Diagnostics& diagnostics = section.diagnostics();
   const Cursor at = section.at(entry);
   const auto id = parse_component_id(entry.key);
   const std::string type = id ? id->type : entry.key;
   if (auto config = read_extension(type, at)) {
-    if (is_used) out.extensions.push_back({*id, entry.mark, std::move(*config)});
-    else diagnostics.notice(entry.mark, at.path(), "service::extensions does not name it; it is not started");
+    if (is_used)
+      out.extensions.push_back({*id, entry.mark, std::move(*config)});
+    else
+      diagnostics.notice(entry.mark, at.path(),
+                         "service::extensions does not name it; it is not started");
   } else if (type == "zpages" || type == "pprof" || type == "memory_ballast") {
-    diagnostics.notice(entry.mark, at.path(), "the pages of this process show its state; memory is bounded without it");
-  } else if (is_used || !unknown_type_message(ComponentKind::kExtension, type).starts_with("the coll")) {
-    diagnostics.error(entry.mark, at.path() + ": " + unknown_type_message(ComponentKind::kExtension, type));
+    diagnostics.notice(entry.mark, at.path(),
+                       "the pages of this process show its state; memory is bounded without it");
+  } else if (is_used ||
+             !unknown_type_message(ComponentKind::kExtension, type).starts_with("the coll")) {
+    diagnostics.error(entry.mark,
+                      at.path() + ": " + unknown_type_message(ComponentKind::kExtension, type));
   } else {
-    diagnostics.notice(entry.mark, at.path(), "service::extensions does not name it; it is not started");
+    diagnostics.notice(entry.mark, at.path(),
+                       "service::extensions does not name it; it is not started");
   }
 }
 
@@ -131,7 +142,8 @@ void read_extensions(MapReader& root, MapReader& service, OtelcolConfig& out) {
       if (item.value().scalar == id) return true;
     return false;
   };
-  if (section && !section->is_null() && !section->is_map()) section->wrong_type("a map of components");
+  if (section && !section->is_null() && !section->is_map())
+    section->wrong_type("a map of components");
   if (section) {
     for (const YamlEntry& entry : section->value().entries) {
       configured.push_back(entry.key);
@@ -141,7 +153,8 @@ void read_extensions(MapReader& root, MapReader& service, OtelcolConfig& out) {
   for (const Cursor& item : used_items) {
     const std::string& id = item.value().scalar;
     if (std::find(configured.begin(), configured.end(), id) == configured.end())
-      item.error("references extension \"" + id + "\" which is not configured" + did_you_mean(id, configured));
+      item.error("references extension \"" + id + "\" which is not configured" +
+                 did_you_mean(id, configured));
   }
 }
 
@@ -150,7 +163,8 @@ void read_ids(MapReader& map, std::string_view key, std::vector<Marked<Component
   if (!at || at->is_null()) return;
   const auto items = at->items();
   if (items.size() > kPipelineEntriesMax)
-    return at->error("more than " + std::to_string(kPipelineEntriesMax) + " components in one pipeline");
+    return at->error("more than " + std::to_string(kPipelineEntriesMax) +
+                     " components in one pipeline");
   for (const Cursor& item : items) {
     std::string text;
     read_value(item, text);
@@ -176,9 +190,10 @@ void read_pipeline(const Cursor& at, const YamlEntry& entry, std::vector<Pipelin
   } else if (type == "logs") {
     pipeline.signal = Signal::kLogs;
   } else {
-    const std::string what = type == "profiles" ? std::string("profiles are not received here")
-                                                : "a pipeline carries traces, metrics or logs, not \"" + type + "\"" +
-                                                      did_you_mean(type, {"traces", "metrics", "logs"});
+    const std::string what = type == "profiles"
+                                 ? std::string("profiles are not received here")
+                                 : "a pipeline carries traces, metrics or logs, not \"" + type +
+                                       "\"" + did_you_mean(type, {"traces", "metrics", "logs"});
     return at.diagnostics().error(entry.mark, at.path() + ": " + what);
   }
   MapReader map(at);
@@ -192,11 +207,13 @@ void read_pipeline(const Cursor& at, const YamlEntry& entry, std::vector<Pipelin
 void read_pipelines(MapReader& service, std::vector<PipelineConfig>& out) {
   const auto section = service.take("pipelines");
   if (!section || section->value().entries.empty()) {
-    if (section && !section->is_null() && !section->is_map()) return section->wrong_type("a map of pipelines");
+    if (section && !section->is_null() && !section->is_map())
+      return section->wrong_type("a map of pipelines");
     return service.at().error("service must have at least one pipeline");
   }
   if (section->value().entries.size() > kComponentsMax) return section->error("too many pipelines");
-  for (const YamlEntry& entry : section->value().entries) read_pipeline(section->at(entry), entry, out);
+  for (const YamlEntry& entry : section->value().entries)
+    read_pipeline(section->at(entry), entry, out);
 }
 
 // readers: [{pull: {exporter: {prometheus: {host, port}}}}], or the older `address`.
@@ -204,7 +221,9 @@ void read_telemetry_address(const Cursor& metrics, Marked<std::string>& out) {
   if (!metrics.is_map()) return;
   const auto child = [](const Cursor& at, std::string_view key) -> std::optional<Cursor> {
     const YamlEntry* entry = at.is_map() ? at.value().find(key) : nullptr;
-    return entry == nullptr || entry->value->kind == YamlValue::Kind::kNull ? std::nullopt : std::optional(at.at(*entry));
+    return entry == nullptr || entry->value->kind == YamlValue::Kind::kNull
+               ? std::nullopt
+               : std::optional(at.at(*entry));
   };
   if (const auto address = child(metrics, "address")) read_value(*address, out);
   const auto readers = child(metrics, "readers");
@@ -228,10 +247,13 @@ void read_telemetry(MapReader& service, OtelcolConfig& out) {
   check_known(*at, KnownKeys::parse(kTelemetryKeys));
   if (const YamlEntry* metrics = at->is_map() ? at->value().find("metrics") : nullptr) {
     const YamlEntry* level = metrics->value->find("level");
-    if (level == nullptr || level->value->scalar != "none") read_telemetry_address(at->at(*metrics), out.telemetry_address);
+    if (level == nullptr || level->value->scalar != "none")
+      read_telemetry_address(at->at(*metrics), out.telemetry_address);
   }
-  if (out.telemetry_address->empty()) at->notice("this process reports on itself with its own log and metrics");
-  else check_host_port(out.telemetry_address, *at);
+  if (out.telemetry_address->empty())
+    at->notice("this process reports on itself with its own log and metrics");
+  else
+    check_host_port(out.telemetry_address, *at);
 }
 
 void read_service(MapReader& root, OtelcolConfig& out, Diagnostics& diagnostics) {
@@ -273,14 +295,15 @@ Result<ComponentId> parse_component_id(std::string_view text) {
   ComponentId id;
   id.type = trim(text.substr(0, slash));
   if (slash != std::string_view::npos) id.name = trim(text.substr(slash + 1));
-  if (id.type.empty()) return fail(Errc::kInvalidArgument, "a component is named type or type/name");
+  if (id.type.empty())
+    return fail(Errc::kInvalidArgument, "a component is named type or type/name");
   if (slash != std::string_view::npos && id.name.empty())
     return fail(Errc::kInvalidArgument, "in \"", text, "\" the part after / is missing");
   return id;
 }
 
-Result<OtelcolConfig> parse_otelcol(std::string_view text, std::string_view file, const Environment& environment,
-                                    const YamlLimits& limits) {
+Result<OtelcolConfig> parse_otelcol(std::string_view text, std::string_view file,
+                                    const Environment& environment, const YamlLimits& limits) {
   auto root = parse_yaml(text, file, limits);
   if (!root) return std::unexpected(std::move(root).error());
   return read_otelcol(std::move(*root), file, environment, limits);
@@ -288,13 +311,17 @@ Result<OtelcolConfig> parse_otelcol(std::string_view text, std::string_view file
 
 namespace {
 
-std::shared_ptr<const YamlValue> merged(const std::shared_ptr<const YamlValue>& first, const std::shared_ptr<const YamlValue>& second) {
+std::shared_ptr<const YamlValue> merged(const std::shared_ptr<const YamlValue>& first,
+                                        const std::shared_ptr<const YamlValue>& second) {
   if (first->kind != YamlValue::Kind::kMap || second->kind != YamlValue::Kind::kMap) return second;
   auto out = std::make_shared<YamlValue>(*first);
   for (const YamlEntry& entry : second->entries) {
-    const auto same = std::find_if(out->entries.begin(), out->entries.end(), [&](const YamlEntry& e) { return e.key == entry.key; });
-    if (same == out->entries.end()) out->entries.push_back(entry);
-    else same->value = merged(same->value, entry.value);
+    const auto same = std::find_if(out->entries.begin(), out->entries.end(),
+                                   [&](const YamlEntry& e) { return e.key == entry.key; });
+    if (same == out->entries.end())
+      out->entries.push_back(entry);
+    else
+      same->value = merged(same->value, entry.value);
   }
   out->weight += second->weight;
   return out;
@@ -302,15 +329,18 @@ std::shared_ptr<const YamlValue> merged(const std::shared_ptr<const YamlValue>& 
 
 }  // namespace
 
-Result<OtelcolConfig> parse_otelcol(const std::vector<CollectorFile>& files, const Environment& environment, const YamlLimits& limits) {
+Result<OtelcolConfig> parse_otelcol(const std::vector<CollectorFile>& files,
+                                    const Environment& environment, const YamlLimits& limits) {
   std::shared_ptr<const YamlValue> root;
   std::string names;
   for (const CollectorFile& file : files) {
     auto tree = parse_yaml(file.text, file.path, limits);
     if (!tree) return std::unexpected(std::move(tree).error());
     names += (names.empty() ? "" : ", ") + file.path;
-    if (!root) root = std::move(*tree);
-    else if ((*tree)->kind != YamlValue::Kind::kNull) root = root->kind == YamlValue::Kind::kNull ? std::move(*tree) : merged(root, *tree);
+    if (!root)
+      root = std::move(*tree);
+    else if ((*tree)->kind != YamlValue::Kind::kNull)
+      root = root->kind == YamlValue::Kind::kNull ? std::move(*tree) : merged(root, *tree);
   }
   if (!root) return fail(Errc::kInvalidArgument, "no configuration file");
   return read_otelcol(std::move(root), names, environment, limits);

@@ -73,15 +73,16 @@ struct OtelcolConfig {
   bool is_used(const ComponentId& id) const;  // by some pipeline, in whatever place
 };
 
-Result<OtelcolConfig> parse_otelcol(std::string_view text, std::string_view file, const Environment& environment,
-                                    const YamlLimits& limits = {});
+Result<OtelcolConfig> parse_otelcol(std::string_view text, std::string_view file,
+                                    const Environment& environment, const YamlLimits& limits = {});
 // Several files as one, as the collector takes several --config: maps are joined key by key, anything else of a
 // later file replaces that of an earlier one. Marks are those of the file that said it.
 struct CollectorFile {
   std::string path;
   std::string text;
 };
-Result<OtelcolConfig> parse_otelcol(const std::vector<CollectorFile>& files, const Environment& environment, const YamlLimits& limits = {});
+Result<OtelcolConfig> parse_otelcol(const std::vector<CollectorFile>& files,
+                                    const Environment& environment, const YamlLimits& limits = {});
 // From a tree already read: the `otelcol` section of our own file.
 Result<OtelcolConfig> read_otelcol(std::shared_ptr<const YamlValue> root, std::string_view file,
                                    const Environment& environment, const YamlLimits& limits = {});

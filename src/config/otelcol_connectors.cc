@@ -19,13 +19,15 @@ void read_count_attributes(MapReader& map, std::vector<CountConfig::Attribute>& 
   }
 }
 
-void read_counts(MapReader& map, std::string_view key, OttlContext context, std::vector<CountConfig::Metric>& out) {
+void read_counts(MapReader& map, std::string_view key, OttlContext context,
+                 std::vector<CountConfig::Metric>& out) {
   const auto at = map.take(key);
   if (!at || at->is_null()) return;
   if (!at->is_map()) return at->wrong_type("a map of metrics");
   out.clear();
   for (const YamlEntry& entry : at->value().entries) {
-    CountConfig::Metric metric{.name = entry.key, .description = {}, .conditions = {}, .attributes = {}};
+    CountConfig::Metric metric{
+        .name = entry.key, .description = {}, .conditions = {}, .attributes = {}};
     if (entry.key.empty()) at->error("metric name missing");
     MapReader inner(at->at(entry));
     inner.read("description", metric.description);
@@ -40,7 +42,8 @@ void read_counts(MapReader& map, std::string_view key, OttlContext context, std:
 
 std::vector<std::chrono::nanoseconds> ServiceGraphConfig::default_buckets() {
   std::vector<std::chrono::nanoseconds> out;
-  for (const int ms : {2, 4, 6, 8, 10, 50, 100, 200, 400, 800, 1000, 1400, 2000, 5000, 10'000, 15'000})
+  for (const int ms :
+       {2, 4, 6, 8, 10, 50, 100, 200, 400, 800, 1000, 1400, 2000, 5000, 10'000, 15'000})
     out.emplace_back(std::chrono::milliseconds(ms));
   return out;
 }
@@ -60,15 +63,18 @@ void read_component(const Cursor& at, ServiceGraphConfig& out) {
     inner.finish();
   }
   map.read("store_expiration_loop", out.store_expiration_loop);
-  map.ignore("cache_loop", "series that were not updated for 15 minutes end at the next look, every second");
+  map.ignore("cache_loop",
+             "series that were not updated for 15 minutes end at the next look, every second");
   map.read("virtual_node_peer_attributes", out.virtual_node_peer_attributes);
   map.read("virtual_node_extra_label", out.virtual_node_extra_label);
-  map.ignore("metrics_flush_interval", "every answer shows the state of its moment; nothing waits for a flush");
+  map.ignore("metrics_flush_interval",
+             "every answer shows the state of its moment; nothing waits for a flush");
   map.read("database_name_attributes", out.database_name_attributes);
   map.ignore("database_name_attribute", "the former name of database_name_attributes; use that");
   map.read("metrics_timestamp_offset", out.metrics_timestamp_offset);
   map.finish();
-  if (out.exponential_histogram_max_size < 0) at.error("exponential_histogram_max_size must not be negative");
+  if (out.exponential_histogram_max_size < 0)
+    at.error("exponential_histogram_max_size must not be negative");
   if (!buckets.empty() && out.exponential_histogram_max_size > 0)
     at.error("use either latency_histogram_buckets or exponential_histogram_max_size");
   for (size_t i = 1; i < buckets.size(); ++i)
@@ -82,7 +88,8 @@ void read_component(const Cursor& at, CountConfig& out) {
   MapReader map(at);
   read_counts(map, "spans", OttlContext::kSpan, out.spans);
   read_counts(map, "spanevents", OttlContext::kSpanEvent, out.span_events);
-  map.ignore({"metrics", "datapoints", "logs", "profiles"}, "only spans and their events are counted here");
+  map.ignore({"metrics", "datapoints", "logs", "profiles"},
+             "only spans and their events are counted here");
   map.finish();
 }
 

@@ -16,7 +16,8 @@ struct ForwardConfig {};
 
 // connectors: servicegraph (service_graph)
 struct ServiceGraphConfig {
-  std::vector<std::chrono::nanoseconds> latency_histogram_buckets = default_buckets();  // empty: exponential
+  std::vector<std::chrono::nanoseconds> latency_histogram_buckets =
+      default_buckets();  // empty: exponential
   int32_t exponential_histogram_max_size = 0;
   std::vector<std::string> dimensions;
   uint32_t store_max_items = 1000;
@@ -39,11 +40,12 @@ struct CountConfig {
   struct Metric {
     std::string name;
     std::string description;
-    std::vector<OttlCondition> conditions;     // one of; none: everything
+    std::vector<OttlCondition> conditions;  // one of; none: everything
     std::vector<Attribute> attributes;
   };
   std::vector<Metric> spans = {{"trace.span.count", "The number of spans observed.", {}, {}}};
-  std::vector<Metric> span_events = {{"trace.span.event.count", "The number of span events observed.", {}, {}}};
+  std::vector<Metric> span_events = {
+      {"trace.span.event.count", "The number of span events observed.", {}, {}}};
 };
 
 }  // namespace sightline::config

@@ -32,7 +32,9 @@ struct Describe {
   void operator()(const OtlpReceiverConfig& c) const {
     if (c.grpc) out << "gRPC on " << *c.grpc->endpoint << (c.grpc->tls ? " (TLS)" : "");
     if (c.grpc && c.http) out << ", ";
-    if (c.http) out << "HTTP on " << *c.http->endpoint << c.http->traces_url_path << (c.http->tls ? " (TLS)" : "");
+    if (c.http)
+      out << "HTTP on " << *c.http->endpoint << c.http->traces_url_path
+          << (c.http->tls ? " (TLS)" : "");
   }
   void operator()(const ZipkinReceiverConfig& c) const {
     out << "HTTP on " << *c.server.endpoint << "/api/v2/spans" << (c.server.tls ? " (TLS)" : "");
@@ -57,56 +59,71 @@ struct Describe {
   }
   void operator()(const ResourceProcessorConfig& c) const { actions(c.actions); }
   void actions(const std::vector<AttributeAction>& list) const {
-    static constexpr std::string_view kNames[] = {"insert", "update", "upsert", "delete", "hash", "extract", "convert"};
+    static constexpr std::string_view kNames[] = {"insert", "update",  "upsert", "delete",
+                                                  "hash",   "extract", "convert"};
     out << joined(list, [](const AttributeAction& a) {
-      return std::string(kNames[static_cast<size_t>(a.kind)]) + " " + (a.key.empty() ? a.pattern : a.key);
+      return std::string(kNames[static_cast<size_t>(a.kind)]) + " " +
+             (a.key.empty() ? a.pattern : a.key);
     });
   }
   void operator()(const FilterProcessorConfig& c) const {
-    if (!c.conditions.empty()) out << "drops " << joined(c.conditions, [](const OttlCondition& x) { return x.text; });
+    if (!c.conditions.empty())
+      out << "drops " << joined(c.conditions, [](const OttlCondition& x) { return x.text; });
     if (c.include) out << "keeps what `include` matches";
     if (c.exclude) out << (c.include ? "; " : "") << "drops what `exclude` matches";
     if (c.conditions.empty() && !c.include && !c.exclude) out << "lets everything pass";
   }
   void operator()(const ProbabilisticSamplerConfig& c) const {
     static constexpr std::string_view kModes[] = {"hash_seed", "proportional", "equalizing"};
-    out << format_float_plain(static_cast<double>(c.sampling_percentage)) << "% by " << kModes[static_cast<size_t>(c.mode)];
+    out << format_float_plain(static_cast<double>(c.sampling_percentage)) << "% by "
+        << kModes[static_cast<size_t>(c.mode)];
   }
   void operator()(const GroupByTraceConfig& c) const {
-    out << "waits " << format_go_duration(c.wait_duration) << ", " << c.num_traces << " traces at most";
+    out << "waits " << format_go_duration(c.wait_duration) << ", " << c.num_traces
+        << " traces at most";
   }
   void operator()(const TailSamplingConfig& c) const {
-    out << "decides after " << format_go_duration(c.decision_wait) << ", " << c.num_traces << " traces at most; policies "
+    out << "decides after " << format_go_duration(c.decision_wait) << ", " << c.num_traces
+        << " traces at most; policies "
         << joined(c.policies, [](const SamplingPolicyConfig& p) { return p.name; });
-    if (c.exemplars.keep) out << "; and traces of exemplars, " << c.exemplars.max_traces_per_second << " a second";
+    if (c.exemplars.keep)
+      out << "; and traces of exemplars, " << c.exemplars.max_traces_per_second << " a second";
   }
   void operator()(const ForwardConfig&) const { out << "joins pipelines"; }
   void operator()(const ServiceGraphConfig& c) const {
-    out << "waits " << format_go_duration(c.store_ttl) << " for the other side, " << c.store_max_items << " at most";
-    if (!c.dimensions.empty()) out << "; dimensions " << joined(c.dimensions, [](const std::string& name) { return name; });
-    if (c.exponential_histogram_max_size > 0) out << "; exponential histogram of " << c.exponential_histogram_max_size << " buckets";
+    out << "waits " << format_go_duration(c.store_ttl) << " for the other side, "
+        << c.store_max_items << " at most";
+    if (!c.dimensions.empty())
+      out << "; dimensions " << joined(c.dimensions, [](const std::string& name) { return name; });
+    if (c.exponential_histogram_max_size > 0)
+      out << "; exponential histogram of " << c.exponential_histogram_max_size << " buckets";
   }
   void operator()(const CountConfig& c) const {
     out << joined(c.spans, [](const CountConfig::Metric& m) { return m.name; }) << " of spans; "
-        << joined(c.span_events, [](const CountConfig::Metric& m) { return m.name; }) << " of events";
+        << joined(c.span_events, [](const CountConfig::Metric& m) { return m.name; })
+        << " of events";
   }
   void operator()(const FileExporterConfig& c) const {
-    out << (c.format == FileExporterConfig::Format::kProto ? "OTLP protobuf" : "OTLP JSON") << " to " << c.path;
+    out << (c.format == FileExporterConfig::Format::kProto ? "OTLP protobuf" : "OTLP JSON")
+        << " to " << c.path;
     if (c.append) out << "; appends";
-    if (c.max_megabytes > 0) out << "; a new file after " << c.max_megabytes << " MB, " << c.max_backups << " kept";
+    if (c.max_megabytes > 0)
+      out << "; a new file after " << c.max_megabytes << " MB, " << c.max_backups << " kept";
   }
   void operator()(const SpanMetricsConfig& c) const {
     out << "namespace " << (c.metrics_namespace.empty() ? "\"\"" : c.metrics_namespace);
     if (!c.dimensions.empty()) out << "; dimensions " << names(c.dimensions);
     if (!c.calls_dimensions.empty()) out << "; of calls " << names(c.calls_dimensions);
     if (!c.exclude_dimensions.empty())
-      out << "; without " << joined(c.exclude_dimensions, [](const std::string& name) { return name; });
+      out << "; without "
+          << joined(c.exclude_dimensions, [](const std::string& name) { return name; });
     if (c.histogram.disable) {
       out << "; no histogram";
     } else if (c.histogram.exponential_max_size) {
       out << "; exponential histogram of " << *c.histogram.exponential_max_size << " buckets";
     } else {
-      out << "; buckets " << joined(c.histogram.explicit_buckets, [](auto d) { return format_go_duration(d); });
+      out << "; buckets "
+          << joined(c.histogram.explicit_buckets, [](auto d) { return format_go_duration(d); });
     }
     out << " in " << (c.histogram.unit == DurationUnit::kSeconds ? "s" : "ms");
     out << "; exemplars " << (c.exemplars.enabled ? "on" : "off");
@@ -129,12 +146,14 @@ struct Describe {
     if (c.tls.insecure) out << "; no TLS";
     if (c.retry.enabled) {
       out << "; retries " << format_go_duration(c.retry.initial_interval) << ".."
-          << format_go_duration(c.retry.max_interval) << " for " << format_go_duration(c.retry.max_elapsed_time);
+          << format_go_duration(c.retry.max_interval) << " for "
+          << format_go_duration(c.retry.max_elapsed_time);
     } else {
       out << "; no retries";
     }
     if (c.queue.enabled) {
-      out << "; queue " << c.queue.queue_size << " " << c.queue.sizer << ", " << c.queue.num_consumers << " consumers";
+      out << "; queue " << c.queue.queue_size << " " << c.queue.sizer << ", "
+          << c.queue.num_consumers << " consumers";
     } else {
       out << "; no queue";
     }
@@ -159,7 +178,8 @@ struct Describe {
 };
 
 template <typename List>
-void dump_components(std::ostringstream& out, const OtelcolConfig& config, const List& list, std::string_view kind) {
+void dump_components(std::ostringstream& out, const OtelcolConfig& config, const List& list,
+                     std::string_view kind) {
   for (const auto& component : list) {
     if (!config.is_used(component.id)) continue;
     out << "  " << kind << " " << component.id.text() << ": ";
@@ -183,7 +203,8 @@ std::string dump(const OtelcolConfig& config) {
   dump_components(out, config, config.processors, "processor");
   dump_components(out, config, config.connectors, "connector");
   dump_components(out, config, config.exporters, "exporter");
-  if (!config.telemetry_address->empty()) out << "  own metrics: http://" << *config.telemetry_address << "/metrics\n";
+  if (!config.telemetry_address->empty())
+    out << "  own metrics: http://" << *config.telemetry_address << "/metrics\n";
   for (const PipelineConfig& pipeline : config.pipelines) {
     out << "  pipeline " << pipeline.id() << ": " << listed(pipeline.receivers) << " -> ";
     if (!pipeline.processors.empty()) out << listed(pipeline.processors) << " -> ";

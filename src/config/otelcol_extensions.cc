@@ -18,7 +18,8 @@ void read_component(const Cursor& at, HealthCheckConfig& out) {
     inner.finish();
   }
   map.ignore("check_collector_pipeline", "has no effect in the collector either");
-  map.ignore({"use_v2", "component_health", "http", "grpc"}, "the process as a whole is healthy or not");
+  map.ignore({"use_v2", "component_health", "http", "grpc"},
+             "the process as a whole is healthy or not");
   map.finish();
   if (!out.path.starts_with('/')) at.error("path must begin with /");
 }
@@ -43,7 +44,8 @@ void read_component(const Cursor& at, BasicAuthConfig& out) {
   const bool server = !out.htpasswd_file.empty() || !out.htpasswd_inline.empty();
   const bool client = !out.username.empty() || !out.username_file.empty();
   if (!server && !client) at.error("no credential source provided: set htpasswd or client_auth");
-  if (server && client) at.error("both htpasswd and client_auth are set: one extension is for servers or for clients");
+  if (server && client)
+    at.error("both htpasswd and client_auth are set: one extension is for servers or for clients");
 }
 
 void read_component(const Cursor& at, BearerTokenConfig& out) {
@@ -57,7 +59,8 @@ void read_component(const Cursor& at, BearerTokenConfig& out) {
   map.finish();
   if (!token.empty() && !out.tokens.empty()) at.error("use either token or tokens");
   if (!token.empty()) out.tokens = {token};
-  if (out.tokens.empty() && out.filename.empty()) at.error("no bearer token provided: set token, tokens or filename");
+  if (out.tokens.empty() && out.filename.empty())
+    at.error("no bearer token provided: set token, tokens or filename");
 }
 
 void read_component(const Cursor& at, FileStorageConfig& out) {
@@ -67,7 +70,9 @@ void read_component(const Cursor& at, FileStorageConfig& out) {
   map.read("fsync", out.fsync);
   map.ignore("directory_permissions", "a new directory has the mode 0755");
   map.ignore("timeout", "each item is a file of its own: there is no lock to wait for");
-  map.ignore({"compaction", "recreate", "max_size"}, "each item is a file of its own, removed once it was sent: there is nothing to compact");
+  map.ignore(
+      {"compaction", "recreate", "max_size"},
+      "each item is a file of its own, removed once it was sent: there is nothing to compact");
   map.finish();
   if (out.directory.empty()) at.error("directory must not be empty");
 }

@@ -11,9 +11,9 @@ namespace sightline::config {
 
 // extensions: health_check
 struct HealthCheckConfig {
-  HttpServerConfig server;       // localhost:13133
+  HttpServerConfig server;  // localhost:13133
   std::string path = "/";
-  std::string body_healthy;      // empty: the collector's own JSON
+  std::string body_healthy;  // empty: the collector's own JSON
   std::string body_unhealthy;
 };
 
@@ -30,7 +30,7 @@ struct BearerTokenConfig {
   std::string header = "Authorization";
   std::string scheme = "Bearer";
   std::vector<std::string> tokens;
-  std::string filename;          // of a token, or one a line
+  std::string filename;  // of a token, or one a line
 };
 
 // extensions: file_storage
@@ -40,6 +40,7 @@ struct FileStorageConfig {
   bool fsync = false;
 };
 
-using ExtensionConfig = std::variant<HealthCheckConfig, BasicAuthConfig, BearerTokenConfig, FileStorageConfig>;
+using ExtensionConfig =
+    std::variant<HealthCheckConfig, BasicAuthConfig, BearerTokenConfig, FileStorageConfig>;
 
 }  // namespace sightline::config

@@ -17,7 +17,9 @@ std::vector<std::string> ids_of(const List& list) {
   return out;
 }
 
-std::string pipeline_path(const PipelineConfig& pipeline) { return "service::pipelines::" + pipeline.id(); }
+std::string pipeline_path(const PipelineConfig& pipeline) {
+  return "service::pipelines::" + pipeline.id();
+}
 
 bool feeds(const ConnectorConfig& connector, Signal from, Signal to) {
   if (std::holds_alternative<ForwardConfig>(connector)) return from == to;
@@ -31,26 +33,32 @@ bool takes(const ExporterConfig& exporter, Signal signal) {
   return true;
 }
 
-void check_references(const OtelcolConfig& config, const PipelineConfig& pipeline, Diagnostics& diagnostics) {
-  const auto missing = [&](const Marked<ComponentId>& id, std::string_view kind, std::vector<std::string> known) {
+void check_references(const OtelcolConfig& config, const PipelineConfig& pipeline,
+                      Diagnostics& diagnostics) {
+  const auto missing = [&](const Marked<ComponentId>& id, std::string_view kind,
+                           std::vector<std::string> known) {
     for (std::string& connector : ids_of(config.connectors))
       if (kind != "processor") known.push_back(std::move(connector));
-    diagnostics.error(id.mark, pipeline_path(pipeline) + ": references " + std::string(kind) + " \"" +
-                                   id.value.text() + "\" which is not configured" + did_you_mean(id.value.text(), known));
+    diagnostics.error(id.mark, pipeline_path(pipeline) + ": references " + std::string(kind) +
+                                   " \"" + id.value.text() + "\" which is not configured" +
+                                   did_you_mean(id.value.text(), known));
   };
   for (const auto& id : pipeline.receivers)
-    if (!config.receiver(*id) && !config.connector(*id)) missing(id, "receiver", ids_of(config.receivers));
+    if (!config.receiver(*id) && !config.connector(*id))
+      missing(id, "receiver", ids_of(config.receivers));
   std::set<ComponentId> seen;
   for (const auto& id : pipeline.processors) {
     if (!config.processor(*id)) missing(id, "processor", ids_of(config.processors));
     if (!seen.insert(*id).second)
-      diagnostics.error(id.mark, pipeline_path(pipeline) + ": references processor \"" + id->text() + "\" multiple times");
+      diagnostics.error(id.mark, pipeline_path(pipeline) + ": references processor \"" +
+                                     id->text() + "\" multiple times");
   }
   for (const auto& id : pipeline.exporters) {
     const auto* exporter = config.exporter(*id);
     if (!exporter && !config.connector(*id)) missing(id, "exporter", ids_of(config.exporters));
     if (exporter && !takes(exporter->config, pipeline.signal))
-      diagnostics.error(id.mark, pipeline_path(pipeline) + ": exporter \"" + id->text() + "\" does not take " +
+      diagnostics.error(id.mark, pipeline_path(pipeline) + ": exporter \"" + id->text() +
+                                     "\" does not take " +
                                      std::string(signal_name(pipeline.signal)));
   }
   if (pipeline.receivers.empty())
@@ -136,10 +144,12 @@ class CycleSearch {
 };
 
 template <typename List>
-void notice_unused(const OtelcolConfig& config, const List& list, std::string_view section, Diagnostics& diagnostics) {
+void notice_unused(const OtelcolConfig& config, const List& list, std::string_view section,
+                   Diagnostics& diagnostics) {
   for (const auto& c : list)
     if (!config.is_used(c.id))
-      diagnostics.notice(c.mark, std::string(section) + "::" + c.id.text(), "no pipeline uses it; it is not started");
+      diagnostics.notice(c.mark, std::string(section) + "::" + c.id.text(),
+                         "no pipeline uses it; it is not started");
 }
 
 }  // namespace
@@ -148,11 +158,13 @@ namespace {
 
 // An extension that a component names must be there, started, and of a kind that can do what is asked.
 template <typename... Kinds>
-void check_extension(const OtelcolConfig& config, const Marked<std::string>& id, std::string_view what, Diagnostics& diagnostics) {
+void check_extension(const OtelcolConfig& config, const Marked<std::string>& id,
+                     std::string_view what, Diagnostics& diagnostics) {
   if (id->empty()) return;
   const auto* extension = config.extension(*id);
   if (extension == nullptr)
-    diagnostics.error(id.mark, std::string(what) + " \"" + *id + "\" is no extension that service::extensions names");
+    diagnostics.error(id.mark, std::string(what) + " \"" + *id +
+                                   "\" is no extension that service::extensions names");
   else if (!(std::holds_alternative<Kinds>(extension->config) || ...))
     diagnostics.error(id.mark, "extension \"" + *id + "\" is no " + std::string(what));
 }
@@ -162,7 +174,8 @@ void check_extensions(const OtelcolConfig& config, Diagnostics& diagnostics) {
     check_extension<BasicAuthConfig, BearerTokenConfig>(config, id, "authenticator", diagnostics);
   };
   for (const auto& receiver : config.receivers) {
-    if (const auto* zipkin = std::get_if<ZipkinReceiverConfig>(&receiver.config)) authenticator(zipkin->server.authenticator);
+    if (const auto* zipkin = std::get_if<ZipkinReceiverConfig>(&receiver.config))
+      authenticator(zipkin->server.authenticator);
     const auto* otlp = std::get_if<OtlpReceiverConfig>(&receiver.config);
     if (otlp == nullptr) continue;
     if (otlp->grpc) authenticator(otlp->grpc->authenticator);
@@ -170,9 +183,12 @@ void check_extensions(const OtelcolConfig& config, Diagnostics& diagnostics) {
   }
   for (const auto& exporter : config.exporters) {
     const ClientConfig* client = nullptr;
-    if (const auto* grpc = std::get_if<OtlpExporterConfig>(&exporter.config)) client = &grpc->client;
-    if (const auto* http = std::get_if<OtlpHttpExporterConfig>(&exporter.config)) client = &http->client;
-    if (const auto* prometheus = std::get_if<PrometheusExporterConfig>(&exporter.config)) authenticator(prometheus->server.authenticator);
+    if (const auto* grpc = std::get_if<OtlpExporterConfig>(&exporter.config))
+      client = &grpc->client;
+    if (const auto* http = std::get_if<OtlpHttpExporterConfig>(&exporter.config))
+      client = &http->client;
+    if (const auto* prometheus = std::get_if<PrometheusExporterConfig>(&exporter.config))
+      authenticator(prometheus->server.authenticator);
     if (client == nullptr) continue;
     authenticator(client->authenticator);
     check_extension<FileStorageConfig>(config, client->queue.storage, "storage", diagnostics);
@@ -185,11 +201,14 @@ void check_pipelines(OtelcolConfig& config, Diagnostics& diagnostics) {
   check_extensions(config, diagnostics);
   for (const auto& connector : config.connectors) {
     if (config.exporter(connector.id))
-      diagnostics.error(connector.mark, "connectors::" + connector.id.text() + ": an exporter has the same id; rename one");
+      diagnostics.error(connector.mark, "connectors::" + connector.id.text() +
+                                            ": an exporter has the same id; rename one");
     if (config.receiver(connector.id))
-      diagnostics.error(connector.mark, "connectors::" + connector.id.text() + ": a receiver has the same id; rename one");
+      diagnostics.error(connector.mark, "connectors::" + connector.id.text() +
+                                            ": a receiver has the same id; rename one");
   }
-  for (const PipelineConfig& pipeline : config.pipelines) check_references(config, pipeline, diagnostics);
+  for (const PipelineConfig& pipeline : config.pipelines)
+    check_references(config, pipeline, diagnostics);
   for (const auto& connector : config.connectors) check_connector(config, connector, diagnostics);
   CycleSearch(config, diagnostics).run();
   notice_unused(config, config.receivers, "receivers", diagnostics);
@@ -220,7 +239,8 @@ const Component<ExporterConfig>* OtelcolConfig::exporter(const ComponentId& id) 
 }
 
 const Component<ExtensionConfig>* OtelcolConfig::extension(std::string_view id) const {
-  const auto found = std::find_if(extensions.begin(), extensions.end(), [&](const auto& e) { return e.id.text() == id; });
+  const auto found = std::find_if(extensions.begin(), extensions.end(),
+                                  [&](const auto& e) { return e.id.text() == id; });
   return found == extensions.end() ? nullptr : &*found;
 }
 

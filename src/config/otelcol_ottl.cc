@@ -29,48 +29,66 @@ struct Function {
   size_t arguments_max;
 };
 constexpr Function kFunctions[] = {
-    {"Concat", 2, 2},      {"Double", 1, 1},      {"HasPrefix", 2, 2},   {"HasSuffix", 2, 2},  {"Int", 1, 1},
-    {"IsBool", 1, 1},      {"IsDouble", 1, 1},    {"IsInt", 1, 1},       {"IsList", 1, 1},     {"IsMap", 1, 1},
-    {"IsMatch", 2, 2},     {"IsRootSpan", 0, 0},  {"IsString", 1, 1},    {"Len", 1, 1},        {"String", 1, 1},
-    {"ContainsValue", 2, 2}, {"SpanID", 1, 1}, {"Substring", 3, 3}, {"ToLowerCase", 1, 1}, {"ToUpperCase", 1, 1}, {"TraceID", 1, 1}, {"Trim", 1, 1}};
+    {"Concat", 2, 2},   {"Double", 1, 1},    {"HasPrefix", 2, 2},   {"HasSuffix", 2, 2},
+    {"Int", 1, 1},      {"IsBool", 1, 1},    {"IsDouble", 1, 1},    {"IsInt", 1, 1},
+    {"IsList", 1, 1},   {"IsMap", 1, 1},     {"IsMatch", 2, 2},     {"IsRootSpan", 0, 0},
+    {"IsString", 1, 1}, {"Len", 1, 1},       {"String", 1, 1},      {"ContainsValue", 2, 2},
+    {"SpanID", 1, 1},   {"Substring", 3, 3}, {"ToLowerCase", 1, 1}, {"ToUpperCase", 1, 1},
+    {"TraceID", 1, 1},  {"Trim", 1, 1}};
 
 const std::map<std::string, SpanField, std::less<>>& span_paths() {
   static const std::map<std::string, SpanField, std::less<>> kPaths = {
-      {"trace_id", SpanField::kTraceId}, {"trace_id.string", SpanField::kTraceIdText},
-      {"span_id", SpanField::kSpanId}, {"span_id.string", SpanField::kSpanIdText},
-      {"parent_span_id", SpanField::kParentSpanId}, {"parent_span_id.string", SpanField::kParentSpanIdText},
-      {"trace_state", SpanField::kTraceState}, {"name", SpanField::kName}, {"kind", SpanField::kKind},
-      {"kind.string", SpanField::kKindText}, {"kind.deprecated_string", SpanField::kDeprecatedKind},
-      {"start_time_unix_nano", SpanField::kStartNs}, {"end_time_unix_nano", SpanField::kEndNs},
-      {"dropped_attributes_count", SpanField::kDroppedAttributes}, {"dropped_events_count", SpanField::kDroppedEvents},
-      {"dropped_links_count", SpanField::kDroppedLinks}, {"status.code", SpanField::kStatusCode},
-      {"status.message", SpanField::kStatusMessage}, {"flags", SpanField::kFlags}, {"attributes", SpanField::kAttributes}};
+      {"trace_id", SpanField::kTraceId},
+      {"trace_id.string", SpanField::kTraceIdText},
+      {"span_id", SpanField::kSpanId},
+      {"span_id.string", SpanField::kSpanIdText},
+      {"parent_span_id", SpanField::kParentSpanId},
+      {"parent_span_id.string", SpanField::kParentSpanIdText},
+      {"trace_state", SpanField::kTraceState},
+      {"name", SpanField::kName},
+      {"kind", SpanField::kKind},
+      {"kind.string", SpanField::kKindText},
+      {"kind.deprecated_string", SpanField::kDeprecatedKind},
+      {"start_time_unix_nano", SpanField::kStartNs},
+      {"end_time_unix_nano", SpanField::kEndNs},
+      {"dropped_attributes_count", SpanField::kDroppedAttributes},
+      {"dropped_events_count", SpanField::kDroppedEvents},
+      {"dropped_links_count", SpanField::kDroppedLinks},
+      {"status.code", SpanField::kStatusCode},
+      {"status.message", SpanField::kStatusMessage},
+      {"flags", SpanField::kFlags},
+      {"attributes", SpanField::kAttributes}};
   return kPaths;
 }
 const std::map<std::string, SpanField, std::less<>>& event_paths() {
   static const std::map<std::string, SpanField, std::less<>> kPaths = {
-      {"name", SpanField::kEventName}, {"time_unix_nano", SpanField::kEventTimeNs},
-      {"attributes", SpanField::kEventAttributes}, {"dropped_attributes_count", SpanField::kEventDropped}};
+      {"name", SpanField::kEventName},
+      {"time_unix_nano", SpanField::kEventTimeNs},
+      {"attributes", SpanField::kEventAttributes},
+      {"dropped_attributes_count", SpanField::kEventDropped}};
   return kPaths;
 }
 const std::map<std::string, SpanField, std::less<>>& resource_paths() {
   static const std::map<std::string, SpanField, std::less<>> kPaths = {
-      {"attributes", SpanField::kResourceAttributes}, {"dropped_attributes_count", SpanField::kResourceDropped},
+      {"attributes", SpanField::kResourceAttributes},
+      {"dropped_attributes_count", SpanField::kResourceDropped},
       {"schema_url", SpanField::kResourceSchemaUrl}};
   return kPaths;
 }
 const std::map<std::string, SpanField, std::less<>>& scope_paths() {
   static const std::map<std::string, SpanField, std::less<>> kPaths = {
-      {"name", SpanField::kScopeName}, {"version", SpanField::kScopeVersion}, {"attributes", SpanField::kScopeAttributes},
+      {"name", SpanField::kScopeName},
+      {"version", SpanField::kScopeVersion},
+      {"attributes", SpanField::kScopeAttributes},
       {"schema_url", SpanField::kScopeSchemaUrl}};
   return kPaths;
 }
 
 std::optional<int64_t> enum_value(std::string_view word) {
   static const std::map<std::string, int64_t, std::less<>> kEnums = {
-      {"SPAN_KIND_UNSPECIFIED", 0}, {"SPAN_KIND_INTERNAL", 1}, {"SPAN_KIND_SERVER", 2}, {"SPAN_KIND_CLIENT", 3},
-      {"SPAN_KIND_PRODUCER", 4}, {"SPAN_KIND_CONSUMER", 5}, {"STATUS_CODE_UNSET", 0}, {"STATUS_CODE_OK", 1},
-      {"STATUS_CODE_ERROR", 2}};
+      {"SPAN_KIND_UNSPECIFIED", 0}, {"SPAN_KIND_INTERNAL", 1}, {"SPAN_KIND_SERVER", 2},
+      {"SPAN_KIND_CLIENT", 3},      {"SPAN_KIND_PRODUCER", 4}, {"SPAN_KIND_CONSUMER", 5},
+      {"STATUS_CODE_UNSET", 0},     {"STATUS_CODE_OK", 1},     {"STATUS_CODE_ERROR", 2}};
   const auto found = kEnums.find(word);
   return found == kEnums.end() ? std::nullopt : std::optional(found->second);
 }
@@ -80,8 +98,8 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // Names the maps that take ["key"].
 bool is_map(SpanField field) {
-  return field == SpanField::kAttributes || field == SpanField::kResourceAttributes || field == SpanField::kScopeAttributes ||
-         field == SpanField::kEventAttributes;
+  return field == SpanField::kAttributes || field == SpanField::kResourceAttributes ||
+         field == SpanField::kScopeAttributes || field == SpanField::kEventAttributes;
 }
 
 class Parser {
@@ -103,15 +121,20 @@ class Parser {
   }
   std::unexpected<Error> unexpected(std::string_view wanted) const {
     if (!lexical_.empty()) return fault(token_.column, lexical_);
-    const std::string got = token_.type == Token::Type::kEnd ? "the end" : "\"" + token_.text + "\"";
+    const std::string got =
+        token_.type == Token::Type::kEnd ? "the end" : "\"" + token_.text + "\"";
     return fault(token_.column, "expected " + std::string(wanted) + ", got " + got);
   }
 
   void advance();
   void lex_string();
   void lex_number();
-  bool is_symbol(std::string_view symbol) const { return token_.type == Token::Type::kSymbol && token_.text == symbol; }
-  bool is_word(std::string_view word) const { return token_.type == Token::Type::kWord && token_.text == word; }
+  bool is_symbol(std::string_view symbol) const {
+    return token_.type == Token::Type::kSymbol && token_.text == symbol;
+  }
+  bool is_word(std::string_view word) const {
+    return token_.type == Token::Type::kWord && token_.text == word;
+  }
   bool take_symbol(std::string_view symbol) {
     if (!is_symbol(symbol)) return false;
     advance();
@@ -146,18 +169,21 @@ class Parser {
   const OttlContext context_;
   size_t at_ = 0;
   Token token_;
-  std::string lexical_;   // what is wrong with the bytes at token_
+  std::string lexical_;  // what is wrong with the bytes at token_
   size_t nodes_ = 0;
   size_t depth_ = 0;
 };
 
 void Parser::advance() {
-  while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\t' || text_[at_] == '\n' || text_[at_] == '\r')) ++at_;
+  while (at_ < text_.size() &&
+         (text_[at_] == ' ' || text_[at_] == '\t' || text_[at_] == '\n' || text_[at_] == '\r'))
+    ++at_;
   token_ = {.column = at_ + 1};
   if (at_ == text_.size()) return;
   const char c = text_[at_];
   if (c == '"') return lex_string();
-  if (is_digit(c) || (c == '.' && at_ + 1 < text_.size() && is_digit(text_[at_ + 1]))) return lex_number();
+  if (is_digit(c) || (c == '.' && at_ + 1 < text_.size() && is_digit(text_[at_ + 1])))
+    return lex_number();
   if (is_word_start(c)) {
     const size_t begin = at_;
     while (at_ < text_.size() && (is_word_start(text_[at_]) || is_digit(text_[at_]))) ++at_;
@@ -172,7 +198,8 @@ void Parser::advance() {
     at_ += 2;
     return;
   }
-  if (std::string_view("<>+-*/()[],.").find(c) == std::string_view::npos) lexical_ = "the character is not understood here";
+  if (std::string_view("<>+-*/()[],.").find(c) == std::string_view::npos)
+    lexical_ = "the character is not understood here";
   token_.text = c;
   ++at_;
 }
@@ -186,11 +213,16 @@ void Parser::lex_string() {
     }
     if (text_[at_] == '\\' && at_ + 1 < text_.size()) {
       const char next = text_[++at_];
-      if (next == 'n') token_.text += '\n';
-      else if (next == 't') token_.text += '\t';
-      else if (next == 'r') token_.text += '\r';
-      else if (next == '"' || next == '\\') token_.text += next;
-      else token_.text += std::string("\\") + next;  // a regular expression's own escape
+      if (next == 'n')
+        token_.text += '\n';
+      else if (next == 't')
+        token_.text += '\t';
+      else if (next == 'r')
+        token_.text += '\r';
+      else if (next == '"' || next == '\\')
+        token_.text += next;
+      else
+        token_.text += std::string("\\") + next;  // a regular expression's own escape
     } else {
       token_.text += text_[at_];
     }
@@ -247,8 +279,8 @@ Parser::Node Parser::parse_comparison() {
   auto left = parse_sum();
   if (!left || token_.type != Token::Type::kSymbol) return left;
   static constexpr std::pair<std::string_view, Kind> kOperators[] = {
-      {"==", Kind::kEqual}, {"!=", Kind::kNotEqual}, {"<=", Kind::kLessEqual}, {">=", Kind::kGreaterEqual},
-      {"<", Kind::kLess}, {">", Kind::kGreater}};
+      {"==", Kind::kEqual},        {"!=", Kind::kNotEqual}, {"<=", Kind::kLessEqual},
+      {">=", Kind::kGreaterEqual}, {"<", Kind::kLess},      {">", Kind::kGreater}};
   for (const auto& [symbol, kind] : kOperators) {
     if (!take_symbol(symbol)) continue;
     auto right = parse_sum();
@@ -309,7 +341,9 @@ Parser::Node Parser::parse_value() {
   const Token token = token_;
   switch (token.type) {
     case Token::Type::kNumber: return parse_number();
-    case Token::Type::kString: advance(); return OttlNode{.kind = Kind::kString, .text = token.text};
+    case Token::Type::kString:
+      advance();
+      return OttlNode{.kind = Kind::kString, .text = token.text};
     case Token::Type::kBytes: {
       advance();
       auto bytes = hex_decode(token.text);
@@ -340,16 +374,20 @@ Parser::Node Parser::parse_value() {
   }
   advance();
   if (token.text == "nil") return OttlNode{.kind = Kind::kNil};
-  if (token.text == "true" || token.text == "false") return OttlNode{.kind = Kind::kBool, .bool_value = token.text == "true"};
+  if (token.text == "true" || token.text == "false")
+    return OttlNode{.kind = Kind::kBool, .bool_value = token.text == "true"};
   if (is_symbol("(")) return parse_call(token);
-  if (const auto value = enum_value(token.text)) return OttlNode{.kind = Kind::kInt, .int_value = *value};
+  if (const auto value = enum_value(token.text))
+    return OttlNode{.kind = Kind::kInt, .int_value = *value};
   return parse_path(token);
 }
 
 Parser::Node Parser::parse_call(const Token& name) {
-  const auto known = std::find_if(std::begin(kFunctions), std::end(kFunctions), [&](const Function& f) { return f.name == name.text; });
+  const auto known = std::find_if(std::begin(kFunctions), std::end(kFunctions),
+                                  [&](const Function& f) { return f.name == name.text; });
   if (known == std::end(kFunctions))
-    return fault(name.column, "the function " + name.text + " is not available here" + did_you_mean(name.text, ottl_functions()));
+    return fault(name.column, "the function " + name.text + " is not available here" +
+                                  did_you_mean(name.text, ottl_functions()));
   advance();
   OttlNode call{.kind = Kind::kCall, .text = name.text};
   if (++depth_ > kOttlDepthMax) return fault(token_.column, "the condition is nested too deep");
@@ -362,17 +400,20 @@ Parser::Node Parser::parse_call(const Token& name) {
   --depth_;
   advance();
   if (call.children.size() < known->arguments_min || call.children.size() > known->arguments_max)
-    return fault(name.column, name.text + " takes " + std::to_string(known->arguments_min) + " arguments, got " +
-                                  std::to_string(call.children.size()));
-  if (auto status = check_pattern(call, name.column); !status) return std::unexpected(std::move(status).error());
+    return fault(name.column, name.text + " takes " + std::to_string(known->arguments_min) +
+                                  " arguments, got " + std::to_string(call.children.size()));
+  if (auto status = check_pattern(call, name.column); !status)
+    return std::unexpected(std::move(status).error());
   return call;
 }
 
 Status Parser::check_pattern(const OttlNode& call, size_t column) const {
   if (call.text != "IsMatch") return {};
-  if (call.children[1].kind != Kind::kString) return fault(column, "the pattern of IsMatch must be a string");
+  if (call.children[1].kind != Kind::kString)
+    return fault(column, "the pattern of IsMatch must be a string");
   const RE2 pattern(call.children[1].text, RE2::Quiet);
-  if (!pattern.ok()) return fault(column, "the pattern of IsMatch is no regular expression: " + pattern.error());
+  if (!pattern.ok())
+    return fault(column, "the pattern of IsMatch is no regular expression: " + pattern.error());
   return {};
 }
 
@@ -388,13 +429,17 @@ Result<SpanField> Parser::field_of(std::vector<std::string> parts, size_t column
     }
     return false;
   };
-  const bool named = take_context("spanevent", OttlContext::kSpanEvent) || take_context("span", OttlContext::kSpan) ||
-                     take_context("resource", OttlContext::kResource) || take_context("instrumentation_scope", OttlContext::kScope) ||
+  const bool named = take_context("spanevent", OttlContext::kSpanEvent) ||
+                     take_context("span", OttlContext::kSpan) ||
+                     take_context("resource", OttlContext::kResource) ||
+                     take_context("instrumentation_scope", OttlContext::kScope) ||
                      take_context("scope", OttlContext::kScope);
-  if (named && context > context_) return fail(Errc::kInvalidArgument, "column ", column, ": ", whole, " is not known in this place");
+  if (named && context > context_)
+    return fail(Errc::kInvalidArgument, "column ", column, ": ", whole,
+                " is not known in this place");
   std::string path;
   for (const std::string& part : parts) path += (path.empty() ? "" : ".") + part;
-  const auto& paths = context == OttlContext::kSpanEvent ? event_paths()
+  const auto& paths = context == OttlContext::kSpanEvent  ? event_paths()
                       : context == OttlContext::kResource ? resource_paths()
                       : context == OttlContext::kScope    ? scope_paths()
                                                           : span_paths();
@@ -402,7 +447,8 @@ Result<SpanField> Parser::field_of(std::vector<std::string> parts, size_t column
   if (found != paths.end()) return found->second;
   std::vector<std::string> names;
   for (const auto& [name, field] : paths) names.push_back(name);
-  return fail(Errc::kInvalidArgument, "column ", column, ": the path ", whole, " is not available here", did_you_mean(path, names));
+  return fail(Errc::kInvalidArgument, "column ", column, ": the path ", whole,
+              " is not available here", did_you_mean(path, names));
 }
 
 Parser::Node Parser::parse_path(const Token& first) {
@@ -421,7 +467,8 @@ Parser::Node Parser::parse_path(const Token& first) {
     advance();
     if (!take_symbol("]")) return unexpected("\"]\"");
   }
-  if (!node.keys.empty() && !is_map(*field)) return fault(first.column, first.text + " takes no [key]");
+  if (!node.keys.empty() && !is_map(*field))
+    return fault(first.column, first.text + " takes no [key]");
   return node;
 }
 
@@ -434,10 +481,14 @@ Result<OttlCondition> parse_ottl_condition(std::string_view text, OttlContext co
 }
 
 Result<OttlCondition> parse_ottl_condition(std::string_view text) {
-  const bool of_event = RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), R"(\bspanevent\.)");
-  const bool of_resource = RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), R"(\bresource\.)") &&
-                           !RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), R"(\bspan\.)");
-  return parse_ottl_condition(text, of_event ? OttlContext::kSpanEvent : of_resource ? OttlContext::kResource : OttlContext::kSpan);
+  const bool of_event =
+      RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), R"(\bspanevent\.)");
+  const bool of_resource =
+      RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), R"(\bresource\.)") &&
+      !RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), R"(\bspan\.)");
+  return parse_ottl_condition(text, of_event      ? OttlContext::kSpanEvent
+                                    : of_resource ? OttlContext::kResource
+                                                  : OttlContext::kSpan);
 }
 
 const std::vector<std::string>& ottl_functions() {

@@ -24,30 +24,76 @@ inline constexpr size_t kOttlDepthMax = 64;
 enum class OttlContext { kResource, kScope, kSpan, kSpanEvent };
 
 enum class SpanField : uint8_t {
-  kTraceId, kTraceIdText, kSpanId, kSpanIdText, kParentSpanId, kParentSpanIdText, kTraceState, kName, kKind, kKindText,
-  kDeprecatedKind, kStartNs, kEndNs, kDroppedAttributes, kDroppedEvents, kDroppedLinks, kStatusCode, kStatusMessage, kFlags,
-  kAttributes, kResourceAttributes, kResourceDropped, kResourceSchemaUrl, kScopeName, kScopeVersion, kScopeAttributes,
-  kScopeSchemaUrl, kEventName, kEventTimeNs, kEventAttributes, kEventDropped
+  kTraceId,
+  kTraceIdText,
+  kSpanId,
+  kSpanIdText,
+  kParentSpanId,
+  kParentSpanIdText,
+  kTraceState,
+  kName,
+  kKind,
+  kKindText,
+  kDeprecatedKind,
+  kStartNs,
+  kEndNs,
+  kDroppedAttributes,
+  kDroppedEvents,
+  kDroppedLinks,
+  kStatusCode,
+  kStatusMessage,
+  kFlags,
+  kAttributes,
+  kResourceAttributes,
+  kResourceDropped,
+  kResourceSchemaUrl,
+  kScopeName,
+  kScopeVersion,
+  kScopeAttributes,
+  kScopeSchemaUrl,
+  kEventName,
+  kEventTimeNs,
+  kEventAttributes,
+  kEventDropped
 };
 
 struct OttlNode {
   enum class Kind : uint8_t {
-    kNil, kBool, kInt, kDouble, kString, kBytes, kList, kField, kCall,
-    kOr, kAnd, kNot, kEqual, kNotEqual, kLess, kLessEqual, kGreater, kGreaterEqual,
-    kAdd, kSubtract, kMultiply, kDivide
+    kNil,
+    kBool,
+    kInt,
+    kDouble,
+    kString,
+    kBytes,
+    kList,
+    kField,
+    kCall,
+    kOr,
+    kAnd,
+    kNot,
+    kEqual,
+    kNotEqual,
+    kLess,
+    kLessEqual,
+    kGreater,
+    kGreaterEqual,
+    kAdd,
+    kSubtract,
+    kMultiply,
+    kDivide
   };
   Kind kind = Kind::kNil;
   bool bool_value = false;
   int64_t int_value = 0;
   double double_value = 0;
-  std::string text;                  // kString, kBytes: the value; kCall: the function's name
+  std::string text;  // kString, kBytes: the value; kCall: the function's name
   SpanField field = SpanField::kName;
-  std::vector<std::string> keys;     // kField of a map: ["a"]["b"]; empty for the whole map
-  std::vector<OttlNode> children;    // operands, arguments, list items
+  std::vector<std::string> keys;   // kField of a map: ["a"]["b"]; empty for the whole map
+  std::vector<OttlNode> children;  // operands, arguments, list items
 };
 
 struct OttlCondition {
-  std::string text;   // as written, for people
+  std::string text;  // as written, for people
   OttlContext context = OttlContext::kSpan;
   OttlNode root;
 };

@@ -16,8 +16,8 @@ namespace sightline::config {
 // processors: batch
 struct BatchProcessorConfig {
   std::chrono::nanoseconds timeout{std::chrono::milliseconds(200)};
-  uint32_t send_batch_size = 8192;     // spans or data points
-  uint32_t send_batch_max_size = 0;    // 0: no maximum
+  uint32_t send_batch_size = 8192;   // spans or data points
+  uint32_t send_batch_max_size = 0;  // 0: no maximum
   std::vector<std::string> metadata_keys;
   uint32_t metadata_cardinality_limit = 1000;
 };
@@ -39,11 +39,11 @@ struct AttributeAction {
   enum class Kind { kInsert, kUpdate, kUpsert, kDelete, kHash, kExtract, kConvert };
   enum class Type { kString, kInt, kDouble };
   Kind kind = Kind::kUpsert;
-  std::string key;                          // may be empty for delete and hash with a pattern
+  std::string key;  // may be empty for delete and hash with a pattern
   std::optional<ScalarValue> value;
   std::string from_attribute;
-  std::optional<ScalarValue> default_value; // when from_attribute names none
-  std::string pattern;                      // delete, hash: of keys; extract: of the value, every group named
+  std::optional<ScalarValue> default_value;  // when from_attribute names none
+  std::string pattern;  // delete, hash: of keys; extract: of the value, every group named
   Type converted_type = Type::kString;
 };
 
@@ -58,12 +58,12 @@ struct SpanMatchConfig {
     std::optional<std::string> version;
   };
   bool regexp = false;
-  std::vector<std::string> services;     // one of
-  std::vector<std::string> span_names;   // one of
-  std::vector<std::string> span_kinds;   // one of; "SPAN_KIND_SERVER"
-  std::vector<Attribute> attributes;     // all of
-  std::vector<Attribute> resources;      // all of
-  std::vector<Library> libraries;        // one of
+  std::vector<std::string> services;    // one of
+  std::vector<std::string> span_names;  // one of
+  std::vector<std::string> span_kinds;  // one of; "SPAN_KIND_SERVER"
+  std::vector<Attribute> attributes;    // all of
+  std::vector<Attribute> resources;     // all of
+  std::vector<Library> libraries;       // one of
 };
 
 // processors: attributes

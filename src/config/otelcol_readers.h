@@ -33,6 +33,7 @@ void read_component(const Cursor& at, BearerTokenConfig& out);
 void read_component(const Cursor& at, FileStorageConfig& out);
 
 // A list of conditions; faults name the condition's place.
-void read_ottl_conditions(MapReader& map, std::string_view key, OttlContext context, std::vector<OttlCondition>& out);
+void read_ottl_conditions(MapReader& map, std::string_view key, OttlContext context,
+                          std::vector<OttlCondition>& out);
 
 }  // namespace sightline::config

@@ -14,11 +14,22 @@ using Policy = SamplingPolicyConfig;
 using Type = Policy::Type;
 
 constexpr std::pair<std::string_view, Type> kTypes[] = {
-    {"always_sample", Type::kAlwaysSample}, {"latency", Type::kLatency}, {"numeric_attribute", Type::kNumericAttribute},
-    {"probabilistic", Type::kProbabilistic}, {"status_code", Type::kStatusCode}, {"string_attribute", Type::kStringAttribute},
-    {"rate_limiting", Type::kRateLimiting}, {"bytes_limiting", Type::kBytesLimiting}, {"span_count", Type::kSpanCount},
-    {"trace_state", Type::kTraceState}, {"trace_flags", Type::kTraceFlags}, {"boolean_attribute", Type::kBooleanAttribute},
-    {"ottl_condition", Type::kOttlCondition}, {"composite", Type::kComposite}, {"and", Type::kAnd}, {"not", Type::kNot},
+    {"always_sample", Type::kAlwaysSample},
+    {"latency", Type::kLatency},
+    {"numeric_attribute", Type::kNumericAttribute},
+    {"probabilistic", Type::kProbabilistic},
+    {"status_code", Type::kStatusCode},
+    {"string_attribute", Type::kStringAttribute},
+    {"rate_limiting", Type::kRateLimiting},
+    {"bytes_limiting", Type::kBytesLimiting},
+    {"span_count", Type::kSpanCount},
+    {"trace_state", Type::kTraceState},
+    {"trace_flags", Type::kTraceFlags},
+    {"boolean_attribute", Type::kBooleanAttribute},
+    {"ottl_condition", Type::kOttlCondition},
+    {"composite", Type::kComposite},
+    {"and", Type::kAnd},
+    {"not", Type::kNot},
     {"drop", Type::kDrop}};
 
 void read_policy(const Cursor& at, Policy& out, int depth);
@@ -58,15 +69,20 @@ void read_composite(MapReader& map, Policy& out, int depth) {
   const int64_t equal_share = all.empty() ? 0 : out.per_second / static_cast<int64_t>(all.size());
   const auto add = [&](const Policy& policy) {
     const auto percent = percents.find(policy.name);
-    out.allocations.push_back(percent == percents.end() ? equal_share : out.per_second * percent->second / 100);
+    out.allocations.push_back(percent == percents.end() ? equal_share
+                                                        : out.per_second * percent->second / 100);
     out.sub_policies.push_back(policy);
   };
   for (const std::string& name : order) {
-    const auto found = std::find_if(all.begin(), all.end(), [&](const Policy& p) { return p.name == name; });
-    if (found == all.end()) map.at().error("policy_order names \"" + name + "\", which is no sub-policy");
-    else add(*found);
+    const auto found =
+        std::find_if(all.begin(), all.end(), [&](const Policy& p) { return p.name == name; });
+    if (found == all.end())
+      map.at().error("policy_order names \"" + name + "\", which is no sub-policy");
+    else
+      add(*found);
   }
-  if (order.empty()) for (const Policy& policy : all) add(policy);
+  if (order.empty())
+    for (const Policy& policy : all) add(policy);
 }
 
 void read_attribute_policy(MapReader& map, Policy& out) {
@@ -101,7 +117,9 @@ void read_status_codes(MapReader& map, Policy& out) {
 void read_conditions(MapReader& map, Policy& out) {
   std::string mode = "propagate";
   map.read_choice("error_mode", mode, {"", "propagate", "ignore", "silent"});
-  out.error_mode = mode == "ignore" ? OttlErrorMode::kIgnore : mode == "silent" ? OttlErrorMode::kSilent : OttlErrorMode::kPropagate;
+  out.error_mode = mode == "ignore"   ? OttlErrorMode::kIgnore
+                   : mode == "silent" ? OttlErrorMode::kSilent
+                                      : OttlErrorMode::kPropagate;
   read_ottl_conditions(map, "span", OttlContext::kSpan, out.conditions);
   read_ottl_conditions(map, "spanevent", OttlContext::kSpanEvent, out.conditions);
   if (out.conditions.empty()) map.at().error("expected at least one OTTL condition to filter on");
@@ -153,7 +171,8 @@ void read_policy(const Cursor& at, Policy& out, int depth) {
   std::string type;
   map.read("name", out.name);
   map.read("type", type);
-  const auto found = std::find_if(std::begin(kTypes), std::end(kTypes), [&](const auto& t) { return t.first == type; });
+  const auto found = std::find_if(std::begin(kTypes), std::end(kTypes),
+                                  [&](const auto& t) { return t.first == type; });
   if (found == std::end(kTypes)) {
     std::vector<std::string> names;
     for (const auto& [name, value] : kTypes) names.emplace_back(name);
@@ -191,10 +210,12 @@ void read_component(const Cursor& at, TailSamplingConfig& out) {
   map.read("maximum_trace_size_bytes", out.maximum_trace_size_bytes);
   map.ignore("expected_new_traces_per_sec", "tables grow by need");
   map.ignore("num_shards", "decisions take a small part of one core; one table holds all traces");
-  map.ignore("block_on_overflow", "the oldest trace is decided at once when num_traces are waiting; nothing waits");
+  map.ignore("block_on_overflow",
+             "the oldest trace is decided at once when num_traces are waiting; nothing waits");
   std::string strategy;
   map.read_choice("sampling_strategy", strategy, {"", "trace-complete", "span-ingest"});
-  if (strategy == "span-ingest") map.at().error("sampling_strategy span-ingest is not available here; use trace-complete");
+  if (strategy == "span-ingest")
+    map.at().error("sampling_strategy span-ingest is not available here; use trace-complete");
   map.reject({"tail_storage"}, "waiting spans are kept in memory here");
   if (const auto cache = map.take("decision_cache"); cache && !cache->is_null()) {
     MapReader inner(*cache);
@@ -216,9 +237,11 @@ void read_component(const Cursor& at, TailSamplingConfig& out) {
   if (out.decision_wait.count() <= 0) at.error("decision_wait must be positive");
   for (size_t i = 0; i < out.policies.size(); ++i)
     for (size_t j = 0; j < i; ++j)
-      if (out.policies[i].name == out.policies[j].name) at.error("duplicate policy name \"" + out.policies[i].name + "\"");
+      if (out.policies[i].name == out.policies[j].name)
+        at.error("duplicate policy name \"" + out.policies[i].name + "\"");
   // Policies that drop are asked first, as in the collector.
-  std::stable_partition(out.policies.begin(), out.policies.end(), [](const Policy& p) { return p.type == Type::kDrop; });
+  std::stable_partition(out.policies.begin(), out.policies.end(),
+                        [](const Policy& p) { return p.type == Type::kDrop; });
 }
 
 }  // namespace sightline::config

@@ -10,35 +10,56 @@ namespace {
 // Types of the contrib distribution 0.136 that do not exist here.
 constexpr std::string_view kReceivers =
     "active_directory_ds aerospike apache apachespark awscloudwatch awscontainerinsightreceiver "
-    "awsecscontainermetrics awsfirehose awss3 awsxray azureblob azureeventhub azuremonitor bigip carbon chrony "
-    "cloudflare cloudfoundry collectd couchdb datadog docker_stats elasticsearch envoyals expvar faro filelog "
-    "filestats flinkmetrics fluentforward github googlecloudmonitoring googlecloudpubsub googlecloudspanner haproxy "
-    "hostmetrics httpcheck influxdb iis jaeger jmx journald k8s_cluster k8s_events k8sobjects kafkametrics kafka "
-    "kubeletstats libhoney loki memcached mongodbatlas mongodb mysql namedpipe netflow nginx nsxt ntp oracledb "
-    "otlpjsonfile otelarrow podman_stats postgresql prometheus prometheusremotewrite purefa purefb pulsar rabbitmq "
-    "receiver_creator redis riak saphana signalfx prometheus_simple skywalking snowflake solace splunkenterprise "
-    "splunk_hec stef sqlquery sqlserver sshcheck statsd syslog tcpcheck tcplog tlscheck udplog vcenter wavefront snmp "
-    "webhookevent windowseventlog windowsperfcounters zipkin zookeeper opencensus sapm simpleprometheus";
+    "awsecscontainermetrics awsfirehose awss3 awsxray azureblob azureeventhub azuremonitor bigip "
+    "carbon chrony "
+    "cloudflare cloudfoundry collectd couchdb datadog docker_stats elasticsearch envoyals expvar "
+    "faro filelog "
+    "filestats flinkmetrics fluentforward github googlecloudmonitoring googlecloudpubsub "
+    "googlecloudspanner haproxy "
+    "hostmetrics httpcheck influxdb iis jaeger jmx journald k8s_cluster k8s_events k8sobjects "
+    "kafkametrics kafka "
+    "kubeletstats libhoney loki memcached mongodbatlas mongodb mysql namedpipe netflow nginx nsxt "
+    "ntp oracledb "
+    "otlpjsonfile otelarrow podman_stats postgresql prometheus prometheusremotewrite purefa purefb "
+    "pulsar rabbitmq "
+    "receiver_creator redis riak saphana signalfx prometheus_simple skywalking snowflake solace "
+    "splunkenterprise "
+    "splunk_hec stef sqlquery sqlserver sshcheck statsd syslog tcpcheck tcplog tlscheck udplog "
+    "vcenter wavefront snmp "
+    "webhookevent windowseventlog windowsperfcounters zipkin zookeeper opencensus sapm "
+    "simpleprometheus";
 constexpr std::string_view kProcessors =
-    "attributes cumulativetodelta coralogix deltatocumulative deltatorate filter geoip groupbyattrs groupbytrace "
-    "interval isolationforest k8sattributes logdedup metricsgeneration metricstarttime metricstransform "
-    "probabilistic_sampler redaction remotetap resourcedetection resource schema span sumologic tail_sampling "
+    "attributes cumulativetodelta coralogix deltatocumulative deltatorate filter geoip "
+    "groupbyattrs groupbytrace "
+    "interval isolationforest k8sattributes logdedup metricsgeneration metricstarttime "
+    "metricstransform "
+    "probabilistic_sampler redaction remotetap resourcedetection resource schema span sumologic "
+    "tail_sampling "
     "transform servicegraph spanmetrics routing";
 constexpr std::string_view kConnectors =
-    "forward count datadog exceptions failover grafanacloud otlpjson roundrobin routing servicegraph sum "
+    "forward count datadog exceptions failover grafanacloud otlpjson roundrobin routing "
+    "servicegraph sum "
     "signaltometrics slowsql";
 constexpr std::string_view kExporters =
-    "alibabacloud_logservice awscloudwatchlogs awsemf awskinesis awsxray awss3 azureblob azuredataexplorer "
-    "azuremonitor bmchelix carbon cassandra clickhouse coralogix datadog dataset doris elasticsearch faro file "
-    "googlecloud googlecloudpubsub googlemanagedprometheus honeycombmarker influxdb kafka loadbalancing logicmonitor "
-    "logzio mezmo opensearch otelarrow prometheusremotewrite pulsar rabbitmq sapm sentry signalfx splunk_hec stef "
+    "alibabacloud_logservice awscloudwatchlogs awsemf awskinesis awsxray awss3 azureblob "
+    "azuredataexplorer "
+    "azuremonitor bmchelix carbon cassandra clickhouse coralogix datadog dataset doris "
+    "elasticsearch faro file "
+    "googlecloud googlecloudpubsub googlemanagedprometheus honeycombmarker influxdb kafka "
+    "loadbalancing logicmonitor "
+    "logzio mezmo opensearch otelarrow prometheusremotewrite pulsar rabbitmq sapm sentry signalfx "
+    "splunk_hec stef "
     "sumologic syslog tencentcloud_logservice tinybird zipkin loki jaeger opencensus";
 constexpr std::string_view kExtensions =
     "zpages ack asapclient awsproxy azure_auth basicauth bearertokenauth cgroup_runtime datadog "
-    "awscloudwatchmetricstreams_encoding aws_logs_encoding googlecloudlogentry_encoding jaeger_encoding "
-    "json_log_encoding otlp_encoding skywalking_encoding text_encoding zipkin_encoding googleclientauth headers_setter "
-    "health_check healthcheckv2 http_forwarder jaegerremotesampling oauth2client docker_observer ecs_observer "
-    "ecs_task_observer host_observer k8s_observer kafkatopics_observer oidc opamp pprof sigv4auth file_storage "
+    "awscloudwatchmetricstreams_encoding aws_logs_encoding googlecloudlogentry_encoding "
+    "jaeger_encoding "
+    "json_log_encoding otlp_encoding skywalking_encoding text_encoding zipkin_encoding "
+    "googleclientauth headers_setter "
+    "health_check healthcheckv2 http_forwarder jaegerremotesampling oauth2client docker_observer "
+    "ecs_observer "
+    "ecs_task_observer host_observer k8s_observer kafkatopics_observer oidc opamp pprof sigv4auth "
+    "file_storage "
     "db_storage redis_storage sumologic k8s_leader_elector memory_ballast memory_limiter";
 
 std::vector<std::string> words(std::string_view text) {
@@ -77,11 +98,16 @@ std::string_view section_name(ComponentKind kind) {
 
 const std::vector<std::string>& types_here(ComponentKind kind) {
   static const std::vector<std::string> kReceiver = {"otlp", "zipkin", "nop"};
-  static const std::vector<std::string> kProcessor = {"attributes", "batch", "filter", "groupbytrace", "memory_limiter",
-                                                       "probabilistic_sampler", "resource", "tail_sampling"};
-  static const std::vector<std::string> kConnector = {"count", "forward", "servicegraph", "spanmetrics"};
-  static const std::vector<std::string> kExporter = {"otlp", "otlphttp", "prometheus", "debug", "file", "sightline", "nop"};
-  static const std::vector<std::string> kExtension = {"basicauth", "bearertokenauth", "file_storage", "health_check"};
+  static const std::vector<std::string> kProcessor = {"attributes",     "batch",
+                                                      "filter",         "groupbytrace",
+                                                      "memory_limiter", "probabilistic_sampler",
+                                                      "resource",       "tail_sampling"};
+  static const std::vector<std::string> kConnector = {"count", "forward", "servicegraph",
+                                                      "spanmetrics"};
+  static const std::vector<std::string> kExporter = {"otlp", "otlphttp",  "prometheus", "debug",
+                                                     "file", "sightline", "nop"};
+  static const std::vector<std::string> kExtension = {"basicauth", "bearertokenauth",
+                                                      "file_storage", "health_check"};
   switch (kind) {
     case ComponentKind::kReceiver: return kReceiver;
     case ComponentKind::kProcessor: return kProcessor;

@@ -14,20 +14,24 @@ namespace {
 
 bool is_label_name(std::string_view name) { return !name.empty() && is_valid_utf8(name); }
 
-void read_external_labels(MapReader& global, std::map<std::string, std::string>& out, const Environment& environment) {
+void read_external_labels(MapReader& global, std::map<std::string, std::string>& out,
+                          const Environment& environment) {
   const auto at = global.take("external_labels");
   if (!at || at->is_null()) return;
   read_value(*at, out);
   if (!at->is_map()) return;
   for (const YamlEntry& entry : at->value().entries) {
     if (!is_label_name(entry.key) || entry.key == "__name__")
-      at->diagnostics().error(entry.mark, at->path() + ": \"" + entry.key + "\" is not a valid label name");
+      at->diagnostics().error(entry.mark,
+                              at->path() + ": \"" + entry.key + "\" is not a valid label name");
     std::string& value = out[entry.key];
-    value = expand_text(value, Dialect::kPrometheus, environment, entry.value->mark, at->diagnostics());
+    value =
+        expand_text(value, Dialect::kPrometheus, environment, entry.value->mark, at->diagnostics());
   }
 }
 
-void read_global(MapReader& root, PrometheusConfig::Global& out, ScrapeConfig& inherited, const Environment& environment) {
+void read_global(MapReader& root, PrometheusConfig::Global& out, ScrapeConfig& inherited,
+                 const Environment& environment) {
   const auto at = root.take("global");
   if (!at || at->is_null()) return;
   MapReader map(*at);
@@ -36,8 +40,10 @@ void read_global(MapReader& root, PrometheusConfig::Global& out, ScrapeConfig& i
   map.read("scrape_timeout", out.scrape_timeout);
   map.read("evaluation_interval", out.evaluation_interval);
   map.read("rule_query_offset", out.rule_query_offset);
-  if (out.scrape_interval.count() == 0) out.scrape_interval = PrometheusConfig::Global{}.scrape_interval;
-  if (out.evaluation_interval.count() == 0) out.evaluation_interval = PrometheusConfig::Global{}.evaluation_interval;
+  if (out.scrape_interval.count() == 0)
+    out.scrape_interval = PrometheusConfig::Global{}.scrape_interval;
+  if (out.evaluation_interval.count() == 0)
+    out.evaluation_interval = PrometheusConfig::Global{}.evaluation_interval;
   if (timeout_given && out.scrape_timeout > out.scrape_interval)
     at->error("global scrape timeout greater than scrape interval");
   out.scrape_timeout = std::min(out.scrape_timeout, out.scrape_interval);
@@ -62,7 +68,8 @@ void read_storage(MapReader& root, PrometheusConfig::Storage& out) {
       keys.ignore("percentage", "set retention.size instead");
       keys.finish();
     }
-    inner.ignore({"stale_series_compaction_threshold", "chunk_encoding"}, "the metrics store chooses by itself");
+    inner.ignore({"stale_series_compaction_threshold", "chunk_encoding"},
+                 "the metrics store chooses by itself");
     inner.finish();
   }
   if (const auto exemplars = map.take("exemplars"); exemplars) {
@@ -81,8 +88,8 @@ void read_otlp(MapReader& root, PrometheusConfig::Otlp& out) {
   map.read("promote_all_resource_attributes", out.promote_all_resource_attributes);
   map.read("ignore_resource_attributes", out.ignore_resource_attributes);
   map.read_choice("translation_strategy", out.translation_strategy,
-                  {"UnderscoreEscapingWithSuffixes", "UnderscoreEscapingWithoutSuffixes", "NoUTF8EscapingWithSuffixes",
-                   "NoTranslation"});
+                  {"UnderscoreEscapingWithSuffixes", "UnderscoreEscapingWithoutSuffixes",
+                   "NoUTF8EscapingWithSuffixes", "NoTranslation"});
   map.read("keep_identifying_resource_attributes", out.keep_identifying_resource_attributes);
   map.read("promote_scope_metadata", out.promote_scope_metadata);
   map.ignore({"convert_histograms_to_nhcb", "label_name_underscore_sanitization",
@@ -90,15 +97,20 @@ void read_otlp(MapReader& root, PrometheusConfig::Otlp& out) {
              "names are translated by translation_strategy alone");
   map.finish();
   if (out.promote_all_resource_attributes && !out.promote_resource_attributes.empty())
-    at->error("'promote_all_resource_attributes' and 'promote_resource_attributes' cannot be configured simultaneously");
+    at->error(
+        "'promote_all_resource_attributes' and 'promote_resource_attributes' cannot be configured "
+        "simultaneously");
   if (!out.promote_all_resource_attributes && !out.ignore_resource_attributes.empty())
-    at->error("'ignore_resource_attributes' cannot be configured unless 'promote_all_resource_attributes' is true");
+    at->error(
+        "'ignore_resource_attributes' cannot be configured unless "
+        "'promote_all_resource_attributes' is true");
 }
 
 // Sections that would do something if they could: an empty one is harmless, a filled one is refused.
 void read_absent(MapReader& root) {
   const KnownKeys keys = prometheus_keys();
-  for (const std::string_view name : {"remote_write", "remote_read", "rule_files", "scrape_config_files", "alerting"}) {
+  for (const std::string_view name :
+       {"remote_write", "remote_read", "rule_files", "scrape_config_files", "alerting"}) {
     const auto at = root.take(name);
     if (!at || at->is_null()) continue;
     if (const KnownKeys* known = keys.child(name)) check_known(*at, *known);
@@ -115,15 +127,17 @@ void read_absent(MapReader& root) {
 
 }  // namespace
 
-Result<PrometheusConfig> parse_prometheus(std::string_view text, std::string_view file, const Environment& environment,
+Result<PrometheusConfig> parse_prometheus(std::string_view text, std::string_view file,
+                                          const Environment& environment,
                                           const YamlLimits& limits) {
   auto root = parse_yaml(text, file, limits);
   if (!root) return std::unexpected(std::move(root).error());
   return read_prometheus(std::move(*root), file, environment, limits);
 }
 
-Result<PrometheusConfig> read_prometheus(std::shared_ptr<const YamlValue> root, std::string_view file,
-                                         const Environment& environment, const YamlLimits&) {
+Result<PrometheusConfig> read_prometheus(std::shared_ptr<const YamlValue> root,
+                                         std::string_view file, const Environment& environment,
+                                         const YamlLimits&) {
   Diagnostics diagnostics;
   PrometheusConfig out;
   out.file = file;
@@ -132,7 +146,8 @@ Result<PrometheusConfig> read_prometheus(std::shared_ptr<const YamlValue> root, 
   read_global(map, out.global, inherited, environment);
   inherited.scrape_interval = out.global.scrape_interval;
   inherited.scrape_timeout = out.global.scrape_timeout;
-  if (const auto at = map.take("scrape_configs"); at) read_scrape_configs(*at, inherited, out.scrape_configs);
+  if (const auto at = map.take("scrape_configs"); at)
+    read_scrape_configs(*at, inherited, out.scrape_configs);
   read_storage(map, out.storage);
   read_otlp(map, out.otlp);
   read_absent(map);

@@ -20,13 +20,29 @@
 
 namespace sightline::config {
 
-enum class ScrapeProtocol { kPrometheusProto, kOpenMetrics100, kOpenMetrics001, kPrometheusText100, kPrometheusText004 };
+enum class ScrapeProtocol {
+  kPrometheusProto,
+  kOpenMetrics100,
+  kOpenMetrics001,
+  kPrometheusText100,
+  kPrometheusText004
+};
 std::string_view scrape_protocol_name(ScrapeProtocol protocol);  // "OpenMetricsText1.0.0"
 
 // Checked: the action's required fields are there. `regex` is RE2 text, anchored by who runs it.
 struct RelabelConfig {
   enum class Action {
-    kReplace, kKeep, kDrop, kKeepEqual, kDropEqual, kHashMod, kLabelMap, kLabelDrop, kLabelKeep, kLowercase, kUppercase
+    kReplace,
+    kKeep,
+    kDrop,
+    kKeepEqual,
+    kDropEqual,
+    kHashMod,
+    kLabelMap,
+    kLabelDrop,
+    kLabelKeep,
+    kLowercase,
+    kUppercase
   };
   Mark mark;
   std::vector<std::string> source_labels;
@@ -47,8 +63,9 @@ struct HttpClientTls {
 
 // Secrets given as files are read anew at every use, as Prometheus does.
 struct ScrapeAuth {
-  std::string basic_username, basic_username_file, basic_password, basic_password_file;  // basic_auth
-  std::string type;  // "Bearer" when credentials are given; empty: no Authorization header
+  std::string basic_username, basic_username_file, basic_password,
+      basic_password_file;  // basic_auth
+  std::string type;         // "Bearer" when credentials are given; empty: no Authorization header
   std::string credentials, credentials_file;
 };
 
@@ -111,7 +128,8 @@ struct PrometheusConfig {
     std::chrono::milliseconds out_of_order_time_window{0};
     std::optional<std::chrono::milliseconds> retention_time;
     std::optional<ByteSize> retention_size;
-    std::optional<int64_t> max_exemplars;  // storage.exemplars; Sightline keeps exemplars as long as their series
+    std::optional<int64_t>
+        max_exemplars;  // storage.exemplars; Sightline keeps exemplars as long as their series
   };
   Storage storage;
 
@@ -128,10 +146,12 @@ struct PrometheusConfig {
   std::vector<Notice> notices;
 };
 
-Result<PrometheusConfig> parse_prometheus(std::string_view text, std::string_view file, const Environment& environment,
+Result<PrometheusConfig> parse_prometheus(std::string_view text, std::string_view file,
+                                          const Environment& environment,
                                           const YamlLimits& limits = {});
-Result<PrometheusConfig> read_prometheus(std::shared_ptr<const YamlValue> root, std::string_view file,
-                                         const Environment& environment, const YamlLimits& limits = {});
+Result<PrometheusConfig> read_prometheus(std::shared_ptr<const YamlValue> root,
+                                         std::string_view file, const Environment& environment,
+                                         const YamlLimits& limits = {});
 std::string dump(const PrometheusConfig& config);
 
 }  // namespace sightline::config

@@ -30,15 +30,18 @@ constexpr std::pair<ScrapeProtocol, std::string_view> kProtocols[] = {
 };
 
 constexpr std::string_view kDiscoveries[] = {
-    "azure_sd_configs",     "consul_sd_configs",    "digitalocean_sd_configs", "dns_sd_configs",
-    "docker_sd_configs",    "dockerswarm_sd_configs", "ec2_sd_configs",        "ecs_sd_configs",
-    "elasticache_sd_configs", "aws_sd_configs",     "eureka_sd_configs",       "file_sd_configs",
-    "gce_sd_configs",       "hetzner_sd_configs",   "http_sd_configs",         "ionos_sd_configs",
-    "kubernetes_sd_configs", "kuma_sd_configs",     "lightsail_sd_configs",    "linode_sd_configs",
-    "marathon_sd_configs",  "msk_sd_configs",       "nerve_sd_configs",        "nomad_sd_configs",
-    "openstack_sd_configs", "ovhcloud_sd_configs",  "outscale_sd_configs",     "puppetdb_sd_configs",
-    "rds_sd_configs",       "scaleway_sd_configs",  "serverset_sd_configs",    "stackit_sd_configs",
-    "triton_sd_configs",    "uyuni_sd_configs",     "vultr_sd_configs",        "oci_sd_configs",
+    "azure_sd_configs",     "consul_sd_configs",     "digitalocean_sd_configs",
+    "dns_sd_configs",       "docker_sd_configs",     "dockerswarm_sd_configs",
+    "ec2_sd_configs",       "ecs_sd_configs",        "elasticache_sd_configs",
+    "aws_sd_configs",       "eureka_sd_configs",     "file_sd_configs",
+    "gce_sd_configs",       "hetzner_sd_configs",    "http_sd_configs",
+    "ionos_sd_configs",     "kubernetes_sd_configs", "kuma_sd_configs",
+    "lightsail_sd_configs", "linode_sd_configs",     "marathon_sd_configs",
+    "msk_sd_configs",       "nerve_sd_configs",      "nomad_sd_configs",
+    "openstack_sd_configs", "ovhcloud_sd_configs",   "outscale_sd_configs",
+    "puppetdb_sd_configs",  "rds_sd_configs",        "scaleway_sd_configs",
+    "serverset_sd_configs", "stackit_sd_configs",    "triton_sd_configs",
+    "uyuni_sd_configs",     "vultr_sd_configs",      "oci_sd_configs",
 };
 
 constexpr size_t kRegexBytesMax = 64 << 10;
@@ -54,7 +57,8 @@ std::optional<ScrapeProtocol> protocol_of(const Cursor& at) {
   std::string list;
   for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
   if (at.value().kind == YamlValue::Kind::kScalar)
-    at.error("unknown scrape protocol \"" + word + "\", supported: " + list + did_you_mean(word, names));
+    at.error("unknown scrape protocol \"" + word + "\", supported: " + list +
+             did_you_mean(word, names));
   return std::nullopt;
 }
 
@@ -84,7 +88,8 @@ void read_auth(MapReader& map, ScrapeAuth& out) {
     inner.read("username_file", out.basic_username_file);
     inner.read("password", out.basic_password);
     inner.read("password_file", out.basic_password_file);
-    inner.reject({"username_ref", "password_ref"}, "secrets by reference are not available here; use the _file key");
+    inner.reject({"username_ref", "password_ref"},
+                 "secrets by reference are not available here; use the _file key");
     inner.finish();
     if (!out.basic_username.empty() && !out.basic_username_file.empty())
       at->error("at most one of username and username_file must be configured");
@@ -98,9 +103,11 @@ void read_auth(MapReader& map, ScrapeAuth& out) {
     inner.read("type", out.type);
     inner.read("credentials", out.credentials);
     inner.read("credentials_file", out.credentials_file);
-    inner.reject({"credentials_ref"}, "secrets by reference are not available here; use credentials_file");
+    inner.reject({"credentials_ref"},
+                 "secrets by reference are not available here; use credentials_file");
     inner.finish();
-    if (out.type == "Basic" || out.type == "basic") at->error("authorization type cannot be set to \"basic\", use \"basic_auth\" instead");
+    if (out.type == "Basic" || out.type == "basic")
+      at->error("authorization type cannot be set to \"basic\", use \"basic_auth\" instead");
     if (!out.credentials.empty() && !out.credentials_file.empty())
       at->error("at most one of credentials and credentials_file must be configured");
   }
@@ -112,7 +119,8 @@ void read_auth(MapReader& map, ScrapeAuth& out) {
     out.type = "Bearer";
   }
   map.reject({"oauth2"}, "OAuth 2 is not available here");
-  if (methods > 1) map.at().error("at most one of basic_auth, authorization and bearer_token must be configured");
+  if (methods > 1)
+    map.at().error("at most one of basic_auth, authorization and bearer_token must be configured");
 }
 
 void read_tls(MapReader& map, std::optional<HttpClientTls>& out) {
@@ -130,11 +138,15 @@ void read_tls(MapReader& map, std::optional<HttpClientTls>& out) {
   inner.read("insecure_skip_verify", tls.insecure_skip_verify);
   inner.read_choice("min_version", tls.min_version, {"", "TLS10", "TLS11", "TLS12", "TLS13"});
   inner.read_choice("max_version", tls.max_version, {"", "TLS10", "TLS11", "TLS12", "TLS13"});
-  inner.reject({"ca_ref", "cert_ref", "key_ref"}, "secrets by reference are not available here; use the _file key");
+  inner.reject({"ca_ref", "cert_ref", "key_ref"},
+               "secrets by reference are not available here; use the _file key");
   inner.finish();
   const bool cert = !tls.cert.empty() || !tls.cert_file.empty();
   const bool key = !tls.key.empty() || !tls.key_file.empty();
-  if (cert != key) at->error("exactly one of key or key_file must be configured when a client certificate is configured");
+  if (cert != key)
+    at->error(
+        "exactly one of key or key_file must be configured when a client certificate is "
+        "configured");
 }
 
 void read_http_client(MapReader& map, ScrapeConfig& out) {
@@ -142,7 +154,8 @@ void read_http_client(MapReader& map, ScrapeConfig& out) {
   read_tls(map, out.tls);
   map.read("follow_redirects", out.follow_redirects);
   map.ignore("enable_http2", "scrapes are sent over HTTP/1.1");
-  map.reject({"proxy_url", "no_proxy", "proxy_from_environment", "proxy_connect_header"}, "a proxy is not available here");
+  map.reject({"proxy_url", "no_proxy", "proxy_from_environment", "proxy_connect_header"},
+             "a proxy is not available here");
   const auto at = map.take("http_headers");
   if (!at || at->is_null()) return;
   if (!at->is_map()) return at->wrong_type("a map of headers");
@@ -174,31 +187,39 @@ void read_static_configs(MapReader& map, std::vector<TargetGroup>& out) {
     for (const auto& target : group.targets)
       if (target->find("://") != std::string::npos || target->find('/') != std::string::npos)
         item.diagnostics().error(target.mark, item.path() + ": \"" + *target +
-                                                  "\" is not a valid hostname; write host:port, and the rest as scheme and metrics_path");
+                                                  "\" is not a valid hostname; write host:port, "
+                                                  "and the rest as scheme and metrics_path");
     for (const auto& [name, value] : group.labels)
-      if (name.empty() || !is_valid_utf8(value)) item.error("\"" + name + "\" is not a valid label");
+      if (name.empty() || !is_valid_utf8(value))
+        item.error("\"" + name + "\" is not a valid label");
     out.push_back(std::move(group));
   }
 }
 
 void check_relabel(const Cursor& at, const RelabelConfig& config, const MapReader& map) {
   const std::string action(relabel_action_name(config.action));
-  const bool needs_target = config.action == Action::kReplace || config.action == Action::kKeepEqual ||
-                            config.action == Action::kDropEqual || config.action == Action::kHashMod ||
-                            config.action == Action::kLowercase || config.action == Action::kUppercase;
+  const bool needs_target =
+      config.action == Action::kReplace || config.action == Action::kKeepEqual ||
+      config.action == Action::kDropEqual || config.action == Action::kHashMod ||
+      config.action == Action::kLowercase || config.action == Action::kUppercase;
   if (config.action == Action::kHashMod && config.modulus == 0)
     at.error("relabel configuration for hashmod requires non-zero modulus");
   if (needs_target && config.target_label.empty())
     at.error("relabel configuration for " + action + " action requires 'target_label' value");
-  if ((config.action == Action::kLowercase || config.action == Action::kUppercase) && map.has("replacement"))
+  if ((config.action == Action::kLowercase || config.action == Action::kUppercase) &&
+      map.has("replacement"))
     at.error("'replacement' can not be set for " + action + " action");
-  const bool only_regex = config.action == Action::kLabelDrop || config.action == Action::kLabelKeep;
+  const bool only_regex =
+      config.action == Action::kLabelDrop || config.action == Action::kLabelKeep;
   if (only_regex && (map.has("source_labels") || map.has("target_label") || map.has("modulus") ||
                      map.has("separator") || map.has("replacement")))
     at.error(action + " action requires only 'regex', and no other fields");
-  const bool only_labels = config.action == Action::kKeepEqual || config.action == Action::kDropEqual;
-  if (only_labels && (map.has("regex") || map.has("modulus") || map.has("separator") || map.has("replacement")))
-    at.error(action + " action requires only 'source_labels' and `target_label`, and no other fields");
+  const bool only_labels =
+      config.action == Action::kKeepEqual || config.action == Action::kDropEqual;
+  if (only_labels &&
+      (map.has("regex") || map.has("modulus") || map.has("separator") || map.has("replacement")))
+    at.error(action +
+             " action requires only 'source_labels' and `target_label`, and no other fields");
 }
 
 RelabelConfig read_relabel(const Cursor& at) {
@@ -212,7 +233,8 @@ RelabelConfig read_relabel(const Cursor& at) {
   map.read("replacement", out.replacement);
   std::string action = "replace";
   if (const auto word = map.take("action"); word && !word->is_null()) read_value(*word, action);
-  std::transform(action.begin(), action.end(), action.begin(), [](unsigned char c) { return std::tolower(c); });
+  std::transform(action.begin(), action.end(), action.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
   std::vector<std::string> names;
   bool found = false;
   for (const auto& [value, name] : kActions) {
@@ -226,7 +248,8 @@ RelabelConfig read_relabel(const Cursor& at) {
     read_value(*regex, out.regex);
     re2::RE2::Options options(re2::RE2::Quiet);
     options.set_dot_nl(true);
-    const re2::RE2 compiled(out.regex.size() > kRegexBytesMax ? std::string("(") : out.regex, options);
+    const re2::RE2 compiled(out.regex.size() > kRegexBytesMax ? std::string("(") : out.regex,
+                            options);
     if (!compiled.ok()) regex->error("not a regular expression: " + compiled.error());
   }
   map.finish();
@@ -243,7 +266,8 @@ void read_timing(MapReader& map, const Cursor& at, ScrapeConfig& out) {
   if (timeout_given && timeout.count() > 0) {
     out.scrape_timeout = timeout;
     if (timeout > out.scrape_interval)
-      at.error("scrape timeout greater than scrape interval for scrape config with job name \"" + *out.job_name + "\"");
+      at.error("scrape timeout greater than scrape interval for scrape config with job name \"" +
+               *out.job_name + "\"");
   }
   out.scrape_timeout = std::min(out.scrape_timeout, out.scrape_interval);
 }
@@ -270,7 +294,8 @@ ScrapeConfig read_scrape_config(const Cursor& at, const ScrapeConfig& inherited)
   read_relabel_configs(map, "relabel_configs", out.relabel_configs);
   read_relabel_configs(map, "metric_relabel_configs", out.metric_relabel_configs);
   for (const std::string_view key : kDiscoveries)
-    map.reject({key}, "this service discovery is not available here; list the targets in static_configs");
+    map.reject({key},
+               "this service discovery is not available here; list the targets in static_configs");
   map.ignore("scrape_failure_log_file", "failures are in this process' own log");
   map.ignore({"native_histogram_bucket_limit", "native_histogram_min_bucket_factor"},
              "native histograms are kept as they are scraped");
@@ -315,7 +340,8 @@ void read_inheritable(MapReader& map, ScrapeConfig& out) {
   map.ignore({"metric_name_escaping_scheme"}, "names are asked for as they are");
 }
 
-void read_scrape_configs(const Cursor& at, const ScrapeConfig& inherited, std::vector<ScrapeConfig>& out) {
+void read_scrape_configs(const Cursor& at, const ScrapeConfig& inherited,
+                         std::vector<ScrapeConfig>& out) {
   ScrapeConfig base = inherited;
   if (base.scrape_protocols.empty()) {
     const YamlValue nothing;
@@ -332,8 +358,9 @@ void read_scrape_configs(const Cursor& at, const ScrapeConfig& inherited, std::v
     }
     ScrapeConfig job = read_scrape_config(item, base);
     if (!names.insert(*job.job_name).second)
-      item.diagnostics().error(job.job_name.mark,
-                               item.path() + ": found multiple scrape configs with job name \"" + *job.job_name + "\"");
+      item.diagnostics().error(
+          job.job_name.mark,
+          item.path() + ": found multiple scrape configs with job name \"" + *job.job_name + "\"");
     out.push_back(std::move(job));
   }
 }

@@ -13,7 +13,8 @@
 namespace sightline::config {
 namespace {
 
-constexpr std::string_view kNoMeaning = "Sightline's own pages ask its own stores; it has no meaning here";
+constexpr std::string_view kNoMeaning =
+    "Sightline's own pages ask its own stores; it has no meaning here";
 
 std::string joined(const std::string& directory, std::string_view below) {
   return directory + (directory.ends_with('/') ? "" : "/") + std::string(below);
@@ -50,7 +51,8 @@ void read_destinations(MapReader& json, std::vector<ExemplarDestination>& out) {
     map.read("urlDisplayLabel", destination.url_display_label);
     map.ignore("targetBlank", kNoMeaning);
     map.finish();
-    if (destination.name.empty()) item.error("needs the name of an exemplar label, such as trace_id");
+    if (destination.name.empty())
+      item.error("needs the name of an exemplar label, such as trace_id");
     out.push_back(std::move(destination));
   }
 }
@@ -109,8 +111,8 @@ DataSource read_data_source(const Cursor& at) {
   map.read("isDefault", out.is_default);
   read_json_data(map, out);
   for (const std::string_view key : {"orgId", "version", "editable", "apiVersion"}) map.take(key);
-  map.ignore({"user", "database", "password", "basicAuth", "basicAuthUser", "basicAuthPassword", "withCredentials",
-              "secureJsonData", "isDefaultTenant", "correlations"},
+  map.ignore({"user", "database", "password", "basicAuth", "basicAuthUser", "basicAuthPassword",
+              "withCredentials", "secureJsonData", "isDefaultTenant", "correlations"},
              kNoMeaning);
   map.finish();
   if (out.name.empty()) at.error("a data source needs a name");
@@ -163,11 +165,12 @@ std::vector<Provider> read_providers(const YamlValue& root, Diagnostics& diagnos
         inner.finish();
         provider.mark = options->mark();
       }
-      for (const std::string_view key : {"orgId", "org_id", "folderUid", "disableDeletion", "editable",
-                                         "updateIntervalSeconds", "allowUiUpdates"})
+      for (const std::string_view key : {"orgId", "org_id", "folderUid", "disableDeletion",
+                                         "editable", "updateIntervalSeconds", "allowUiUpdates"})
         keys.take(key);
       keys.finish();
-      if (provider.path.empty()) item.error("options.path is missing: where the dashboard JSON files lie");
+      if (provider.path.empty())
+        item.error("options.path is missing: where the dashboard JSON files lie");
       out.push_back(std::move(provider));
     }
   }
@@ -247,17 +250,21 @@ bool Loader::load_dashboards(const std::string& directory, const std::string& fo
 
 void Loader::load_provider(const Provider& provider, const std::string& file) {
   std::string path = provider.path;
-  if (path.ends_with(".json") && environment_.read_file(path)) return load_dashboard(path, provider.folder);
+  if (path.ends_with(".json") && environment_.read_file(path))
+    return load_dashboard(path, provider.folder);
   std::vector<std::string> tries = {path};
   if (!path.starts_with('/')) {
     // "." means "here" to whoever wrote the file, hardly the working directory.
     tries = {joined(parent_of(file), path), joined(out_.directory, path)};
-    tries.insert(path == "." || path.starts_with("./") || path.starts_with("../") ? tries.end() : tries.begin(), path);
+    tries.insert(path == "." || path.starts_with("./") || path.starts_with("../") ? tries.end()
+                                                                                  : tries.begin(),
+                 path);
   }
   for (const std::string& attempt : tries)
     if (load_dashboards(attempt, provider.folder)) return;
-  diagnostics_.notice(provider.mark, "providers: " + provider.name,
-                      "there is no directory " + path + "; the dashboards beside the provider files are taken");
+  diagnostics_.notice(
+      provider.mark, "providers: " + provider.name,
+      "there is no directory " + path + "; the dashboards beside the provider files are taken");
   load_dashboards(joined(out_.directory, "dashboards"), provider.folder);
 }
 
@@ -277,7 +284,8 @@ Result<Provisioning> Loader::load() {
   const auto any = environment_.list_files(out_.directory, true);
   if (!any) return std::unexpected(any.error());
   each_yaml("datasources", [&](const YamlValue& root, const std::string&) {
-    for (DataSource& source : read_data_sources(root, diagnostics_)) out_.data_sources.push_back(std::move(source));
+    for (DataSource& source : read_data_sources(root, diagnostics_))
+      out_.data_sources.push_back(std::move(source));
   });
   bool provided = false;
   each_yaml("dashboards", [&](const YamlValue& root, const std::string& file) {
@@ -288,9 +296,10 @@ Result<Provisioning> Loader::load() {
   });
   if (!provided) load_dashboards(joined(out_.directory, "dashboards"), "");
   check_uids();
-  std::sort(out_.dashboards.begin(), out_.dashboards.end(), [](const Dashboard& a, const Dashboard& b) {
-    return std::tie(a.title, a.path) < std::tie(b.title, b.path);
-  });
+  std::sort(out_.dashboards.begin(), out_.dashboards.end(),
+            [](const Dashboard& a, const Dashboard& b) {
+              return std::tie(a.title, a.path) < std::tie(b.title, b.path);
+            });
   if (!diagnostics_.ok()) return std::unexpected(diagnostics_.to_error());
   out_.notices = diagnostics_.take_notices();
   return std::move(out_);
@@ -307,7 +316,8 @@ simdjson::dom::object dashboard_object(simdjson::dom::object root) {
 
 Result<Dashboard> parse_dashboard(std::string json, const std::string& path) {
   if (json.size() > kDashboardBytesMax)
-    return fail(Errc::kInvalidArgument, path, ": a dashboard of ", json.size(), " bytes, more than ", kDashboardBytesMax);
+    return fail(Errc::kInvalidArgument, path, ": a dashboard of ", json.size(),
+                " bytes, more than ", kDashboardBytesMax);
   Dashboard out;
   out.path = path;
   std::string stem = path.substr(path.rfind('/') == std::string::npos ? 0 : path.rfind('/') + 1);
@@ -316,7 +326,9 @@ Result<Dashboard> parse_dashboard(std::string json, const std::string& path) {
     simdjson::dom::parser parser;
     simdjson::dom::object root;
     const auto error = parser.parse(json.data(), json.size()).get(root);
-    if (error) return fail(Errc::kInvalidArgument, path, ": not a dashboard: ", simdjson::error_message(error));
+    if (error)
+      return fail(Errc::kInvalidArgument, path,
+                  ": not a dashboard: ", simdjson::error_message(error));
     const simdjson::dom::object object = dashboard_object(root);
     std::string_view text;
     if (object["uid"].get(text) == simdjson::SUCCESS) out.uid = text;
@@ -326,7 +338,8 @@ Result<Dashboard> parse_dashboard(std::string json, const std::string& path) {
       for (const simdjson::dom::element tag : tags)
         if (tag.get(text) == simdjson::SUCCESS) out.tags.emplace_back(text);
     if (out.title.empty() && object["panels"].error() != simdjson::SUCCESS)
-      return fail(Errc::kInvalidArgument, path, ": not a dashboard: it has neither a title nor panels");
+      return fail(Errc::kInvalidArgument, path,
+                  ": not a dashboard: it has neither a title nor panels");
   } catch (const std::exception& error) {
     return fail(Errc::kInvalidArgument, path, ": not a dashboard: ", error.what());
   }
@@ -342,7 +355,8 @@ Result<Provisioning> load_provisioning(const std::string& directory, const Envir
 }
 
 Result<std::vector<DataSource>> parse_data_sources(std::string_view text, std::string_view file,
-                                                   const Environment& environment, std::vector<Notice>& notices,
+                                                   const Environment& environment,
+                                                   std::vector<Notice>& notices,
                                                    const YamlLimits& limits) {
   auto root = parse_yaml(text, file, limits);
   if (!root) return std::unexpected(std::move(root).error());

@@ -26,8 +26,8 @@ inline constexpr size_t kDashboardBytesMax = 8 << 20;
 // jsonData.exemplarTraceIdDestinations: where the label `name` of an exemplar leads.
 struct ExemplarDestination {
   std::string name;
-  std::string datasource_uid;    // internal link, or
-  std::string url;               // a URL with ${__value.raw}
+  std::string datasource_uid;  // internal link, or
+  std::string url;             // a URL with ${__value.raw}
   std::string url_display_label;
 };
 
@@ -63,11 +63,11 @@ struct DataSource {
 
 struct Dashboard {
   std::string path;
-  std::string uid;    // made from the file's name when the JSON has none
+  std::string uid;  // made from the file's name when the JSON has none
   std::string title;
   std::vector<std::string> tags;
   std::string folder;
-  std::string json;   // the file's text, untouched
+  std::string json;  // the file's text, untouched
 };
 
 struct Provisioning {
@@ -86,7 +86,8 @@ Result<Provisioning> load_provisioning(const std::string& directory, const Envir
                                        const YamlLimits& limits = {});
 // One datasources file alone (our own file's section, tests).
 Result<std::vector<DataSource>> parse_data_sources(std::string_view text, std::string_view file,
-                                                   const Environment& environment, std::vector<Notice>& notices,
+                                                   const Environment& environment,
+                                                   std::vector<Notice>& notices,
                                                    const YamlLimits& limits = {});
 // One dashboard's text; `path` names it and gives a uid where the JSON has none.
 Result<Dashboard> parse_dashboard(std::string json, const std::string& path);

@@ -134,11 +134,13 @@ void read_files(const ConfigFiles& files, const Environment& environment, const 
   std::vector<CollectorFile> collector;
   for (const std::string& path : files.otelcol)
     if (auto text = text_of(path)) collector.push_back({path, std::move(*text)});
-  if (!collector.empty()) keep(parse_otelcol(collector, environment, limits), out.otelcol, diagnostics);
+  if (!collector.empty())
+    keep(parse_otelcol(collector, environment, limits), out.otelcol, diagnostics);
   if (const auto text = text_of(files.tempo))
     keep(parse_tempo(*text, files.tempo, environment, limits), out.tempo, diagnostics);
   if (const auto text = text_of(files.prometheus))
-    keep(parse_prometheus(*text, files.prometheus, environment, limits), out.prometheus, diagnostics);
+    keep(parse_prometheus(*text, files.prometheus, environment, limits), out.prometheus,
+         diagnostics);
   if (!files.provisioning.empty())
     keep(load_provisioning(files.provisioning, environment, limits), out.provisioning, diagnostics);
 }
@@ -147,8 +149,8 @@ void read_files(const ConfigFiles& files, const Environment& environment, const 
 
 std::string_view default_config_text() { return kDefaultText; }
 
-Result<SightlineConfig> parse_sightline(std::string_view text, std::string_view file, const Environment& environment,
-                                        const YamlLimits& limits) {
+Result<SightlineConfig> parse_sightline(std::string_view text, std::string_view file,
+                                        const Environment& environment, const YamlLimits& limits) {
   auto root = parse_yaml(text, file, limits);
   if (!root) return std::unexpected(std::move(root).error());
   Diagnostics diagnostics;
@@ -160,14 +162,18 @@ Result<SightlineConfig> parse_sightline(std::string_view text, std::string_view 
     const YamlEntry* entry = (*root)->find(key);
     return entry == nullptr ? nullptr : entry->value;
   };
-  if (auto tree = tree_of("otelcol")) keep(read_otelcol(tree, file, environment, limits), out.otelcol, diagnostics);
+  if (auto tree = tree_of("otelcol"))
+    keep(read_otelcol(tree, file, environment, limits), out.otelcol, diagnostics);
   if (auto tree = tree_of("tempo")) keep(read_tempo(tree, file, limits), out.tempo, diagnostics);
   if (auto tree = tree_of("prometheus"))
     keep(read_prometheus(tree, file, environment, limits), out.prometheus, diagnostics);
-  if (const auto at = map.take("provisioning"); at) read_provisioning(*at, file, environment, limits, out);
+  if (const auto at = map.take("provisioning"); at)
+    read_provisioning(*at, file, environment, limits, out);
   map.finish();
   if (diagnostics.ok() && !out.otelcol && !out.tempo && !out.prometheus && !out.provisioning)
-    diagnostics.error((*root)->mark, "nothing to run: name at least one of otelcol, tempo, prometheus, provisioning");
+    diagnostics.error(
+        (*root)->mark,
+        "nothing to run: name at least one of otelcol, tempo, prometheus, provisioning");
   if (!diagnostics.ok()) return std::unexpected(diagnostics.to_error());
   return out;
 }
@@ -177,8 +183,9 @@ Result<SightlineConfig> load_config(const ConfigFiles& files, const Environment&
   const bool peers = !files.otelcol.empty() || !files.tempo.empty() || !files.prometheus.empty() ||
                      !files.provisioning.empty();
   if (!files.sightline.empty() && peers)
-    return fail(Errc::kInvalidArgument,
-                "--config names a file with all sections; it cannot be joined with the peers' own files");
+    return fail(
+        Errc::kInvalidArgument,
+        "--config names a file with all sections; it cannot be joined with the peers' own files");
   SightlineConfig out;
   if (!files.sightline.empty()) {
     const auto text = environment.read_file(files.sightline);

@@ -49,8 +49,9 @@ struct SightlineConfig {
 
 // What the command line names; nothing at all means the embedded defaults.
 struct ConfigFiles {
-  std::string sightline;     // --config; excludes the four below
-  std::vector<std::string> otelcol;  // --otelcol-config, merged in order: later maps add to and win over earlier ones
+  std::string sightline;  // --config; excludes the four below
+  std::vector<std::string>
+      otelcol;  // --otelcol-config, merged in order: later maps add to and win over earlier ones
   std::string tempo;         // --tempo-config
   std::string prometheus;    // --prometheus-config
   std::string provisioning;  // --provisioning
@@ -60,7 +61,8 @@ struct ConfigFiles {
 // All files are read and all their errors reported together.
 Result<SightlineConfig> load_config(const ConfigFiles& files, const Environment& environment,
                                     const YamlLimits& limits = {});
-Result<SightlineConfig> parse_sightline(std::string_view text, std::string_view file, const Environment& environment,
+Result<SightlineConfig> parse_sightline(std::string_view text, std::string_view file,
+                                        const Environment& environment,
                                         const YamlLimits& limits = {});
 
 // The embedded sightline.yaml of the zero-argument run.

@@ -9,7 +9,8 @@
 namespace sightline::config {
 namespace {
 
-constexpr std::string_view kOneProcess = "one process with one trace store needs no ring, queue or client for it";
+constexpr std::string_view kOneProcess =
+    "one process with one trace store needs no ring, queue or client for it";
 
 // Reads one section of which part means something here; the rest is held to the
 // peer's keys. A section that is not in the file reads nothing.
@@ -76,7 +77,8 @@ void read_receivers(Section& distributor, std::optional<OtlpReceiverConfig>& out
     out.emplace();
     read_component(*otlp, *out);
   }
-  map.reject({"jaeger", "zipkin", "opencensus", "kafka"}, "only the otlp receiver is available here");
+  map.reject({"jaeger", "zipkin", "opencensus", "kafka"},
+             "only the otlp receiver is available here");
   map.finish();
 }
 
@@ -96,7 +98,6 @@ void read_cutting(Section& section, TempoConfig::Cutting& out) {
   section.read("complete_block_timeout", out.complete_block_timeout);
   section.read("flush_check_period", out.flush_check_period);
   section.read("flush_all_on_shutdown", out.flush_all_on_shutdown);
-
 }
 
 void read_ingester(Section& root, TempoConfig::Cutting& out) {
@@ -151,10 +152,12 @@ void read_storage(Section& root, TempoConfig::Storage& out) {
   if (trace.map() == nullptr || backend == "local") return;
   const Cursor& at = trace.map()->at();
   if (backend == "s3" || backend == "gcs" || backend == "azure") {
-    at.diagnostics().error(out.backend.mark, "storage.trace.backend: \"" + backend + "\" is not available here yet; use local");
+    at.diagnostics().error(out.backend.mark, "storage.trace.backend: \"" + backend +
+                                                 "\" is not available here yet; use local");
   } else {
-    at.diagnostics().error(out.backend.mark, "storage.trace.backend: unknown backend \"" + backend + "\"" +
-                                                 did_you_mean(backend, {"local", "s3", "gcs", "azure"}));
+    at.diagnostics().error(out.backend.mark,
+                           "storage.trace.backend: unknown backend \"" + backend + "\"" +
+                               did_you_mean(backend, {"local", "s3", "gcs", "azure"}));
   }
 }
 
@@ -229,7 +232,8 @@ void read_overrides(Section& root, TempoConfig::Limits& out) {
   Section compaction = defaults.inner("compaction");
   compaction.read("block_retention", out.block_retention);
   compaction.finish("the trace store compacts in its own way");
-  defaults.finish("there is one tenant here; span metrics come from the collector's spanmetrics connector");
+  defaults.finish(
+      "there is one tenant here; span metrics come from the collector's spanmetrics connector");
   // The flat form of Tempo before 2.3.
   map.read("ingestion_rate_limit_bytes", out.rate_limit_bytes);
   map.read("ingestion_burst_size_bytes", out.burst_size_bytes);
@@ -247,18 +251,22 @@ void check_roles(Section& top, const YamlValue& root, Diagnostics& diagnostics) 
   std::string target = "all";
   top.read("target", target);
   if (target != "all" && target != "scalable-single-binary")
-    diagnostics.error(root.find("target")->mark, "target: \"" + target + "\" alone is not available here; use all");
+    diagnostics.error(root.find("target")->mark,
+                      "target: \"" + target + "\" alone is not available here; use all");
   for (const std::string_view key : {"multitenancy_enabled", "auth_enabled"}) {
     bool enabled = false;
     top.read(key, enabled);
     if (enabled)
-      diagnostics.error(root.find(key)->mark, std::string(key) + ": several tenants are not available here");
+      diagnostics.error(root.find(key)->mark,
+                        std::string(key) + ": several tenants are not available here");
   }
 }
 
 void check(const TempoConfig& config, Diagnostics& diagnostics) {
   const auto positive = [&](std::chrono::nanoseconds value, std::string_view key) {
-    if (value.count() <= 0) diagnostics.error({std::make_shared<const std::string>(config.file), 0, 0}, std::string(key) + " must be positive");
+    if (value.count() <= 0)
+      diagnostics.error({std::make_shared<const std::string>(config.file), 0, 0},
+                        std::string(key) + " must be positive");
   };
   positive(config.cutting.trace_idle_period, "trace_idle_period");
   positive(config.cutting.max_block_duration, "max_block_duration");
@@ -278,7 +286,8 @@ Result<TempoConfig> parse_tempo(std::string_view text, std::string_view file, co
   return read_tempo(std::move(*root), file, limits);
 }
 
-Result<TempoConfig> read_tempo(std::shared_ptr<const YamlValue> root, std::string_view file, const YamlLimits&) {
+Result<TempoConfig> read_tempo(std::shared_ptr<const YamlValue> root, std::string_view file,
+                               const YamlLimits&) {
   Diagnostics diagnostics;
   TempoConfig out;
   out.file = file;

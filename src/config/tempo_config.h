@@ -46,7 +46,8 @@ struct TempoConfig {
   // How a live trace becomes a block: ingester (2.x) or live_store (3.x).
   struct Cutting {
     std::chrono::nanoseconds trace_idle_period{std::chrono::seconds(10)};
-    std::chrono::nanoseconds trace_live_max{std::chrono::seconds(30)};  // trace_live_period (2.x), max_trace_live (3.x)
+    std::chrono::nanoseconds trace_live_max{
+        std::chrono::seconds(30)};  // trace_live_period (2.x), max_trace_live (3.x)
     std::chrono::nanoseconds max_block_duration{std::chrono::minutes(30)};
     uint64_t max_block_bytes = 500ULL << 20;
     std::chrono::nanoseconds complete_block_timeout{std::chrono::minutes(15)};
@@ -77,7 +78,7 @@ struct TempoConfig {
   // overrides.defaults.{ingestion,global,read}: the limits every trace is held to.
   struct Limits {
     uint64_t max_bytes_per_trace = 5'000'000;
-    uint64_t rate_limit_bytes = 15'000'000;   // per second
+    uint64_t rate_limit_bytes = 15'000'000;  // per second
     uint64_t burst_size_bytes = 20'000'000;
     uint64_t max_bytes_per_tag_values_query = 10'000'000;
     std::optional<std::chrono::nanoseconds> block_retention;  // wins over compaction's
@@ -98,8 +99,8 @@ struct TempoConfig {
 };
 
 // ${X} and ${X:-default} are left alone: Tempo itself expands them only when asked on its command line.
-Result<TempoConfig> parse_tempo(std::string_view text, std::string_view file, const Environment& environment,
-                                const YamlLimits& limits = {});
+Result<TempoConfig> parse_tempo(std::string_view text, std::string_view file,
+                                const Environment& environment, const YamlLimits& limits = {});
 Result<TempoConfig> read_tempo(std::shared_ptr<const YamlValue> root, std::string_view file,
                                const YamlLimits& limits = {});
 std::string dump(const TempoConfig& config);

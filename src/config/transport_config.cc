@@ -18,7 +18,8 @@ void read_tls_files(MapReader& map, TlsConfig& out) {
   map.read_choice("max_version", out.max_version, {"", "1.0", "1.1", "1.2", "1.3"});
   map.ignore({"cipher_suites", "curve_preferences", "include_insecure_cipher_suites"},
              "OpenSSL's own choice of ciphers and curves is used");
-  map.ignore("include_system_ca_certs_pool", "the system's certificates are trusted whenever no ca_file is given");
+  map.ignore("include_system_ca_certs_pool",
+             "the system's certificates are trusted whenever no ca_file is given");
   map.ignore("reload_interval", "certificates are read at the start; restart to take new ones");
   map.reject({"tpm"}, "keys in a TPM are not available here");
 }
@@ -26,7 +27,9 @@ void read_tls_files(MapReader& map, TlsConfig& out) {
 void check_pair(const MapReader& map, const TlsConfig& tls) {
   const bool cert = !tls.cert_file.empty() || !tls.cert_pem.empty();
   const bool key = !tls.key_file.empty() || !tls.key_pem.empty();
-  if (cert != key) map.at().error("a certificate needs its key: set both cert_file and key_file (or the _pem keys)");
+  if (cert != key)
+    map.at().error(
+        "a certificate needs its key: set both cert_file and key_file (or the _pem keys)");
 }
 
 void read_server_tls(MapReader& map, std::optional<TlsConfig>& out) {
@@ -37,7 +40,8 @@ void read_server_tls(MapReader& map, std::optional<TlsConfig>& out) {
   MapReader inner(*at);
   read_tls_files(inner, tls);
   inner.read("client_ca_file", tls.client_ca_file);
-  inner.ignore("client_ca_file_reload", "certificates are read at the start; restart to take new ones");
+  inner.ignore("client_ca_file_reload",
+               "certificates are read at the start; restart to take new ones");
   inner.finish();
   check_pair(inner, tls);
   if (tls.cert_file.empty() && tls.cert_pem.empty())
@@ -106,10 +110,12 @@ Result<HostPort> parse_host_port(std::string_view endpoint) {
     return fail(Errc::kInvalidArgument, "\"", endpoint, "\" has no port; write host:port");
   std::string_view host = endpoint.substr(0, colon);
   if (host.starts_with('[')) {
-    if (!host.ends_with(']')) return fail(Errc::kInvalidArgument, "\"", endpoint, "\" has no closing ]");
+    if (!host.ends_with(']'))
+      return fail(Errc::kInvalidArgument, "\"", endpoint, "\" has no closing ]");
     host = host.substr(1, host.size() - 2);
   } else if (host.find(':') != std::string_view::npos) {
-    return fail(Errc::kInvalidArgument, "\"", endpoint, "\": write an IPv6 address in brackets, [::1]:4317");
+    return fail(Errc::kInvalidArgument, "\"", endpoint,
+                "\": write an IPv6 address in brackets, [::1]:4317");
   }
   if (host.find('/') != std::string_view::npos)
     return fail(Errc::kInvalidArgument, "\"", endpoint, "\" is a URL; write host:port");
@@ -121,8 +127,9 @@ Result<HostPort> parse_host_port(std::string_view endpoint) {
 
 void check_host_port(const Marked<std::string>& endpoint, const Cursor& at) {
   const auto parsed = parse_host_port(endpoint.value);
-  if (!parsed) at.diagnostics().error(endpoint.is_written() ? endpoint.mark : at.mark(),
-                                      at.path() + ": endpoint " + parsed.error().message);
+  if (!parsed)
+    at.diagnostics().error(endpoint.is_written() ? endpoint.mark : at.mark(),
+                           at.path() + ": endpoint " + parsed.error().message);
 }
 
 void read_grpc_server(MapReader& map, GrpcServerConfig& out) {
@@ -220,7 +227,9 @@ void read_queue(MapReader& map, QueueConfig& out) {
   inner.ignore("blocking", "the former name of block_on_overflow; use that");
   inner.read("storage", out.storage);
   if (const auto batch = inner.take("batch"); batch && !batch->is_null()) {
-    check_known(*batch, KnownKeys::parse("enabled flush_timeout sizer min_size max_size partition\n  metadata_keys\n"));
+    check_known(*batch,
+                KnownKeys::parse(
+                    "enabled flush_timeout sizer min_size max_size partition\n  metadata_keys\n"));
     batch->notice("batches leave as they arrive; a batch processor in the pipeline joins them");
   }
   inner.finish();
@@ -231,10 +240,11 @@ void read_queue(MapReader& map, QueueConfig& out) {
 
 void read_compression(MapReader& map, Compression& out) {
   std::string word(compression_name(out));
-  map.read_choice("compression", word, {"", "none", "gzip", "zstd", "snappy", "zlib", "deflate", "lz4"});
+  map.read_choice("compression", word,
+                  {"", "none", "gzip", "zstd", "snappy", "zlib", "deflate", "lz4"});
   if (word == "none" || word.empty()) out = Compression::kNone;
-  for (const Compression c : {Compression::kGzip, Compression::kZstd, Compression::kSnappy, Compression::kZlib,
-                              Compression::kDeflate, Compression::kLz4})
+  for (const Compression c : {Compression::kGzip, Compression::kZstd, Compression::kSnappy,
+                              Compression::kZlib, Compression::kDeflate, Compression::kLz4})
     if (word == compression_name(c)) out = c;
 }
 

@@ -19,7 +19,7 @@ struct TlsConfig {
   std::string ca_file, ca_pem;
   std::string cert_file, cert_pem;
   std::string key_file, key_pem;
-  std::string client_ca_file;    // servers: ask for and check client certificates
+  std::string client_ca_file;  // servers: ask for and check client certificates
   std::string min_version = "1.2";
   std::string max_version;
   bool insecure = false;              // clients: no TLS at all
@@ -35,29 +35,35 @@ struct CorsConfig {
 };
 
 struct GrpcServerConfig {
-  Marked<std::string> endpoint;  // "host:port"
-  std::optional<TlsConfig> tls;  // none: plaintext
+  Marked<std::string> endpoint;         // "host:port"
+  std::optional<TlsConfig> tls;         // none: plaintext
   uint32_t max_recv_msg_size_mib = 0;   // 0: the default, 4 MiB
   uint32_t max_concurrent_streams = 0;  // 0: the default
   bool include_metadata = false;
-  Marked<std::string> authenticator;    // auth::authenticator: an extension; empty: everybody may call
+  Marked<std::string>
+      authenticator;  // auth::authenticator: an extension; empty: everybody may call
   // keepalive; 0: gRPC's own
-  std::chrono::nanoseconds max_connection_idle{0}, max_connection_age{0}, max_connection_age_grace{0};
+  std::chrono::nanoseconds max_connection_idle{0}, max_connection_age{0},
+      max_connection_age_grace{0};
   std::chrono::nanoseconds keepalive_time{0}, keepalive_timeout{0};
   std::chrono::nanoseconds keepalive_min_time{0};
   bool keepalive_without_stream = false;
-  uint64_t max_recv_bytes() const { return (max_recv_msg_size_mib == 0 ? 4ULL : max_recv_msg_size_mib) << 20; }
+  uint64_t max_recv_bytes() const {
+    return (max_recv_msg_size_mib == 0 ? 4ULL : max_recv_msg_size_mib) << 20;
+  }
 };
 
 struct HttpServerConfig {
   Marked<std::string> endpoint;  // "host:port"
   std::optional<TlsConfig> tls;
   std::optional<CorsConfig> cors;
-  uint64_t max_request_body_bytes = 20 << 20;  // key max_request_body_size; counts decompressed bytes
+  uint64_t max_request_body_bytes = 20
+                                    << 20;  // key max_request_body_size; counts decompressed bytes
   bool include_metadata = false;
-  Marked<std::string> authenticator;    // auth::authenticator
+  Marked<std::string> authenticator;  // auth::authenticator
   std::map<std::string, std::string> response_headers;
-  std::vector<std::string> compression_algorithms = {"", "gzip", "zstd", "zlib", "snappy", "deflate", "lz4"};
+  std::vector<std::string> compression_algorithms = {"",       "gzip",    "zstd", "zlib",
+                                                     "snappy", "deflate", "lz4"};
   std::chrono::nanoseconds read_timeout{0};  // 0: none
   std::chrono::nanoseconds read_header_timeout{std::chrono::minutes(1)};
   std::chrono::nanoseconds write_timeout{std::chrono::seconds(30)};
@@ -81,7 +87,7 @@ struct QueueConfig {
   std::string sizer = "requests";  // requests | items | bytes
   bool block_on_overflow = false;
   bool wait_for_result = false;
-  Marked<std::string> storage;     // a file_storage extension; empty: in memory
+  Marked<std::string> storage;  // a file_storage extension; empty: in memory
 };
 
 enum class Compression { kNone, kGzip, kZstd, kSnappy, kZlib, kDeflate, kLz4 };

@@ -42,7 +42,8 @@ std::optional<T> integer_of(std::string_view text) {
   if (digits.starts_with('-')) return std::nullopt;
   if (negative) digits.insert(0, 1, '-');
   T value{};
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value, base);
+  const auto [end, error] =
+      std::from_chars(digits.data(), digits.data() + digits.size(), value, base);
   if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
   return value;
 }
@@ -62,8 +63,8 @@ void read_integer(const Cursor& at, T& out) {
   if (const auto value = integer_of<T>(*text)) {
     out = *value;
   } else if (integer_of<int64_t>(*text)) {
-    at.error("expected a whole number from " + std::to_string(std::numeric_limits<T>::min()) + " to " +
-             std::to_string(std::numeric_limits<T>::max()) + ", got " + *text);
+    at.error("expected a whole number from " + std::to_string(std::numeric_limits<T>::min()) +
+             " to " + std::to_string(std::numeric_limits<T>::max()) + ", got " + *text);
   } else {
     at.wrong_type("a whole number");
   }
@@ -74,10 +75,11 @@ std::string joined(const std::string& path, std::string_view key, PathStyle styl
   return path + (style == PathStyle::kColons ? "::" : ".") + std::string(key);
 }
 
-void report_unknown(const Cursor& at, const YamlEntry& entry, const std::vector<std::string>& known) {
+void report_unknown(const Cursor& at, const YamlEntry& entry,
+                    const std::vector<std::string>& known) {
   const std::string where = at.path().empty() ? std::string("at the top level") : "in " + at.path();
-  at.diagnostics().error(entry.mark, "unknown key \"" + entry.key.substr(0, kShownBytesMax) + "\" " + where +
-                                         did_you_mean(entry.key, known));
+  at.diagnostics().error(entry.mark, "unknown key \"" + entry.key.substr(0, kShownBytesMax) +
+                                         "\" " + where + did_you_mean(entry.key, known));
 }
 
 }  // namespace
@@ -90,7 +92,8 @@ std::vector<Cursor> Cursor::items() const {
   std::vector<Cursor> out;
   if (value_->kind == YamlValue::Kind::kSequence) {
     for (size_t i = 0; i < value_->items.size(); ++i)
-      out.emplace_back(*value_->items[i], path_ + "[" + std::to_string(i) + "]", style_, *diagnostics_);
+      out.emplace_back(*value_->items[i], path_ + "[" + std::to_string(i) + "]", style_,
+                       *diagnostics_);
   } else if (!is_null()) {
     wrong_type("a list");
   }
@@ -98,9 +101,12 @@ std::vector<Cursor> Cursor::items() const {
 }
 
 void Cursor::error(std::string_view what) const {
-  diagnostics_->error(value_->mark, path_.empty() ? std::string(what) : path_ + ": " + std::string(what));
+  diagnostics_->error(value_->mark,
+                      path_.empty() ? std::string(what) : path_ + ": " + std::string(what));
 }
-void Cursor::notice(std::string_view why) const { diagnostics_->notice(value_->mark, path_, std::string(why)); }
+void Cursor::notice(std::string_view why) const {
+  diagnostics_->notice(value_->mark, path_, std::string(why));
+}
 void Cursor::wrong_type(std::string_view wanted) const {
   error("expected " + std::string(wanted) + ", got " + shown(*value_));
 }
@@ -109,7 +115,8 @@ void read_value(const Cursor& at, bool& out) {
   const std::string* text = plain_scalar(at, "true or false");
   if (text == nullptr) return;
   std::string word;
-  for (const char c : text->substr(0, 8)) word.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c);
+  for (const char c : text->substr(0, 8))
+    word.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c);
   if (word == "true" || word == "yes" || word == "on") {
     out = true;
   } else if (word == "false" || word == "no" || word == "off") {
@@ -185,7 +192,8 @@ void read_value(const Cursor& at, ByteSize& out) {
   double factor = 1;
   if (!unit.empty()) {
     const char letter = unit[0] == 'k' ? 'K' : unit[0];
-    if (unit.size() != 1 || kUnits.find(letter) == std::string_view::npos) return at.wrong_type(kWanted);
+    if (unit.size() != 1 || kUnits.find(letter) == std::string_view::npos)
+      return at.wrong_type(kWanted);
     factor = std::pow(1024.0, static_cast<double>(kUnits.find(letter) + 1));
   }
   const auto number = parse_float(digits);
@@ -236,8 +244,10 @@ void MapReader::read_choice(std::string_view key, std::string& out,
   }
   std::vector<std::string> words(allowed.begin(), allowed.end());
   std::string list;
-  for (const std::string& w : words) list += (list.empty() ? "" : ", ") + (w.empty() ? std::string("\"\"") : w);
-  at->error("\"" + word.substr(0, kShownBytesMax) + "\" is not one of " + list + did_you_mean(word, words));
+  for (const std::string& w : words)
+    list += (list.empty() ? "" : ", ") + (w.empty() ? std::string("\"\"") : w);
+  at->error("\"" + word.substr(0, kShownBytesMax) + "\" is not one of " + list +
+            did_you_mean(word, words));
 }
 
 void MapReader::ignore(std::string_view key, std::string_view why) {

@@ -113,7 +113,8 @@ class MapReader {
     if (at && !at->is_null()) read_value(*at, out);
   }
   // As read(), and the word must be one of `allowed`.
-  void read_choice(std::string_view key, std::string& out, std::initializer_list<std::string_view> allowed);
+  void read_choice(std::string_view key, std::string& out,
+                   std::initializer_list<std::string_view> allowed);
   // Known to the peer, without meaning here: one notice where present.
   void ignore(std::string_view key, std::string_view why);
   void ignore(std::initializer_list<std::string_view> keys, std::string_view why);

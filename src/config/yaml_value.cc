@@ -45,7 +45,8 @@ class TreeBuilder final : public YAML::EventHandler {
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     const auto found = anchors_.find(anchor);
-    if (found == anchors_.end()) throw Stop{mark_of(mark), "an alias stands inside what it refers to"};
+    if (found == anchors_.end())
+      throw Stop{mark_of(mark), "an alias stands inside what it refers to"};
     count(mark_of(mark), found->second->weight);
     attach(found->second, mark_of(mark));
   }
@@ -76,7 +77,8 @@ class TreeBuilder final : public YAML::EventHandler {
   void count(const Mark& mark, size_t nodes) {
     nodes_ += nodes;
     if (nodes_ > limits_.nodes_max)
-      throw Stop{mark, "more than " + std::to_string(limits_.nodes_max) + " values, aliases counted where they are used"};
+      throw Stop{mark, "more than " + std::to_string(limits_.nodes_max) +
+                           " values, aliases counted where they are used"};
   }
   std::shared_ptr<YamlValue> make(const YAML::Mark& mark, YamlValue::Kind kind) {
     count(mark_of(mark), 1);
@@ -87,8 +89,10 @@ class TreeBuilder final : public YAML::EventHandler {
   }
   void open(const YAML::Mark& mark, YamlValue::Kind kind, YAML::anchor_t anchor) {
     if (frames_.size() >= limits_.depth_max)
-      throw Stop{mark_of(mark), "nested deeper than " + std::to_string(limits_.depth_max) + " levels"};
-    if (!frames_.empty() && frames_.back().value->kind == YamlValue::Kind::kMap && !frames_.back().has_key)
+      throw Stop{mark_of(mark),
+                 "nested deeper than " + std::to_string(limits_.depth_max) + " levels"};
+    if (!frames_.empty() && frames_.back().value->kind == YamlValue::Kind::kMap &&
+        !frames_.back().has_key)
       throw Stop{mark_of(mark), "a key must be a word, not a list or a map"};
     Frame frame;
     frame.value = make(mark, kind);
@@ -131,12 +135,14 @@ class TreeBuilder final : public YAML::EventHandler {
   void resolve_merges(YamlValue& map) {
     std::unordered_set<std::string> keys;
     std::vector<YamlEntry> kept, merged;
-    for (YamlEntry& entry : map.entries) (entry.key == "<<" ? merged : kept).push_back(std::move(entry));
+    for (YamlEntry& entry : map.entries)
+      (entry.key == "<<" ? merged : kept).push_back(std::move(entry));
     map.entries = std::move(kept);
     if (merged.empty()) return;
     for (const YamlEntry& entry : map.entries) keys.insert(entry.key);
     const auto take = [&](const YamlValue& source) {
-      if (source.kind != YamlValue::Kind::kMap) throw Stop{source.mark, "<< needs a map or a list of maps"};
+      if (source.kind != YamlValue::Kind::kMap)
+        throw Stop{source.mark, "<< needs a map or a list of maps"};
       for (const YamlEntry& entry : source.entries)
         if (keys.insert(entry.key).second) map.entries.push_back(entry);
     };
@@ -172,7 +178,8 @@ Result<std::shared_ptr<const YamlValue>> parse_yaml(std::string_view text, std::
                                                     const YamlLimits& limits) {
   const auto name = std::make_shared<const std::string>(file);
   if (text.size() > limits.text_bytes_max)
-    return fail(Errc::kInvalidArgument, file, " is ", text.size(), " bytes, more than ", limits.text_bytes_max);
+    return fail(Errc::kInvalidArgument, file, " is ", text.size(), " bytes, more than ",
+                limits.text_bytes_max);
   TreeBuilder builder(name, limits);
   try {
     std::istringstream in{std::string(text)};
@@ -180,8 +187,10 @@ Result<std::shared_ptr<const YamlValue>> parse_yaml(std::string_view text, std::
     parser.HandleNextDocument(builder);
     const auto first = builder.root();
     TreeBuilder second(name, limits);
-    if (parser.HandleNextDocument(second) && second.root() && second.root()->kind != YamlValue::Kind::kNull)
-      return fault(second.root()->mark, "a second YAML document; only one is read, remove the \"---\"");
+    if (parser.HandleNextDocument(second) && second.root() &&
+        second.root()->kind != YamlValue::Kind::kNull)
+      return fault(second.root()->mark,
+                   "a second YAML document; only one is read, remove the \"---\"");
     if (first) return first;
   } catch (const Stop& stop) {
     return fault(stop.mark, stop.what);

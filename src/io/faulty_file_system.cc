@@ -5,7 +5,8 @@ namespace {
 
 class FaultyFile final : public WritableFile {
  public:
-  FaultyFile(FaultyFileSystem& fs, std::unique_ptr<WritableFile> real) : fs_(fs), real_(std::move(real)) {}
+  FaultyFile(FaultyFileSystem& fs, std::unique_ptr<WritableFile> real)
+      : fs_(fs), real_(std::move(real)) {}
 
   Status append(std::span<const std::string_view> parts) override {
     if (auto status = fs_.step("append"); !status) {

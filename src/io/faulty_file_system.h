@@ -17,10 +17,10 @@ enum class FaultMode {
 };
 
 struct FaultPlan {
-  uint64_t fail_at = 0;              // 0: never
+  uint64_t fail_at = 0;  // 0: never
   FaultMode mode = FaultMode::kOnce;
-  Errc error = Errc::kUnavailable;   // kUnavailable: disk full; kIo: broken
-  bool half_writes = true;           // a failing append leaves half of its bytes behind
+  Errc error = Errc::kUnavailable;  // kUnavailable: disk full; kIo: broken
+  bool half_writes = true;          // a failing append leaves half of its bytes behind
   bool count_reads = false;
 };
 
@@ -30,7 +30,7 @@ class FaultyFileSystem final : public FileSystem {
 
   bool fired() const { return fired_.load(); }
   uint64_t operations() const { return operations_.load(); }
-  void set_plan(FaultPlan plan);     // counting starts again at zero
+  void set_plan(FaultPlan plan);  // counting starts again at zero
 
   Result<std::unique_ptr<WritableFile>> create(const std::string& path) override;
   Result<std::unique_ptr<WritableFile>> open_append(const std::string& path) override;
@@ -41,10 +41,16 @@ class FaultyFileSystem final : public FileSystem {
   Status remove(const std::string& path) override;
   Status remove_all(const std::string& path) override;
   Status sync_directory(const std::string& path) override;
-  Result<std::vector<std::string>> list(const std::string& path) override { return real_.list(path); }
+  Result<std::vector<std::string>> list(const std::string& path) override {
+    return real_.list(path);
+  }
   bool exists(const std::string& path) override { return real_.exists(path); }
-  Result<uint64_t> size_of_tree(const std::string& path) override { return real_.size_of_tree(path); }
-  Result<std::unique_ptr<DirectoryLock>> lock(const std::string& directory) override { return real_.lock(directory); }
+  Result<uint64_t> size_of_tree(const std::string& path) override {
+    return real_.size_of_tree(path);
+  }
+  Result<std::unique_ptr<DirectoryLock>> lock(const std::string& directory) override {
+    return real_.lock(directory);
+  }
 
   // For the files it hands out: an error when this operation is the one to fail.
   Status step(std::string_view what);

@@ -21,16 +21,16 @@ class WritableFile {
   // Disk full is Errc::kUnavailable, everything else Errc::kIo.
   virtual Status append(std::span<const std::string_view> parts) = 0;
   Status append(std::string_view bytes) { return append(std::span(&bytes, 1)); }
-  virtual Status sync() = 0;                      // fdatasync
-  virtual Status truncate(uint64_t size) = 0;     // undo a half-written append
-  virtual uint64_t size() const = 0;              // from any thread
+  virtual Status sync() = 0;                   // fdatasync
+  virtual Status truncate(uint64_t size) = 0;  // undo a half-written append
+  virtual uint64_t size() const = 0;           // from any thread
 };
 
 // An open file for reading, mapped or buffered; bytes stay valid while it lives.
 class ReadableFile {
  public:
   virtual ~ReadableFile() = default;
-  virtual std::string_view bytes() const = 0;     // the whole file, mapped
+  virtual std::string_view bytes() const = 0;  // the whole file, mapped
 };
 
 // Held for as long as the object lives; a second holder gets kAlreadyExists.
@@ -42,19 +42,21 @@ class DirectoryLock {
 class FileSystem {
  public:
   virtual ~FileSystem() = default;
-  virtual Result<std::unique_ptr<WritableFile>> create(const std::string& path) = 0;         // truncates
-  virtual Result<std::unique_ptr<WritableFile>> open_append(const std::string& path) = 0;    // creates when absent
+  virtual Result<std::unique_ptr<WritableFile>> create(const std::string& path) = 0;  // truncates
+  virtual Result<std::unique_ptr<WritableFile>> open_append(
+      const std::string& path) = 0;  // creates when absent
   virtual Result<std::unique_ptr<ReadableFile>> open_read(const std::string& path) = 0;
   virtual Result<std::string> read_all(const std::string& path) = 0;
   virtual Status create_directories(const std::string& path) = 0;
-  virtual Status rename(const std::string& from, const std::string& to) = 0;                 // atomic, replaces
-  virtual Status remove(const std::string& path) = 0;                                        // file
-  virtual Status remove_all(const std::string& path) = 0;                                    // tree
+  virtual Status rename(const std::string& from, const std::string& to) = 0;  // atomic, replaces
+  virtual Status remove(const std::string& path) = 0;                         // file
+  virtual Status remove_all(const std::string& path) = 0;                     // tree
   virtual Status sync_directory(const std::string& path) = 0;
-  virtual Result<std::vector<std::string>> list(const std::string& path) = 0;                // names, sorted
+  virtual Result<std::vector<std::string>> list(const std::string& path) = 0;  // names, sorted
   virtual bool exists(const std::string& path) = 0;
-  virtual Result<uint64_t> size_of_tree(const std::string& path) = 0;                        // bytes of all files
-  virtual Result<std::unique_ptr<DirectoryLock>> lock(const std::string& directory) = 0;     // flock on <directory>/lock
+  virtual Result<uint64_t> size_of_tree(const std::string& path) = 0;  // bytes of all files
+  virtual Result<std::unique_ptr<DirectoryLock>> lock(
+      const std::string& directory) = 0;  // flock on <directory>/lock
 };
 
 // The real one.

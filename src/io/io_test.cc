@@ -15,14 +15,17 @@ namespace {
 using Records = std::vector<std::string>;
 
 // Opens the log, gathering its records.
-Result<std::unique_ptr<RecordLog>> open_log(FileSystem& fs, const std::string& directory, Records& records,
-                                            RecordLogOptions options = {}, RecordLogRecovery* recovery = nullptr) {
+Result<std::unique_ptr<RecordLog>> open_log(FileSystem& fs, const std::string& directory,
+                                            Records& records, RecordLogOptions options = {},
+                                            RecordLogRecovery* recovery = nullptr) {
   records.clear();
-  return RecordLog::open(fs, directory, options,
-                         [&](uint64_t, uint8_t type, std::string_view payload) -> Status {
-                           records.push_back(std::to_string(type) + ":" + std::string(payload));
-                           return {};
-                         }, recovery);
+  return RecordLog::open(
+      fs, directory, options,
+      [&](uint64_t, uint8_t type, std::string_view payload) -> Status {
+        records.push_back(std::to_string(type) + ":" + std::string(payload));
+        return {};
+      },
+      recovery);
 }
 
 void append_raw(const std::string& path, std::string_view bytes) {
@@ -73,7 +76,8 @@ TEST(RecordLog, EveryTruncationKeepsThePrefix) {
   Records records;
   {
     auto log = open_log(*fs, dir.path() + "/a", records).value();
-    for (const std::string payload : {"first", "second", "third"}) ASSERT_TRUE(log->append(7, payload));
+    for (const std::string payload : {"first", "second", "third"})
+      ASSERT_TRUE(log->append(7, payload));
   }
   const std::string whole = fs->read_all(dir.path() + "/a/00000001.wal").value();
   for (size_t n = 0; n < whole.size(); ++n) {
@@ -168,13 +172,16 @@ TEST(RecordLog, EveryFaultKeepsWhatWasAcknowledged) {
         FaultyFileSystem fs(*real, {.fail_at = n, .mode = mode});
         Records ignored;
         Records acknowledged;
-        if (auto log = open_log(fs, dir.path() + "/wal", ignored, {.sync = sync, .segment_bytes_max = 60})) {
+        if (auto log = open_log(fs, dir.path() + "/wal", ignored,
+                                {.sync = sync, .segment_bytes_max = 60})) {
           for (int i = 0; i < 8; ++i)
-            if ((*log)->append(1, "record " + std::to_string(i))) acknowledged.push_back("1:record " + std::to_string(i));
+            if ((*log)->append(1, "record " + std::to_string(i)))
+              acknowledged.push_back("1:record " + std::to_string(i));
         }
         Records found;
         ASSERT_TRUE(open_log(*real, dir.path() + "/wal", found)) << n;
-        if (mode == FaultMode::kFromThen && found.size() == acknowledged.size() + 1) found.pop_back();
+        if (mode == FaultMode::kFromThen && found.size() == acknowledged.size() + 1)
+          found.pop_back();
         EXPECT_EQ(found, acknowledged) << "fault at operation " << n;
         if (!fs.fired()) break;
         ASSERT_LT(n, 200u);

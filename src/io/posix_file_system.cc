@@ -20,7 +20,8 @@ namespace {
 constexpr size_t kIovecsMax = 512;  // below IOV_MAX everywhere
 
 // Turns errno into an error that names the operation and the path.
-std::unexpected<Error> os_error(std::string_view operation, const std::string& path, int error = errno) {
+std::unexpected<Error> os_error(std::string_view operation, const std::string& path,
+                                int error = errno) {
   const Errc code = error == ENOSPC || error == EDQUOT ? Errc::kUnavailable
                     : error == ENOENT                  ? Errc::kNotFound
                                                        : Errc::kIo;
@@ -112,20 +113,25 @@ class FlockedDirectory final : public DirectoryLock {
 Result<std::unique_ptr<WritableFile>> open_writable(const std::string& path, int flags) {
   Descriptor fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | flags, 0644));
   if (fd.get() < 0) return os_error("open", path);
-  struct stat info {};
+  struct stat info{};
   if (::fstat(fd.get(), &info) != 0) return os_error("stat", path);
-  return std::make_unique<PosixWritableFile>(std::move(fd), path, static_cast<uint64_t>(info.st_size));
+  return std::make_unique<PosixWritableFile>(std::move(fd), path,
+                                             static_cast<uint64_t>(info.st_size));
 }
 
 class PosixFileSystem final : public FileSystem {
  public:
-  Result<std::unique_ptr<WritableFile>> create(const std::string& path) override { return open_writable(path, O_TRUNC); }
-  Result<std::unique_ptr<WritableFile>> open_append(const std::string& path) override { return open_writable(path, 0); }
+  Result<std::unique_ptr<WritableFile>> create(const std::string& path) override {
+    return open_writable(path, O_TRUNC);
+  }
+  Result<std::unique_ptr<WritableFile>> open_append(const std::string& path) override {
+    return open_writable(path, 0);
+  }
 
   Result<std::unique_ptr<ReadableFile>> open_read(const std::string& path) override {
     const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (fd.get() < 0) return os_error("open", path);
-    struct stat info {};
+    struct stat info{};
     if (::fstat(fd.get(), &info) != 0) return os_error("stat", path);
     const auto size = static_cast<size_t>(info.st_size);
     if (size == 0) return std::make_unique<MappedFile>(nullptr, 0);
@@ -200,7 +206,8 @@ class PosixFileSystem final : public FileSystem {
     // Files may vanish while we walk: what is gone counts nothing.
     uint64_t total = 0;
     std::error_code error;
-    for (std::filesystem::recursive_directory_iterator at(path, error), end; !error && at != end; at.increment(error)) {
+    for (std::filesystem::recursive_directory_iterator at(path, error), end; !error && at != end;
+         at.increment(error)) {
       std::error_code ignored;
       if (!at->is_regular_file(ignored)) continue;
       const uintmax_t size = at->file_size(ignored);

@@ -44,8 +44,8 @@ struct SegmentScan {
   bool whole = true;
 };
 
-Result<SegmentScan> scan_segment(std::string_view bytes, uint64_t segment, const RecordLogOptions& options,
-                                 const RecordLog::Replay& replay) {
+Result<SegmentScan> scan_segment(std::string_view bytes, uint64_t segment,
+                                 const RecordLogOptions& options, const RecordLog::Replay& replay) {
   SegmentScan scan;
   if (!bytes.starts_with(kMagic)) {
     scan.whole = false;
@@ -101,19 +101,20 @@ class SegmentedLog final : public RecordLog {
   };
 
   std::string path(uint64_t segment) const { return directory_ + "/" + segment_name(segment); }
-  Status start_segment(uint64_t number);             // needs writing_
-  Result<RecordPosition> write(const std::vector<Waiter*>& batch);  // needs writing_; of the first record
+  Status start_segment(uint64_t number);  // needs writing_
+  Result<RecordPosition> write(
+      const std::vector<Waiter*>& batch);  // needs writing_; of the first record
 
   FileSystem& fs_;
   const std::string directory_;
   const RecordLogOptions options_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<Waiter*> waiting_;                      // guarded by mutex_
-  bool writing_ = false;                             // guarded by mutex_: one thread owns the members below
-  std::vector<Segment> closed_;                      // changed by the writing_ owner under mutex_
-  std::unique_ptr<WritableFile> file_;               // likewise; null before the first append
-  uint64_t current_ = 0;                             // likewise; number of file_'s segment
+  std::deque<Waiter*> waiting_;         // guarded by mutex_
+  bool writing_ = false;                // guarded by mutex_: one thread owns the members below
+  std::vector<Segment> closed_;         // changed by the writing_ owner under mutex_
+  std::unique_ptr<WritableFile> file_;  // likewise; null before the first append
+  uint64_t current_ = 0;                // likewise; number of file_'s segment
 };
 
 Status SegmentedLog::recover(const Replay& replay, RecordLogRecovery& recovery) {
@@ -137,8 +138,9 @@ Status SegmentedLog::recover(const Replay& replay, RecordLogRecovery& recovery) 
       const uint64_t dropped = bytes.size() - scan->good_bytes;
       recovery.bytes_dropped += dropped;
       std::ostringstream note;
-      note << path(number) << (last ? ": torn tail" : ": corrupt record") << " at byte " << scan->good_bytes << ", "
-           << dropped << " bytes dropped, " << scan->records << " records kept";
+      note << path(number) << (last ? ": torn tail" : ": corrupt record") << " at byte "
+           << scan->good_bytes << ", " << dropped << " bytes dropped, " << scan->records
+           << " records kept";
       recovery.note += (recovery.note.empty() ? "" : "; ") + note.str();
     }
     closed_.push_back({number, scan->good_bytes});
@@ -179,7 +181,8 @@ Status SegmentedLog::start_segment(uint64_t number) {
 
 Result<RecordPosition> SegmentedLog::write(const std::vector<Waiter*>& batch) {
   if (!file_ || file_->size() >= options_.segment_bytes_max)
-    if (auto status = start_segment(current_ + 1); !status) return std::unexpected(std::move(status).error());
+    if (auto status = start_segment(current_ + 1); !status)
+      return std::unexpected(std::move(status).error());
   std::vector<std::string_view> parts;
   parts.reserve(batch.size() * 2);
   for (const Waiter* waiter : batch) {
@@ -202,8 +205,8 @@ Result<RecordPosition> SegmentedLog::write(const std::vector<Waiter*>& batch) {
 
 Result<RecordPosition> SegmentedLog::append_at(uint8_t type, std::string_view payload) {
   if (payload.size() > options_.record_bytes_max)
-    return fail(Errc::kInvalidArgument, "record of ", payload.size(), " bytes is over the limit of ",
-                options_.record_bytes_max);
+    return fail(Errc::kInvalidArgument, "record of ", payload.size(),
+                " bytes is over the limit of ", options_.record_bytes_max);
   Waiter self{.header = frame_header(type, payload), .payload = payload};
   std::unique_lock lock(mutex_);
   waiting_.push_back(&self);
@@ -232,12 +235,16 @@ Result<std::string> SegmentedLog::read(RecordPosition position) const {
   const auto file = fs_.open_read(path(position.segment));
   if (!file) return std::unexpected(file.error());
   const std::string_view bytes = (*file)->bytes();
-  const auto torn = [&] { return fail(Errc::kCorrupt, path(position.segment), ": no record at byte ", position.offset); };
-  if (position.offset > bytes.size() || bytes.size() - position.offset < kFrameHeaderBytes) return torn();
+  const auto torn = [&] {
+    return fail(Errc::kCorrupt, path(position.segment), ": no record at byte ", position.offset);
+  };
+  if (position.offset > bytes.size() || bytes.size() - position.offset < kFrameHeaderBytes)
+    return torn();
   const std::string_view rest = bytes.substr(position.offset);
   const auto length = load_le<uint32_t>(rest.data());
   if (length > rest.size() - kFrameHeaderBytes) return torn();
-  if (crc32c(rest.substr(8, 1 + size_t{length})) != load_le<uint32_t>(rest.data() + 4)) return torn();
+  if (crc32c(rest.substr(8, 1 + size_t{length})) != load_le<uint32_t>(rest.data() + 4))
+    return torn();
   return std::string(rest.substr(kFrameHeaderBytes, length));
 }
 
@@ -267,7 +274,8 @@ Status SegmentedLog::remove_before(uint64_t segment) {
   }
   Status result;
   for (const Segment& each : gone) {
-    if (auto status = fs_.remove(path(each.number)); !status && status.error().code != Errc::kNotFound) {
+    if (auto status = fs_.remove(path(each.number));
+        !status && status.error().code != Errc::kNotFound) {
       const std::lock_guard lock(mutex_);
       closed_.push_back(each);  // try again with the next call
       result = status;
@@ -292,8 +300,9 @@ Status SegmentedLog::sync() {
 
 }  // namespace
 
-Result<std::unique_ptr<RecordLog>> RecordLog::open(FileSystem& fs, std::string directory, RecordLogOptions options,
-                                                   const Replay& replay, RecordLogRecovery* recovery) {
+Result<std::unique_ptr<RecordLog>> RecordLog::open(FileSystem& fs, std::string directory,
+                                                   RecordLogOptions options, const Replay& replay,
+                                                   RecordLogRecovery* recovery) {
   auto log = std::make_unique<SegmentedLog>(fs, std::move(directory), options);
   RecordLogRecovery ignored;
   if (auto status = log->recover(replay, recovery != nullptr ? *recovery : ignored); !status)

@@ -28,23 +28,23 @@ enum class SyncPolicy { kNone, kAlways };  // kNone: the kernel writes when it l
 
 struct RecordLogOptions {
   SyncPolicy sync = SyncPolicy::kNone;
-  uint64_t segment_bytes_max = 64u << 20;   // then a new segment starts
+  uint64_t segment_bytes_max = 64u << 20;  // then a new segment starts
   uint32_t record_bytes_max = 64u << 20;
 };
 
 // Where a record lies.
 struct RecordPosition {
   uint64_t segment = 0;
-  uint64_t offset = 0;          // of its header within the segment's file
+  uint64_t offset = 0;  // of its header within the segment's file
 };
-inline constexpr uint64_t kFirstRecordOffset = 8;    // behind the magic
-inline constexpr uint64_t kRecordHeaderBytes = 9;    // in front of each payload
+inline constexpr uint64_t kFirstRecordOffset = 8;  // behind the magic
+inline constexpr uint64_t kRecordHeaderBytes = 9;  // in front of each payload
 
 struct RecordLogRecovery {
   uint64_t records = 0;
   uint64_t segments = 0;
-  uint64_t bytes_dropped = 0;   // torn tail or corruption
-  std::string note;             // one line for the log, empty when all was well
+  uint64_t bytes_dropped = 0;  // torn tail or corruption
+  std::string note;            // one line for the log, empty when all was well
 };
 
 class RecordLog {
@@ -52,8 +52,9 @@ class RecordLog {
   // Called for each good record in order; an error stops opening and is passed on.
   using Replay = std::function<Status(uint64_t segment, uint8_t type, std::string_view payload)>;
 
-  static Result<std::unique_ptr<RecordLog>> open(FileSystem& fs, std::string directory, RecordLogOptions options,
-                                                 const Replay& replay, RecordLogRecovery* recovery = nullptr);
+  static Result<std::unique_ptr<RecordLog>> open(FileSystem& fs, std::string directory,
+                                                 RecordLogOptions options, const Replay& replay,
+                                                 RecordLogRecovery* recovery = nullptr);
   virtual ~RecordLog() = default;
 
   // Durable per policy when it returns. Any thread. Returns the segment written to.
@@ -71,7 +72,7 @@ class RecordLog {
   // Removes segments below `segment`, once their content lives elsewhere.
   virtual Status remove_before(uint64_t segment) = 0;
   virtual Status sync() = 0;
-  virtual uint64_t bytes() const = 0;   // of all segments
+  virtual uint64_t bytes() const = 0;  // of all segments
 };
 
 }  // namespace sightline::io

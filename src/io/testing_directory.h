@@ -10,7 +10,8 @@ namespace sightline::io {
 class TestingDirectory {
  public:
   TestingDirectory() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "sightline-test-XXXXXX").string();
+    std::string pattern =
+        (std::filesystem::temp_directory_path() / "sightline-test-XXXXXX").string();
     path_ = ::mkdtemp(pattern.data());
   }
   ~TestingDirectory() {

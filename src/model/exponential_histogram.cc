@@ -14,7 +14,8 @@ constexpr int32_t kNativeSchemaMax = 8;
 
 int32_t ExponentialHistogram::index_of(double value, int32_t scale) {
   int exponent = 0;
-  const double fraction = std::frexp(value, &exponent);  // value = fraction * 2^exponent, 0.5 <= fraction < 1
+  const double fraction =
+      std::frexp(value, &exponent);  // value = fraction * 2^exponent, 0.5 <= fraction < 1
   const int32_t log2_floor = exponent - 1;
   const bool is_power = fraction == 0.5;
   if (scale <= 0) return (is_power ? log2_floor - 1 : log2_floor) >> -scale;
@@ -45,9 +46,11 @@ void ExponentialHistogram::add(double value, uint64_t times) {
   }
   int32_t index = index_of(value, scale_);
   if (!buckets_.empty()) {
-    int32_t low = std::min(index, first_), high = std::max(index, first_ + static_cast<int32_t>(buckets_.size()) - 1);
+    int32_t low = std::min(index, first_),
+            high = std::max(index, first_ + static_cast<int32_t>(buckets_.size()) - 1);
     int32_t by = 0;
-    while (static_cast<int64_t>(high) - low >= static_cast<int64_t>(max_size_) && scale_ - by > kScaleMin) {
+    while (static_cast<int64_t>(high) - low >= static_cast<int64_t>(max_size_) &&
+           scale_ - by > kScaleMin) {
       low >>= 1;
       high >>= 1;
       ++by;
@@ -66,8 +69,11 @@ void ExponentialHistogram::add(double value, uint64_t times) {
 }
 
 Histogram ExponentialHistogram::to_native() const {
-  Histogram native{.schema = std::min(scale_, kNativeSchemaMax), .zero_threshold = kZeroThreshold,
-                   .zero_count = static_cast<double>(zero_count_), .count = static_cast<double>(count_), .sum = sum_};
+  Histogram native{.schema = std::min(scale_, kNativeSchemaMax),
+                   .zero_threshold = kZeroThreshold,
+                   .zero_count = static_cast<double>(zero_count_),
+                   .count = static_cast<double>(count_),
+                   .sum = sum_};
   const int32_t by = std::max(0, scale_ - kNativeSchemaMax);
   int32_t previous = 0;
   bool any = false;
@@ -78,8 +84,10 @@ Histogram ExponentialHistogram::to_native() const {
       native.positive_buckets.back() += static_cast<double>(buckets_[i]);
       continue;
     }
-    if (any && index == previous + 1) ++native.positive_spans.back().length;
-    else native.positive_spans.push_back({any ? index - previous - 1 : index, 1});
+    if (any && index == previous + 1)
+      ++native.positive_spans.back().length;
+    else
+      native.positive_spans.push_back({any ? index - previous - 1 : index, 1});
     native.positive_buckets.push_back(static_cast<double>(buckets_[i]));
     previous = index;
     any = true;

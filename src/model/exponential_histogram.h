@@ -17,14 +17,15 @@ class ExponentialHistogram {
   static constexpr int32_t kScaleMin = -10;
   static constexpr uint32_t kDefaultSize = 160;
 
-  explicit ExponentialHistogram(uint32_t max_size = kDefaultSize) : max_size_(max_size < 2 ? 2 : max_size) {}
+  explicit ExponentialHistogram(uint32_t max_size = kDefaultSize)
+      : max_size_(max_size < 2 ? 2 : max_size) {}
 
   void add(double value, uint64_t times = 1);
   uint64_t count() const { return count_; }
   double sum() const { return sum_; }
   uint64_t zero_count() const { return zero_count_; }
   int32_t scale() const { return scale_; }
-  int32_t offset() const { return first_; }                       // index of the first bucket
+  int32_t offset() const { return first_; }  // index of the first bucket
   const std::vector<uint64_t>& buckets() const { return buckets_; }
   // As Prometheus holds it: schema 8 at most, bucket i covers (.., base^i].
   Histogram to_native() const;

@@ -9,7 +9,7 @@ namespace sightline::model {
 enum class ResetHint : uint8_t { kUnknown, kReset, kNotReset, kGauge };
 
 struct BucketSpan {
-  int32_t offset = 0;    // gap to the previous span's end; of the first: its first index
+  int32_t offset = 0;  // gap to the previous span's end; of the first: its first index
   uint32_t length = 0;
   friend bool operator==(const BucketSpan&, const BucketSpan&) = default;
 };

@@ -39,7 +39,9 @@ bool reduce_resolution(Histogram& histogram, int32_t schema) {
   const int32_t steps = histogram.schema - schema;
   if (steps <= 0 || steps > 62) return false;
   Histogram h = histogram;
-  if (!reduce_side(h.positive_spans, h.positive_buckets, steps) || !reduce_side(h.negative_spans, h.negative_buckets, steps)) return false;
+  if (!reduce_side(h.positive_spans, h.positive_buckets, steps) ||
+      !reduce_side(h.negative_spans, h.negative_buckets, steps))
+    return false;
   h.schema = schema;
   histogram = std::move(h);
   return true;

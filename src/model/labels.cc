@@ -103,13 +103,17 @@ std::string Labels::to_string() const {
     out += "=\"";
     for (const char c : label.value) {
       if (c == '"' || c == '\\') out += '\\';
-      if (c == '\n') out += "\\n";
-      else out += c;
+      if (c == '\n')
+        out += "\\n";
+      else
+        out += c;
     }
     out += '"';
   }
-  if (open) out += '}';
-  else if (out.empty()) out = "{}";
+  if (open)
+    out += '}';
+  else if (out.empty())
+    out = "{}";
   return out;
 }
 
@@ -153,8 +157,10 @@ LabelsBuilder::LabelsBuilder(const Labels& base) {
 LabelsBuilder& LabelsBuilder::set(std::string_view name, std::string_view value) {
   if (value.empty()) return remove(name);
   const auto at = find_name(pairs_, name);
-  if (at != pairs_.end() && at->first == name) at->second = value;
-  else pairs_.emplace(at, name, value);
+  if (at != pairs_.end() && at->first == name)
+    at->second = value;
+  else
+    pairs_.emplace(at, name, value);
   return *this;
 }
 
@@ -166,7 +172,8 @@ LabelsBuilder& LabelsBuilder::remove(std::string_view name) {
 
 std::string_view LabelsBuilder::get(std::string_view name) const {
   const auto at = find_name(pairs_, name);
-  return at != pairs_.end() && at->first == name ? std::string_view(at->second) : std::string_view();
+  return at != pairs_.end() && at->first == name ? std::string_view(at->second)
+                                                 : std::string_view();
 }
 
 Labels LabelsBuilder::build() const {

@@ -37,14 +37,18 @@ class Labels {
     LabelView operator*() const { return current_; }
     const LabelView* operator->() const { return &current_; }
     Iterator& operator++() { return step(), *this; }
-    Iterator operator++(int) { Iterator old = *this; step(); return old; }
+    Iterator operator++(int) {
+      Iterator old = *this;
+      step();
+      return old;
+    }
     friend bool operator==(const Iterator& a, const Iterator& b) { return a.at_ == b.at_; }
 
    private:
     friend class Labels;
     Iterator(const char* at, const char* end) : next_(at), end_(end) { step(); }
     void step();
-    const char* at_ = nullptr;    // start of the current pair; null at the end
+    const char* at_ = nullptr;  // start of the current pair; null at the end
     const char* next_ = nullptr;
     const char* end_ = nullptr;
     LabelView current_;
@@ -53,18 +57,22 @@ class Labels {
   Iterator begin() const { return {packed_.data(), packed_.data() + packed_.size()}; }
   Iterator end() const { return {}; }
   bool empty() const { return packed_.empty(); }
-  size_t size() const;                                   // pairs
-  std::string_view get(std::string_view name) const;     // empty when absent
+  size_t size() const;                                // pairs
+  std::string_view get(std::string_view name) const;  // empty when absent
   bool has(std::string_view name) const;
   std::string_view metric_name() const { return get(kMetricName); }
   // The pairs as length-prefixed bytes (uvarint name length, name, uvarint value
   // length, value, ...): equal label sets have equal bytes. Stable, storable.
   std::string_view packed() const { return packed_; }
   // From packed bytes; the caller vouches that they came from packed().
-  static Labels from_packed(std::string bytes) { Labels l; l.packed_ = std::move(bytes); return l; }
+  static Labels from_packed(std::string bytes) {
+    Labels l;
+    l.packed_ = std::move(bytes);
+    return l;
+  }
   // Checks lengths and order; for bytes read from disk.
   static bool is_packed(std::string_view bytes);
-  uint64_t hash() const;                                 // of packed(); stable across processes
+  uint64_t hash() const;  // of packed(); stable across processes
   // {__name__="x", a="b"} printed as x{a="b"}; without a name {a="b"}.
   std::string to_string() const;
 

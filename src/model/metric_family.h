@@ -16,31 +16,32 @@ namespace sightline::model {
 
 // One bucket of a classic histogram, cumulative.
 struct HistogramBucket {
-  double le = 0;            // upper bound, inclusive; +Inf for the last
-  uint64_t count = 0;       // observations <= le
+  double le = 0;       // upper bound, inclusive; +Inf for the last
+  uint64_t count = 0;  // observations <= le
   std::optional<Exemplar> exemplar;
 };
 
 // One label set of the family. Which value fields count depends on the type.
 struct MetricPoint {
-  Labels labels;                        // without __name__ and le
-  TimestampMs time;                     // of the values
-  bool has_time = true;                 // false: exposition writes no timestamp, `time` is when it was read
-  std::optional<TimestampMs> created;   // start of a counter or histogram
-  double value = 0;                     // counter, gauge, unknown, info (1)
-  std::optional<Exemplar> exemplar;     // of a counter
-  std::vector<HistogramBucket> buckets; // histogram: ascending le, last +Inf
-  double sum = 0;                       // histogram
-  uint64_t count = 0;                   // histogram
+  Labels labels;         // without __name__ and le
+  TimestampMs time;      // of the values
+  bool has_time = true;  // false: exposition writes no timestamp, `time` is when it was read
+  std::optional<TimestampMs> created;       // start of a counter or histogram
+  double value = 0;                         // counter, gauge, unknown, info (1)
+  std::optional<Exemplar> exemplar;         // of a counter
+  std::vector<HistogramBucket> buckets;     // histogram: ascending le, last +Inf
+  double sum = 0;                           // histogram
+  uint64_t count = 0;                       // histogram
   std::shared_ptr<const Histogram> native;  // histogram: native; then `buckets` is +Inf alone
   std::vector<Exemplar> exemplars;          // of a native histogram
 };
 
 struct MetricFamily {
-  std::string name;                     // without _total, _bucket, ...: "traces_span_metrics_calls"
+  std::string name;  // without _total, _bucket, ...: "traces_span_metrics_calls"
   MetricMetadata metadata;
-  std::string unit_suffix;              // how `name` ends for its unit, "_milliseconds"; may be empty
-  bool total_suffix = true;             // the classic format ends a counter's name with _total, as OpenMetrics always does
+  std::string unit_suffix;  // how `name` ends for its unit, "_milliseconds"; may be empty
+  bool total_suffix =
+      true;  // the classic format ends a counter's name with _total, as OpenMetrics always does
   std::vector<MetricPoint> points;
   // Names of labels that every point without them carries with an empty value (otel_scope_version=""). Exposition
   // writes them; everywhere else an empty label is an absent one. Sorted.

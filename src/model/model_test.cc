@@ -39,7 +39,9 @@ TEST(Labels, BuilderEdits) {
 }
 
 TEST(Exemplar, SplitsAndJoinsLabels) {
-  const Labels all = make_labels({{"trace_id", "0af7651916cd43dd8448eb211c80319c"}, {"span_id", "b7ad6b7169203331"}, {"k", "v"}});
+  const Labels all = make_labels({{"trace_id", "0af7651916cd43dd8448eb211c80319c"},
+                                  {"span_id", "b7ad6b7169203331"},
+                                  {"k", "v"}});
   const Exemplar exemplar = Exemplar::from_labels(all, 1.5, {7});
   EXPECT_TRUE(exemplar.trace_id.is_valid());
   EXPECT_TRUE(exemplar.span_id.is_valid());
@@ -59,9 +61,11 @@ TEST(Sample, StaleMarkerIsOneNaN) {
 
 TEST(Labels, OrderIsThatOfTheirPairs) {
   std::vector<Labels> all;
-  for (const char* a : {"", "x", "xy", "a long value that shares its first words", "a long value that shares its first words, or nearly"})
+  for (const char* a : {"", "x", "xy", "a long value that shares its first words",
+                        "a long value that shares its first words, or nearly"})
     for (const char* b : {"", "1", "2", "10"})
-      for (const char* name : {"b", "bb", "zebra"}) all.push_back(LabelsBuilder().set("a", a).set(name, b).build());
+      for (const char* name : {"b", "bb", "zebra"})
+        all.push_back(LabelsBuilder().set("a", a).set(name, b).build());
   for (const Labels& x : all)
     for (const Labels& y : all) {
       const std::vector<LabelView> p(x.begin(), x.end());

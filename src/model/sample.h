@@ -15,7 +15,14 @@ inline double stale_marker() { return std::bit_cast<double>(kStaleMarkerBits); }
 inline bool is_stale_marker(double v) { return std::bit_cast<uint64_t>(v) == kStaleMarkerBits; }
 
 enum class MetricType : uint8_t {
-  kUnknown, kCounter, kGauge, kHistogram, kGaugeHistogram, kSummary, kInfo, kStateset
+  kUnknown,
+  kCounter,
+  kGauge,
+  kHistogram,
+  kGaugeHistogram,
+  kSummary,
+  kInfo,
+  kStateset
 };
 std::string_view metric_type_name(MetricType type);  // "counter", ... as the metadata API prints it
 

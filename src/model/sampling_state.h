@@ -17,14 +17,14 @@
 
 namespace sightline::model {
 
-inline constexpr uint64_t kSamplingRange = 1ull << 56;        // thresholds and randomness lie below
-inline constexpr uint64_t kNeverSample = kSamplingRange;      // as a threshold
+inline constexpr uint64_t kSamplingRange = 1ull << 56;    // thresholds and randomness lie below
+inline constexpr uint64_t kNeverSample = kSamplingRange;  // as a threshold
 inline constexpr uint64_t kAlwaysSample = 0;
 
 struct SamplingState {
-  std::optional<uint64_t> threshold;    // th
-  std::optional<uint64_t> randomness;   // rv
-  std::vector<std::pair<std::string, std::string>> other_ot;       // further members of ot, in order
+  std::optional<uint64_t> threshold;                          // th
+  std::optional<uint64_t> randomness;                         // rv
+  std::vector<std::pair<std::string, std::string>> other_ot;  // further members of ot, in order
   std::vector<std::pair<std::string, std::string>> other_vendors;  // further vendors, in order
 
   static Result<SamplingState> parse(std::string_view trace_state);

@@ -14,7 +14,8 @@ TEST(SamplingState, ReadsAndWritesATraceState) {
   EXPECT_EQ(*state->randomness, 0x1234567890abcdu);
   EXPECT_EQ(state->text(), "ot=rv:1234567890abcd;th:c;p:8,x=1,a@b=c");
   EXPECT_EQ(SamplingState::parse("")->text(), "");
-  for (const char* broken : {"ot=", "ot=th:xyz", "ot=rv:1", "ot=th:123456789abcdef", "ot=th:1;", "X=1", "a", "=b", "a=", "a=b,ot=Th:1"})
+  for (const char* broken : {"ot=", "ot=th:xyz", "ot=rv:1", "ot=th:123456789abcdef", "ot=th:1;",
+                             "X=1", "a", "=b", "a=", "a=b,ot=Th:1"})
     EXPECT_FALSE(SamplingState::parse(broken)) << broken;
   EXPECT_FALSE(SamplingState::parse(std::string(2000, 'a') + "=b"));
 }
@@ -36,7 +37,8 @@ TEST(ExponentialHistogram, KeepsEveryValueInItsBucket) {
   std::vector<double> values;
   for (int i = 0; i < 500; ++i) {
     seed = seed * 6364136223846793005ull + 1442695040888963407ull;
-    values.push_back(std::ldexp(1 + static_cast<double>(seed >> 12) * 0x1p-52, static_cast<int>(seed % 30) - 10));
+    values.push_back(std::ldexp(1 + static_cast<double>(seed >> 12) * 0x1p-52,
+                                static_cast<int>(seed % 30) - 10));
     histogram.add(values.back());
     ASSERT_LE(histogram.buckets().size(), 20u);
   }
@@ -45,8 +47,10 @@ TEST(ExponentialHistogram, KeepsEveryValueInItsBucket) {
   EXPECT_EQ(histogram.zero_count(), 3u);
   const double base = std::pow(2, std::pow(2, -histogram.scale()));
   for (size_t i = 0; i < histogram.buckets().size(); ++i) {
-    const double lower = std::pow(base, histogram.offset() + static_cast<int>(i)), upper = lower * base;
-    const auto in = std::count_if(values.begin(), values.end(), [&](double v) { return v > lower && v <= upper; });
+    const double lower = std::pow(base, histogram.offset() + static_cast<int>(i)),
+                 upper = lower * base;
+    const auto in = std::count_if(values.begin(), values.end(),
+                                  [&](double v) { return v > lower && v <= upper; });
     EXPECT_EQ(histogram.buckets()[i], static_cast<uint64_t>(in)) << i;
   }
   const auto native = histogram.to_native();

@@ -23,14 +23,16 @@ enum class ValueKind : uint8_t { kEmpty, kString, kBool, kInt, kDouble, kBytes, 
 struct ValueView {
   ValueKind kind = ValueKind::kEmpty;
   union {
-    int64_t int_value = 0;   // kInt; kBool as 0 or 1
-    double double_value;     // kDouble
+    int64_t int_value = 0;  // kInt; kBool as 0 or 1
+    double double_value;    // kDouble
   };
   // kString, kBytes: the content. kArray, kKvlist: the encoded ArrayValue or
   // KeyValueList message.
   std::string_view bytes;
 
-  static ValueView of_string(std::string_view s) { return {.kind = ValueKind::kString, .bytes = s}; }
+  static ValueView of_string(std::string_view s) {
+    return {.kind = ValueKind::kString, .bytes = s};
+  }
   static ValueView of_int(int64_t v) { return {.kind = ValueKind::kInt, .int_value = v}; }
   static ValueView of_bool(bool v) { return {.kind = ValueKind::kBool, .int_value = v ? 1 : 0}; }
   static ValueView of_double(double v) { return {.kind = ValueKind::kDouble, .double_value = v}; }
@@ -58,18 +60,18 @@ std::string_view status_code_name(StatusCode code);  // "STATUS_CODE_ERROR"
 struct ResourceView {
   Run attributes;
   uint32_t dropped_attributes = 0;
-  std::string_view schema_url;   // of ResourceSpans
-  std::string_view encoded;      // the Resource message, empty if there is none: a cache key
+  std::string_view schema_url;  // of ResourceSpans
+  std::string_view encoded;     // the Resource message, empty if there is none: a cache key
 };
 
 struct ScopeView {
-  uint32_t resource = 0;         // index into resources
+  uint32_t resource = 0;  // index into resources
   std::string_view name;
   std::string_view version;
   Run attributes;
   uint32_t dropped_attributes = 0;
-  std::string_view schema_url;   // of ScopeSpans
-  std::string_view encoded;      // the InstrumentationScope message: a cache key
+  std::string_view schema_url;  // of ScopeSpans
+  std::string_view encoded;     // the InstrumentationScope message: a cache key
 };
 
 struct EventView {
@@ -89,10 +91,10 @@ struct LinkView {
 };
 
 struct SpanView {
-  TraceId trace_id;              // valid in every decoded batch: others were rejected
-  SpanId span_id;                // likewise
-  SpanId parent_span_id;         // not valid: a root
-  uint32_t scope = 0;            // index into scopes
+  TraceId trace_id;       // valid in every decoded batch: others were rejected
+  SpanId span_id;         // likewise
+  SpanId parent_span_id;  // not valid: a root
+  uint32_t scope = 0;     // index into scopes
   SpanKind kind = SpanKind::kUnspecified;
   StatusCode status = StatusCode::kUnset;
   uint32_t flags = 0;
@@ -100,14 +102,14 @@ struct SpanView {
   std::string_view status_message;
   std::string_view trace_state;
   TimestampNs start;
-  TimestampNs end;               // may lie before start: clocks differ
+  TimestampNs end;  // may lie before start: clocks differ
   Run attributes;
   Run events;
   Run links;
   uint32_t dropped_attributes = 0;
   uint32_t dropped_events = 0;
   uint32_t dropped_links = 0;
-  std::string_view encoded;      // the Span message; empty when rebuilt from columns
+  std::string_view encoded;  // the Span message; empty when rebuilt from columns
 
   // 0 when the end lies before the start.
   uint64_t duration_ns() const { return end.value > start.value ? end.value - start.value : 0; }
@@ -126,11 +128,19 @@ struct SpanBatch {
   std::vector<LinkView> links;
   std::vector<AttributeView> attributes;
 
-  std::span<const AttributeView> of(Run run) const { return std::span(attributes).subspan(run.begin, run.count); }
-  std::span<const EventView> events_of(const SpanView& s) const { return std::span(events).subspan(s.events.begin, s.events.count); }
-  std::span<const LinkView> links_of(const SpanView& s) const { return std::span(links).subspan(s.links.begin, s.links.count); }
+  std::span<const AttributeView> of(Run run) const {
+    return std::span(attributes).subspan(run.begin, run.count);
+  }
+  std::span<const EventView> events_of(const SpanView& s) const {
+    return std::span(events).subspan(s.events.begin, s.events.count);
+  }
+  std::span<const LinkView> links_of(const SpanView& s) const {
+    return std::span(links).subspan(s.links.begin, s.links.count);
+  }
   const ScopeView& scope_of(const SpanView& s) const { return scopes[s.scope]; }
-  const ResourceView& resource_of(const SpanView& s) const { return resources[scopes[s.scope].resource]; }
+  const ResourceView& resource_of(const SpanView& s) const {
+    return resources[scopes[s.scope].resource];
+  }
   // First attribute of that key in the run; null when absent.
   const ValueView* find(Run run, std::string_view key) const;
   // The resource's service.name, or empty.

@@ -18,7 +18,8 @@ void append_number(std::string& out, double v) {
   char buffer[400];
   const auto format = exponent ? std::chars_format::scientific : std::chars_format::fixed;
   std::string text(buffer, std::to_chars(buffer, buffer + sizeof buffer, v, format).ptr);
-  if (const size_t n = text.size(); exponent && n >= 4 && text[n - 4] == 'e' && text[n - 3] == '-' && text[n - 2] == '0')
+  if (const size_t n = text.size();
+      exponent && n >= 4 && text[n - 4] == 'e' && text[n - 3] == '-' && text[n - 2] == '0')
     text.erase(n - 2, 1);
   out += text;
 }
@@ -32,13 +33,18 @@ void append_quoted(std::string& out, std::string_view text) {
   out += '"';
   for (size_t i = 0; i < escaped.size(); ++i) {
     const char c = escaped[i];
-    if (c == '<') out += "\\u003c";
-    else if (c == '>') out += "\\u003e";
-    else if (c == '&') out += "\\u0026";
-    else if (escaped.compare(i, 2, "\xe2\x80") == 0 && i + 2 < escaped.size() && (escaped[i + 2] | 1) == '\xa9') {
+    if (c == '<')
+      out += "\\u003c";
+    else if (c == '>')
+      out += "\\u003e";
+    else if (c == '&')
+      out += "\\u0026";
+    else if (escaped.compare(i, 2, "\xe2\x80") == 0 && i + 2 < escaped.size() &&
+             (escaped[i + 2] | 1) == '\xa9') {
       out += escaped[i + 2] == '\xa8' ? "\\u2028" : "\\u2029";
       i += 2;
-    } else out += c;
+    } else
+      out += c;
   }
   out += '"';
 }
@@ -50,7 +56,9 @@ ValueView read_value(std::string_view message) {
       case protobuf_bytes(1): value = ValueView::of_string(r.bytes()); break;
       case protobuf_varint(2): value = ValueView::of_bool(r.varint() != 0); break;
       case protobuf_varint(3): value = ValueView::of_int(static_cast<int64_t>(r.varint())); break;
-      case protobuf_fixed64(4): value = ValueView::of_double(std::bit_cast<double>(r.fixed64())); break;
+      case protobuf_fixed64(4):
+        value = ValueView::of_double(std::bit_cast<double>(r.fixed64()));
+        break;
       case protobuf_bytes(5): value = {.kind = ValueKind::kArray, .bytes = r.bytes()}; break;
       case protobuf_bytes(6): value = {.kind = ValueKind::kKvlist, .bytes = r.bytes()}; break;
       case protobuf_bytes(7): value = {.kind = ValueKind::kBytes, .bytes = r.bytes()}; break;
@@ -86,15 +94,20 @@ void append_map(std::string& out, std::string_view message, int depth) {
     }
     AttributeView& pair = pairs.emplace_back();
     for (ProtobufReader p(r.bytes()); p.next();) {
-      if (p.tag() == protobuf_bytes(1)) pair.key = p.bytes();
-      else if (p.tag() == protobuf_bytes(2)) pair.value = read_value(p.bytes());
-      else p.skip();
+      if (p.tag() == protobuf_bytes(1))
+        pair.key = p.bytes();
+      else if (p.tag() == protobuf_bytes(2))
+        pair.value = read_value(p.bytes());
+      else
+        p.skip();
     }
   }
-  std::stable_sort(pairs.begin(), pairs.end(), [](const auto& a, const auto& b) { return a.key < b.key; });
+  std::stable_sort(pairs.begin(), pairs.end(),
+                   [](const auto& a, const auto& b) { return a.key < b.key; });
   out += '{';
   for (size_t i = 0; i < pairs.size(); ++i) {
-    if (i + 1 < pairs.size() && pairs[i].key == pairs[i + 1].key) continue;  // of equal keys the last counts
+    if (i + 1 < pairs.size() && pairs[i].key == pairs[i + 1].key)
+      continue;  // of equal keys the last counts
     if (out.back() != '{') out += ',';
     append_quoted(out, pairs[i].key);
     out += ':';
@@ -109,8 +122,10 @@ void append_json(std::string& out, const ValueView& value, int depth) {
     case ValueKind::kBool: out += value.int_value != 0 ? "true" : "false"; return;
     case ValueKind::kInt: out += std::to_string(value.int_value); return;
     case ValueKind::kDouble:
-      if (std::isfinite(value.double_value)) append_number(out, value.double_value);
-      else append_quoted(out, special_word(value.double_value));  // JSON has no word for it
+      if (std::isfinite(value.double_value))
+        append_number(out, value.double_value);
+      else
+        append_quoted(out, special_word(value.double_value));  // JSON has no word for it
       return;
     case ValueKind::kBytes: append_quoted(out, base64_encode(value.bytes)); return;
     case ValueKind::kArray:
@@ -142,7 +157,8 @@ std::string value_text(const ValueView& value) {
 
 int64_t whole_of(double value) {
   constexpr double kLimit = 9223372036854775808.0;  // 2^63
-  return value > -kLimit && value < kLimit ? static_cast<int64_t>(value) : std::numeric_limits<int64_t>::min();
+  return value > -kLimit && value < kLimit ? static_cast<int64_t>(value)
+                                           : std::numeric_limits<int64_t>::min();
 }
 
 }  // namespace sightline::model

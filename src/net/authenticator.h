@@ -10,8 +10,8 @@
 namespace sightline::net {
 
 struct Authenticator {
-  std::string header = "authorization";   // lower case
-  std::string challenge = "Bearer";       // of WWW-Authenticate
+  std::string header = "authorization";  // lower case
+  std::string challenge = "Bearer";      // of WWW-Authenticate
   std::function<bool(std::string_view value)> accepts;
 };
 

@@ -269,7 +269,9 @@ Compression choose_compression(std::string_view accept_encoding) {
     double weight = -1;
     size_t place = SIZE_MAX;
   };
-  std::array<Choice, 3> choices{{{"gzip", Compression::kGzip}, {"deflate", Compression::kDeflate}, {"zstd", Compression::kZstd}}};
+  std::array<Choice, 3> choices{{{"gzip", Compression::kGzip},
+                                 {"deflate", Compression::kDeflate},
+                                 {"zstd", Compression::kZstd}}};
   double any = 0;
   for (size_t place = 0; !accept_encoding.empty(); ++place) {
     const size_t comma = std::min(accept_encoding.find(','), accept_encoding.size());
@@ -298,7 +300,8 @@ std::unique_ptr<StreamCompressor> StreamCompressor::create(Compression compressi
     return zstd->ok() ? std::move(zstd) : nullptr;
   }
   if (compression == Compression::kIdentity) return nullptr;
-  auto deflater = std::make_unique<StreamDeflater>(compression == Compression::kGzip ? kGzipWindowBits : kZlibWindowBits);
+  auto deflater = std::make_unique<StreamDeflater>(
+      compression == Compression::kGzip ? kGzipWindowBits : kZlibWindowBits);
   return deflater->ok() ? std::move(deflater) : nullptr;
 }
 

@@ -7,7 +7,8 @@ namespace {
 
 std::string lower(std::string_view text) {
   std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return std::tolower(c); });
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
   return out;
 }
 
@@ -37,9 +38,11 @@ bool CorsPolicy::allows_headers(std::string_view names) const {
     const size_t comma = std::min(names.find(','), names.size());
     std::string name = lower(names.substr(0, comma));
     std::erase(name, ' ');
-    const bool safe = name.empty() || name == "accept" || name == "content-type" || name == "origin" || name == "x-requested-with";
-    const bool listed = std::any_of(options_.allowed_headers.begin(), options_.allowed_headers.end(),
-                                    [&](const std::string& allowed) { return allowed == "*" || lower(allowed) == name; });
+    const bool safe = name.empty() || name == "accept" || name == "content-type" ||
+                      name == "origin" || name == "x-requested-with";
+    const bool listed = std::any_of(
+        options_.allowed_headers.begin(), options_.allowed_headers.end(),
+        [&](const std::string& allowed) { return allowed == "*" || lower(allowed) == name; });
     if (!safe && !listed) return false;
     names.remove_prefix(std::min(comma + 1, names.size()));
   }
@@ -47,7 +50,8 @@ bool CorsPolicy::allows_headers(std::string_view names) const {
 }
 
 void CorsPolicy::add_origin(std::string_view origin, HttpResponse& response) const {
-  const bool any = std::ranges::find(options_.allowed_origins, "*") != options_.allowed_origins.end();
+  const bool any =
+      std::ranges::find(options_.allowed_origins, "*") != options_.allowed_origins.end();
   response.headers.set("Access-Control-Allow-Origin", any ? "*" : std::string(origin));
   if (!any) response.headers.add("Vary", "Origin");
 }
@@ -56,17 +60,23 @@ HttpHandler CorsPolicy::preflight() const {
   return [policy = *this](HttpRequest& request) {
     HttpResponse response;
     response.status = 204;
-    response.headers.add("Vary", "Origin, Access-Control-Request-Method, Access-Control-Request-Headers");
+    response.headers.add("Vary",
+                         "Origin, Access-Control-Request-Method, Access-Control-Request-Headers");
     const std::string_view origin = request.headers.get("Origin");
     const std::string_view method = request.headers.get("Access-Control-Request-Method");
     const std::string_view headers = request.headers.get("Access-Control-Request-Headers");
     const bool is_known = method == "GET" || method == "POST" || method == "HEAD";
-    if (origin.empty() || !is_known || !policy.allows_origin(origin) || !policy.allows_headers(headers)) return response;
+    if (origin.empty() || !is_known || !policy.allows_origin(origin) ||
+        !policy.allows_headers(headers))
+      return response;
     policy.add_origin(origin, response);
     response.headers.set("Access-Control-Allow-Methods", std::string(method));
-    if (!headers.empty()) response.headers.set("Access-Control-Allow-Headers", std::string(headers));
+    if (!headers.empty())
+      response.headers.set("Access-Control-Allow-Headers", std::string(headers));
     response.headers.set("Access-Control-Allow-Credentials", "true");
-    if (policy.options_.max_age_seconds > 0) response.headers.set("Access-Control-Max-Age", std::to_string(policy.options_.max_age_seconds));
+    if (policy.options_.max_age_seconds > 0)
+      response.headers.set("Access-Control-Max-Age",
+                           std::to_string(policy.options_.max_age_seconds));
     return response;
   };
 }
@@ -78,7 +88,9 @@ HttpHandler CorsPolicy::wrap(HttpHandler handler) const {
     if (origin.empty() || !policy.allows_origin(origin)) return response;
     policy.add_origin(origin, response);
     response.headers.set("Access-Control-Allow-Credentials", "true");
-    if (!policy.options_.exposed_headers.empty()) response.headers.set("Access-Control-Expose-Headers", joined(policy.options_.exposed_headers));
+    if (!policy.options_.exposed_headers.empty())
+      response.headers.set("Access-Control-Expose-Headers",
+                           joined(policy.options_.exposed_headers));
     return response;
   };
 }

@@ -5,7 +5,8 @@
 namespace sightline::net {
 namespace {
 
-HttpRequest request_from(std::string_view origin, std::string_view method = "", std::string_view headers = "") {
+HttpRequest request_from(std::string_view origin, std::string_view method = "",
+                         std::string_view headers = "") {
   HttpRequest request{.method = "OPTIONS"};
   request.headers.set("Origin", std::string(origin));
   if (!method.empty()) request.headers.set("Access-Control-Request-Method", std::string(method));
@@ -14,14 +15,18 @@ HttpRequest request_from(std::string_view origin, std::string_view method = "", 
 }
 
 TEST(CorsPolicy, AnswersPreflightOfAllowedOrigins) {
-  const CorsPolicy policy({.allowed_origins = {"https://*.example.com"}, .allowed_headers = {"X-Tenant"}, .max_age_seconds = 60});
+  const CorsPolicy policy({.allowed_origins = {"https://*.example.com"},
+                           .allowed_headers = {"X-Tenant"},
+                           .max_age_seconds = 60});
   auto allowed = request_from("https://app.example.com", "POST", "content-type, x-tenant");
   const auto answer = policy.preflight()(allowed);
   EXPECT_EQ(answer.status, 204);
   EXPECT_EQ(answer.headers.get("Access-Control-Allow-Origin"), "https://app.example.com");
   EXPECT_EQ(answer.headers.get("Access-Control-Max-Age"), "60");
-  for (auto refused : {request_from("https://example.org", "POST"), request_from("https://app.example.com", "DELETE"),
-                       request_from("https://app.example.com", "POST", "x-other"), request_from("https://.com", "POST")})
+  for (auto refused : {request_from("https://example.org", "POST"),
+                       request_from("https://app.example.com", "DELETE"),
+                       request_from("https://app.example.com", "POST", "x-other"),
+                       request_from("https://.com", "POST")})
     EXPECT_EQ(policy.preflight()(refused).headers.get("Access-Control-Allow-Origin"), "");
 }
 

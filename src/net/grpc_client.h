@@ -19,10 +19,10 @@ namespace sightline::net {
 struct GrpcClientOptions {
   std::string target;  // "host:port"; an "http://" or "https://" before it chooses TLS
   bool tls = false;
-  std::string ca_pem;  // with tls: roots to trust; empty: the system's
+  std::string ca_pem;             // with tls: roots to trust; empty: the system's
   std::string cert_pem, key_pem;  // with tls: the client's own certificate
   std::string server_name;        // with tls: checked instead of the target's host, when not empty
-  bool gzip = false;   // pack requests
+  bool gzip = false;              // pack requests
   std::vector<std::pair<std::string, std::string>>
       metadata;  // sent with every call; lower-case names
   size_t reply_bytes_max = 4u << 20;

@@ -145,7 +145,8 @@ class Methods final : public grpc::CallbackGenericService {
     if (found != serving_.options.methods.end())
       return new Call(serving_, found->second, remote_of(context->peer()));
     serving_.count_answer(GrpcCode::kUnimplemented);
-    return new RefusedCall({grpc::StatusCode::UNIMPLEMENTED, "unknown method " + context->method()});
+    return new RefusedCall(
+        {grpc::StatusCode::UNIMPLEMENTED, "unknown method " + context->method()});
   }
 
  private:
@@ -153,7 +154,8 @@ class Methods final : public grpc::CallbackGenericService {
     if (!serving_.options.authenticator) return true;
     const auto& metadata = context.client_metadata();
     const auto found = metadata.find(serving_.options.authenticator->header);
-    return found != metadata.end() && serving_.options.authenticator->accepts({found->second.data(), found->second.size()});
+    return found != metadata.end() &&
+           serving_.options.authenticator->accepts({found->second.data(), found->second.size()});
   }
 
   Serving& serving_;
@@ -165,8 +167,10 @@ namespace {
 
 std::shared_ptr<grpc::ServerCredentials> credentials_of(const GrpcServerOptions& options) {
   if (!options.tls) return grpc::InsecureServerCredentials();
-  grpc::SslServerCredentialsOptions tls(options.tls->client_ca_pem.empty() ? GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE
-                                                                           : GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
+  grpc::SslServerCredentialsOptions tls(
+      options.tls->client_ca_pem.empty()
+          ? GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE
+          : GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
   tls.pem_root_certs = options.tls->client_ca_pem;
   tls.pem_key_cert_pairs.push_back({options.tls->key_pem, options.tls->cert_pem});
   return grpc::SslServerCredentials(tls);
@@ -174,7 +178,9 @@ std::shared_ptr<grpc::ServerCredentials> credentials_of(const GrpcServerOptions&
 
 void set_keepalive(grpc::ServerBuilder& builder, const GrpcServerOptions& options) {
   const auto set = [&](const char* name, std::chrono::milliseconds value) {
-    if (value.count() > 0) builder.AddChannelArgument(name, static_cast<int>(std::min<int64_t>(value.count(), INT32_MAX)));
+    if (value.count() > 0)
+      builder.AddChannelArgument(name,
+                                 static_cast<int>(std::min<int64_t>(value.count(), INT32_MAX)));
   };
   set(GRPC_ARG_MAX_CONNECTION_IDLE_MS, options.max_connection_idle);
   set(GRPC_ARG_MAX_CONNECTION_AGE_MS, options.max_connection_age);
@@ -182,7 +188,8 @@ void set_keepalive(grpc::ServerBuilder& builder, const GrpcServerOptions& option
   set(GRPC_ARG_KEEPALIVE_TIME_MS, options.keepalive_time);
   set(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, options.keepalive_timeout);
   set(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, options.ping_interval_min);
-  if (options.ping_without_stream) builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  if (options.ping_without_stream)
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
 }
 
 }  // namespace
@@ -223,7 +230,8 @@ Result<std::unique_ptr<GrpcServer>> GrpcServer::listen(GrpcServerOptions options
   builder.RegisterCallbackGenericService(&state->methods);
   set_keepalive(builder, chosen);
   if (chosen.tls)
-    if (auto checked = TlsServerContext::create(*chosen.tls); !checked) return std::unexpected(std::move(checked).error());
+    if (auto checked = TlsServerContext::create(*chosen.tls); !checked)
+      return std::unexpected(std::move(checked).error());
   builder.AddListeningPort(address, credentials_of(chosen), &state->port);
   state->server = builder.BuildAndStart();
   if (!state->server || state->port == 0)

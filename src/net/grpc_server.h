@@ -31,14 +31,16 @@ struct GrpcServerOptions {
   size_t memory_bytes_max = 256u << 20;  // of all connections' buffers together
   size_t streams_per_connection_max = 256;
   size_t handler_threads = 4;
-  size_t handler_queue_max = 1024;              // calls read and waiting for a thread
-  std::chrono::milliseconds retry_after{1000};  // told when the queue is full
+  size_t handler_queue_max = 1024;                     // calls read and waiting for a thread
+  std::chrono::milliseconds retry_after{1000};         // told when the queue is full
   std::optional<TlsServerOptions> tls;                 // none: plaintext
   std::shared_ptr<const Authenticator> authenticator;  // null: everybody
   // gRPC's keepalive (configgrpc, "keepalive"); 0: gRPC's own default.
-  std::chrono::milliseconds max_connection_idle{0}, max_connection_age{0}, max_connection_age_grace{0};
+  std::chrono::milliseconds max_connection_idle{0}, max_connection_age{0},
+      max_connection_age_grace{0};
   std::chrono::milliseconds keepalive_time{0}, keepalive_timeout{0};
-  std::chrono::milliseconds ping_interval_min{0};      // clients that ping more often are told to go away
+  std::chrono::milliseconds ping_interval_min{
+      0};  // clients that ping more often are told to go away
   bool ping_without_stream = false;
 };
 

@@ -23,10 +23,12 @@ constexpr size_t kCodeCount = 17;
 
 class Serving {
  public:
-  Serving(GrpcStreamServerOptions given, WorkPool& work, Telemetry& telemetry) : options(std::move(given)), pool(work) {
+  Serving(GrpcStreamServerOptions given, WorkPool& work, Telemetry& telemetry)
+      : options(std::move(given)), pool(work) {
     for (size_t code = 0; code < kCodeCount; ++code)
-      answers_[code] = &telemetry.counter("sightline_grpc_requests_total", "gRPC calls answered.",
-                                          {{"listener", options.name}, {"code", std::to_string(code)}});
+      answers_[code] =
+          &telemetry.counter("sightline_grpc_requests_total", "gRPC calls answered.",
+                             {{"listener", options.name}, {"code", std::to_string(code)}});
   }
   void count_answer(GrpcCode code) { answers_[static_cast<size_t>(code) % kCodeCount]->add(); }
 
@@ -50,10 +52,12 @@ class CallCancellation final : public Cancellation {
 // done with it, which is never before finish().
 class StreamCall final : public grpc::ServerGenericBidiReactor, public GrpcStreamCall {
  public:
-  StreamCall(Serving& serving, const GrpcStreamHandler& handler, const grpc::GenericCallbackServerContext& context)
+  StreamCall(Serving& serving, const GrpcStreamHandler& handler,
+             const grpc::GenericCallbackServerContext& context)
       : serving_(serving), handler_(handler) {
     for (const auto& [name, value] : context.client_metadata())
-      metadata_.emplace_back(std::string(name.data(), name.size()), std::string(value.data(), value.size()));
+      metadata_.emplace_back(std::string(name.data(), name.size()),
+                             std::string(value.data(), value.size()));
     StartRead(&request_);
   }
 
@@ -78,11 +82,13 @@ class StreamCall final : public grpc::ServerGenericBidiReactor, public GrpcStrea
   }
 
   void OnReadDone(bool ok) override {
-    if (!ok) return finish({.code = GrpcCode::kInvalidArgument, .message = "the call carries no message"});
+    if (!ok)
+      return finish({.code = GrpcCode::kInvalidArgument, .message = "the call carries no message"});
     const Status submitted = serving_.pool.submit(WorkPriority::kQuery, [this] { finish(run()); });
     if (submitted) return;
     const bool stopping = submitted.error().code == Errc::kUnavailable;
-    finish({.code = stopping ? GrpcCode::kUnavailable : GrpcCode::kResourceExhausted, .message = submitted.error().message});
+    finish({.code = stopping ? GrpcCode::kUnavailable : GrpcCode::kResourceExhausted,
+            .message = submitted.error().message});
   }
   void OnWriteDone(bool ok) override {
     const std::lock_guard lock(mutex_);
@@ -110,7 +116,9 @@ class StreamCall final : public grpc::ServerGenericBidiReactor, public GrpcStrea
   // The last thing this object does on its own behalf.
   void finish(const GrpcReply& reply) {
     serving_.count_answer(reply.code);
-    Finish(reply.code == GrpcCode::kOk ? grpc::Status::OK : grpc::Status(static_cast<grpc::StatusCode>(reply.code), reply.message));
+    Finish(reply.code == GrpcCode::kOk
+               ? grpc::Status::OK
+               : grpc::Status(static_cast<grpc::StatusCode>(reply.code), reply.message));
   }
 
   Serving& serving_;
@@ -118,25 +126,29 @@ class StreamCall final : public grpc::ServerGenericBidiReactor, public GrpcStrea
   std::vector<std::pair<std::string, std::string>> metadata_;
   const std::shared_ptr<CallCancellation> cancellation_ = std::make_shared<CallCancellation>();
   grpc::ByteBuffer request_;
-  grpc::ByteBuffer message_;            // being written
+  grpc::ByteBuffer message_;  // being written
   std::mutex mutex_;
   std::condition_variable written_;
-  bool writing_ = false;                // guarded by mutex_
-  bool write_ok_ = false;               // guarded by mutex_
+  bool writing_ = false;   // guarded by mutex_
+  bool write_ok_ = false;  // guarded by mutex_
 };
 
 class UnknownCall final : public grpc::ServerGenericBidiReactor {
  public:
-  explicit UnknownCall(const std::string& method) { Finish({grpc::StatusCode::UNIMPLEMENTED, "unknown method " + method}); }
+  explicit UnknownCall(const std::string& method) {
+    Finish({grpc::StatusCode::UNIMPLEMENTED, "unknown method " + method});
+  }
   void OnDone() override { delete this; }
 };
 
 class Methods final : public grpc::CallbackGenericService {
  public:
   explicit Methods(Serving& serving) : serving_(serving) {}
-  grpc::ServerGenericBidiReactor* CreateReactor(grpc::GenericCallbackServerContext* context) override {
+  grpc::ServerGenericBidiReactor* CreateReactor(
+      grpc::GenericCallbackServerContext* context) override {
     const auto found = serving_.options.methods.find(context->method());
-    if (found != serving_.options.methods.end()) return new StreamCall(serving_, found->second, *context);
+    if (found != serving_.options.methods.end())
+      return new StreamCall(serving_, found->second, *context);
     serving_.count_answer(GrpcCode::kUnimplemented);
     return new UnknownCall(context->method());
   }
@@ -153,11 +165,13 @@ struct GrpcStreamServer::State {
   Serving serving;
   Methods methods;
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor;
-  std::unique_ptr<grpc::Server> server;   // stops before what its calls use
+  std::unique_ptr<grpc::Server> server;  // stops before what its calls use
   bool stopped = false;
 };
 
-Result<std::unique_ptr<GrpcStreamServer>> GrpcStreamServer::start(GrpcStreamServerOptions options, WorkPool& pool, Telemetry& telemetry) {
+Result<std::unique_ptr<GrpcStreamServer>> GrpcStreamServer::start(GrpcStreamServerOptions options,
+                                                                  WorkPool& pool,
+                                                                  Telemetry& telemetry) {
   route_grpc_log();
   auto state = std::make_unique<State>(std::move(options), pool, telemetry);
   const GrpcStreamServerOptions& chosen = state->serving.options;
@@ -166,10 +180,12 @@ Result<std::unique_ptr<GrpcStreamServer>> GrpcStreamServer::start(GrpcStreamServ
   grpc::ServerBuilder builder;
   builder.SetResourceQuota(quota);
   builder.SetMaxReceiveMessageSize(static_cast<int>(chosen.request_bytes_max));
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, static_cast<int>(chosen.streams_per_connection_max));
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
+                             static_cast<int>(chosen.streams_per_connection_max));
   builder.RegisterCallbackGenericService(&state->methods);
   state->acceptor = builder.experimental().AddExternalConnectionAcceptor(
-      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, grpc::InsecureServerCredentials());
+      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
+      grpc::InsecureServerCredentials());
   state->server = builder.BuildAndStart();
   if (!state->server) return fail(Errc::kInternal, "gRPC could not start for ", chosen.name);
   return std::unique_ptr<GrpcStreamServer>(new GrpcStreamServer(std::move(state)));

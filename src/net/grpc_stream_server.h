@@ -25,7 +25,8 @@ namespace sightline::net {
 class GrpcStreamCall {
  public:
   virtual ~GrpcStreamCall() = default;
-  virtual std::string_view metadata(std::string_view name) const = 0;   // lower-case name; first, or empty
+  virtual std::string_view metadata(
+      std::string_view name) const = 0;  // lower-case name; first, or empty
   // True once the client went away, its deadline passed, or the server stops.
   virtual std::shared_ptr<const Cancellation> cancellation() const = 0;
   // Sends one message and waits until it is on its way; false when nobody takes it any more.
@@ -33,27 +34,30 @@ class GrpcStreamCall {
 };
 
 // Sends any number of messages (a unary method: one), then says how the call ends; `payload` is not used.
-using GrpcStreamHandler = std::function<GrpcReply(const SharedBytes& request, GrpcStreamCall& call)>;
-using GrpcStreamMethods = std::map<std::string, GrpcStreamHandler, std::less<>>;   // by path: "/package.Service/Method"
+using GrpcStreamHandler =
+    std::function<GrpcReply(const SharedBytes& request, GrpcStreamCall& call)>;
+using GrpcStreamMethods =
+    std::map<std::string, GrpcStreamHandler, std::less<>>;  // by path: "/package.Service/Method"
 
 struct GrpcStreamServerOptions {
-  std::string name = "grpc-stream";       // the "listener" label of the server's own counters
+  std::string name = "grpc-stream";  // the "listener" label of the server's own counters
   GrpcStreamMethods methods;
   size_t request_bytes_max = 4u << 20;
-  size_t memory_bytes_max = 64u << 20;    // of all connections' buffers together
+  size_t memory_bytes_max = 64u << 20;  // of all connections' buffers together
   size_t streams_per_connection_max = 100;
 };
 
 class GrpcStreamServer {
  public:
-  static Result<std::unique_ptr<GrpcStreamServer>> start(GrpcStreamServerOptions options, WorkPool& pool, Telemetry& telemetry);
+  static Result<std::unique_ptr<GrpcStreamServer>> start(GrpcStreamServerOptions options,
+                                                         WorkPool& pool, Telemetry& telemetry);
   ~GrpcStreamServer();
   GrpcStreamServer(const GrpcStreamServer&) = delete;
   GrpcStreamServer& operator=(const GrpcStreamServer&) = delete;
 
   // Owns the connected, non-blocking `descriptor` from now on; `read` was read from it already.
   void take(int descriptor, std::string read);
-  void stop(std::chrono::milliseconds deadline);   // once; not from a handler
+  void stop(std::chrono::milliseconds deadline);  // once; not from a handler
 
  private:
   struct State;

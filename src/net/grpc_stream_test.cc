@@ -20,7 +20,8 @@ using std::chrono::milliseconds;
 // Reads a stream to its end with gRPC's own client.
 class StreamReader final : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
  public:
-  StreamReader(grpc::TemplatedGenericStub<grpc::ByteBuffer, grpc::ByteBuffer>& stub, const std::string& method, std::string request) {
+  StreamReader(grpc::TemplatedGenericStub<grpc::ByteBuffer, grpc::ByteBuffer>& stub,
+               const std::string& method, std::string request) {
     context.AddMetadata("x-scope-orgid", "team");
     context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(10));
     stub.PrepareBidiStreamingCall(&context, method, {}, this);
@@ -53,7 +54,8 @@ class GrpcStreamTest : public ::testing::Test {
     GrpcStreamServerOptions options;
     options.methods["/a.B/Count"] = [](const SharedBytes& request, GrpcStreamCall& call) {
       for (int i = 0; i < std::stoi(*request); ++i)
-        if (!call.send("message " + std::to_string(i))) return GrpcReply{.code = GrpcCode::kCancelled, .message = "gone"};
+        if (!call.send("message " + std::to_string(i)))
+          return GrpcReply{.code = GrpcCode::kCancelled, .message = "gone"};
       return GrpcReply{};
     };
     options.methods["/a.B/Tenant"] = [](const SharedBytes&, GrpcStreamCall& call) {
@@ -63,17 +65,22 @@ class GrpcStreamTest : public ::testing::Test {
     options.methods["/a.B/Wait"] = [this](const SharedBytes&, GrpcStreamCall& call) {
       call.send("waiting");
       const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-      while (!call.cancellation()->cancelled() && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+      while (!call.cancellation()->cancelled() && std::chrono::steady_clock::now() < end)
+        std::this_thread::yield();
       saw_cancel_.set_value(call.cancellation()->cancelled());
       return GrpcReply{.code = GrpcCode::kCancelled, .message = "cancelled"};
     };
     options.methods["/a.B/Bad"] = [](const SharedBytes&, GrpcStreamCall&) {
       return GrpcReply{.code = GrpcCode::kInvalidArgument, .message = "bad query"};
     };
-    options.methods["/a.B/Throws"] = [](const SharedBytes&, GrpcStreamCall&) -> GrpcReply { throw std::runtime_error("no"); };
+    options.methods["/a.B/Throws"] = [](const SharedBytes&, GrpcStreamCall&) -> GrpcReply {
+      throw std::runtime_error("no");
+    };
     grpc_ = *GrpcStreamServer::start(std::move(options), pool_, telemetry_);
     HttpServerOptions http;
-    http.http2 = [this](int descriptor, std::string read) { grpc_->take(descriptor, std::move(read)); };
+    http.http2 = [this](int descriptor, std::string read) {
+      grpc_->take(descriptor, std::move(read));
+    };
     http_ = *HttpServer::listen(std::move(http), router_, pool_, telemetry_);
     stub_ = std::make_unique<grpc::TemplatedGenericStub<grpc::ByteBuffer, grpc::ByteBuffer>>(
         grpc::CreateChannel(http_->local_address(), grpc::InsecureChannelCredentials()));

@@ -43,7 +43,8 @@ constexpr size_t kUnwantedBodyBytesMax = 64u << 10;  // read and dropped to keep
 constexpr size_t kLingerBytesMax = 4u << 20;
 constexpr size_t kRefusalsMax = 64;  // connections beyond the limit that are told so
 constexpr std::chrono::milliseconds kLingerTimeout{1000};
-constexpr std::chrono::milliseconds kLaterPause{200};  // before a body is asked again for what it did not have yet
+constexpr std::chrono::milliseconds kLaterPause{
+    200};  // before a body is asked again for what it did not have yet
 
 class ConnectionCancellation final : public Cancellation {
  public:
@@ -83,7 +84,9 @@ std::string_view origin_form(std::string_view target) {
 
 // A piece of a body, made on the pool while the one before it is sent.
 struct Piece {
-  explicit Piece(const asio::any_io_executor& executor) : made(executor) { made.expires_at(asio::steady_timer::time_point::max()); }
+  explicit Piece(const asio::any_io_executor& executor) : made(executor) {
+    made.expires_at(asio::steady_timer::time_point::max());
+  }
   std::string bytes;
   BodySource::Next next = BodySource::Next::kBroken;
   bool ready = false;       // on the connection's loop only
@@ -118,7 +121,9 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
   asio::awaitable<bool> write(const HttpAnswer& answer);
   asio::awaitable<bool> write_stream(std::shared_ptr<BodyStream> stream, WorkPool& pool);
   std::shared_ptr<Piece> make_piece(std::shared_ptr<BodyStream> stream, WorkPool& pool);
-  WorkPool& pool_of(const HttpRouter::Match& match) const { return match.options.pool != nullptr ? *match.options.pool : serving_->pool; }
+  WorkPool& pool_of(const HttpRouter::Match& match) const {
+    return match.options.pool != nullptr ? *match.options.pool : serving_->pool;
+  }
   asio::awaitable<bool> refuse(int status, std::string text);
   asio::awaitable<void> linger();
   HttpRequest take_request(Parser::value_type&& message);
@@ -146,7 +151,8 @@ asio::awaitable<void> Connection::run(Admission admission) {
     if (stream_.has_tls() && !co_await shake_hands()) {
       // Nothing can be said to a client that speaks something else.
     } else if (admission == Admission::kAdmitted) {
-      const bool handed_over = serving_->options.http2 && !stream_.has_tls() && co_await hand_over_http2();
+      const bool handed_over =
+          serving_->options.http2 && !stream_.has_tls() && co_await hand_over_http2();
       while (!handed_over && co_await serve_one()) {
         cancellation_.reset();
         if (buffer_.size() == 0) buffer_.shrink_to_fit();
@@ -411,15 +417,17 @@ std::shared_ptr<Piece> Connection::make_piece(std::shared_ptr<BodyStream> stream
     piece->made.cancel();
   };
   serving_->begin_task();
-  const Status submitted = pool.submit(WorkPriority::kQuery, [piece, done, stream, serving = serving_, executor = socket_.get_executor()] {
-    try {
-      piece->next = stream->next(piece->bytes);
-    } catch (const std::exception& fault) {
-      SL_LOG_ERROR("net: a body that was being made threw: {}", fault.what());
-    }
-    asio::post(executor, done);
-    serving->end_task();
-  });
+  const Status submitted =
+      pool.submit(WorkPriority::kQuery,
+                  [piece, done, stream, serving = serving_, executor = socket_.get_executor()] {
+                    try {
+                      piece->next = stream->next(piece->bytes);
+                    } catch (const std::exception& fault) {
+                      SL_LOG_ERROR("net: a body that was being made threw: {}", fault.what());
+                    }
+                    asio::post(executor, done);
+                    serving->end_task();
+                  });
   if (!submitted) {
     serving_->end_task();
     done();
@@ -440,7 +448,8 @@ asio::awaitable<bool> Connection::write_stream(std::shared_ptr<BodyStream> strea
     for (size_t sent = 0; sent < bytes.size();) {
       const size_t step = std::min(bytes.size() - sent, kWriteStepBytes);
       arm(serving_->options.write_timeout);
-      auto [fault, count] = co_await asio::async_write(socket_, asio::buffer(bytes.data() + sent, step), kToken);
+      auto [fault, count] =
+          co_await asio::async_write(socket_, asio::buffer(bytes.data() + sent, step), kToken);
       disarm();
       if (fault) {
         if (cancellation_) cancellation_->cancel();
@@ -452,7 +461,8 @@ asio::awaitable<bool> Connection::write_stream(std::shared_ptr<BodyStream> strea
     if (next != BodySource::Next::kLater) continue;
     asio::steady_timer pause(socket_.get_executor(), kLaterPause);
     co_await pause.async_wait(kToken);
-    if (aborted_ || serving_->stopping() || (cancellation_ && cancellation_->cancelled())) co_return false;
+    if (aborted_ || serving_->stopping() || (cancellation_ && cancellation_->cancelled()))
+      co_return false;
     piece = make_piece(stream, pool);
   }
   error_code ignored;
@@ -464,7 +474,8 @@ asio::awaitable<bool> Connection::write_stream(std::shared_ptr<BodyStream> strea
 asio::awaitable<bool> Connection::refuse(int status, std::string text) {
   HttpResponse response =
       status == 503 ? unavailable(std::move(text)) : HttpResponse::text(status, std::move(text));
-  if (status == 401) response.headers.set("WWW-Authenticate", serving_->options.authenticator->challenge);
+  if (status == 401)
+    response.headers.set("WWW-Authenticate", serving_->options.authenticator->challenge);
   const HttpAnswer made = pack_answer(HttpRequest{}, std::move(response), {});
   serving_->count_answer(made.status);
   if (co_await write(made)) co_await linger();
@@ -511,7 +522,8 @@ asio::ssl::context* HttpServing::tls() const { return tls_.get(); }
 bool HttpServing::lets_in(const HttpFields& fields) const {
   if (!options.authenticator) return true;
   const auto found = fields.find(options.authenticator->header);
-  return found != fields.end() && options.authenticator->accepts({found->value().data(), found->value().size()});
+  return found != fields.end() &&
+         options.authenticator->accepts({found->value().data(), found->value().size()});
 }
 
 HttpServing::~HttpServing() = default;

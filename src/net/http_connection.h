@@ -6,11 +6,11 @@
 //   Lifetime  a connection keeps itself and HttpServing alive until it closed.
 #include <array>
 #include <atomic>
+#include <boost/beast/http/fields.hpp>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <boost/beast/http/fields.hpp>
 #include <unordered_map>
 
 #include "base/telemetry.h"
@@ -59,7 +59,7 @@ class HttpServing {
   bool hold_body(size_t bytes);
   void release_body(size_t bytes);
   void count_answer(int status);
-  boost::asio::ssl::context* tls() const;   // null: none
+  boost::asio::ssl::context* tls() const;  // null: none
   bool lets_in(const HttpFields& fields) const;
 
   void stop_entering() { stopping_.store(true, std::memory_order_release); }
@@ -69,7 +69,8 @@ class HttpServing {
   void wait_empty();
 
  private:
-  std::atomic<const HttpRouter*> router_;  // each lives as long as the server: a request keeps what it found
+  std::atomic<const HttpRouter*>
+      router_;  // each lives as long as the server: a request keeps what it found
   Telemetry& telemetry_;
   Counter& refused_;
   Gauge& open_;

@@ -137,11 +137,13 @@ void vary_by_encoding(HttpResponse& response) {
 Compression choose_stream_compression(const HttpRequest& request, HttpResponse& response) {
   const std::string_view type = response.headers.get("Content-Type");
   // Events are to arrive at once, not when a block of the compressor is full.
-  if (!is_compressible(type) || type.starts_with("text/event-stream") || !response.headers.get("Content-Encoding").empty())
+  if (!is_compressible(type) || type.starts_with("text/event-stream") ||
+      !response.headers.get("Content-Encoding").empty())
     return Compression::kIdentity;
   vary_by_encoding(response);
   const Compression how = choose_compression(request.headers.get("Accept-Encoding"));
-  if (how != Compression::kIdentity) response.headers.set("Content-Encoding", std::string(compression_name(how)));
+  if (how != Compression::kIdentity)
+    response.headers.set("Content-Encoding", std::string(compression_name(how)));
   return how;
 }
 
@@ -201,7 +203,8 @@ BodySource::Next BodyStream::next(std::string& out) {
   char size[20];
   // A chunk of length 0 would end the body (RFC 9112 section 7.1).
   if (!plain.empty()) {
-    out.append(size, static_cast<size_t>(std::snprintf(size, sizeof size, "%zx\r\n", plain.size())));
+    out.append(size,
+               static_cast<size_t>(std::snprintf(size, sizeof size, "%zx\r\n", plain.size())));
     out.append(plain).append("\r\n");
   }
   if (next == BodySource::Next::kEnd) out.append("0\r\n\r\n");
@@ -225,12 +228,15 @@ HttpAnswer pack_answer(const HttpRequest& request, HttpResponse response,
   const bool bodiless = response.status < 200 || response.status == 204 || response.status == 304;
   const bool streamed = response.rest != nullptr && !bodiless;
   Compression how = Compression::kIdentity;
-  if (streamed) how = choose_stream_compression(request, response);
-  else if (!bodiless) compress_body(request, response, options.compress_bytes_min);
+  if (streamed)
+    how = choose_stream_compression(request, response);
+  else if (!bodiless)
+    compress_body(request, response, options.compress_bytes_min);
   HttpAnswer answer;
   answer.status = response.status;
   // HTTP/1.0 has no chunks: there the end of the connection is the end of the body.
-  answer.keep_alive = options.keep_alive && lower_case(response.headers.get("Connection")) != "close" &&
+  answer.keep_alive = options.keep_alive &&
+                      lower_case(response.headers.get("Connection")) != "close" &&
                       !(streamed && options.http_1_0);
   std::string& head = answer.head;
   head.reserve(256);
@@ -239,16 +245,19 @@ HttpAnswer pack_answer(const HttpRequest& request, HttpResponse response,
   for (const auto& [name, value] : response.headers.fields())
     if (!is_own_header(name)) append_header(head, name, value);
   append_header(head, "Date", date_text());
-  if (streamed && !options.http_1_0) append_header(head, "Transfer-Encoding", "chunked");
-  else if (!bodiless && !streamed) append_header(head, "Content-Length", std::to_string(response.body.size()));
+  if (streamed && !options.http_1_0)
+    append_header(head, "Transfer-Encoding", "chunked");
+  else if (!bodiless && !streamed)
+    append_header(head, "Content-Length", std::to_string(response.body.size()));
   if (!answer.keep_alive) append_header(head, "Connection", "close");
   if (answer.keep_alive && options.http_1_0) append_header(head, "Connection", "keep-alive");
   head.append("\r\n");
   if (bodiless || request.method == "HEAD") return answer;
   if (streamed)
-    answer.stream = std::make_shared<BodyStream>(std::move(response.body), std::move(response.rest), StreamCompressor::create(how),
-                                                 !options.http_1_0);
-  else answer.body = std::move(response.body);
+    answer.stream = std::make_shared<BodyStream>(std::move(response.body), std::move(response.rest),
+                                                 StreamCompressor::create(how), !options.http_1_0);
+  else
+    answer.body = std::move(response.body);
   return answer;
 }
 

@@ -15,8 +15,12 @@ namespace sightline::net {
 // answer's head announced. Threads: as BodySource.
 class BodyStream {
  public:
-  BodyStream(std::string first, std::shared_ptr<BodySource> source, std::unique_ptr<StreamCompressor> compressor, bool chunked)
-      : pending_(std::move(first)), source_(std::move(source)), compressor_(std::move(compressor)), chunked_(chunked) {}
+  BodyStream(std::string first, std::shared_ptr<BodySource> source,
+             std::unique_ptr<StreamCompressor> compressor, bool chunked)
+      : pending_(std::move(first)),
+        source_(std::move(source)),
+        compressor_(std::move(compressor)),
+        chunked_(chunked) {}
   BodySource::Next next(std::string& out);
 
  private:

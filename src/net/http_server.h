@@ -40,7 +40,7 @@ struct HttpServerOptions {
   // descriptor, and what was read of it. Empty: they are refused as malformed HTTP/1.1. Called on a
   // socket thread; outlives the server.
   std::function<void(int descriptor, std::string read)> http2;
-  std::shared_ptr<const TlsServerContext> tls;       // null: plaintext
+  std::shared_ptr<const TlsServerContext> tls;         // null: plaintext
   std::shared_ptr<const Authenticator> authenticator;  // null: everybody
 };
 

@@ -76,7 +76,8 @@ class RawClient {
 // Numbered pieces of `piece_bytes`, a pause before the second, and what happens at the end.
 class Pieces final : public BodySource {
  public:
-  Pieces(int count, size_t piece_bytes, Next last) : count_(count), piece_bytes_(piece_bytes), last_(last) {}
+  Pieces(int count, size_t piece_bytes, Next last)
+      : count_(count), piece_bytes_(piece_bytes), last_(last) {}
   Next next(std::string& out) override {
     if (at_ == 1 && !std::exchange(paused_, true)) return Next::kLater;
     if (at_ == count_) return last_;
@@ -110,7 +111,8 @@ class HttpServerTest : public ::testing::Test {
                 [](HttpRequest&) -> HttpResponse { throw std::runtime_error("no"); });
   }
   void add_streams() {
-    const auto stream = [this](std::string pattern, int count, size_t bytes, BodySource::Next last) {
+    const auto stream = [this](std::string pattern, int count, size_t bytes,
+                               BodySource::Next last) {
       router_.add("GET,HEAD", pattern, [=](HttpRequest&) {
         HttpResponse response = HttpResponse::text(200, "first ");
         response.rest = std::make_shared<Pieces>(count, bytes, last);
@@ -345,11 +347,13 @@ TEST_F(HttpServerTest, ABodyIsSentWhileItIsMade) {
   const std::string answer = client.read_until("0\r\n\r\n");
   EXPECT_THAT(answer, HasSubstr("Transfer-Encoding: chunked\r\n"));
   EXPECT_THAT(answer, Not(HasSubstr("Content-Length")));
-  EXPECT_THAT(answer, EndsWith("\r\n\r\n6\r\nfirst \r\n2\r\n00\r\n2\r\n11\r\n2\r\n22\r\n0\r\n\r\n"));
+  EXPECT_THAT(answer,
+              EndsWith("\r\n\r\n6\r\nfirst \r\n2\r\n00\r\n2\r\n11\r\n2\r\n22\r\n0\r\n\r\n"));
   client.send_text("GET /echo HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
   EXPECT_THAT(client.read_all(), HasSubstr("GET /echo"));  // the connection goes on
   EXPECT_THAT(exchange("GET /pieces HTTP/1.0\r\n\r\n"), EndsWith("\r\n\r\nfirst 001122"));
-  EXPECT_THAT(exchange("HEAD /pieces HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"), EndsWith("\r\n\r\n"));
+  EXPECT_THAT(exchange("HEAD /pieces HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"),
+              EndsWith("\r\n\r\n"));
 }
 
 TEST_F(HttpServerTest, AStreamedBodyIsCompressedPieceByPiece) {
@@ -357,7 +361,8 @@ TEST_F(HttpServerTest, AStreamedBodyIsCompressedPieceByPiece) {
   start();
   for (const auto how : {Compression::kGzip, Compression::kDeflate, Compression::kZstd}) {
     const std::string name(compression_name(how));
-    const std::string answer = exchange("GET /many HTTP/1.0\r\nAccept-Encoding: " + name + "\r\n\r\n");
+    const std::string answer =
+        exchange("GET /many HTTP/1.0\r\nAccept-Encoding: " + name + "\r\n\r\n");
     EXPECT_THAT(answer, HasSubstr("Content-Encoding: " + name));
     const auto plain = decompress(how, answer.substr(answer.find("\r\n\r\n") + 4), 64u << 20);
     ASSERT_TRUE(plain) << plain.error().message;
@@ -377,7 +382,10 @@ TEST_F(HttpServerTest, ABodyThatBreaksOffIsNotTakenForWhole) {
 TEST_F(HttpServerTest, ARouteMayNameAPoolAndARouterMayBeExchanged) {
   WorkPool own({.thread_count = 1});
   HttpRouter later;
-  later.add("GET", "/who", [](HttpRequest& request) { return HttpResponse::text(200, request.queued.count() > 0 ? "later" : "not queued"); },
+  later.add("GET", "/who",
+            [](HttpRequest& request) {
+              return HttpResponse::text(200, request.queued.count() > 0 ? "later" : "not queued");
+            },
             {.pool = &own});
   start();
   EXPECT_THAT(exchange("GET /who HTTP/1.0\r\n\r\n"), HasSubstr("404"));

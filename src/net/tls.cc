@@ -19,11 +19,14 @@ struct FreeKey {
 using Bio = std::unique_ptr<BIO, FreeBio>;
 using Certificate = std::unique_ptr<X509, FreeX509>;
 
-Bio text_bio(const std::string& text) { return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size()))); }
+Bio text_bio(const std::string& text) {
+  return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+}
 
 std::unexpected<Error> tls_fault(std::string_view what) {
   char reason[256] = "no reason given";
-  if (const unsigned long code = ERR_get_error(); code != 0) ERR_error_string_n(code, reason, sizeof reason);
+  if (const unsigned long code = ERR_get_error(); code != 0)
+    ERR_error_string_n(code, reason, sizeof reason);
   ERR_clear_error();
   return fail(Errc::kInvalidArgument, what, ": ", reason);
 }
@@ -50,9 +53,11 @@ Status use_certificates(SSL_CTX* context, const std::string& pem) {
 
 Status use_key(SSL_CTX* context, const std::string& pem) {
   const Bio bio = text_bio(pem);
-  const std::unique_ptr<EVP_PKEY, FreeKey> key(PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, nullptr));
+  const std::unique_ptr<EVP_PKEY, FreeKey> key(
+      PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, nullptr));
   if (!key || SSL_CTX_use_PrivateKey(context, key.get()) != 1) return tls_fault("private key");
-  if (SSL_CTX_check_private_key(context) != 1) return tls_fault("the private key is not the certificate's");
+  if (SSL_CTX_check_private_key(context) != 1)
+    return tls_fault("the private key is not the certificate's");
   return {};
 }
 
@@ -60,12 +65,14 @@ Status use_client_ca(SSL_CTX* context, const std::string& pem) {
   const Bio bio = text_bio(pem);
   size_t count = 0;
   while (const Certificate authority{PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)}) {
-    if (X509_STORE_add_cert(SSL_CTX_get_cert_store(context), authority.get()) != 1) return tls_fault("client certificate authority");
+    if (X509_STORE_add_cert(SSL_CTX_get_cert_store(context), authority.get()) != 1)
+      return tls_fault("client certificate authority");
     SSL_CTX_add_client_CA(context, authority.get());
     ++count;
   }
   ERR_clear_error();
-  if (count == 0) return fail(Errc::kInvalidArgument, "client certificate authority: no certificate in it");
+  if (count == 0)
+    return fail(Errc::kInvalidArgument, "client certificate authority: no certificate in it");
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
   return {};
 }
@@ -74,17 +81,21 @@ Status use_client_ca(SSL_CTX* context, const std::string& pem) {
 
 TlsServerContext::~TlsServerContext() { SSL_CTX_free(context_); }
 
-Result<std::shared_ptr<const TlsServerContext>> TlsServerContext::create(const TlsServerOptions& options) {
+Result<std::shared_ptr<const TlsServerContext>> TlsServerContext::create(
+    const TlsServerOptions& options) {
   SSL_CTX* context = SSL_CTX_new(TLS_server_method());
   if (context == nullptr) return tls_fault("TLS");
   std::shared_ptr<const TlsServerContext> made(new TlsServerContext(context));
   SSL_CTX_set_min_proto_version(context, version_number(options.min_version));
   SSL_CTX_set_max_proto_version(context, version_number(options.max_version));
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
-  if (auto status = use_certificates(context, options.cert_pem); !status) return std::unexpected(std::move(status).error());
-  if (auto status = use_key(context, options.key_pem); !status) return std::unexpected(std::move(status).error());
+  if (auto status = use_certificates(context, options.cert_pem); !status)
+    return std::unexpected(std::move(status).error());
+  if (auto status = use_key(context, options.key_pem); !status)
+    return std::unexpected(std::move(status).error());
   if (!options.client_ca_pem.empty())
-    if (auto status = use_client_ca(context, options.client_ca_pem); !status) return std::unexpected(std::move(status).error());
+    if (auto status = use_client_ca(context, options.client_ca_pem); !status)
+      return std::unexpected(std::move(status).error());
   return made;
 }
 

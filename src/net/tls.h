@@ -12,11 +12,11 @@ struct ssl_ctx_st;
 namespace sightline::net {
 
 struct TlsServerOptions {
-  std::string cert_pem;       // the certificate, then those that signed it
+  std::string cert_pem;  // the certificate, then those that signed it
   std::string key_pem;
   std::string client_ca_pem;  // not empty: clients must show a certificate signed by one of these
-  std::string min_version = "1.2";   // "1.0" to "1.3"
-  std::string max_version;           // empty: no bound
+  std::string min_version = "1.2";  // "1.0" to "1.3"
+  std::string max_version;          // empty: no bound
 };
 
 class TlsServerContext {

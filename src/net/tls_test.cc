@@ -39,9 +39,11 @@ OwnCertificate make_certificate() {
   X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
   X509_set_pubkey(certificate, key);
   X509_NAME* name = X509_get_subject_name(certificate);
-  X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("localhost"), -1, -1, 0);
+  X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
+                             reinterpret_cast<const unsigned char*>("localhost"), -1, -1, 0);
   X509_set_issuer_name(certificate, name);
-  for (const auto& [nid, value] : {std::pair{NID_subject_alt_name, "DNS:localhost,IP:127.0.0.1"}, std::pair{NID_basic_constraints, "CA:TRUE"}}) {
+  for (const auto& [nid, value] : {std::pair{NID_subject_alt_name, "DNS:localhost,IP:127.0.0.1"},
+                                   std::pair{NID_basic_constraints, "CA:TRUE"}}) {
     X509_EXTENSION* extension = X509V3_EXT_conf_nid(nullptr, nullptr, nid, value);
     X509_add_ext(certificate, extension, -1);
     X509_EXTENSION_free(extension);
@@ -62,19 +64,27 @@ struct TlsTest : ::testing::Test {
     folder = mkdtemp(pattern);
     write("cert.pem", own.cert_pem);
     write("key.pem", own.key_pem);
-    router.add("POST", "/echo", [](HttpRequest& request) { return HttpResponse::text(200, request.body); });
+    router.add("POST", "/echo",
+               [](HttpRequest& request) { return HttpResponse::text(200, request.body); });
   }
   void TearDown() override { std::filesystem::remove_all(folder); }
-  void write(const std::string& name, const std::string& text) { std::ofstream(folder + "/" + name) << text; }
-  std::unique_ptr<HttpServer> serve(const TlsServerOptions& tls, std::shared_ptr<const Authenticator> authenticator = nullptr) {
+  void write(const std::string& name, const std::string& text) {
+    std::ofstream(folder + "/" + name) << text;
+  }
+  std::unique_ptr<HttpServer> serve(const TlsServerOptions& tls,
+                                    std::shared_ptr<const Authenticator> authenticator = nullptr) {
     auto context = TlsServerContext::create(tls);
     EXPECT_TRUE(context) << context.error().message;
-    auto server = HttpServer::listen({.tls = *context, .authenticator = std::move(authenticator)}, router, pool, telemetry);
+    auto server = HttpServer::listen({.tls = *context, .authenticator = std::move(authenticator)},
+                                     router, pool, telemetry);
     EXPECT_TRUE(server) << server.error().message;
     return std::move(*server);
   }
-  Result<HttpClientResponse> post(const HttpServer& server, HttpClientOptions options, std::string body, std::string authorization = "") {
-    HttpClientRequest request{.method = "POST", .url = "https://localhost:" + std::to_string(server.port()) + "/echo", .body = std::move(body)};
+  Result<HttpClientResponse> post(const HttpServer& server, HttpClientOptions options,
+                                  std::string body, std::string authorization = "") {
+    HttpClientRequest request{.method = "POST",
+                              .url = "https://localhost:" + std::to_string(server.port()) + "/echo",
+                              .body = std::move(body)};
     if (!authorization.empty()) request.headers.set("Authorization", authorization);
     return HttpClient(std::move(options)).send(request);
   }
@@ -93,14 +103,21 @@ TEST_F(TlsTest, ServesHttpOverTls) {
   ASSERT_TRUE(answer) << answer.error().message;
   EXPECT_EQ(answer->body, body);
   EXPECT_FALSE(post(*server, {}, "x"));  // a certificate nobody vouches for
-  HttpClientRequest plain{.method = "POST", .url = "http://127.0.0.1:" + std::to_string(server->port()) + "/echo", .body = "x"};
+  HttpClientRequest plain{.method = "POST",
+                          .url = "http://127.0.0.1:" + std::to_string(server->port()) + "/echo",
+                          .body = "x"};
   EXPECT_FALSE(HttpClient().send(plain));
 }
 
 TEST_F(TlsTest, AsksClientsForTheirCertificate) {
-  const auto server = serve({.cert_pem = own.cert_pem, .key_pem = own.key_pem, .client_ca_pem = own.cert_pem});
+  const auto server =
+      serve({.cert_pem = own.cert_pem, .key_pem = own.key_pem, .client_ca_pem = own.cert_pem});
   EXPECT_FALSE(post(*server, {.ca_file = folder + "/cert.pem"}, "x"));
-  const auto answer = post(*server, {.ca_file = folder + "/cert.pem", .cert_file = folder + "/cert.pem", .key_file = folder + "/key.pem"}, "x");
+  const auto answer = post(*server,
+                           {.ca_file = folder + "/cert.pem",
+                            .cert_file = folder + "/cert.pem",
+                            .key_file = folder + "/key.pem"},
+                           "x");
   ASSERT_TRUE(answer) << answer.error().message;
   EXPECT_EQ(answer->body, "x");
 }
@@ -121,13 +138,27 @@ TEST_F(TlsTest, LetsInWhoIsKnown) {
 TEST_F(TlsTest, ServesGrpcOverTls) {
   auto known = std::make_shared<Authenticator>();
   known->accepts = [](std::string_view value) { return value == "Bearer t"; };
-  GrpcServerOptions options{.tls = TlsServerOptions{.cert_pem = own.cert_pem, .key_pem = own.key_pem, .client_ca_pem = own.cert_pem}, .authenticator = known};
-  options.methods["/a.Echo/Echo"] = [](const SharedBytes& request, std::string_view) { return GrpcReply{.payload = *request}; };
+  GrpcServerOptions options{.tls = TlsServerOptions{.cert_pem = own.cert_pem,
+                                                    .key_pem = own.key_pem,
+                                                    .client_ca_pem = own.cert_pem},
+                            .authenticator = known};
+  options.methods["/a.Echo/Echo"] = [](const SharedBytes& request, std::string_view) {
+    return GrpcReply{.payload = *request};
+  };
   const auto server = GrpcServer::listen(std::move(options), telemetry);
   ASSERT_TRUE(server) << server.error().message;
   const std::string target = "localhost:" + std::to_string((*server)->port());
-  GrpcClientOptions mutual{.target = target, .tls = true, .ca_pem = own.cert_pem, .cert_pem = own.cert_pem, .key_pem = own.key_pem, .metadata = {{"authorization", "Bearer t"}}};
-  const auto call = [&](GrpcClientOptions client) { return GrpcClient::create(std::move(client)).value()->call("/a.Echo/Echo", "hello", std::chrono::seconds(10)); };
+  GrpcClientOptions mutual{.target = target,
+                           .tls = true,
+                           .ca_pem = own.cert_pem,
+                           .cert_pem = own.cert_pem,
+                           .key_pem = own.key_pem,
+                           .metadata = {{"authorization", "Bearer t"}}};
+  const auto call = [&](GrpcClientOptions client) {
+    return GrpcClient::create(std::move(client))
+        .value()
+        ->call("/a.Echo/Echo", "hello", std::chrono::seconds(10));
+  };
   const auto reply = call(mutual);
   EXPECT_EQ(reply.code, GrpcCode::kOk) << reply.message;
   EXPECT_EQ(reply.payload, "hello");
@@ -145,10 +176,16 @@ TEST_F(TlsTest, SaysWhatItCannotUse) {
     const auto made = TlsServerContext::create(options);
     return made ? "accepted" : made.error().message;
   };
-  EXPECT_NE(fault({.cert_pem = "x", .key_pem = own.key_pem}).find("certificate: "), std::string::npos);
-  EXPECT_NE(fault({.cert_pem = own.cert_pem, .key_pem = "x"}).find("private key: "), std::string::npos);
-  EXPECT_NE(fault({.cert_pem = own.cert_pem, .key_pem = make_certificate().key_pem}).find("private key"), std::string::npos);
-  EXPECT_NE(fault({.cert_pem = own.cert_pem, .key_pem = own.key_pem, .client_ca_pem = "x"}).find("client certificate authority"), std::string::npos);
+  EXPECT_NE(fault({.cert_pem = "x", .key_pem = own.key_pem}).find("certificate: "),
+            std::string::npos);
+  EXPECT_NE(fault({.cert_pem = own.cert_pem, .key_pem = "x"}).find("private key: "),
+            std::string::npos);
+  EXPECT_NE(
+      fault({.cert_pem = own.cert_pem, .key_pem = make_certificate().key_pem}).find("private key"),
+      std::string::npos);
+  EXPECT_NE(fault({.cert_pem = own.cert_pem, .key_pem = own.key_pem, .client_ca_pem = "x"})
+                .find("client certificate authority"),
+            std::string::npos);
 }
 
 }  // namespace

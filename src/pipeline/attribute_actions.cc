@@ -19,12 +19,14 @@ using model::ValueKind;
 using model::ValueView;
 
 AttributeView* find(std::vector<AttributeView>& attributes, std::string_view key) {
-  const auto found = std::find_if(attributes.begin(), attributes.end(), [&](const AttributeView& a) { return a.key == key; });
+  const auto found = std::find_if(attributes.begin(), attributes.end(),
+                                  [&](const AttributeView& a) { return a.key == key; });
   return found == attributes.end() ? nullptr : &*found;
 }
 
 ValueView view_of(const config::ScalarValue& value, BatchEdit& edit) {
-  if (const auto* text = std::get_if<std::string>(&value)) return ValueView::of_string(edit.keep(*text));
+  if (const auto* text = std::get_if<std::string>(&value))
+    return ValueView::of_string(edit.keep(*text));
   if (const auto* number = std::get_if<int64_t>(&value)) return ValueView::of_int(*number);
   if (const auto* number = std::get_if<double>(&value)) return ValueView::of_double(*number);
   return ValueView::of_bool(std::get<bool>(value));
@@ -62,34 +64,47 @@ AttributeActions::AttributeActions(const std::vector<AttributeAction>& actions) 
     if (action.pattern.empty()) continue;
     step.pattern = std::make_unique<RE2>(action.pattern, RE2::Quiet);
     step.groups.resize(static_cast<size_t>(std::max(0, step.pattern->NumberOfCapturingGroups())));
-    for (const auto& [index, name] : step.pattern->CapturingGroupNames()) step.groups[static_cast<size_t>(index) - 1] = name;
+    for (const auto& [index, name] : step.pattern->CapturingGroupNames())
+      step.groups[static_cast<size_t>(index) - 1] = name;
   }
 }
 AttributeActions::~AttributeActions() = default;
 
-bool AttributeActions::put(const Step& step, std::vector<AttributeView>& attributes, BatchEdit& edit) {
+bool AttributeActions::put(const Step& step, std::vector<AttributeView>& attributes,
+                           BatchEdit& edit) {
   using Kind = AttributeAction::Kind;
   const AttributeAction& action = step.action;
   AttributeView* existing = find(attributes, action.key);
-  if ((action.kind == Kind::kInsert && existing != nullptr) || (action.kind == Kind::kUpdate && existing == nullptr)) return false;
+  if ((action.kind == Kind::kInsert && existing != nullptr) ||
+      (action.kind == Kind::kUpdate && existing == nullptr))
+    return false;
   ValueView value;
-  const AttributeView* source = action.from_attribute.empty() ? nullptr : find(attributes, action.from_attribute);
-  if (action.value) value = view_of(*action.value, edit);
-  else if (source != nullptr) value = source->value;
-  else if (action.default_value) value = view_of(*action.default_value, edit);
-  else return false;
-  if (existing != nullptr) existing->value = value;
-  else attributes.push_back({edit.keep(action.key), value});
+  const AttributeView* source =
+      action.from_attribute.empty() ? nullptr : find(attributes, action.from_attribute);
+  if (action.value)
+    value = view_of(*action.value, edit);
+  else if (source != nullptr)
+    value = source->value;
+  else if (action.default_value)
+    value = view_of(*action.default_value, edit);
+  else
+    return false;
+  if (existing != nullptr)
+    existing->value = value;
+  else
+    attributes.push_back({edit.keep(action.key), value});
   return true;
 }
 
 bool AttributeActions::remove(const Step& step, std::vector<AttributeView>& attributes) {
   return std::erase_if(attributes, [&](const AttributeView& a) {
-           return (!step.action.key.empty() && a.key == step.action.key) || (step.pattern && matches(*step.pattern, a.key));
+           return (!step.action.key.empty() && a.key == step.action.key) ||
+                  (step.pattern && matches(*step.pattern, a.key));
          }) > 0;
 }
 
-bool AttributeActions::hash(const Step& step, std::vector<AttributeView>& attributes, BatchEdit& edit) {
+bool AttributeActions::hash(const Step& step, std::vector<AttributeView>& attributes,
+                            BatchEdit& edit) {
   bool changed = false;
   for (AttributeView& attribute : attributes) {
     const bool by_key = !step.action.key.empty() && attribute.key == step.action.key;
@@ -101,21 +116,28 @@ bool AttributeActions::hash(const Step& step, std::vector<AttributeView>& attrib
   return changed;
 }
 
-bool AttributeActions::extract(const Step& step, std::vector<AttributeView>& attributes, BatchEdit& edit) {
+bool AttributeActions::extract(const Step& step, std::vector<AttributeView>& attributes,
+                               BatchEdit& edit) {
   const AttributeView* source = find(attributes, step.action.key);
   if (source == nullptr || source->value.kind != ValueKind::kString) return false;
   const std::string text(source->value.bytes);
   std::vector<re2::StringPiece> groups(step.groups.size() + 1);
-  if (!step.pattern->Match(text, 0, text.size(), RE2::UNANCHORED, groups.data(), static_cast<int>(groups.size()))) return false;
+  if (!step.pattern->Match(text, 0, text.size(), RE2::UNANCHORED, groups.data(),
+                           static_cast<int>(groups.size())))
+    return false;
   for (size_t i = 0; i < step.groups.size(); ++i) {
-    const ValueView value = ValueView::of_string(edit.keep(std::string(groups[i + 1].data() == nullptr ? "" : groups[i + 1].data(), groups[i + 1].size())));
-    if (AttributeView* existing = find(attributes, step.groups[i])) existing->value = value;
-    else attributes.push_back({edit.keep(step.groups[i]), value});
+    const ValueView value = ValueView::of_string(edit.keep(std::string(
+        groups[i + 1].data() == nullptr ? "" : groups[i + 1].data(), groups[i + 1].size())));
+    if (AttributeView* existing = find(attributes, step.groups[i]))
+      existing->value = value;
+    else
+      attributes.push_back({edit.keep(step.groups[i]), value});
   }
   return true;
 }
 
-bool AttributeActions::convert(const Step& step, std::vector<AttributeView>& attributes, BatchEdit& edit) {
+bool AttributeActions::convert(const Step& step, std::vector<AttributeView>& attributes,
+                               BatchEdit& edit) {
   AttributeView* found = find(attributes, step.action.key);
   if (found == nullptr) return false;
   ValueView& value = found->value;
@@ -125,15 +147,24 @@ bool AttributeActions::convert(const Step& step, std::vector<AttributeView>& att
       value = ValueView::of_string(edit.keep(model::value_text(value)));
       return true;
     case AttributeAction::Type::kInt:
-      if (value.kind == ValueKind::kDouble) value = ValueView::of_int(model::whole_of(value.double_value));
-      else if (value.kind == ValueKind::kBool) value = ValueView::of_int(value.int_value);
-      else if (const auto parsed = parse_int(value.bytes); value.kind == ValueKind::kString && parsed) value = ValueView::of_int(*parsed);
-      else return false;
+      if (value.kind == ValueKind::kDouble)
+        value = ValueView::of_int(model::whole_of(value.double_value));
+      else if (value.kind == ValueKind::kBool)
+        value = ValueView::of_int(value.int_value);
+      else if (const auto parsed = parse_int(value.bytes);
+               value.kind == ValueKind::kString && parsed)
+        value = ValueView::of_int(*parsed);
+      else
+        return false;
       return true;
     case AttributeAction::Type::kDouble:
-      if (value.kind == ValueKind::kInt || value.kind == ValueKind::kBool) value = ValueView::of_double(static_cast<double>(value.int_value));
-      else if (const auto parsed = parse_float(value.bytes); value.kind == ValueKind::kString && parsed) value = ValueView::of_double(*parsed);
-      else return false;
+      if (value.kind == ValueKind::kInt || value.kind == ValueKind::kBool)
+        value = ValueView::of_double(static_cast<double>(value.int_value));
+      else if (const auto parsed = parse_float(value.bytes);
+               value.kind == ValueKind::kString && parsed)
+        value = ValueView::of_double(*parsed);
+      else
+        return false;
       return true;
   }
   return false;

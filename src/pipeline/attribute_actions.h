@@ -26,13 +26,16 @@ class AttributeActions {
   struct Step {
     config::AttributeAction action;
     std::unique_ptr<re2::RE2> pattern;
-    std::vector<std::string> groups;   // extract: a key for each group
+    std::vector<std::string> groups;  // extract: a key for each group
   };
   static bool put(const Step& step, std::vector<model::AttributeView>& attributes, BatchEdit& edit);
   static bool remove(const Step& step, std::vector<model::AttributeView>& attributes);
-  static bool hash(const Step& step, std::vector<model::AttributeView>& attributes, BatchEdit& edit);
-  static bool extract(const Step& step, std::vector<model::AttributeView>& attributes, BatchEdit& edit);
-  static bool convert(const Step& step, std::vector<model::AttributeView>& attributes, BatchEdit& edit);
+  static bool hash(const Step& step, std::vector<model::AttributeView>& attributes,
+                   BatchEdit& edit);
+  static bool extract(const Step& step, std::vector<model::AttributeView>& attributes,
+                      BatchEdit& edit);
+  static bool convert(const Step& step, std::vector<model::AttributeView>& attributes,
+                      BatchEdit& edit);
 
   std::vector<Step> steps_;
 };

@@ -21,7 +21,8 @@ class AttributesProcessor final : public SpanProcessor {
 
 class ResourceProcessor final : public SpanProcessor {
  public:
-  ResourceProcessor(const config::ResourceProcessorConfig& config, SpanStage& next) : SpanProcessor(next), actions_(config.actions) {}
+  ResourceProcessor(const config::ResourceProcessorConfig& config, SpanStage& next)
+      : SpanProcessor(next), actions_(config.actions) {}
   Status pass(const SharedBatch& batch, Delivery& delivery) override;
 
  private:

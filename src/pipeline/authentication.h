@@ -22,8 +22,10 @@ struct ClientPems {
 Result<ClientPems> load_client_tls(const config::TlsConfig& tls);
 
 // For a server; null when `id` is empty.
-Result<std::shared_ptr<const net::Authenticator>> make_authenticator(const config::OtelcolConfig& config, const config::Marked<std::string>& id);
+Result<std::shared_ptr<const net::Authenticator>> make_authenticator(
+    const config::OtelcolConfig& config, const config::Marked<std::string>& id);
 // For a client: adds the header it authenticates with.
-Status add_credentials(const config::OtelcolConfig& config, const config::Marked<std::string>& id, std::map<std::string, std::string>& headers);
+Status add_credentials(const config::OtelcolConfig& config, const config::Marked<std::string>& id,
+                       std::map<std::string, std::string>& headers);
 
 }  // namespace sightline::pipeline

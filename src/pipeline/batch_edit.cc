@@ -19,7 +19,8 @@ void shift(Run& run, size_t by) { run.begin += static_cast<uint32_t>(by); }
 
 // Appends `from` to `to`, indexes moved.
 void append(SpanBatch& to, const SpanBatch& from) {
-  const size_t attributes = to.attributes.size(), resources = to.resources.size(), scopes = to.scopes.size();
+  const size_t attributes = to.attributes.size(), resources = to.resources.size(),
+               scopes = to.scopes.size();
   const size_t events = to.events.size(), links = to.links.size();
   to.attributes.insert(to.attributes.end(), from.attributes.begin(), from.attributes.end());
   for (model::ResourceView resource : from.resources) {
@@ -59,14 +60,18 @@ SharedBatch join_batches(std::span<const SharedBatch> batches) {
 }
 
 BatchEdit::BatchEdit(SharedBatch from)
-    : owner_(std::make_shared<Owner>(from, std::deque<std::string>())), made_(std::make_shared<SpanBatch>(*from)) {
+    : owner_(std::make_shared<Owner>(from, std::deque<std::string>())),
+      made_(std::make_shared<SpanBatch>(*from)) {
   made_->owner = owner_;
 }
 
-std::string_view BatchEdit::keep(std::string text) { return owner_->texts.emplace_back(std::move(text)); }
+std::string_view BatchEdit::keep(std::string text) {
+  return owner_->texts.emplace_back(std::move(text));
+}
 
 Run BatchEdit::append(std::span<const AttributeView> attributes) {
-  const Run run{static_cast<uint32_t>(made_->attributes.size()), static_cast<uint32_t>(attributes.size())};
+  const Run run{static_cast<uint32_t>(made_->attributes.size()),
+                static_cast<uint32_t>(attributes.size())};
   made_->attributes.insert(made_->attributes.end(), attributes.begin(), attributes.end());
   return run;
 }
@@ -82,7 +87,8 @@ void BatchEdit::set_span_attributes(uint32_t span, std::span<const AttributeView
   touch_span(span);
 }
 
-void BatchEdit::set_resource_attributes(uint32_t resource, std::span<const AttributeView> attributes) {
+void BatchEdit::set_resource_attributes(uint32_t resource,
+                                        std::span<const AttributeView> attributes) {
   made_->resources[resource].attributes = append(attributes);
   made_->resources[resource].encoded = {};
   made_->encoded = {};

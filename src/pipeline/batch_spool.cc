@@ -92,9 +92,11 @@ Result<SharedBatch> BatchSpool::load(const Entry& entry) const {
   std::ifstream in(path, std::ios::binary);
   if (!in) return disk_fault("open", path);
   const std::string bytes((std::istreambuf_iterator<char>(in)), {});
-  const bool whole = bytes.size() >= 4 && load_be32(bytes.data()) == crc32c(std::string_view(bytes).substr(4));
-  auto decoded = whole ? wire::otlp::decode_traces(std::make_shared<const std::string>(bytes.substr(4)))
-                       : Result<wire::otlp::DecodedTraces>(fail(Errc::kCorrupt, "checksum does not match"));
+  const bool whole =
+      bytes.size() >= 4 && load_be32(bytes.data()) == crc32c(std::string_view(bytes).substr(4));
+  auto decoded =
+      whole ? wire::otlp::decode_traces(std::make_shared<const std::string>(bytes.substr(4)))
+            : Result<wire::otlp::DecodedTraces>(fail(Errc::kCorrupt, "checksum does not match"));
   if (decoded) return decoded->batch;
   std::error_code ignored;
   fs::rename(path, path + ".broken", ignored);

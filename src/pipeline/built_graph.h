@@ -55,7 +55,8 @@ class BuiltGraph final : public Graph {
   Result<SpanStage*> traces_end(const MarkedId& id);
   Result<SpanStage*> forward_end(const ComponentId& id);
   Result<SpanStage*> make_exporter(const config::Component<config::ExporterConfig>& component);
-  Result<SpanStage*> make_otlp(const auto& config, const ComponentId& id, const std::string& destination);
+  Result<SpanStage*> make_otlp(const auto& config, const ComponentId& id,
+                               const std::string& destination);
   Result<SpanStage*> store_edge(const ComponentId& id, std::string_view why);
   SpanStage* own_stage(std::unique_ptr<SpanStage> stage);
   SpanStage* own_end(std::unique_ptr<SpanConsumer> consumer, bool can_refuse);
@@ -69,7 +70,8 @@ class BuiltGraph final : public Graph {
   Status add_metrics_exporter(const MarkedId& id, SpanToMetrics& source);
   Status add_metrics_receiver(const PipelineConfig& pipeline, const MarkedId& id);
   Status check_metrics_processors(const PipelineConfig& pipeline) const;
-  Result<SpanToMetrics*> span_to_metrics(const config::Component<config::ConnectorConfig>& component);
+  Result<SpanToMetrics*> span_to_metrics(
+      const config::Component<config::ConnectorConfig>& component);
 
   GraphEnvironment env_;
   const std::string instance_id_;
@@ -79,18 +81,19 @@ class BuiltGraph final : public Graph {
   std::map<ComponentId, std::unique_ptr<SpanToMetrics>> connectors_;
   std::vector<std::unique_ptr<SpanConsumer>> consumers_;
   std::vector<std::unique_ptr<SpanStage>> stages_;
-  std::vector<std::unique_ptr<SpanProcessor>> processors_;      // what follows first, so that stopping goes backwards
+  std::vector<std::unique_ptr<SpanProcessor>>
+      processors_;  // what follows first, so that stopping goes backwards
   std::map<const PipelineConfig*, SpanStage*> traces_pipelines_;
   std::map<ComponentId, SpanStage*> exporter_ends_;
-  std::vector<OtlpExporter*> queues_;                            // in consumers_
-  std::set<ComponentId> metrics_receivers_;                      // whose metrics are stored
+  std::vector<OtlpExporter*> queues_;        // in consumers_
+  std::set<ComponentId> metrics_receivers_;  // whose metrics are stored
   std::unique_ptr<OtlpMetrics> metrics_;
   std::map<ComponentId, std::unique_ptr<Exposition>> expositions_;
   std::vector<std::unique_ptr<OtlpListeners>> receivers_;
   std::vector<std::unique_ptr<ZipkinReceiver>> zipkin_receivers_;
   std::vector<std::unique_ptr<HealthCheck>> health_checks_;
   net::HttpRouter own_metrics_router_;
-  std::unique_ptr<net::HttpServer> own_metrics_;   // service::telemetry::metrics
+  std::unique_ptr<net::HttpServer> own_metrics_;  // service::telemetry::metrics
 };
 
 // "<mark>: <what>"

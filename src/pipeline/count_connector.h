@@ -32,19 +32,21 @@ class CountConnector final : public SpanToMetrics {
  private:
   struct Metric {
     config::CountConfig::Metric config;
-    std::string name;             // as Prometheus names it, without _total
+    std::string name;  // as Prometheus names it, without _total
     SpanConditions conditions;
   };
   using Counts = std::map<std::pair<size_t, model::Labels>, uint64_t>;  // by metric and labels
   static std::vector<Metric> make(const std::vector<config::CountConfig::Metric>& configs);
-  void count(size_t metric, const Metric& counted, const ConditionSubject& subject, model::Run attributes, Counts& counts) const;
+  void count(size_t metric, const Metric& counted, const ConditionSubject& subject,
+             model::Run attributes, Counts& counts) const;
 
   const Clock& clock_;
   const TimestampMs started_;
-  const std::vector<Metric> spans_, events_;   // a metric's number: its place here, events after spans
+  const std::vector<Metric> spans_,
+      events_;  // a metric's number: its place here, events after spans
   mutable std::mutex mutex_;
-  Counts counts_;             // guarded by mutex_
-  bool said_full_ = false;    // guarded by mutex_
+  Counts counts_;           // guarded by mutex_
+  bool said_full_ = false;  // guarded by mutex_
   std::vector<std::unique_ptr<SourceWriter>> stores_;
 };
 

@@ -110,7 +110,8 @@ class DetailedText {
   void span(const model::SpanView& view, size_t index) {
     line("Span #", std::to_string(index));
     line("    Trace ID       : ", to_hex(view.trace_id));
-    line("    Parent ID      : ", view.parent_span_id.is_valid() ? to_hex(view.parent_span_id) : "");
+    line("    Parent ID      : ",
+         view.parent_span_id.is_valid() ? to_hex(view.parent_span_id) : "");
     line("    ID             : ", to_hex(view.span_id));
     line("    Name           : ", view.name);
     line("    Kind           : ", kind_text(view.kind));
@@ -188,8 +189,9 @@ std::string debug_text(const SpanBatch& batch, Verbosity verbosity) {
 DebugExporter::DebugExporter(DebugExporterOptions options, Write write, Telemetry& telemetry)
     : options_(std::move(options)),
       write_(std::move(write)),
-      unprinted_(telemetry.counter("sightline_debug_exporter_unprinted_spans_total",
-                                   "Spans the debug exporter did not print because its output was too slow.")),
+      unprinted_(telemetry.counter(
+          "sightline_debug_exporter_unprinted_spans_total",
+          "Spans the debug exporter did not print because its output was too slow.")),
       thread_([this] { run(); }) {}
 
 DebugExporter::~DebugExporter() {
@@ -238,7 +240,9 @@ void DebugExporter::run() {
     const uint64_t skipped = std::exchange(skipped_, 0);
     lock.unlock();
     std::string text = debug_text(*batch, options_.config.verbosity);
-    if (skipped > 0) text += "(" + std::to_string(skipped) + " batches were not printed: the output is too slow)\n";
+    if (skipped > 0)
+      text +=
+          "(" + std::to_string(skipped) + " batches were not printed: the output is too slow)\n";
     write_(text);
     lock.lock();
   }

@@ -18,7 +18,8 @@
 namespace sightline::pipeline {
 
 // The text of one batch as the exporter prints it. Detailed: every field of every span.
-std::string debug_text(const model::SpanBatch& batch, config::DebugExporterConfig::Verbosity verbosity);
+std::string debug_text(const model::SpanBatch& batch,
+                       config::DebugExporterConfig::Verbosity verbosity);
 
 struct DebugExporterOptions {
   config::DebugExporterConfig config;
@@ -43,11 +44,11 @@ class DebugExporter final : public SpanConsumer {
   Counter& unprinted_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<SharedBatch> queue_;   // guarded by mutex_
-  uint64_t skipped_ = 0;            // guarded by mutex_: batches since the last printed one
-  uint64_t second_ = 0;             // guarded by mutex_: sampling counts per second
-  uint64_t seen_this_second_ = 0;   // guarded by mutex_
-  bool stopping_ = false;           // guarded by mutex_
+  std::deque<SharedBatch> queue_;  // guarded by mutex_
+  uint64_t skipped_ = 0;           // guarded by mutex_: batches since the last printed one
+  uint64_t second_ = 0;            // guarded by mutex_: sampling counts per second
+  uint64_t seen_this_second_ = 0;  // guarded by mutex_
+  bool stopping_ = false;          // guarded by mutex_
   std::thread thread_;
 };
 

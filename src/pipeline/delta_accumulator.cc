@@ -30,18 +30,22 @@ bool add_buckets(MetricPoint::Buckets& to, const MetricPoint::Buckets& from) {
     return true;
   }
   const int64_t begin = std::min<int64_t>(to.offset, from.offset);
-  const int64_t end = std::max(to.offset + static_cast<int64_t>(to.counts.size()), from.offset + static_cast<int64_t>(from.counts.size()));
+  const int64_t end = std::max(to.offset + static_cast<int64_t>(to.counts.size()),
+                               from.offset + static_cast<int64_t>(from.counts.size()));
   if (end - begin > kBucketsMax) return false;
-  MetricPoint::Buckets out{.offset = static_cast<int32_t>(begin), .counts = std::vector<uint64_t>(static_cast<size_t>(end - begin))};
+  MetricPoint::Buckets out{.offset = static_cast<int32_t>(begin),
+                           .counts = std::vector<uint64_t>(static_cast<size_t>(end - begin))};
   for (const MetricPoint::Buckets* part : {static_cast<const MetricPoint::Buckets*>(&to), &from})
-    for (size_t i = 0; i < part->counts.size(); ++i) out.counts[static_cast<size_t>(part->offset - begin) + i] += part->counts[i];
+    for (size_t i = 0; i < part->counts.size(); ++i)
+      out.counts[static_cast<size_t>(part->offset - begin) + i] += part->counts[i];
   to = std::move(out);
   return true;
 }
 
 // The sum so far and one more. False when they do not fit each other: the sum begins anew then.
 bool accumulate(MetricPoint& sum, const MetricPoint& delta) {
-  if (sum.bounds != delta.bounds || sum.bucket_counts.size() != delta.bucket_counts.size()) return false;
+  if (sum.bounds != delta.bounds || sum.bucket_counts.size() != delta.bucket_counts.size())
+    return false;
   MetricPoint more = delta;
   const int32_t scale = std::min(sum.scale, more.scale);
   for (MetricPoint* each : {&sum, &more}) {
@@ -49,8 +53,10 @@ bool accumulate(MetricPoint& sum, const MetricPoint& delta) {
     coarsen(each->negative, each->scale - scale);
     each->scale = scale;
   }
-  if (!add_buckets(sum.positive, more.positive) || !add_buckets(sum.negative, more.negative)) return false;
-  for (size_t i = 0; i < sum.bucket_counts.size(); ++i) sum.bucket_counts[i] += more.bucket_counts[i];
+  if (!add_buckets(sum.positive, more.positive) || !add_buckets(sum.negative, more.negative))
+    return false;
+  for (size_t i = 0; i < sum.bucket_counts.size(); ++i)
+    sum.bucket_counts[i] += more.bucket_counts[i];
   sum.value += more.value;
   sum.count += more.count;
   sum.sum += more.sum;
@@ -64,14 +70,17 @@ bool accumulate(MetricPoint& sum, const MetricPoint& delta) {
 
 Status DeltaAccumulator::add(const std::string& key, MetricPoint& point) {
   const MetricPoint* before = nullptr;
-  if (const auto found = pending_.find(key); found != pending_.end()) before = &found->second;
-  else if (const auto kept = streams_.find(key); kept != streams_.end()) before = &kept->second;
+  if (const auto found = pending_.find(key); found != pending_.end())
+    before = &found->second;
+  else if (const auto kept = streams_.find(key); kept != streams_.end())
+    before = &kept->second;
   MetricPoint total;
   total.start_ns = point.start_ns;
   bool continues = false;
   if (before != nullptr) {
     if (point.time_ns <= before->time_ns)
-      return fail(Errc::kOutOfRange, "out of order delta point: it ends at ", point.time_ns, " ns, the last one at ", before->time_ns, " ns");
+      return fail(Errc::kOutOfRange, "out of order delta point: it ends at ", point.time_ns,
+                  " ns, the last one at ", before->time_ns, " ns");
     MetricPoint sum = *before;
     if (accumulate(sum, point)) {
       total = std::move(sum);

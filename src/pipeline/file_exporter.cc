@@ -18,34 +18,42 @@ namespace fs = std::filesystem;
 std::string time_text(TimestampNs now, bool local) {
   const auto seconds = static_cast<std::time_t>(now.value / 1'000'000'000);
   std::tm parts{};
-  if (local) localtime_r(&seconds, &parts);
-  else gmtime_r(&seconds, &parts);
+  if (local)
+    localtime_r(&seconds, &parts);
+  else
+    gmtime_r(&seconds, &parts);
   char text[40];
   const size_t n = std::strftime(text, sizeof text, "%Y-%m-%dT%H-%M-%S", &parts);
   char millis[8];
-  std::snprintf(millis, sizeof millis, ".%03u", static_cast<unsigned>(now.value / 1'000'000 % 1000));
+  std::snprintf(millis, sizeof millis, ".%03u",
+                static_cast<unsigned>(now.value / 1'000'000 % 1000));
   return std::string(text, n) + millis;
 }
 
 }  // namespace
 
-FileExporter::FileExporter(const config::FileExporterConfig& config, const std::string& id, const Clock& clock, Telemetry& telemetry)
+FileExporter::FileExporter(const config::FileExporterConfig& config, const std::string& id,
+                           const Clock& clock, Telemetry& telemetry)
     : config_(config),
       clock_(clock),
-      sent_(telemetry.counter("otelcol_exporter_sent_spans_total", "Spans sent to their destination.", {{"exporter", id}})),
-      failed_(telemetry.counter("otelcol_exporter_send_failed_spans_total", "Spans given up after all tries.", {{"exporter", id}})) {}
+      sent_(telemetry.counter("otelcol_exporter_sent_spans_total",
+                              "Spans sent to their destination.", {{"exporter", id}})),
+      failed_(telemetry.counter("otelcol_exporter_send_failed_spans_total",
+                                "Spans given up after all tries.", {{"exporter", id}})) {}
 
 FileExporter::~FileExporter() {
   if (file_ != nullptr) std::fclose(file_);
 }
 
-Result<std::unique_ptr<FileExporter>> FileExporter::open(const config::FileExporterConfig& config, const std::string& id, const Clock& clock,
+Result<std::unique_ptr<FileExporter>> FileExporter::open(const config::FileExporterConfig& config,
+                                                         const std::string& id, const Clock& clock,
                                                          Telemetry& telemetry) {
   std::unique_ptr<FileExporter> exporter(new FileExporter(config, id, clock, telemetry));
   std::error_code error;
   if (config.create_directory) fs::create_directories(fs::path(config.path).parent_path(), error);
   const std::lock_guard lock(exporter->mutex_);
-  if (auto status = exporter->open_file(); !status) return in_context("exporter " + id, std::move(status).error());
+  if (auto status = exporter->open_file(); !status)
+    return in_context("exporter " + id, std::move(status).error());
   return exporter;
 }
 
@@ -64,10 +72,12 @@ void FileExporter::remove_old() const {
   const std::string stem = path.stem().string() + "-";
   std::vector<fs::path> old;
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(path.has_parent_path() ? path.parent_path() : fs::path("."), error)) {
+  for (const auto& entry :
+       fs::directory_iterator(path.has_parent_path() ? path.parent_path() : fs::path("."), error)) {
     const std::string name = entry.path().filename().string();
     // name-2026-11-25T21-40-05.123.ext
-    if (name.starts_with(stem) && name.ends_with(path.extension().string()) && name.size() == stem.size() + 23 + path.extension().string().size())
+    if (name.starts_with(stem) && name.ends_with(path.extension().string()) &&
+        name.size() == stem.size() + 23 + path.extension().string().size())
       old.push_back(entry.path());
   }
   std::sort(old.begin(), old.end());
@@ -78,7 +88,8 @@ void FileExporter::remove_old() const {
   }
   if (config_.max_days == 0) return;
   const uint64_t day_ns = 86'400'000'000'000ull;
-  const std::string oldest = stem + time_text({clock_.now().value - config_.max_days * day_ns}, config_.localtime);
+  const std::string oldest =
+      stem + time_text({clock_.now().value - config_.max_days * day_ns}, config_.localtime);
   for (const fs::path& file : old)
     if (file.filename().string() < oldest) remove(file);
 }
@@ -88,7 +99,8 @@ Status FileExporter::rotate() {
   file_ = nullptr;
   const fs::path path(config_.path);
   fs::path aside = path;
-  aside.replace_filename(path.stem().string() + "-" + time_text(clock_.now(), config_.localtime) + path.extension().string());
+  aside.replace_filename(path.stem().string() + "-" + time_text(clock_.now(), config_.localtime) +
+                         path.extension().string());
   std::error_code error;
   fs::rename(path, aside, error);
   remove_old();
@@ -96,11 +108,14 @@ Status FileExporter::rotate() {
 }
 
 std::string FileExporter::message(const model::SpanBatch& batch) const {
-  std::string body = config_.format == config::FileExporterConfig::Format::kJson ? wire::otlp::encode_traces_json(batch)
-                     : batch.encoded.empty()                                     ? wire::otlp::encode_traces(batch)
-                                                                                 : std::string(batch.encoded);
-  const bool is_line = config_.format == config::FileExporterConfig::Format::kJson && config_.compression == config::Compression::kNone;
-  if (config_.compression == config::Compression::kZstd) body = net::compress(net::Compression::kZstd, body);
+  std::string body = config_.format == config::FileExporterConfig::Format::kJson
+                         ? wire::otlp::encode_traces_json(batch)
+                     : batch.encoded.empty() ? wire::otlp::encode_traces(batch)
+                                             : std::string(batch.encoded);
+  const bool is_line = config_.format == config::FileExporterConfig::Format::kJson &&
+                       config_.compression == config::Compression::kNone;
+  if (config_.compression == config::Compression::kZstd)
+    body = net::compress(net::Compression::kZstd, body);
   if (is_line) return body + "\n";
   std::string sized;
   append_be32(sized, static_cast<uint32_t>(body.size()));
@@ -112,13 +127,16 @@ Status FileExporter::consume(const SharedBatch& batch) {
   const std::lock_guard lock(mutex_);
   const uint64_t limit = uint64_t{config_.max_megabytes} << 20;
   Status status;
-  if (file_ == nullptr) status = open_file();
-  else if (limit > 0 && written_ > 0 && written_ + text.size() > limit) status = rotate();
+  if (file_ == nullptr)
+    status = open_file();
+  else if (limit > 0 && written_ > 0 && written_ + text.size() > limit)
+    status = rotate();
   if (status && std::fwrite(text.data(), 1, text.size(), file_) != text.size())
     status = fail(Errc::kUnavailable, "write ", config_.path, ": ", std::strerror(errno));
   const auto now = clock_.monotonic();
   if (status && now - flushed_ >= config_.flush_interval) {
-    if (std::fflush(file_) != 0) status = fail(Errc::kUnavailable, "write ", config_.path, ": ", std::strerror(errno));
+    if (std::fflush(file_) != 0)
+      status = fail(Errc::kUnavailable, "write ", config_.path, ": ", std::strerror(errno));
     flushed_ = now;
   }
   if (!status) {

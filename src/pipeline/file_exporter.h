@@ -20,15 +20,17 @@ namespace sightline::pipeline {
 
 class FileExporter final : public SpanConsumer {
  public:
-  static Result<std::unique_ptr<FileExporter>> open(const config::FileExporterConfig& config, const std::string& id, const Clock& clock,
+  static Result<std::unique_ptr<FileExporter>> open(const config::FileExporterConfig& config,
+                                                    const std::string& id, const Clock& clock,
                                                     Telemetry& telemetry);
   ~FileExporter() override;
   Status consume(const SharedBatch& batch) override;
 
  private:
-  FileExporter(const config::FileExporterConfig& config, const std::string& id, const Clock& clock, Telemetry& telemetry);
-  Status open_file();                 // needs mutex_
-  Status rotate();                    // needs mutex_
+  FileExporter(const config::FileExporterConfig& config, const std::string& id, const Clock& clock,
+               Telemetry& telemetry);
+  Status open_file();  // needs mutex_
+  Status rotate();     // needs mutex_
   void remove_old() const;
   std::string message(const model::SpanBatch& batch) const;
 
@@ -37,8 +39,8 @@ class FileExporter final : public SpanConsumer {
   Counter& sent_;
   Counter& failed_;
   std::mutex mutex_;
-  std::FILE* file_ = nullptr;         // guarded by mutex_
-  uint64_t written_ = 0;              // guarded by mutex_: bytes in the current file
+  std::FILE* file_ = nullptr;            // guarded by mutex_
+  uint64_t written_ = 0;                 // guarded by mutex_: bytes in the current file
   std::chrono::nanoseconds flushed_{0};  // guarded by mutex_: monotonic
 };
 

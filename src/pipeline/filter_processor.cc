@@ -4,23 +4,28 @@ namespace sightline::pipeline {
 
 using config::OttlContext;
 
-FilterProcessor::FilterProcessor(const config::FilterProcessorConfig& config, const std::string& id, SpanStage& next, Telemetry& telemetry)
+FilterProcessor::FilterProcessor(const config::FilterProcessorConfig& config, const std::string& id,
+                                 SpanStage& next, Telemetry& telemetry)
     : SpanProcessor(next),
       conditions_(config.conditions, config.error_mode),
       selection_(config.include, config.exclude),
-      filtered_(telemetry.counter("otelcol_processor_filter_spans_filtered_total", "Spans dropped by the filter processor.",
-                                  {{"filter", id}})) {}
+      filtered_(telemetry.counter("otelcol_processor_filter_spans_filtered_total",
+                                  "Spans dropped by the filter processor.", {{"filter", id}})) {}
 
-Result<bool> FilterProcessor::drops(const model::SpanBatch& batch, const model::SpanView& span) const {
+Result<bool> FilterProcessor::drops(const model::SpanBatch& batch,
+                                    const model::SpanView& span) const {
   if (!selection_.selects_all() && !selection_.selects(batch, span)) return true;
   const auto subject = ConditionSubject::of_span(batch, span);
-  if (auto dropped = conditions_.any(OttlContext::kResource, subject); !dropped || *dropped) return dropped;
-  if (auto dropped = conditions_.any(OttlContext::kScope, subject); !dropped || *dropped) return dropped;
+  if (auto dropped = conditions_.any(OttlContext::kResource, subject); !dropped || *dropped)
+    return dropped;
+  if (auto dropped = conditions_.any(OttlContext::kScope, subject); !dropped || *dropped)
+    return dropped;
   return conditions_.any(OttlContext::kSpan, subject);
 }
 
 // Events that match are removed; their spans stay.
-Status FilterProcessor::filter_events(const SharedBatch& batch, BatchEdit& edit, std::vector<uint32_t>& kept) const {
+Status FilterProcessor::filter_events(const SharedBatch& batch, BatchEdit& edit,
+                                      std::vector<uint32_t>& kept) const {
   std::vector<model::EventView> events;
   for (const uint32_t i : kept) {
     const model::SpanView& span = batch->spans[i];

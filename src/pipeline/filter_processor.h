@@ -13,12 +13,14 @@ namespace sightline::pipeline {
 
 class FilterProcessor final : public SpanProcessor {
  public:
-  FilterProcessor(const config::FilterProcessorConfig& config, const std::string& id, SpanStage& next, Telemetry& telemetry);
+  FilterProcessor(const config::FilterProcessorConfig& config, const std::string& id,
+                  SpanStage& next, Telemetry& telemetry);
   Status pass(const SharedBatch& batch, Delivery& delivery) override;
 
  private:
   Result<bool> drops(const model::SpanBatch& batch, const model::SpanView& span) const;
-  Status filter_events(const SharedBatch& batch, BatchEdit& edit, std::vector<uint32_t>& kept) const;
+  Status filter_events(const SharedBatch& batch, BatchEdit& edit,
+                       std::vector<uint32_t>& kept) const;
 
   const SpanConditions conditions_;
   const SpanSelection selection_;

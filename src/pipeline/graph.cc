@@ -12,24 +12,29 @@ BuiltGraph::BuiltGraph(GraphEnvironment environment)
 
 Status BuiltGraph::build(const config::OtelcolConfig& config) {
   config_ = &config;
-  const bool any_sampler = std::any_of(config.processors.begin(), config.processors.end(), [&](const auto& processor) {
-    return is_sampler(processor.config) && config.is_used(processor.id);
-  });
+  const bool any_sampler =
+      std::any_of(config.processors.begin(), config.processors.end(), [&](const auto& processor) {
+        return is_sampler(processor.config) && config.is_used(processor.id);
+      });
   uses_fates_ = any_sampler && !keeps_every_trace();
   for (const PipelineConfig& pipeline : config.pipelines) {
     Status status;
     switch (pipeline.signal) {
       case config::Signal::kTraces:
-        if (auto made = traces_pipeline(pipeline); !made) status = std::unexpected(std::move(made).error());
+        if (auto made = traces_pipeline(pipeline); !made)
+          status = std::unexpected(std::move(made).error());
         break;
       case config::Signal::kMetrics: status = build_metrics(pipeline); break;
-      case config::Signal::kLogs: status = fail_at(pipeline.mark, "pipeline ", pipeline.id(), ": logs are not stored here"); break;
+      case config::Signal::kLogs:
+        status = fail_at(pipeline.mark, "pipeline ", pipeline.id(), ": logs are not stored here");
+        break;
     }
     if (!status) return status;
   }
   for (const auto& extension : config.extensions)
     if (const auto* health = std::get_if<config::HealthCheckConfig>(&extension.config))
-      health_checks_.push_back(std::make_unique<HealthCheck>(*health, extension.id.text(), env_.clock));
+      health_checks_.push_back(
+          std::make_unique<HealthCheck>(*health, extension.id.text(), env_.clock));
   return build_receivers();
 }
 
@@ -42,7 +47,9 @@ Status BuiltGraph::start_own_metrics() {
     response.body = env_.telemetry.text();
     return response;
   });
-  auto server = net::HttpServer::listen({.address = *address, .name = "telemetry"}, own_metrics_router_, env_.pool, env_.telemetry, env_.io_threads);
+  auto server =
+      net::HttpServer::listen({.address = *address, .name = "telemetry"}, own_metrics_router_,
+                              env_.pool, env_.telemetry, env_.io_threads);
   if (!server) return in_context(address.mark.text() + ": own metrics", std::move(server).error());
   own_metrics_ = std::move(*server);
   return {};
@@ -51,20 +58,26 @@ Status BuiltGraph::start_own_metrics() {
 Status BuiltGraph::start() {
   if (auto status = start_own_metrics(); !status) return status;
   for (auto& health : health_checks_)
-    if (auto status = health->start(env_.pool, env_.telemetry, env_.io_threads); !status) return status;
+    if (auto status = health->start(env_.pool, env_.telemetry, env_.io_threads); !status)
+      return status;
   for (auto& [id, exposition] : expositions_) {
-    auto server = net::HttpServer::listen({.address = *exposition->config->server.endpoint, .name = id.text(), .tls = exposition->tls,
-                                           .authenticator = exposition->authenticator},
-                                          exposition->router, env_.pool, env_.telemetry, env_.io_threads);
+    auto server =
+        net::HttpServer::listen({.address = *exposition->config->server.endpoint,
+                                 .name = id.text(),
+                                 .tls = exposition->tls,
+                                 .authenticator = exposition->authenticator},
+                                exposition->router, env_.pool, env_.telemetry, env_.io_threads);
     if (!server) return in_context("exporter " + id.text(), std::move(server).error());
     exposition->server = std::move(*server);
   }
   for (auto& [id, connector] : connectors_) connector->start();
   for (auto& processor : processors_) processor->start();
   for (auto& receiver : receivers_)
-    if (auto status = receiver->start(env_.pool, env_.telemetry, env_.io_threads); !status) return status;
+    if (auto status = receiver->start(env_.pool, env_.telemetry, env_.io_threads); !status)
+      return status;
   for (auto& receiver : zipkin_receivers_)
-    if (auto status = receiver->start(env_.pool, env_.telemetry, env_.io_threads); !status) return status;
+    if (auto status = receiver->start(env_.pool, env_.telemetry, env_.io_threads); !status)
+      return status;
   for (auto& health : health_checks_) health->set_ready(true);
   return {};
 }
@@ -73,7 +86,8 @@ void BuiltGraph::stop(std::chrono::milliseconds deadline) {
   for (auto& health : health_checks_) health->set_ready(false);
   for (auto& receiver : receivers_) receiver->stop(deadline);
   for (auto& receiver : zipkin_receivers_) receiver->stop(deadline);
-  for (auto processor = processors_.rbegin(); processor != processors_.rend(); ++processor) (*processor)->stop();
+  for (auto processor = processors_.rbegin(); processor != processors_.rend(); ++processor)
+    (*processor)->stop();
   for (auto& [id, connector] : connectors_) connector->stop();
   for (OtlpExporter* queue : queues_) queue->stop(deadline);
   for (auto& [id, exposition] : expositions_)
@@ -91,9 +105,11 @@ std::vector<OpenListener> BuiltGraph::listeners() const {
   std::vector<OpenListener> all;
   for (const auto& receiver : receivers_)
     for (OpenListener& listener : receiver->listeners()) all.push_back(std::move(listener));
-  for (const auto& receiver : zipkin_receivers_) all.push_back({"Zipkin", receiver->local_address()});
+  for (const auto& receiver : zipkin_receivers_)
+    all.push_back({"Zipkin", receiver->local_address()});
   for (const auto& [id, exposition] : expositions_)
-    if (exposition->server) all.push_back({"metrics for scraping", exposition->server->local_address()});
+    if (exposition->server)
+      all.push_back({"metrics for scraping", exposition->server->local_address()});
   if (own_metrics_) all.push_back({"own metrics", own_metrics_->local_address()});
   for (const auto& health : health_checks_)
     if (!health->local_address().empty()) all.push_back({"health check", health->local_address()});
@@ -123,9 +139,11 @@ const net::HttpRouter* BuiltGraph::exposition_at(uint16_t port) const {
   return nullptr;
 }
 
-Result<std::unique_ptr<Graph>> Graph::build(const config::OtelcolConfig& config, GraphEnvironment environment) {
+Result<std::unique_ptr<Graph>> Graph::build(const config::OtelcolConfig& config,
+                                            GraphEnvironment environment) {
   auto graph = std::make_unique<BuiltGraph>(std::move(environment));
-  if (auto status = graph->build(config); !status) return std::unexpected(std::move(status).error());
+  if (auto status = graph->build(config); !status)
+    return std::unexpected(std::move(status).error());
   return graph;
 }
 

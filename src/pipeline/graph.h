@@ -28,15 +28,16 @@ struct GraphEnvironment {
   Telemetry& telemetry;
   WorkPool& pool;
   std::shared_ptr<net::IoThreads> io_threads;
-  tracestore::TraceWriter* trace_store = nullptr;   // null: no trace store in this process
-  tsdb::Appendable* metrics_store = nullptr;        // null: no metrics store in this process
+  tracestore::TraceWriter* trace_store = nullptr;  // null: no trace store in this process
+  tsdb::Appendable* metrics_store = nullptr;       // null: no metrics store in this process
   // Whether an OTLP endpoint ("http://localhost:4318", "localhost:4317") is the trace store's own receiver.
   std::function<bool(std::string_view endpoint)> is_own_trace_receiver;
 };
 
 class Graph {
  public:
-  static Result<std::unique_ptr<Graph>> build(const config::OtelcolConfig& config, GraphEnvironment environment);
+  static Result<std::unique_ptr<Graph>> build(const config::OtelcolConfig& config,
+                                              GraphEnvironment environment);
   virtual ~Graph() = default;
 
   virtual Status start() = 0;

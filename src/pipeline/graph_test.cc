@@ -28,7 +28,10 @@ struct GraphTest : ::testing::Test {
     auto parsed = config::parse_otelcol(yaml, "c.yaml", config::FixedEnvironment());
     if (!parsed) return std::unexpected(parsed.error());
     config = std::move(*parsed);
-    auto made = Graph::build(config, {.clock = clock, .telemetry = telemetry, .pool = pool, .io_threads = std::make_shared<net::IoThreads>(1)});
+    auto made = Graph::build(config, {.clock = clock,
+                                      .telemetry = telemetry,
+                                      .pool = pool,
+                                      .io_threads = std::make_shared<net::IoThreads>(1)});
     if (!made) return std::unexpected(made.error());
     graph = std::move(*made);
     return graph->start();
@@ -39,7 +42,8 @@ struct GraphTest : ::testing::Test {
     return "http://nowhere:1";
   }
   int post(const std::string& body) {
-    net::HttpClientRequest request{.method = "POST", .url = address("OTLP HTTP") + "/v1/traces", .body = body};
+    net::HttpClientRequest request{
+        .method = "POST", .url = address("OTLP HTTP") + "/v1/traces", .body = body};
     request.headers.set("Content-Type", "application/json");
     const auto answer = net::HttpClient().send(request);
     return answer ? answer->status : 0;
@@ -61,7 +65,8 @@ struct GraphTest : ::testing::Test {
   std::unique_ptr<Graph> graph;
 };
 
-constexpr std::string_view kTwoSpans = R"({"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"shop"}}]},"scopeSpans":[{"spans":[
+constexpr std::string_view kTwoSpans =
+    R"({"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"shop"}}]},"scopeSpans":[{"spans":[
   {"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331","name":"keep","kind":2,"events":[{"name":"e"}]},
   {"traceId":"0af7651916cd43dd8448eb211c80319d","spanId":"b7ad6b7169203332","name":"healthz","kind":2}]}]}]})";
 
@@ -73,8 +78,10 @@ processors:
   attributes: {actions: [{key: env, value: test, action: insert}]}
 connectors: {forward: , count: , spanmetrics: {dimensions: [{name: env}]}}
 exporters:
-  file/all: {path: )" + folder + R"(/all.json, flush_interval: 0s}
-  file/some: {path: )" + folder + R"(/some.json, flush_interval: 0s}
+  file/all: {path: )" + folder +
+                             R"(/all.json, flush_interval: 0s}
+  file/some: {path: )" + folder +
+                             R"(/some.json, flush_interval: 0s}
   prometheus: {endpoint: "127.0.0.1:0"}
   debug: {verbosity: detailed}
 extensions: {health_check: {endpoint: "127.0.0.1:0", path: /health}}
@@ -89,7 +96,9 @@ service:
   ASSERT_TRUE(started) << started.error().message;
   EXPECT_EQ(post(std::string(kTwoSpans)), 200);
   EXPECT_NE(read("all.json").find("healthz"), std::string::npos);
-  EXPECT_NE(read("some.json").find("\"key\":\"env\",\"value\":{\"stringValue\":\"test\"}"), std::string::npos) << read("some.json");
+  EXPECT_NE(read("some.json").find("\"key\":\"env\",\"value\":{\"stringValue\":\"test\"}"),
+            std::string::npos)
+      << read("some.json");
   EXPECT_EQ(read("some.json").find("healthz"), std::string::npos);
   const std::string metrics = get(address("metrics for scraping") + "/metrics");
   EXPECT_NE(metrics.find("traces_span_metrics_calls_total{"), std::string::npos);
@@ -98,7 +107,9 @@ service:
   EXPECT_NE(metrics.find("trace_span_event_count_total{"), std::string::npos);
   EXPECT_EQ(metrics.find("healthz"), std::string::npos);
   EXPECT_NE(get(address("health check") + "/health").find("Server available"), std::string::npos);
-  EXPECT_NE(get(address("own metrics") + "/metrics").find("otelcol_receiver_accepted_spans_total{receiver=\"otlp\"} 2"), std::string::npos);
+  EXPECT_NE(get(address("own metrics") + "/metrics")
+                .find("otelcol_receiver_accepted_spans_total{receiver=\"otlp\"} 2"),
+            std::string::npos);
 }
 
 // With a sampler on the only way to what keeps traces, no exemplar leads to a trace that is gone.
@@ -120,10 +131,15 @@ service:
   std::string spans;
   for (int i = 1; i <= 200; ++i) {
     char span[200];
-    std::snprintf(span, sizeof span, R"(%s{"traceId":"%032x","spanId":"%016x","name":"n%d"})", i > 1 ? "," : "", i * 7919, i, i);
+    std::snprintf(span, sizeof span, R"(%s{"traceId":"%032x","spanId":"%016x","name":"n%d"})",
+                  i > 1 ? "," : "", i * 7919, i, i);
     spans += span;
   }
-  ASSERT_EQ(post(R"({"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"s"}}]},"scopeSpans":[{"spans":[)" + spans + "]}]}]}"), 200);
+  ASSERT_EQ(
+      post(
+          R"({"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"s"}}]},"scopeSpans":[{"spans":[)" +
+          spans + "]}]}]}"),
+      200);
   net::HttpClientRequest request{.url = address("metrics for scraping") + "/metrics"};
   request.headers.set("Accept", "application/openmetrics-text; version=1.0.0");
   const std::string metrics = net::HttpClient().send(request).value().body;
@@ -149,13 +165,20 @@ exporters: {nop: }
 service: {pipelines: {traces: {receivers: [nop], exporters: [count]}, metrics: {receivers: [count], processors: [attributes], exporters: [nop]}}}
 )");
   ASSERT_FALSE(of_metrics);
-  EXPECT_NE(of_metrics.error().message.find("acts on spans only here"), std::string::npos) << of_metrics.error().message;
-  const auto unwritable = build("receivers: {nop: }\nexporters: {file: {path: /nonexistent/x}}\nservice: {pipelines: {traces: {receivers: [nop], exporters: [file]}}}\n");
+  EXPECT_NE(of_metrics.error().message.find("acts on spans only here"), std::string::npos)
+      << of_metrics.error().message;
+  const auto unwritable = build(
+      "receivers: {nop: }\nexporters: {file: {path: /nonexistent/x}}\nservice: {pipelines: "
+      "{traces: {receivers: [nop], exporters: [file]}}}\n");
   ASSERT_FALSE(unwritable);
   EXPECT_NE(unwritable.error().message.find("/nonexistent/x"), std::string::npos);
-  const auto no_such = build("receivers: {otlp: {protocols: {http: {auth: {authenticator: basicauth}}}}}\nexporters: {nop: }\nservice: {pipelines: {traces: {receivers: [otlp], exporters: [nop]}}}\n");
+  const auto no_such = build(
+      "receivers: {otlp: {protocols: {http: {auth: {authenticator: basicauth}}}}}\nexporters: "
+      "{nop: }\nservice: {pipelines: {traces: {receivers: [otlp], exporters: [nop]}}}\n");
   ASSERT_FALSE(no_such);
-  EXPECT_NE(no_such.error().message.find("no extension that service::extensions names"), std::string::npos) << no_such.error().message;
+  EXPECT_NE(no_such.error().message.find("no extension that service::extensions names"),
+            std::string::npos)
+      << no_such.error().message;
 }
 
 }  // namespace

@@ -12,7 +12,9 @@ namespace sightline::pipeline {
 
 using config::Signal;
 
-SpanStage* BuiltGraph::own_stage(std::unique_ptr<SpanStage> stage) { return stages_.emplace_back(std::move(stage)).get(); }
+SpanStage* BuiltGraph::own_stage(std::unique_ptr<SpanStage> stage) {
+  return stages_.emplace_back(std::move(stage)).get();
+}
 
 SpanStage* BuiltGraph::own_end(std::unique_ptr<SpanConsumer> consumer, bool can_refuse) {
   SpanConsumer& owned = *consumers_.emplace_back(std::move(consumer));
@@ -22,15 +24,18 @@ SpanStage* BuiltGraph::own_end(std::unique_ptr<SpanConsumer> consumer, bool can_
 
 // The head of a pipeline; what it leads to is made on the way.
 Result<SpanStage*> BuiltGraph::traces_pipeline(const PipelineConfig& pipeline) {
-  if (const auto known = traces_pipelines_.find(&pipeline); known != traces_pipelines_.end()) return known->second;
+  if (const auto known = traces_pipelines_.find(&pipeline); known != traces_pipelines_.end())
+    return known->second;
   std::vector<SpanStage*> ends;
   for (const auto& id : pipeline.exporters) {
     auto end = traces_end(id);
     if (!end) return end;
     if (*end != nullptr) ends.push_back(*end);
   }
-  SpanStage* head = ends.size() == 1 ? ends[0] : own_stage(std::make_unique<Split>(std::move(ends)));
-  const ProcessorEnvironment environment{env_.clock, env_.telemetry, uses_fates_ ? &fates_ : nullptr};
+  SpanStage* head =
+      ends.size() == 1 ? ends[0] : own_stage(std::make_unique<Split>(std::move(ends)));
+  const ProcessorEnvironment environment{env_.clock, env_.telemetry,
+                                         uses_fates_ ? &fates_ : nullptr};
   for (auto id = pipeline.processors.rbegin(); id != pipeline.processors.rend(); ++id) {
     auto processor = make_processor(*config_->processor(**id), *head, environment);
     if (!processor) continue;
@@ -43,7 +48,8 @@ Result<SpanStage*> BuiltGraph::traces_pipeline(const PipelineConfig& pipeline) {
 
 // What a pipeline ends in; null for nop.
 Result<SpanStage*> BuiltGraph::traces_end(const MarkedId& id) {
-  if (const auto known = exporter_ends_.find(*id); known != exporter_ends_.end()) return known->second;
+  if (const auto known = exporter_ends_.find(*id); known != exporter_ends_.end())
+    return known->second;
   Result<SpanStage*> end = nullptr;
   if (const auto* connector = config_->connector(*id)) {
     if (std::holds_alternative<config::ForwardConfig>(connector->config)) {
@@ -65,7 +71,9 @@ Result<SpanStage*> BuiltGraph::forward_end(const ComponentId& id) {
   std::vector<SpanStage*> heads;
   for (const PipelineConfig& pipeline : config_->pipelines) {
     if (pipeline.signal != Signal::kTraces) continue;
-    if (std::none_of(pipeline.receivers.begin(), pipeline.receivers.end(), [&](const MarkedId& r) { return *r == id; })) continue;
+    if (std::none_of(pipeline.receivers.begin(), pipeline.receivers.end(),
+                     [&](const MarkedId& r) { return *r == id; }))
+      continue;
     auto head = traces_pipeline(pipeline);
     if (!head) return head;
     heads.push_back(*head);
@@ -75,13 +83,16 @@ Result<SpanStage*> BuiltGraph::forward_end(const ComponentId& id) {
 
 Result<SpanStage*> BuiltGraph::store_edge(const ComponentId& id, std::string_view why) {
   if (env_.trace_store == nullptr)
-    return fail(Errc::kInvalidArgument, "exporter ", id.text(), " needs a trace store in this process; give it a Tempo configuration");
+    return fail(Errc::kInvalidArgument, "exporter ", id.text(),
+                " needs a trace store in this process; give it a Tempo configuration");
   SL_LOG_INFO("exporter {}: {}, so spans go there by a function call", id.text(), why);
   return own_end(std::make_unique<StoreExporter>(*env_.trace_store), true);
 }
 
-Result<SpanStage*> BuiltGraph::make_otlp(const auto& config, const ComponentId& id, const std::string& destination) {
-  if (env_.trace_store != nullptr && env_.is_own_trace_receiver && env_.is_own_trace_receiver(destination))
+Result<SpanStage*> BuiltGraph::make_otlp(const auto& config, const ComponentId& id,
+                                         const std::string& destination) {
+  if (env_.trace_store != nullptr && env_.is_own_trace_receiver &&
+      env_.is_own_trace_receiver(destination))
     return store_edge(id, destination + " is this process");
   auto exporter = OtlpExporter::create(config, *config_, id.text(), env_.telemetry);
   if (!exporter) return std::unexpected(std::move(exporter).error());
@@ -89,11 +100,15 @@ Result<SpanStage*> BuiltGraph::make_otlp(const auto& config, const ComponentId& 
   return own_end(std::move(*exporter), true);
 }
 
-Result<SpanStage*> BuiltGraph::make_exporter(const config::Component<config::ExporterConfig>& component) {
+Result<SpanStage*> BuiltGraph::make_exporter(
+    const config::Component<config::ExporterConfig>& component) {
   const ComponentId& id = component.id;
-  if (const auto* http = std::get_if<config::OtlpHttpExporterConfig>(&component.config)) return make_otlp(*http, id, http->traces_url());
-  if (const auto* grpc = std::get_if<config::OtlpExporterConfig>(&component.config)) return make_otlp(*grpc, id, *grpc->client.endpoint);
-  if (std::holds_alternative<config::StoreExporterConfig>(component.config)) return store_edge(id, "the trace store is in this process");
+  if (const auto* http = std::get_if<config::OtlpHttpExporterConfig>(&component.config))
+    return make_otlp(*http, id, http->traces_url());
+  if (const auto* grpc = std::get_if<config::OtlpExporterConfig>(&component.config))
+    return make_otlp(*grpc, id, *grpc->client.endpoint);
+  if (std::holds_alternative<config::StoreExporterConfig>(component.config))
+    return store_edge(id, "the trace store is in this process");
   if (std::holds_alternative<config::NopConfig>(component.config)) return nullptr;
   if (const auto* file = std::get_if<config::FileExporterConfig>(&component.config)) {
     auto exporter = FileExporter::open(*file, id.text(), env_.clock, env_.telemetry);
@@ -102,7 +117,9 @@ Result<SpanStage*> BuiltGraph::make_exporter(const config::Component<config::Exp
   }
   if (const auto* debug = std::get_if<config::DebugExporterConfig>(&component.config)) {
     auto print = [](std::string_view text) { std::fwrite(text.data(), 1, text.size(), stderr); };
-    return own_end(std::make_unique<DebugExporter>(DebugExporterOptions{.config = *debug}, print, env_.telemetry), false);
+    return own_end(std::make_unique<DebugExporter>(DebugExporterOptions{.config = *debug}, print,
+                                                   env_.telemetry),
+                   false);
   }
   return fail(Errc::kInvalidArgument, "exporter ", id.text(), " takes no traces");
 }
@@ -113,7 +130,8 @@ bool BuiltGraph::samples(const PipelineConfig& pipeline) const {
     if (is_sampler(config_->processor(*id)->config)) return true;
   const auto feeds = [&](const MarkedId& receiver, const PipelineConfig& from) {
     return from.signal == Signal::kTraces &&
-           std::any_of(from.exporters.begin(), from.exporters.end(), [&](const MarkedId& e) { return *e == *receiver; });
+           std::any_of(from.exporters.begin(), from.exporters.end(),
+                       [&](const MarkedId& e) { return *e == *receiver; });
   };
   for (const auto& receiver : pipeline.receivers) {
     if (config_->connector(*receiver) == nullptr) return false;
@@ -130,7 +148,8 @@ bool BuiltGraph::keeps_every_trace() const {
     for (const auto& id : pipeline.exporters) {
       const auto* exporter = config_->exporter(*id);
       if (exporter == nullptr) continue;
-      if (!std::holds_alternative<config::NopConfig>(exporter->config) && !std::holds_alternative<config::DebugExporterConfig>(exporter->config))
+      if (!std::holds_alternative<config::NopConfig>(exporter->config) &&
+          !std::holds_alternative<config::DebugExporterConfig>(exporter->config))
         return true;
     }
   }
@@ -142,7 +161,9 @@ namespace {
 // Behind a receiver that is in no traces pipeline.
 class NoTraces final : public SpanConsumer {
  public:
-  Status consume(const SharedBatch&) override { return fail(Errc::kUnsupported, "no pipeline takes traces of this receiver"); }
+  Status consume(const SharedBatch&) override {
+    return fail(Errc::kUnsupported, "no pipeline takes traces of this receiver");
+  }
 };
 
 }  // namespace
@@ -159,8 +180,11 @@ Status BuiltGraph::build_receivers() {
     const config::ReceiverConfig& config = config_->receiver(id)->config;
     if (std::holds_alternative<config::NopConfig>(config)) continue;  // receives nothing
     std::unique_ptr<SpanConsumer> head;
-    if (stages.empty()) head = std::make_unique<NoTraces>();
-    else head = std::make_unique<GraphInput>(*(stages.size() == 1 ? stages[0] : own_stage(std::make_unique<Split>(std::move(stages)))));
+    if (stages.empty())
+      head = std::make_unique<NoTraces>();
+    else
+      head = std::make_unique<GraphInput>(*(
+          stages.size() == 1 ? stages[0] : own_stage(std::make_unique<Split>(std::move(stages)))));
     SpanConsumer& input = *consumers_.emplace_back(std::move(head));
     if (const auto* zipkin = std::get_if<config::ZipkinReceiverConfig>(&config)) {
       auto made = ZipkinReceiver::create(*zipkin, *config_, id.text(), input, env_.telemetry);
@@ -168,8 +192,9 @@ Status BuiltGraph::build_receivers() {
       zipkin_receivers_.push_back(std::move(*made));
       continue;
     }
-    auto receiver = OtlpListeners::create(std::get<config::OtlpReceiverConfig>(config), id.text(), input, env_.clock, env_.telemetry, config_,
-                                          metrics_receivers_.contains(id) ? metrics_.get() : nullptr);
+    auto receiver = OtlpListeners::create(
+        std::get<config::OtlpReceiverConfig>(config), id.text(), input, env_.clock, env_.telemetry,
+        config_, metrics_receivers_.contains(id) ? metrics_.get() : nullptr);
     if (!receiver) return std::unexpected(std::move(receiver).error());
     receivers_.push_back(std::move(*receiver));
   }

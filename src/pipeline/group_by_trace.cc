@@ -4,21 +4,25 @@
 
 namespace sightline::pipeline {
 
-GroupByTrace::GroupByTrace(const config::GroupByTraceConfig& config, std::string id, SpanStage& next, const Clock& clock, Telemetry& telemetry)
+GroupByTrace::GroupByTrace(const config::GroupByTraceConfig& config, std::string id,
+                           SpanStage& next, const Clock& clock, Telemetry& telemetry)
     : SpanProcessor(next),
       config_(config),
       id_(std::move(id)),
       clock_(clock),
-      released_(telemetry.counter("otelcol_processor_groupbytrace_traces_released_total", "Traces released to what follows.",
-                                  {{"processor", id_}})),
-      lost_(telemetry.counter("sightline_processor_lost_spans_total", "Waiting spans that what follows refused until there was no more room.",
-                              {{"processor", id_}})) {}
+      released_(telemetry.counter("otelcol_processor_groupbytrace_traces_released_total",
+                                  "Traces released to what follows.", {{"processor", id_}})),
+      lost_(
+          telemetry.counter("sightline_processor_lost_spans_total",
+                            "Waiting spans that what follows refused until there was no more room.",
+                            {{"processor", id_}})) {}
 
 Status GroupByTrace::pass(const SharedBatch& batch, Delivery&) {
   std::vector<WaitingTrace> oldest;
   {
     const std::lock_guard lock(mutex_);
-    for (auto& [id, spans] : spans_by_trace(*batch)) waiting_.add(id, batch, std::move(spans), clock_.monotonic());
+    for (auto& [id, spans] : spans_by_trace(*batch))
+      waiting_.add(id, batch, std::move(spans), clock_.monotonic());
     while (waiting_.count() > config_.num_traces) oldest.push_back(waiting_.take_oldest());
   }
   hand_over(std::move(oldest));
@@ -51,10 +55,12 @@ void GroupByTrace::hand_over(std::vector<WaitingTrace> traces) {
       released_.add();
       continue;
     }
-    const bool again = status.error().code == Errc::kResourceExhausted || status.error().code == Errc::kUnavailable;
+    const bool again = status.error().code == Errc::kResourceExhausted ||
+                       status.error().code == Errc::kUnavailable;
     const std::lock_guard lock(mutex_);
     if (again && waiting_.count() < config_.num_traces) {
-      for (SpanPart& part : trace.parts) waiting_.add(trace.id, part.batch, std::move(part.spans), clock_.monotonic());
+      for (SpanPart& part : trace.parts)
+        waiting_.add(trace.id, part.batch, std::move(part.spans), clock_.monotonic());
       continue;
     }
     lost_.add(trace.span_count);

@@ -17,7 +17,8 @@ namespace sightline::pipeline {
 
 class GroupByTrace final : public SpanProcessor {
  public:
-  GroupByTrace(const config::GroupByTraceConfig& config, std::string id, SpanStage& next, const Clock& clock, Telemetry& telemetry);
+  GroupByTrace(const config::GroupByTraceConfig& config, std::string id, SpanStage& next,
+               const Clock& clock, Telemetry& telemetry);
   Status pass(const SharedBatch& batch, Delivery& delivery) override;
   void maintain() override;
   void stop() override;
@@ -31,7 +32,7 @@ class GroupByTrace final : public SpanProcessor {
   Counter& released_;
   Counter& lost_;
   std::mutex mutex_;
-  WaitingTraces waiting_;   // guarded by mutex_
+  WaitingTraces waiting_;  // guarded by mutex_
 };
 
 }  // namespace sightline::pipeline

@@ -27,33 +27,42 @@ uint64_t resident_bytes() {
 }
 
 uint64_t total_bytes() {
-  const uint64_t machine = static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  const uint64_t machine =
+      static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
   const uint64_t group = read_number("/sys/fs/cgroup/memory.max");  // "max" reads as 0
   return group > 0 ? std::min(group, machine) : machine;
 }
 
 }  // namespace
 
-MemoryReadings MemoryReadings::of_system() { return {&pipeline::resident_bytes, &pipeline::total_bytes}; }
+MemoryReadings MemoryReadings::of_system() {
+  return {&pipeline::resident_bytes, &pipeline::total_bytes};
+}
 
-MemoryLimiter::MemoryLimiter(const config::MemoryLimiterConfig& config, std::string id, SpanStage& next, const Clock& clock,
-                             Telemetry& telemetry, MemoryReadings readings)
+MemoryLimiter::MemoryLimiter(const config::MemoryLimiterConfig& config, std::string id,
+                             SpanStage& next, const Clock& clock, Telemetry& telemetry,
+                             MemoryReadings readings)
     : SpanProcessor(next),
       id_(std::move(id)),
       interval_(config.check_interval),
       clock_(clock),
       readings_(std::move(readings)),
-      accepted_(telemetry.counter("otelcol_processor_accepted_spans_total", "Spans pushed into the next part of the pipeline.",
+      accepted_(telemetry.counter("otelcol_processor_accepted_spans_total",
+                                  "Spans pushed into the next part of the pipeline.",
                                   {{"processor", id_}})),
-      refused_(telemetry.counter("otelcol_processor_refused_spans_total", "Spans refused by the processor.", {{"processor", id_}})) {
+      refused_(telemetry.counter("otelcol_processor_refused_spans_total",
+                                 "Spans refused by the processor.", {{"processor", id_}})) {
   const uint64_t mib = 1u << 20;
   if (config.limit_mib > 0) {
     hard_limit_ = config.limit_mib * mib;
-    soft_limit_ = hard_limit_ - (config.spike_limit_mib > 0 ? config.spike_limit_mib * mib : hard_limit_ / 5);
+    soft_limit_ =
+        hard_limit_ - (config.spike_limit_mib > 0 ? config.spike_limit_mib * mib : hard_limit_ / 5);
   } else {
     const uint64_t percent = readings_.total_bytes() / 100;
     hard_limit_ = percent * config.limit_percentage;
-    const uint64_t spike = config.spike_limit_percentage > 0 ? percent * config.spike_limit_percentage : hard_limit_ / 5;
+    const uint64_t spike = config.spike_limit_percentage > 0
+                               ? percent * config.spike_limit_percentage
+                               : hard_limit_ / 5;
     soft_limit_ = hard_limit_ - std::min(hard_limit_, spike);
   }
 }
@@ -66,8 +75,11 @@ void MemoryLimiter::look() {
   }
   const bool refusing = used > soft_limit_;
   if (refusing_.exchange(refusing) == refusing) return;
-  if (refusing) SL_LOG_WARN("{}: memory in use is {} MiB, above the soft limit of {} MiB: refusing data", id_, used >> 20, soft_limit_ >> 20);
-  else SL_LOG_INFO("{}: memory in use is {} MiB again: taking data", id_, used >> 20);
+  if (refusing)
+    SL_LOG_WARN("{}: memory in use is {} MiB, above the soft limit of {} MiB: refusing data", id_,
+                used >> 20, soft_limit_ >> 20);
+  else
+    SL_LOG_INFO("{}: memory in use is {} MiB again: taking data", id_, used >> 20);
 }
 
 Status MemoryLimiter::pass(const SharedBatch& batch, Delivery& delivery) {

@@ -15,14 +15,15 @@
 namespace sightline::pipeline {
 
 struct MemoryReadings {
-  std::function<uint64_t()> resident_bytes;   // of this process
-  std::function<uint64_t()> total_bytes;      // that it may use: the machine's, or the control group's
+  std::function<uint64_t()> resident_bytes;  // of this process
+  std::function<uint64_t()> total_bytes;  // that it may use: the machine's, or the control group's
   static MemoryReadings of_system();
 };
 
 class MemoryLimiter final : public SpanProcessor {
  public:
-  MemoryLimiter(const config::MemoryLimiterConfig& config, std::string id, SpanStage& next, const Clock& clock, Telemetry& telemetry,
+  MemoryLimiter(const config::MemoryLimiterConfig& config, std::string id, SpanStage& next,
+                const Clock& clock, Telemetry& telemetry,
                 MemoryReadings readings = MemoryReadings::of_system());
   Status pass(const SharedBatch& batch, Delivery& delivery) override;
 
@@ -37,7 +38,7 @@ class MemoryLimiter final : public SpanProcessor {
   uint64_t soft_limit_ = 0;
   Counter& accepted_;
   Counter& refused_;
-  std::atomic<int64_t> next_look_ns_{0};   // monotonic; the thread that moves it on looks
+  std::atomic<int64_t> next_look_ns_{0};  // monotonic; the thread that moves it on looks
   std::atomic<bool> refusing_{false};
 };
 

@@ -10,15 +10,35 @@ namespace {
 
 using Unit = std::pair<std::string_view, std::string_view>;
 
-constexpr std::array kUnits = {
-    Unit{"d", "days"}, Unit{"h", "hours"}, Unit{"min", "minutes"}, Unit{"s", "seconds"}, Unit{"ms", "milliseconds"},
-    Unit{"us", "microseconds"}, Unit{"ns", "nanoseconds"}, Unit{"By", "bytes"}, Unit{"KiBy", "kibibytes"},
-    Unit{"MiBy", "mebibytes"}, Unit{"GiBy", "gibibytes"}, Unit{"TiBy", "tibibytes"}, Unit{"KBy", "kilobytes"},
-    Unit{"MBy", "megabytes"}, Unit{"GBy", "gigabytes"}, Unit{"TBy", "terabytes"}, Unit{"m", "meters"}, Unit{"V", "volts"},
-    Unit{"A", "amperes"}, Unit{"J", "joules"}, Unit{"W", "watts"}, Unit{"g", "grams"}, Unit{"Cel", "celsius"},
-    Unit{"Hz", "hertz"}, Unit{"1", ""}, Unit{"%", "percent"}};
-constexpr std::array kPerUnits = {Unit{"s", "second"}, Unit{"m", "minute"}, Unit{"h", "hour"}, Unit{"d", "day"},
-                                  Unit{"w", "week"}, Unit{"mo", "month"}, Unit{"y", "year"}};
+constexpr std::array kUnits = {Unit{"d", "days"},
+                               Unit{"h", "hours"},
+                               Unit{"min", "minutes"},
+                               Unit{"s", "seconds"},
+                               Unit{"ms", "milliseconds"},
+                               Unit{"us", "microseconds"},
+                               Unit{"ns", "nanoseconds"},
+                               Unit{"By", "bytes"},
+                               Unit{"KiBy", "kibibytes"},
+                               Unit{"MiBy", "mebibytes"},
+                               Unit{"GiBy", "gibibytes"},
+                               Unit{"TiBy", "tibibytes"},
+                               Unit{"KBy", "kilobytes"},
+                               Unit{"MBy", "megabytes"},
+                               Unit{"GBy", "gigabytes"},
+                               Unit{"TBy", "terabytes"},
+                               Unit{"m", "meters"},
+                               Unit{"V", "volts"},
+                               Unit{"A", "amperes"},
+                               Unit{"J", "joules"},
+                               Unit{"W", "watts"},
+                               Unit{"g", "grams"},
+                               Unit{"Cel", "celsius"},
+                               Unit{"Hz", "hertz"},
+                               Unit{"1", ""},
+                               Unit{"%", "percent"}};
+constexpr std::array kPerUnits = {Unit{"s", "second"}, Unit{"m", "minute"}, Unit{"h", "hour"},
+                                  Unit{"d", "day"},    Unit{"w", "week"},   Unit{"mo", "month"},
+                                  Unit{"y", "year"}};
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_alnum(char c) { return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
@@ -65,10 +85,13 @@ bool has(const std::vector<std::string>& tokens, std::string_view word) {
 
 }  // namespace
 
-std::string prometheus_metric_name(std::string_view name, std::string_view unit, MetricSuffix suffix) {
+std::string prometheus_metric_name(std::string_view name, std::string_view unit,
+                                   MetricSuffix suffix) {
   std::vector<std::string> tokens = tokens_of(name);
   const size_t slash = unit.find('/');
-  if (const std::string word = unit_word(unit.substr(0, slash), kUnits); !word.empty() && !has(tokens, word)) tokens.push_back(word);
+  if (const std::string word = unit_word(unit.substr(0, slash), kUnits);
+      !word.empty() && !has(tokens, word))
+    tokens.push_back(word);
   if (slash != std::string_view::npos) {
     const std::string word = unit_word(unit.substr(slash + 1), kPerUnits);
     if (!word.empty() && !has(tokens, word)) {

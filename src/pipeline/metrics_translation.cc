@@ -20,20 +20,24 @@ using wire::otlp::MetricPoint;
 using wire::otlp::MetricView;
 using wire::otlp::Temporality;
 
-constexpr double kZeroThreshold = 1e-128;           // of histograms that name none, as the peer writes it
-constexpr int64_t kTargetInfoEveryMs = 150'000;     // half a lookback
-constexpr uint32_t kZeroRunMax = 2;                 // empty buckets inside a span
+constexpr double kZeroThreshold = 1e-128;  // of histograms that name none, as the peer writes it
+constexpr int64_t kTargetInfoEveryMs = 150'000;  // half a lookback
+constexpr uint32_t kZeroRunMax = 2;              // empty buckets inside a span
 
 int64_t to_ms(uint64_t ns) { return static_cast<int64_t>(ns / 1'000'000); }
 
-bool is_stale(const MetricPoint& point) { return (point.flags & MetricPoint::kNoRecordedValue) != 0; }
+bool is_stale(const MetricPoint& point) {
+  return (point.flags & MetricPoint::kNoRecordedValue) != 0;
+}
 
 bool is_bad_data(const Error& error) {
-  return error.code == Errc::kInvalidArgument || error.code == Errc::kOutOfRange || error.code == Errc::kAlreadyExists;
+  return error.code == Errc::kInvalidArgument || error.code == Errc::kOutOfRange ||
+         error.code == Errc::kAlreadyExists;
 }
 
 // Spans over dense counts; OTLP's bucket i is native bucket i + 1.
-void add_side(const MetricPoint::Buckets& from, std::vector<model::BucketSpan>& spans, std::vector<double>& buckets) {
+void add_side(const MetricPoint::Buckets& from, std::vector<model::BucketSpan>& spans,
+              std::vector<double>& buckets) {
   int64_t end = 0;  // of the last span
   size_t i = 0;
   while (i < from.counts.size()) {
@@ -57,23 +61,27 @@ void add_side(const MetricPoint::Buckets& from, std::vector<model::BucketSpan>& 
 Result<model::Histogram> native_histogram(const MetricPoint& point) {
   if (is_stale(point)) return model::Histogram{.sum = model::stale_marker()};
   if (point.scale < model::kSchemaMin)
-    return fail(Errc::kInvalidArgument, "exponential histogram of scale ", point.scale, ", the coarsest stored is ", model::kSchemaMin);
-  model::Histogram h{.schema = point.scale,
-                     .zero_threshold = point.zero_threshold > 0 ? point.zero_threshold : kZeroThreshold,
-                     .zero_count = static_cast<double>(point.zero_count),
-                     .count = static_cast<double>(point.count),
-                     .sum = point.has_sum ? point.sum : 0};
+    return fail(Errc::kInvalidArgument, "exponential histogram of scale ", point.scale,
+                ", the coarsest stored is ", model::kSchemaMin);
+  model::Histogram h{
+      .schema = point.scale,
+      .zero_threshold = point.zero_threshold > 0 ? point.zero_threshold : kZeroThreshold,
+      .zero_count = static_cast<double>(point.zero_count),
+      .count = static_cast<double>(point.count),
+      .sum = point.has_sum ? point.sum : 0};
   add_side(point.positive, h.positive_spans, h.positive_buckets);
   add_side(point.negative, h.negative_spans, h.negative_buckets);
   if (h.schema > model::kSchemaMax && !model::reduce_resolution(h, model::kSchemaMax))
-    return fail(Errc::kInvalidArgument, "exponential histogram of scale ", point.scale, " cannot be reduced");
+    return fail(Errc::kInvalidArgument, "exponential histogram of scale ", point.scale,
+                " cannot be reduced");
   return h;
 }
 
 model::MetricType type_of(const MetricView& metric) {
   switch (metric.kind) {
     case MetricKind::kGauge: return model::MetricType::kGauge;
-    case MetricKind::kSum: return metric.is_monotonic ? model::MetricType::kCounter : model::MetricType::kGauge;
+    case MetricKind::kSum:
+      return metric.is_monotonic ? model::MetricType::kCounter : model::MetricType::kGauge;
     case MetricKind::kHistogram:
     case MetricKind::kExponentialHistogram: return model::MetricType::kHistogram;
     case MetricKind::kSummary: return model::MetricType::kSummary;
@@ -87,7 +95,8 @@ model::MetricType type_of(const MetricView& metric) {
 model::LabelsBuilder MetricsTranslation::labels_of(const Attributes& attributes) const {
   std::vector<const model::AttributeView*> sorted;
   for (const auto& attribute : attributes) sorted.push_back(&attribute);
-  std::stable_sort(sorted.begin(), sorted.end(), [](const auto* a, const auto* b) { return a->key < b->key; });
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const auto* a, const auto* b) { return a->key < b->key; });
   model::LabelsBuilder labels;
   for (const auto* attribute : sorted) {
     const std::string name = prometheus_label_name(attribute->key);
@@ -107,15 +116,23 @@ Status MetricsTranslation::on_resource(const Attributes& attributes) {
   std::string instance;
   Attributes others;
   for (const auto& attribute : attributes) {
-    if (attribute.key == "service.name") job = model::value_text(attribute.value);
-    else if (attribute.key == "service.namespace") service_namespace = model::value_text(attribute.value);
-    else if (attribute.key == "service.instance.id") instance = model::value_text(attribute.value);
-    else others.push_back(attribute);
+    if (attribute.key == "service.name")
+      job = model::value_text(attribute.value);
+    else if (attribute.key == "service.namespace")
+      service_namespace = model::value_text(attribute.value);
+    else if (attribute.key == "service.instance.id")
+      instance = model::value_text(attribute.value);
+    else
+      others.push_back(attribute);
   }
   if (!job.empty() && !service_namespace.empty()) job = service_namespace + "/" + job;
-  resource_labels_ = model::LabelsBuilder().set("job", to_valid_utf8(job)).set("instance", to_valid_utf8(instance)).build();
+  resource_labels_ = model::LabelsBuilder()
+                         .set("job", to_valid_utf8(job))
+                         .set("instance", to_valid_utf8(instance))
+                         .build();
   target_info_ = {};
-  if (!others.empty() && !resource_labels_.empty()) target_info_ = labels_of(others).set(model::kMetricName, "target_info").build();
+  if (!others.empty() && !resource_labels_.empty())
+    target_info_ = labels_of(others).set(model::kMetricName, "target_info").build();
   return {};
 }
 
@@ -125,7 +142,8 @@ Status MetricsTranslation::write_target_info() {
     auto id = appender_.series(target_info_);
     if (!id && !is_bad_data(id.error())) return std::unexpected(std::move(id).error());
     for (int64_t time = min_time_; id; time += kTargetInfoEveryMs) {
-      (void)appender_.append(*id, {std::min(time, max_time_)}, 1);  // refused where another request told it already
+      (void)appender_.append(*id, {std::min(time, max_time_)},
+                             1);  // refused where another request told it already
       if (time >= max_time_) break;
     }
     appender_.set_metadata("target_info", {model::MetricType::kGauge, "", "Target metadata"});
@@ -138,9 +156,13 @@ Status MetricsTranslation::write_target_info() {
 Status MetricsTranslation::on_metric(const MetricView& metric) {
   is_counter_ = metric.kind == MetricKind::kSum && metric.is_monotonic;
   const bool ratio = metric.kind == MetricKind::kGauge && metric.unit == "1";
-  metric_name_ = prometheus_metric_name(metric.name, metric.unit, is_counter_ ? MetricSuffix::kTotal : ratio ? MetricSuffix::kRatio : MetricSuffix::kNone);
+  metric_name_ = prometheus_metric_name(metric.name, metric.unit,
+                                        is_counter_ ? MetricSuffix::kTotal
+                                        : ratio     ? MetricSuffix::kRatio
+                                                    : MetricSuffix::kNone);
   if (!metric_name_.empty())
-    appender_.set_metadata(metric_name_, {type_of(metric), to_valid_utf8(metric.unit), to_valid_utf8(metric.description)});
+    appender_.set_metadata(metric_name_, {type_of(metric), to_valid_utf8(metric.unit),
+                                          to_valid_utf8(metric.description)});
   return {};
 }
 
@@ -155,20 +177,24 @@ Status MetricsTranslation::on_point(const MetricView& metric, const Point& recei
   }
   if (!is_bad_data(status.error())) return status;
   ++refused_;
-  if (first_refusal_.empty()) first_refusal_ = "metric " + to_valid_utf8(metric.name) + ": " + status.error().message;
+  if (first_refusal_.empty())
+    first_refusal_ = "metric " + to_valid_utf8(metric.name) + ": " + status.error().message;
   return {};
 }
 
 Status MetricsTranslation::append_point(const MetricView& metric, Point& point) {
   if (metric_name_.empty()) return fail(Errc::kInvalidArgument, "a metric needs a name");
-  const bool has_temporality = metric.kind == MetricKind::kSum || metric.kind == MetricKind::kHistogram || metric.kind == MetricKind::kExponentialHistogram;
+  const bool has_temporality = metric.kind == MetricKind::kSum ||
+                               metric.kind == MetricKind::kHistogram ||
+                               metric.kind == MetricKind::kExponentialHistogram;
   if (has_temporality && metric.temporality == Temporality::kUnspecified)
     return fail(Errc::kInvalidArgument, "invalid temporality: it is neither delta nor cumulative");
   model::LabelsBuilder labels = labels_of(point.attributes);
   labels.set(model::kMetricName, metric_name_);
   if (has_temporality && metric.temporality == Temporality::kDelta && !is_stale(point)) {
     if (!delta_lock_.owns_lock()) delta_lock_.lock();
-    if (auto status = deltas_.add(std::string(labels.build().packed()), point); !status) return status;
+    if (auto status = deltas_.add(std::string(labels.build().packed()), point); !status)
+      return status;
   }
   switch (metric.kind) {
     case MetricKind::kGauge:
@@ -181,31 +207,43 @@ Status MetricsTranslation::append_point(const MetricView& metric, Point& point) 
 }
 
 // `counts`: it began at the point's start.
-Result<tsdb::SeriesId> MetricsTranslation::append_value(model::LabelsBuilder labels, std::string_view suffix, const Point& point,
+Result<tsdb::SeriesId> MetricsTranslation::append_value(model::LabelsBuilder labels,
+                                                        std::string_view suffix, const Point& point,
                                                         double value, bool counts) {
   if (!suffix.empty()) labels.set(model::kMetricName, metric_name_ + std::string(suffix));
   auto id = appender_.series(labels.build());
   if (!id) return id;
   std::optional<TimestampMs> created;
-  if (counts && point.start_ns > 0 && point.start_ns < point.time_ns) created = TimestampMs{to_ms(point.start_ns)};
+  if (counts && point.start_ns > 0 && point.start_ns < point.time_ns)
+    created = TimestampMs{to_ms(point.start_ns)};
   if (is_stale(point)) value = model::stale_marker();
-  if (auto status = appender_.append(*id, {to_ms(point.time_ns)}, value, created); !status) return std::unexpected(std::move(status).error());
+  if (auto status = appender_.append(*id, {to_ms(point.time_ns)}, value, created); !status)
+    return std::unexpected(std::move(status).error());
   return id;
 }
 
 // Those with a value in (above, up_to].
-void MetricsTranslation::append_exemplars(tsdb::SeriesId id, const Point& point, double above, double up_to) {
+void MetricsTranslation::append_exemplars(tsdb::SeriesId id, const Point& point, double above,
+                                          double up_to) {
   std::vector<model::Exemplar> sorted;
   for (const auto& e : point.exemplars) {
     if (!(e.value <= up_to) || e.value <= above) continue;
     model::LabelsBuilder labels;
-    for (const auto& attribute : e.attributes) labels.set(prometheus_label_name(attribute.key), to_valid_utf8(model::value_text(attribute.value)));
-    model::Exemplar exemplar{.trace_id = e.trace_id, .span_id = e.span_id, .labels = labels.build(), .value = e.value,
-                             .time = {to_ms(e.time_ns != 0 ? e.time_ns : point.time_ns)}, .has_time = e.time_ns != 0};
+    for (const auto& attribute : e.attributes)
+      labels.set(prometheus_label_name(attribute.key),
+                 to_valid_utf8(model::value_text(attribute.value)));
+    model::Exemplar exemplar{.trace_id = e.trace_id,
+                             .span_id = e.span_id,
+                             .labels = labels.build(),
+                             .value = e.value,
+                             .time = {to_ms(e.time_ns != 0 ? e.time_ns : point.time_ns)},
+                             .has_time = e.time_ns != 0};
     sorted.push_back(std::move(exemplar));
   }
-  std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.time < b.time; });
-  for (const auto& exemplar : sorted) (void)appender_.append_exemplar(id, exemplar);  // counted by the store
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const auto& a, const auto& b) { return a.time < b.time; });
+  for (const auto& exemplar : sorted)
+    (void)appender_.append_exemplar(id, exemplar);  // counted by the store
 }
 
 Status MetricsTranslation::append_number(const Point& point, const model::LabelsBuilder& labels) {
@@ -218,23 +256,31 @@ Status MetricsTranslation::append_number(const Point& point, const model::Labels
 
 Status MetricsTranslation::append_explicit(const Point& point, const model::LabelsBuilder& labels) {
   if (!point.bucket_counts.empty() && point.bucket_counts.size() != point.bounds.size() + 1)
-    return fail(Errc::kInvalidArgument, "histogram with ", point.bounds.size(), " bounds and ", point.bucket_counts.size(), " buckets");
-  if (std::adjacent_find(point.bounds.begin(), point.bounds.end(), std::greater_equal<>()) != point.bounds.end())
+    return fail(Errc::kInvalidArgument, "histogram with ", point.bounds.size(), " bounds and ",
+                point.bucket_counts.size(), " buckets");
+  if (std::adjacent_find(point.bounds.begin(), point.bounds.end(), std::greater_equal<>()) !=
+      point.bounds.end())
     return fail(Errc::kInvalidArgument, "histogram bounds do not ascend");
   if (point.has_sum || is_stale(point))
-    if (auto id = append_value(labels, "_sum", point, point.sum, true); !id) return std::unexpected(std::move(id).error());
-  if (auto id = append_value(labels, "_count", point, static_cast<double>(point.count), true); !id) return std::unexpected(std::move(id).error());
+    if (auto id = append_value(labels, "_sum", point, point.sum, true); !id)
+      return std::unexpected(std::move(id).error());
+  if (auto id = append_value(labels, "_count", point, static_cast<double>(point.count), true); !id)
+    return std::unexpected(std::move(id).error());
   uint64_t cumulative = 0;
   double above = -std::numeric_limits<double>::infinity();
   for (size_t i = 0; i <= point.bounds.size(); ++i) {
     const bool last = i == point.bounds.size();
     const double bound = last ? std::numeric_limits<double>::infinity() : point.bounds[i];
-    if (last) cumulative = point.count;
-    else if (i < point.bucket_counts.size()) cumulative += point.bucket_counts[i];
+    if (last)
+      cumulative = point.count;
+    else if (i < point.bucket_counts.size())
+      cumulative += point.bucket_counts[i];
     model::LabelsBuilder bucket = labels;
     bucket.set("le", last ? "+Inf" : format_float_plain(bound));
-    if (last && !point.bounds.empty() && std::isinf(point.bounds.back())) break;  // the sender named it itself
-    auto id = append_value(std::move(bucket), "_bucket", point, static_cast<double>(cumulative), true);
+    if (last && !point.bounds.empty() && std::isinf(point.bounds.back()))
+      break;  // the sender named it itself
+    auto id =
+        append_value(std::move(bucket), "_bucket", point, static_cast<double>(cumulative), true);
     if (!id) return std::unexpected(std::move(id).error());
     append_exemplars(*id, point, above, bound);
     above = bound;
@@ -242,26 +288,33 @@ Status MetricsTranslation::append_explicit(const Point& point, const model::Labe
   return {};
 }
 
-Status MetricsTranslation::append_exponential(const Point& point, const model::LabelsBuilder& labels) {
+Status MetricsTranslation::append_exponential(const Point& point,
+                                              const model::LabelsBuilder& labels) {
   auto histogram = native_histogram(point);
   if (!histogram) return std::unexpected(std::move(histogram).error());
   auto id = appender_.series(labels.build());
   if (!id) return std::unexpected(std::move(id).error());
   std::optional<TimestampMs> created;
-  if (point.start_ns > 0 && point.start_ns < point.time_ns) created = TimestampMs{to_ms(point.start_ns)};
-  if (auto status = appender_.append_histogram(*id, {to_ms(point.time_ns)}, *histogram, created); !status) return status;
+  if (point.start_ns > 0 && point.start_ns < point.time_ns)
+    created = TimestampMs{to_ms(point.start_ns)};
+  if (auto status = appender_.append_histogram(*id, {to_ms(point.time_ns)}, *histogram, created);
+      !status)
+    return status;
   constexpr double kAll = std::numeric_limits<double>::infinity();
   append_exemplars(*id, point, -kAll, kAll);
   return {};
 }
 
 Status MetricsTranslation::append_summary(const Point& point, const model::LabelsBuilder& labels) {
-  if (auto id = append_value(labels, "_sum", point, point.sum, true); !id) return std::unexpected(std::move(id).error());
-  if (auto id = append_value(labels, "_count", point, static_cast<double>(point.count), true); !id) return std::unexpected(std::move(id).error());
+  if (auto id = append_value(labels, "_sum", point, point.sum, true); !id)
+    return std::unexpected(std::move(id).error());
+  if (auto id = append_value(labels, "_count", point, static_cast<double>(point.count), true); !id)
+    return std::unexpected(std::move(id).error());
   for (const auto& q : point.quantiles) {
     model::LabelsBuilder quantile = labels;
     quantile.set("quantile", format_float_plain(q.quantile));
-    if (auto id = append_value(std::move(quantile), {}, point, q.value, false); !id) return std::unexpected(std::move(id).error());
+    if (auto id = append_value(std::move(quantile), {}, point, q.value, false); !id)
+      return std::unexpected(std::move(id).error());
   }
   return {};
 }

@@ -18,7 +18,8 @@ class MetricsTranslation final : public wire::otlp::MetricsSink {
   // Errors end the request: a limit or a fault of the store. What is wrong with one point refuses that alone.
   Status on_resource(const std::vector<model::AttributeView>& attributes) override;
   Status on_metric(const wire::otlp::MetricView& metric) override;
-  Status on_point(const wire::otlp::MetricView& metric, const wire::otlp::MetricPoint& point) override;
+  Status on_point(const wire::otlp::MetricView& metric,
+                  const wire::otlp::MetricPoint& point) override;
 
   Status finish();  // commits
   void rollback();
@@ -37,15 +38,16 @@ class MetricsTranslation final : public wire::otlp::MetricsSink {
   Status append_explicit(const Point& point, const model::LabelsBuilder& labels);
   Status append_exponential(const Point& point, const model::LabelsBuilder& labels);
   Status append_summary(const Point& point, const model::LabelsBuilder& labels);
-  Result<tsdb::SeriesId> append_value(model::LabelsBuilder labels, std::string_view suffix, const Point& point, double value, bool counts);
+  Result<tsdb::SeriesId> append_value(model::LabelsBuilder labels, std::string_view suffix,
+                                      const Point& point, double value, bool counts);
   void append_exemplars(tsdb::SeriesId id, const Point& point, double above, double up_to);
 
   tsdb::Appender& appender_;
   std::unique_lock<std::mutex> delta_lock_;
   DeltaAccumulator& deltas_;
-  model::Labels resource_labels_;     // job and instance
-  model::Labels target_info_;         // empty: nothing to tell
-  int64_t min_time_ = INT64_MAX;      // of the resource's points, ms
+  model::Labels resource_labels_;  // job and instance
+  model::Labels target_info_;      // empty: nothing to tell
+  int64_t min_time_ = INT64_MAX;   // of the resource's points, ms
   int64_t max_time_ = INT64_MIN;
   std::string metric_name_;
   bool is_counter_ = false;

@@ -26,12 +26,14 @@ std::vector<std::string> le_texts(const SpanMetrics& metrics) {
 
 }  // namespace
 
-NativeMetrics::NativeMetrics(const SpanMetrics& metrics, tsdb::Appendable& store, const Clock& clock, Telemetry& telemetry)
+NativeMetrics::NativeMetrics(const SpanMetrics& metrics, tsdb::Appendable& store,
+                             const Clock& clock, Telemetry& telemetry)
     : metrics_(metrics),
       store_(store),
       clock_(clock),
-      refused_(telemetry.counter("sightline_native_metrics_refused_items_total",
-                                 "Samples and exemplars of span metrics the metrics store refused.")),
+      refused_(
+          telemetry.counter("sightline_native_metrics_refused_items_total",
+                            "Samples and exemplars of span metrics the metrics store refused.")),
       le_(le_texts(metrics)) {}
 
 NativeMetrics::~NativeMetrics() { stop(); }
@@ -60,7 +62,8 @@ void NativeMetrics::run() {
     last_error = error;
     // A tenth of the time at most goes into writing, unless that would break the promise of a second.
     const auto took = std::chrono::steady_clock::now() - began;
-    const auto pause = std::clamp<std::chrono::nanoseconds>(took * 9, kWriteInterval, kWriteIntervalMax);
+    const auto pause =
+        std::clamp<std::chrono::nanoseconds>(took * 9, kWriteInterval, kWriteIntervalMax);
     std::unique_lock lock(mutex_);
     if (stopping_) break;
     changed_.wait_for(lock, pause, [&] { return stopping_; });
@@ -68,7 +71,8 @@ void NativeMetrics::run() {
   (void)write_changes();
 }
 
-Result<const NativeMetrics::SeriesIds*> NativeMetrics::ids_of(tsdb::Appender& appender, const SeriesSnapshot& series) {
+Result<const NativeMetrics::SeriesIds*> NativeMetrics::ids_of(tsdb::Appender& appender,
+                                                              const SeriesSnapshot& series) {
   if (const auto known = ids_.find(series.identity->id); known != ids_.end()) return &known->second;
   SeriesIds made;
   model::LabelsBuilder labels(series.identity->labels);
@@ -80,7 +84,8 @@ Result<const NativeMetrics::SeriesIds*> NativeMetrics::ids_of(tsdb::Appender& ap
     return {};
   };
   std::vector<std::string> names;
-  if (series.has_calls) names.push_back((series.is_events ? metrics_.events_name() : metrics_.calls_name()) + "_total");
+  if (series.has_calls)
+    names.push_back((series.is_events ? metrics_.events_name() : metrics_.calls_name()) + "_total");
   made.first_bucket = names.size();
   if (series.native) {
     names.push_back(metrics_.duration_name());
@@ -94,20 +99,25 @@ Result<const NativeMetrics::SeriesIds*> NativeMetrics::ids_of(tsdb::Appender& ap
   if (series.has_duration && !series.native) {
     for (const std::string& le : le_) {
       labels.set("le", le);
-      if (auto status = resolve(metrics_.duration_name() + "_bucket"); !status) return std::unexpected(std::move(status).error());
+      if (auto status = resolve(metrics_.duration_name() + "_bucket"); !status)
+        return std::unexpected(std::move(status).error());
     }
   }
   return &ids_.emplace(series.identity->id, std::move(made)).first->second;
 }
 
-Status NativeMetrics::append_series(tsdb::Appender& appender, const SeriesIds& series_ids, const SeriesSnapshot& series,
-                                    std::span<const uint64_t> buckets, TimestampMs now) {
+Status NativeMetrics::append_series(tsdb::Appender& appender, const SeriesIds& series_ids,
+                                    const SeriesSnapshot& series, std::span<const uint64_t> buckets,
+                                    TimestampMs now) {
   const TimestampMs created = series.identity->created;
   size_t next = 0;
-  const auto append = [&](double value) { return appender.append(series_ids.ids[next++], now, value, created); };
+  const auto append = [&](double value) {
+    return appender.append(series_ids.ids[next++], now, value, created);
+  };
   if (series.has_calls)
     if (auto status = append(static_cast<double>(series.calls)); !status) return status;
-  if (series.native) return appender.append_histogram(series_ids.ids[next], now, *series.native, created);
+  if (series.native)
+    return appender.append_histogram(series_ids.ids[next], now, *series.native, created);
   if (!series.has_duration) return {};
   if (auto status = append(series.duration_sum); !status) return status;
   if (auto status = append(static_cast<double>(buckets.back())); !status) return status;
@@ -119,14 +129,17 @@ Status NativeMetrics::append_series(tsdb::Appender& appender, const SeriesIds& s
 void NativeMetrics::append_exemplars(tsdb::Appender& appender, const SpanMetricsChanges& changes) {
   // Of one series the exemplars of a native histogram come in order of time, as the store takes them.
   auto exemplars = changes.exemplars;
-  std::stable_sort(exemplars.begin(), exemplars.end(), [](const ExemplarSnapshot& a, const ExemplarSnapshot& b) {
-    return a.exemplar.time < b.exemplar.time;
-  });
+  std::stable_sort(exemplars.begin(), exemplars.end(),
+                   [](const ExemplarSnapshot& a, const ExemplarSnapshot& b) {
+                     return a.exemplar.time < b.exemplar.time;
+                   });
   for (const ExemplarSnapshot& each : exemplars) {
     const SeriesSnapshot& series = changes.series[each.series];
     const auto ids = ids_.find(series.identity->id);
     if (ids == ids_.end()) continue;
-    const size_t place = each.bucket == ExemplarSnapshot::kOfCalls ? 0 : ids->second.first_bucket + (series.native ? 0 : each.bucket);
+    const size_t place = each.bucket == ExemplarSnapshot::kOfCalls
+                             ? 0
+                             : ids->second.first_bucket + (series.native ? 0 : each.bucket);
     // Out of order means a newer one of that series is stored already: nothing is missing.
     const auto status = appender.append_exemplar(ids->second.ids[place], each.exemplar);
     if (!status && status.error().code != Errc::kOutOfRange) refused_.add();
@@ -135,7 +148,8 @@ void NativeMetrics::append_exemplars(tsdb::Appender& appender, const SpanMetrics
 
 Status NativeMetrics::append_targets(tsdb::Appender& appender, TimestampMs now) {
   for (const model::Labels& target : metrics_.targets()) {
-    auto id = appender.series(model::LabelsBuilder(target).set(model::kMetricName, "target_info").build());
+    auto id = appender.series(
+        model::LabelsBuilder(target).set(model::kMetricName, "target_info").build());
     if (!id) return std::unexpected(std::move(id).error());
     if (auto status = appender.append(*id, now, 1); !status) return status;
   }
@@ -146,7 +160,8 @@ Status NativeMetrics::write_changes() {
   const std::lock_guard lock(write_mutex_);
   // Each write has a time of its own, even when the wall clock stands still or steps back a little.
   const TimestampMs now{std::max(clock_.now_ms().value, last_write_.value + 1)};
-  const bool heartbeat = now.value - last_heartbeat_.value >= std::chrono::milliseconds(kHeartbeat).count();
+  const bool heartbeat =
+      now.value - last_heartbeat_.value >= std::chrono::milliseconds(kHeartbeat).count();
   const SpanMetricsChanges changes = metrics_.changes_since(heartbeat ? 0 : epoch_);
   if (changes.series.empty()) {
     epoch_ = changes.epoch;
@@ -154,15 +169,19 @@ Status NativeMetrics::write_changes() {
   }
   auto appender = store_.appender();
   appender->set_metadata(metrics_.calls_name(), {.type = model::MetricType::kCounter});
-  if (metrics_.has_histogram()) appender->set_metadata(metrics_.duration_name(), {.type = model::MetricType::kHistogram});
+  if (metrics_.has_histogram())
+    appender->set_metadata(metrics_.duration_name(), {.type = model::MetricType::kHistogram});
   bool has_new_series = false;
   Status refused;
   for (const SeriesSnapshot& series : changes.series) {
     has_new_series = has_new_series || !ids_.contains(series.identity->id);
     const auto ids = ids_of(*appender, series);
     const bool has_buckets = series.has_duration && !series.native;
-    const auto buckets = std::span(changes.bucket_counts).subspan(has_buckets ? series.buckets_begin : 0, has_buckets ? le_.size() : 0);
-    Status status = ids ? append_series(*appender, **ids, series, buckets, now) : std::unexpected(ids.error());
+    const auto buckets =
+        std::span(changes.bucket_counts)
+            .subspan(has_buckets ? series.buckets_begin : 0, has_buckets ? le_.size() : 0);
+    Status status =
+        ids ? append_series(*appender, **ids, series, buckets, now) : std::unexpected(ids.error());
     if (status) continue;
     // The store may have forgotten the series: it is looked up anew with the next write.
     ids_.erase(series.identity->id);
@@ -172,7 +191,8 @@ Status NativeMetrics::write_changes() {
   append_exemplars(*appender, changes);
   if (heartbeat || has_new_series)
     if (auto status = append_targets(*appender, now); !status) refused = std::move(status);
-  if (auto status = appender->commit(); !status) return status;  // the epoch stays: all of it is read again
+  if (auto status = appender->commit(); !status)
+    return status;  // the epoch stays: all of it is read again
   last_write_ = now;
   if (heartbeat) last_heartbeat_ = now;
   if (refused) epoch_ = changes.epoch;

@@ -29,8 +29,8 @@ class NativeMetrics {
   static constexpr std::chrono::milliseconds kWriteIntervalMax{900};  // and when it is not
 
   // All references outlive this object.
-  NativeMetrics(const connectors::spanmetrics::SpanMetrics& metrics, tsdb::Appendable& store, const Clock& clock,
-                Telemetry& telemetry);
+  NativeMetrics(const connectors::spanmetrics::SpanMetrics& metrics, tsdb::Appendable& store,
+                const Clock& clock, Telemetry& telemetry);
   ~NativeMetrics();
 
   void start();
@@ -38,34 +38,38 @@ class NativeMetrics {
   // Writes what changed since the last call, and everything when a heartbeat is due.
   Status write_changes();
   // Ends the series of what the connector has expired.
-  Status write_expired(std::span<const std::shared_ptr<const connectors::spanmetrics::SeriesIdentity>> gone);
+  Status write_expired(
+      std::span<const std::shared_ptr<const connectors::spanmetrics::SeriesIdentity>> gone);
 
  private:
   // Of one series, those it has: the counter; the native histogram, or sum, count and the buckets with +Inf last.
   struct SeriesIds {
     std::vector<tsdb::SeriesId> ids;
-    size_t first_bucket = 0;   // index into ids; of the native histogram where there is one
+    size_t first_bucket = 0;  // index into ids; of the native histogram where there is one
   };
   void run();
-  Result<const SeriesIds*> ids_of(tsdb::Appender& appender, const connectors::spanmetrics::SeriesSnapshot& series);
-  Status append_series(tsdb::Appender& appender, const SeriesIds& ids, const connectors::spanmetrics::SeriesSnapshot& series,
+  Result<const SeriesIds*> ids_of(tsdb::Appender& appender,
+                                  const connectors::spanmetrics::SeriesSnapshot& series);
+  Status append_series(tsdb::Appender& appender, const SeriesIds& ids,
+                       const connectors::spanmetrics::SeriesSnapshot& series,
                        std::span<const uint64_t> buckets, TimestampMs now);
-  void append_exemplars(tsdb::Appender& appender, const connectors::spanmetrics::SpanMetricsChanges& changes);
+  void append_exemplars(tsdb::Appender& appender,
+                        const connectors::spanmetrics::SpanMetricsChanges& changes);
   Status append_targets(tsdb::Appender& appender, TimestampMs now);
 
   const connectors::spanmetrics::SpanMetrics& metrics_;
   tsdb::Appendable& store_;
   const Clock& clock_;
   Counter& refused_;
-  const std::vector<std::string> le_;               // "2.0", ..., "+Inf"
-  std::mutex write_mutex_;                          // guards what follows, down to ids_
+  const std::vector<std::string> le_;  // "2.0", ..., "+Inf"
+  std::mutex write_mutex_;             // guards what follows, down to ids_
   uint64_t epoch_ = 0;
   TimestampMs last_write_{0};
   TimestampMs last_heartbeat_{0};
-  std::unordered_map<uint64_t, SeriesIds> ids_;     // by SeriesIdentity::id
+  std::unordered_map<uint64_t, SeriesIds> ids_;  // by SeriesIdentity::id
   std::mutex mutex_;
   std::condition_variable changed_;
-  bool stopping_ = false;                           // guarded by mutex_
+  bool stopping_ = false;  // guarded by mutex_
   std::thread thread_;
 };
 

@@ -19,9 +19,11 @@ namespace sightline::pipeline {
 class OtlpExporter final : public SpanConsumer {
  public:
   // `all` holds the extensions that the exporter may name.
-  static Result<std::unique_ptr<OtlpExporter>> create(const config::OtlpHttpExporterConfig& config, const config::OtelcolConfig& all,
+  static Result<std::unique_ptr<OtlpExporter>> create(const config::OtlpHttpExporterConfig& config,
+                                                      const config::OtelcolConfig& all,
                                                       std::string id, Telemetry& telemetry);
-  static Result<std::unique_ptr<OtlpExporter>> create(const config::OtlpExporterConfig& config, const config::OtelcolConfig& all,
+  static Result<std::unique_ptr<OtlpExporter>> create(const config::OtlpExporterConfig& config,
+                                                      const config::OtelcolConfig& all,
                                                       std::string id, Telemetry& telemetry);
   Status consume(const SharedBatch& batch) override { return queue_->offer(batch); }
   void stop(std::chrono::milliseconds deadline) { queue_->stop(deadline); }

@@ -18,26 +18,28 @@ namespace sightline::pipeline {
 
 // A socket that is open, for the log and the status page.
 struct OpenListener {
-  std::string name;      // "OTLP gRPC"
-  std::string address;   // "127.0.0.1:4317"
+  std::string name;     // "OTLP gRPC"
+  std::string address;  // "127.0.0.1:4317"
 };
 
 class OtlpListeners {
  public:
   // `extensions` may be null: then no authenticator can be named.
-  static Result<std::unique_ptr<OtlpListeners>> create(const config::OtlpReceiverConfig& config, std::string name,
-                                                       SpanConsumer& next, const Clock& clock, Telemetry& telemetry,
-                                                       const config::OtelcolConfig* extensions = nullptr,
-                                                       OtlpMetrics* metrics = nullptr);
+  static Result<std::unique_ptr<OtlpListeners>> create(
+      const config::OtlpReceiverConfig& config, std::string name, SpanConsumer& next,
+      const Clock& clock, Telemetry& telemetry, const config::OtelcolConfig* extensions = nullptr,
+      OtlpMetrics* metrics = nullptr);
   Status start(WorkPool& pool, Telemetry& telemetry, std::shared_ptr<net::IoThreads> threads);
   void stop(std::chrono::milliseconds deadline);
   std::vector<OpenListener> listeners() const;
   const OtlpReceiver& receiver() const { return receiver_; }
 
  private:
-  OtlpListeners(const config::OtlpReceiverConfig& config, OtlpReceiverOptions options, SpanConsumer& next,
-                const Clock& clock, Telemetry& telemetry)
-      : config_(config), name_(options.name), receiver_(std::move(options), next, clock, telemetry) {}
+  OtlpListeners(const config::OtlpReceiverConfig& config, OtlpReceiverOptions options,
+                SpanConsumer& next, const Clock& clock, Telemetry& telemetry)
+      : config_(config),
+        name_(options.name),
+        receiver_(std::move(options), next, clock, telemetry) {}
 
   Status secure(const config::OtelcolConfig* extensions);
   void add_http_routes();

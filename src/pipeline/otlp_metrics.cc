@@ -12,20 +12,28 @@ net::HttpResponse answer(net::HttpRequest& request, OtlpMetrics& metrics) {
   type.resize(std::min(type.find(';'), type.size()));
   const bool json = type == "application/json";
   if (!json && type != "application/x-protobuf")
-    return net::HttpResponse::text(415, "unsupported media type \"" + type + "\", supported: [application/json, application/x-protobuf]\n");
+    return net::HttpResponse::text(
+        415, "unsupported media type \"" + type +
+                 "\", supported: [application/json, application/x-protobuf]\n");
   const auto encoding = json ? wire::otlp::Encoding::kJson : wire::otlp::Encoding::kProtobuf;
   const auto partial = metrics.receive(request.body, encoding);
   if (partial) {
     net::HttpResponse response;
     response.headers.set("Content-Type", type);
-    response.body = wire::otlp::encode_export_response(wire::otlp::Signal::kMetrics, encoding, *partial);
+    response.body =
+        wire::otlp::encode_export_response(wire::otlp::Signal::kMetrics, encoding, *partial);
     return response;
   }
   const Error& error = partial.error();
   const bool full = error.code == Errc::kResourceExhausted;
   const bool later = full || error.code == Errc::kUnavailable;
-  const bool bad = error.code == Errc::kInvalidArgument || error.code == Errc::kOutOfRange || error.code == Errc::kAlreadyExists;
-  auto response = net::HttpResponse::text(full ? 429 : later ? 503 : bad ? 400 : 500, error.message + "\n");
+  const bool bad = error.code == Errc::kInvalidArgument || error.code == Errc::kOutOfRange ||
+                   error.code == Errc::kAlreadyExists;
+  auto response = net::HttpResponse::text(full    ? 429
+                                          : later ? 503
+                                          : bad   ? 400
+                                                  : 500,
+                                          error.message + "\n");
   if (later) response.headers.set("Retry-After", "1");
   return response;
 }
@@ -34,10 +42,13 @@ net::HttpResponse answer(net::HttpRequest& request, OtlpMetrics& metrics) {
 
 OtlpMetrics::OtlpMetrics(tsdb::Appendable& store, Telemetry& telemetry)
     : store_(store),
-      accepted_(telemetry.counter("otelcol_receiver_accepted_metric_points_total", "Data points accepted.", {{"receiver", "otlp"}})),
-      refused_(telemetry.counter("otelcol_receiver_refused_metric_points_total", "Data points the store refused.", {{"receiver", "otlp"}})) {}
+      accepted_(telemetry.counter("otelcol_receiver_accepted_metric_points_total",
+                                  "Data points accepted.", {{"receiver", "otlp"}})),
+      refused_(telemetry.counter("otelcol_receiver_refused_metric_points_total",
+                                 "Data points the store refused.", {{"receiver", "otlp"}})) {}
 
-Result<wire::otlp::PartialSuccess> OtlpMetrics::receive(std::string_view request, wire::otlp::Encoding encoding) {
+Result<wire::otlp::PartialSuccess> OtlpMetrics::receive(std::string_view request,
+                                                        wire::otlp::Encoding encoding) {
   std::string transcoded;
   if (encoding == wire::otlp::Encoding::kJson) {
     auto protobuf = wire::otlp::transcode_metrics_json(request);
@@ -56,12 +67,15 @@ Result<wire::otlp::PartialSuccess> OtlpMetrics::receive(std::string_view request
   accepted_.add(translation.accepted());
   refused_.add(translation.refused());
   if (translation.accepted() == 0 && translation.refused() > 0)
-    return std::unexpected(Error{.code = Errc::kInvalidArgument, .message = translation.first_refusal()});
-  return wire::otlp::PartialSuccess{.rejected = translation.refused(), .message = translation.first_refusal()};
+    return std::unexpected(
+        Error{.code = Errc::kInvalidArgument, .message = translation.first_refusal()});
+  return wire::otlp::PartialSuccess{.rejected = translation.refused(),
+                                    .message = translation.first_refusal()};
 }
 
 void OtlpMetrics::add_prometheus_route(net::HttpRouter& router) {
-  router.add("POST", "/api/v1/otlp/v1/metrics", [this](net::HttpRequest& request) { return answer(request, *this); },
+  router.add("POST", "/api/v1/otlp/v1/metrics",
+             [this](net::HttpRequest& request) { return answer(request, *this); },
              {.body_bytes_max = kBodyBytesMax});
 }
 

@@ -22,7 +22,8 @@ class OtlpMetrics {
   // Both outlive it.
   OtlpMetrics(tsdb::Appendable& store, Telemetry& telemetry);
 
-  Result<wire::otlp::PartialSuccess> receive(std::string_view request, wire::otlp::Encoding encoding);
+  Result<wire::otlp::PartialSuccess> receive(std::string_view request,
+                                             wire::otlp::Encoding encoding);
   // POST /api/v1/otlp/v1/metrics, Prometheus' address for it. The object outlives the router.
   void add_prometheus_route(net::HttpRouter& router);
 

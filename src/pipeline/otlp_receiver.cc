@@ -20,7 +20,9 @@ std::string media_type(std::string_view content_type) {
   return type;
 }
 
-bool is_retryable(Errc code) { return code == Errc::kResourceExhausted || code == Errc::kUnavailable; }
+bool is_retryable(Errc code) {
+  return code == Errc::kResourceExhausted || code == Errc::kUnavailable;
+}
 
 int http_status(Errc code) {
   switch (code) {
@@ -36,16 +38,20 @@ int http_status(Errc code) {
 net::HttpResponse http_answer(int status, Encoding encoding, std::string body) {
   net::HttpResponse response;
   response.status = status;
-  response.headers.set("Content-Type", std::string(encoding == Encoding::kJson ? kJsonType : kProtobufType));
+  response.headers.set("Content-Type",
+                       std::string(encoding == Encoding::kJson ? kJsonType : kProtobufType));
   response.body = std::move(body);
   return response;
 }
 
-std::string_view signal_noun(Signal signal) { return signal == Signal::kMetrics ? "metrics" : "logs"; }
+std::string_view signal_noun(Signal signal) {
+  return signal == Signal::kMetrics ? "metrics" : "logs";
+}
 
 }  // namespace
 
-OtlpReceiver::OtlpReceiver(OtlpReceiverOptions options, SpanConsumer& next, const Clock& clock, Telemetry& telemetry)
+OtlpReceiver::OtlpReceiver(OtlpReceiverOptions options, SpanConsumer& next, const Clock& clock,
+                           Telemetry& telemetry)
     : options_(std::move(options)),
       next_(next),
       clock_(clock),
@@ -53,15 +59,18 @@ OtlpReceiver::OtlpReceiver(OtlpReceiverOptions options, SpanConsumer& next, cons
                                   {{"receiver", options_.name}})),
       accepted_(telemetry.counter("otelcol_receiver_accepted_spans_total", "Spans accepted.",
                                   {{"receiver", options_.name}})),
-      refused_(telemetry.counter("otelcol_receiver_refused_spans_total",
-                                 "Spans that a later stage refused; the sender was told to retry or give up.",
-                                 {{"receiver", options_.name}})),
-      malformed_(telemetry.counter("sightline_receiver_malformed_requests_total", "Requests that could not be decoded.",
+      refused_(telemetry.counter(
+          "otelcol_receiver_refused_spans_total",
+          "Spans that a later stage refused; the sender was told to retry or give up.",
+          {{"receiver", options_.name}})),
+      malformed_(telemetry.counter("sightline_receiver_malformed_requests_total",
+                                   "Requests that could not be decoded.",
                                    {{"receiver", options_.name}})) {
   for (size_t i = 0; i < rejected_.size(); ++i) {
     const auto reason = wire::otlp::reject_reason_name(static_cast<wire::otlp::RejectReason>(i));
-    rejected_[i] = &telemetry.counter("sightline_receiver_rejected_spans_total", "Spans rejected one by one, by reason.",
-                                      {{"receiver", options_.name}, {"reason", std::string(reason)}});
+    rejected_[i] = &telemetry.counter(
+        "sightline_receiver_rejected_spans_total", "Spans rejected one by one, by reason.",
+        {{"receiver", options_.name}, {"reason", std::string(reason)}});
   }
 }
 
@@ -81,11 +90,13 @@ OtlpReceiver::Answer OtlpReceiver::receive_traces(Result<wire::otlp::DecodedTrac
     accepted_.add(batch->spans.size());
     note_services(*batch);
   }
-  return {.partial = {.rejected = decoded->rejected_spans(), .message = decoded->rejection_message()}};
+  return {
+      .partial = {.rejected = decoded->rejected_spans(), .message = decoded->rejection_message()}};
 }
 
 OtlpReceiver::Answer OtlpReceiver::receive_metrics(std::string_view request, Encoding encoding) {
-  if (options_.metrics == nullptr) return reject(Signal::kMetrics, wire::otlp::count_data_points(request, encoding));
+  if (options_.metrics == nullptr)
+    return reject(Signal::kMetrics, wire::otlp::count_data_points(request, encoding));
   auto partial = options_.metrics->receive(request, encoding);
   if (partial) return {.partial = std::move(*partial)};
   return {.status = std::unexpected(std::move(partial).error())};
@@ -98,15 +109,17 @@ OtlpReceiver::Answer OtlpReceiver::reject(Signal signal, Result<uint64_t> count)
   }
   if (*count == 0) return {};
   return {.partial = {.rejected = *count,
-                      .message = "no pipeline takes " + std::string(signal_noun(signal)) + " by OTLP here"}};
+                      .message = "no pipeline takes " + std::string(signal_noun(signal)) +
+                                 " by OTLP here"}};
 }
 
 net::HttpResponse OtlpReceiver::handle_http(Signal signal, net::HttpRequest& request) {
   requests_.add();
   const std::string type = media_type(request.headers.get("Content-Type"));
   if (type != kProtobufType && type != kJsonType)
-    return net::HttpResponse::text(415, "unsupported media type \"" + type +
-                                            "\", supported: [application/json, application/x-protobuf]\n");
+    return net::HttpResponse::text(
+        415, "unsupported media type \"" + type +
+                 "\", supported: [application/json, application/x-protobuf]\n");
   const Encoding encoding = type == kJsonType ? Encoding::kJson : Encoding::kProtobuf;
   Answer answer;
   if (signal == Signal::kMetrics) {
@@ -116,15 +129,19 @@ net::HttpResponse OtlpReceiver::handle_http(Signal signal, net::HttpRequest& req
   } else if (encoding == Encoding::kJson) {
     answer = receive_traces(wire::otlp::decode_traces_json(request.body, options_.limits));
   } else {
-    answer = receive_traces(
-        wire::otlp::decode_traces(std::make_shared<const std::string>(std::move(request.body)), options_.limits));
+    answer = receive_traces(wire::otlp::decode_traces(
+        std::make_shared<const std::string>(std::move(request.body)), options_.limits));
   }
-  if (answer.status) return http_answer(200, encoding, encode_export_response(signal, encoding, answer.partial));
+  if (answer.status)
+    return http_answer(200, encoding, encode_export_response(signal, encoding, answer.partial));
   const Error& error = answer.status.error();
-  wire::otlp::RpcStatus status{.code = wire::otlp::rpc_code_of(error.code), .message = error.message};
+  wire::otlp::RpcStatus status{.code = wire::otlp::rpc_code_of(error.code),
+                               .message = error.message};
   if (is_retryable(error.code)) status.retry_delay = options_.retry_after;
-  auto response = http_answer(http_status(error.code), encoding, encode_rpc_status(encoding, status));
-  if (is_retryable(error.code)) response.headers.set("Retry-After", std::to_string(options_.retry_after.count()));
+  auto response =
+      http_answer(http_status(error.code), encoding, encode_rpc_status(encoding, status));
+  if (is_retryable(error.code))
+    response.headers.set("Retry-After", std::to_string(options_.retry_after.count()));
   return response;
 }
 
@@ -150,10 +167,13 @@ net::GrpcReply OtlpReceiver::handle_grpc(Signal signal, const net::SharedBytes& 
   return reply;
 }
 
-void OtlpReceiver::add_http_routes(net::HttpRouter& router, const std::function<net::HttpHandler(net::HttpHandler)>& wrap) {
+void OtlpReceiver::add_http_routes(net::HttpRouter& router,
+                                   const std::function<net::HttpHandler(net::HttpHandler)>& wrap) {
   const net::RouteOptions options{.body_bytes_max = options_.body_bytes_max};
   const auto add = [&](const std::string& path, Signal signal) {
-    net::HttpHandler handler = [this, signal](net::HttpRequest& request) { return handle_http(signal, request); };
+    net::HttpHandler handler = [this, signal](net::HttpRequest& request) {
+      return handle_http(signal, request);
+    };
     router.add("POST", path, wrap ? wrap(std::move(handler)) : std::move(handler), options);
   };
   add(options_.traces_url_path, Signal::kTraces);
@@ -163,7 +183,9 @@ void OtlpReceiver::add_http_routes(net::HttpRouter& router, const std::function<
 
 std::map<std::string, net::GrpcHandler> OtlpReceiver::grpc_handlers() {
   const auto handler = [this](Signal signal) {
-    return [this, signal](net::SharedBytes request, std::string_view) { return handle_grpc(signal, request); };
+    return [this, signal](net::SharedBytes request, std::string_view) {
+      return handle_grpc(signal, request);
+    };
   };
   const std::string package = "/opentelemetry.proto.collector.";
   return {{package + "trace.v1.TraceService/Export", handler(Signal::kTraces)},
@@ -183,7 +205,10 @@ void OtlpReceiver::note_services(const model::SpanBatch& batch) {
     auto found = services_.find(name);
     if (found == services_.end()) {
       if (services_.size() >= kServicesRememberedMax) name = kOtherServices;
-      found = services_.try_emplace(std::string(name), ReceivedServices::Service{.name = std::string(name)}).first;
+      found =
+          services_
+              .try_emplace(std::string(name), ReceivedServices::Service{.name = std::string(name)})
+              .first;
     }
     found->second.spans_total += end - i;
     found->second.last_seen = now;

@@ -28,14 +28,14 @@
 namespace sightline::pipeline {
 
 struct OtlpReceiverOptions {
-  std::string name = "otlp";             // the receiver's id in its configuration: a counter label
+  std::string name = "otlp";  // the receiver's id in its configuration: a counter label
   std::string traces_url_path = "/v1/traces";
   std::string metrics_url_path = "/v1/metrics";
   std::string logs_url_path = "/v1/logs";
-  size_t body_bytes_max = 20u << 20;     // HTTP, decompressed
+  size_t body_bytes_max = 20u << 20;  // HTTP, decompressed
   wire::otlp::DecodeLimits limits;
-  OtlpMetrics* metrics = nullptr;        // where metrics go; null: no pipeline takes them
-  std::chrono::seconds retry_after{1};   // told with every retryable refusal
+  OtlpMetrics* metrics = nullptr;       // where metrics go; null: no pipeline takes them
+  std::chrono::seconds retry_after{1};  // told with every retryable refusal
 };
 
 // Who sent how much, for the start page: spans per service, and when the last came.
@@ -45,16 +45,18 @@ struct ReceivedServices {
     uint64_t spans_total = 0;
     TimestampNs last_seen;
   };
-  std::vector<Service> services;   // by name
+  std::vector<Service> services;  // by name
 };
 
 class OtlpReceiver {
  public:
   // All references outlive the receiver.
-  OtlpReceiver(OtlpReceiverOptions options, SpanConsumer& next, const Clock& clock, Telemetry& telemetry);
+  OtlpReceiver(OtlpReceiverOptions options, SpanConsumer& next, const Clock& clock,
+               Telemetry& telemetry);
 
   // Each route's handler goes through `wrap` first, when there is one.
-  void add_http_routes(net::HttpRouter& router, const std::function<net::HttpHandler(net::HttpHandler)>& wrap = nullptr);
+  void add_http_routes(net::HttpRouter& router,
+                       const std::function<net::HttpHandler(net::HttpHandler)>& wrap = nullptr);
   std::map<std::string, net::GrpcHandler> grpc_handlers();
   ReceivedServices received() const;
 
@@ -79,7 +81,8 @@ class OtlpReceiver {
   std::array<Counter*, wire::otlp::kRejectReasons> rejected_;
   Counter& malformed_;
   mutable std::mutex services_mutex_;
-  std::map<std::string, ReceivedServices::Service, std::less<>> services_;  // guarded by services_mutex_
+  std::map<std::string, ReceivedServices::Service, std::less<>>
+      services_;  // guarded by services_mutex_
 };
 
 // Service names remembered at most; spans of further ones count under "(other)".

@@ -24,7 +24,8 @@ class Recorder final : public SpanConsumer {
 
 class OtlpReceiverTest : public testing::Test {
  protected:
-  net::HttpResponse post(const std::string& path, std::string body, const std::string& type = "application/x-protobuf") {
+  net::HttpResponse post(const std::string& path, std::string body,
+                         const std::string& type = "application/x-protobuf") {
     net::HttpRequest request{.method = "POST", .path = path, .body = std::move(body)};
     request.headers.set("Content-Type", type);
     return router_.dispatch(request);
@@ -38,12 +39,14 @@ class OtlpReceiverTest : public testing::Test {
   net::HttpRouter router_;
 };
 
-constexpr std::string_view kOneBadOneGood = R"({"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"s"}}]},
+constexpr std::string_view kOneBadOneGood =
+    R"({"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"s"}}]},
   "scopeSpans":[{"spans":[{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331","name":"good"},
   {"traceId":"00000000000000000000000000000000","spanId":"b7ad6b7169203331","name":"bad"}]}]}]})";
 
 TEST_F(OtlpReceiverTest, KeepsTheValidSpansAndTellsOfTheOthers) {
-  const auto answer = post("/v1/traces", std::string(kOneBadOneGood), "application/json; charset=utf-8");
+  const auto answer =
+      post("/v1/traces", std::string(kOneBadOneGood), "application/json; charset=utf-8");
   EXPECT_EQ(answer.status, 200);
   EXPECT_NE(answer.body.find("\"rejectedSpans\":\"1\""), std::string::npos) << answer.body;
   ASSERT_EQ(next_.batches.size(), 1u);
@@ -82,18 +85,23 @@ TEST_F(OtlpReceiverTest, ARefusalDownstreamIsRetryable) {
   EXPECT_EQ(post("/v1/traces", wire::otlp::testing::make_sample_request({.spans = 4})).status, 429);
   const auto handlers = receiver_.grpc_handlers();
   const auto& handler = handlers.at("/opentelemetry.proto.collector.trace.v1.TraceService/Export");
-  const auto reply = handler(std::make_shared<const std::string>(wire::otlp::testing::make_sample_request({.spans = 4})), "");
+  const auto reply = handler(
+      std::make_shared<const std::string>(wire::otlp::testing::make_sample_request({.spans = 4})),
+      "");
   EXPECT_EQ(reply.code, net::GrpcCode::kResourceExhausted);
   EXPECT_TRUE(reply.retry_after.has_value());
   EXPECT_EQ(telemetry_.counter_total("otelcol_receiver_refused_spans_total"), 12u);
 }
 
 TEST_F(OtlpReceiverTest, MetricsAndLogsAreRejectedAloud) {
-  const auto metrics = post("/v1/metrics", R"({"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"m","gauge":{"dataPoints":[{"asInt":"1"},{"asInt":"2"}]}}]}]}]})",
-                            "application/json");
+  const auto metrics = post(
+      "/v1/metrics",
+      R"({"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"m","gauge":{"dataPoints":[{"asInt":"1"},{"asInt":"2"}]}}]}]}]})",
+      "application/json");
   EXPECT_EQ(metrics.status, 200);
   EXPECT_NE(metrics.body.find("\"rejectedDataPoints\":\"2\""), std::string::npos) << metrics.body;
-  const auto logs = post("/v1/logs", R"({"resourceLogs":[{"scopeLogs":[{"logRecords":[{}]}]}]})", "application/json");
+  const auto logs = post("/v1/logs", R"({"resourceLogs":[{"scopeLogs":[{"logRecords":[{}]}]}]})",
+                         "application/json");
   EXPECT_NE(logs.body.find("\"rejectedLogRecords\":\"1\""), std::string::npos) << logs.body;
 }
 
@@ -117,19 +125,28 @@ TEST(GraphInput, CountsOnlyWhatTheStoresTook) {
 }
 
 TEST(DebugExporter, PrintsEveryFieldOfASpan) {
-  const auto batch = wire::otlp::decode_traces_json(R"({"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"s"}}]},
+  const auto batch =
+      wire::otlp::decode_traces_json(
+          R"({"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"s"}}]},
     "scopeSpans":[{"scope":{"name":"lib","version":"1"},"spans":[{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331",
     "name":"GET /","kind":2,"startTimeUnixNano":"1000000000","endTimeUnixNano":"1500000000","attributes":[{"key":"n","value":{"intValue":3}}],
-    "events":[{"timeUnixNano":"1200000000","name":"e"}],"status":{"code":2,"message":"m"}}]}]}]})").value().batch;
-  EXPECT_EQ(debug_text(*batch, config::DebugExporterConfig::Verbosity::kDetailed),
-            "Traces\t{\"resource spans\": 1, \"spans\": 1}\n"
-            "ResourceSpans #0\nResource SchemaURL: \nResource attributes:\n     -> service.name: Str(s)\n"
-            "ScopeSpans #0\nScopeSpans SchemaURL: \nInstrumentationScope lib 1\nSpan #0\n"
-            "    Trace ID       : 0af7651916cd43dd8448eb211c80319c\n    Parent ID      : \n    ID             : b7ad6b7169203331\n"
-            "    Name           : GET /\n    Kind           : Server\n    Start time     : 1970-01-01 00:00:01 +0000 UTC\n"
-            "    End time       : 1970-01-01 00:00:01.5 +0000 UTC\n    Status code    : Error\n    Status message : m\n"
-            "Attributes:\n     -> n: Int(3)\nEvents:\nSpanEvent #0\n     -> Name: e\n     -> Timestamp: 1970-01-01 00:00:01.2 +0000 UTC\n"
-            "     -> DroppedAttributesCount: 0\n");
+    "events":[{"timeUnixNano":"1200000000","name":"e"}],"status":{"code":2,"message":"m"}}]}]}]})")
+          .value()
+          .batch;
+  EXPECT_EQ(
+      debug_text(*batch, config::DebugExporterConfig::Verbosity::kDetailed),
+      "Traces\t{\"resource spans\": 1, \"spans\": 1}\n"
+      "ResourceSpans #0\nResource SchemaURL: \nResource attributes:\n     -> service.name: Str(s)\n"
+      "ScopeSpans #0\nScopeSpans SchemaURL: \nInstrumentationScope lib 1\nSpan #0\n"
+      "    Trace ID       : 0af7651916cd43dd8448eb211c80319c\n    Parent ID      : \n    ID        "
+      "     : b7ad6b7169203331\n"
+      "    Name           : GET /\n    Kind           : Server\n    Start time     : 1970-01-01 "
+      "00:00:01 +0000 UTC\n"
+      "    End time       : 1970-01-01 00:00:01.5 +0000 UTC\n    Status code    : Error\n    "
+      "Status message : m\n"
+      "Attributes:\n     -> n: Int(3)\nEvents:\nSpanEvent #0\n     -> Name: e\n     -> Timestamp: "
+      "1970-01-01 00:00:01.2 +0000 UTC\n"
+      "     -> DroppedAttributesCount: 0\n");
 }
 
 }  // namespace

@@ -44,22 +44,28 @@ std::optional<bool> priority(const model::SpanBatch& batch, const model::SpanVie
 
 }  // namespace
 
-ProbabilisticSampler::ProbabilisticSampler(const ProbabilisticSamplerConfig& config, const std::string& id, SpanStage& next,
+ProbabilisticSampler::ProbabilisticSampler(const ProbabilisticSamplerConfig& config,
+                                           const std::string& id, SpanStage& next,
                                            TraceFates* fates, Telemetry& telemetry)
     : SpanProcessor(next),
       config_(config),
       fates_(fates),
-      sampled_(telemetry.counter("otelcol_processor_probabilistic_sampler_count_traces_sampled_total",
-                                 "Spans that were sampled or not.", {{"processor", id}, {"sampled", "true"}})),
-      not_sampled_(telemetry.counter("otelcol_processor_probabilistic_sampler_count_traces_sampled_total",
-                                     "Spans that were sampled or not.", {{"processor", id}, {"sampled", "false"}})) {
+      sampled_(telemetry.counter(
+          "otelcol_processor_probabilistic_sampler_count_traces_sampled_total",
+          "Spans that were sampled or not.", {{"processor", id}, {"sampled", "true"}})),
+      not_sampled_(telemetry.counter(
+          "otelcol_processor_probabilistic_sampler_count_traces_sampled_total",
+          "Spans that were sampled or not.", {{"processor", id}, {"sampled", "false"}})) {
   const float percentage = std::min(config.sampling_percentage, 100.0f);
   if (config.mode == Mode::kHashSeed) {
-    const auto kept = static_cast<uint32_t>(percentage * (static_cast<float>(kBuckets) / 100.0f));  // in 32 bits, as the collector
+    const auto kept = static_cast<uint32_t>(
+        percentage * (static_cast<float>(kBuckets) / 100.0f));  // in 32 bits, as the collector
     threshold_ = kept == 0 ? kNeverSample : static_cast<uint64_t>(kBuckets - kept) << 42;
   } else {
     threshold_ = percentage <= 0 ? kNeverSample
-                                 : model::threshold_of_probability(std::max(static_cast<double>(percentage) / 100, 0x1.0p-56), config.sampling_precision);
+                                 : model::threshold_of_probability(
+                                       std::max(static_cast<double>(percentage) / 100, 0x1.0p-56),
+                                       config.sampling_precision);
   }
 }
 
@@ -68,15 +74,19 @@ uint64_t ProbabilisticSampler::threshold_for(const model::SamplingState& state) 
   if (config_.mode == Mode::kHashSeed || !state.threshold) return threshold_;
   if (config_.mode == Mode::kEqualizing) return std::max(threshold_, *state.threshold);
   const double part = std::min(static_cast<double>(config_.sampling_percentage), 100.0) / 100;
-  return model::threshold_of_probability(model::probability_of_threshold(*state.threshold) * part, config_.sampling_precision);
+  return model::threshold_of_probability(model::probability_of_threshold(*state.threshold) * part,
+                                         config_.sampling_precision);
 }
 
-ProbabilisticSampler::Decision ProbabilisticSampler::decide(const model::SpanBatch& batch, const model::SpanView& span) const {
+ProbabilisticSampler::Decision ProbabilisticSampler::decide(const model::SpanBatch& batch,
+                                                            const model::SpanView& span) const {
   auto state = model::SamplingState::parse(span.trace_state);
-  uint64_t randomness = config_.mode == Mode::kHashSeed ? hashed_randomness(config_.hash_seed, span.trace_id)
-                                                        : model::randomness_of(span.trace_id);
+  uint64_t randomness = config_.mode == Mode::kHashSeed
+                            ? hashed_randomness(config_.hash_seed, span.trace_id)
+                            : model::randomness_of(span.trace_id);
   // By hash, a span that already takes part in consistent sampling is a fault: another sampler was meant.
-  bool is_fault = !state || (config_.mode == Mode::kHashSeed && threshold_ != kNeverSample && (state->randomness || state->threshold));
+  bool is_fault = !state || (config_.mode == Mode::kHashSeed && threshold_ != kNeverSample &&
+                             (state->randomness || state->threshold));
   const bool leave_state = is_fault;
   if (!is_fault && config_.mode != Mode::kHashSeed) {
     if (state->randomness) randomness = *state->randomness;
@@ -85,7 +95,8 @@ ProbabilisticSampler::Decision ProbabilisticSampler::decide(const model::SpanBat
       state->threshold.reset();
     }
   }
-  uint64_t threshold = is_fault ? (config_.fail_closed ? kNeverSample : kAlwaysSample) : threshold_for(*state);
+  uint64_t threshold =
+      is_fault ? (config_.fail_closed ? kNeverSample : kAlwaysSample) : threshold_for(*state);
   if (const auto told = priority(batch, span)) threshold = *told ? kAlwaysSample : kNeverSample;
   if (threshold > randomness) return {};
   if (leave_state) return {.sampled = true};
@@ -104,7 +115,8 @@ Status ProbabilisticSampler::pass(const SharedBatch& batch, Delivery& delivery) 
       if (fates_ != nullptr) fates_->note_dropped(span.trace_id);
       continue;
     }
-    if (decision.trace_state && *decision.trace_state != span.trace_state) edit.set_trace_state(i, std::move(*decision.trace_state));
+    if (decision.trace_state && *decision.trace_state != span.trace_state)
+      edit.set_trace_state(i, std::move(*decision.trace_state));
     kept.push_back(i);
   }
   sampled_.add(kept.size());

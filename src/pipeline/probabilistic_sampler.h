@@ -18,8 +18,8 @@ namespace sightline::pipeline {
 
 class ProbabilisticSampler final : public SpanProcessor {
  public:
-  ProbabilisticSampler(const config::ProbabilisticSamplerConfig& config, const std::string& id, SpanStage& next, TraceFates* fates,
-                       Telemetry& telemetry);
+  ProbabilisticSampler(const config::ProbabilisticSamplerConfig& config, const std::string& id,
+                       SpanStage& next, TraceFates* fates, Telemetry& telemetry);
   Status pass(const SharedBatch& batch, Delivery& delivery) override;
 
  private:
@@ -31,7 +31,7 @@ class ProbabilisticSampler final : public SpanProcessor {
   uint64_t threshold_for(const model::SamplingState& state) const;
 
   const config::ProbabilisticSamplerConfig config_;
-  uint64_t threshold_ = 0;   // hash_seed, equalizing
+  uint64_t threshold_ = 0;  // hash_seed, equalizing
   TraceFates* const fates_;
   Counter& sampled_;
   Counter& not_sampled_;

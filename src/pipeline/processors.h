@@ -13,12 +13,13 @@ namespace sightline::pipeline {
 struct ProcessorEnvironment {
   const Clock& clock;
   Telemetry& telemetry;
-  TraceFates* fates = nullptr;   // null: no exemplar depends on what is sampled
+  TraceFates* fates = nullptr;  // null: no exemplar depends on what is sampled
 };
 
 // Null where there is nothing to do: the stage is `next` itself. `next` outlives what is made.
-std::unique_ptr<SpanProcessor> make_processor(const config::Component<config::ProcessorConfig>& component, SpanStage& next,
-                                              const ProcessorEnvironment& environment);
+std::unique_ptr<SpanProcessor> make_processor(
+    const config::Component<config::ProcessorConfig>& component, SpanStage& next,
+    const ProcessorEnvironment& environment);
 // Whether it lets a part of the traces pass only.
 bool is_sampler(const config::ProcessorConfig& config);
 

@@ -14,17 +14,21 @@ using model::LabelsBuilder;
 using model::MetricFamily;
 
 constexpr std::string_view kTargetInfo = "target_info";
-using Target = std::pair<std::string, std::string>;   // job, instance
+using Target = std::pair<std::string, std::string>;  // job, instance
 
-Target target_of(const Labels& labels) { return {std::string(labels.get("job")), std::string(labels.get("instance"))}; }
+Target target_of(const Labels& labels) {
+  return {std::string(labels.get("job")), std::string(labels.get("instance"))};
+}
 
 // The resource's attributes, as far as its target_info and the labels made of it tell.
 class ResourceLabels {
  public:
-  ResourceLabels(const std::vector<MetricFamily>& families, bool exclude_service) : exclude_service_(exclude_service) {
+  ResourceLabels(const std::vector<MetricFamily>& families, bool exclude_service)
+      : exclude_service_(exclude_service) {
     for (const MetricFamily& family : families)
       if (family.name == kTargetInfo)
-        for (const auto& point : family.points) targets_.emplace(target_of(point.labels), point.labels);
+        for (const auto& point : family.points)
+          targets_.emplace(target_of(point.labels), point.labels);
   }
 
   void add_to(const Labels& of, LabelsBuilder& labels) const {
@@ -37,7 +41,8 @@ class ResourceLabels {
     std::string name(of.get("service_name"));
     if (name.empty()) name = job.substr(job.rfind('/') + 1);
     labels.set("service_name", name).set("service_instance_id", instance);
-    if (job.size() > name.size() + 1) labels.set("service_namespace", job.substr(0, job.size() - name.size() - 1));
+    if (job.size() > name.size() + 1)
+      labels.set("service_namespace", job.substr(0, job.size() - name.size() - 1));
   }
 
  private:
@@ -51,14 +56,19 @@ bool is_scope_label(std::string_view name) { return name.starts_with("otel_scope
 
 PrometheusExporter::PrometheusExporter(const config::PrometheusExporterConfig& config)
     : config_(config),
-      prefix_(config.metrics_namespace.empty() ? "" : connectors::spanmetrics::label_name_of(config.metrics_namespace) + "_") {}
+      prefix_(config.metrics_namespace.empty()
+                  ? ""
+                  : connectors::spanmetrics::label_name_of(config.metrics_namespace) + "_") {}
 
 void PrometheusExporter::add_routes(net::HttpRouter& router) {
-  router.add("GET", "/metrics", [this](net::HttpRequest& request) { return exposition(request.headers.get("Accept")); });
+  router.add("GET", "/metrics", [this](net::HttpRequest& request) {
+    return exposition(request.headers.get("Accept"));
+  });
 }
 
 bool PrometheusExporter::changes_labels() const {
-  return !config_.const_labels.empty() || config_.resource_to_telemetry_conversion || config_.without_scope_info;
+  return !config_.const_labels.empty() || config_.resource_to_telemetry_conversion ||
+         config_.without_scope_info;
 }
 
 void PrometheusExporter::change_labels(std::vector<MetricFamily>& families) const {
@@ -80,13 +90,15 @@ void PrometheusExporter::change_labels(std::vector<MetricFamily>& families) cons
 
 void PrometheusExporter::change_names(std::vector<MetricFamily>& families) const {
   for (MetricFamily& family : families) {
-    if (!config_.adds_suffixes() && !family.unit_suffix.empty() && family.name.ends_with(family.unit_suffix))
+    if (!config_.adds_suffixes() && !family.unit_suffix.empty() &&
+        family.name.ends_with(family.unit_suffix))
       family.name.resize(family.name.size() - family.unit_suffix.size());
     family.total_suffix = config_.adds_suffixes();
     family.name.insert(0, prefix_);
   }
   if (!prefix_.empty() || !config_.adds_suffixes())
-    std::sort(families.begin(), families.end(), [](const MetricFamily& a, const MetricFamily& b) { return a.name < b.name; });
+    std::sort(families.begin(), families.end(),
+              [](const MetricFamily& a, const MetricFamily& b) { return a.name < b.name; });
 }
 
 net::HttpResponse PrometheusExporter::exposition(std::string_view accept) const {

@@ -28,7 +28,7 @@ class PrometheusExporter {
   void change_names(std::vector<model::MetricFamily>& families) const;
 
   const config::PrometheusExporterConfig& config_;
-  const std::string prefix_;   // "shop_"
+  const std::string prefix_;  // "shop_"
   std::vector<const MetricSource*> sources_;
 };
 

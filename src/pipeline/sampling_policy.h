@@ -16,7 +16,8 @@ enum class SamplingDecision { kSampled, kNotSampled, kDropped, kError };
 
 class SamplingPolicy {
  public:
-  static std::unique_ptr<SamplingPolicy> make(const config::SamplingPolicyConfig& config, const Clock& clock);
+  static std::unique_ptr<SamplingPolicy> make(const config::SamplingPolicyConfig& config,
+                                              const Clock& clock);
   virtual ~SamplingPolicy() = default;
   virtual SamplingDecision evaluate(const WaitingTrace& trace) = 0;
 };
@@ -27,7 +28,7 @@ class SamplingPolicies {
   SamplingPolicies(const config::TailSamplingConfig& config, const Clock& clock);
   struct Outcome {
     SamplingDecision decision = SamplingDecision::kNotSampled;
-    std::string_view policy;   // whose decision it was; empty for not sampled
+    std::string_view policy;  // whose decision it was; empty for not sampled
     bool had_error = false;
   };
   Outcome decide(const WaitingTrace& trace);

@@ -6,18 +6,25 @@
 
 namespace sightline::pipeline {
 
-SendQueue::SendQueue(SendQueueOptions options, Send send, Telemetry& telemetry, std::unique_ptr<BatchSpool> spool)
+SendQueue::SendQueue(SendQueueOptions options, Send send, Telemetry& telemetry,
+                     std::unique_ptr<BatchSpool> spool)
     : options_(std::move(options)),
       send_(std::move(send)),
       spool_(std::move(spool)),
-      sent_(telemetry.counter("otelcol_exporter_sent_spans_total", "Spans sent to their destination.",
+      sent_(telemetry.counter("otelcol_exporter_sent_spans_total",
+                              "Spans sent to their destination.",
                               {{"exporter", options_.exporter}})),
-      failed_(telemetry.counter("otelcol_exporter_send_failed_spans_total", "Spans given up after all tries.",
+      failed_(telemetry.counter("otelcol_exporter_send_failed_spans_total",
+                                "Spans given up after all tries.",
                                 {{"exporter", options_.exporter}})),
-      enqueue_failed_(telemetry.counter("otelcol_exporter_enqueue_failed_spans_total", "Spans refused because the sending queue was full.",
+      enqueue_failed_(telemetry.counter("otelcol_exporter_enqueue_failed_spans_total",
+                                        "Spans refused because the sending queue was full.",
                                         {{"exporter", options_.exporter}})),
-      queue_size_(telemetry.gauge("otelcol_exporter_queue_size", "What waits in the sending queue.", {{"exporter", options_.exporter}})) {
-  telemetry.gauge("otelcol_exporter_queue_capacity", "What the sending queue has room for.", {{"exporter", options_.exporter}})
+      queue_size_(telemetry.gauge("otelcol_exporter_queue_size", "What waits in the sending queue.",
+                                  {{"exporter", options_.exporter}})) {
+  telemetry
+      .gauge("otelcol_exporter_queue_capacity", "What the sending queue has room for.",
+             {{"exporter", options_.exporter}})
       .set(static_cast<double>(options_.capacity));
   if (!spool_) return;
   const std::lock_guard lock(mutex_);
@@ -28,7 +35,8 @@ SendQueue::SendQueue(SendQueueOptions options, Send send, Telemetry& telemetry, 
     size_ += size;
   }
   if (queue_.empty()) return;
-  SL_LOG_INFO("exporter {}: {} batches of an earlier run are sent first", options_.exporter, queue_.size());
+  SL_LOG_INFO("exporter {}: {} batches of an earlier run are sent first", options_.exporter,
+              queue_.size());
   start_thread();
 }
 
@@ -42,24 +50,32 @@ size_t SendQueue::size_of(const model::SpanBatch& batch) const {
   }
   if (!batch.encoded.empty()) return batch.encoded.size();
   size_t bytes = 0;
-  for (const model::SpanView& span : batch.spans) bytes += span.encoded.size() + span.name.size() + 64;
+  for (const model::SpanView& span : batch.spans)
+    bytes += span.encoded.size() + span.name.size() + 64;
   return bytes;
 }
 
-void SendQueue::start_thread() { threads_.emplace_back([this] { run(); }); }
+void SendQueue::start_thread() {
+  threads_.emplace_back([this] { run(); });
+}
 
 Status SendQueue::wait_for_room(std::unique_lock<std::mutex>& lock, size_t size) {
   // An empty queue takes a batch of any size: else it would never be sent.
-  const auto has_room = [&] { return draining_ || queue_.empty() || size_ + size <= options_.capacity; };
+  const auto has_room = [&] {
+    return draining_ || queue_.empty() || size_ + size <= options_.capacity;
+  };
   if (options_.block_on_overflow && !has_room()) changed_.wait_for(lock, kBlockMax, has_room);
   if (draining_) return fail(Errc::kUnavailable, "exporter ", options_.exporter, " is stopping");
   if (has_room()) return {};
-  return fail(Errc::kUnavailable, "sending queue of exporter ", options_.exporter, " is full: ", queue_.size(), " batches waiting");
+  return fail(Errc::kUnavailable, "sending queue of exporter ", options_.exporter,
+              " is full: ", queue_.size(), " batches waiting");
 }
 
 Status SendQueue::offer(SharedBatch batch) {
   const size_t size = size_of(*batch), spans = batch->spans.size();
-  Item item{.batch = batch, .size = size, .outcome = options_.wait_for_result ? std::make_shared<Outcome>() : nullptr};
+  Item item{.batch = batch,
+            .size = size,
+            .outcome = options_.wait_for_result ? std::make_shared<Outcome>() : nullptr};
   std::unique_lock lock(mutex_);
   if (auto status = wait_for_room(lock, size); !status) {
     enqueue_failed_.add(spans);
@@ -83,11 +99,14 @@ Status SendQueue::offer(SharedBatch batch) {
   queue_.push_back(std::move(item));
   size_ += size;
   queue_size_.set(static_cast<double>(size_));
-  if (idle_ < queue_.size() && threads_.size() < options_.consumer_count && !draining_) start_thread();
+  if (idle_ < queue_.size() && threads_.size() < options_.consumer_count && !draining_)
+    start_thread();
   changed_.notify_all();
   if (!outcome) return {};
   changed_.wait(lock, [&] { return outcome->is_known || stopped_; });
-  return outcome->is_known ? outcome->status : fail(Errc::kUnavailable, "exporter ", options_.exporter, " is stopping");
+  return outcome->is_known
+             ? outcome->status
+             : fail(Errc::kUnavailable, "exporter ", options_.exporter, " is stopping");
 }
 
 void SendQueue::run() {
@@ -143,16 +162,20 @@ Status SendQueue::send_with_retry(const SharedBatch& batch, Random& random) {
     const std::string& why = outcome.status.error().message;
     if (!outcome.retryable || !retry.enabled) return drop(batch, why);
     const double spread = 1 + retry.randomization_factor * (2 * random.unit() - 1);
-    const auto delay = std::max(std::chrono::duration_cast<std::chrono::nanoseconds>(interval * spread), outcome.retry_after);
+    const auto delay =
+        std::max(std::chrono::duration_cast<std::chrono::nanoseconds>(interval * spread),
+                 outcome.retry_after);
     const auto elapsed = std::chrono::steady_clock::now() - started;
-    if (retry.max_elapsed_time.count() > 0 && elapsed + delay > retry.max_elapsed_time) return drop(batch, why);
+    if (retry.max_elapsed_time.count() > 0 && elapsed + delay > retry.max_elapsed_time)
+      return drop(batch, why);
     SL_LOG_WARN("exporter {}: {}; trying again in {} ms", options_.exporter, why,
                 std::chrono::duration_cast<std::chrono::milliseconds>(delay).count());
     if (!wait_for(delay)) {
       if (spool_) return fail(Errc::kCancelled, why);
       return drop(batch, why);
     }
-    interval = std::min(interval * retry.multiplier, std::chrono::duration<double>(retry.max_interval));
+    interval =
+        std::min(interval * retry.multiplier, std::chrono::duration<double>(retry.max_interval));
   }
 }
 
@@ -176,8 +199,11 @@ void SendQueue::stop(std::chrono::milliseconds deadline) {
     changed_.wait_for(lock, deadline, [&] { return queue_.empty() && in_flight_ == 0; });
     for (const Item& item : queue_)
       if (item.batch) failed_.add(item.batch->spans.size());
-    if (!queue_.empty() && spool_) SL_LOG_INFO("exporter {}: {} batches stay on disk for the next start", options_.exporter, queue_.size());
-    if (!queue_.empty() && !spool_) SL_LOG_ERROR("exporter {}: {} batches unsent at shutdown", options_.exporter, queue_.size());
+    if (!queue_.empty() && spool_)
+      SL_LOG_INFO("exporter {}: {} batches stay on disk for the next start", options_.exporter,
+                  queue_.size());
+    if (!queue_.empty() && !spool_)
+      SL_LOG_ERROR("exporter {}: {} batches unsent at shutdown", options_.exporter, queue_.size());
     queue_.clear();
     size_ = 0;
     stopped_ = true;

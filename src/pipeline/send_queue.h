@@ -38,9 +38,9 @@ struct RetryPolicy {
 enum class QueueSizer { kRequests, kItems, kBytes };
 
 struct SendQueueOptions {
-  std::string exporter;          // "otlphttp/tempo": in logs and counters
-  size_t capacity = 1000;        // counted by `sizer`
-  size_t consumer_count = 10;    // threads, started as they are needed
+  std::string exporter;        // "otlphttp/tempo": in logs and counters
+  size_t capacity = 1000;      // counted by `sizer`
+  size_t consumer_count = 10;  // threads, started as they are needed
   RetryPolicy retry;
   QueueSizer sizer = QueueSizer::kRequests;
   bool block_on_overflow = false;
@@ -59,7 +59,8 @@ class SendQueue {
   using Send = std::function<SendOutcome(const SharedBatch&)>;
   static constexpr std::chrono::seconds kBlockMax{30};
   // `spool` may be null: what waits is in memory.
-  SendQueue(SendQueueOptions options, Send send, Telemetry& telemetry, std::unique_ptr<BatchSpool> spool = nullptr);
+  SendQueue(SendQueueOptions options, Send send, Telemetry& telemetry,
+            std::unique_ptr<BatchSpool> spool = nullptr);
   ~SendQueue();
 
   Status offer(SharedBatch batch);
@@ -69,7 +70,7 @@ class SendQueue {
  private:
   // What became of a batch whose sender waits.
   struct Outcome {
-    bool is_known = false;   // guarded by the queue's mutex
+    bool is_known = false;  // guarded by the queue's mutex
     Status status;
   };
   struct Item {
@@ -80,7 +81,7 @@ class SendQueue {
   };
   size_t size_of(const model::SpanBatch& batch) const;
   Status wait_for_room(std::unique_lock<std::mutex>& lock, size_t size);
-  void start_thread();                 // needs mutex_
+  void start_thread();  // needs mutex_
   void run();
   Status send_item(const Item& item, Random& random);
   Status send_with_retry(const SharedBatch& batch, Random& random);
@@ -97,13 +98,13 @@ class SendQueue {
   Gauge& queue_size_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<Item> queue_;               // guarded by mutex_
-  size_t size_ = 0;                      // guarded by mutex_: of queue_, by the sizer
-  size_t idle_ = 0;                      // guarded by mutex_: threads waiting for work
-  size_t in_flight_ = 0;                 // guarded by mutex_
-  bool draining_ = false;                // guarded by mutex_: no new batches, no long waits
-  bool stopped_ = false;                 // guarded by mutex_
-  std::vector<std::thread> threads_;     // guarded by mutex_
+  std::deque<Item> queue_;            // guarded by mutex_
+  size_t size_ = 0;                   // guarded by mutex_: of queue_, by the sizer
+  size_t idle_ = 0;                   // guarded by mutex_: threads waiting for work
+  size_t in_flight_ = 0;              // guarded by mutex_
+  bool draining_ = false;             // guarded by mutex_: no new batches, no long waits
+  bool stopped_ = false;              // guarded by mutex_
+  std::vector<std::thread> threads_;  // guarded by mutex_
 };
 
 }  // namespace sightline::pipeline

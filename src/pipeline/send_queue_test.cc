@@ -21,13 +21,20 @@ SharedBatch batch_of(size_t spans) {
 }
 
 RetryPolicy quick_retry() {
-  return {.initial_interval = std::chrono::milliseconds(1), .max_interval = std::chrono::milliseconds(2)};
+  return {.initial_interval = std::chrono::milliseconds(1),
+          .max_interval = std::chrono::milliseconds(2)};
 }
 
 TEST(SendQueue, SendsEverythingBeforeItStops) {
   Telemetry telemetry;
   std::atomic<size_t> sent = 0;
-  SendQueue queue({.exporter = "x", .capacity = 100}, [&](const SharedBatch& b) { sent += b->spans.size(); return SendOutcome{}; }, telemetry);
+  SendQueue queue(
+      {.exporter = "x", .capacity = 100},
+      [&](const SharedBatch& b) {
+        sent += b->spans.size();
+        return SendOutcome{};
+      },
+      telemetry);
   for (int i = 0; i < 50; ++i) ASSERT_TRUE(queue.offer(batch_of(2)));
   queue.stop(std::chrono::seconds(10));
   EXPECT_EQ(sent.load(), 100u);
@@ -38,11 +45,14 @@ TEST(SendQueue, SendsEverythingBeforeItStops) {
 TEST(SendQueue, RetriesWhatIsRetryable) {
   Telemetry telemetry;
   std::atomic<int> tries = 0;
-  SendQueue queue({.exporter = "x", .retry = quick_retry()},
-                  [&](const SharedBatch&) {
-                    if (++tries < 4) return SendOutcome{.status = fail(Errc::kUnavailable, "away"), .retryable = true};
-                    return SendOutcome{};
-                  }, telemetry);
+  SendQueue queue(
+      {.exporter = "x", .retry = quick_retry()},
+      [&](const SharedBatch&) {
+        if (++tries < 4)
+          return SendOutcome{.status = fail(Errc::kUnavailable, "away"), .retryable = true};
+        return SendOutcome{};
+      },
+      telemetry);
   ASSERT_TRUE(queue.offer(batch_of(3)));
   queue.stop(std::chrono::seconds(10));
   EXPECT_EQ(tries.load(), 4);
@@ -51,8 +61,10 @@ TEST(SendQueue, RetriesWhatIsRetryable) {
 
 TEST(SendQueue, DropsWhatIsPermanentAndCountsIt) {
   Telemetry telemetry;
-  SendQueue queue({.exporter = "x", .retry = quick_retry()},
-                  [&](const SharedBatch&) { return SendOutcome{.status = fail(Errc::kInvalidArgument, "no")}; }, telemetry);
+  SendQueue queue(
+      {.exporter = "x", .retry = quick_retry()},
+      [&](const SharedBatch&) { return SendOutcome{.status = fail(Errc::kInvalidArgument, "no")}; },
+      telemetry);
   ASSERT_TRUE(queue.offer(batch_of(3)));
   queue.stop(std::chrono::seconds(10));
   EXPECT_EQ(telemetry.counter_total("otelcol_exporter_send_failed_spans_total"), 3u);
@@ -62,8 +74,13 @@ TEST(SendQueue, RefusesBeyondItsCapacity) {
   Telemetry telemetry;
   std::promise<void> release;
   const auto released = release.get_future().share();
-  SendQueue queue({.exporter = "x", .capacity = 2, .consumer_count = 1},
-                  [&](const SharedBatch&) { released.wait(); return SendOutcome{}; }, telemetry);
+  SendQueue queue(
+      {.exporter = "x", .capacity = 2, .consumer_count = 1},
+      [&](const SharedBatch&) {
+        released.wait();
+        return SendOutcome{};
+      },
+      telemetry);
   // One batch is in flight at most, two wait; so the fourth can never fit.
   Status status;
   int accepted = 0;
@@ -76,7 +93,8 @@ TEST(SendQueue, RefusesBeyondItsCapacity) {
   EXPECT_GE(accepted, 2);
   release.set_value();
   queue.stop(std::chrono::seconds(10));
-  EXPECT_EQ(telemetry.counter_total("otelcol_exporter_sent_spans_total"), static_cast<uint64_t>(accepted));
+  EXPECT_EQ(telemetry.counter_total("otelcol_exporter_sent_spans_total"),
+            static_cast<uint64_t>(accepted));
 }
 
 // A directory of its own, with one decodable batch.
@@ -84,12 +102,16 @@ struct SpoolTest : ::testing::Test {
   void SetUp() override {
     char pattern[] = "/tmp/sightline_spool_XXXXXX";
     folder = mkdtemp(pattern);
-    batch = wire::otlp::decode_traces(std::make_shared<const std::string>(wire::otlp::testing::make_sample_request({.spans = 5}))).value().batch;
+    batch = wire::otlp::decode_traces(std::make_shared<const std::string>(
+                                          wire::otlp::testing::make_sample_request({.spans = 5})))
+                .value()
+                .batch;
   }
   void TearDown() override { std::filesystem::remove_all(folder); }
   std::unique_ptr<BatchSpool> spool() { return BatchSpool::open(folder + "/queue", false).value(); }
   size_t files() const {
-    return static_cast<size_t>(std::distance(std::filesystem::directory_iterator(folder + "/queue"), std::filesystem::directory_iterator()));
+    return static_cast<size_t>(std::distance(std::filesystem::directory_iterator(folder + "/queue"),
+                                             std::filesystem::directory_iterator()));
   }
   std::string folder;
   SharedBatch batch;
@@ -98,15 +120,26 @@ struct SpoolTest : ::testing::Test {
 
 TEST_F(SpoolTest, WhatWaitsOutlivesTheProcess) {
   {
-    SendQueue queue({.exporter = "x", .retry = quick_retry()},
-                    [](const SharedBatch&) { return SendOutcome{.status = fail(Errc::kUnavailable, "away"), .retryable = true, .retry_after = std::chrono::seconds(60)}; },
-                    telemetry, spool());
+    SendQueue queue(
+        {.exporter = "x", .retry = quick_retry()},
+        [](const SharedBatch&) {
+          return SendOutcome{.status = fail(Errc::kUnavailable, "away"),
+                             .retryable = true,
+                             .retry_after = std::chrono::seconds(60)};
+        },
+        telemetry, spool());
     for (int i = 0; i < 3; ++i) ASSERT_TRUE(queue.offer(batch));
     queue.stop(std::chrono::milliseconds(1));
   }
   EXPECT_EQ(files(), 3u);
   std::atomic<size_t> spans = 0;
-  SendQueue again({.exporter = "x"}, [&](const SharedBatch& b) { spans += b->spans.size(); return SendOutcome{}; }, telemetry, spool());
+  SendQueue again(
+      {.exporter = "x"},
+      [&](const SharedBatch& b) {
+        spans += b->spans.size();
+        return SendOutcome{};
+      },
+      telemetry, spool());
   ASSERT_TRUE(again.offer(batch));
   again.stop(std::chrono::seconds(10));
   EXPECT_EQ(spans.load(), 20u);
@@ -114,10 +147,19 @@ TEST_F(SpoolTest, WhatWaitsOutlivesTheProcess) {
 }
 
 TEST_F(SpoolTest, ABrokenFileIsPutAside) {
-  { ASSERT_TRUE(spool()->put(*batch)); }
-  for (const auto& file : std::filesystem::directory_iterator(folder + "/queue")) std::ofstream(file.path(), std::ios::app) << "x";
+  {
+    ASSERT_TRUE(spool()->put(*batch));
+  }
+  for (const auto& file : std::filesystem::directory_iterator(folder + "/queue"))
+    std::ofstream(file.path(), std::ios::app) << "x";
   std::atomic<int> sent = 0;
-  SendQueue queue({.exporter = "x"}, [&](const SharedBatch&) { ++sent; return SendOutcome{}; }, telemetry, spool());
+  SendQueue queue(
+      {.exporter = "x"},
+      [&](const SharedBatch&) {
+        ++sent;
+        return SendOutcome{};
+      },
+      telemetry, spool());
   ASSERT_TRUE(queue.offer(batch));
   queue.stop(std::chrono::seconds(10));
   EXPECT_EQ(sent.load(), 1);
@@ -126,8 +168,17 @@ TEST_F(SpoolTest, ABrokenFileIsPutAside) {
 
 TEST(SendQueue, CountsSpansAndTellsTheResult) {
   Telemetry telemetry;
-  SendQueue queue({.exporter = "x", .capacity = 10, .consumer_count = 1, .sizer = QueueSizer::kItems, .wait_for_result = true},
-                  [](const SharedBatch& b) { return b->spans.size() == 3 ? SendOutcome{} : SendOutcome{.status = fail(Errc::kInvalidArgument, "no")}; }, telemetry);
+  SendQueue queue(
+      {.exporter = "x",
+       .capacity = 10,
+       .consumer_count = 1,
+       .sizer = QueueSizer::kItems,
+       .wait_for_result = true},
+      [](const SharedBatch& b) {
+        return b->spans.size() == 3 ? SendOutcome{}
+                                    : SendOutcome{.status = fail(Errc::kInvalidArgument, "no")};
+      },
+      telemetry);
   EXPECT_TRUE(queue.offer(batch_of(3)));
   const auto refused = queue.offer(batch_of(4));
   ASSERT_FALSE(refused);

@@ -7,8 +7,10 @@ namespace {
 
 connectors::servicegraph::ServiceGraphOptions to_options(const config::ServiceGraphConfig& config) {
   connectors::servicegraph::ServiceGraphOptions options;
-  for (const auto bucket : config.latency_histogram_buckets) options.buckets.push_back(static_cast<double>(bucket.count()) / 1e9);
-  if (config.exponential_histogram_max_size > 0) options.exponential_max_size = static_cast<uint32_t>(config.exponential_histogram_max_size);
+  for (const auto bucket : config.latency_histogram_buckets)
+    options.buckets.push_back(static_cast<double>(bucket.count()) / 1e9);
+  if (config.exponential_histogram_max_size > 0)
+    options.exponential_max_size = static_cast<uint32_t>(config.exponential_histogram_max_size);
   options.dimensions = config.dimensions;
   options.store_max_items = config.store_max_items;
   options.store_ttl = config.store_ttl;
@@ -26,12 +28,17 @@ void raise_to(Counter& counter, uint64_t total) {
 
 }  // namespace
 
-ServiceGraphConnector::ServiceGraphConnector(const config::ServiceGraphConfig& config, const std::string& id, const Clock& clock, Telemetry& t)
+ServiceGraphConnector::ServiceGraphConnector(const config::ServiceGraphConfig& config,
+                                             const std::string& id, const Clock& clock,
+                                             Telemetry& t)
     : graph_(clock, to_options(config)),
       clock_(clock),
-      edges_(t.counter("otelcol_connector_servicegraph_total_edges_total", "Edges begun.", {{"connector", id}})),
-      expired_(t.counter("otelcol_connector_servicegraph_expired_edges_total", "Edges whose other side never came.", {{"connector", id}})),
-      dropped_(t.counter("otelcol_connector_servicegraph_dropped_spans_total", "Spans for which no edge could wait.", {{"connector", id}})) {}
+      edges_(t.counter("otelcol_connector_servicegraph_total_edges_total", "Edges begun.",
+                       {{"connector", id}})),
+      expired_(t.counter("otelcol_connector_servicegraph_expired_edges_total",
+                         "Edges whose other side never came.", {{"connector", id}})),
+      dropped_(t.counter("otelcol_connector_servicegraph_dropped_spans_total",
+                         "Spans for which no edge could wait.", {{"connector", id}})) {}
 
 void ServiceGraphConnector::write_to(tsdb::Appendable& store, Telemetry& telemetry) {
   stores_.push_back(std::make_unique<SourceWriter>(*this, store, clock_, telemetry));
@@ -44,7 +51,8 @@ void ServiceGraphConnector::maintain() {
   raise_to(expired_, counts.expired_edges);
   raise_to(dropped_, counts.dropped_spans);
   for (auto& store : stores_)
-    if (auto status = store->write_due(); !status) SL_LOG_WARN("service graph: {}", status.error().message);
+    if (auto status = store->write_due(); !status)
+      SL_LOG_WARN("service graph: {}", status.error().message);
 }
 
 }  // namespace sightline::pipeline

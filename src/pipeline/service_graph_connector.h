@@ -12,7 +12,8 @@ namespace sightline::pipeline {
 
 class ServiceGraphConnector final : public SpanToMetrics {
  public:
-  ServiceGraphConnector(const config::ServiceGraphConfig& config, const std::string& id, const Clock& clock, Telemetry& telemetry);
+  ServiceGraphConnector(const config::ServiceGraphConfig& config, const std::string& id,
+                        const Clock& clock, Telemetry& telemetry);
 
   Status consume(const SharedBatch& batch) override {
     graph_.consume(*batch);

@@ -5,19 +5,22 @@
 
 namespace sightline::pipeline {
 
-SourceWriter::SourceWriter(const MetricSource& source, tsdb::Appendable& store, const Clock& clock, Telemetry& telemetry)
+SourceWriter::SourceWriter(const MetricSource& source, tsdb::Appendable& store, const Clock& clock,
+                           Telemetry& telemetry)
     : source_(source),
       store_(store),
       clock_(clock),
-      refused_(telemetry.counter("sightline_native_metrics_refused_items_total",
-                                 "Samples and exemplars of span metrics the metrics store refused.")) {}
+      refused_(
+          telemetry.counter("sightline_native_metrics_refused_items_total",
+                            "Samples and exemplars of span metrics the metrics store refused.")) {}
 
 // A family as the store holds it: a series a sample, classic buckets spelled out.
 std::vector<SourceWriter::Sample> SourceWriter::samples_of(const model::MetricFamily& family) {
   std::vector<Sample> samples;
   for (const model::MetricPoint& point : family.points) {
     model::LabelsBuilder labels(point.labels);
-    const auto add = [&](std::string_view suffix, double value, const model::Histogram* native = nullptr) {
+    const auto add = [&](std::string_view suffix, double value,
+                         const model::Histogram* native = nullptr) {
       labels.set(model::kMetricName, family.name + std::string(suffix));
       samples.push_back({labels.build(), value, native, point.created});
     };
@@ -48,14 +51,17 @@ Status SourceWriter::write(tsdb::Appender& appender, const Sample& sample, Times
   written.round = round_;
   const bool due = now.value - written.time.value >= std::chrono::milliseconds(kHeartbeat).count();
   if (!due && written.value == sample.value) return {};
-  const Status status = sample.native != nullptr ? appender.append_histogram(written.id, now, *sample.native, sample.created)
-                                                 : appender.append(written.id, now, sample.value, sample.created);
+  const Status status =
+      sample.native != nullptr
+          ? appender.append_histogram(written.id, now, *sample.native, sample.created)
+          : appender.append(written.id, now, sample.value, sample.created);
   if (status) {
     written.value = sample.value;
     written.time = now;
     return {};
   }
-  if (status.error().code == Errc::kNotFound) written_.erase(known);  // looked up anew with the next write
+  if (status.error().code == Errc::kNotFound)
+    written_.erase(known);  // looked up anew with the next write
   return status;
 }
 

@@ -18,13 +18,14 @@ namespace sightline::pipeline {
 class SourceWriter {
  public:
   static constexpr std::chrono::seconds kHeartbeat{15};
-  SourceWriter(const MetricSource& source, tsdb::Appendable& store, const Clock& clock, Telemetry& telemetry);
+  SourceWriter(const MetricSource& source, tsdb::Appendable& store, const Clock& clock,
+               Telemetry& telemetry);
   Status write_due();
 
  private:
   struct Written {
     tsdb::SeriesId id;
-    double value = 0;          // of a native histogram: its count
+    double value = 0;  // of a native histogram: its count
     TimestampMs time;
     uint64_t round = 0;
   };

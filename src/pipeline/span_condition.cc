@@ -27,9 +27,9 @@ struct Value {
   bool bool_value = false;
   int64_t int_value = 0;
   double double_value = 0;
-  std::string text;                // kString, kBytes; kMap: its text, for comparing
-  std::vector<Value> items;        // kList
-  size_t size = 0;                 // kMap
+  std::string text;          // kString, kBytes; kMap: its text, for comparing
+  std::vector<Value> items;  // kList
+  size_t size = 0;           // kMap
 
   static Value of(bool v) { return {.type = Type::kBool, .bool_value = v}; }
   static Value of(int64_t v) { return {.type = Type::kInt, .int_value = v}; }
@@ -37,7 +37,9 @@ struct Value {
   static Value of(std::string v) { return {.type = Type::kString, .text = std::move(v)}; }
   static Value of_bytes(std::string v) { return {.type = Type::kBytes, .text = std::move(v)}; }
   bool is_number() const { return type == Type::kInt || type == Type::kDouble; }
-  double number() const { return type == Type::kInt ? static_cast<double>(int_value) : double_value; }
+  double number() const {
+    return type == Type::kInt ? static_cast<double>(int_value) : double_value;
+  }
 };
 using Type = Value::Type;
 
@@ -61,7 +63,8 @@ Value value_of(const ValueView& view) {
 }
 
 std::string_view kind_word(model::SpanKind kind) {
-  static constexpr std::string_view kWords[] = {"Unspecified", "Internal", "Server", "Client", "Producer", "Consumer"};
+  static constexpr std::string_view kWords[] = {"Unspecified", "Internal", "Server",
+                                                "Client",      "Producer", "Consumer"};
   return kWords[static_cast<size_t>(kind)];
 }
 
@@ -99,13 +102,15 @@ bool compare(Kind op, const Value& a, const Value& b) {
     case Type::kBool: return ordered(op, a.bool_value, b.bool_value);
     case Type::kString:
     case Type::kBytes: return ordered(op, a.text, b.text);
-    default: return op == Kind::kEqual ? a.text == b.text : op == Kind::kNotEqual && a.text != b.text;
+    default:
+      return op == Kind::kEqual ? a.text == b.text : op == Kind::kNotEqual && a.text != b.text;
   }
 }
 
 class Evaluation {
  public:
-  Evaluation(const ConditionSubject& subject, const Patterns& patterns) : subject_(subject), patterns_(patterns) {}
+  Evaluation(const ConditionSubject& subject, const Patterns& patterns)
+      : subject_(subject), patterns_(patterns) {}
 
   Result<bool> truth(const OttlNode& node) const;
 
@@ -153,7 +158,8 @@ Result<bool> Evaluation::truth(const OttlNode& node) const {
   const auto found = value(node);
   if (!found) return std::unexpected(found.error());
   if (found->type == Type::kBool) return found->bool_value;
-  return fail(Errc::kInvalidArgument, "a condition must be true or false, got \"", text_of(*found), "\"");
+  return fail(Errc::kInvalidArgument, "a condition must be true or false, got \"", text_of(*found),
+              "\"");
 }
 
 Result<Value> Evaluation::value(const OttlNode& node) const {
@@ -193,13 +199,18 @@ Result<Value> Evaluation::arithmetic(const OttlNode& node) const {
   if (!a) return a;
   const auto b = value(node.children[1]);
   if (!b) return b;
-  if (!a->is_number() || !b->is_number()) return fail(Errc::kInvalidArgument, "can calculate with numbers only");
+  if (!a->is_number() || !b->is_number())
+    return fail(Errc::kInvalidArgument, "can calculate with numbers only");
   const bool whole = a->type == Type::kInt && b->type == Type::kInt;
-  const auto x = static_cast<uint64_t>(a->int_value), y = static_cast<uint64_t>(b->int_value);  // wraps as Go does
+  const auto x = static_cast<uint64_t>(a->int_value),
+             y = static_cast<uint64_t>(b->int_value);  // wraps as Go does
   switch (node.kind) {
-    case Kind::kAdd: return whole ? Value::of(static_cast<int64_t>(x + y)) : Value::of(a->number() + b->number());
-    case Kind::kSubtract: return whole ? Value::of(static_cast<int64_t>(x - y)) : Value::of(a->number() - b->number());
-    case Kind::kMultiply: return whole ? Value::of(static_cast<int64_t>(x * y)) : Value::of(a->number() * b->number());
+    case Kind::kAdd:
+      return whole ? Value::of(static_cast<int64_t>(x + y)) : Value::of(a->number() + b->number());
+    case Kind::kSubtract:
+      return whole ? Value::of(static_cast<int64_t>(x - y)) : Value::of(a->number() - b->number());
+    case Kind::kMultiply:
+      return whole ? Value::of(static_cast<int64_t>(x * y)) : Value::of(a->number() * b->number());
     default: break;
   }
   if (b->number() == 0) return fail(Errc::kInvalidArgument, "attempt to divide by 0");
@@ -228,15 +239,19 @@ Value Evaluation::span_field(const OttlNode& node) const {
     case SpanField::kSpanId: return Value::of_bytes(bytes_of(span.span_id.bytes));
     case SpanField::kSpanIdText: return Value::of(to_hex(span.span_id));
     case SpanField::kParentSpanId: return Value::of_bytes(bytes_of(span.parent_span_id.bytes));
-    case SpanField::kParentSpanIdText: return Value::of(span.parent_span_id.is_valid() ? to_hex(span.parent_span_id) : std::string());
+    case SpanField::kParentSpanIdText:
+      return Value::of(span.parent_span_id.is_valid() ? to_hex(span.parent_span_id)
+                                                      : std::string());
     case SpanField::kTraceState: return Value::of(std::string(span.trace_state));
     case SpanField::kName: return Value::of(std::string(span.name));
     case SpanField::kKind: return Value::of(static_cast<int64_t>(span.kind));
     case SpanField::kKindText: return Value::of(std::string(kind_word(span.kind)));
-    case SpanField::kDeprecatedKind: return Value::of(std::string(model::span_kind_name(span.kind)));
+    case SpanField::kDeprecatedKind:
+      return Value::of(std::string(model::span_kind_name(span.kind)));
     case SpanField::kStartNs: return Value::of(static_cast<int64_t>(span.start.value));
     case SpanField::kEndNs: return Value::of(static_cast<int64_t>(span.end.value));
-    case SpanField::kDroppedAttributes: return Value::of(static_cast<int64_t>(span.dropped_attributes));
+    case SpanField::kDroppedAttributes:
+      return Value::of(static_cast<int64_t>(span.dropped_attributes));
     case SpanField::kDroppedEvents: return Value::of(static_cast<int64_t>(span.dropped_events));
     case SpanField::kDroppedLinks: return Value::of(static_cast<int64_t>(span.dropped_links));
     case SpanField::kStatusCode: return Value::of(static_cast<int64_t>(span.status));
@@ -250,7 +265,8 @@ Value Evaluation::field(const OttlNode& node) const {
   const ConditionSubject& s = subject_;
   switch (node.field) {
     case SpanField::kResourceAttributes: return attribute(s.resource->attributes, node);
-    case SpanField::kResourceDropped: return Value::of(static_cast<int64_t>(s.resource->dropped_attributes));
+    case SpanField::kResourceDropped:
+      return Value::of(static_cast<int64_t>(s.resource->dropped_attributes));
     case SpanField::kResourceSchemaUrl: return Value::of(std::string(s.resource->schema_url));
     default: break;
   }
@@ -267,7 +283,8 @@ Value Evaluation::field(const OttlNode& node) const {
     switch (node.field) {
       case SpanField::kEventName: return Value::of(std::string(s.event->name));
       case SpanField::kEventTimeNs: return Value::of(static_cast<int64_t>(s.event->time.value));
-      case SpanField::kEventDropped: return Value::of(static_cast<int64_t>(s.event->dropped_attributes));
+      case SpanField::kEventDropped:
+        return Value::of(static_cast<int64_t>(s.event->dropped_attributes));
       default: return attribute(s.event->attributes, node);
     }
   }
@@ -278,8 +295,11 @@ Result<Value> Evaluation::number_call(const OttlNode& node, const Value& argumen
   const bool to_int = node.text == "Int";
   switch (argument.type) {
     case Type::kInt: return to_int ? argument : Value::of(static_cast<double>(argument.int_value));
-    case Type::kDouble: return to_int ? Value::of(model::whole_of(argument.double_value)) : argument;
-    case Type::kBool: return to_int ? Value::of(static_cast<int64_t>(argument.bool_value)) : Value::of(argument.bool_value ? 1.0 : 0.0);
+    case Type::kDouble:
+      return to_int ? Value::of(model::whole_of(argument.double_value)) : argument;
+    case Type::kBool:
+      return to_int ? Value::of(static_cast<int64_t>(argument.bool_value))
+                    : Value::of(argument.bool_value ? 1.0 : 0.0);
     case Type::kString: {
       if (to_int) {
         const auto parsed = parse_int(argument.text);
@@ -295,32 +315,43 @@ Result<Value> Evaluation::number_call(const OttlNode& node, const Value& argumen
 Result<Value> Evaluation::text_call(const OttlNode& node, std::vector<Value>& a) const {
   if (node.text == "Concat") {
     std::string joined;
-    for (size_t i = 0; i < a[0].items.size(); ++i) joined += (i > 0 ? a[1].text : std::string()) + text_of(a[0].items[i]);
+    for (size_t i = 0; i < a[0].items.size(); ++i)
+      joined += (i > 0 ? a[1].text : std::string()) + text_of(a[0].items[i]);
     return Value::of(std::move(joined));
   }
   if (node.text == "ContainsValue")
-    return Value::of(std::any_of(a[0].items.begin(), a[0].items.end(), [&](const Value& item) { return compare(Kind::kEqual, item, a[1]); }));
-  if (a[0].type != Type::kString) return fail(Errc::kInvalidArgument, node.text, " takes a string, got \"", text_of(a[0]), "\"");
+    return Value::of(std::any_of(a[0].items.begin(), a[0].items.end(), [&](const Value& item) {
+      return compare(Kind::kEqual, item, a[1]);
+    }));
+  if (a[0].type != Type::kString)
+    return fail(Errc::kInvalidArgument, node.text, " takes a string, got \"", text_of(a[0]), "\"");
   std::string text = std::move(a[0].text);
   if (node.text == "HasPrefix") return Value::of(text.starts_with(a[1].text));
   if (node.text == "HasSuffix") return Value::of(text.ends_with(a[1].text));
-  if (node.text == "ToLowerCase") std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
-  if (node.text == "ToUpperCase") std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::toupper(c); });
+  if (node.text == "ToLowerCase")
+    std::transform(text.begin(), text.end(), text.begin(),
+                   [](unsigned char c) { return std::tolower(c); });
+  if (node.text == "ToUpperCase")
+    std::transform(text.begin(), text.end(), text.begin(),
+                   [](unsigned char c) { return std::toupper(c); });
   if (node.text == "Trim") {
     while (text.ends_with(' ')) text.pop_back();
     text.erase(0, std::min(text.find_first_not_of(' '), text.size()));
   }
   if (node.text == "Substring") {
     const int64_t start = a[1].int_value, length = a[2].int_value;
-    if (start < 0 || length <= 0 || start > static_cast<int64_t>(text.size()) || length > static_cast<int64_t>(text.size()) - start)
-      return fail(Errc::kInvalidArgument, "Substring: ", start, ", ", length, " lies outside of the string");
+    if (start < 0 || length <= 0 || start > static_cast<int64_t>(text.size()) ||
+        length > static_cast<int64_t>(text.size()) - start)
+      return fail(Errc::kInvalidArgument, "Substring: ", start, ", ", length,
+                  " lies outside of the string");
     text = text.substr(static_cast<size_t>(start), static_cast<size_t>(length));
   }
   return Value::of(std::move(text));
 }
 
 Result<Value> Evaluation::call(const OttlNode& node) const {
-  if (node.text == "IsRootSpan") return Value::of(subject_.span != nullptr && !subject_.span->parent_span_id.is_valid());
+  if (node.text == "IsRootSpan")
+    return Value::of(subject_.span != nullptr && !subject_.span->parent_span_id.is_valid());
   std::vector<Value> arguments;
   for (const OttlNode& child : node.children) {
     auto argument = value(child);
@@ -343,7 +374,8 @@ Result<Value> Evaluation::call(const OttlNode& node) const {
   if (name == "String") return first.type == Type::kNil ? Value{} : Value::of(text_of(first));
   if (name == "Int" || name == "Double") return number_call(node, first);
   if (name == "Len") {
-    if (first.type == Type::kString || first.type == Type::kBytes) return Value::of(static_cast<int64_t>(first.text.size()));
+    if (first.type == Type::kString || first.type == Type::kBytes)
+      return Value::of(static_cast<int64_t>(first.text.size()));
     if (first.type == Type::kMap) return Value::of(static_cast<int64_t>(first.size));
     if (first.type == Type::kList) return Value::of(static_cast<int64_t>(first.items.size()));
     return fail(Errc::kInvalidArgument, "Len takes a string, a list or a map");
@@ -352,7 +384,8 @@ Result<Value> Evaluation::call(const OttlNode& node) const {
 }
 
 void compile(const OttlNode& node, Patterns& patterns) {
-  if (node.kind == Kind::kCall && node.text == "IsMatch") patterns.emplace(&node, std::make_unique<RE2>(node.children[1].text, RE2::Quiet));
+  if (node.kind == Kind::kCall && node.text == "IsMatch")
+    patterns.emplace(&node, std::make_unique<RE2>(node.children[1].text, RE2::Quiet));
   for (const OttlNode& child : node.children) compile(child, patterns);
 }
 
@@ -369,12 +402,15 @@ Result<bool> SpanCondition::matches(const ConditionSubject& subject) const {
   return Evaluation(subject, patterns_).truth(condition_->root);
 }
 
-SpanConditions::SpanConditions(const std::vector<config::OttlCondition>& conditions, config::OttlErrorMode mode) : mode_(mode) {
+SpanConditions::SpanConditions(const std::vector<config::OttlCondition>& conditions,
+                               config::OttlErrorMode mode)
+    : mode_(mode) {
   for (const config::OttlCondition& condition : conditions) conditions_.emplace_back(condition);
 }
 
 bool SpanConditions::has(OttlContext context) const {
-  return std::any_of(conditions_.begin(), conditions_.end(), [&](const SpanCondition& c) { return c.context() == context; });
+  return std::any_of(conditions_.begin(), conditions_.end(),
+                     [&](const SpanCondition& c) { return c.context() == context; });
 }
 
 Result<bool> SpanConditions::any(OttlContext context, const ConditionSubject& subject) const {
@@ -383,8 +419,10 @@ Result<bool> SpanConditions::any(OttlContext context, const ConditionSubject& su
     auto matched = condition.matches(subject);
     if (matched && *matched) return true;
     if (matched) continue;
-    if (mode_ == config::OttlErrorMode::kPropagate) return in_context(condition.text(), std::move(matched).error());
-    if (mode_ == config::OttlErrorMode::kIgnore) SL_LOG_DEBUG("condition {}: {}", condition.text(), matched.error().message);
+    if (mode_ == config::OttlErrorMode::kPropagate)
+      return in_context(condition.text(), std::move(matched).error());
+    if (mode_ == config::OttlErrorMode::kIgnore)
+      SL_LOG_DEBUG("condition {}: {}", condition.text(), matched.error().message);
   }
   return false;
 }

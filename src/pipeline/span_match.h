@@ -35,7 +35,8 @@ class SpanMatch {
   };
   Text make_text(const std::string& text) const;
   static bool one_of(const std::vector<Text>& texts, std::string_view text);
-  static bool holds(const model::SpanBatch& batch, model::Run run, const std::vector<Attribute>& all);
+  static bool holds(const model::SpanBatch& batch, model::Run run,
+                    const std::vector<Attribute>& all);
 
   const config::SpanMatchConfig config_;
   std::vector<Text> services_, names_, kinds_;
@@ -45,9 +46,11 @@ class SpanMatch {
 // What `include` and `exclude` together let through.
 class SpanSelection {
  public:
-  SpanSelection(const std::optional<config::SpanMatchConfig>& include, const std::optional<config::SpanMatchConfig>& exclude);
+  SpanSelection(const std::optional<config::SpanMatchConfig>& include,
+                const std::optional<config::SpanMatchConfig>& exclude);
   bool selects(const model::SpanBatch& batch, const model::SpanView& span) const {
-    return (!include_ || include_->matches(batch, span)) && (!exclude_ || !exclude_->matches(batch, span));
+    return (!include_ || include_->matches(batch, span)) &&
+           (!exclude_ || !exclude_->matches(batch, span));
   }
   bool selects_all() const { return !include_ && !exclude_; }
 

@@ -8,13 +8,16 @@ namespace {
 using config::SpanMetricsConfig;
 using connectors::spanmetrics::SpanMetricsOptions;
 
-std::vector<connectors::spanmetrics::Dimension> to_dimensions(const std::vector<config::DimensionConfig>& from) {
+std::vector<connectors::spanmetrics::Dimension> to_dimensions(
+    const std::vector<config::DimensionConfig>& from) {
   std::vector<connectors::spanmetrics::Dimension> to;
-  for (const config::DimensionConfig& dimension : from) to.push_back({dimension.name, dimension.default_value});
+  for (const config::DimensionConfig& dimension : from)
+    to.push_back({dimension.name, dimension.default_value});
   return to;
 }
 
-SpanMetricsOptions to_options(const SpanMetricsConfig& config, const std::string& collector_instance_id) {
+SpanMetricsOptions to_options(const SpanMetricsConfig& config,
+                              const std::string& collector_instance_id) {
   SpanMetricsOptions options;
   options.metrics_namespace = config.metrics_namespace;
   options.dimensions = to_dimensions(config.dimensions);
@@ -26,11 +29,13 @@ SpanMetricsOptions to_options(const SpanMetricsConfig& config, const std::string
   options.collector_instance_id = collector_instance_id;
   options.histogram_enabled = !config.histogram.disable;
   const bool seconds = config.histogram.unit == config::DurationUnit::kSeconds;
-  options.unit = seconds ? connectors::spanmetrics::DurationUnit::kSeconds : connectors::spanmetrics::DurationUnit::kMilliseconds;
+  options.unit = seconds ? connectors::spanmetrics::DurationUnit::kSeconds
+                         : connectors::spanmetrics::DurationUnit::kMilliseconds;
   options.buckets.clear();
   for (const std::chrono::nanoseconds bucket : config.histogram.explicit_buckets)
     options.buckets.push_back(static_cast<double>(bucket.count()) / (seconds ? 1e9 : 1e6));
-  if (config.histogram.exponential_max_size) options.exponential_max_size = static_cast<uint32_t>(*config.histogram.exponential_max_size);
+  if (config.histogram.exponential_max_size)
+    options.exponential_max_size = static_cast<uint32_t>(*config.histogram.exponential_max_size);
   options.exemplars_enabled = config.exemplars.enabled;
   options.exemplars_per_point_max = static_cast<uint32_t>(config.exemplars.max_per_data_point);
   options.include_instrumentation_scope = config.include_instrumentation_scope;
@@ -44,9 +49,9 @@ SpanMetricsOptions to_options(const SpanMetricsConfig& config, const std::string
 
 }  // namespace
 
-Result<std::unique_ptr<SpanMetricsConnector>> SpanMetricsConnector::create(const SpanMetricsConfig& config,
-                                                                           const std::string& collector_instance_id,
-                                                                           const Clock& clock, TraceFates* fates) {
+Result<std::unique_ptr<SpanMetricsConnector>> SpanMetricsConnector::create(
+    const SpanMetricsConfig& config, const std::string& collector_instance_id, const Clock& clock,
+    TraceFates* fates) {
   SpanMetricsOptions options = to_options(config, collector_instance_id);
   if (fates != nullptr) {
     options.may_be_exemplar = [fates](const TraceId& id) { return !fates->is_dropped(id); };
@@ -54,7 +59,8 @@ Result<std::unique_ptr<SpanMetricsConnector>> SpanMetricsConnector::create(const
   }
   auto metrics = connectors::spanmetrics::SpanMetrics::create(clock, std::move(options));
   if (!metrics) return std::unexpected(std::move(metrics).error());
-  return std::unique_ptr<SpanMetricsConnector>(new SpanMetricsConnector(std::move(*metrics), clock));
+  return std::unique_ptr<SpanMetricsConnector>(
+      new SpanMetricsConnector(std::move(*metrics), clock));
 }
 
 void SpanMetricsConnector::write_to(tsdb::Appendable& store, Telemetry& telemetry) {
@@ -73,7 +79,8 @@ void SpanMetricsConnector::maintain() {
   const auto gone = metrics_->expire();
   if (gone.empty()) return;
   for (auto& store : stores_)
-    if (auto status = store->write_expired(gone); !status) SL_LOG_WARN("span metrics: {}", status.error().message);
+    if (auto status = store->write_expired(gone); !status)
+      SL_LOG_WARN("span metrics: {}", status.error().message);
 }
 
 }  // namespace sightline::pipeline

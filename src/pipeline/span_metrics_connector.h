@@ -15,9 +15,9 @@ namespace sightline::pipeline {
 class SpanMetricsConnector final : public SpanToMetrics {
  public:
   // kInvalidArgument names an option that is not available here. `fates` may be null: no trace is sampled away.
-  static Result<std::unique_ptr<SpanMetricsConnector>> create(const config::SpanMetricsConfig& config,
-                                                              const std::string& collector_instance_id, const Clock& clock,
-                                                              TraceFates* fates);
+  static Result<std::unique_ptr<SpanMetricsConnector>> create(
+      const config::SpanMetricsConfig& config, const std::string& collector_instance_id,
+      const Clock& clock, TraceFates* fates);
 
   Status consume(const SharedBatch& batch) override {
     metrics_->consume(*batch);
@@ -31,7 +31,8 @@ class SpanMetricsConnector final : public SpanToMetrics {
   void maintain() override;
 
  private:
-  SpanMetricsConnector(std::unique_ptr<connectors::spanmetrics::SpanMetrics> metrics, const Clock& clock)
+  SpanMetricsConnector(std::unique_ptr<connectors::spanmetrics::SpanMetrics> metrics,
+                       const Clock& clock)
       : metrics_(std::move(metrics)), clock_(clock) {}
   std::unique_ptr<connectors::spanmetrics::SpanMetrics> metrics_;
   const Clock& clock_;

@@ -17,7 +17,9 @@ namespace sightline::pipeline {
 // One batch's way through the graph.
 class Delivery {
  public:
-  void count_later(SpanConsumer& consumer, SharedBatch batch) { later_.emplace_back(&consumer, std::move(batch)); }
+  void count_later(SpanConsumer& consumer, SharedBatch batch) {
+    later_.emplace_back(&consumer, std::move(batch));
+  }
   // Nothing refused: runs what was put off. The last thing done with a Delivery.
   void finish() {
     for (auto& [consumer, batch] : later_) static_cast<void>(consumer->consume(batch));
@@ -99,7 +101,9 @@ class SpanProcessor : public SpanStage {
     return batch->spans.empty() ? Status() : next_.pass(batch, delivery);
   }
   // For what was held back: a delivery of its own.
-  Status release(const SharedBatch& batch) { return batch->spans.empty() ? Status() : GraphInput(next_).consume(batch); }
+  Status release(const SharedBatch& batch) {
+    return batch->spans.empty() ? Status() : GraphInput(next_).consume(batch);
+  }
 
  private:
   SpanStage& next_;

@@ -14,8 +14,8 @@ MetricLabels label(const std::string& id) { return {{"processor", id}}; }
 
 }  // namespace
 
-TailSampling::TailSampling(const config::TailSamplingConfig& config, std::string id, SpanStage& next, TraceFates* fates, const Clock& clock,
-                           Telemetry& t)
+TailSampling::TailSampling(const config::TailSamplingConfig& config, std::string id,
+                           SpanStage& next, TraceFates* fates, const Clock& clock, Telemetry& t)
     : SpanProcessor(next),
       config_(config),
       id_(std::move(id)),
@@ -24,20 +24,33 @@ TailSampling::TailSampling(const config::TailSamplingConfig& config, std::string
       telemetry_(t),
       kept_(std::max(config.num_traces, config.sampled_cache_size)),
       dropped_(std::max(config.num_traces, config.non_sampled_cache_size)),
-      sampled_(t.counter("otelcol_processor_tail_sampling_global_count_traces_sampled_total", "Traces decided, by decision.",
+      sampled_(t.counter("otelcol_processor_tail_sampling_global_count_traces_sampled_total",
+                         "Traces decided, by decision.",
                          {{"processor", id_}, {"sampled", "true"}, {"decision", "sampled"}})),
-      not_sampled_(t.counter("otelcol_processor_tail_sampling_global_count_traces_sampled_total", "Traces decided, by decision.",
-                             {{"processor", id_}, {"sampled", "false"}, {"decision", "not_sampled"}})),
-      errors_(t.counter("otelcol_processor_tail_sampling_sampling_policy_evaluation_error_total", "Policies that could not be evaluated.", label(id_))),
-      for_exemplars_(t.counter("sightline_tail_sampling_traces_kept_for_exemplars_total",
-                               "Traces that no policy samples and that were kept because an exemplar leads to them.", label(id_))),
-      exemplars_dropped_(t.counter("sightline_tail_sampling_exemplar_traces_dropped_total",
-                                   "Traces dropped although an exemplar leads to them: the budget was used up.", label(id_))),
-      late_(t.counter("otelcol_processor_tail_sampling_early_releases_from_cache_decision_total", "Late spans of decided traces.", label(id_))),
+      not_sampled_(
+          t.counter("otelcol_processor_tail_sampling_global_count_traces_sampled_total",
+                    "Traces decided, by decision.",
+                    {{"processor", id_}, {"sampled", "false"}, {"decision", "not_sampled"}})),
+      errors_(t.counter("otelcol_processor_tail_sampling_sampling_policy_evaluation_error_total",
+                        "Policies that could not be evaluated.", label(id_))),
+      for_exemplars_(t.counter(
+          "sightline_tail_sampling_traces_kept_for_exemplars_total",
+          "Traces that no policy samples and that were kept because an exemplar leads to them.",
+          label(id_))),
+      exemplars_dropped_(
+          t.counter("sightline_tail_sampling_exemplar_traces_dropped_total",
+                    "Traces dropped although an exemplar leads to them: the budget was used up.",
+                    label(id_))),
+      late_(t.counter("otelcol_processor_tail_sampling_early_releases_from_cache_decision_total",
+                      "Late spans of decided traces.", label(id_))),
       too_early_(t.counter("otelcol_processor_tail_sampling_sampling_trace_dropped_too_early_total",
-                           "Traces decided before their time, because num_traces were waiting.", label(id_))),
-      lost_(t.counter("sightline_processor_lost_spans_total", "Waiting spans that what follows refused until there was no more room.", label(id_))),
-      waiting_count_(t.gauge("otelcol_processor_tail_sampling_sampling_traces_on_memory", "Traces waiting for their decision.", label(id_))),
+                           "Traces decided before their time, because num_traces were waiting.",
+                           label(id_))),
+      lost_(t.counter("sightline_processor_lost_spans_total",
+                      "Waiting spans that what follows refused until there was no more room.",
+                      label(id_))),
+      waiting_count_(t.gauge("otelcol_processor_tail_sampling_sampling_traces_on_memory",
+                             "Traces waiting for their decision.", label(id_))),
       policies_(config, clock) {}
 
 TailSampling::Fate TailSampling::fate_of(const TraceId& id) const {
@@ -48,8 +61,11 @@ TailSampling::Fate TailSampling::fate_of(const TraceId& id) const {
 Counter& TailSampling::decided_by(std::string_view policy, bool sampled) {
   Counter*& counter = by_policy_[std::string(policy) + (sampled ? "+" : "-")];
   if (counter == nullptr)
-    counter = &telemetry_.counter("otelcol_processor_tail_sampling_count_traces_sampled_total", "Traces by the policy that decided.",
-                                  {{"processor", id_}, {"policy", std::string(policy)}, {"sampled", sampled ? "true" : "false"}});
+    counter = &telemetry_.counter("otelcol_processor_tail_sampling_count_traces_sampled_total",
+                                  "Traces by the policy that decided.",
+                                  {{"processor", id_},
+                                   {"policy", std::string(policy)},
+                                   {"sampled", sampled ? "true" : "false"}});
   return *counter;
 }
 
@@ -85,7 +101,8 @@ Status TailSampling::pass(const SharedBatch& batch, Delivery& delivery) {
 
 bool TailSampling::keeps_for_exemplar(const TraceId& id) {
   if (fates_ == nullptr || !config_.exemplars.keep || !fates_->is_exemplar(id)) return false;
-  const int64_t second = std::chrono::duration_cast<std::chrono::seconds>(clock_.monotonic()).count();
+  const int64_t second =
+      std::chrono::duration_cast<std::chrono::seconds>(clock_.monotonic()).count();
   if (second != exemplar_second_) exemplar_taken_ = 0;
   exemplar_second_ = second;
   if (exemplar_taken_ >= config_.exemplars.max_traces_per_second) {
@@ -109,7 +126,8 @@ bool TailSampling::decide(const WaitingTrace& trace) {
   const bool sampled = outcome.decision == SamplingDecision::kSampled;
   if (!outcome.policy.empty()) decided_by(outcome.policy, sampled).add();
   // What a drop policy names is unwanted, exemplar or not.
-  if (!sampled && (outcome.decision == SamplingDecision::kDropped || !keeps_for_exemplar(trace.id))) {
+  if (!sampled &&
+      (outcome.decision == SamplingDecision::kDropped || !keeps_for_exemplar(trace.id))) {
     drop(trace);
     return false;
   }
@@ -138,7 +156,8 @@ void TailSampling::maintain() {
     waiting_count_.set(static_cast<double>(waiting_.count()));
   }
   auto kept = decide_all(std::move(ripe));
-  kept.insert(kept.begin(), std::make_move_iterator(again.begin()), std::make_move_iterator(again.end()));
+  kept.insert(kept.begin(), std::make_move_iterator(again.begin()),
+              std::make_move_iterator(again.end()));
   hand_over(std::move(kept));
 }
 
@@ -164,9 +183,11 @@ void TailSampling::hand_over(std::vector<WaitingTrace> kept) {
     }
     if (const auto status = release(gather(parts)); !status) {
       const std::lock_guard lock(mutex_);
-      const bool again = status.error().code == Errc::kResourceExhausted || status.error().code == Errc::kUnavailable;
+      const bool again = status.error().code == Errc::kResourceExhausted ||
+                         status.error().code == Errc::kUnavailable;
       if (again && refused_.size() + waiting_.count() < config_.num_traces) {
-        refused_.insert(refused_.end(), std::make_move_iterator(kept.begin() + static_cast<ptrdiff_t>(begin)),
+        refused_.insert(refused_.end(),
+                        std::make_move_iterator(kept.begin() + static_cast<ptrdiff_t>(begin)),
                         std::make_move_iterator(kept.begin() + static_cast<ptrdiff_t>(end)));
       } else {
         lost_.add(spans);

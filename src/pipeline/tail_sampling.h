@@ -22,8 +22,8 @@ namespace sightline::pipeline {
 class TailSampling final : public SpanProcessor {
  public:
   // `fates` may be null: no exemplar depends on this processor.
-  TailSampling(const config::TailSamplingConfig& config, std::string id, SpanStage& next, TraceFates* fates, const Clock& clock,
-               Telemetry& telemetry);
+  TailSampling(const config::TailSamplingConfig& config, std::string id, SpanStage& next,
+               TraceFates* fates, const Clock& clock, Telemetry& telemetry);
   Status pass(const SharedBatch& batch, Delivery& delivery) override;
   void maintain() override;
   void stop() override;
@@ -31,9 +31,9 @@ class TailSampling final : public SpanProcessor {
  private:
   enum class Fate { kWaiting, kKept, kDropped };
   Fate fate_of(const TraceId& id) const;
-  bool decide(const WaitingTrace& trace);            // needs mutex_
-  bool keeps_for_exemplar(const TraceId& id);        // needs mutex_
-  void drop(const WaitingTrace& trace);              // needs mutex_
+  bool decide(const WaitingTrace& trace);      // needs mutex_
+  bool keeps_for_exemplar(const TraceId& id);  // needs mutex_
+  void drop(const WaitingTrace& trace);        // needs mutex_
   std::vector<WaitingTrace> decide_all(std::vector<WaitingTrace> traces);
   void hand_over(std::vector<WaitingTrace> kept);
   Counter& decided_by(std::string_view policy, bool sampled);
@@ -61,7 +61,7 @@ class TailSampling final : public SpanProcessor {
   std::map<std::string, Counter*, std::less<>> by_policy_;
   int64_t exemplar_second_ = 0;
   uint32_t exemplar_taken_ = 0;
-  std::vector<WaitingTrace> refused_;   // kept, but what follows would not take them
+  std::vector<WaitingTrace> refused_;  // kept, but what follows would not take them
 };
 
 }  // namespace sightline::pipeline

@@ -65,11 +65,13 @@ class PartCopy {
 }  // namespace
 
 SharedBatch gather(std::span<const SpanPart> parts) {
-  if (parts.size() == 1 && parts[0].spans.size() == parts[0].batch->spans.size()) return parts[0].batch;
+  if (parts.size() == 1 && parts[0].spans.size() == parts[0].batch->spans.size())
+    return parts[0].batch;
   auto made = std::make_shared<SpanBatch>();
   auto owners = std::make_shared<std::vector<std::shared_ptr<const void>>>();
   for (const SpanPart& part : parts) {
-    if (owners->empty() || owners->back() != part.batch->owner) owners->push_back(part.batch->owner);
+    if (owners->empty() || owners->back() != part.batch->owner)
+      owners->push_back(part.batch->owner);
     PartCopy copy(*part.batch, *made);
     for (const uint32_t index : part.spans) copy.span(index);
   }
@@ -89,8 +91,8 @@ std::vector<std::pair<TraceId, std::vector<uint32_t>>> spans_by_trace(const Span
   return traces;
 }
 
-WaitingTrace& WaitingTraces::add(const TraceId& id, const SharedBatch& batch, std::vector<uint32_t> spans,
-                                 std::chrono::nanoseconds now) {
+WaitingTrace& WaitingTraces::add(const TraceId& id, const SharedBatch& batch,
+                                 std::vector<uint32_t> spans, std::chrono::nanoseconds now) {
   const auto [entry, is_new] = by_id_.try_emplace(id);
   if (is_new) {
     entry->second = order_.insert(order_.end(), WaitingTrace{.id = id});

@@ -19,16 +19,16 @@ namespace sightline::pipeline {
 // Some spans of one batch.
 struct SpanPart {
   SharedBatch batch;
-  std::vector<uint32_t> spans;   // indexes into batch->spans
+  std::vector<uint32_t> spans;  // indexes into batch->spans
 };
 
 struct WaitingTrace {
   TraceId id;
   std::vector<SpanPart> parts;
   size_t span_count = 0;
-  size_t bytes = 0;                                     // of the spans as they were encoded
-  std::chrono::nanoseconds first_seen{0};               // monotonic
-  std::optional<std::chrono::nanoseconds> root_seen;    // a span without parent
+  size_t bytes = 0;                                   // of the spans as they were encoded
+  std::chrono::nanoseconds first_seen{0};             // monotonic
+  std::optional<std::chrono::nanoseconds> root_seen;  // a span without parent
 
   // Every span with its batch, in order of arrival, until `each` says stop (false).
   template <typename Each>
@@ -43,12 +43,14 @@ struct WaitingTrace {
 // One batch of just these spans; it no longer needs the batches they came in, except for their bytes.
 SharedBatch gather(std::span<const SpanPart> parts);
 // The spans of a batch by trace, in order of their first span.
-std::vector<std::pair<TraceId, std::vector<uint32_t>>> spans_by_trace(const model::SpanBatch& batch);
+std::vector<std::pair<TraceId, std::vector<uint32_t>>> spans_by_trace(
+    const model::SpanBatch& batch);
 
 class WaitingTraces {
  public:
   // The trace these spans belong to; made when it is new.
-  WaitingTrace& add(const TraceId& id, const SharedBatch& batch, std::vector<uint32_t> spans, std::chrono::nanoseconds now);
+  WaitingTrace& add(const TraceId& id, const SharedBatch& batch, std::vector<uint32_t> spans,
+                    std::chrono::nanoseconds now);
   size_t count() const { return order_.size(); }
   bool has(const TraceId& id) const { return by_id_.contains(id); }
   WaitingTrace take_oldest() { return take(order_.begin()); }

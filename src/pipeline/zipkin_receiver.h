@@ -18,15 +18,18 @@ namespace sightline::pipeline {
 class ZipkinReceiver {
  public:
   // `all` holds the extensions that the receiver may name. All references outlive it.
-  static Result<std::unique_ptr<ZipkinReceiver>> create(const config::ZipkinReceiverConfig& config, const config::OtelcolConfig& all,
-                                                        std::string id, SpanConsumer& next, Telemetry& telemetry);
+  static Result<std::unique_ptr<ZipkinReceiver>> create(const config::ZipkinReceiverConfig& config,
+                                                        const config::OtelcolConfig& all,
+                                                        std::string id, SpanConsumer& next,
+                                                        Telemetry& telemetry);
   Status start(WorkPool& pool, Telemetry& telemetry, std::shared_ptr<net::IoThreads> threads);
   void stop(std::chrono::milliseconds deadline);
   std::string local_address() const { return server_ ? server_->local_address() : ""; }
   const net::HttpRouter& router() const { return router_; }
 
  private:
-  ZipkinReceiver(const config::ZipkinReceiverConfig& config, std::string id, SpanConsumer& next, Telemetry& telemetry);
+  ZipkinReceiver(const config::ZipkinReceiverConfig& config, std::string id, SpanConsumer& next,
+                 Telemetry& telemetry);
   net::HttpResponse handle(const net::HttpRequest& request);
 
   const config::ZipkinReceiverConfig& config_;

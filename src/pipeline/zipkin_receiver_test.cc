@@ -27,7 +27,8 @@ TEST(ZipkinReceiver, AnswersAsTheProtocolSays) {
     net::HttpRequest request{.method = "POST", .path = "/api/v2/spans", .body = std::move(body)};
     return (*receiver)->router().dispatch(request);
   };
-  const std::string one = R"([{"traceId":"4d1e00c0db9010db","id":"86154a4ba6e91385"},{"traceId":"x","id":"y"}])";
+  const std::string one =
+      R"([{"traceId":"4d1e00c0db9010db","id":"86154a4ba6e91385"},{"traceId":"x","id":"y"}])";
   EXPECT_EQ(post(one).status, 202);
   EXPECT_EQ(next.spans, 1u);
   EXPECT_EQ(telemetry.counter_total("sightline_receiver_rejected_spans_total"), 1u);

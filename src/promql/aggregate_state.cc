@@ -40,7 +40,8 @@ void HistogramSum::add(const model::Histogram& h) {
 
 model::Histogram HistogramSum::value() const {
   MergeNotes ignored;
-  const double divisor = wanted_ == Result::kMean && !running_mean_ ? static_cast<double>(count_) : 1;
+  const double divisor =
+      wanted_ == Result::kMean && !running_mean_ ? static_cast<double>(count_) : 1;
   if (count_ == 1) return compact(state_.sum);
   model::Histogram lost = state_.lost;
   lost.reset_hint = state_.sum.reset_hint;
@@ -48,9 +49,12 @@ model::Histogram HistogramSum::value() const {
   return out ? compact(*out) : compact(state_.sum);
 }
 
-void HistogramSum::annotate(Annotations& annotations, PositionRange at, const std::string& operation) const {
-  if (saw_reset_ && saw_no_reset_) annotations.warn(at, "conflicting counter resets during histogram " + operation);
-  if (reconciled_) annotations.info(at, "mismatched custom buckets were reconciled during " + operation);
+void HistogramSum::annotate(Annotations& annotations, PositionRange at,
+                            const std::string& operation) const {
+  if (saw_reset_ && saw_no_reset_)
+    annotations.warn(at, "conflicting counter resets during histogram " + operation);
+  if (reconciled_)
+    annotations.info(at, "mismatched custom buckets were reconciled during " + operation);
 }
 
 }  // namespace sightline::promql

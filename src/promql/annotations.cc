@@ -13,7 +13,8 @@ void Annotations::add(std::vector<std::string>& to, std::string text) {
 }
 
 void Annotations::warn(PositionRange at, std::string_view text) {
-  add(warnings_, "PromQL warning: " + std::string(text) + " (" + position_text(query_, at.start) + ")");
+  add(warnings_,
+      "PromQL warning: " + std::string(text) + " (" + position_text(query_, at.start) + ")");
 }
 
 void Annotations::info(PositionRange at, std::string_view text) {

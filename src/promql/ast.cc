@@ -24,19 +24,22 @@ std::string_view documented_type_name(ValueType type) {
 }
 
 std::string_view aggregate_name(AggregateOp op) {
-  static constexpr std::string_view kNames[] = {"sum", "avg", "count", "min", "max", "group", "stddev", "stdvar",
-                                                "topk", "bottomk", "count_values", "quantile", "limitk", "limit_ratio"};
+  static constexpr std::string_view kNames[] = {
+      "sum",    "avg",  "count",   "min",          "max",      "group",  "stddev",
+      "stdvar", "topk", "bottomk", "count_values", "quantile", "limitk", "limit_ratio"};
   return kNames[static_cast<size_t>(op)];
 }
 
 std::string_view duration_op_text(DurationOp op) {
-  static constexpr std::string_view kTexts[] = {"+", "-", "*", "/", "%", "^", "step", "range", "min_of", "max_of"};
+  static constexpr std::string_view kTexts[] = {"+", "-",    "*",     "/",      "%",
+                                                "^", "step", "range", "min_of", "max_of"};
   return kTexts[static_cast<size_t>(op)];
 }
 
 std::string_view binary_op_text(BinaryOp op) {
-  static constexpr std::string_view kTexts[] = {"+", "-", "*", "/", "%", "^", "atan2", "==", "!=", "<", "<=",
-                                                ">", ">=", "</", ">/", "and", "or", "unless"};
+  static constexpr std::string_view kTexts[] = {"+",     "-",  "*",  "/",   "%",  "^",
+                                                "atan2", "==", "!=", "<",   "<=", ">",
+                                                ">=",    "</", ">/", "and", "or", "unless"};
   return kTexts[static_cast<size_t>(op)];
 }
 
@@ -54,7 +57,8 @@ ValueType type_of(const Expr& expr) {
     case ExprKind::kCall: return as<Call>(expr).function->returns;
     case ExprKind::kBinary: {
       const auto& binary = as<BinaryExpr>(expr);
-      const bool scalar = type_of(*binary.lhs) == ValueType::kScalar && type_of(*binary.rhs) == ValueType::kScalar;
+      const bool scalar =
+          type_of(*binary.lhs) == ValueType::kScalar && type_of(*binary.rhs) == ValueType::kScalar;
       return scalar ? ValueType::kScalar : ValueType::kVector;
     }
   }

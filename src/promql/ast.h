@@ -27,7 +27,17 @@ struct PositionRange {
 };
 
 enum class ExprKind : uint8_t {
-  kNumber, kString, kVectorSelector, kMatrixSelector, kSubquery, kAggregate, kBinary, kUnary, kParen, kCall, kDuration
+  kNumber,
+  kString,
+  kVectorSelector,
+  kMatrixSelector,
+  kSubquery,
+  kAggregate,
+  kBinary,
+  kUnary,
+  kParen,
+  kCall,
+  kDuration
 };
 
 struct Expr {
@@ -51,7 +61,18 @@ struct StringLiteral final : Expr {
 };
 
 // Arithmetic where a duration stands; seconds.
-enum class DurationOp : uint8_t { kAdd, kSub, kMul, kDiv, kMod, kPow, kStep, kRange, kMinOf, kMaxOf };
+enum class DurationOp : uint8_t {
+  kAdd,
+  kSub,
+  kMul,
+  kDiv,
+  kMod,
+  kPow,
+  kStep,
+  kRange,
+  kMinOf,
+  kMaxOf
+};
 std::string_view duration_op_text(DurationOp op);
 struct DurationExpr final : Expr {
   DurationExpr() : Expr(ExprKind::kDuration) {}
@@ -84,7 +105,8 @@ struct VectorSelector final : Expr {
   AtModifier at;
   bool anchored = false;
   bool smoothed = false;
-  bool histogram_stats = false;         // only counts and sums of histograms are asked for; set by resolve_times()
+  bool histogram_stats =
+      false;  // only counts and sums of histograms are asked for; set by resolve_times()
 };
 
 struct MatrixSelector final : Expr {
@@ -103,7 +125,20 @@ struct SubqueryExpr final : Expr {
 };
 
 enum class AggregateOp : uint8_t {
-  kSum, kAvg, kCount, kMin, kMax, kGroup, kStddev, kStdvar, kTopk, kBottomk, kCountValues, kQuantile, kLimitk, kLimitRatio
+  kSum,
+  kAvg,
+  kCount,
+  kMin,
+  kMax,
+  kGroup,
+  kStddev,
+  kStdvar,
+  kTopk,
+  kBottomk,
+  kCountValues,
+  kQuantile,
+  kLimitk,
+  kLimitRatio
 };
 std::string_view aggregate_name(AggregateOp op);
 constexpr bool has_param(AggregateOp op) { return op >= AggregateOp::kTopk; }
@@ -118,12 +153,29 @@ struct AggregateExpr final : Expr {
 };
 
 enum class BinaryOp : uint8_t {
-  kAdd, kSub, kMul, kDiv, kMod, kPow, kAtan2,
-  kEqual, kNotEqual, kLess, kLessEqual, kGreater, kGreaterEqual,
-  kTrimUpper, kTrimLower, kAnd, kOr, kUnless
+  kAdd,
+  kSub,
+  kMul,
+  kDiv,
+  kMod,
+  kPow,
+  kAtan2,
+  kEqual,
+  kNotEqual,
+  kLess,
+  kLessEqual,
+  kGreater,
+  kGreaterEqual,
+  kTrimUpper,
+  kTrimLower,
+  kAnd,
+  kOr,
+  kUnless
 };
 std::string_view binary_op_text(BinaryOp op);
-constexpr bool is_comparison(BinaryOp op) { return op >= BinaryOp::kEqual && op <= BinaryOp::kGreaterEqual; }
+constexpr bool is_comparison(BinaryOp op) {
+  return op >= BinaryOp::kEqual && op <= BinaryOp::kGreaterEqual;
+}
 constexpr bool is_set_operator(BinaryOp op) { return op >= BinaryOp::kAnd; }
 
 enum class MatchCardinality : uint8_t { kOneToOne, kManyToOne, kOneToMany, kManyToMany };
@@ -165,9 +217,13 @@ struct Call final : Expr {
 
 // Downcast after looking at `kind`.
 template <typename T>
-T& as(Expr& e) { return static_cast<T&>(e); }
+T& as(Expr& e) {
+  return static_cast<T&>(e);
+}
 template <typename T>
-const T& as(const Expr& e) { return static_cast<const T&>(e); }
+const T& as(const Expr& e) {
+  return static_cast<const T&>(e);
+}
 
 ValueType type_of(const Expr& expr);
 // The expression inside any parentheses.

@@ -19,7 +19,8 @@ class JsonWriter {
         return end();
       case ExprKind::kDuration: return duration(expr);
       case ExprKind::kVectorSelector: return selector(as<VectorSelector>(*expr), nullptr);
-      case ExprKind::kMatrixSelector: return selector(*as<MatrixSelector>(*expr).selector, &as<MatrixSelector>(*expr));
+      case ExprKind::kMatrixSelector:
+        return selector(*as<MatrixSelector>(*expr).selector, &as<MatrixSelector>(*expr));
       case ExprKind::kSubquery: return subquery(as<SubqueryExpr>(*expr));
       case ExprKind::kAggregate: return aggregate(as<AggregateExpr>(*expr));
       case ExprKind::kBinary: return binary(as<BinaryExpr>(*expr));
@@ -107,7 +108,9 @@ class JsonWriter {
 
   void bound(const AtModifier& at) {
     key("startOrEnd");
-    raw(at.bound == AtBound::kNone ? "null" : at.bound == AtBound::kStart ? "\"start\"" : "\"end\"");
+    raw(at.bound == AtBound::kNone    ? "null"
+        : at.bound == AtBound::kStart ? "\"start\""
+                                      : "\"end\"");
   }
   void timestamp(const AtModifier& at) {
     key("timestamp");
@@ -172,7 +175,8 @@ class JsonWriter {
   }
 
   void matching(const std::optional<VectorMatching>& m) {
-    static constexpr std::string_view kCards[] = {"one-to-one", "many-to-one", "one-to-many", "many-to-many"};
+    static constexpr std::string_view kCards[] = {"one-to-one", "many-to-one", "one-to-many",
+                                                  "many-to-many"};
     key("matching");
     if (!m) return raw("null");
     begin({});
@@ -208,7 +212,8 @@ class JsonWriter {
     begin({});
     key("argTypes");
     out_ += '[';
-    for (size_t i = 0; i < e.function->arg_type_count(); ++i) separate(), quoted(type_name(e.function->arg_types[i]));
+    for (size_t i = 0; i < e.function->arg_type_count(); ++i)
+      separate(), quoted(type_name(e.function->arg_types[i]));
     out_ += ']';
     string("name", e.function->name);
     string("returnType", type_name(e.function->returns));

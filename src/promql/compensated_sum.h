@@ -11,8 +11,10 @@ struct CompensatedSum {
   double lost = 0;
   void add(double v) {
     const double t = sum + v;
-    if (std::isinf(t)) lost = 0;
-    else lost += std::fabs(sum) >= std::fabs(v) ? (sum - t) + v : (v - t) + sum;
+    if (std::isinf(t))
+      lost = 0;
+    else
+      lost += std::fabs(sum) >= std::fabs(v) ? (sum - t) + v : (v - t) + sum;
     sum = t;
   }
   double value() const { return sum + lost; }

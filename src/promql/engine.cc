@@ -24,7 +24,8 @@ Status finish(Value value, QueryResult& out) {
       return {};
     }
     Series series(model::Labels(), out.grid.count);
-    for (size_t step = 0; step < out.grid.count; ++step) series.set_float(step, value.scalars[step]);
+    for (size_t step = 0; step < out.grid.count; ++step)
+      series.set_float(step, value.scalars[step]);
     value.series.push_back(std::move(series));
   }
   if (auto ok = drop_names(value.series); !ok) return ok;
@@ -43,22 +44,31 @@ void collect_selectors(const Expr& expr, std::vector<std::vector<tsdb::Matcher>>
 Engine::Engine(const tsdb::Queryable& store, Clock& clock, WorkPool* pool, EngineOptions options)
     : store_(store), clock_(clock), pool_(pool), options_(options) {}
 
-Result<QueryResult> Engine::instant(std::string_view query, TimestampMs time, const QueryOptions& options) const {
+Result<QueryResult> Engine::instant(std::string_view query, TimestampMs time,
+                                    const QueryOptions& options) const {
   return run(query, StepGrid{time.value, 0, 1}, time.value, false, options);
 }
 
 Result<QueryResult> Engine::range(std::string_view query, TimestampMs start, TimestampMs end,
-                                  std::chrono::milliseconds step, const QueryOptions& options) const {
-  if (step.count() <= 0) return fail(Errc::kInvalidArgument, "zero or negative query resolution step widths are not accepted");
-  if (end < start) return fail(Errc::kInvalidArgument, "end timestamp must not be before start time");
-  const auto count = (static_cast<uint64_t>(end.value) - static_cast<uint64_t>(start.value)) / static_cast<uint64_t>(step.count()) + 1;
+                                  std::chrono::milliseconds step,
+                                  const QueryOptions& options) const {
+  if (step.count() <= 0)
+    return fail(Errc::kInvalidArgument,
+                "zero or negative query resolution step widths are not accepted");
+  if (end < start)
+    return fail(Errc::kInvalidArgument, "end timestamp must not be before start time");
+  const auto count = (static_cast<uint64_t>(end.value) - static_cast<uint64_t>(start.value)) /
+                         static_cast<uint64_t>(step.count()) +
+                     1;
   if (count > options_.samples_max)
-    return fail(Errc::kExecution, "query processing would load too many samples into memory in query execution");
-  return run(query, StepGrid{start.value, step.count(), static_cast<size_t>(count)}, end.value, true, options);
+    return fail(Errc::kExecution,
+                "query processing would load too many samples into memory in query execution");
+  return run(query, StepGrid{start.value, step.count(), static_cast<size_t>(count)}, end.value,
+             true, options);
 }
 
-Result<QueryResult> Engine::run(std::string_view query, const StepGrid& grid, int64_t end_ms, bool is_range,
-                                const QueryOptions& options) const {
+Result<QueryResult> Engine::run(std::string_view query, const StepGrid& grid, int64_t end_ms,
+                                bool is_range, const QueryOptions& options) const {
   const auto begun = clock_.monotonic();
   auto expr = parse(query, options_.parse);
   if (!expr) return std::unexpected(expr.error());
@@ -94,13 +104,18 @@ Result<QueryResult> Engine::run(std::string_view query, const StepGrid& grid, in
     if (auto ok = finish(std::move(*value), out); !ok) return std::unexpected(ok.error());
   }
   const auto evaluated = clock_.monotonic();
-  if (is_range && !std::ranges::is_sorted(out.series, {}, &Series::labels)) std::ranges::sort(out.series, {}, &Series::labels);
+  if (is_range && !std::ranges::is_sorted(out.series, {}, &Series::labels))
+    std::ranges::sort(out.series, {}, &Series::labels);
   const auto sorted = clock_.monotonic();
   out.warnings = annotations.take_warnings();
   out.infos = annotations.take_infos();
   out.inputs = std::move(context.inputs);
-  out.stats = {seconds_between(begun, prepared), seconds_between(prepared, evaluated), seconds_between(evaluated, sorted),
-               context.samples_read.load(), context.samples_peak, context.bytes_peak.load()};
+  out.stats = {seconds_between(begun, prepared),
+               seconds_between(prepared, evaluated),
+               seconds_between(evaluated, sorted),
+               context.samples_read.load(),
+               context.samples_peak,
+               context.bytes_peak.load()};
   return out;
 }
 

@@ -37,16 +37,16 @@ struct QueryOptions {
   std::optional<std::chrono::milliseconds> lookback;  // else the engine's
   std::optional<std::chrono::milliseconds> timeout;   // capped by the engine's
   std::function<bool()> cancelled;                    // polled; may be empty
-  bool provenance = false;                            // fill Series::sources and QueryResult::inputs
+  bool provenance = false;  // fill Series::sources and QueryResult::inputs
 };
 
 struct QueryStats {
   double preparation_seconds = 0;  // parse and resolve
   double evaluation_seconds = 0;
   double sort_seconds = 0;
-  uint64_t samples_read = 0;       // touched, summed over steps
-  uint64_t samples_peak = 0;       // held at once
-  uint64_t bytes_peak = 0;         // of step values held at once, about
+  uint64_t samples_read = 0;  // touched, summed over steps
+  uint64_t samples_peak = 0;  // held at once
+  uint64_t bytes_peak = 0;    // of step values held at once, about
 };
 
 // A range vector as a result: raw samples at their own times.
@@ -60,15 +60,16 @@ struct RawSeries {
 
 struct QueryResult {
   ValueType type = ValueType::kVector;
-  StepGrid grid;                     // of `series` and `scalars`; one step for an instant query
-  std::vector<Series> series;        // kVector: evaluation order; a range query's kMatrix: sorted by labels
-  std::vector<RawSeries> raw;        // an instant query's kMatrix: sorted by labels
-  std::vector<double> scalars;       // kScalar: one
-  std::string text;                  // kString
-  bool is_range = false;             // kMatrix lies in `series`, not in `raw`
+  StepGrid grid;  // of `series` and `scalars`; one step for an instant query
+  std::vector<Series>
+      series;  // kVector: evaluation order; a range query's kMatrix: sorted by labels
+  std::vector<RawSeries> raw;   // an instant query's kMatrix: sorted by labels
+  std::vector<double> scalars;  // kScalar: one
+  std::string text;             // kString
+  bool is_range = false;        // kMatrix lies in `series`, not in `raw`
   std::vector<std::string> warnings;
   std::vector<std::string> infos;
-  std::vector<QueryInput> inputs;    // what Series::sources name; empty without provenance
+  std::vector<QueryInput> inputs;  // what Series::sources name; empty without provenance
   QueryStats stats;
 };
 
@@ -77,7 +78,8 @@ class Engine {
   // `pool` may be null: everything on the calling thread.
   Engine(const tsdb::Queryable& store, Clock& clock, WorkPool* pool, EngineOptions options = {});
 
-  Result<QueryResult> instant(std::string_view query, TimestampMs time, const QueryOptions& options = {}) const;
+  Result<QueryResult> instant(std::string_view query, TimestampMs time,
+                              const QueryOptions& options = {}) const;
   // step > 0, start <= end. Scalar and string expressions: see the messages.
   Result<QueryResult> range(std::string_view query, TimestampMs start, TimestampMs end,
                             std::chrono::milliseconds step, const QueryOptions& options = {}) const;
@@ -85,7 +87,8 @@ class Engine {
 
  private:
   // `end_ms` as asked: the last step may lie before it.
-  Result<QueryResult> run(std::string_view query, const StepGrid& grid, int64_t end_ms, bool is_range, const QueryOptions& options) const;
+  Result<QueryResult> run(std::string_view query, const StepGrid& grid, int64_t end_ms,
+                          bool is_range, const QueryOptions& options) const;
 
   const tsdb::Queryable& store_;
   Clock& clock_;

@@ -27,7 +27,8 @@ struct Group {
 std::vector<Group> make_groups(const std::vector<Series>& series, const AggregateExpr& expr) {
   std::vector<Group> out;
   PackedMap<size_t> known;
-  const LabelFilter filter(expr.without ? LabelFilter::Mode::kDrop : LabelFilter::Mode::kKeep, expr.grouping);
+  const LabelFilter filter(expr.without ? LabelFilter::Mode::kDrop : LabelFilter::Mode::kKeep,
+                           expr.grouping);
   std::string key;
   for (size_t i = 0; i < series.size(); ++i) {
     filter.key(series[i].labels, key);
@@ -63,7 +64,8 @@ Series group_series(const Job& job, const Group& g) {
 }
 
 template <typename State>
-void fold_floats(const Job& job, const Group& g, std::vector<State>& states, std::vector<uint32_t>& counts, auto&& add) {
+void fold_floats(const Job& job, const Group& g, std::vector<State>& states,
+                 std::vector<uint32_t>& counts, auto&& add) {
   states.assign(job.steps, State());
   counts.assign(job.steps, 0);
   for (const size_t i : g.members) {
@@ -78,17 +80,20 @@ void fold_floats(const Job& job, const Group& g, std::vector<State>& states, std
 }
 
 bool any_histogram(const Job& job, const Group& g) {
-  return std::ranges::any_of(g.members, [&](size_t i) { return !job.series[i].histograms.empty(); });
+  return std::ranges::any_of(g.members,
+                             [&](size_t i) { return !job.series[i].histograms.empty(); });
 }
 
 // sum and avg of the histograms at a step; floats beside them are a mixture.
-void sum_histograms(const Job& job, const Group& g, const std::vector<uint32_t>& floats, Series& out) {
+void sum_histograms(const Job& job, const Group& g, const std::vector<uint32_t>& floats,
+                    Series& out) {
   const bool mean = job.expr.op == AggregateOp::kAvg;
   for (size_t step = 0; step < job.steps; ++step) {
     if (!job.context.alive()) return;
     HistogramSum sum(mean ? HistogramSum::Result::kMean : HistogramSum::Result::kSum);
     for (const size_t i : g.members)
-      if (job.series[i].cells[step] == CellKind::kHistogram) sum.add(*job.series[i].histograms[step]);
+      if (job.series[i].cells[step] == CellKind::kHistogram)
+        sum.add(*job.series[i].histograms[step]);
     if (sum.count() == 0) continue;
     const PositionRange at = job.expr.expr->position;
     sum.annotate(job.annotations, at, "aggregation");
@@ -97,7 +102,9 @@ void sum_histograms(const Job& job, const Group& g, const std::vector<uint32_t>&
       out.clear(step);
     } else if (sum.failed()) {
       const std::string name(job.series[g.members[0]].labels.metric_name());
-      job.annotations.warn(at, "vector contains a mix of histograms with exponential and custom buckets schemas" + for_metric(name));
+      job.annotations.warn(
+          at, "vector contains a mix of histograms with exponential and custom buckets schemas" +
+                  for_metric(name));
       out.clear(step);
     } else {
       out.set(step, Cell::of(sum.value()));
@@ -121,8 +128,9 @@ void ignored_histograms(const Job& job, const Group& g) {
   for (const size_t i : g.members)
     for (const CellKind kind : job.series[i].cells)
       if (kind == CellKind::kHistogram) {
-        job.annotations.info(job.expr.expr->position,
-                             "ignored histogram in " + std::string(aggregate_name(job.expr.op)) + " aggregation");
+        job.annotations.info(
+            job.expr.expr->position,
+            "ignored histogram in " + std::string(aggregate_name(job.expr.op)) + " aggregation");
         return;
       }
 }
@@ -147,7 +155,8 @@ Series spread(const Job& job, const Group& g) {
   fold_floats(job, g, states, counts, [](Variance& s, double v, uint32_t) { s.add(v); });
   Series out = group_series(job, g);
   for (size_t step = 0; step < job.steps; ++step)
-    if (counts[step] > 0) out.set_float(step, root ? std::sqrt(states[step].value()) : states[step].value());
+    if (counts[step] > 0)
+      out.set_float(step, root ? std::sqrt(states[step].value()) : states[step].value());
   return out;
 }
 
@@ -155,7 +164,8 @@ Series count(const Job& job, const Group& g) {
   Series out = group_series(job, g);
   for (const size_t i : g.members)
     for (size_t step = 0; step < job.steps; ++step)
-      if (job.series[i].has(step)) out.set_float(step, job.expr.op == AggregateOp::kGroup ? 1 : out.floats[step] + 1);
+      if (job.series[i].has(step))
+        out.set_float(step, job.expr.op == AggregateOp::kGroup ? 1 : out.floats[step] + 1);
   return out;
 }
 
@@ -194,7 +204,8 @@ uint64_t sampling_hash(const model::Labels& labels) {
       bytes += static_cast<char>(text.size());
     } else {
       bytes += static_cast<char>(255);
-      for (int shift = 0; shift < 24; shift += 8) bytes += static_cast<char>((text.size() >> shift) & 0xff);
+      for (int shift = 0; shift < 24; shift += 8)
+        bytes += static_cast<char>((text.size() >> shift) & 0xff);
     }
     bytes += text;
   };
@@ -210,7 +221,8 @@ class Selection {
   void apply(const Group& g, size_t step) {
     const double param = job_.params[step];
     if (job_.expr.op == AggregateOp::kLimitRatio) return by_ratio(g, step, param);
-    const auto k = static_cast<size_t>(std::max(0.0, std::min(param, static_cast<double>(g.members.size()))));
+    const auto k =
+        static_cast<size_t>(std::max(0.0, std::min(param, static_cast<double>(g.members.size()))));
     if (job_.expr.op == AggregateOp::kLimitk) return first(g, step, k);
     ranked(g, step, k);
   }
@@ -238,7 +250,8 @@ class Selection {
   void by_ratio(const Group& g, size_t step, double ratio) {
     for (const size_t i : g.members) {
       if (!job_.series[i].has(step)) continue;
-      const double offset = static_cast<double>(sampling_hash(job_.series[i].labels)) / static_cast<double>(UINT64_MAX);
+      const double offset = static_cast<double>(sampling_hash(job_.series[i].labels)) /
+                            static_cast<double>(UINT64_MAX);
       if (ratio >= 0 ? offset < ratio : offset >= 1 + ratio) keep(i, step);
     }
   }
@@ -280,7 +293,8 @@ class Selection {
   std::vector<size_t> order_;
 };
 
-Result<std::vector<Series>> select_series(const Job& job, const std::vector<Group>& groups, const QueryContext& context) {
+Result<std::vector<Series>> select_series(const Job& job, const std::vector<Group>& groups,
+                                          const QueryContext& context) {
   std::vector<Series> out(job.series.size());  // those that nothing is kept of stay empty
   Selection selection(job, out);
   const bool ranks = job.expr.op == AggregateOp::kTopk || job.expr.op == AggregateOp::kBottomk;
@@ -304,18 +318,23 @@ StepSet only(size_t step, size_t count) {
   return StepSet::where(count, [step](size_t other) { return other == step; });
 }
 
-std::vector<Series> count_values(const Job& job, const std::vector<Group>& groups, const std::string& label) {
+std::vector<Series> count_values(const Job& job, const std::vector<Group>& groups,
+                                 const std::string& label) {
   std::vector<Series> out;
-  std::unordered_map<model::Labels, size_t, model::LabelsHash> known;  // groups may meet once the label is overwritten
+  std::unordered_map<model::Labels, size_t, model::LabelsHash>
+      known;                       // groups may meet once the label is overwritten
   std::vector<SourceUnion> feeds;  // per series of `out`
-  const bool keeps_label = !job.expr.without || std::ranges::find(job.expr.grouping, label) == job.expr.grouping.end();
+  const bool keeps_label =
+      !job.expr.without || std::ranges::find(job.expr.grouping, label) == job.expr.grouping.end();
   for (const Group& g : groups) {
     for (const size_t i : g.members)
       for (size_t step = 0; step < job.steps && (step != 0 || job.context.alive()); ++step) {
         const Series& s = job.series[i];
         if (!s.has(step)) continue;
-        const std::string text = s.is_float(step) ? format_float_plain(s.floats[step]) : to_string(*s.histograms[step]);
-        model::Labels labels = keeps_label ? model::LabelsBuilder(g.labels).set(label, text).build() : g.labels;
+        const std::string text =
+            s.is_float(step) ? format_float_plain(s.floats[step]) : to_string(*s.histograms[step]);
+        model::Labels labels =
+            keeps_label ? model::LabelsBuilder(g.labels).set(label, text).build() : g.labels;
         const auto [at, fresh] = known.try_emplace(std::move(labels), out.size());
         if (fresh) {
           Series counted(at->first, job.steps);
@@ -339,18 +358,22 @@ Status check_params(const Job& job, std::vector<double>& params) {
   for (double& p : params) {
     if (op == AggregateOp::kQuantile) {
       if (std::isnan(p) || p < 0 || p > 1)
-        job.annotations.warn(at, "quantile value should be between 0 and 1, got " + format_float_go(p));
+        job.annotations.warn(at,
+                             "quantile value should be between 0 and 1, got " + format_float_go(p));
     } else if (op == AggregateOp::kLimitRatio) {
       if (std::isnan(p)) return fail(Errc::kExecution, "Ratio value is NaN");
       const double capped = std::clamp(p, -1.0, 1.0);
       if (capped != p)
-        job.annotations.warn(at, "ratio value should be between -1 and 1, got " + format_float_go(p) + ", capping to " +
+        job.annotations.warn(at, "ratio value should be between -1 and 1, got " +
+                                     format_float_go(p) + ", capping to " +
                                      format_float_go(capped));
       p = capped;
     } else {
       if (std::isnan(p)) return fail(Errc::kExecution, "Parameter value is NaN");
-      if (p >= kInt64Limit) return fail(Errc::kExecution, "Scalar value ", format_float_go(p), " overflows int64");
-      if (p <= -kInt64Limit) return fail(Errc::kExecution, "Scalar value ", format_float_go(p), " underflows int64");
+      if (p >= kInt64Limit)
+        return fail(Errc::kExecution, "Scalar value ", format_float_go(p), " overflows int64");
+      if (p <= -kInt64Limit)
+        return fail(Errc::kExecution, "Scalar value ", format_float_go(p), " underflows int64");
     }
   }
   return {};
@@ -374,7 +397,8 @@ Result<Value> Evaluator::eval_aggregate(const AggregateExpr& expr, const StepGri
   if (!input) return input;
   const Job job{expr, input->series, params, grid.count, annotations(), context_};
   if (expr.op == AggregateOp::kCountValues) {
-    if (label.empty() || !is_valid_utf8(label)) return fail(Errc::kExecution, "invalid label name ", go_quote(label));
+    if (label.empty() || !is_valid_utf8(label))
+      return fail(Errc::kExecution, "invalid label name ", go_quote(label));
   } else if (expr.param) {
     if (auto ok = check_params(job, params); !ok) return std::unexpected(ok.error());
   }
@@ -382,8 +406,8 @@ Result<Value> Evaluator::eval_aggregate(const AggregateExpr& expr, const StepGri
   Value out;
   if (expr.op == AggregateOp::kCountValues) {
     out.series = count_values(job, groups, label);
-  } else if (expr.op == AggregateOp::kTopk || expr.op == AggregateOp::kBottomk || expr.op == AggregateOp::kLimitk ||
-             expr.op == AggregateOp::kLimitRatio) {
+  } else if (expr.op == AggregateOp::kTopk || expr.op == AggregateOp::kBottomk ||
+             expr.op == AggregateOp::kLimitk || expr.op == AggregateOp::kLimitRatio) {
     auto kept = select_series(job, groups, context_);
     if (!kept) return std::unexpected(kept.error());
     out.series = std::move(*kept);

@@ -12,7 +12,9 @@
 namespace sightline::promql {
 namespace {
 
-bool contains(const std::vector<std::string>& names, std::string_view name) { return std::ranges::find(names, name) != names.end(); }
+bool contains(const std::vector<std::string>& names, std::string_view name) {
+  return std::ranges::find(names, name) != names.end();
+}
 
 // Series of both sides that share their match labels.
 struct MatchGroup {
@@ -21,7 +23,8 @@ struct MatchGroup {
   std::vector<size_t> right;
 };
 
-std::vector<MatchGroup> match_groups(const std::vector<Series>& left, const std::vector<Series>& right, const VectorMatching& m) {
+std::vector<MatchGroup> match_groups(const std::vector<Series>& left,
+                                     const std::vector<Series>& right, const VectorMatching& m) {
   std::vector<MatchGroup> out;
   PackedMap<size_t> known;
   const LabelFilter filter(m.on ? LabelFilter::Mode::kKeep : LabelFilter::Mode::kDrop, m.labels);
@@ -44,10 +47,12 @@ std::vector<MatchGroup> match_groups(const std::vector<Series>& left, const std:
 bool changes_name(BinaryOp op) { return op <= BinaryOp::kAtan2; }
 
 // For each step: does any of `members` have a value?
-std::vector<char> presence(const std::vector<Series>& series, const std::vector<size_t>& members, size_t steps) {
+std::vector<char> presence(const std::vector<Series>& series, const std::vector<size_t>& members,
+                           size_t steps) {
   std::vector<char> out(steps, 0);
   for (const size_t i : members)
-    for (size_t step = 0; step < steps; ++step) out[step] = static_cast<char>(out[step] | static_cast<char>(series[i].has(step)));
+    for (size_t step = 0; step < steps; ++step)
+      out[step] = static_cast<char>(out[step] | static_cast<char>(series[i].has(step)));
   return out;
 }
 
@@ -56,8 +61,9 @@ void keep_where(Series& s, const std::vector<char>& other, bool wanted) {
     if ((other[step] != 0) != wanted) s.clear(step);
 }
 
-Result<std::vector<Series>> set_operation(BinaryOp op, std::vector<Series> left, std::vector<Series> right,
-                                          const VectorMatching& m, size_t steps, const QueryContext& context) {
+Result<std::vector<Series>> set_operation(BinaryOp op, std::vector<Series> left,
+                                          std::vector<Series> right, const VectorMatching& m,
+                                          size_t steps, const QueryContext& context) {
   const auto groups = match_groups(left, right, m);
   for (const MatchGroup& g : groups) {
     if (auto ok = context.alive(); !ok) return std::unexpected(ok.error());
@@ -85,11 +91,17 @@ Result<std::vector<Series>> set_operation(BinaryOp op, std::vector<Series> left,
 // One-to-one, many-to-one and one-to-many matching of two vectors.
 class VectorOperation {
  public:
-  VectorOperation(Evaluator& evaluator, const BinaryExpr& expr, std::vector<Series> left, std::vector<Series> right, size_t steps)
-      : evaluator_(evaluator), expr_(expr), matching_(*expr.matching),
+  VectorOperation(Evaluator& evaluator, const BinaryExpr& expr, std::vector<Series> left,
+                  std::vector<Series> right, size_t steps)
+      : evaluator_(evaluator),
+        expr_(expr),
+        matching_(*expr.matching),
         swapped_(matching_.cardinality == MatchCardinality::kOneToMany),
-        many_(std::move(swapped_ ? right : left)), one_(std::move(swapped_ ? left : right)), steps_(steps),
-        fill_many_(matching_.fill_left), fill_one_(matching_.fill_right) {}
+        many_(std::move(swapped_ ? right : left)),
+        one_(std::move(swapped_ ? left : right)),
+        steps_(steps),
+        fill_many_(matching_.fill_left),
+        fill_one_(matching_.fill_right) {}
 
   Result<std::vector<Series>> run() {
     std::vector<size_t> all_many(many_.size());
@@ -107,7 +119,9 @@ class VectorOperation {
 
   // Both sides of a group are one series of floats, as they mostly are: column by column.
   bool run_pair(const MatchGroup& g) {
-    if (g.left.size() != 1 || g.right.size() != 1 || fill_many_ || fill_one_ || expr_.op >= BinaryOp::kTrimUpper) return false;
+    if (g.left.size() != 1 || g.right.size() != 1 || fill_many_ || fill_one_ ||
+        expr_.op >= BinaryOp::kTrimUpper)
+      return false;
     const Series& many = many_[g.left[0]];
     const Series& one = one_[g.right[0]];
     if (!many.histograms.empty() || !one.histograms.empty()) return false;
@@ -119,8 +133,10 @@ class VectorOperation {
       const double a = swapped_ ? one.floats[step] : many.floats[step];
       const double b = swapped_ ? many.floats[step] : one.floats[step];
       const double v = apply_float(expr_.op, a, b);
-      if (!filters) out.set_float(step, v);
-      else if (v != 0) out.set_float(step, a);
+      if (!filters)
+        out.set_float(step, v);
+      else if (v != 0)
+        out.set_float(step, a);
     }
     out_.push_back(std::move(out));
     taken_.emplace_back();
@@ -134,7 +150,8 @@ class VectorOperation {
     for (const size_t j : g.right)
       for (size_t step = 0; step < steps_; ++step) {
         if (!one_[j].has(step)) continue;
-        if (partner[step] != kNobody && (many_present_[step] != 0 || fill_many_)) return duplicates(g, partner[step], j);
+        if (partner[step] != kNobody && (many_present_[step] != 0 || fill_many_))
+          return duplicates(g, partner[step], j);
         partner[step] = j;
       }
     slots_.clear();
@@ -157,8 +174,9 @@ class VectorOperation {
   Status combine(const MatchGroup& g, size_t many, size_t one, size_t step) {
     const Cell a = many == kNobody ? Cell::of(*fill_many_) : many_[many].cell(step);
     const Cell b = one == kNobody ? Cell::of(*fill_one_) : one_[one].cell(step);
-    OperatorResult result = swapped_ ? apply(expr_.op, b, a, evaluator_.annotations(), expr_.position)
-                                     : apply(expr_.op, a, b, evaluator_.annotations(), expr_.position);
+    OperatorResult result = swapped_
+                                ? apply(expr_.op, b, a, evaluator_.annotations(), expr_.position)
+                                : apply(expr_.op, a, b, evaluator_.annotations(), expr_.position);
     if (result.incompatible) return {};
     if (expr_.return_bool) result.cell = Cell::of(result.cell.kind == CellKind::kNone ? 0.0 : 1.0);
     const size_t slot = slot_of(g, many, one);
@@ -166,8 +184,11 @@ class VectorOperation {
     // A pair that a comparison filters out takes its place nevertheless.
     if (one_to_one ? writer_[step] != kNobody : !taken_[slot].insert(step).second) {
       if (one_to_one)
-        return fail(Errc::kExecution, "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)");
-      return fail(Errc::kExecution, "multiple matches for labels: grouping labels must ensure unique matches");
+        return fail(Errc::kExecution,
+                    "multiple matches for labels: many-to-one matching must be explicit "
+                    "(group_left/group_right)");
+      return fail(Errc::kExecution,
+                  "multiple matches for labels: grouping labels must ensure unique matches");
     }
     writer_[step] = slot;
     if (result.cell.kind != CellKind::kNone) out_[slot].set(step, std::move(result.cell));
@@ -178,7 +199,9 @@ class VectorOperation {
   size_t slot_of(const MatchGroup& g, size_t many, size_t one) {
     for (const auto& [m, o, slot] : slots_)
       if (m == many && o == one) return slot;
-    Series series(result_labels(many == kNobody ? g.labels : many_[many].labels, one == kNobody ? g.labels : one_[one].labels), steps_);
+    Series series(result_labels(many == kNobody ? g.labels : many_[many].labels,
+                                one == kNobody ? g.labels : one_[one].labels),
+                  steps_);
     const bool renamed = changes_name(expr_.op) || expr_.return_bool;
     series.drop_name = renamed || (many != kNobody && many_[many].drop_name);
     size_t slot = out_.size();
@@ -196,14 +219,17 @@ class VectorOperation {
   void note_sources(size_t slot, size_t many, size_t one) {
     SourceUnion sources;
     sources.add(out_[slot].sources, {});
-    if (many != kNobody && !many_[many].sources.empty()) sources.add(many_[many].sources, many_[many].present());
-    if (one != kNobody && !one_[one].sources.empty()) sources.add(one_[one].sources, one_[one].present());
+    if (many != kNobody && !many_[many].sources.empty())
+      sources.add(many_[many].sources, many_[many].present());
+    if (one != kNobody && !one_[one].sources.empty())
+      sources.add(one_[one].sources, one_[one].present());
     out_[slot].sources = sources.take();
   }
 
   model::Labels result_labels(const model::Labels& many, const model::Labels& one) const {
     model::LabelsBuilder builder(many);
-    if (changes_name(expr_.op)) builder.remove(model::kMetricName).remove("__type__").remove("__unit__");
+    if (changes_name(expr_.op))
+      builder.remove(model::kMetricName).remove("__type__").remove("__unit__");
     if (matching_.cardinality == MatchCardinality::kOneToOne)
       for (const model::LabelView label : many)
         if (contains(matching_.labels, label.name) != matching_.on) builder.remove(label.name);
@@ -215,8 +241,10 @@ class VectorOperation {
     std::string a = labels_text(one_[first].labels);
     std::string b = labels_text(one_[second].labels);
     if (b < a) std::swap(a, b);
-    return fail(Errc::kExecution, "found duplicate series for the match group ", labels_text(g.labels), " on the ",
-                swapped_ ? "left" : "right", " hand-side of the operation: [", a, ", ", b, "];many-to-many matching not allowed: matching labels must be unique on one side");
+    return fail(Errc::kExecution, "found duplicate series for the match group ",
+                labels_text(g.labels), " on the ", swapped_ ? "left" : "right",
+                " hand-side of the operation: [", a, ", ", b,
+                "];many-to-many matching not allowed: matching labels must be unique on one side");
   }
 
   struct Slot {
@@ -233,10 +261,11 @@ class VectorOperation {
   const std::optional<double> fill_many_;
   const std::optional<double> fill_one_;
   std::vector<char> many_present_;
-  std::vector<Slot> slots_;      // of the group at hand
-  std::vector<size_t> writer_;   // of the group at hand: which slot wrote each step
+  std::vector<Slot> slots_;     // of the group at hand
+  std::vector<size_t> writer_;  // of the group at hand: which slot wrote each step
   std::vector<Series> out_;
-  std::vector<std::set<size_t>> taken_;  // per output series with grouping: the steps it has a pair for
+  std::vector<std::set<size_t>>
+      taken_;  // per output series with grouping: the steps it has a pair for
 };
 
 void join_sources(Sources& to, const Sources& more) {
@@ -247,7 +276,8 @@ void join_sources(Sources& to, const Sources& more) {
   to = sources.take();
 }
 
-void with_scalar(Evaluator& evaluator, const BinaryExpr& expr, Series& s, const std::vector<double>& scalars, bool scalar_left) {
+void with_scalar(Evaluator& evaluator, const BinaryExpr& expr, Series& s,
+                 const std::vector<double>& scalars, bool scalar_left) {
   const bool comparison = is_comparison(expr.op);
   for (size_t step = 0; step < s.cells.size(); ++step) {
     if (!s.has(step)) continue;
@@ -255,18 +285,25 @@ void with_scalar(Evaluator& evaluator, const BinaryExpr& expr, Series& s, const 
       const double a = scalar_left ? scalars[step] : s.floats[step];
       const double b = scalar_left ? s.floats[step] : scalars[step];
       const double v = apply_float(expr.op, a, b);
-      if (!comparison || expr.return_bool) s.floats[step] = v;
-      else if (v == 0) s.clear(step);
+      if (!comparison || expr.return_bool)
+        s.floats[step] = v;
+      else if (v == 0)
+        s.clear(step);
       continue;
     }
     const Cell own = s.cell(step);
     const Cell scalar = Cell::of(scalars[step]);
-    OperatorResult result = scalar_left ? apply(expr.op, scalar, own, evaluator.annotations(), expr.position)
-                                        : apply(expr.op, own, scalar, evaluator.annotations(), expr.position);
-    if (result.incompatible) s.clear(step);
-    else if (expr.return_bool) s.set_float(step, result.cell.kind == CellKind::kNone ? 0 : 1);
-    else if (comparison && result.cell.kind != CellKind::kNone) s.set(step, own);
-    else s.set(step, std::move(result.cell));
+    OperatorResult result =
+        scalar_left ? apply(expr.op, scalar, own, evaluator.annotations(), expr.position)
+                    : apply(expr.op, own, scalar, evaluator.annotations(), expr.position);
+    if (result.incompatible)
+      s.clear(step);
+    else if (expr.return_bool)
+      s.set_float(step, result.cell.kind == CellKind::kNone ? 0 : 1);
+    else if (comparison && result.cell.kind != CellKind::kNone)
+      s.set(step, own);
+    else
+      s.set(step, std::move(result.cell));
   }
   s.drop_name = s.drop_name || changes_name(expr.op) || expr.return_bool;
 }
@@ -301,11 +338,14 @@ Result<Value> Evaluator::eval_binary(const BinaryExpr& expr, const StepGrid& gri
   }
   Value out;
   if (is_set_operator(expr.op)) {
-    auto series = set_operation(expr.op, std::move(left->series), std::move(right->series), *expr.matching, grid.count, context_);
+    auto series = set_operation(expr.op, std::move(left->series), std::move(right->series),
+                                *expr.matching, grid.count, context_);
     if (!series) return std::unexpected(series.error());
     out.series = std::move(*series);
   } else {
-    auto series = VectorOperation(*this, expr, std::move(left->series), std::move(right->series), grid.count).run();
+    auto series =
+        VectorOperation(*this, expr, std::move(left->series), std::move(right->series), grid.count)
+            .run();
     if (!series) return std::unexpected(series.error());
     out.series = std::move(*series);
   }
@@ -320,8 +360,10 @@ Result<Value> Evaluator::eval_unary(const UnaryExpr& expr, const StepGrid& grid)
   for (Series& s : value->series) {
     s.drop_name = true;
     for (size_t step = 0; step < s.cells.size(); ++step) {
-      if (s.is_float(step)) s.floats[step] = -s.floats[step];
-      else if (s.has(step)) s.set(step, Cell::of(multiply(*s.histograms[step], -1)));
+      if (s.is_float(step))
+        s.floats[step] = -s.floats[step];
+      else if (s.has(step))
+        s.set(step, Cell::of(multiply(*s.histograms[step], -1)));
     }
   }
   return value;

@@ -54,8 +54,10 @@ Status map_floats(Evaluator& evaluator, Value& value, auto&& f) {
     s.drop_name = true;
     s.histograms.clear();
     for (size_t step = 0; step < s.cells.size(); ++step) {
-      if (s.is_float(step)) s.floats[step] = f(s.floats[step], step);
-      else s.clear(step);
+      if (s.is_float(step))
+        s.floats[step] = f(s.floats[step], step);
+      else
+        s.clear(step);
     }
     return {};
   });
@@ -87,7 +89,8 @@ double calendar_value(FunctionId id, double unix_seconds) {
     case FunctionId::kDayOfMonth: return static_cast<unsigned>(c.date.day());
     case FunctionId::kDayOfWeek: return std::chrono::weekday(c.day).c_encoding();
     case FunctionId::kDayOfYear:
-      return static_cast<double>((c.day - std::chrono::sys_days(c.date.year() / std::chrono::January / 1)).count() + 1);
+      return static_cast<double>(
+          (c.day - std::chrono::sys_days(c.date.year() / std::chrono::January / 1)).count() + 1);
     case FunctionId::kDaysInMonth:
       return static_cast<unsigned>((c.date.year() / c.date.month() / std::chrono::last).day());
     case FunctionId::kHour: return static_cast<double>(c.second_of_day / 3600);
@@ -138,7 +141,8 @@ model::Labels pinned_labels(const Expr& arg) {
 Result<std::string> Evaluator::string_arg(const Call& call, size_t index) {
   const Expr& inner = unwrap_parens(*call.args[index]);
   if (inner.kind == ExprKind::kString) return as<StringLiteral>(inner).value;
-  return fail(Errc::kInternal, "argument ", index + 1, " of ", call.function->name, " is no string");
+  return fail(Errc::kInternal, "argument ", index + 1, " of ", call.function->name,
+              " is no string");
 }
 
 Result<Value> Evaluator::eval_call(const Call& call, const StepGrid& grid) {
@@ -149,15 +153,34 @@ Result<Value> Evaluator::eval_call(const Call& call, const StepGrid& grid) {
     if (type_of(*arg) == ValueType::kMatrix) return eval_range_call(call, grid);
   if (float_function(id) != nullptr) return eval_math(call, grid);
   switch (id) {
-    case kClamp: case kClampMax: case kClampMin: case kRound: return eval_math(call, grid);
-    case kDaysInMonth: case kDayOfMonth: case kDayOfWeek: case kDayOfYear: case kHour: case kMinute: case kMonth:
-    case kYear: case kTimestamp: case kStartTimestamp: return eval_calendar(call, grid);
+    case kClamp:
+    case kClampMax:
+    case kClampMin:
+    case kRound: return eval_math(call, grid);
+    case kDaysInMonth:
+    case kDayOfMonth:
+    case kDayOfWeek:
+    case kDayOfYear:
+    case kHour:
+    case kMinute:
+    case kMonth:
+    case kYear:
+    case kTimestamp:
+    case kStartTimestamp: return eval_calendar(call, grid);
     case kLabelReplace: return eval_label_replace(call, grid);
     case kLabelJoin: return eval_label_join(call, grid);
-    case kSort: case kSortDesc: case kSortByLabel: case kSortByLabelDesc: return eval_sort(call, grid);
-    case kHistogramCount: case kHistogramSum: case kHistogramAvg: case kHistogramStddev: case kHistogramStdvar:
-      return eval_histogram_part(call, grid);
-    case kHistogramQuantile: case kHistogramQuantiles: case kHistogramFraction: return eval_histogram_quantile(call, grid);
+    case kSort:
+    case kSortDesc:
+    case kSortByLabel:
+    case kSortByLabelDesc: return eval_sort(call, grid);
+    case kHistogramCount:
+    case kHistogramSum:
+    case kHistogramAvg:
+    case kHistogramStddev:
+    case kHistogramStdvar: return eval_histogram_part(call, grid);
+    case kHistogramQuantile:
+    case kHistogramQuantiles:
+    case kHistogramFraction: return eval_histogram_quantile(call, grid);
     case kInfo: return eval_info(call, grid);
     default: return eval_scalar_function(call, grid);
   }
@@ -175,17 +198,23 @@ Result<Value> Evaluator::eval_math(const Call& call, const StepGrid& grid) {
   Status done;
   switch (call.function->id) {
     case FunctionId::kClamp:
-      done = map_floats(*this, *input, [&](double v, size_t step) { return clamp_to(v, params[0][step], params[1][step]); });
+      done = map_floats(*this, *input, [&](double v, size_t step) {
+        return clamp_to(v, params[0][step], params[1][step]);
+      });
       for (Series& s : input->series)
         for (size_t step = 0; step < grid.count; ++step)
           if (params[0][step] > params[1][step]) s.clear(step);
       remove_empty(input->series);
       break;
     case FunctionId::kClampMin:
-      done = map_floats(*this, *input, [&](double v, size_t step) { return clamp_to(v, params[0][step], HUGE_VAL); });
+      done = map_floats(*this, *input, [&](double v, size_t step) {
+        return clamp_to(v, params[0][step], HUGE_VAL);
+      });
       break;
     case FunctionId::kClampMax:
-      done = map_floats(*this, *input, [&](double v, size_t step) { return clamp_to(v, -HUGE_VAL, params[0][step]); });
+      done = map_floats(*this, *input, [&](double v, size_t step) {
+        return clamp_to(v, -HUGE_VAL, params[0][step]);
+      });
       break;
     case FunctionId::kRound:
       done = map_floats(*this, *input, [&](double v, size_t step) {
@@ -209,7 +238,8 @@ Result<Value> Evaluator::eval_calendar(const Call& call, const StepGrid& grid) {
   if (id == FunctionId::kTimestamp || id == FunctionId::kStartTimestamp) {
     const Expr& arg = unwrap_parens(*call.args[0]);
     const bool starts = id == FunctionId::kStartTimestamp;
-    if (arg.kind == ExprKind::kVectorSelector) return eval_sample_times(as<VectorSelector>(arg), grid, starts);
+    if (arg.kind == ExprKind::kVectorSelector)
+      return eval_sample_times(as<VectorSelector>(arg), grid, starts);
     auto input = eval(arg, grid);
     if (!input) return input;
     if (starts) input->series.clear();
@@ -221,10 +251,13 @@ Result<Value> Evaluator::eval_calendar(const Call& call, const StepGrid& grid) {
     return input;
   }
   if (call.args.empty())
-    return vector_of(scalars(grid.count, [&](size_t step) { return calendar_value(id, now(step)); }).scalars);
+    return vector_of(
+        scalars(grid.count, [&](size_t step) { return calendar_value(id, now(step)); }).scalars);
   auto input = eval(*call.args[0], grid);
   if (!input) return input;
-  if (auto ok = map_floats(*this, *input, [id](double v, size_t) { return calendar_value(id, v); }); !ok) return std::unexpected(ok.error());
+  if (auto ok = map_floats(*this, *input, [id](double v, size_t) { return calendar_value(id, v); });
+      !ok)
+    return std::unexpected(ok.error());
   if (auto ok = merge_same_labels(input->series); !ok) return std::unexpected(ok.error());
   return input;
 }
@@ -237,9 +270,12 @@ Result<Value> Evaluator::eval_scalar_function(const Call& call, const StepGrid& 
     case FunctionId::kPi: return constant(std::numbers::pi);
     case FunctionId::kStart: return constant(static_cast<double>(whole.start_ms) / 1000);
     case FunctionId::kEnd: return constant(static_cast<double>(context_.end_ms) / 1000);
-    case FunctionId::kRange: return constant(static_cast<double>(context_.end_ms - whole.start_ms) / 1000);
-    case FunctionId::kStep: return constant(context_.is_range ? static_cast<double>(whole.step_ms) / 1000 : 0);
-    case FunctionId::kTime: return scalars(n, [&](size_t step) { return static_cast<double>(grid.at(step)) / 1000; });
+    case FunctionId::kRange:
+      return constant(static_cast<double>(context_.end_ms - whole.start_ms) / 1000);
+    case FunctionId::kStep:
+      return constant(context_.is_range ? static_cast<double>(whole.step_ms) / 1000 : 0);
+    case FunctionId::kTime:
+      return scalars(n, [&](size_t step) { return static_cast<double>(grid.at(step)) / 1000; });
     default: break;
   }
   auto first = eval(*call.args[0], grid);
@@ -280,7 +316,8 @@ Result<Value> Evaluator::eval_absent(const Call& call, const StepGrid& grid) {
     auto input = eval(*call.args[0], grid);
     if (!input) return input;
     for (const Series& s : input->series)
-      for (size_t step = 0; step < grid.count; ++step) present[step] = static_cast<char>(present[step] | static_cast<char>(s.has(step)));
+      for (size_t step = 0; step < grid.count; ++step)
+        present[step] = static_cast<char>(present[step] | static_cast<char>(s.has(step)));
   } else {
     auto source = range_source(*call.args[0], grid);
     if (!source) return std::unexpected(source.error());

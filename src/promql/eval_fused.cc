@@ -15,14 +15,14 @@ namespace {
 constexpr size_t kRunSeries = 64;
 
 bool can_fuse(AggregateOp op) {
-  return op == AggregateOp::kSum || op == AggregateOp::kAvg || op == AggregateOp::kMin || op == AggregateOp::kMax ||
-         op == AggregateOp::kCount || op == AggregateOp::kGroup;
+  return op == AggregateOp::kSum || op == AggregateOp::kAvg || op == AggregateOp::kMin ||
+         op == AggregateOp::kMax || op == AggregateOp::kCount || op == AggregateOp::kGroup;
 }
 
 // The step arrays of some series of one group.
 struct Partial {
-  std::vector<double> values;   // sums, extremes
-  std::vector<double> lost;     // what rounding took from the sums
+  std::vector<double> values;  // sums, extremes
+  std::vector<double> lost;    // what rounding took from the sums
   std::vector<uint32_t> counts;
   SourceUnion feeds;
   bool drop_name = false;
@@ -45,7 +45,8 @@ class Accumulation {
 
   // False: a histogram is among them.
   bool add(const Series& s, Partial& to) const {
-    if (!s.histograms.empty() && op_ != AggregateOp::kCount && op_ != AggregateOp::kGroup) return false;
+    if (!s.histograms.empty() && op_ != AggregateOp::kCount && op_ != AggregateOp::kGroup)
+      return false;
     if (to.empty()) {
       to.counts.assign(steps_, 0);
       to.values.assign(steps_, 0);
@@ -68,7 +69,8 @@ class Accumulation {
       const bool lowest = op_ == AggregateOp::kMin;
       for (size_t i = 0; i < steps_; ++i) {
         if (cells[i] == CellKind::kNone) continue;
-        if (counts[i]++ == 0 || takes_over(lowest, floats[i], values[i]) || std::isnan(values[i])) values[i] = floats[i];
+        if (counts[i]++ == 0 || takes_over(lowest, floats[i], values[i]) || std::isnan(values[i]))
+          values[i] = floats[i];
       }
     } else {
       for (size_t i = 0; i < steps_; ++i) counts[i] += cells[i] != CellKind::kNone;
@@ -90,7 +92,9 @@ class Accumulation {
         to.lost[i] += std::isinf(to.values[i]) ? 0 : from.lost[i];
       } else if (op_ == AggregateOp::kMin || op_ == AggregateOp::kMax) {
         const bool lowest = op_ == AggregateOp::kMin;
-        if (to.counts[i] == 0 || takes_over(lowest, from.values[i], to.values[i]) || std::isnan(to.values[i])) to.values[i] = from.values[i];
+        if (to.counts[i] == 0 || takes_over(lowest, from.values[i], to.values[i]) ||
+            std::isnan(to.values[i]))
+          to.values[i] = from.values[i];
       }
       to.counts[i] += from.counts[i];
     }
@@ -128,8 +132,12 @@ class Accumulation {
 class FusedAggregation {
  public:
   FusedAggregation(Evaluator& evaluator, const AggregateExpr& expr, const StepGrid& grid)
-      : evaluator_(evaluator), expr_(expr), grid_(grid), accumulation_(expr.op, grid.count),
-        filter_(expr.without ? LabelFilter::Mode::kDrop : LabelFilter::Mode::kKeep, expr.grouping) {}
+      : evaluator_(evaluator),
+        expr_(expr),
+        grid_(grid),
+        accumulation_(expr.op, grid.count),
+        filter_(expr.without ? LabelFilter::Mode::kDrop : LabelFilter::Mode::kKeep, expr.grouping) {
+  }
 
   // Opens what is below; false when that is nothing to be fused with.
   Result<bool> open() {
@@ -143,7 +151,9 @@ class FusedAggregation {
     if (inner.kind != ExprKind::kCall) return false;
     const auto& call = as<Call>(inner);
     if (call.function->id == FunctionId::kAbsentOverTime) return false;
-    if (std::ranges::none_of(call.args, [](const ExprPtr& arg) { return type_of(*arg) == ValueType::kMatrix; })) return false;
+    if (std::ranges::none_of(
+            call.args, [](const ExprPtr& arg) { return type_of(*arg) == ValueType::kMatrix; }))
+      return false;
     call_.emplace(evaluator_, call, grid_);
     if (auto ok = call_->prepare(); !ok) return std::unexpected(ok.error());
     return true;
@@ -153,18 +163,21 @@ class FusedAggregation {
     group_series();
     std::vector<Partial> partials(runs_.size());
     std::atomic<bool> general{false};  // some series cannot be added this way
-    const Status done = evaluator_.for_blocks(runs_.size(), [&](size_t begin, size_t end) -> Status {
-      Scratch scratch;
-      for (size_t r = begin; r < end; ++r)
-        for (const uint32_t i : runs_[r].members) {
-          if (general.load(std::memory_order_relaxed)) return {};
-          if (auto ok = evaluator_.context().alive(); !ok) return ok;
-          auto added = add_one(i, scratch, partials[r]);
-          if (!added) return std::unexpected(added.error());
-          if (!*added) general.store(true, std::memory_order_relaxed);
-        }
-      return {};
-    }, 1);
+    const Status done = evaluator_.for_blocks(
+        runs_.size(),
+        [&](size_t begin, size_t end) -> Status {
+          Scratch scratch;
+          for (size_t r = begin; r < end; ++r)
+            for (const uint32_t i : runs_[r].members) {
+              if (general.load(std::memory_order_relaxed)) return {};
+              if (auto ok = evaluator_.context().alive(); !ok) return ok;
+              auto added = add_one(i, scratch, partials[r]);
+              if (!added) return std::unexpected(added.error());
+              if (!*added) general.store(true, std::memory_order_relaxed);
+            }
+          return {};
+        },
+        1);
     if (!done) return std::unexpected(done.error());
     if (general) return std::nullopt;
     return finish(partials);
@@ -182,7 +195,9 @@ class FusedAggregation {
   };
 
   size_t series_count() const { return call_ ? call_->series_count() : selector_->set->size(); }
-  const model::Labels& labels(size_t i) const { return call_ ? call_->labels(i) : selector_->set->labels(i); }
+  const model::Labels& labels(size_t i) const {
+    return call_ ? call_->labels(i) : selector_->set->labels(i);
+  }
 
   void group_series() {
     PackedMap<size_t> known;
@@ -212,7 +227,8 @@ class FusedAggregation {
     std::ranges::fill(s.cells, CellKind::kNone);
     s.drop_name = false;
     s.sources.clear();
-    const Status made = call_ ? call_->produce(i, scratch.call, s) : selector_->produce(i, scratch.samples, s);
+    const Status made =
+        call_ ? call_->produce(i, scratch.call, s) : selector_->produce(i, scratch.samples, s);
     if (!made) return std::unexpected(made.error());
     if (!s.any()) return true;
     return accumulation_.add(s, to);
@@ -247,7 +263,8 @@ class FusedAggregation {
   std::vector<Run> runs_;
 };
 
-Result<std::optional<Value>> Evaluator::eval_fused(const AggregateExpr& expr, const StepGrid& grid) {
+Result<std::optional<Value>> Evaluator::eval_fused(const AggregateExpr& expr,
+                                                   const StepGrid& grid) {
   if (!can_fuse(expr.op) || twins_.contains(&unwrap_parens(*expr.expr))) return std::nullopt;
   const uint64_t read_before = context_.samples_read.load(std::memory_order_relaxed);
   FusedAggregation fused(*this, expr, grid);

@@ -26,7 +26,8 @@ struct HistogramGroup {
   Sources sources;
 };
 
-std::vector<HistogramGroup> histogram_groups(const std::vector<Series>& series, Annotations& annotations, PositionRange at) {
+std::vector<HistogramGroup> histogram_groups(const std::vector<Series>& series,
+                                             Annotations& annotations, PositionRange at) {
   std::vector<HistogramGroup> out;
   PackedMap<size_t> known;
   const auto group_of = [&](std::string_view packed, const Series& s) -> HistogramGroup& {
@@ -47,7 +48,8 @@ std::vector<HistogramGroup> histogram_groups(const std::vector<Series>& series, 
     const std::string_view le = s.labels.get(kBucketLabel);
     const auto bound = parse_float(le);
     if (!bound) {
-      annotations.warn(at, "bucket label \"le\" is missing or has a malformed value of " + go_quote(le) + for_metric(s.labels.metric_name()));
+      annotations.warn(at, "bucket label \"le\" is missing or has a malformed value of " +
+                               go_quote(le) + for_metric(s.labels.metric_name()));
       continue;
     }
     key.clear();
@@ -57,7 +59,8 @@ std::vector<HistogramGroup> histogram_groups(const std::vector<Series>& series, 
   }
   for (HistogramGroup& g : out) {
     g.sources = g.feeds.take();
-    std::ranges::stable_sort(g.buckets, {}, [](const auto& bucket) { return bucket.first; });  // so that no step has to
+    std::ranges::stable_sort(
+        g.buckets, {}, [](const auto& bucket) { return bucket.first; });  // so that no step has to
   }
   return out;
 }
@@ -81,26 +84,33 @@ struct HistogramJob {
 
   void annotate(const MonotonicityFix& fix, const HistogramGroup& g, int64_t time_ms) const {
     const std::string time = format_rfc3339(static_cast<uint64_t>(time_ms) * 1'000'000);
-    annotations.info(at, "input to histogram_quantile needed to be fixed for monotonicity (see "
-                         "https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile), from buckets " +
-                             short_number("%g", fix.lowest) + " to " + short_number("%g", fix.highest) + ", with a max diff of " +
-                             short_number("%.2g", fix.most) + ", over 1 samples from " + time + " to " + time +
-                             for_metric(g.labels.metric_name()));
+    annotations.info(at,
+                     "input to histogram_quantile needed to be fixed for monotonicity (see "
+                     "https://prometheus.io/docs/prometheus/latest/querying/functions/"
+                     "#histogram_quantile), from buckets " +
+                         short_number("%g", fix.lowest) + " to " + short_number("%g", fix.highest) +
+                         ", with a max diff of " + short_number("%.2g", fix.most) +
+                         ", over 1 samples from " + time + " to " + time +
+                         for_metric(g.labels.metric_name()));
   }
 
   void annotate(NanObservations nans, const HistogramGroup& g) const {
     const std::string metric = for_metric(g.labels.metric_name());
     if (nans == NanObservations::kResultNan)
-      annotations.info(at, "input to histogram_quantile has NaN observations, result is NaN" + metric);
+      annotations.info(at,
+                       "input to histogram_quantile has NaN observations, result is NaN" + metric);
     if (nans == NanObservations::kResultSkewed)
-      annotations.info(at, "input to histogram_quantile has NaN observations, result is skewed higher" + metric);
+      annotations.info(
+          at, "input to histogram_quantile has NaN observations, result is skewed higher" + metric);
   }
 
   Cell native(const model::Histogram& h, const HistogramGroup& g, double a, double b) const {
     if (function == FunctionId::kHistogramFraction) {
       if (std::isnan(h.sum) && observed(h) < h.count)
-        annotations.info(at, "input to histogram_fraction has NaN observations, which are excluded from all fractions" +
-                                 for_metric(g.labels.metric_name()));
+        annotations.info(at,
+                         "input to histogram_fraction has NaN observations, which are excluded "
+                         "from all fractions" +
+                             for_metric(g.labels.metric_name()));
       return Cell::of(native_fraction(a, b, h));
     }
     const NativeQuantile q = native_quantile(a, h);
@@ -113,7 +123,8 @@ struct HistogramJob {
     for (const auto& [bound, series] : g.buckets)
       if (series->is_float(step)) scratch.push_back({bound, series->floats[step]});
     if (scratch.empty()) return Cell::none();
-    if (function == FunctionId::kHistogramFraction) return Cell::of(classic_fraction(a, b, scratch));
+    if (function == FunctionId::kHistogramFraction)
+      return Cell::of(classic_fraction(a, b, scratch));
     const ClassicQuantile q = classic_quantile(a, scratch);
     if (q.fixed) annotate(*q.fixed, g, grid.at(step));
     return Cell::of(q.value);
@@ -121,9 +132,11 @@ struct HistogramJob {
 
   Cell at_step(const HistogramGroup& g, size_t step, double a, double b) {
     const bool has_native = g.native != nullptr && g.native->cells[step] == CellKind::kHistogram;
-    const bool has_classic = std::ranges::any_of(g.buckets, [step](const auto& x) { return x.second->is_float(step); });
+    const bool has_classic =
+        std::ranges::any_of(g.buckets, [step](const auto& x) { return x.second->is_float(step); });
     if (has_native && has_classic) {
-      annotations.warn(at, "vector contains a mix of classic and native histograms" + for_metric(g.labels.metric_name()));
+      annotations.warn(at, "vector contains a mix of classic and native histograms" +
+                               for_metric(g.labels.metric_name()));
       return Cell::none();
     }
     if (has_native) return native(*g.native->histograms[step], g, a, b);
@@ -133,11 +146,13 @@ struct HistogramJob {
   void check_quantile(const std::vector<double>& phis) const {
     for (const double phi : phis)
       if (std::isnan(phi) || phi < 0 || phi > 1)
-        annotations.warn(param_at, "quantile value should be between 0 and 1, got " + format_float_go(phi));
+        annotations.warn(param_at,
+                         "quantile value should be between 0 and 1, got " + format_float_go(phi));
   }
 
   // The φ of a step becomes a label of what came out there.
-  static void split_by_quantile(Series& all, const std::vector<double>& phis, std::string_view label, std::vector<Series>& out) {
+  static void split_by_quantile(Series& all, const std::vector<double>& phis,
+                                std::string_view label, std::vector<Series>& out) {
     std::map<std::string, size_t> known;
     for (size_t step = 0; step < phis.size(); ++step) {
       if (!all.has(step)) continue;
@@ -152,16 +167,19 @@ struct HistogramJob {
     }
   }
 
-  Status run(const std::vector<HistogramGroup>& groups, const std::vector<double>& a, const std::vector<double>& b,
-           std::string_view label, std::vector<Series>& out) {
+  Status run(const std::vector<HistogramGroup>& groups, const std::vector<double>& a,
+             const std::vector<double>& b, std::string_view label, std::vector<Series>& out) {
     for (const HistogramGroup& g : groups) {
       if (auto ok = context.alive(); !ok) return ok;
       Series series(g.labels, grid.count);
       series.drop_name = true;
       series.sources = g.sources;
-      for (size_t step = 0; step < grid.count; ++step) series.set(step, at_step(g, step, a[step], b.empty() ? 0 : b[step]));
-      if (label.empty()) out.push_back(std::move(series));
-      else split_by_quantile(series, a, label, out);
+      for (size_t step = 0; step < grid.count; ++step)
+        series.set(step, at_step(g, step, a[step], b.empty() ? 0 : b[step]));
+      if (label.empty())
+        out.push_back(std::move(series));
+      else
+        split_by_quantile(series, a, label, out);
     }
     return {};
   }
@@ -185,8 +203,10 @@ Result<Value> Evaluator::eval_histogram_part(const Call& call, const StepGrid& g
   for (Series& s : input->series) {
     s.drop_name = true;
     for (size_t step = 0; step < grid.count; ++step) {
-      if (s.cells[step] == CellKind::kHistogram) s.set_float(step, part_of(call.function->id, *s.histograms[step]));
-      else s.clear(step);
+      if (s.cells[step] == CellKind::kHistogram)
+        s.set_float(step, part_of(call.function->id, *s.histograms[step]));
+      else
+        s.clear(step);
     }
     s.histograms.clear();
   }
@@ -210,7 +230,8 @@ Result<Value> Evaluator::eval_histogram_quantile(const Call& call, const StepGri
       auto text = string_arg(call, i);
       if (!text) return std::unexpected(text.error());
       label = std::move(*text);
-      if (label.empty() || !is_valid_utf8(label)) return fail(Errc::kExecution, "invalid label name ", go_quote(label));
+      if (label.empty() || !is_valid_utf8(label))
+        return fail(Errc::kExecution, "invalid label name ", go_quote(label));
     } else {
       auto param = eval(*call.args[i], grid);
       if (!param) return param;
@@ -224,13 +245,15 @@ Result<Value> Evaluator::eval_histogram_quantile(const Call& call, const StepGri
   const auto groups = histogram_groups(input->series, annotations(), vector->position);
   Value out;
   if (id == FunctionId::kHistogramFraction) {
-    if (auto ok = job.run(groups, params[0], params[1], {}, out.series); !ok) return std::unexpected(ok.error());
+    if (auto ok = job.run(groups, params[0], params[1], {}, out.series); !ok)
+      return std::unexpected(ok.error());
   } else {
     for (size_t i = 0; i < params.size(); ++i) {
       job.param_at = places[i];
       job.check_quantile(params[i]);
       const auto named = many ? std::string_view(label) : std::string_view();
-      if (auto ok = job.run(groups, params[i], {}, named, out.series); !ok) return std::unexpected(ok.error());
+      if (auto ok = job.run(groups, params[i], {}, named, out.series); !ok)
+        return std::unexpected(ok.error());
     }
   }
   remove_empty(out.series);

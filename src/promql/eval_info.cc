@@ -25,7 +25,8 @@ struct InfoSelector {
   std::vector<tsdb::Matcher> labels;  // on anything else
 
   bool takes_label(std::string_view name) const {
-    return labels.empty() || std::ranges::any_of(labels, [&](const tsdb::Matcher& m) { return m.name() == name; });
+    return labels.empty() ||
+           std::ranges::any_of(labels, [&](const tsdb::Matcher& m) { return m.name() == name; });
   }
   bool is_info_metric(std::string_view name) const {
     return std::ranges::all_of(names, [&](const tsdb::Matcher& m) { return m.matches(name); });
@@ -38,14 +39,18 @@ struct InfoSelector {
 Result<InfoSelector> info_selector(const Call& call) {
   InfoSelector out;
   if (call.args.size() > 1)
-    for (const tsdb::Matcher& m : as<VectorSelector>(*call.args[1]).matchers) (is_name(m.name()) ? out.names : out.labels).push_back(m);
+    for (const tsdb::Matcher& m : as<VectorSelector>(*call.args[1]).matchers)
+      (is_name(m.name()) ? out.names : out.labels).push_back(m);
   const bool positive = std::ranges::any_of(out.names, [](const tsdb::Matcher& m) {
     return m.op() == tsdb::MatchOp::kEqual || m.op() == tsdb::MatchOp::kRegex;
   });
   if (positive) return out;
-  auto fallback = out.names.empty()
-                      ? tsdb::Matcher::create(tsdb::MatchOp::kEqual, std::string(model::kMetricName), std::string(kDefaultInfoMetric))
-                      : tsdb::Matcher::create(tsdb::MatchOp::kRegex, std::string(model::kMetricName), ".+_info");
+  auto fallback =
+      out.names.empty()
+          ? tsdb::Matcher::create(tsdb::MatchOp::kEqual, std::string(model::kMetricName),
+                                  std::string(kDefaultInfoMetric))
+          : tsdb::Matcher::create(tsdb::MatchOp::kRegex, std::string(model::kMetricName),
+                                  ".+_info");
   if (!fallback) return std::unexpected(fallback.error());
   out.names.push_back(std::move(*fallback));
   return out;
@@ -96,7 +101,8 @@ Status gather_sources(const Value& info, const Value& times, size_t steps, InfoS
     auto& list = wanted->second;
     auto known = std::ranges::find(list, s.labels.metric_name(), &InfoSource::name);
     if (known == list.end()) {
-      list.push_back({std::string(s.labels.metric_name()), std::vector<const Series*>(steps), std::vector<double>(steps)});
+      list.push_back({std::string(s.labels.metric_name()), std::vector<const Series*>(steps),
+                      std::vector<double>(steps)});
       known = list.end() - 1;
     }
     const auto sampled = time_of.find(s.labels);
@@ -106,8 +112,9 @@ Status gather_sources(const Value& info, const Value& times, size_t steps, InfoS
       const double t = sampled->second->floats[step];
       const Series*& newest = known->at[step];
       if (newest != nullptr && known->newest_seconds[step] == t)
-        return fail(Errc::kExecution, "found duplicate series for info metric: existing ", labels_text(newest->labels), " @ ",
-                    milliseconds(t), ", new ", labels_text(s.labels), " @ ", milliseconds(t));
+        return fail(Errc::kExecution, "found duplicate series for info metric: existing ",
+                    labels_text(newest->labels), " @ ", milliseconds(t), ", new ",
+                    labels_text(s.labels), " @ ", milliseconds(t));
       if (newest != nullptr && known->newest_seconds[step] > t) continue;
       newest = &s;
       known->newest_seconds[step] = t;
@@ -117,17 +124,21 @@ Status gather_sources(const Value& info, const Value& times, size_t steps, InfoS
 }
 
 // The labels that info series add to `base` at a step. False: there is no info series.
-Result<bool> add_info_labels(const std::vector<InfoSource>& sources, size_t step, const InfoSelector& selector,
-                             const model::Labels& base, model::LabelsBuilder& builder) {
+Result<bool> add_info_labels(const std::vector<InfoSource>& sources, size_t step,
+                             const InfoSelector& selector, const model::Labels& base,
+                             model::LabelsBuilder& builder) {
   bool matched = false;
   for (const InfoSource& source : sources) {
     if (source.at[step] == nullptr) continue;
     matched = true;
     for (const model::LabelView label : source.at[step]->labels) {
-      if (is_name(label.name) || std::ranges::find(kIdentifying, label.name) != std::end(kIdentifying)) continue;
+      if (is_name(label.name) ||
+          std::ranges::find(kIdentifying, label.name) != std::end(kIdentifying))
+        continue;
       if (!selector.takes_label(label.name) || base.has(label.name)) continue;
       const std::string_view other = builder.get(label.name);
-      if (!other.empty() && other != label.value) return fail(Errc::kExecution, "conflicting label: ", label.name);
+      if (!other.empty() && other != label.value)
+        return fail(Errc::kExecution, "conflicting label: ", label.name);
       builder.set(label.name, label.value);
     }
   }
@@ -182,7 +193,8 @@ Result<Value> Evaluator::eval_info(const Call& call, const StepGrid& grid) {
   InfoSources sources;
   for (const Series& s : base->series) {
     model::Labels id = identity(s.labels);
-    if (!id.empty() && !selector->is_info_metric(s.labels.metric_name())) sources.try_emplace(std::move(id));
+    if (!id.empty() && !selector->is_info_metric(s.labels.metric_name()))
+      sources.try_emplace(std::move(id));
   }
   Value info;
   Value times;
@@ -200,7 +212,8 @@ Result<Value> Evaluator::eval_info(const Call& call, const StepGrid& grid) {
     info = std::move(*samples);
     times = std::move(*sample_times);
   }
-  if (auto ok = gather_sources(info, times, grid.count, sources); !ok) return std::unexpected(ok.error());
+  if (auto ok = gather_sources(info, times, grid.count, sources); !ok)
+    return std::unexpected(ok.error());
   Value out;
   InfoJoin join(*selector, sources, out.series);
   for (const Series& s : base->series)

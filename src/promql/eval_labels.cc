@@ -16,7 +16,8 @@ bool is_label_name(std::string_view name) { return !name.empty() && is_valid_utf
 // $1, ${1}, $name, ${name}, $$ in a replacement, as Go's regexp expands them.
 class Expansion {
  public:
-  Expansion(std::string_view pattern, const re2::RE2& regex) : pattern_(pattern), names_(regex.NamedCapturingGroups()) {}
+  Expansion(std::string_view pattern, const re2::RE2& regex)
+      : pattern_(pattern), names_(regex.NamedCapturingGroups()) {}
 
   std::string fill(const std::vector<std::string_view>& groups) const {
     std::string out;
@@ -36,9 +37,12 @@ class Expansion {
   }
 
  private:
-  static bool is_word(char c) { return c == '_' || (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z'); }
+  static bool is_word(char c) {
+    return c == '_' || (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z');
+  }
 
-  size_t append_group(std::string& out, std::string_view rest, const std::vector<std::string_view>& groups) const {
+  size_t append_group(std::string& out, std::string_view rest,
+                      const std::vector<std::string_view>& groups) const {
     const bool braces = rest.starts_with('{');
     size_t end = braces ? 1 : 0;
     while (end < rest.size() && is_word(rest[end])) ++end;
@@ -98,8 +102,10 @@ Result<Value> Evaluator::eval_label_replace(const Call& call, const StepGrid& gr
   options.set_log_errors(false);
   options.set_dot_nl(true);
   const re2::RE2 regex("^(?s:" + pattern + ")$", options);
-  if (!regex.ok()) return fail(Errc::kExecution, "invalid regular expression in label_replace(): ", pattern);
-  if (!is_label_name(target)) return fail(Errc::kExecution, "invalid destination label name in label_replace(): ", target);
+  if (!regex.ok())
+    return fail(Errc::kExecution, "invalid regular expression in label_replace(): ", pattern);
+  if (!is_label_name(target))
+    return fail(Errc::kExecution, "invalid destination label name in label_replace(): ", target);
   auto input = eval(*call.args[0], grid);
   if (!input) return input;
   const Expansion expansion(replacement, regex);
@@ -107,9 +113,13 @@ Result<Value> Evaluator::eval_label_replace(const Call& call, const StepGrid& gr
   std::vector<std::string_view> groups(pieces.size());
   for (Series& s : input->series) {
     const std::string value(s.labels.get(source));
-    if (!regex.Match(value, 0, value.size(), re2::RE2::ANCHOR_BOTH, pieces.data(), static_cast<int>(pieces.size()))) continue;
+    if (!regex.Match(value, 0, value.size(), re2::RE2::ANCHOR_BOTH, pieces.data(),
+                     static_cast<int>(pieces.size())))
+      continue;
     for (size_t i = 0; i < pieces.size(); ++i)
-      groups[i] = pieces[i].data() == nullptr ? std::string_view() : std::string_view(pieces[i].data(), pieces[i].size());
+      groups[i] = pieces[i].data() == nullptr
+                      ? std::string_view()
+                      : std::string_view(pieces[i].data(), pieces[i].size());
     model::LabelsBuilder builder(s.labels);
     s.labels = builder.set(target, expansion.fill(groups)).build();
     if (target == model::kMetricName) s.drop_name = false;
@@ -126,8 +136,10 @@ Result<Value> Evaluator::eval_label_join(const Call& call, const StepGrid& grid)
     args.push_back(std::move(*text));
   }
   for (size_t i = 2; i < args.size(); ++i)
-    if (!is_label_name(args[i])) return fail(Errc::kExecution, "invalid source label name in label_join(): ", args[i]);
-  if (!is_label_name(args[0])) return fail(Errc::kExecution, "invalid destination label name in label_join(): ", args[0]);
+    if (!is_label_name(args[i]))
+      return fail(Errc::kExecution, "invalid source label name in label_join(): ", args[i]);
+  if (!is_label_name(args[0]))
+    return fail(Errc::kExecution, "invalid destination label name in label_join(): ", args[0]);
   auto input = eval(*call.args[0], grid);
   if (!input) return input;
   for (Series& s : input->series) {
@@ -146,7 +158,9 @@ Result<Value> Evaluator::eval_label_join(const Call& call, const StepGrid& grid)
 
 Result<Value> Evaluator::eval_sort(const Call& call, const StepGrid& grid) {
   if (grid.count > 1)
-    annotations().warn(call.position, "sort is ineffective for range queries since results are always ordered by labels");
+    annotations().warn(
+        call.position,
+        "sort is ineffective for range queries since results are always ordered by labels");
   auto input = eval(*call.args[0], grid);
   if (!input) return input;
   auto& series = input->series;

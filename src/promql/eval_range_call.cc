@@ -12,7 +12,9 @@ bool is_rate_family(FunctionId id) {
   return id == FunctionId::kRate || id == FunctionId::kIncrease || id == FunctionId::kDelta;
 }
 
-bool keeps_name(FunctionId id) { return id == FunctionId::kLastOverTime || id == FunctionId::kFirstOverTime; }
+bool keeps_name(FunctionId id) {
+  return id == FunctionId::kLastOverTime || id == FunctionId::kFirstOverTime;
+}
 
 bool expects_counter(FunctionId id) {
   return id == FunctionId::kRate || id == FunctionId::kIncrease || id == FunctionId::kIrate;
@@ -22,28 +24,40 @@ Status check_edges(const Call& call, const WindowPlan& plan) {
   const FunctionId id = call.function->id;
   const bool changes = id == FunctionId::kResets || id == FunctionId::kChanges;
   if (plan.anchored && !is_rate_family(id) && !changes)
-    return fail(Errc::kExecution, "anchored modifier can only be used with: changes, delta, increase, rate, resets - not with ", call.function->name);
+    return fail(Errc::kExecution,
+                "anchored modifier can only be used with: changes, delta, increase, rate, resets - "
+                "not with ",
+                call.function->name);
   if (plan.smoothed && !is_rate_family(id))
-    return fail(Errc::kExecution, "smoothed modifier can only be used with: delta, increase, rate - not with ", call.function->name);
+    return fail(Errc::kExecution,
+                "smoothed modifier can only be used with: delta, increase, rate - not with ",
+                call.function->name);
   return {};
 }
 
-Status check_factors(const Call& call, const std::vector<double>& first, const std::vector<double>& second) {
+Status check_factors(const Call& call, const std::vector<double>& first,
+                     const std::vector<double>& second) {
   if (call.function->id != FunctionId::kDoubleExponentialSmoothing) return {};
   for (const double v : first)
-    if (!(v > 0 && v < 1)) return fail(Errc::kExecution, "invalid smoothing factor. Expected: 0 < sf < 1, got: ", std::to_string(v));
+    if (!(v > 0 && v < 1))
+      return fail(Errc::kExecution,
+                  "invalid smoothing factor. Expected: 0 < sf < 1, got: ", std::to_string(v));
   for (const double v : second)
-    if (!(v > 0 && v < 1)) return fail(Errc::kExecution, "invalid trend factor. Expected: 0 < tf < 1, got: ", std::to_string(v));
+    if (!(v > 0 && v < 1))
+      return fail(Errc::kExecution,
+                  "invalid trend factor. Expected: 0 < tf < 1, got: ", std::to_string(v));
   return {};
 }
 
 Cell evaluate_window(const Window& w, const RangeCallContext& context) {
   if (is_rate_family(context.function)) return extrapolated_rate(w, context);
-  if (context.function == FunctionId::kIrate || context.function == FunctionId::kIdelta) return instant_rate(w, context);
+  if (context.function == FunctionId::kIrate || context.function == FunctionId::kIdelta)
+    return instant_rate(w, context);
   return over_time(w, context);
 }
 
-Cell evaluate_edges(const tsdb::SampleColumns& samples, const WindowPlan& plan, int64_t end, const RangeCallContext& context) {
+Cell evaluate_edges(const tsdb::SampleColumns& samples, const WindowPlan& plan, int64_t end,
+                    const RangeCallContext& context) {
   if (is_rate_family(context.function)) return extended_rate(samples, plan, end, context);
   return anchored_count(samples, plan, end, context);
 }
@@ -79,21 +93,24 @@ Status RangeCall::produce(size_t i, Scratch& scratch, Series& out) const {
   if (auto ok = source_.load(i, loaded); !ok) return ok;
   const WindowPlan& plan = source_.plan;
   out.drop_name = loaded.drop_name || !keeps_name(call_.function->id);
-  RangeCallContext context{call_.function->id, range_at_, param_at_, plan, evaluator_.annotations()};
+  RangeCallContext context{call_.function->id, range_at_, param_at_, plan,
+                           evaluator_.annotations()};
   context.metric = loaded.labels.metric_name();
   ColumnOutcome outcome;
   if (loaded.samples.histogram_times.empty() && !plan.anchored && !plan.smoothed)
     outcome = float_column(context, loaded.samples, grid_, scratch.columns, out);
   bool floats = outcome.any_window;
   if (!outcome.done) floats = general(loaded, context, out, outcome.samples_read);
-  if (floats && expects_counter(context.function) && context.function != FunctionId::kIrate) check_counter_name(loaded.labels, context);
+  if (floats && expects_counter(context.function) && context.function != FunctionId::kIrate)
+    check_counter_name(loaded.labels, context);
   evaluator_.context().samples_read.fetch_add(outcome.samples_read, std::memory_order_relaxed);
   out.sources = std::move(loaded.sources);
   return {};
 }
 
 // Window by window. True when one of them held floats.
-bool RangeCall::general(const RangeSeries& loaded, RangeCallContext& context, Series& out, uint64_t& touched) const {
+bool RangeCall::general(const RangeSeries& loaded, RangeCallContext& context, Series& out,
+                        uint64_t& touched) const {
   const WindowPlan& plan = source_.plan;
   WindowCursor cursor(loaded.samples);
   bool floats = false;
@@ -120,19 +137,20 @@ Result<Value> RangeCall::run() {
   Value out;
   out.series.resize(source_.series_count);
   QueryContext& context = evaluator_.context();
-  const Status done = evaluator_.for_blocks(source_.series_count, [&](size_t begin, size_t end) -> Status {
-    Scratch scratch;
-    for (size_t i = begin; i < end; ++i) {
-      if (auto ok = context.alive(); !ok) return ok;
-      Series series({}, grid_.count);
-      if (auto ok = produce(i, scratch, series); !ok) return ok;
-      if (!series.any()) continue;
-      series.labels = std::move(scratch.series.labels);
-      if (auto ok = context.hold(series); !ok) return ok;
-      out.series[i] = std::move(series);
-    }
-    return {};
-  });
+  const Status done =
+      evaluator_.for_blocks(source_.series_count, [&](size_t begin, size_t end) -> Status {
+        Scratch scratch;
+        for (size_t i = begin; i < end; ++i) {
+          if (auto ok = context.alive(); !ok) return ok;
+          Series series({}, grid_.count);
+          if (auto ok = produce(i, scratch, series); !ok) return ok;
+          if (!series.any()) continue;
+          series.labels = std::move(scratch.series.labels);
+          if (auto ok = context.hold(series); !ok) return ok;
+          out.series[i] = std::move(series);
+        }
+        return {};
+      });
   context.release_held();
   if (!done) return std::unexpected(done.error());
   remove_empty(out.series);
@@ -140,6 +158,8 @@ Result<Value> RangeCall::run() {
   return out;
 }
 
-Result<Value> Evaluator::eval_range_call(const Call& call, const StepGrid& grid) { return RangeCall(*this, call, grid).run(); }
+Result<Value> Evaluator::eval_range_call(const Call& call, const StepGrid& grid) {
+  return RangeCall(*this, call, grid).run();
+}
 
 }  // namespace sightline::promql

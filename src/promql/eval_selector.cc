@@ -19,16 +19,21 @@ class InstantCursor {
   // Index of the sample in its column; kind says which column.
   CellKind move_to(int64_t t, int64_t lookback, size_t& index) {
     while (float_ < samples_.times.size() && samples_.times[float_] <= t) ++float_;
-    while (histogram_ < samples_.histogram_times.size() && samples_.histogram_times[histogram_] <= t) ++histogram_;
+    while (histogram_ < samples_.histogram_times.size() &&
+           samples_.histogram_times[histogram_] <= t)
+      ++histogram_;
     const bool has_float = float_ > 0 && samples_.times[float_ - 1] > t - lookback;
-    const bool has_histogram = histogram_ > 0 && samples_.histogram_times[histogram_ - 1] > t - lookback;
+    const bool has_histogram =
+        histogram_ > 0 && samples_.histogram_times[histogram_ - 1] > t - lookback;
     if (!has_float && !has_histogram) return CellKind::kNone;
-    if (has_float && (!has_histogram || samples_.times[float_ - 1] > samples_.histogram_times[histogram_ - 1])) {
+    if (has_float &&
+        (!has_histogram || samples_.times[float_ - 1] > samples_.histogram_times[histogram_ - 1])) {
       index = float_ - 1;
       return model::is_stale_marker(samples_.values[index]) ? CellKind::kNone : CellKind::kFloat;
     }
     index = histogram_ - 1;
-    return model::is_stale_marker(samples_.histograms[index]->sum) ? CellKind::kNone : CellKind::kHistogram;
+    return model::is_stale_marker(samples_.histograms[index]->sum) ? CellKind::kNone
+                                                                   : CellKind::kHistogram;
   }
 
  private:
@@ -52,7 +57,8 @@ tsdb::TimeRange reach(int64_t first, int64_t last) { return {{first}, {last}}; }
 
 // What a subquery picks may have other neighbours than what was stored: no hint of a reset holds.
 HistogramPtr with_unknown_hint(const HistogramPtr& h) {
-  if (h->reset_hint == model::ResetHint::kUnknown || h->reset_hint == model::ResetHint::kGauge) return h;
+  if (h->reset_hint == model::ResetHint::kUnknown || h->reset_hint == model::ResetHint::kGauge)
+    return h;
   model::Histogram copy = *h;
   copy.reset_hint = model::ResetHint::kUnknown;
   return std::make_shared<const model::Histogram>(std::move(copy));
@@ -67,7 +73,8 @@ void derive_hints(SampleColumns& samples) {
     HistogramPtr original = h;
     if (h->reset_hint == model::ResetHint::kUnknown && previous != nullptr) {
       model::Histogram copy = *h;
-      copy.reset_hint = is_reset(*h, *previous) ? model::ResetHint::kReset : model::ResetHint::kNotReset;
+      copy.reset_hint =
+          is_reset(*h, *previous) ? model::ResetHint::kReset : model::ResetHint::kNotReset;
       h = std::make_shared<const model::Histogram>(std::move(copy));
     }
     kept = std::move(original);
@@ -76,7 +83,8 @@ void derive_hints(SampleColumns& samples) {
 }
 
 // Sources of a series over a subquery's steps, as steps of the grid around it: those whose window has one.
-Sources seen_from_outside(const Series& series, const StepGrid& inner, const WindowPlan& plan, const StepGrid& outer) {
+Sources seen_from_outside(const Series& series, const StepGrid& inner, const WindowPlan& plan,
+                          const StepGrid& outer) {
   Sources out;
   if (series.sources.empty()) return out;
   const StepSet present = series.present();
@@ -93,9 +101,9 @@ Sources seen_from_outside(const Series& series, const StepGrid& inner, const Win
       return std::min(static_cast<size_t>((t - inner.start_ms) / inner.step_ms) + 1, inner.count);
     };
     out.push_back({source.input, StepSet::where(outer.count, [&](size_t step) {
-      const int64_t end = plan.end_at(outer.at(step));
-      return before[up_to(end)] > before[up_to(end - plan.range_ms)];
-    })});
+                     const int64_t end = plan.end_at(outer.at(step));
+                     return before[up_to(end)] > before[up_to(end - plan.range_ms)];
+                   })});
   }
   return out;
 }
@@ -109,7 +117,10 @@ Status Evaluator::SelectorRead::produce(size_t i, SampleColumns& samples, Series
   uint64_t found = 0;
   if (expr->smoothed) {
     for (size_t step = 0; step < grid.count; ++step)
-      out.set(step, smoothed_instant(samples, {time_of(step), lookback_ms, expr->position, set->labels(i).metric_name()}, evaluator->annotations()));
+      out.set(step, smoothed_instant(
+                        samples,
+                        {time_of(step), lookback_ms, expr->position, set->labels(i).metric_name()},
+                        evaluator->annotations()));
   } else if (samples.histogram_times.empty()) {
     found = pick_floats(samples, out);
   } else {
@@ -119,8 +130,10 @@ Status Evaluator::SelectorRead::produce(size_t i, SampleColumns& samples, Series
       const CellKind kind = cursor.move_to(time_of(step), lookback_ms, index);
       if (kind == CellKind::kNone) continue;
       ++found;
-      if (kind == CellKind::kFloat) out.set_float(step, samples.values[index]);
-      else out.set_histogram(step, samples.histograms[index]);
+      if (kind == CellKind::kFloat)
+        out.set_float(step, samples.values[index]);
+      else
+        out.set_histogram(step, samples.histograms[index]);
     }
   }
   evaluator->context().samples_read.fetch_add(found, std::memory_order_relaxed);
@@ -135,18 +148,26 @@ uint64_t Evaluator::SelectorRead::pick_floats(const SampleColumns& samples, Seri
   for (size_t step = 0; step < grid.count; ++step) {
     const int64_t t = time_of(step);
     while (next < n && samples.times[next] <= t) ++next;
-    if (next == 0 || samples.times[next - 1] <= t - lookback_ms || model::is_stale_marker(samples.values[next - 1])) continue;
+    if (next == 0 || samples.times[next - 1] <= t - lookback_ms ||
+        model::is_stale_marker(samples.values[next - 1]))
+      continue;
     out.set_float(step, samples.values[next - 1]);
     ++found;
   }
   return found;
 }
 
-Result<Evaluator::SelectorRead> Evaluator::read_selector(const VectorSelector& expr, const StepGrid& grid) {
+Result<Evaluator::SelectorRead> Evaluator::read_selector(const VectorSelector& expr,
+                                                         const StepGrid& grid) {
   const SelectorTimes times = times_of(expr.at, expr.offset);
-  SelectorRead out{.evaluator = this, .expr = &expr, .grid = grid, .lookback_ms = context_.lookback_ms, .fixed_ms = expr.at.timestamp_ms,
+  SelectorRead out{.evaluator = this,
+                   .expr = &expr,
+                   .grid = grid,
+                   .lookback_ms = context_.lookback_ms,
+                   .fixed_ms = expr.at.timestamp_ms,
                    .offset_ms = times.offset_ms};
-  out.range = reach(times.at(grid.start_ms) - out.lookback_ms + 1, times.at(grid.end_ms()) + (expr.smoothed ? out.lookback_ms : 0));
+  out.range = reach(times.at(grid.start_ms) - out.lookback_ms + 1,
+                    times.at(grid.end_ms()) + (expr.smoothed ? out.lookback_ms : 0));
   auto set = context_.querier.select(expr.matchers, out.range);
   if (!set) return std::unexpected(set.error());
   out.set = std::move(*set);
@@ -177,7 +198,8 @@ Result<Value> Evaluator::eval_selector(const VectorSelector& expr, const StepGri
   return out;
 }
 
-Result<Value> Evaluator::eval_sample_times(const VectorSelector& expr, const StepGrid& grid, bool start_times) {
+Result<Value> Evaluator::eval_sample_times(const VectorSelector& expr, const StepGrid& grid,
+                                           bool start_times) {
   const SelectorTimes times = times_of(expr.at, expr.offset);
   const int64_t lookback = context_.lookback_ms;
   const auto range = reach(times.at(grid.start_ms) - lookback + 1, times.at(grid.end_ms()));
@@ -215,7 +237,8 @@ Result<Value> Evaluator::eval_sample_times(const VectorSelector& expr, const Ste
 
 Result<RangeSource> Evaluator::range_source(const Expr& expr, const StepGrid& grid) {
   const Expr& inner = unwrap_parens(expr);
-  if (inner.kind == ExprKind::kMatrixSelector) return selector_source(as<MatrixSelector>(inner), grid);
+  if (inner.kind == ExprKind::kMatrixSelector)
+    return selector_source(as<MatrixSelector>(inner), grid);
   if (inner.kind == ExprKind::kSubquery) return subquery_source(as<SubqueryExpr>(inner), grid);
   return fail(Errc::kInternal, "not a range vector");
 }
@@ -224,17 +247,20 @@ Result<RangeSource> Evaluator::selector_source(const MatrixSelector& expr, const
   const VectorSelector& selector = *expr.selector;
   const SelectorTimes times = times_of(selector.at, selector.offset);
   RangeSource out;
-  out.plan = {expr.range.ms, times.offset_ms, times.fixed, times.fixed_ms, selector.anchored, selector.smoothed,
-              context_.lookback_ms};
+  out.plan = {expr.range.ms,     times.offset_ms,   times.fixed,         times.fixed_ms,
+              selector.anchored, selector.smoothed, context_.lookback_ms};
   const int64_t before = selector.anchored || selector.smoothed ? context_.lookback_ms : 0;
   const int64_t after = selector.smoothed ? context_.lookback_ms : 0;
-  const auto range = reach(times.at(grid.start_ms) - expr.range.ms - before + 1, times.at(grid.end_ms()) + after);
+  const auto range =
+      reach(times.at(grid.start_ms) - expr.range.ms - before + 1, times.at(grid.end_ms()) + after);
   auto selected = context_.querier.select(selector.matchers, range);
   if (!selected) return std::unexpected(selected.error());
   const std::shared_ptr<tsdb::SeriesSet> set = std::move(*selected);
   out.series_count = set->size();
-  const uint32_t first_input = enter_inputs(*set, expr.range.ms + before, selector.at, selector.offset.ms);
-  out.load = [this, set, range, first_input, stats = selector.histogram_stats](size_t i, RangeSeries& series) -> Status {
+  const uint32_t first_input =
+      enter_inputs(*set, expr.range.ms + before, selector.at, selector.offset.ms);
+  out.load = [this, set, range, first_input, stats = selector.histogram_stats](
+                 size_t i, RangeSeries& series) -> Status {
     if (auto ok = set->read(i, range, series.samples); !ok) return ok;
     series.labels = set->labels(i);
     series.sources.clear();
@@ -276,7 +302,8 @@ Result<RangeSource> Evaluator::subquery_source(const SubqueryExpr& expr, const S
   if (!value) return std::unexpected(value.error());
   const auto held = std::make_shared<Value>(std::move(*value));
   out.series_count = held->series.size();
-  out.load = [held, first, step, inner, grid, plan = out.plan](size_t i, RangeSeries& series) -> Status {
+  out.load = [held, first, step, inner, grid, plan = out.plan](size_t i,
+                                                               RangeSeries& series) -> Status {
     const Series& from = held->series[i];
     series.samples.clear();
     series.labels = from.labels;
@@ -311,17 +338,23 @@ Result<std::vector<RawSeries>> Evaluator::eval_raw(const Expr& expr, const StepG
     if (auto ok = source->load(i, loaded); !ok) return std::unexpected(ok.error());
     if (source->plan.anchored || source->plan.smoothed) {
       if (!series->samples.histograms.empty())
-        return fail(Errc::kExecution, source->plan.anchored ? "anchored" : "smoothed", " modifier is not supported with histograms");
+        return fail(Errc::kExecution, source->plan.anchored ? "anchored" : "smoothed",
+                    " modifier is not supported with histograms");
       series->samples = extended_samples(series->samples, source->plan, end);
     }
-    const int64_t start = source->plan.anchored || source->plan.smoothed ? end - source->plan.range_ms - 1 : end - source->plan.range_ms;
+    const int64_t start = source->plan.anchored || source->plan.smoothed
+                              ? end - source->plan.range_ms - 1
+                              : end - source->plan.range_ms;
     const Window w = WindowCursor(series->samples).move_to(start, end);
     if (w.empty()) continue;
     held += w.times.size() + w.histogram_times.size();
     if (auto ok = context_.afford(held); !ok) return std::unexpected(ok.error());
     if (series->drop_name) series->labels = without_identity(series->labels);
-    out.push_back({std::move(series->labels), {w.times.begin(), w.times.end()}, {w.values.begin(), w.values.end()},
-                   {w.histogram_times.begin(), w.histogram_times.end()}, {w.histograms.begin(), w.histograms.end()}});
+    out.push_back({std::move(series->labels),
+                   {w.times.begin(), w.times.end()},
+                   {w.values.begin(), w.values.end()},
+                   {w.histogram_times.begin(), w.histogram_times.end()},
+                   {w.histograms.begin(), w.histograms.end()}});
   }
   context_.samples_read.fetch_add(held, std::memory_order_relaxed);
   std::ranges::sort(out, {}, &RawSeries::labels);
@@ -353,7 +386,9 @@ Window WindowCursor::move_to(int64_t start_ms, int64_t end_ms) {
 void drop_stale(SampleColumns& s) {
   const auto stale_float = [](double v) { return model::is_stale_marker(v); };
   const auto stale_histogram = [](const HistogramPtr& h) { return model::is_stale_marker(h->sum); };
-  if (std::ranges::none_of(s.values, stale_float) && std::ranges::none_of(s.histograms, stale_histogram)) return;
+  if (std::ranges::none_of(s.values, stale_float) &&
+      std::ranges::none_of(s.histograms, stale_histogram))
+    return;
   size_t kept = 0;
   for (size_t i = 0; i < s.times.size(); ++i) {
     if (model::is_stale_marker(s.values[i])) continue;

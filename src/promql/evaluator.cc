@@ -33,10 +33,21 @@ void broadcast(Value& value, size_t count) {
 
 bool depends_on_step(FunctionId id) {
   switch (id) {
-    case FunctionId::kDaysInMonth: case FunctionId::kDayOfMonth: case FunctionId::kDayOfWeek:
-    case FunctionId::kDayOfYear: case FunctionId::kHour: case FunctionId::kMinute: case FunctionId::kMonth:
-    case FunctionId::kYear: case FunctionId::kPredictLinear: case FunctionId::kTime: case FunctionId::kTimestamp:
-    case FunctionId::kInfo: case FunctionId::kSort: case FunctionId::kSortDesc: case FunctionId::kSortByLabel:
+    case FunctionId::kDaysInMonth:
+    case FunctionId::kDayOfMonth:
+    case FunctionId::kDayOfWeek:
+    case FunctionId::kDayOfYear:
+    case FunctionId::kHour:
+    case FunctionId::kMinute:
+    case FunctionId::kMonth:
+    case FunctionId::kYear:
+    case FunctionId::kPredictLinear:
+    case FunctionId::kTime:
+    case FunctionId::kTimestamp:
+    case FunctionId::kInfo:
+    case FunctionId::kSort:
+    case FunctionId::kSortDesc:
+    case FunctionId::kSortByLabel:
     case FunctionId::kSortByLabelDesc: return true;
     default: return false;
   }
@@ -47,14 +58,16 @@ bool depends_on_step(FunctionId id) {
 Status QueryContext::alive() const {
   if (options.cancelled && options.cancelled())
     return fail(Errc::kCancelled, "query was canceled in expression evaluation");
-  if (clock.monotonic() > deadline) return fail(Errc::kDeadlineExceeded, "query timed out in expression evaluation");
+  if (clock.monotonic() > deadline)
+    return fail(Errc::kDeadlineExceeded, "query timed out in expression evaluation");
   return {};
 }
 
 Status QueryContext::afford(uint64_t more) {
   const uint64_t total = samples_now + more;
   if (total < samples_now || total > engine.samples_max)
-    return fail(Errc::kExecution, "query processing would load too many samples into memory in query execution");
+    return fail(Errc::kExecution,
+                "query processing would load too many samples into memory in query execution");
   samples_peak = std::max(samples_peak, total);
   return {};
 }
@@ -66,9 +79,12 @@ Status QueryContext::hold(const Series& series) {
   const uint64_t more = std::max<uint64_t>(series.count(), steps / kEmptyStepsPerSample);
   const uint64_t now = samples_now + building.fetch_add(more, std::memory_order_relaxed) + more;
   uint64_t peak = bytes_peak.load(std::memory_order_relaxed);
-  while (now * kBytesPerStep > peak && !bytes_peak.compare_exchange_weak(peak, now * kBytesPerStep, std::memory_order_relaxed)) {}
+  while (now * kBytesPerStep > peak &&
+         !bytes_peak.compare_exchange_weak(peak, now * kBytesPerStep, std::memory_order_relaxed)) {
+  }
   if (now <= engine.samples_max) return {};
-  return fail(Errc::kExecution, "query processing would load too many samples into memory in query execution");
+  return fail(Errc::kExecution,
+              "query processing would load too many samples into memory in query execution");
 }
 
 namespace {
@@ -76,7 +92,8 @@ namespace {
 // Whether keeping the value saves reading series again.
 bool reads_series(const Expr& expr) {
   if (expr.kind == ExprKind::kVectorSelector) return true;
-  return std::ranges::any_of(children_of(expr), [](const Expr* child) { return reads_series(*child); });
+  return std::ranges::any_of(children_of(expr),
+                             [](const Expr* child) { return reads_series(*child); });
 }
 
 bool may_be_shared(const Expr& expr) {
@@ -90,7 +107,8 @@ std::string twin_key(const Expr& expr) {
   std::string out = to_text(expr);
   const auto stats = [](const auto& self, const Expr& e) -> bool {
     if (e.kind == ExprKind::kVectorSelector) return as<VectorSelector>(e).histogram_stats;
-    return std::ranges::any_of(children_of(e), [&](const Expr* child) { return self(self, *child); });
+    return std::ranges::any_of(children_of(e),
+                               [&](const Expr* child) { return self(self, *child); });
   };
   if (stats(stats, expr)) out += " of counts and sums";
   return out;
@@ -115,7 +133,8 @@ void Evaluator::find_twins(const Expr& root) {
 }
 
 // Only the largest: what stands within a shared expression alone is evaluated with it.
-void Evaluator::mark_twins(const Expr& expr, size_t parent_uses, const Counts& uses, std::unordered_map<std::string, size_t>& numbers) {
+void Evaluator::mark_twins(const Expr& expr, size_t parent_uses, const Counts& uses,
+                           std::unordered_map<std::string, size_t>& numbers) {
   if (expr.kind == ExprKind::kMatrixSelector) return;
   size_t own = parent_uses;
   if (may_be_shared(expr)) {
@@ -137,7 +156,8 @@ Result<Value> Evaluator::eval(const Expr& expr, const StepGrid& grid) {
   {
     Kept& kept = kept_[twin->second];
     --kept.uses_left;
-    if (kept.value && kept.grid == grid) return kept.uses_left == 0 ? std::move(*kept.value) : *kept.value;
+    if (kept.value && kept.grid == grid)
+      return kept.uses_left == 0 ? std::move(*kept.value) : *kept.value;
   }
   const size_t said = annotations().size();
   auto out = evaluate(expr, grid);
@@ -159,7 +179,8 @@ Result<Value> Evaluator::evaluate(const Expr& expr, const StepGrid& grid) {
   if (grid.count > 1 && is_step_invariant(expr)) {
     value = dispatch(expr, StepGrid{grid.start_ms, grid.step_ms, 1});
     if (value) {
-      if (auto ok = context_.afford(value->series.size() * grid.count); !ok) return std::unexpected(ok.error());
+      if (auto ok = context_.afford(value->series.size() * grid.count); !ok)
+        return std::unexpected(ok.error());
       broadcast(*value, grid.count);
     }
   } else {
@@ -176,7 +197,10 @@ Result<Value> Evaluator::evaluate(const Expr& expr, const StepGrid& grid) {
 Result<Value> Evaluator::dispatch(const Expr& expr, const StepGrid& grid) {
   switch (expr.kind) {
     case ExprKind::kNumber:
-      return Value{ValueType::kScalar, {}, std::vector<double>(grid.count, as<NumberLiteral>(expr).value), {}};
+      return Value{ValueType::kScalar,
+                   {},
+                   std::vector<double>(grid.count, as<NumberLiteral>(expr).value),
+                   {}};
     case ExprKind::kString: return Value{ValueType::kString, {}, {}, as<StringLiteral>(expr).value};
     case ExprKind::kVectorSelector: return eval_selector(as<VectorSelector>(expr), grid);
     case ExprKind::kAggregate: return eval_aggregate(as<AggregateExpr>(expr), grid);
@@ -194,9 +218,12 @@ Result<Value> Evaluator::dispatch(const Expr& expr, const StepGrid& grid) {
 bool Evaluator::is_step_invariant(const Expr& expr) {
   if (const auto known = invariant_.find(&expr); known != invariant_.end()) return known->second;
   bool out = true;
-  if (expr.kind == ExprKind::kVectorSelector) out = as<VectorSelector>(expr).at.is_set();
-  else if (expr.kind == ExprKind::kSubquery) out = as<SubqueryExpr>(expr).at.is_set();
-  else if (expr.kind == ExprKind::kCall && depends_on_step(as<Call>(expr).function->id)) out = false;
+  if (expr.kind == ExprKind::kVectorSelector)
+    out = as<VectorSelector>(expr).at.is_set();
+  else if (expr.kind == ExprKind::kSubquery)
+    out = as<SubqueryExpr>(expr).at.is_set();
+  else if (expr.kind == ExprKind::kCall && depends_on_step(as<Call>(expr).function->id))
+    out = false;
   else
     for (const Expr* child : children_of(expr)) out = is_step_invariant(*child) && out;
   invariant_.emplace(&expr, out);
@@ -213,7 +240,8 @@ Status Evaluator::for_each(size_t count, const std::function<Status(size_t)>& bo
   });
 }
 
-Status Evaluator::for_blocks(size_t count, const std::function<Status(size_t, size_t)>& body, size_t block) {
+Status Evaluator::for_blocks(size_t count, const std::function<Status(size_t, size_t)>& body,
+                             size_t block) {
   const size_t blocks = (count + block - 1) / block;
   if (context_.pool == nullptr || context_.pool->thread_count() < 2 || blocks < 2) {
     for (size_t b = 0; b < blocks; ++b)
@@ -234,7 +262,8 @@ Status Evaluator::for_blocks(size_t count, const std::function<Status(size_t, si
   return first;
 }
 
-uint32_t Evaluator::enter_inputs(const tsdb::SeriesSet& set, int64_t window_ms, const AtModifier& at, int64_t offset_ms) {
+uint32_t Evaluator::enter_inputs(const tsdb::SeriesSet& set, int64_t window_ms,
+                                 const AtModifier& at, int64_t offset_ms) {
   if (!context_.options.provenance) return 0;
   const auto first = static_cast<uint32_t>(context_.inputs.size());
   QueryInput input{{}, window_ms + around_.window_ms, offset_ms, at.timestamp_ms};

@@ -68,7 +68,8 @@ class Evaluator {
   // Runs body(i) for every i, in parallel when there are many; the first error wins.
   Status for_each(size_t count, const std::function<Status(size_t)>& body);
   // The same in runs [begin, end) of at most `block`, so that a run can keep its scratch space; the body asks alive().
-  Status for_blocks(size_t count, const std::function<Status(size_t, size_t)>& body, size_t block = 16);
+  Status for_blocks(size_t count, const std::function<Status(size_t, size_t)>& body,
+                    size_t block = 16);
 
  private:
   friend class RangeCall;
@@ -97,12 +98,14 @@ class Evaluator {
   };
   Result<SelectorRead> read_selector(const VectorSelector& expr, const StepGrid& grid);
   Result<Value> eval_selector(const VectorSelector& expr, const StepGrid& grid);
-  Result<Value> eval_sample_times(const VectorSelector& expr, const StepGrid& grid, bool start_times);
+  Result<Value> eval_sample_times(const VectorSelector& expr, const StepGrid& grid,
+                                  bool start_times);
   Result<RangeSource> range_source(const Expr& expr, const StepGrid& grid);
   Result<RangeSource> selector_source(const MatrixSelector& expr, const StepGrid& grid);
   Result<RangeSource> subquery_source(const SubqueryExpr& expr, const StepGrid& grid);
   // Enters what a selector read as inputs, when asked for; the first one's number.
-  uint32_t enter_inputs(const tsdb::SeriesSet& set, int64_t window_ms, const AtModifier& at, int64_t offset_ms);
+  uint32_t enter_inputs(const tsdb::SeriesSet& set, int64_t window_ms, const AtModifier& at,
+                        int64_t offset_ms);
   void note_source(uint32_t first_input, size_t index, Sources& to) const;
 
   // eval_binary.cc
@@ -144,7 +147,8 @@ class Evaluator {
     std::optional<Value> value;
   };
   using Counts = std::unordered_map<std::string, size_t>;
-  void mark_twins(const Expr& expr, size_t parent_uses, const Counts& uses, std::unordered_map<std::string, size_t>& numbers);
+  void mark_twins(const Expr& expr, size_t parent_uses, const Counts& uses,
+                  std::unordered_map<std::string, size_t>& numbers);
 
   QueryContext& context_;
   Surroundings around_;

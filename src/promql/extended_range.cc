@@ -12,7 +12,9 @@ using model::Histogram;
 using model::ResetHint;
 using tsdb::SampleColumns;
 
-bool is_counter_function(FunctionId id) { return id == FunctionId::kRate || id == FunctionId::kIncrease; }
+bool is_counter_function(FunctionId id) {
+  return id == FunctionId::kRate || id == FunctionId::kIncrease;
+}
 
 // How far t lies between two times, from 0 to 1.
 double share(int64_t t, int64_t from, int64_t to) {
@@ -34,11 +36,14 @@ struct Points {
 
 // What the peer reads for a window: (left - lookback, right], when smoothed also `lookback` beyond.
 template <typename T>
-Points<T> reach(const std::vector<int64_t>& times, const std::vector<T>& values, const Bounds& b, int64_t lookback) {
+Points<T> reach(const std::vector<int64_t>& times, const std::vector<T>& values, const Bounds& b,
+                int64_t lookback) {
   const auto begin = std::ranges::upper_bound(times, b.left - lookback) - times.begin();
-  const auto end = std::ranges::upper_bound(times, b.right + (b.smoothed ? lookback : 0)) - times.begin();
+  const auto end =
+      std::ranges::upper_bound(times, b.right + (b.smoothed ? lookback : 0)) - times.begin();
   const auto n = static_cast<size_t>(std::max<ptrdiff_t>(end - begin, 0));
-  return {std::span(times).subspan(static_cast<size_t>(begin), n), std::span<const T>(values).subspan(static_cast<size_t>(begin), n)};
+  return {std::span(times).subspan(static_cast<size_t>(begin), n),
+          std::span<const T>(values).subspan(static_cast<size_t>(begin), n)};
 }
 
 // Indices of the samples that stand for the edges.
@@ -47,12 +52,15 @@ struct EdgeIndices {
   size_t last = 0;
 };
 
-std::optional<EdgeIndices> edges_of(std::span<const int64_t> times, const Bounds& b, bool needs_overlap) {
+std::optional<EdgeIndices> edges_of(std::span<const int64_t> times, const Bounds& b,
+                                    bool needs_overlap) {
   if (times.empty()) return std::nullopt;
   const auto before_last = times.first(times.size() - 1);
   const auto after_left = std::ranges::upper_bound(before_last, b.left) - before_last.begin();
   EdgeIndices out{static_cast<size_t>(std::max<ptrdiff_t>(after_left - 1, 0)), times.size() - 1};
-  if (b.smoothed) out.last = static_cast<size_t>(std::ranges::lower_bound(before_last, b.right) - before_last.begin());
+  if (b.smoothed)
+    out.last =
+        static_cast<size_t>(std::ranges::lower_bound(before_last, b.right) - before_last.begin());
   if (times[out.last] <= b.left) return std::nullopt;
   if (needs_overlap && b.smoothed && times[out.first] > b.right) return std::nullopt;
   return out;
@@ -65,12 +73,14 @@ double between(double a, double b, double part, bool is_counter) {
 
 double left_value(const Points<double>& p, size_t first, const Bounds& b, bool is_counter) {
   if (!b.smoothed || p.times[first] >= b.left) return p.values[first];
-  return between(p.values[first], p.values[first + 1], share(b.left, p.times[first], p.times[first + 1]), is_counter);
+  return between(p.values[first], p.values[first + 1],
+                 share(b.left, p.times[first], p.times[first + 1]), is_counter);
 }
 
 double right_value(const Points<double>& p, size_t last, const Bounds& b, bool is_counter) {
   if (!b.smoothed || last == 0 || p.times[last] <= b.right) return p.values[last];
-  return between(p.values[last - 1], p.values[last], share(b.right, p.times[last - 1], p.times[last]), is_counter);
+  return between(p.values[last - 1], p.values[last],
+                 share(b.right, p.times[last - 1], p.times[last]), is_counter);
 }
 
 Cell float_rate(const Points<double>& p, const Bounds& b, bool is_counter, double divisor) {
@@ -98,11 +108,16 @@ class HistogramSteps {
   explicit HistogramSteps(PositionRange at, std::string_view metric, Annotations& annotations)
       : at_(at), metric_(metric), annotations_(annotations) {}
 
-  std::optional<Histogram> add(const Histogram& a, const Histogram& b) const { return merged(a, b, true); }
-  std::optional<Histogram> subtract(const Histogram& a, const Histogram& b) const { return merged(a, b, false); }
+  std::optional<Histogram> add(const Histogram& a, const Histogram& b) const {
+    return merged(a, b, true);
+  }
+  std::optional<Histogram> subtract(const Histogram& a, const Histogram& b) const {
+    return merged(a, b, false);
+  }
 
   // Between two samples; across a reset from zero.
-  std::optional<Histogram> between(const HistogramPtr& a, const HistogramPtr& b, double part, bool is_counter) const {
+  std::optional<Histogram> between(const HistogramPtr& a, const HistogramPtr& b, double part,
+                                   bool is_counter) const {
     if (part <= 0) return *a;
     if (part >= 1) return *b;
     if (is_counter && is_reset(*b, *a)) return multiply(*b, part);
@@ -111,7 +126,9 @@ class HistogramSteps {
   }
 
   void warn_mixed_layouts() const {
-    annotations_.warn(at_, "vector contains a mix of histograms with exponential and custom buckets schemas" + for_metric(metric_));
+    annotations_.warn(
+        at_, "vector contains a mix of histograms with exponential and custom buckets schemas" +
+                 for_metric(metric_));
   }
   void warn(const std::string& text) const { annotations_.warn(at_, text + go_quote(metric_)); }
 
@@ -121,7 +138,8 @@ class HistogramSteps {
     auto out = adding ? promql::add(a, b, notes) : promql::subtract(a, b, notes);
     if (!out) return warn_mixed_layouts(), std::nullopt;
     if (notes.bounds_reconciled)
-      annotations_.info(at_, std::string("mismatched custom buckets were reconciled during ") + (adding ? "addition" : "subtraction"));
+      annotations_.info(at_, std::string("mismatched custom buckets were reconciled during ") +
+                                 (adding ? "addition" : "subtraction"));
     return std::move(*out);
   }
 
@@ -132,23 +150,28 @@ class HistogramSteps {
 
 using HistogramPoints = Points<HistogramPtr>;
 
-bool check_samples(const HistogramPoints& p, EdgeIndices e, bool is_counter, const HistogramSteps& steps) {
+bool check_samples(const HistogramPoints& p, EdgeIndices e, bool is_counter,
+                   const HistogramSteps& steps) {
   const bool custom = uses_custom_buckets(*p.values[e.first]);
   for (size_t i = e.first; i <= e.last; ++i) {
     if (uses_custom_buckets(*p.values[i]) != custom) return steps.warn_mixed_layouts(), false;
-    if (is_counter && p.values[i]->reset_hint == ResetHint::kGauge) steps.warn("this native histogram metric is not a counter: ");
+    if (is_counter && p.values[i]->reset_hint == ResetHint::kGauge)
+      steps.warn("this native histogram metric is not a counter: ");
   }
   return true;
 }
 
 // What resets between the edges took away; nullopt after a fault. The sample at the right edge is compared
 // as `right` alone: its own hint would count a reset twice.
-std::optional<std::optional<Histogram>> lost_to_resets(const HistogramPoints& p, EdgeIndices e, const Bounds& b,
-                                                      const Histogram& left, const Histogram& right, const HistogramSteps& steps) {
+std::optional<std::optional<Histogram>> lost_to_resets(const HistogramPoints& p, EdgeIndices e,
+                                                       const Bounds& b, const Histogram& left,
+                                                       const Histogram& right,
+                                                       const HistogramSteps& steps) {
   std::optional<Histogram> lost;
   size_t next = e.first + 1;
   const Histogram* previous = &left;
-  if (b.smoothed && p.times[e.first] < b.left && is_reset(*p.values[e.first + 1], *p.values[e.first])) {
+  if (b.smoothed && p.times[e.first] < b.left &&
+      is_reset(*p.values[e.first + 1], *p.values[e.first])) {
     previous = p.values[e.first + 1].get();  // interpolation to the left edge has settled this one
     ++next;
   }
@@ -168,17 +191,21 @@ std::optional<std::optional<Histogram>> lost_to_resets(const HistogramPoints& p,
   return lost;
 }
 
-Cell histogram_rate(const HistogramPoints& p, const Bounds& b, bool is_counter, double divisor, const HistogramSteps& steps) {
+Cell histogram_rate(const HistogramPoints& p, const Bounds& b, bool is_counter, double divisor,
+                    const HistogramSteps& steps) {
   const auto e = edges_of(p.times, b, true);
   if (!e || !check_samples(p, *e, is_counter, steps)) return Cell::none();
   std::optional<Histogram> left = *p.values[e->first];
   std::optional<Histogram> right = *p.values[e->last];
   if (b.smoothed && p.times[e->first] < b.left)
-    left = steps.between(p.values[e->first], p.values[e->first + 1], share(b.left, p.times[e->first], p.times[e->first + 1]), is_counter);
+    left = steps.between(p.values[e->first], p.values[e->first + 1],
+                         share(b.left, p.times[e->first], p.times[e->first + 1]), is_counter);
   if (b.smoothed && e->last > 0 && p.times[e->last] > b.right)
-    right = steps.between(p.values[e->last - 1], p.values[e->last], share(b.right, p.times[e->last - 1], p.times[e->last]), is_counter);
+    right = steps.between(p.values[e->last - 1], p.values[e->last],
+                          share(b.right, p.times[e->last - 1], p.times[e->last]), is_counter);
   if (!left || !right) return Cell::none();
-  if (!is_counter && (left->reset_hint != ResetHint::kGauge || right->reset_hint != ResetHint::kGauge))
+  if (!is_counter &&
+      (left->reset_hint != ResetHint::kGauge || right->reset_hint != ResetHint::kGauge))
     steps.warn("this native histogram metric is not a gauge: ");
   auto change = steps.subtract(*right, *left);
   if (!change) return Cell::none();
@@ -195,7 +222,8 @@ Cell histogram_rate(const HistogramPoints& p, const Bounds& b, bool is_counter, 
 
 }  // namespace
 
-SampleColumns extended_samples(const SampleColumns& samples, const WindowPlan& plan, int64_t end_ms) {
+SampleColumns extended_samples(const SampleColumns& samples, const WindowPlan& plan,
+                               int64_t end_ms) {
   const Bounds b{end_ms - plan.range_ms, end_ms, plan.smoothed};
   SampleColumns out;
   const auto p = reach(samples.times, samples.values, b, plan.lookback_ms);
@@ -213,31 +241,40 @@ SampleColumns extended_samples(const SampleColumns& samples, const WindowPlan& p
   return out;
 }
 
-Cell extended_rate(const SampleColumns& samples, const WindowPlan& plan, int64_t end_ms, const RangeCallContext& call) {
+Cell extended_rate(const SampleColumns& samples, const WindowPlan& plan, int64_t end_ms,
+                   const RangeCallContext& call) {
   const Bounds b{end_ms - plan.range_ms, end_ms, plan.smoothed};
   const bool is_counter = is_counter_function(call.function);
-  const double divisor = call.function == FunctionId::kRate ? static_cast<double>(plan.range_ms) / 1000 : 1;
+  const double divisor =
+      call.function == FunctionId::kRate ? static_cast<double>(plan.range_ms) / 1000 : 1;
   const auto floats = reach(samples.times, samples.values, b, plan.lookback_ms);
   const auto histograms = reach(samples.histogram_times, samples.histograms, b, plan.lookback_ms);
   if (!floats.times.empty() && !histograms.times.empty()) {
-    call.annotations.warn(call.at, "encountered a mix of histograms and floats" + for_metric(call.metric));
+    call.annotations.warn(call.at,
+                          "encountered a mix of histograms and floats" + for_metric(call.metric));
     return Cell::none();
   }
   if (!floats.times.empty()) return float_rate(floats, b, is_counter, divisor);
-  return histogram_rate(histograms, b, is_counter, divisor, HistogramSteps(call.at, call.metric, call.annotations));
+  return histogram_rate(histograms, b, is_counter, divisor,
+                        HistogramSteps(call.at, call.metric, call.annotations));
 }
 
-Cell anchored_count(const SampleColumns& samples, const WindowPlan& plan, int64_t end_ms, const RangeCallContext& call) {
+Cell anchored_count(const SampleColumns& samples, const WindowPlan& plan, int64_t end_ms,
+                    const RangeCallContext& call) {
   const Bounds b{end_ms - plan.range_ms, end_ms, false};
   const auto floats = reach(samples.times, samples.values, b, plan.lookback_ms);
   const auto histograms = reach(samples.histogram_times, samples.histograms, b, plan.lookback_ms);
-  auto f = static_cast<size_t>(std::ranges::upper_bound(floats.times, b.left) - floats.times.begin());
-  auto h = static_cast<size_t>(std::ranges::upper_bound(histograms.times, b.left) - histograms.times.begin());
+  auto f =
+      static_cast<size_t>(std::ranges::upper_bound(floats.times, b.left) - floats.times.begin());
+  auto h = static_cast<size_t>(std::ranges::upper_bound(histograms.times, b.left) -
+                               histograms.times.begin());
   if (f == floats.times.size() && h == histograms.times.size()) return Cell::none();
   // The newest sample at or before the edge is the anchor, of whichever kind.
   const bool float_anchor = f > 0 && (h == 0 || floats.times[f - 1] >= histograms.times[h - 1]);
-  if (float_anchor) --f;
-  else if (h > 0) --h;
+  if (float_anchor)
+    --f;
+  else if (h > 0)
+    --h;
   Window w;
   w.start_ms = b.left;
   w.end_ms = b.right;
@@ -253,18 +290,21 @@ Cell smoothed_instant(const SampleColumns& s, const SmoothedAt& at, Annotations&
   const auto floats = reach(s.times, s.values, b, at.lookback_ms);
   const auto histograms = reach(s.histogram_times, s.histograms, b, at.lookback_ms);
   if (!floats.times.empty() && !histograms.times.empty()) {
-    annotations.warn(at.position, "encountered a mix of histograms and floats" + for_metric(at.metric));
+    annotations.warn(at.position,
+                     "encountered a mix of histograms and floats" + for_metric(at.metric));
     return Cell::none();
   }
   const auto& times = floats.times.empty() ? histograms.times : floats.times;
-  const auto after = static_cast<size_t>(std::ranges::lower_bound(times, at.time_ms) - times.begin());
+  const auto after =
+      static_cast<size_t>(std::ranges::lower_bound(times, at.time_ms) - times.begin());
   const bool exact = after < times.size() && times[after] == at.time_ms;
   if (!exact && after == 0) return Cell::none();
   const bool carried = !exact && after == times.size();
   const double part = exact || carried ? 0 : share(at.time_ms, times[after - 1], times[after]);
   if (histograms.times.empty()) {
     if (exact) return Cell::of(floats.values[after]);
-    return Cell::of(carried ? floats.values[after - 1] : between(floats.values[after - 1], floats.values[after], part, false));
+    return Cell::of(carried ? floats.values[after - 1]
+                            : between(floats.values[after - 1], floats.values[after], part, false));
   }
   if (exact) return Cell::of(histograms.values[after]);
   const HistogramPtr& before = histograms.values[after - 1];
@@ -275,8 +315,10 @@ Cell smoothed_instant(const SampleColumns& s, const SmoothedAt& at, Annotations&
   }
   const HistogramPtr& next = histograms.values[after];
   const HistogramSteps steps(at.position, at.metric, annotations);
-  if (uses_custom_buckets(*before) != uses_custom_buckets(*next)) return steps.warn_mixed_layouts(), Cell::none();
-  const bool is_counter = before->reset_hint != ResetHint::kGauge || next->reset_hint != ResetHint::kGauge;
+  if (uses_custom_buckets(*before) != uses_custom_buckets(*next))
+    return steps.warn_mixed_layouts(), Cell::none();
+  const bool is_counter =
+      before->reset_hint != ResetHint::kGauge || next->reset_hint != ResetHint::kGauge;
   auto out = steps.between(before, next, part, is_counter);
   return out ? Cell::of(std::move(*out)) : Cell::none();
 }

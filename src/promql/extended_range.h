@@ -9,12 +9,15 @@ namespace sightline::promql {
 
 // The float samples of the window that ends at `end_ms`, with one at each edge. Empty
 // when nothing lies right of the left edge.
-tsdb::SampleColumns extended_samples(const tsdb::SampleColumns& samples, const WindowPlan& plan, int64_t end_ms);
+tsdb::SampleColumns extended_samples(const tsdb::SampleColumns& samples, const WindowPlan& plan,
+                                     int64_t end_ms);
 
 // rate, increase, delta between the edges: no extrapolation.
-Cell extended_rate(const tsdb::SampleColumns& samples, const WindowPlan& plan, int64_t end_ms, const RangeCallContext& call);
+Cell extended_rate(const tsdb::SampleColumns& samples, const WindowPlan& plan, int64_t end_ms,
+                   const RangeCallContext& call);
 // resets and changes, from the newest sample at or before the left edge on.
-Cell anchored_count(const tsdb::SampleColumns& samples, const WindowPlan& plan, int64_t end_ms, const RangeCallContext& call);
+Cell anchored_count(const tsdb::SampleColumns& samples, const WindowPlan& plan, int64_t end_ms,
+                    const RangeCallContext& call);
 
 struct SmoothedAt {
   int64_t time_ms = 0;
@@ -23,6 +26,7 @@ struct SmoothedAt {
   std::string_view metric;
 };
 // `x smoothed`: between the two samples around a time; the one before it when none follows.
-Cell smoothed_instant(const tsdb::SampleColumns& samples, const SmoothedAt& at, Annotations& annotations);
+Cell smoothed_instant(const tsdb::SampleColumns& samples, const SmoothedAt& at,
+                      Annotations& annotations);
 
 }  // namespace sightline::promql

@@ -12,7 +12,8 @@ using tsdb::SampleColumns;
 
 // Moves `at` to the first time after `bound`. Samples that keep their distance let the same stride serve
 // from step to step.
-inline void advance(const int64_t* times, uint32_t n, int64_t bound, uint32_t& at, uint32_t& stride) {
+inline void advance(const int64_t* times, uint32_t n, int64_t bound, uint32_t& at,
+                    uint32_t& stride) {
   const uint32_t guess = at + stride;
   if (guess > at && guess < n && times[guess - 1] <= bound && times[guess] > bound) {
     at = guess;
@@ -24,7 +25,8 @@ inline void advance(const int64_t* times, uint32_t n, int64_t bound, uint32_t& a
 }
 
 // The windows of all steps; how many samples they hold together.
-uint64_t find_windows(const SampleColumns& s, const WindowPlan& plan, const StepGrid& grid, ColumnScratch& scratch) {
+uint64_t find_windows(const SampleColumns& s, const WindowPlan& plan, const StepGrid& grid,
+                      ColumnScratch& scratch) {
   scratch.from.resize(grid.count);
   scratch.to.resize(grid.count);
   const int64_t* times = s.times.data();
@@ -57,7 +59,8 @@ bool find_resets(const SampleColumns& s, ColumnScratch& scratch) {
   scratch.lost.resize(n);
   double lost = 0;
   for (size_t i = 1; i < n; ++i) {
-    const StartTimeVerdict verdict = starts ? start_time_verdict(s.times, s.created, i) : StartTimeVerdict::kNothing;
+    const StartTimeVerdict verdict =
+        starts ? start_time_verdict(s.times, s.created, i) : StartTimeVerdict::kNothing;
     if (verdict == StartTimeVerdict::kOverlap) return false;  // to be complained about, by window
     if (v[i] < v[i - 1] || verdict == StartTimeVerdict::kReset) lost += v[i - 1];
     scratch.lost[i] = lost;
@@ -93,7 +96,8 @@ class Stretch {
   // For a counter, which may not reach below zero. Most are so far above it that no division is needed to see that.
   double factor_from(double first, double change) const {
     constexpr double kClear = 1.000001;
-    if (!(change > 0 && first >= 0) || sampled_ * first > to_start_ * change * kClear) return factor_;
+    if (!(change > 0 && first >= 0) || sampled_ * first > to_start_ * change * kClear)
+      return factor_;
     const double to_zero = sampled_ * (first / change);
     return to_zero < to_start_ ? (sampled_ + to_zero + to_end_) / sampled_ / per_second_ : factor_;
   }
@@ -110,18 +114,20 @@ struct RateKind {
 };
 
 // One window by itself, when a start timestamp lies in it: the sample has a zero before it.
-double rate_from_start(const SampleColumns& s, uint32_t a, uint32_t b, double change, const RateKind& kind, int64_t end) {
+double rate_from_start(const SampleColumns& s, uint32_t a, uint32_t b, double change,
+                       const RateKind& kind, int64_t end) {
   const int64_t first = s.times[a];
   const int64_t last = s.times[b - 1];
   const double covered = static_cast<double>(last - s.created[a]) / 1000;
-  const double average = b - a > 1 ? static_cast<double>(last - first) / 1000 / static_cast<double>(b - a - 1) : 0;
+  const double average =
+      b - a > 1 ? static_cast<double>(last - first) / 1000 / static_cast<double>(b - a - 1) : 0;
   double to_end = static_cast<double>(end - last) / 1000;
   if (to_end >= average * 1.1) to_end = average / 2;
   return (change + s.values[a]) * ((covered + to_end) / covered / kind.per_second);
 }
 
-bool rate_column(const SampleColumns& s, const WindowPlan& plan, const RateKind& kind, const StepGrid& grid,
-                 ColumnScratch& scratch, Series& out) {
+bool rate_column(const SampleColumns& s, const WindowPlan& plan, const RateKind& kind,
+                 const StepGrid& grid, ColumnScratch& scratch, Series& out) {
   scratch.lost.clear();
   if (kind.counter && !find_resets(s, scratch)) return false;
   const int64_t* times = s.times.data();
@@ -143,13 +149,15 @@ bool rate_column(const SampleColumns& s, const WindowPlan& plan, const RateKind&
     }
     if (b - a < 2) continue;
     stretch.at({times[a] - start, times[b - 1] - times[a], end - times[b - 1], b - a});
-    out.set_float(step, change * (kind.counter ? stretch.factor_from(values[a], change) : stretch.factor()));
+    out.set_float(
+        step, change * (kind.counter ? stretch.factor_from(values[a], change) : stretch.factor()));
   }
   return true;
 }
 
 // The extreme of each window in one pass: a queue holds those that may yet become it. NaN only where all are.
-void extreme_column(const SampleColumns& s, bool lowest, const StepGrid& grid, ColumnScratch& scratch, Series& out) {
+void extreme_column(const SampleColumns& s, bool lowest, const StepGrid& grid,
+                    ColumnScratch& scratch, Series& out) {
   auto& queue = scratch.queue;
   queue.clear();
   size_t head = 0;
@@ -160,7 +168,9 @@ void extreme_column(const SampleColumns& s, bool lowest, const StepGrid& grid, C
     for (; next < b; ++next) {
       const double v = s.values[next];
       if (std::isnan(v)) continue;
-      while (queue.size() > head && (lowest ? v < s.values[queue.back()] : v > s.values[queue.back()])) queue.pop_back();
+      while (queue.size() > head &&
+             (lowest ? v < s.values[queue.back()] : v > s.values[queue.back()]))
+        queue.pop_back();
       queue.push_back(next);
     }
     while (head < queue.size() && queue[head] < a) ++head;
@@ -170,7 +180,8 @@ void extreme_column(const SampleColumns& s, bool lowest, const StepGrid& grid, C
 }
 
 template <typename State>
-void total_column(const SampleColumns& s, const StepGrid& grid, const ColumnScratch& scratch, Series& out) {
+void total_column(const SampleColumns& s, const StepGrid& grid, const ColumnScratch& scratch,
+                  Series& out) {
   for (size_t step = 0; step < grid.count; ++step) {
     const uint32_t a = scratch.from[step];
     const uint32_t b = scratch.to[step];
@@ -185,32 +196,46 @@ void total_column(const SampleColumns& s, const StepGrid& grid, const ColumnScra
 template <typename Pick>
 void bounds_column(const StepGrid& grid, const ColumnScratch& scratch, Series& out, Pick pick) {
   for (size_t step = 0; step < grid.count; ++step)
-    if (scratch.from[step] < scratch.to[step]) out.set_float(step, pick(scratch.from[step], scratch.to[step]));
+    if (scratch.from[step] < scratch.to[step])
+      out.set_float(step, pick(scratch.from[step], scratch.to[step]));
 }
 
 }  // namespace
 
-ColumnOutcome float_column(const RangeCallContext& call, const SampleColumns& s, const StepGrid& grid, ColumnScratch& scratch,
-                           Series& out) {
+ColumnOutcome float_column(const RangeCallContext& call, const SampleColumns& s,
+                           const StepGrid& grid, ColumnScratch& scratch, Series& out) {
   ColumnOutcome outcome;
   outcome.samples_read = find_windows(s, call.plan, grid, scratch);
   outcome.any_window = outcome.samples_read > 0;
   outcome.done = true;
   const double seconds = static_cast<double>(call.plan.range_ms) / 1000;
   switch (call.function) {
-    case FunctionId::kRate: outcome.done = rate_column(s, call.plan, {true, seconds}, grid, scratch, out); break;
-    case FunctionId::kIncrease: outcome.done = rate_column(s, call.plan, {true, 1}, grid, scratch, out); break;
-    case FunctionId::kDelta: outcome.done = rate_column(s, call.plan, {false, 1}, grid, scratch, out); break;
+    case FunctionId::kRate:
+      outcome.done = rate_column(s, call.plan, {true, seconds}, grid, scratch, out);
+      break;
+    case FunctionId::kIncrease:
+      outcome.done = rate_column(s, call.plan, {true, 1}, grid, scratch, out);
+      break;
+    case FunctionId::kDelta:
+      outcome.done = rate_column(s, call.plan, {false, 1}, grid, scratch, out);
+      break;
     case FunctionId::kMinOverTime: extreme_column(s, true, grid, scratch, out); break;
     case FunctionId::kMaxOverTime: extreme_column(s, false, grid, scratch, out); break;
     case FunctionId::kSumOverTime: total_column<CompensatedSum>(s, grid, scratch, out); break;
     case FunctionId::kAvgOverTime: total_column<CompensatedMean>(s, grid, scratch, out); break;
     case FunctionId::kCountOverTime:
-      bounds_column(grid, scratch, out, [](uint32_t a, uint32_t b) { return static_cast<double>(b - a); });
+      bounds_column(grid, scratch, out,
+                    [](uint32_t a, uint32_t b) { return static_cast<double>(b - a); });
       break;
-    case FunctionId::kPresentOverTime: bounds_column(grid, scratch, out, [](uint32_t, uint32_t) { return 1.0; }); break;
-    case FunctionId::kLastOverTime: bounds_column(grid, scratch, out, [&](uint32_t, uint32_t b) { return s.values[b - 1]; }); break;
-    case FunctionId::kFirstOverTime: bounds_column(grid, scratch, out, [&](uint32_t a, uint32_t) { return s.values[a]; }); break;
+    case FunctionId::kPresentOverTime:
+      bounds_column(grid, scratch, out, [](uint32_t, uint32_t) { return 1.0; });
+      break;
+    case FunctionId::kLastOverTime:
+      bounds_column(grid, scratch, out, [&](uint32_t, uint32_t b) { return s.values[b - 1]; });
+      break;
+    case FunctionId::kFirstOverTime:
+      bounds_column(grid, scratch, out, [&](uint32_t a, uint32_t) { return s.values[a]; });
+      break;
     default: outcome.done = false;
   }
   return outcome;

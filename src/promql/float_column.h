@@ -21,7 +21,7 @@ struct ColumnOutcome {
 };
 
 // `samples` has no histograms and no stale markers; `out` is empty and as long as the grid.
-ColumnOutcome float_column(const RangeCallContext& call, const tsdb::SampleColumns& samples, const StepGrid& grid,
-                           ColumnScratch& scratch, Series& out);
+ColumnOutcome float_column(const RangeCallContext& call, const tsdb::SampleColumns& samples,
+                           const StepGrid& grid, ColumnScratch& scratch, Series& out);
 
 }  // namespace sightline::promql

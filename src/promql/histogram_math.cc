@@ -21,7 +21,8 @@ double exponential_bound(int32_t index, int32_t schema) {
   if (schema <= 0) {
     const int64_t exponent = static_cast<int64_t>(index) << -schema;
     if (exponent == 1024) return std::numeric_limits<double>::max();
-    return exponent > 1024 ? kInfinity : std::ldexp(1.0, static_cast<int>(std::max<int64_t>(exponent, -1080)));
+    return exponent > 1024 ? kInfinity
+                           : std::ldexp(1.0, static_cast<int>(std::max<int64_t>(exponent, -1080)));
   }
   const int32_t per_octave = 1 << schema;
   const int32_t fraction = index & (per_octave - 1);
@@ -36,7 +37,8 @@ void store(const Buckets& buckets, std::vector<BucketSpan>& spans, std::vector<d
   int32_t next = 0;
   for (const IndexedBucket& b : buckets) {
     if (b.count == 0) continue;
-    if (spans.empty() || b.index != next) spans.push_back({spans.empty() ? b.index : b.index - next, 0});
+    if (spans.empty() || b.index != next)
+      spans.push_back({spans.empty() ? b.index : b.index - next, 0});
     ++spans.back().length;
     counts.push_back(b.count);
     next = b.index + 1;
@@ -50,8 +52,10 @@ Buckets merged(const Buckets& a, const Buckets& b, double sign) {
   size_t i = 0;
   for (const IndexedBucket& from : b) {
     while (i < a.size() && a[i].index < from.index) out.push_back(a[i++]);
-    if (i < a.size() && a[i].index == from.index) out.push_back({from.index, a[i++].count + sign * from.count});
-    else out.push_back({from.index, sign * from.count});
+    if (i < a.size() && a[i].index == from.index)
+      out.push_back({from.index, a[i++].count + sign * from.count});
+    else
+      out.push_back({from.index, sign * from.count});
   }
   out.insert(out.end(), a.begin() + static_cast<ptrdiff_t>(i), a.end());
   return out;
@@ -85,8 +89,10 @@ void Open::reduce(int32_t schema) {
     Buckets out;
     for (const IndexedBucket& b : *side) {
       const int32_t index = ((b.index - 1) >> shift) + 1;
-      if (!out.empty() && out.back().index == index) out.back().count += b.count;
-      else out.push_back({index, b.count});
+      if (!out.empty() && out.back().index == index)
+        out.back().count += b.count;
+      else
+        out.push_back({index, b.count});
     }
     *side = std::move(out);
   }
@@ -114,8 +120,10 @@ void Open::swallow(double threshold) {
   for (Buckets* side : {&positive, &negative}) {
     Buckets out;
     for (const IndexedBucket& b : *side) {
-      if (exponential_bound(b.index, head.schema) <= threshold) head.zero_count += b.count;
-      else out.push_back(b);
+      if (exponential_bound(b.index, head.schema) <= threshold)
+        head.zero_count += b.count;
+      else
+        out.push_back(b);
     }
     *side = std::move(out);
   }
@@ -126,10 +134,14 @@ void Open::rebucket(const std::vector<double>& bounds) {
   Buckets out;
   for (const IndexedBucket& b : positive) {
     const bool last = b.index >= static_cast<int32_t>(head.custom_values.size());
-    const double upper = last ? kInfinity : head.custom_values[static_cast<size_t>(std::max(b.index, 0))];
-    const auto index = static_cast<int32_t>(std::lower_bound(bounds.begin(), bounds.end(), upper) - bounds.begin());
-    if (!out.empty() && out.back().index == index) out.back().count += b.count;
-    else out.push_back({index, b.count});
+    const double upper =
+        last ? kInfinity : head.custom_values[static_cast<size_t>(std::max(b.index, 0))];
+    const auto index = static_cast<int32_t>(std::lower_bound(bounds.begin(), bounds.end(), upper) -
+                                            bounds.begin());
+    if (!out.empty() && out.back().index == index)
+      out.back().count += b.count;
+    else
+      out.push_back({index, b.count});
   }
   positive = std::move(out);
   head.custom_values = bounds;
@@ -232,14 +244,16 @@ void scale(Histogram& h, auto&& f) {
 
 }  // namespace
 
-std::vector<IndexedBucket> indexed_buckets(const std::vector<BucketSpan>& spans, const std::vector<double>& counts) {
+std::vector<IndexedBucket> indexed_buckets(const std::vector<BucketSpan>& spans,
+                                           const std::vector<double>& counts) {
   Buckets out;
   out.reserve(counts.size());
   int32_t index = 0;
   size_t at = 0;
   for (const BucketSpan& span : spans) {
     index += span.offset;
-    for (uint32_t i = 0; i < span.length && at < counts.size(); ++i) out.push_back({index++, counts[at++]});
+    for (uint32_t i = 0; i < span.length && at < counts.size(); ++i)
+      out.push_back({index++, counts[at++]});
   }
   return out;
 }
@@ -247,15 +261,19 @@ std::vector<IndexedBucket> indexed_buckets(const std::vector<BucketSpan>& spans,
 double bucket_upper_bound(const Histogram& h, int32_t index) {
   if (!uses_custom_buckets(h)) return exponential_bound(index, h.schema);
   if (index < 0) return -kInfinity;
-  return static_cast<size_t>(index) < h.custom_values.size() ? h.custom_values[static_cast<size_t>(index)] : kInfinity;
+  return static_cast<size_t>(index) < h.custom_values.size()
+             ? h.custom_values[static_cast<size_t>(index)]
+             : kInfinity;
 }
 
 std::vector<BoundedBucket> bounded_buckets(const Histogram& h) {
   std::vector<BoundedBucket> out;
   const auto negative = indexed_buckets(h.negative_spans, h.negative_buckets);
   for (auto b = negative.rbegin(); b != negative.rend(); ++b)
-    out.push_back({-exponential_bound(b->index, h.schema), -exponential_bound(b->index - 1, h.schema), true, false, b->count, false});
-  if (h.zero_count > 0) out.push_back({-h.zero_threshold, h.zero_threshold, true, true, h.zero_count, true});
+    out.push_back({-exponential_bound(b->index, h.schema),
+                   -exponential_bound(b->index - 1, h.schema), true, false, b->count, false});
+  if (h.zero_count > 0)
+    out.push_back({-h.zero_threshold, h.zero_threshold, true, true, h.zero_count, true});
   for (const IndexedBucket& b : indexed_buckets(h.positive_spans, h.positive_buckets)) {
     const double lower = bucket_upper_bound(h, b.index - 1);
     const double upper = bucket_upper_bound(h, b.index);
@@ -264,9 +282,13 @@ std::vector<BoundedBucket> bounded_buckets(const Histogram& h) {
   return out;
 }
 
-Result<Histogram> add(const Histogram& a, const Histogram& b, MergeNotes& notes) { return combine(a, b, 1, notes); }
+Result<Histogram> add(const Histogram& a, const Histogram& b, MergeNotes& notes) {
+  return combine(a, b, 1, notes);
+}
 
-Result<Histogram> subtract(const Histogram& a, const Histogram& b, MergeNotes& notes) { return combine(a, b, -1, notes); }
+Result<Histogram> subtract(const Histogram& a, const Histogram& b, MergeNotes& notes) {
+  return combine(a, b, -1, notes);
+}
 
 CompensatedHistogram start_sum(const Histogram& h) {
   CompensatedHistogram out{h, {}};
@@ -300,7 +322,8 @@ Status add_compensated(CompensatedHistogram& to, const Histogram& other, MergeNo
 
 bool overflows(const Histogram& h) {
   const auto infinite = [](double v) { return std::isinf(v); };
-  return infinite(h.zero_count) || infinite(h.count) || infinite(h.sum) || std::ranges::any_of(h.positive_buckets, infinite) ||
+  return infinite(h.zero_count) || infinite(h.count) || infinite(h.sum) ||
+         std::ranges::any_of(h.positive_buckets, infinite) ||
          std::ranges::any_of(h.negative_buckets, infinite);
 }
 
@@ -356,9 +379,12 @@ bool is_reset(const Histogram& current, const Histogram& previous) {
     }
     return any_lower(now.positive, before.positive);
   }
-  if (current.schema > previous.schema || current.zero_threshold < previous.zero_threshold) return true;
+  if (current.schema > previous.schema || current.zero_threshold < previous.zero_threshold)
+    return true;
   before.widen_zero(current.zero_threshold);
-  if (before.head.zero_threshold != current.zero_threshold || current.zero_count < before.head.zero_count) return true;
+  if (before.head.zero_threshold != current.zero_threshold ||
+      current.zero_count < before.head.zero_count)
+    return true;
   before.reduce(current.schema);
   return any_lower(now.positive, before.positive) || any_lower(now.negative, before.negative);
 }
@@ -368,7 +394,8 @@ namespace {
 // The share of a bucket's observations below `bound`, which lies inside it.
 double share_below(const BoundedBucket& b, const Histogram& h, double bound) {
   if (b.is_zero || uses_custom_buckets(h)) return (bound - b.lower) / (b.upper - b.lower);
-  if (b.lower > 0) return (std::log2(bound) - std::log2(b.lower)) / (std::log2(b.upper) - std::log2(b.lower));
+  if (b.lower > 0)
+    return (std::log2(bound) - std::log2(b.lower)) / (std::log2(b.upper) - std::log2(b.lower));
   const double high = std::log2(-b.lower);
   return (std::log2(-bound) - high) / (std::log2(-b.upper) - high);
 }
@@ -392,18 +419,22 @@ struct Kept {
 
 // What stays of a bucket whose observations are of unknown spread, as one of its bounds is infinite.
 Kept keep_of_open_bucket(const BoundedBucket& b, double bound, bool keep_below) {
-  const bool from_zero = std::isinf(b.lower) && b.upper > 0 && !std::isinf(b.upper) && bound >= 0;  // taken to start at 0
+  const bool from_zero = std::isinf(b.lower) && b.upper > 0 && !std::isinf(b.upper) &&
+                         bound >= 0;  // taken to start at 0
   if (keep_below) {
     if (std::isinf(b.lower) && b.upper <= 0) return {b.count, bound};
     return from_zero && bound > 0 ? Kept{b.count * bound / b.upper, bound / 2} : Kept{};
   }
-  if (std::isinf(b.lower)) return from_zero ? Kept{b.count * (1 - bound / b.upper), (bound + b.upper) / 2} : Kept{};
+  if (std::isinf(b.lower))
+    return from_zero ? Kept{b.count * (1 - bound / b.upper), (bound + b.upper) / 2} : Kept{};
   return {b.count, bound};
 }
 
-Kept keep_part(const BoundedBucket& b, const Histogram& h, double bound, bool keep_below, bool positive) {
+Kept keep_part(const BoundedBucket& b, const Histogram& h, double bound, bool keep_below,
+               bool positive) {
   const bool linear = b.is_zero || uses_custom_buckets(h);
-  if (keep_below ? b.upper <= bound : b.lower >= bound) return {b.count, middle_of(b.lower, b.upper, linear, positive)};
+  if (keep_below ? b.upper <= bound : b.lower >= bound)
+    return {b.count, middle_of(b.lower, b.upper, linear, positive)};
   if (keep_below ? b.lower >= bound : b.upper <= bound) return {};
   if (std::isinf(b.lower) || std::isinf(b.upper)) return keep_of_open_bucket(b, bound, keep_below);
   const double below = share_below(b, h, bound);
@@ -427,11 +458,17 @@ Histogram trim(const Histogram& h, double bound, bool keep_below) {
     sum += kept.count * kept.middle;
   };
   for (IndexedBucket& b : open.positive)
-    visit({bucket_upper_bound(h, b.index - 1), bucket_upper_bound(h, b.index), false, true, b.count, false}, b.count, true);
+    visit({bucket_upper_bound(h, b.index - 1), bucket_upper_bound(h, b.index), false, true, b.count,
+           false},
+          b.count, true);
   for (IndexedBucket& b : open.negative)
-    visit({-exponential_bound(b.index, h.schema), -exponential_bound(b.index - 1, h.schema), true, false, b.count, false}, b.count, false);
+    visit({-exponential_bound(b.index, h.schema), -exponential_bound(b.index - 1, h.schema), true,
+           false, b.count, false},
+          b.count, false);
   if (h.zero_count > 0) {
-    const auto counts = [](const std::vector<double>& v) { return std::ranges::any_of(v, [](double c) { return c != 0; }); };
+    const auto counts = [](const std::vector<double>& v) {
+      return std::ranges::any_of(v, [](double c) { return c != 0; });
+    };
     const bool positive = counts(h.positive_buckets);
     const bool negative = counts(h.negative_buckets);
     BoundedBucket zero{-h.zero_threshold, h.zero_threshold, true, true, h.zero_count, true};

@@ -15,7 +15,8 @@ struct IndexedBucket {
   int32_t index = 0;
   double count = 0;
 };
-std::vector<IndexedBucket> indexed_buckets(const std::vector<model::BucketSpan>& spans, const std::vector<double>& counts);
+std::vector<IndexedBucket> indexed_buckets(const std::vector<model::BucketSpan>& spans,
+                                           const std::vector<double>& counts);
 
 // One bucket with its bounds, as iteration over a whole histogram meets it.
 struct BoundedBucket {
@@ -30,7 +31,9 @@ struct BoundedBucket {
 std::vector<BoundedBucket> bounded_buckets(const model::Histogram& h);
 double bucket_upper_bound(const model::Histogram& h, int32_t index);  // of the positive side
 
-inline bool uses_custom_buckets(const model::Histogram& h) { return h.schema == model::kCustomBucketsSchema; }
+inline bool uses_custom_buckets(const model::Histogram& h) {
+  return h.schema == model::kCustomBucketsSchema;
+}
 
 // What happened while two histograms were merged.
 struct MergeNotes {
@@ -39,8 +42,10 @@ struct MergeNotes {
 };
 
 // kExecution when one has custom buckets and the other has not.
-Result<model::Histogram> add(const model::Histogram& a, const model::Histogram& b, MergeNotes& notes);
-Result<model::Histogram> subtract(const model::Histogram& a, const model::Histogram& b, MergeNotes& notes);
+Result<model::Histogram> add(const model::Histogram& a, const model::Histogram& b,
+                             MergeNotes& notes);
+Result<model::Histogram> subtract(const model::Histogram& a, const model::Histogram& b,
+                                  MergeNotes& notes);
 // A sum of histograms and what rounding took from it, in one layout (Neumaier).
 struct CompensatedHistogram {
   model::Histogram sum;

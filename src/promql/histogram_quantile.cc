@@ -19,16 +19,20 @@ bool almost_equal(double a, double b) {
   if (a == b) return true;
   const double sum = std::fabs(a) + std::fabs(b);
   const double diff = std::fabs(a - b);
-  if (a == 0 || b == 0 || sum < std::numeric_limits<double>::min()) return diff < kSmallDelta * std::numeric_limits<double>::min();
+  if (a == 0 || b == 0 || sum < std::numeric_limits<double>::min())
+    return diff < kSmallDelta * std::numeric_limits<double>::min();
   return diff / std::min(sum, std::numeric_limits<double>::max()) < kSmallDelta;
 }
 
 void sort_and_merge(std::vector<ClassicBucket>& buckets) {
-  if (!std::ranges::is_sorted(buckets, {}, &ClassicBucket::upper)) std::ranges::stable_sort(buckets, {}, &ClassicBucket::upper);
+  if (!std::ranges::is_sorted(buckets, {}, &ClassicBucket::upper))
+    std::ranges::stable_sort(buckets, {}, &ClassicBucket::upper);
   size_t kept = 0;
   for (const ClassicBucket& b : buckets) {
-    if (kept > 0 && buckets[kept - 1].upper == b.upper) buckets[kept - 1].count += b.count;
-    else buckets[kept++] = b;
+    if (kept > 0 && buckets[kept - 1].upper == b.upper)
+      buckets[kept - 1].count += b.count;
+    else
+      buckets[kept++] = b;
   }
   buckets.resize(kept);
 }
@@ -59,8 +63,10 @@ bool is_usable(const std::vector<ClassicBucket>& buckets) {
 // The zero bucket reaches only to where observations can be.
 BoundedBucket narrowed(BoundedBucket b, const model::Histogram& h) {
   if (!b.is_zero) return b;
-  if (h.negative_buckets.empty() && !h.positive_buckets.empty()) b.lower = 0;
-  else if (h.positive_buckets.empty() && !h.negative_buckets.empty()) b.upper = 0;
+  if (h.negative_buckets.empty() && !h.positive_buckets.empty())
+    b.lower = 0;
+  else if (h.positive_buckets.empty() && !h.negative_buckets.empty())
+    b.upper = 0;
   return b;
 }
 
@@ -81,7 +87,9 @@ double position_exponential(double lower, double upper, double v) {
   return (std::log2(-v) - high) / (std::log2(-upper) - high);
 }
 
-bool is_linear(const BoundedBucket& b, const model::Histogram& h) { return b.is_zero || uses_custom_buckets(h); }
+bool is_linear(const BoundedBucket& b, const model::Histogram& h) {
+  return b.is_zero || uses_custom_buckets(h);
+}
 
 }  // namespace
 
@@ -96,7 +104,9 @@ ClassicQuantile classic_quantile(double phi, std::vector<ClassicBucket>& buckets
   const double total = buckets.back().count;
   if (total == 0 || std::isnan(total)) return out;
   double rank = phi * total;
-  const auto found = std::ranges::find_if(buckets.begin(), buckets.end() - 1, [rank](const ClassicBucket& b) { return b.count >= rank; });
+  const auto found =
+      std::ranges::find_if(buckets.begin(), buckets.end() - 1,
+                           [rank](const ClassicBucket& b) { return b.count >= rank; });
   const auto b = static_cast<size_t>(found - buckets.begin());
   if (b == buckets.size() - 1) return out.value = buckets[b - 1].upper, out;
   if (b == 0 && buckets[0].upper <= 0) return out.value = buckets[0].upper, out;
@@ -143,7 +153,8 @@ NativeQuantile native_quantile(double phi, const model::Histogram& h) {
   const bool nan_sum = std::isnan(h.sum);
   const bool forward = nan_sum || phi < 0.5;
   double rank = (forward ? phi : 1 - phi) * h.count;
-  if (buckets.empty()) return {kNan, nan_sum ? NanObservations::kResultNan : NanObservations::kNone};
+  if (buckets.empty())
+    return {kNan, nan_sum ? NanObservations::kResultNan : NanObservations::kNone};
   if (!forward) std::ranges::reverse(buckets);
   double seen = 0;
   BoundedBucket bucket;
@@ -163,7 +174,8 @@ NativeQuantile native_quantile(double phi, const model::Histogram& h) {
     }
   }
   if (seen < rank && nan_sum) return {kNan, NanObservations::kResultNan};
-  if (std::isinf(bucket.upper) || std::isinf(bucket.lower)) return {std::isinf(bucket.upper) ? bucket.upper : bucket.lower, skew};
+  if (std::isinf(bucket.upper) || std::isinf(bucket.lower))
+    return {std::isinf(bucket.upper) ? bucket.upper : bucket.lower, skew};
   bool has_nans = false;
   if (nan_sum) {
     double all = 0;
@@ -201,7 +213,8 @@ double native_fraction(double lower, double upper, const model::Histogram& h) {
       if (v < b.upper) {
         if (std::isinf(b.upper)) return std::min(below, total);
         if (std::isinf(b.lower)) return std::min(below + b.count, total);
-        const double part = is_linear(b, h) ? (v - b.lower) / (b.upper - b.lower) : position_exponential(b.lower, b.upper, v);
+        const double part = is_linear(b, h) ? (v - b.lower) / (b.upper - b.lower)
+                                            : position_exponential(b.lower, b.upper, v);
         return std::min(below + b.count * part, total);
       }
       below += b.count;
@@ -217,9 +230,12 @@ double native_variance(const model::Histogram& h) {
   for (const BoundedBucket& b : bounded_buckets(h)) {
     if (b.count == 0) continue;
     double middle = 0;
-    if (b.is_zero) middle = 0;
-    else if (uses_custom_buckets(h)) middle = (b.upper + b.lower) / 2;
-    else middle = std::sqrt(b.upper * b.lower) * (b.upper < 0 ? -1 : 1);
+    if (b.is_zero)
+      middle = 0;
+    else if (uses_custom_buckets(h))
+      middle = (b.upper + b.lower) / 2;
+    else
+      middle = std::sqrt(b.upper * b.lower) * (b.upper < 0 ? -1 : 1);
     squares.add(b.count * (middle - mean) * (middle - mean));
   }
   return squares.value() / h.count;

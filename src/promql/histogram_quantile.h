@@ -15,9 +15,9 @@ struct ClassicBucket {
 
 // What had to be put right so that the counts do not fall.
 struct MonotonicityFix {
-  double lowest = 0;   // upper bounds of the first and last bucket raised
+  double lowest = 0;  // upper bounds of the first and last bucket raised
   double highest = 0;
-  double most = 0;     // the largest difference
+  double most = 0;  // the largest difference
 };
 
 struct ClassicQuantile {

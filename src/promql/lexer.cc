@@ -17,18 +17,43 @@ struct Word {
   std::string_view text;
   Keyword keyword;
 };
-constexpr Word kWords[] = {
-    {"and", Keyword::kAnd}, {"or", Keyword::kOr}, {"unless", Keyword::kUnless}, {"atan2", Keyword::kAtan2},
-    {"sum", Keyword::kSum}, {"avg", Keyword::kAvg}, {"count", Keyword::kCount}, {"min", Keyword::kMin},
-    {"max", Keyword::kMax}, {"group", Keyword::kGroup}, {"stddev", Keyword::kStddev}, {"stdvar", Keyword::kStdvar},
-    {"topk", Keyword::kTopk}, {"bottomk", Keyword::kBottomk}, {"count_values", Keyword::kCountValues},
-    {"quantile", Keyword::kQuantile}, {"limitk", Keyword::kLimitk}, {"limit_ratio", Keyword::kLimitRatio},
-    {"offset", Keyword::kOffset}, {"by", Keyword::kBy}, {"without", Keyword::kWithout}, {"on", Keyword::kOn},
-    {"ignoring", Keyword::kIgnoring}, {"group_left", Keyword::kGroupLeft}, {"group_right", Keyword::kGroupRight},
-    {"bool", Keyword::kBool}, {"anchored", Keyword::kAnchored}, {"smoothed", Keyword::kSmoothed},
-    {"fill", Keyword::kFill}, {"fill_left", Keyword::kFillLeft}, {"fill_right", Keyword::kFillRight},
-    {"start", Keyword::kStart}, {"end", Keyword::kEnd}, {"step", Keyword::kStep}, {"range", Keyword::kRange},
-    {"inf", Keyword::kInf}, {"nan", Keyword::kNan}};
+constexpr Word kWords[] = {{"and", Keyword::kAnd},
+                           {"or", Keyword::kOr},
+                           {"unless", Keyword::kUnless},
+                           {"atan2", Keyword::kAtan2},
+                           {"sum", Keyword::kSum},
+                           {"avg", Keyword::kAvg},
+                           {"count", Keyword::kCount},
+                           {"min", Keyword::kMin},
+                           {"max", Keyword::kMax},
+                           {"group", Keyword::kGroup},
+                           {"stddev", Keyword::kStddev},
+                           {"stdvar", Keyword::kStdvar},
+                           {"topk", Keyword::kTopk},
+                           {"bottomk", Keyword::kBottomk},
+                           {"count_values", Keyword::kCountValues},
+                           {"quantile", Keyword::kQuantile},
+                           {"limitk", Keyword::kLimitk},
+                           {"limit_ratio", Keyword::kLimitRatio},
+                           {"offset", Keyword::kOffset},
+                           {"by", Keyword::kBy},
+                           {"without", Keyword::kWithout},
+                           {"on", Keyword::kOn},
+                           {"ignoring", Keyword::kIgnoring},
+                           {"group_left", Keyword::kGroupLeft},
+                           {"group_right", Keyword::kGroupRight},
+                           {"bool", Keyword::kBool},
+                           {"anchored", Keyword::kAnchored},
+                           {"smoothed", Keyword::kSmoothed},
+                           {"fill", Keyword::kFill},
+                           {"fill_left", Keyword::kFillLeft},
+                           {"fill_right", Keyword::kFillRight},
+                           {"start", Keyword::kStart},
+                           {"end", Keyword::kEnd},
+                           {"step", Keyword::kStep},
+                           {"range", Keyword::kRange},
+                           {"inf", Keyword::kInf},
+                           {"nan", Keyword::kNan}};
 
 Keyword keyword_of(std::string_view word) {
   if (word.size() > 12) return Keyword::kNone;
@@ -58,7 +83,9 @@ class Lexer {
   }
 
  private:
-  char peek(size_t ahead = 0) const { return at_ + ahead < query_.size() ? query_[at_ + ahead] : '\0'; }
+  char peek(size_t ahead = 0) const {
+    return at_ + ahead < query_.size() ? query_[at_ + ahead] : '\0';
+  }
   bool at_end() const { return at_ >= query_.size(); }
 
   void emit(TokenKind kind, size_t start, Keyword keyword = Keyword::kNone) {
@@ -82,7 +109,8 @@ class Lexer {
     const std::string_view rune = std::string_view(quoted).substr(1, quoted.size() - 2);
     uint32_t code = static_cast<uint8_t>(rune[0]);
     if (rune.size() > 1) code &= 0x7fu >> rune.size();
-    for (size_t i = 1; i < rune.size(); ++i) code = code << 6 | (static_cast<uint8_t>(rune[i]) & 0x3fu);
+    for (size_t i = 1; i < rune.size(); ++i)
+      code = code << 6 | (static_cast<uint8_t>(rune[i]) & 0x3fu);
     char text[16];
     std::snprintf(text, sizeof text, "U+%04X ", code);
     return text + quoted;
@@ -128,13 +156,19 @@ class Lexer {
 
   bool punctuation(char c) {
     switch (c) {
-      case '(': ++paren_depth_; one(TokenKind::kLeftParen); return true;
+      case '(':
+        ++paren_depth_;
+        one(TokenKind::kLeftParen);
+        return true;
       case ')':
         if (paren_depth_ == 0) return error(at_, "unexpected right parenthesis ')'"), true;
         --paren_depth_;
         one(TokenKind::kRightParen);
         return true;
-      case '{': in_braces_ = true; one(TokenKind::kLeftBrace); return true;
+      case '{':
+        in_braces_ = true;
+        one(TokenKind::kLeftBrace);
+        return true;
       case '}': error(at_, "unexpected right brace '}'"); return true;
       case '[':
         if (in_brackets_) return error(at_, "unexpected left bracket '['"), true;
@@ -176,11 +210,15 @@ class Lexer {
         if (at_end()) return error(at_ - 1, "unexpected character after '!': end of input"), true;
         return error(at_ - 1, "unexpected character after '!': " + rune_quoted()), true;
       case '<':
-        one(d == '=' ? TokenKind::kLessEqual : d == '/' ? TokenKind::kTrimUpper : TokenKind::kLess,
+        one(d == '='   ? TokenKind::kLessEqual
+            : d == '/' ? TokenKind::kTrimUpper
+                       : TokenKind::kLess,
             d == '=' || d == '/' ? 2 : 1);
         return true;
       case '>':
-        one(d == '=' ? TokenKind::kGreaterEqual : d == '/' ? TokenKind::kTrimLower : TokenKind::kGreater,
+        one(d == '='   ? TokenKind::kGreaterEqual
+            : d == '/' ? TokenKind::kTrimLower
+                       : TokenKind::kGreater,
             d == '=' || d == '/' ? 2 : 1);
         return true;
       default: return false;
@@ -202,7 +240,8 @@ class Lexer {
       case ',': return one(TokenKind::kComma);
       case '}': in_braces_ = false; return one(TokenKind::kRightBrace);
       case '{': return error(at_, "unexpected left brace '{'");
-      case '=': return one(d == '~' ? TokenKind::kRegexEqual : TokenKind::kAssign, d == '~' ? 2 : 1);
+      case '=':
+        return one(d == '~' ? TokenKind::kRegexEqual : TokenKind::kAssign, d == '~' ? 2 : 1);
       case '!':
         if (d == '~') return one(TokenKind::kRegexNotEqual, 2);
         if (d == '=') return one(TokenKind::kNotEqual, 2);
@@ -246,10 +285,22 @@ class Lexer {
     uint32_t base = 16;
     uint32_t max = 255;
     switch (c) {
-      case 'a': case 'b': case 'f': case 'n': case 'r': case 't': case 'v': case '\\': ++at_; return true;
-      case '0': case '1': case '2': case '3': case '4': case '5': case '6': case '7':
-        digits = 3, base = 8;
-        break;
+      case 'a':
+      case 'b':
+      case 'f':
+      case 'n':
+      case 'r':
+      case 't':
+      case 'v':
+      case '\\': ++at_; return true;
+      case '0':
+      case '1':
+      case '2':
+      case '3':
+      case '4':
+      case '5':
+      case '6':
+      case '7': digits = 3, base = 8; break;
       case 'x': ++at_, digits = 2; break;
       case 'u': ++at_, digits = 4, max = 0x10ffff; break;
       case 'U': ++at_, digits = 8, max = 0x10ffff; break;
@@ -333,9 +384,12 @@ class Lexer {
       while (is_digit(peek())) ++at_;
       if (at_ == before) break;
       const char c = peek();
-      if (c == 'm' && peek(1) == 's') at_ += 2;
-      else if (c == 'y' || c == 'w' || c == 'd' || c == 'h' || c == 'm' || c == 's') ++at_;
-      else return false;
+      if (c == 'm' && peek(1) == 's')
+        at_ += 2;
+      else if (c == 'y' || c == 'w' || c == 'd' || c == 'h' || c == 'm' || c == 's')
+        ++at_;
+      else
+        return false;
       any = true;
     }
     return any && !is_alnum(peek());
@@ -374,7 +428,9 @@ bool is_operator_word(Keyword k) {
 
 TokenList lex(std::string_view query) { return Lexer(query).run(); }
 
-bool is_aggregator(Keyword keyword) { return keyword >= Keyword::kSum && keyword <= Keyword::kLimitRatio; }
+bool is_aggregator(Keyword keyword) {
+  return keyword >= Keyword::kSum && keyword <= Keyword::kLimitRatio;
+}
 
 std::string go_quote(std::string_view text) {
   std::string out = "\"";
@@ -406,7 +462,8 @@ std::string labels_text(const model::Labels& labels) {
   std::string out = "{";
   for (const model::LabelView label : labels) {
     if (out.size() > 1) out += ", ";
-    out += model::is_valid_label_name_legacy(label.name) ? std::string(label.name) : go_quote(label.name);
+    out += model::is_valid_label_name_legacy(label.name) ? std::string(label.name)
+                                                         : go_quote(label.name);
     out += "=" + go_quote(label.value);
   }
   return out + "}";
@@ -418,15 +475,22 @@ std::string describe(const Token& token) {
     case TokenKind::kError: return std::string(token.text);
     case TokenKind::kMetricIdentifier: return "metric identifier " + go_quote(token.text);
     case TokenKind::kIdentifier:
-      if (token.keyword == Keyword::kInf || token.keyword == Keyword::kNan) return "number " + go_quote(token.text);
+      if (token.keyword == Keyword::kInf || token.keyword == Keyword::kNan)
+        return "number " + go_quote(token.text);
       if (is_operator_word(token.keyword)) return "<op:" + std::string(token.text) + ">";
       if (is_aggregator(token.keyword)) return "<aggr:" + std::string(token.text) + ">";
       if (token.keyword != Keyword::kNone && token.keyword < Keyword::kFill)
         return "<" + std::string(token.text) + ">";
       return "identifier " + go_quote(token.text);
-    case TokenKind::kString: return "string " + (token.text.size() > 10 ? go_quote(token.text.substr(0, 10)) + "..." : go_quote(token.text));
-    case TokenKind::kNumber: return "number " + (token.text.size() > 10 ? go_quote(token.text.substr(0, 10)) + "..." : go_quote(token.text));
-    case TokenKind::kDuration: return "duration " + (token.text.size() > 10 ? go_quote(token.text.substr(0, 10)) + "..." : go_quote(token.text));
+    case TokenKind::kString:
+      return "string " + (token.text.size() > 10 ? go_quote(token.text.substr(0, 10)) + "..."
+                                                 : go_quote(token.text));
+    case TokenKind::kNumber:
+      return "number " + (token.text.size() > 10 ? go_quote(token.text.substr(0, 10)) + "..."
+                                                 : go_quote(token.text));
+    case TokenKind::kDuration:
+      return "duration " + (token.text.size() > 10 ? go_quote(token.text.substr(0, 10)) + "..."
+                                                   : go_quote(token.text));
     default: break;
   }
   if (const auto fixed = fixed_text(token.kind); !fixed.empty()) return std::string(fixed);

@@ -16,21 +16,81 @@
 namespace sightline::promql {
 
 enum class TokenKind : uint8_t {
-  kEof, kError, kIdentifier, kMetricIdentifier, kString, kNumber, kDuration,
-  kLeftParen, kRightParen, kLeftBrace, kRightBrace, kLeftBracket, kRightBracket,
-  kComma, kColon, kAt, kAssign,
-  kAdd, kSub, kMul, kDiv, kMod, kPow, kEqual, kNotEqual, kLessEqual, kLess, kGreaterEqual, kGreater,
-  kTrimUpper, kTrimLower, kRegexEqual, kRegexNotEqual,
+  kEof,
+  kError,
+  kIdentifier,
+  kMetricIdentifier,
+  kString,
+  kNumber,
+  kDuration,
+  kLeftParen,
+  kRightParen,
+  kLeftBrace,
+  kRightBrace,
+  kLeftBracket,
+  kRightBracket,
+  kComma,
+  kColon,
+  kAt,
+  kAssign,
+  kAdd,
+  kSub,
+  kMul,
+  kDiv,
+  kMod,
+  kPow,
+  kEqual,
+  kNotEqual,
+  kLessEqual,
+  kLess,
+  kGreaterEqual,
+  kGreater,
+  kTrimUpper,
+  kTrimLower,
+  kRegexEqual,
+  kRegexNotEqual,
 };
 
 // Words that mean something in some places; everywhere else they are names.
 enum class Keyword : uint8_t {
   kNone,
-  kAnd, kOr, kUnless, kAtan2,
-  kSum, kAvg, kCount, kMin, kMax, kGroup, kStddev, kStdvar, kTopk, kBottomk, kCountValues, kQuantile,
-  kLimitk, kLimitRatio,
-  kOffset, kBy, kWithout, kOn, kIgnoring, kGroupLeft, kGroupRight, kBool, kAnchored, kSmoothed,
-  kFill, kFillLeft, kFillRight, kStart, kEnd, kStep, kRange, kInf, kNan,
+  kAnd,
+  kOr,
+  kUnless,
+  kAtan2,
+  kSum,
+  kAvg,
+  kCount,
+  kMin,
+  kMax,
+  kGroup,
+  kStddev,
+  kStdvar,
+  kTopk,
+  kBottomk,
+  kCountValues,
+  kQuantile,
+  kLimitk,
+  kLimitRatio,
+  kOffset,
+  kBy,
+  kWithout,
+  kOn,
+  kIgnoring,
+  kGroupLeft,
+  kGroupRight,
+  kBool,
+  kAnchored,
+  kSmoothed,
+  kFill,
+  kFillLeft,
+  kFillRight,
+  kStart,
+  kEnd,
+  kStep,
+  kRange,
+  kInf,
+  kNan,
 };
 
 struct Token {
@@ -38,7 +98,7 @@ struct Token {
   Keyword keyword = Keyword::kNone;  // of a kIdentifier outside braces
   uint32_t start = 0;                // byte offset
   uint32_t end = 0;
-  std::string_view text;             // as written; of kError the message
+  std::string_view text;  // as written; of kError the message
 };
 
 struct TokenList {

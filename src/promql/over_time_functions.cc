@@ -15,7 +15,9 @@ namespace {
 double seconds(int64_t ms) { return static_cast<double>(ms) / 1000; }
 
 void inform_ignored(const RangeCallContext& call) {
-  call.annotations.info(call.at, "ignored histograms in a range containing both floats and histograms" + for_metric(call.metric));
+  call.annotations.info(call.at,
+                        "ignored histograms in a range containing both floats and histograms" +
+                            for_metric(call.metric));
 }
 
 // Floats alone count; says so when histograms lie among them.
@@ -28,7 +30,8 @@ bool has_floats(const Window& w, const RangeCallContext& call) {
 Cell total(const Window& w, const RangeCallContext& call) {
   const bool mean = call.function == FunctionId::kAvgOverTime;
   if (!w.times.empty() && !w.histogram_times.empty()) {
-    call.annotations.warn(call.at, "encountered a mix of histograms and floats" + for_metric(call.metric));
+    call.annotations.warn(call.at,
+                          "encountered a mix of histograms and floats" + for_metric(call.metric));
     return Cell::none();
   }
   if (!w.histogram_times.empty()) {
@@ -36,7 +39,10 @@ Cell total(const Window& w, const RangeCallContext& call) {
     for (const HistogramPtr& h : w.histograms) sum.add(*h);
     sum.annotate(call.annotations, call.at, "aggregation");
     if (sum.failed()) {
-      call.annotations.warn(call.at, "vector contains a mix of histograms with exponential and custom buckets schemas" + for_metric(call.metric));
+      call.annotations.warn(
+          call.at,
+          "vector contains a mix of histograms with exponential and custom buckets schemas" +
+              for_metric(call.metric));
       return Cell::none();
     }
     return Cell::of(sum.value());
@@ -65,7 +71,8 @@ size_t extreme_index(const Window& w, bool lowest, bool last_of_equals) {
 
 // A NaN leaves the median undefined, and so the deviation from it.
 Cell median_deviation(const Window& w) {
-  if (std::ranges::any_of(w.values, [](double v) { return std::isnan(v); })) return Cell::of(std::nan(""));
+  if (std::ranges::any_of(w.values, [](double v) { return std::isnan(v); }))
+    return Cell::of(std::nan(""));
   std::vector<double> values(w.values.begin(), w.values.end());
   const double median = quantile(0.5, values);
   for (double& v : values) v = std::fabs(v - median);
@@ -74,7 +81,8 @@ Cell median_deviation(const Window& w) {
 
 Cell quantile_of(const Window& w, const RangeCallContext& call) {
   if (std::isnan(call.param) || call.param < 0 || call.param > 1)
-    call.annotations.warn(call.param_at, "quantile value should be between 0 and 1, got " + format_float_go(call.param));
+    call.annotations.warn(call.param_at, "quantile value should be between 0 and 1, got " +
+                                             format_float_go(call.param));
   std::vector<double> values(w.values.begin(), w.values.end());
   return Cell::of(quantile(call.param, values));
 }
@@ -86,7 +94,8 @@ void for_each_pair(const Window& w, Visit visit) {
   size_t h = 0;
   Cell previous;
   while (f < w.times.size() || h < w.histogram_times.size()) {
-    const bool is_float = h == w.histogram_times.size() || (f < w.times.size() && w.times[f] <= w.histogram_times[h]);
+    const bool is_float =
+        h == w.histogram_times.size() || (f < w.times.size() && w.times[f] <= w.histogram_times[h]);
     Cell current = is_float ? Cell::of(w.values[f]) : Cell::of(w.histograms[h]);
     if (previous.kind != CellKind::kNone) visit(previous, current, is_float ? f : h);
     ++(is_float ? f : h);
@@ -106,9 +115,15 @@ bool start_reset(std::span<const int64_t> times, std::span<const int64_t> create
 Cell count_resets(const Window& w) {
   double count = 0;
   for_each_pair(w, [&](const Cell& a, const Cell& b, size_t i) {
-    if (a.kind != b.kind) ++count;
-    else if (a.kind == CellKind::kFloat) count += b.value < a.value || start_reset(w.times, w.created, i) ? 1 : 0;
-    else count += is_reset(*b.histogram, *a.histogram) || start_reset(w.histogram_times, w.histogram_created, i) ? 1 : 0;
+    if (a.kind != b.kind)
+      ++count;
+    else if (a.kind == CellKind::kFloat)
+      count += b.value < a.value || start_reset(w.times, w.created, i) ? 1 : 0;
+    else
+      count += is_reset(*b.histogram, *a.histogram) ||
+                       start_reset(w.histogram_times, w.histogram_created, i)
+                   ? 1
+                   : 0;
   });
   return Cell::of(count);
 }
@@ -116,9 +131,12 @@ Cell count_resets(const Window& w) {
 Cell count_changes(const Window& w) {
   double count = 0;
   for_each_pair(w, [&](const Cell& a, const Cell& b, size_t) {
-    if (a.kind != b.kind) ++count;
-    else if (a.kind == CellKind::kFloat) count += a.value != b.value && !(std::isnan(a.value) && std::isnan(b.value)) ? 1 : 0;
-    else count += same_histogram(*a.histogram, *b.histogram) ? 0 : 1;
+    if (a.kind != b.kind)
+      ++count;
+    else if (a.kind == CellKind::kFloat)
+      count += a.value != b.value && !(std::isnan(a.value) && std::isnan(b.value)) ? 1 : 0;
+    else
+      count += same_histogram(*a.histogram, *b.histogram) ? 0 : 1;
   });
   return Cell::of(count);
 }
@@ -183,7 +201,8 @@ Cell smoothing(const Window& w, const RangeCallContext& call) {
 Cell edge_sample(const Window& w, bool first, bool want_time) {
   bool is_float = w.histogram_times.empty();
   if (!is_float && !w.times.empty())
-    is_float = first ? w.times.front() < w.histogram_times.front() : w.times.back() > w.histogram_times.back();
+    is_float = first ? w.times.front() < w.histogram_times.front()
+                     : w.times.back() > w.histogram_times.back();
   if (is_float) {
     const size_t i = first ? 0 : w.times.size() - 1;
     return Cell::of(want_time ? seconds(w.times[i]) : w.values[i]);
@@ -193,8 +212,12 @@ Cell edge_sample(const Window& w, bool first, bool want_time) {
 }
 
 Cell of_floats(const Window& w, const RangeCallContext& call) {
-  const auto value_at = [&](bool lowest) { return Cell::of(w.values[extreme_index(w, lowest, false)]); };
-  const auto time_at = [&](bool lowest) { return Cell::of(seconds(w.times[extreme_index(w, lowest, true)])); };
+  const auto value_at = [&](bool lowest) {
+    return Cell::of(w.values[extreme_index(w, lowest, false)]);
+  };
+  const auto time_at = [&](bool lowest) {
+    return Cell::of(seconds(w.times[extreme_index(w, lowest, true)]));
+  };
   switch (call.function) {
     case FunctionId::kMinOverTime: return value_at(true);
     case FunctionId::kMaxOverTime: return value_at(false);
@@ -206,7 +229,8 @@ Cell of_floats(const Window& w, const RangeCallContext& call) {
   }
   Variance variance;
   for (const double v : w.values) variance.add(v);
-  return Cell::of(call.function == FunctionId::kStddevOverTime ? std::sqrt(variance.value()) : variance.value());
+  return Cell::of(call.function == FunctionId::kStddevOverTime ? std::sqrt(variance.value())
+                                                               : variance.value());
 }
 
 }  // namespace
@@ -216,7 +240,8 @@ Cell over_time(const Window& w, const RangeCallContext& call) {
   switch (call.function) {
     case FunctionId::kSumOverTime:
     case FunctionId::kAvgOverTime: return total(w, call);
-    case FunctionId::kCountOverTime: return Cell::of(static_cast<double>(w.times.size() + w.histogram_times.size()));
+    case FunctionId::kCountOverTime:
+      return Cell::of(static_cast<double>(w.times.size() + w.histogram_times.size()));
     case FunctionId::kPresentOverTime: return Cell::of(1.0);
     case FunctionId::kLastOverTime: return edge_sample(w, false, false);
     case FunctionId::kFirstOverTime: return edge_sample(w, true, false);

@@ -10,11 +10,13 @@ namespace sightline::promql {
 namespace {
 
 constexpr std::string_view kDurationWanted = "number, duration, step(), or range()";
-constexpr double kDurationSecondsMax = 9'223'372'036.0;  // Go's time.Duration, in which the peer keeps it
+constexpr double kDurationSecondsMax =
+    9'223'372'036.0;  // Go's time.Duration, in which the peer keeps it
 
 bool is_number_token(const Token& t) {
   return t.kind == TokenKind::kNumber || t.kind == TokenKind::kDuration ||
-         (t.kind == TokenKind::kIdentifier && (t.keyword == Keyword::kInf || t.keyword == Keyword::kNan));
+         (t.kind == TokenKind::kIdentifier &&
+          (t.keyword == Keyword::kInf || t.keyword == Keyword::kNan));
 }
 
 bool text_is(const Token& token, std::string_view lower) {
@@ -73,7 +75,8 @@ class DurationParser {
     const Token& token = state_.peek();
     if (is_number_token(token)) return number();
     if (token.kind == TokenKind::kLeftParen) return wrapped();
-    if ((state_.at(Keyword::kStep) || state_.at(Keyword::kRange)) && state_.peek(1).kind == TokenKind::kLeftParen)
+    if ((state_.at(Keyword::kStep) || state_.at(Keyword::kRange)) &&
+        state_.peek(1).kind == TokenKind::kLeftParen)
       return step_or_range();
     if (is_min_max(token) && state_.peek(1).kind == TokenKind::kLeftParen) return min_max();
     state_.unexpected(context_, kDurationWanted);
@@ -90,8 +93,8 @@ class DurationParser {
       operand->position.start = sign.start;
       return operand;
     }
-    return node(sign.kind == TokenKind::kSub ? DurationOp::kSub : DurationOp::kAdd, sign.start, nullptr,
-                std::move(operand));
+    return node(sign.kind == TokenKind::kSub ? DurationOp::kSub : DurationOp::kAdd, sign.start,
+                nullptr, std::move(operand));
   }
   ExprPtr node(DurationOp op, uint32_t start, ExprPtr lhs, ExprPtr rhs) {
     auto out = std::make_unique<DurationExpr>();
@@ -108,7 +111,8 @@ class DurationParser {
     out->value = number_value(token, ok);
     out->is_duration = token.kind == TokenKind::kDuration;
     state_.finish(*out, token.start, token.end);
-    if (!ok) return state_.fail_at(token.start, "error parsing number: " + go_quote(token.text)), nullptr;
+    if (!ok)
+      return state_.fail_at(token.start, "error parsing number: " + go_quote(token.text)), nullptr;
     return out;
   }
   ExprPtr wrapped() {
@@ -117,18 +121,22 @@ class DurationParser {
     ExprPtr inner = expression(0);
     in_offset_ = outer;
     if (!inner) return nullptr;
-    if (!state_.take_if(TokenKind::kRightParen)) return state_.unexpected("duration expression", "\")\""), nullptr;
+    if (!state_.take_if(TokenKind::kRightParen))
+      return state_.unexpected("duration expression", "\")\""), nullptr;
     // A lone number keeps its parentheses under a plus sign that is not printed.
     const uint32_t start = inner->position.start;
-    if (inner->kind != ExprKind::kDuration) inner = node(DurationOp::kAdd, start, nullptr, std::move(inner));
+    if (inner->kind != ExprKind::kDuration)
+      inner = node(DurationOp::kAdd, start, nullptr, std::move(inner));
     if (inner) as<DurationExpr>(*inner).wrapped = true;
     return inner;
   }
   ExprPtr step_or_range() {
     const Token name = state_.take();
     state_.take();
-    if (!state_.take_if(TokenKind::kRightParen)) return state_.unexpected("duration expression", "\")\""), nullptr;
-    return node(name.keyword == Keyword::kStep ? DurationOp::kStep : DurationOp::kRange, name.start, nullptr, nullptr);
+    if (!state_.take_if(TokenKind::kRightParen))
+      return state_.unexpected("duration expression", "\")\""), nullptr;
+    return node(name.keyword == Keyword::kStep ? DurationOp::kStep : DurationOp::kRange, name.start,
+                nullptr, nullptr);
   }
   ExprPtr min_max() {
     const Token name = state_.take();
@@ -136,13 +144,15 @@ class DurationParser {
     const bool outer = std::exchange(in_offset_, false);
     ExprPtr lhs = expression(0);
     if (!lhs) return nullptr;
-    if (!state_.take_if(TokenKind::kComma)) return state_.unexpected("duration expression", "\",\""), nullptr;
+    if (!state_.take_if(TokenKind::kComma))
+      return state_.unexpected("duration expression", "\",\""), nullptr;
     ExprPtr rhs = expression(0);
     in_offset_ = outer;
     if (!rhs) return nullptr;
-    if (!state_.take_if(TokenKind::kRightParen)) return state_.unexpected("duration expression", "\")\""), nullptr;
-    return node(text_is(name, "min_of") ? DurationOp::kMinOf : DurationOp::kMaxOf, name.start, std::move(lhs),
-                std::move(rhs));
+    if (!state_.take_if(TokenKind::kRightParen))
+      return state_.unexpected("duration expression", "\")\""), nullptr;
+    return node(text_is(name, "min_of") ? DurationOp::kMinOf : DurationOp::kMaxOf, name.start,
+                std::move(lhs), std::move(rhs));
   }
 
   ParseState& state_;
@@ -158,7 +168,8 @@ bool settle(ParseState& state, ExprPtr expr, bool must_be_positive, DurationValu
     return true;
   }
   const double seconds = as<NumberLiteral>(*expr).value;
-  if (!(std::fabs(seconds) <= kDurationSecondsMax)) return state.fail_at(expr->position.start, "duration out of range"), false;
+  if (!(std::fabs(seconds) <= kDurationSecondsMax))
+    return state.fail_at(expr->position.start, "duration out of range"), false;
   if (must_be_positive && seconds <= 0)
     return state.fail_at(expr->position.start, "duration must be greater than 0"), false;
   out.ms = std::llround(seconds * 1000);
@@ -173,20 +184,25 @@ ExprPtr parse_brackets(ParseState& state, ExprPtr expr) {
   if (!settle(state, durations.expression(0), true, range)) return nullptr;
   if (state.take_if(TokenKind::kColon)) {
     auto out = std::make_unique<SubqueryExpr>();
-    if (!state.at(TokenKind::kRightBracket) && !settle(state, durations.expression(0), true, out->step)) return nullptr;
-    if (!state.take_if(TokenKind::kRightBracket)) return state.unexpected("subquery selector", "\"]\""), nullptr;
+    if (!state.at(TokenKind::kRightBracket) &&
+        !settle(state, durations.expression(0), true, out->step))
+      return nullptr;
+    if (!state.take_if(TokenKind::kRightBracket))
+      return state.unexpected("subquery selector", "\"]\""), nullptr;
     out->height = expr->height + 1;
     out->expr = std::move(expr);
     out->range = std::move(range);
     return state.finish(*out, start, state.last_end()) ? std::move(out) : nullptr;
   }
-  if (!state.take_if(TokenKind::kRightBracket)) return state.unexpected("subquery or range", "\":\" or \"]\""), nullptr;
+  if (!state.take_if(TokenKind::kRightBracket))
+    return state.unexpected("subquery or range", "\":\" or \"]\""), nullptr;
   if (expr->kind != ExprKind::kVectorSelector)
     return state.fail_at(bracket, "ranges only allowed for vector selectors"), nullptr;
   auto& selector = as<VectorSelector>(*expr);
   if (selector.offset.ms != 0 || selector.offset.expr)
     return state.fail_at(bracket, "no offset modifiers allowed before range"), nullptr;
-  if (selector.at.is_set()) return state.fail_at(bracket, "no @ modifiers allowed before range"), nullptr;
+  if (selector.at.is_set())
+    return state.fail_at(bracket, "no @ modifiers allowed before range"), nullptr;
   auto out = std::make_unique<MatrixSelector>();
   out->selector.reset(static_cast<VectorSelector*>(expr.release()));
   out->height = 2;
@@ -201,7 +217,8 @@ struct ModifierTarget {
 };
 
 ModifierTarget target_of(Expr& expr) {
-  if (expr.kind == ExprKind::kSubquery) return {nullptr, &as<SubqueryExpr>(expr).offset, &as<SubqueryExpr>(expr).at};
+  if (expr.kind == ExprKind::kSubquery)
+    return {nullptr, &as<SubqueryExpr>(expr).offset, &as<SubqueryExpr>(expr).at};
   VectorSelector* selector = nullptr;
   if (expr.kind == ExprKind::kVectorSelector) selector = &as<VectorSelector>(expr);
   if (expr.kind == ExprKind::kMatrixSelector) selector = as<MatrixSelector>(expr).selector.get();
@@ -228,20 +245,24 @@ bool parse_offset(ParseState& state, Expr& expr) {
 }
 
 bool parse_at_time(ParseState& state, AtModifier& out) {
-  if ((state.at(Keyword::kStart) || state.at(Keyword::kEnd)) && state.peek(1).kind == TokenKind::kLeftParen) {
+  if ((state.at(Keyword::kStart) || state.at(Keyword::kEnd)) &&
+      state.peek(1).kind == TokenKind::kLeftParen) {
     out.bound = state.take().keyword == Keyword::kStart ? AtBound::kStart : AtBound::kEnd;
     state.take();
     if (!state.take_if(TokenKind::kRightParen)) return state.unexpected("@", "timestamp"), false;
     return true;
   }
   double sign = 1;
-  if (state.at(TokenKind::kAdd) || state.at(TokenKind::kSub)) sign = state.take().kind == TokenKind::kSub ? -1 : 1;
+  if (state.at(TokenKind::kAdd) || state.at(TokenKind::kSub))
+    sign = state.take().kind == TokenKind::kSub ? -1 : 1;
   if (!is_number_token(state.peek())) return state.unexpected("@", "timestamp"), false;
   const Token token = state.take();
   bool ok = true;
   const double seconds = sign * number_value(token, ok);
   if (!ok || !(std::fabs(seconds) * 1000 < 9.2e18))
-    return state.fail_at(token.start, "timestamp out of bounds for @ modifier: " + format_float_plain(seconds)), false;
+    return state.fail_at(token.start,
+                         "timestamp out of bounds for @ modifier: " + format_float_plain(seconds)),
+           false;
   out.timestamp_ms = std::llround(seconds * 1000);
   return true;
 }
@@ -253,7 +274,8 @@ bool parse_at(ParseState& state, Expr& expr) {
   const ModifierTarget target = target_of(expr);
   if (target.at == nullptr)
     return state.fail_at(expr.position.start, "@ modifier" + std::string(kPrecededBy)), false;
-  if (target.at->is_set()) return state.fail_at(expr.position.start, "@ <timestamp> may not be set multiple times"), false;
+  if (target.at->is_set())
+    return state.fail_at(expr.position.start, "@ <timestamp> may not be set multiple times"), false;
   *target.at = at;
   return true;
 }
@@ -263,9 +285,12 @@ bool parse_edges(ParseState& state, Expr& expr) {
   const std::string_view word = anchored ? "anchored" : "smoothed";
   VectorSelector* selector = target_of(expr).selector;
   if (selector == nullptr)
-    return state.fail_at(expr.position.start, std::string(word) + " modifier not implemented"), false;
+    return state.fail_at(expr.position.start, std::string(word) + " modifier not implemented"),
+           false;
   if (selector->anchored || selector->smoothed)
-    return state.fail_at(expr.position.start, "anchored and smoothed modifiers cannot be used together"), false;
+    return state.fail_at(expr.position.start,
+                         "anchored and smoothed modifiers cannot be used together"),
+           false;
   (anchored ? selector->anchored : selector->smoothed) = true;
   return true;
 }
@@ -282,7 +307,8 @@ bool parse_match_op(ParseState& state, tsdb::MatchOp& op) {
   return true;
 }
 
-bool push_name(ParseState& state, VectorSelector& selector, uint32_t start, const std::string& name) {
+bool push_name(ParseState& state, VectorSelector& selector, uint32_t start,
+               const std::string& name) {
   auto named = tsdb::Matcher::create(tsdb::MatchOp::kEqual, std::string(model::kMetricName), name);
   if (!named) return state.fail_at(start, named.error().message), false;
   selector.matchers.push_back(std::move(*named));
@@ -316,7 +342,9 @@ bool check_matchers(ParseState& state, VectorSelector& selector, uint32_t start)
     if (matcher.name() != model::kMetricName) continue;
     if (selector.name.empty() && matcher.op() != tsdb::MatchOp::kEqual) continue;
     if (!named.empty())
-      return state.fail_at(start, "metric name must not be set twice: " + go_quote(named) + " or " + go_quote(matcher.value())), false;
+      return state.fail_at(start, "metric name must not be set twice: " + go_quote(named) + " or " +
+                                      go_quote(matcher.value())),
+             false;
     named = matcher.value();
   }
   if (!selector.name.empty()) return push_name(state, selector, start, selector.name);
@@ -345,13 +373,15 @@ std::unique_ptr<VectorSelector> parse_vector_selector(ParseState& state) {
 }
 
 bool parse_label_list(ParseState& state, std::vector<std::string>& out) {
-  if (!state.take_if(TokenKind::kLeftParen)) return state.unexpected("grouping opts", "\"(\""), false;
+  if (!state.take_if(TokenKind::kLeftParen))
+    return state.unexpected("grouping opts", "\"(\""), false;
   while (!state.take_if(TokenKind::kRightParen)) {
     const Token& token = state.peek();
     if (token.kind == TokenKind::kString) {
       std::string name = unquote(token);
       if (!is_valid_utf8(name) || name.empty())
-        return state.fail_at(token.start, "invalid label name for grouping: " + go_quote(name)), false;
+        return state.fail_at(token.start, "invalid label name for grouping: " + go_quote(name)),
+               false;
       out.push_back(std::move(name));
     } else if (token.kind == TokenKind::kIdentifier) {
       out.emplace_back(token.text);
@@ -372,10 +402,14 @@ ExprPtr parse_postfix(ParseState& state, ExprPtr expr) {
       expr = parse_brackets(state, std::move(expr));
       continue;
     }
-    if (state.at(Keyword::kOffset)) ok = parse_offset(state, *expr);
-    else if (state.at(TokenKind::kAt)) ok = parse_at(state, *expr);
-    else if (state.at(Keyword::kAnchored) || state.at(Keyword::kSmoothed)) ok = parse_edges(state, *expr);
-    else break;
+    if (state.at(Keyword::kOffset))
+      ok = parse_offset(state, *expr);
+    else if (state.at(TokenKind::kAt))
+      ok = parse_at(state, *expr);
+    else if (state.at(Keyword::kAnchored) || state.at(Keyword::kSmoothed))
+      ok = parse_edges(state, *expr);
+    else
+      break;
     if (!ok) return nullptr;
     expr->position.end = state.last_end();
   }

@@ -69,7 +69,8 @@ std::string position_text(std::string_view query, uint32_t offset) {
 }
 
 Error parse_error(std::string_view query, const ParseFault& fault) {
-  return {Errc::kInvalidArgument, position_text(query, fault.offset) + ": parse error: " + fault.message};
+  return {Errc::kInvalidArgument,
+          position_text(query, fault.offset) + ": parse error: " + fault.message};
 }
 
 void ParseState::unexpected(std::string_view context, std::string_view expected) {
@@ -84,14 +85,15 @@ void ParseState::unexpected(std::string_view context, std::string_view expected)
 bool ParseState::finish(Expr& expr, uint32_t start, uint32_t end) {
   expr.position = {start, end};
   if (expr.height <= limits_.height_max) return true;
-  fail_at(start, "expression is nested deeper than " + std::to_string(limits_.height_max) + " levels");
+  fail_at(start,
+          "expression is nested deeper than " + std::to_string(limits_.height_max) + " levels");
   return false;
 }
 
 bool ParseState::Depth::too_deep() {
   if (state_.depth_ <= state_.limits_.height_max) return false;
-  state_.fail_at(state_.peek().start,
-                 "expression is nested deeper than " + std::to_string(state_.limits_.height_max) + " levels");
+  state_.fail_at(state_.peek().start, "expression is nested deeper than " +
+                                          std::to_string(state_.limits_.height_max) + " levels");
   return true;
 }
 
@@ -101,8 +103,10 @@ std::string unquote(const Token& token) {
   std::string out;
   out.reserve(inside.size());
   for (size_t i = 0; i < inside.size();) {
-    if (inside[i] != '\\') out += inside[i++];
-    else i += 1 + append_escape(out, inside.substr(i + 1));
+    if (inside[i] != '\\')
+      out += inside[i++];
+    else
+      i += 1 + append_escape(out, inside.substr(i + 1));
   }
   return out;
 }
@@ -119,11 +123,13 @@ double number_value(const Token& token, bool& ok) {
   for (const char c : token.text)
     if (c != '_') digits += c;
   const bool hex = digits.size() > 1 && digits[0] == '0' && (digits[1] | 32) == 'x';
-  const bool octal = !hex && digits.size() > 1 && digits[0] == '0' && digits.find_first_not_of("01234567") == std::string::npos;
+  const bool octal = !hex && digits.size() > 1 && digits[0] == '0' &&
+                     digits.find_first_not_of("01234567") == std::string::npos;
   if (hex || octal) {
     uint64_t value = 0;
     const char* from = digits.data() + (hex ? 2 : 1);
-    const auto [end, error] = std::from_chars(from, digits.data() + digits.size(), value, hex ? 16 : 8);
+    const auto [end, error] =
+        std::from_chars(from, digits.data() + digits.size(), value, hex ? 16 : 8);
     ok = error == std::errc{} && end == digits.data() + digits.size();
     return static_cast<double>(value);
   }

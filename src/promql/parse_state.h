@@ -29,7 +29,9 @@ class ParseState {
     return tokens_[at_ + ahead < tokens_.size() ? at_ + ahead : tokens_.size() - 1];
   }
   bool at(TokenKind kind) const { return peek().kind == kind; }
-  bool at(Keyword keyword) const { return peek().kind == TokenKind::kIdentifier && peek().keyword == keyword; }
+  bool at(Keyword keyword) const {
+    return peek().kind == TokenKind::kIdentifier && peek().keyword == keyword;
+  }
   Token take() {
     const Token token = peek();
     if (at_ + 1 < tokens_.size()) ++at_;

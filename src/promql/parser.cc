@@ -11,7 +11,15 @@ namespace sightline::promql {
 namespace {
 
 // Binding power, loosest first; a sign binds like multiplication.
-enum Precedence { kAnyPrecedence = 0, kOrPrecedence, kAndPrecedence, kComparePrecedence, kAddPrecedence, kMulPrecedence, kPowPrecedence };
+enum Precedence {
+  kAnyPrecedence = 0,
+  kOrPrecedence,
+  kAndPrecedence,
+  kComparePrecedence,
+  kAddPrecedence,
+  kMulPrecedence,
+  kPowPrecedence
+};
 
 struct Operator {
   BinaryOp op;
@@ -48,8 +56,8 @@ std::optional<Operator> operator_of(const Token& token) {
 
 // Words that are never a metric name.
 bool is_reserved(Keyword k) {
-  return k == Keyword::kBool || k == Keyword::kOn || k == Keyword::kIgnoring || k == Keyword::kGroupLeft ||
-         k == Keyword::kGroupRight || k == Keyword::kAtan2;
+  return k == Keyword::kBool || k == Keyword::kOn || k == Keyword::kIgnoring ||
+         k == Keyword::kGroupLeft || k == Keyword::kGroupRight || k == Keyword::kAtan2;
 }
 
 class Parser {
@@ -70,7 +78,8 @@ class Parser {
 
  private:
   ExprPtr unary() {
-    if (!state_.at(TokenKind::kAdd) && !state_.at(TokenKind::kSub)) return parse_postfix(state_, primary());
+    if (!state_.at(TokenKind::kAdd) && !state_.at(TokenKind::kSub))
+      return parse_postfix(state_, primary());
     const Token sign = state_.take();
     ExprPtr operand = expression(kPowPrecedence);
     if (!operand) return nullptr;
@@ -107,7 +116,8 @@ class Parser {
     const Token& next = state_.peek(1);
     if (token.keyword == Keyword::kInf || token.keyword == Keyword::kNan) return number();
     if (is_aggregator(token.keyword)) {
-      const bool clause = next.kind == TokenKind::kIdentifier && (next.keyword == Keyword::kBy || next.keyword == Keyword::kWithout);
+      const bool clause = next.kind == TokenKind::kIdentifier &&
+                          (next.keyword == Keyword::kBy || next.keyword == Keyword::kWithout);
       if (clause || next.kind == TokenKind::kLeftParen) return aggregate();
     } else if (next.kind == TokenKind::kLeftParen && callable(token.keyword)) {
       return call();
@@ -117,7 +127,8 @@ class Parser {
   }
 
   static bool callable(Keyword k) {
-    return k == Keyword::kNone || k == Keyword::kStart || k == Keyword::kEnd || k == Keyword::kStep || k == Keyword::kRange;
+    return k == Keyword::kNone || k == Keyword::kStart || k == Keyword::kEnd ||
+           k == Keyword::kStep || k == Keyword::kRange;
   }
 
   ExprPtr number() {
@@ -126,7 +137,8 @@ class Parser {
     bool ok = true;
     out->value = number_value(token, ok);
     out->is_duration = token.kind == TokenKind::kDuration;
-    if (!ok) return state_.fail_at(token.start, "error parsing number: " + go_quote(token.text)), nullptr;
+    if (!ok)
+      return state_.fail_at(token.start, "error parsing number: " + go_quote(token.text)), nullptr;
     return state_.finish(*out, token.start, token.end) ? std::move(out) : nullptr;
   }
 
@@ -152,7 +164,8 @@ class Parser {
     if (!state_.take_if(TokenKind::kLeftParen)) return state_.unexpected("aggregation", ""), false;
     if (state_.take_if(TokenKind::kRightParen)) return true;
     for (;;) {
-      const bool labels_only = function != nullptr && function->id == FunctionId::kInfo && out.size() == 1;
+      const bool labels_only =
+          function != nullptr && function->id == FunctionId::kInfo && out.size() == 1;
       const bool outer = std::exchange(state_.selector_may_match_all, labels_only);
       ExprPtr arg = expression(kAnyPrecedence);
       state_.selector_may_match_all = outer;
@@ -174,7 +187,8 @@ class Parser {
       for (char& c : text) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
     out->function = find_function(text);
     if (out->function == nullptr)
-      return state_.fail_at(name.start, "unknown function with name " + go_quote(name.text)), nullptr;
+      return state_.fail_at(name.start, "unknown function with name " + go_quote(name.text)),
+             nullptr;
     if (!arguments(out->args, out->function)) return nullptr;
     for (const ExprPtr& arg : out->args) out->height = std::max(out->height, arg->height + 1);
     return state_.finish(*out, name.start, state_.last_end()) ? std::move(out) : nullptr;
@@ -189,17 +203,21 @@ class Parser {
   ExprPtr aggregate() {
     const Token name = state_.take();
     auto out = std::make_unique<AggregateExpr>();
-    out->op = static_cast<AggregateOp>(static_cast<int>(name.keyword) - static_cast<int>(Keyword::kSum));
+    out->op =
+        static_cast<AggregateOp>(static_cast<int>(name.keyword) - static_cast<int>(Keyword::kSum));
     const bool clause_first = !state_.at(TokenKind::kLeftParen);
     if (!grouping(*out)) return nullptr;
     std::vector<ExprPtr> args;
     if (!arguments(args)) return nullptr;
     if (!clause_first && !grouping(*out)) return nullptr;
-    if (args.empty()) return state_.fail_at(name.start, "no arguments for aggregate expression provided"), nullptr;
+    if (args.empty())
+      return state_.fail_at(name.start, "no arguments for aggregate expression provided"), nullptr;
     const size_t wanted = has_param(out->op) ? 2 : 1;
     if (args.size() != wanted)
-      return state_.fail_at(name.start, "wrong number of arguments for aggregate expression provided, expected " +
-                                            std::to_string(wanted) + ", got " + std::to_string(args.size())),
+      return state_.fail_at(
+                 name.start,
+                 "wrong number of arguments for aggregate expression provided, expected " +
+                     std::to_string(wanted) + ", got " + std::to_string(args.size())),
              nullptr;
     for (const ExprPtr& arg : args) out->height = std::max(out->height, arg->height + 1);
     if (wanted == 2) out->param = std::move(args[0]);
@@ -235,7 +253,8 @@ class Parser {
       if (state_.at(Keyword::kGroupLeft) || state_.at(Keyword::kGroupRight)) {
         const bool left = state_.take().keyword == Keyword::kGroupLeft;
         out.cardinality = left ? MatchCardinality::kManyToOne : MatchCardinality::kOneToMany;
-        if (state_.at(TokenKind::kLeftParen) && !parse_label_list(state_, out.include)) return false;
+        if (state_.at(TokenKind::kLeftParen) && !parse_label_list(state_, out.include))
+          return false;
       }
     }
     return fills(out);
@@ -243,7 +262,8 @@ class Parser {
 
   bool fills(VectorMatching& out) {
     for (;;) {
-      const Keyword k = state_.peek().kind == TokenKind::kIdentifier ? state_.peek().keyword : Keyword::kNone;
+      const Keyword k =
+          state_.peek().kind == TokenKind::kIdentifier ? state_.peek().keyword : Keyword::kNone;
       if (k != Keyword::kFill && k != Keyword::kFillLeft && k != Keyword::kFillRight) return true;
       if (state_.peek(1).kind != TokenKind::kLeftParen) return true;
       double value = 0;
@@ -257,14 +277,16 @@ class Parser {
     state_.take();
     state_.take();
     double sign = 1;
-    if (state_.at(TokenKind::kAdd) || state_.at(TokenKind::kSub)) sign = state_.take().kind == TokenKind::kSub ? -1 : 1;
+    if (state_.at(TokenKind::kAdd) || state_.at(TokenKind::kSub))
+      sign = state_.take().kind == TokenKind::kSub ? -1 : 1;
     const Token& token = state_.peek();
     const bool word_number = state_.at(Keyword::kInf) || state_.at(Keyword::kNan);
     if (!word_number && token.kind != TokenKind::kNumber && token.kind != TokenKind::kDuration)
       return state_.unexpected("fill value", "number"), false;
     bool ok = true;
     value = sign * number_value(state_.take(), ok);
-    if (!state_.take_if(TokenKind::kRightParen)) return state_.unexpected("fill value", "\")\""), false;
+    if (!state_.take_if(TokenKind::kRightParen))
+      return state_.unexpected("fill value", "\")\""), false;
     return true;
   }
 
@@ -282,7 +304,8 @@ ExprPtr parse_whole(ParseState& state) {
 
 Result<ExprPtr> parse(std::string_view query, const ParseLimits& limits) {
   if (query.size() > limits.query_bytes_max)
-    return fail(Errc::kInvalidArgument, "unknown position: parse error: query is longer than ", limits.query_bytes_max, " bytes");
+    return fail(Errc::kInvalidArgument, "unknown position: parse error: query is longer than ",
+                limits.query_bytes_max, " bytes");
   const TokenList list = lex(query);
   ParseState state(query, list, limits);
   ExprPtr expr = parse_whole(state);
@@ -298,9 +321,12 @@ Result<std::vector<tsdb::Matcher>> parse_selector(std::string_view text, EmptySe
   state.selector_may_match_all = empty == EmptySelector::kAllowed;
   const TokenKind kind = state.peek().kind;
   std::unique_ptr<VectorSelector> selector;
-  if (kind != TokenKind::kLeftBrace && kind != TokenKind::kIdentifier && kind != TokenKind::kMetricIdentifier) {
-    if (kind == TokenKind::kEof) state.fail_at(0, "unexpected end of input");
-    else state.unexpected("", "");
+  if (kind != TokenKind::kLeftBrace && kind != TokenKind::kIdentifier &&
+      kind != TokenKind::kMetricIdentifier) {
+    if (kind == TokenKind::kEof)
+      state.fail_at(0, "unexpected end of input");
+    else
+      state.unexpected("", "");
   } else {
     selector = parse_vector_selector(state);
     if (selector && !state.at(TokenKind::kEof)) state.unexpected("", "");
@@ -315,7 +341,8 @@ Result<model::Labels> parse_series_labels(std::string_view text) {
   if (!matchers) return std::unexpected(matchers.error());
   model::LabelsBuilder builder;
   for (const tsdb::Matcher& m : *matchers) {
-    if (m.op() != tsdb::MatchOp::kEqual) return fail(Errc::kInvalidArgument, "a series has labels, not matchers: ", text);
+    if (m.op() != tsdb::MatchOp::kEqual)
+      return fail(Errc::kInvalidArgument, "a series has labels, not matchers: ", text);
     builder.set(m.name(), m.value());
   }
   return builder.build();

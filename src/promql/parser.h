@@ -22,7 +22,8 @@ Result<ExprPtr> parse(std::string_view query, const ParseLimits& limits = {});
 // A series selector alone, as in match[]=up{job="a"}: its matchers, at least one of
 // which rejects the empty string, unless kAllowed.
 enum class EmptySelector : uint8_t { kRefused, kAllowed };
-Result<std::vector<tsdb::Matcher>> parse_selector(std::string_view text, EmptySelector empty = EmptySelector::kRefused);
+Result<std::vector<tsdb::Matcher>> parse_selector(std::string_view text,
+                                                  EmptySelector empty = EmptySelector::kRefused);
 
 // A label set as test scripts and rules write series: x{a="b"} or {"a.b", c="d"}.
 Result<model::Labels> parse_series_labels(std::string_view text);

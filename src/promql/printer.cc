@@ -32,7 +32,9 @@ std::string label_list(const std::vector<std::string>& names) {
 
 std::string matcher_text(const tsdb::Matcher& m) {
   static constexpr std::string_view kOps[] = {"=", "!=", "=~", "!~"};
-  return label_name_text(m.name()).append(kOps[static_cast<size_t>(m.op())]).append(go_quote(m.value()));
+  return label_name_text(m.name())
+      .append(kOps[static_cast<size_t>(m.op())])
+      .append(go_quote(m.value()));
 }
 
 std::string at_text(const AtModifier& at) {
@@ -44,12 +46,15 @@ std::string at_text(const AtModifier& at) {
   return text;
 }
 
-std::string_view edges_text(const VectorSelector& e) { return e.anchored ? " anchored" : e.smoothed ? " smoothed" : ""; }
+std::string_view edges_text(const VectorSelector& e) {
+  return e.anchored ? " anchored" : e.smoothed ? " smoothed" : "";
+}
 
 std::string selector_text(const VectorSelector& e) {
   std::vector<std::string> texts;
   for (const tsdb::Matcher& m : e.matchers) {
-    const bool is_name = m.name() == model::kMetricName && m.op() == tsdb::MatchOp::kEqual && m.value() == e.name;
+    const bool is_name =
+        m.name() == model::kMetricName && m.op() == tsdb::MatchOp::kEqual && m.value() == e.name;
     if (!is_name || m.value().empty()) texts.push_back(matcher_text(m));
   }
   std::ranges::sort(texts);
@@ -60,15 +65,20 @@ std::string selector_text(const VectorSelector& e) {
 
 std::string aggregate_head(const AggregateExpr& e) {
   std::string out(aggregate_name(e.op));
-  if (e.without || !e.grouping.empty()) out += (e.without ? " without " : " by ") + label_list(e.grouping) + " ";
+  if (e.without || !e.grouping.empty())
+    out += (e.without ? " without " : " by ") + label_list(e.grouping) + " ";
   return out;
 }
 
 std::string matching_text(const VectorMatching& m) {
-  const bool grouped = m.cardinality == MatchCardinality::kManyToOne || m.cardinality == MatchCardinality::kOneToMany;
+  const bool grouped = m.cardinality == MatchCardinality::kManyToOne ||
+                       m.cardinality == MatchCardinality::kOneToMany;
   std::string out;
-  if (!m.labels.empty() || m.on || grouped) out += (m.on ? " on " : " ignoring ") + label_list(m.labels);
-  if (grouped) out += (m.cardinality == MatchCardinality::kManyToOne ? " group_left " : " group_right ") + label_list(m.include);
+  if (!m.labels.empty() || m.on || grouped)
+    out += (m.on ? " on " : " ignoring ") + label_list(m.labels);
+  if (grouped)
+    out += (m.cardinality == MatchCardinality::kManyToOne ? " group_left " : " group_right ") +
+           label_list(m.include);
   if (m.fill_left && m.fill_right && *m.fill_left == *m.fill_right)
     return out + " fill (" + format_float_go(*m.fill_left) + ")";
   if (m.fill_left) out += " fill_left (" + format_float_go(*m.fill_left) + ")";
@@ -106,8 +116,10 @@ class TextWriter {
 
  private:
   void duration(const DurationValue& d) {
-    if (d.expr) write(*d.expr);
-    else out_ += duration_text(d.ms);
+    if (d.expr)
+      write(*d.expr);
+    else
+      out_ += duration_text(d.ms);
   }
   void offset(const DurationValue& d) {
     if (!d.expr && d.ms == 0) return;
@@ -157,7 +169,8 @@ class TextWriter {
     switch (expr.kind) {
       case ExprKind::kNumber: {
         const auto& e = as<NumberLiteral>(expr);
-        out_ += e.is_duration ? duration_text(std::llround(e.value * 1000)) : format_float_plain(e.value);
+        out_ += e.is_duration ? duration_text(std::llround(e.value * 1000))
+                              : format_float_plain(e.value);
         return;
       }
       case ExprKind::kString: out_ += go_quote(as<StringLiteral>(expr).value); return;

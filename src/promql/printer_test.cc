@@ -15,8 +15,10 @@ std::string printed(std::string_view query) {
 
 TEST(Printer, WritesCanonicalText) {
   const std::vector<std::pair<std::string_view, std::string_view>> cases = {
-      {"foo{ b = 'x' , a=~\"y\" }[ 5m ] offset 1h @ 3", R"(foo{a=~"y",b="x"}[5m] @ 3.000 offset 1h)"},
-      {R"({"http.requests", "status.code"="200"})", R"({"status.code"="200",__name__="http.requests"})"},
+      {"foo{ b = 'x' , a=~\"y\" }[ 5m ] offset 1h @ 3",
+       R"(foo{a=~"y",b="x"}[5m] @ 3.000 offset 1h)"},
+      {R"({"http.requests", "status.code"="200"})",
+       R"({"status.code"="200",__name__="http.requests"})"},
       {"sum without(a,b)(x)", "sum without (a, b) (x)"},
       {"sum by (\"a.b\")(x)", "sum by (\"a.b\") (x)"},
       {"topk(5,x)", "topk(5, x)"},
@@ -53,7 +55,8 @@ TEST(Printer, BreaksWhatIsTooLong) {
 }
 
 TEST(Printer, LongAndDeepTextTakesLinearTime) {
-  std::string query = std::string(900, '(') + "x{a=\"" + std::string(900'000, 'y') + "\"}" + std::string(900, ')');
+  std::string query =
+      std::string(900, '(') + "x{a=\"" + std::string(900'000, 'y') + "\"}" + std::string(900, ')');
   const auto expr = parse(query);
   ASSERT_TRUE(expr) << expr.error().message;
   EXPECT_GT(format_expression(**expr).size(), query.size());
@@ -61,18 +64,30 @@ TEST(Printer, LongAndDeepTextTakesLinearTime) {
 
 TEST(AstJson, WritesEveryKey) {
   const auto json = [](std::string_view query) { return to_json(**parse(query)); };
-  EXPECT_EQ(json("foo{a!=\"b\"} offset 1m"),
-            R"({"anchored":false,"matchers":[{"name":"a","type":"!=","value":"b"},{"name":"__name__","type":"=","value":"foo"}],)"
-            R"("name":"foo","offset":60000,"offsetExpr":null,"smoothed":false,"startOrEnd":null,"timestamp":null,"type":"vectorSelector"})");
-  EXPECT_EQ(json("1 + -2"),
-            R"({"bool":false,"lhs":{"type":"numberLiteral","val":"1"},"matching":null,"op":"+","rhs":{"type":"numberLiteral","val":"-2"},"type":"binaryExpr"})");
-  EXPECT_EQ(json("time()"), R"({"args":[],"func":{"argTypes":[],"name":"time","returnType":"scalar","variadic":0},"type":"call"})");
-  EXPECT_TRUE(json("sum(a) by (b)").ends_with(R"("grouping":["b"],"op":"sum","param":null,"type":"aggregation","without":false})"));
-  EXPECT_NE(json("a[step()*2:1m] @ end()").find(
-                R"("rangeExpr":{"lhs":{"lhs":null,"op":"step","rhs":null,"type":"durationExpr","wrapped":false},"op":"*","rhs":{"duration":false,"type":"numberLiteral","val":"2"},"type":"durationExpr","wrapped":false},"startOrEnd":"end","step":60000,"stepExpr":null,"timestamp":null,"type":"subquery"})"),
-            std::string::npos);
-  EXPECT_NE(json("a and on (x) b").find(R"("matching":{"card":"many-to-many","fillValues":{"lhs":null,"rhs":null},"include":[],"labels":["x"],"on":true})"),
-            std::string::npos);
+  EXPECT_EQ(
+      json("foo{a!=\"b\"} offset 1m"),
+      R"({"anchored":false,"matchers":[{"name":"a","type":"!=","value":"b"},{"name":"__name__","type":"=","value":"foo"}],)"
+      R"("name":"foo","offset":60000,"offsetExpr":null,"smoothed":false,"startOrEnd":null,"timestamp":null,"type":"vectorSelector"})");
+  EXPECT_EQ(
+      json("1 + -2"),
+      R"({"bool":false,"lhs":{"type":"numberLiteral","val":"1"},"matching":null,"op":"+","rhs":{"type":"numberLiteral","val":"-2"},"type":"binaryExpr"})");
+  EXPECT_EQ(
+      json("time()"),
+      R"({"args":[],"func":{"argTypes":[],"name":"time","returnType":"scalar","variadic":0},"type":"call"})");
+  EXPECT_TRUE(
+      json("sum(a) by (b)")
+          .ends_with(
+              R"("grouping":["b"],"op":"sum","param":null,"type":"aggregation","without":false})"));
+  EXPECT_NE(
+      json("a[step()*2:1m] @ end()")
+          .find(
+              R"("rangeExpr":{"lhs":{"lhs":null,"op":"step","rhs":null,"type":"durationExpr","wrapped":false},"op":"*","rhs":{"duration":false,"type":"numberLiteral","val":"2"},"type":"durationExpr","wrapped":false},"startOrEnd":"end","step":60000,"stepExpr":null,"timestamp":null,"type":"subquery"})"),
+      std::string::npos);
+  EXPECT_NE(
+      json("a and on (x) b")
+          .find(
+              R"("matching":{"card":"many-to-many","fillValues":{"lhs":null,"rhs":null},"include":[],"labels":["x"],"on":true})"),
+      std::string::npos);
 }
 
 }  // namespace

@@ -59,18 +59,28 @@ class BenchData {
         const std::string route_text = "/r" + text(route);
         const std::string instance_text = "i" + text(instance);
         for (const char* status : {"200", "404", "500"})
-          add({{"__name__", "requests_total"}, {"route", route_text}, {"instance", instance_text}, {"status", status}}, 7);
+          add({{"__name__", "requests_total"},
+               {"route", route_text},
+               {"instance", instance_text},
+               {"status", status}},
+              7);
         for (int le = 0; le < 12; ++le)
-          add({{"__name__", "duration_seconds_bucket"}, {"route", route_text}, {"instance", instance_text},
-               {"le", le == 11 ? "+Inf" : text(1 << le)}}, static_cast<uint32_t>(le + 1));
+          add({{"__name__", "duration_seconds_bucket"},
+               {"route", route_text},
+               {"instance", instance_text},
+               {"le", le == 11 ? "+Inf" : text(1 << le)}},
+              static_cast<uint32_t>(le + 1));
       }
-    for (int i = 0; i < 1500; ++i) add({{"__name__", "x_total"}, {"n", text(i)}}, static_cast<uint32_t>(i % 40 + 1));
+    for (int i = 0; i < 1500; ++i)
+      add({{"__name__", "x_total"}, {"n", text(i)}}, static_cast<uint32_t>(i % 40 + 1));
     for (int i = 0; i < 150; ++i) {
       add({{"__name__", "many"}, {"instance", "i" + text(i)}, {"kind", "a"}}, 3, true);
-      add({{"__name__", "one"}, {"instance", "i" + text(i)}, {"version", "v" + text(i % 5)}}, 3, true);
+      add({{"__name__", "one"}, {"instance", "i" + text(i)}, {"version", "v" + text(i % 5)}}, 3,
+          true);
     }
     for (int i = 0; i < 50; ++i) add({{"__name__", "temperature"}, {"room", text(i)}}, 3, true);
-    while (only_ == nullptr && sources_.size() < 20'000) add({{"__name__", "filler"}, {"n", text(static_cast<int>(sources_.size()))}}, 3, true);
+    while (only_ == nullptr && sources_.size() < 20'000)
+      add({{"__name__", "filler"}, {"n", text(static_cast<int>(sources_.size()))}}, 3, true);
   }
 
   void scrape(int64_t time) {
@@ -79,8 +89,13 @@ class BenchData {
       if (s.id.value == 0) s.id = *appender->series(s.labels);
       random_ = random_ * 6364136223846793005u + 1442695040888963407u;
       const auto draw = static_cast<uint32_t>(random_ >> 40);
-      if (s.gauge) s.value = static_cast<double>(draw % 1000) / 8;
-      else s.value = draw % 4096 == 0 ? 0 : s.value + static_cast<double>(draw % (s.pace * 2));  // now and then a restart
+      if (s.gauge)
+        s.value = static_cast<double>(draw % 1000) / 8;
+      else
+        s.value =
+            draw % 4096 == 0
+                ? 0
+                : s.value + static_cast<double>(draw % (s.pace * 2));  // now and then a restart
       (void)appender->append(s.id, {time}, s.value);
     }
     (void)appender->commit();
@@ -105,7 +120,8 @@ void run_range(benchmark::State& state, const char* query, bool provenance) {
   const TimestampMs from{kStart + kLookbackMs};
   size_t series = 0;
   for (auto _ : state) {
-    const auto result = data.engine().range(query, from, {from.value + kRangeMs}, std::chrono::seconds(30), {.provenance = provenance});
+    const auto result = data.engine().range(query, from, {from.value + kRangeMs},
+                                            std::chrono::seconds(30), {.provenance = provenance});
     if (!result) return state.SkipWithError(result.error().message.c_str());
     series = result->series.size();
   }
@@ -138,23 +154,39 @@ void read_samples(benchmark::State& state) {
 }
 
 constexpr const char* kSumRate = "sum by (route)(rate(requests_total[5m]))";
-constexpr const char* kQuantile = "histogram_quantile(0.99, sum by (le)(rate(duration_seconds_bucket[5m])))";
+constexpr const char* kQuantile =
+    "histogram_quantile(0.99, sum by (le)(rate(duration_seconds_bucket[5m])))";
 
 BENCHMARK(read_samples)->Unit(benchmark::kMillisecond)->MeasureProcessCPUTime()->UseRealTime();
-#define RANGE_QUERY(name, query) BENCHMARK_CAPTURE(range_query, name, query)->Unit(benchmark::kMillisecond)->MeasureProcessCPUTime()->UseRealTime()
+#define RANGE_QUERY(name, query)              \
+  BENCHMARK_CAPTURE(range_query, name, query) \
+      ->Unit(benchmark::kMillisecond)         \
+      ->MeasureProcessCPUTime()               \
+      ->UseRealTime()
 RANGE_QUERY(sum_by_route_of_rate, kSumRate);
 RANGE_QUERY(rate_of_buckets, "rate(duration_seconds_bucket[5m])");
 RANGE_QUERY(quantile_by_le, kQuantile);
-RANGE_QUERY(quantile_by_le_route, "histogram_quantile(0.99, sum by (le, route)(rate(duration_seconds_bucket[5m])))");
-RANGE_QUERY(ratio_of_sums, R"(sum(rate(requests_total{status=~"5.."}[5m])) / sum(rate(requests_total[5m])))");
+RANGE_QUERY(quantile_by_le_route,
+            "histogram_quantile(0.99, sum by (le, route)(rate(duration_seconds_bucket[5m])))");
+RANGE_QUERY(ratio_of_sums,
+            R"(sum(rate(requests_total{status=~"5.."}[5m])) / sum(rate(requests_total[5m])))");
 RANGE_QUERY(topk_of_rate, "topk(5, rate(x_total[5m]))");
 RANGE_QUERY(many_to_one, "many * on (instance) group_left (version) one");
 RANGE_QUERY(max_over_hour, "max_over_time(temperature[1h])");
 RANGE_QUERY(subquery, "max_over_time(sum(rate(x_total[1m]))[10m:30s])");
 RANGE_QUERY(count_everything, R"(count({__name__=~".+"}))");
-BENCHMARK_CAPTURE(instant_query, quantile, kQuantile)->Unit(benchmark::kMillisecond)->MeasureProcessCPUTime()->UseRealTime();
-BENCHMARK_CAPTURE(with_provenance, sum_by_route_of_rate, kSumRate)->Unit(benchmark::kMillisecond)->MeasureProcessCPUTime()->UseRealTime();
-BENCHMARK_CAPTURE(with_provenance, quantile_by_le, kQuantile)->Unit(benchmark::kMillisecond)->MeasureProcessCPUTime()->UseRealTime();
+BENCHMARK_CAPTURE(instant_query, quantile, kQuantile)
+    ->Unit(benchmark::kMillisecond)
+    ->MeasureProcessCPUTime()
+    ->UseRealTime();
+BENCHMARK_CAPTURE(with_provenance, sum_by_route_of_rate, kSumRate)
+    ->Unit(benchmark::kMillisecond)
+    ->MeasureProcessCPUTime()
+    ->UseRealTime();
+BENCHMARK_CAPTURE(with_provenance, quantile_by_le, kQuantile)
+    ->Unit(benchmark::kMillisecond)
+    ->MeasureProcessCPUTime()
+    ->UseRealTime();
 
 }  // namespace
 }  // namespace sightline::promql

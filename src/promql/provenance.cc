@@ -20,7 +20,8 @@ StepSet StepSet::united(const StepSet& other) const {
   if (is_all() || other.is_all()) return {};
   if (bits_ == other.bits_) return *this;
   std::vector<uint64_t> out = *bits_;
-  for (size_t i = 0; i < std::min(out.size(), other.bits_->size()); ++i) out[i] |= (*other.bits_)[i];
+  for (size_t i = 0; i < std::min(out.size(), other.bits_->size()); ++i)
+    out[i] |= (*other.bits_)[i];
   return StepSet(std::move(out));
 }
 
@@ -32,12 +33,15 @@ void SourceUnion::add(const Sources& sources, const StepSet& present) {
 }
 
 Sources SourceUnion::take() {
-  if (!std::ranges::is_sorted(all_, {}, &SeriesSource::input)) std::ranges::stable_sort(all_, {}, &SeriesSource::input);
+  if (!std::ranges::is_sorted(all_, {}, &SeriesSource::input))
+    std::ranges::stable_sort(all_, {}, &SeriesSource::input);
   Sources out;
   out.reserve(all_.size());
   for (SeriesSource& s : all_) {
-    if (!out.empty() && out.back().input == s.input) out.back().steps = out.back().steps.united(s.steps);
-    else out.push_back(std::move(s));
+    if (!out.empty() && out.back().input == s.input)
+      out.back().steps = out.back().steps.united(s.steps);
+    else
+      out.push_back(std::move(s));
   }
   all_.clear();
   return out;

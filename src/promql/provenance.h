@@ -36,20 +36,25 @@ class StepSet {
     std::vector<uint64_t> bits((count + 63) / 64);
     bool all = true;
     for (size_t step = 0; step < count; ++step) {
-      if (has(step)) bits[step / 64] |= uint64_t{1} << (step % 64);
-      else all = false;
+      if (has(step))
+        bits[step / 64] |= uint64_t{1} << (step % 64);
+      else
+        all = false;
     }
     return all ? StepSet() : StepSet(std::move(bits));
   }
 
-  bool has(size_t step) const { return !bits_ || (step / 64 < bits_->size() && ((*bits_)[step / 64] >> (step % 64) & 1) != 0); }
+  bool has(size_t step) const {
+    return !bits_ || (step / 64 < bits_->size() && ((*bits_)[step / 64] >> (step % 64) & 1) != 0);
+  }
   bool is_all() const { return bits_ == nullptr; }
   bool empty() const;
   StepSet intersected(const StepSet& other) const;
   StepSet united(const StepSet& other) const;
 
  private:
-  explicit StepSet(std::vector<uint64_t> bits) : bits_(std::make_shared<const std::vector<uint64_t>>(std::move(bits))) {}
+  explicit StepSet(std::vector<uint64_t> bits)
+      : bits_(std::make_shared<const std::vector<uint64_t>>(std::move(bits))) {}
   std::shared_ptr<const std::vector<uint64_t>> bits_;  // null: all
 };
 

@@ -23,7 +23,8 @@ class ProvenanceTest : public testing::Test {
   // "series: a@0,1 b@0" per line: which inputs fed which steps of 0..3 minutes.
   std::string fed(std::string_view query) {
     const Engine engine(store_, clock_, nullptr, {.lookback = std::chrono::minutes(1)});
-    const auto result = engine.range(query, {0}, {180'000}, std::chrono::minutes(1), {.provenance = true});
+    const auto result =
+        engine.range(query, {0}, {180'000}, std::chrono::minutes(1), {.provenance = true});
     if (!result) return "error: " + result.error().message;
     std::string out;
     for (const Series& s : result->series) {
@@ -58,7 +59,9 @@ TEST_F(ProvenanceTest, NamesSeriesAndSteps) {
       {"m{n=\"a\"} unless on () m{n=\"b\"}", "m{g=\"x\", n=\"a\"}: a@13\n"},
       {"sum(m{n=\"b\"} or on (g) m{n=\"a\"})", "{}: b@02 a@13\n"},
       {"sum(increase(m[2m]))", "{}: a@123 c@3\n"},
-      {"count_values(\"v\", m)", "{v=\"1\"}: a@0 b@2\n{v=\"2\"}: a@1\n{v=\"3\"}: a@2\n{v=\"4\"}: a@3\n{v=\"5\"}: b@0\n{v=\"7\"}: c@23\n"},
+      {"count_values(\"v\", m)",
+       "{v=\"1\"}: a@0 b@2\n{v=\"2\"}: a@1\n{v=\"3\"}: a@2\n{v=\"4\"}: a@3\n{v=\"5\"}: "
+       "b@0\n{v=\"7\"}: c@23\n"},
       {"sum(max_over_time((m{n=\"c\"} > 0)[1m:1m]))", "{}: c@23\n"},
       {"sum(max_over_time((m{n=\"b\"} > 2)[2m:1m]))", "{}: b@01\n"},
       {"sum(m{n=\"b\"} @ 120)", "{}: b@0123\n"},
@@ -70,7 +73,9 @@ TEST_F(ProvenanceTest, NamesSeriesAndSteps) {
 TEST_F(ProvenanceTest, SaysWhatTimesAnInputWasReadAt) {
   load(R"(m{n="a"})", {1, 2, 3, 4});
   const Engine engine(store_, clock_, nullptr);
-  const auto result = engine.instant("rate(m[5m] offset 1m) + max_over_time(m[10m:1m] offset 2m) + sum(m @ 60)", {180'000}, {.provenance = true});
+  const auto result =
+      engine.instant("rate(m[5m] offset 1m) + max_over_time(m[10m:1m] offset 2m) + sum(m @ 60)",
+                     {180'000}, {.provenance = true});
   ASSERT_TRUE(result) << result.error().message;
   ASSERT_EQ(result->inputs.size(), 3u);
   EXPECT_EQ(result->inputs[0].window_ms, 300'000);

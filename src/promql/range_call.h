@@ -14,7 +14,8 @@ class RangeCall {
     ColumnScratch columns;
   };
 
-  RangeCall(Evaluator& evaluator, const Call& call, const StepGrid& grid) : evaluator_(evaluator), call_(call), grid_(grid) {}
+  RangeCall(Evaluator& evaluator, const Call& call, const StepGrid& grid)
+      : evaluator_(evaluator), call_(call), grid_(grid) {}
 
   // Evaluates the other arguments and selects the series; the faults of the call are found here.
   Status prepare();
@@ -26,7 +27,8 @@ class RangeCall {
 
  private:
   Status take_argument(const Expr& arg, const Expr*& range);
-  bool general(const RangeSeries& loaded, RangeCallContext& context, Series& out, uint64_t& touched) const;
+  bool general(const RangeSeries& loaded, RangeCallContext& context, Series& out,
+               uint64_t& touched) const;
 
   Evaluator& evaluator_;
   const Call& call_;

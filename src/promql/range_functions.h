@@ -14,14 +14,14 @@ namespace sightline::promql {
 // What a range function knows besides the samples.
 struct RangeCallContext {
   FunctionId function{};
-  PositionRange at;            // of the range vector argument
-  PositionRange param_at;      // of the first scalar argument
+  PositionRange at;        // of the range vector argument
+  PositionRange param_at;  // of the first scalar argument
   const WindowPlan& plan;
   Annotations& annotations;
-  int64_t step_time_ms = 0;    // of the step being evaluated
-  double param = 0;            // φ, seconds ahead, smoothing factor
-  double second_param = 0;     // trend factor
-  std::string_view metric;     // name of the series
+  int64_t step_time_ms = 0;  // of the step being evaluated
+  double param = 0;          // φ, seconds ahead, smoothing factor
+  double second_param = 0;   // trend factor
+  std::string_view metric;   // name of the series
 };
 
 // rate, increase, delta with extrapolation to the window's edges.
@@ -32,8 +32,13 @@ Cell instant_rate(const Window& w, const RangeCallContext& call);  // irate, ide
 Cell over_time(const Window& w, const RangeCallContext& call);
 
 // What a start timestamp says of the step from sample i - 1 to i of a counter.
-enum class StartTimeVerdict : uint8_t { kNothing, kReset, kOverlap };  // kOverlap: it lies before the sample before it
-StartTimeVerdict start_time_verdict(std::span<const int64_t> times, std::span<const int64_t> created, size_t i);
+enum class StartTimeVerdict : uint8_t {
+  kNothing,
+  kReset,
+  kOverlap
+};  // kOverlap: it lies before the sample before it
+StartTimeVerdict start_time_verdict(std::span<const int64_t> times,
+                                    std::span<const int64_t> created, size_t i);
 
 // Says that a counter function meets a float series that is not named like a counter.
 void check_counter_name(const model::Labels& labels, const RangeCallContext& call);

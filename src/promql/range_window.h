@@ -24,12 +24,14 @@ struct RangeSeries {  // kept from series to series: its arrays keep their memor
 struct WindowPlan {
   int64_t range_ms = 0;
   int64_t offset_ms = 0;
-  bool fixed = false;      // @: the same window at every step
-  int64_t fixed_ms = 0;    // its end before the offset
+  bool fixed = false;    // @: the same window at every step
+  int64_t fixed_ms = 0;  // its end before the offset
   bool anchored = false;
   bool smoothed = false;
-  int64_t lookback_ms = 0; // how far anchored and smoothed look beyond the window
-  int64_t end_at(int64_t step_time_ms) const { return (fixed ? fixed_ms : step_time_ms) - offset_ms; }
+  int64_t lookback_ms = 0;  // how far anchored and smoothed look beyond the window
+  int64_t end_at(int64_t step_time_ms) const {
+    return (fixed ? fixed_ms : step_time_ms) - offset_ms;
+  }
 };
 
 // The series of a range vector. load() replaces what its RangeSeries held, and may be called from several threads.

@@ -23,7 +23,9 @@ bool close(double a, double b) {
 bool close(const model::Histogram& x, const model::Histogram& y) {
   const model::Histogram a = compact(x);
   const model::Histogram b = compact(y);
-  if (a.schema != b.schema || !close(a.count, b.count) || !close(a.sum, b.sum) || !close(a.zero_count, b.zero_count)) return false;
+  if (a.schema != b.schema || !close(a.count, b.count) || !close(a.sum, b.sum) ||
+      !close(a.zero_count, b.zero_count))
+    return false;
   // A bucket may keep a rest of rounding on one side.
   for (const auto* side : {&a, &b}) {
     const auto& other = side == &a ? b : a;
@@ -57,7 +59,9 @@ std::string difference(const ReferenceValue& wanted, const QueryResult& got, siz
     if (!same) return e.labels.to_string() + ": expected " + text(e.cell) + ", got " + text(cell);
     left.erase(at);
   }
-  return left.empty() ? std::string() : left.begin()->first.to_string() + ": expected nothing, got " + text(left.begin()->second);
+  return left.empty() ? std::string()
+                      : left.begin()->first.to_string() + ": expected nothing, got " +
+                            text(left.begin()->second);
 }
 
 void run_case(uint64_t seed, WorkPool* pool) {
@@ -69,7 +73,8 @@ void run_case(uint64_t seed, WorkPool* pool) {
   const int64_t step = kSteps[random() % 4];
   const auto count = 1 + static_cast<int64_t>(random() % 15);
   const int64_t start = static_cast<int64_t>(random() % static_cast<uint64_t>(kDurationMs));
-  SCOPED_TRACE("seed " + std::to_string(seed) + ": " + query + " from " + std::to_string(start) + " step " + std::to_string(step));
+  SCOPED_TRACE("seed " + std::to_string(seed) + ": " + query + " from " + std::to_string(start) +
+               " step " + std::to_string(step));
   SystemClock clock;
   const Engine engine(store, clock, pool);
   const int64_t end = start + (count - 1) * step;
@@ -98,7 +103,8 @@ TEST(Reference, RandomExpressionsAgree) {
   const char* cases = std::getenv("PROMQL_CASES");
   const uint64_t count = cases != nullptr ? std::strtoull(cases, nullptr, 10) : 1500;
   WorkPool pool({.thread_count = 2});
-  for (uint64_t i = 1; i <= count && !testing::Test::HasFailure(); ++i) run_case(i, i % 2 == 0 ? &pool : nullptr);
+  for (uint64_t i = 1; i <= count && !testing::Test::HasFailure(); ++i)
+    run_case(i, i % 2 == 0 ? &pool : nullptr);
 }
 
 }  // namespace

@@ -47,7 +47,8 @@ class Resolver {
     const auto seconds = value(*duration.expr);
     if (!seconds) return std::unexpected(seconds.error());
     if (positive && *seconds <= 0) return fault(position, "duration must be greater than 0");
-    if (!(std::fabs(*seconds) <= kDurationSecondsMax)) return fault(position, "duration is out of range");
+    if (!(std::fabs(*seconds) <= kDurationSecondsMax))
+      return fault(position, "duration is out of range");
     duration.ms = std::llround(*seconds * 1000);
     return {};
   }
@@ -60,7 +61,8 @@ class Resolver {
     if (expr.kind == ExprKind::kNumber) return as<NumberLiteral>(expr).value;
     const auto& e = as<DurationExpr>(expr);
     if (e.op == DurationOp::kStep) return static_cast<double>(times_.step_ms) / 1000;
-    if (e.op == DurationOp::kRange) return static_cast<double>(times_.end_ms - times_.start_ms) / 1000;
+    if (e.op == DurationOp::kRange)
+      return static_cast<double>(times_.end_ms - times_.start_ms) / 1000;
     const auto rhs = value(*e.rhs);
     if (!rhs) return rhs;
     if (!e.lhs) return e.op == DurationOp::kSub ? -*rhs : *rhs;
@@ -109,16 +111,20 @@ void mark_histogram_use(Expr& expr, bool stats) {
     whole = op == BinaryOp::kTrimUpper || op == BinaryOp::kTrimLower;
   } else if (expr.kind == ExprKind::kCall) {
     switch (as<Call>(expr).function->id) {
-      case FunctionId::kHistogramCount: case FunctionId::kHistogramSum: case FunctionId::kHistogramAvg: below = true; break;
-      case FunctionId::kHistogramQuantile: case FunctionId::kHistogramQuantiles: case FunctionId::kHistogramFraction:
-        whole = true;
-        break;
+      case FunctionId::kHistogramCount:
+      case FunctionId::kHistogramSum:
+      case FunctionId::kHistogramAvg: below = true; break;
+      case FunctionId::kHistogramQuantile:
+      case FunctionId::kHistogramQuantiles:
+      case FunctionId::kHistogramFraction: whole = true; break;
       default: break;
     }
   }
   for (Expr* child : children_of(expr)) {
-    if (whole) mark_whole(*child);
-    else mark_histogram_use(*child, below);
+    if (whole)
+      mark_whole(*child);
+    else
+      mark_histogram_use(*child, below);
   }
 }
 

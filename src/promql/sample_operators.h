@@ -14,6 +14,7 @@ struct OperatorResult {
 };
 
 double apply_float(BinaryOp op, double a, double b);  // arithmetic; comparisons give 1 or 0
-OperatorResult apply(BinaryOp op, const Cell& a, const Cell& b, Annotations& annotations, PositionRange at);
+OperatorResult apply(BinaryOp op, const Cell& a, const Cell& b, Annotations& annotations,
+                     PositionRange at);
 
 }  // namespace sightline::promql

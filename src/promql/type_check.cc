@@ -14,21 +14,24 @@ using Fault = std::optional<ParseFault>;
 Fault expect(const Expr& expr, ValueType wanted, const std::string& context) {
   const ValueType got = type_of(expr);
   if (got == wanted) return {};
-  return ParseFault{expr.position.start, "expected type " + std::string(documented_type_name(wanted)) + " in " +
-                                             context + ", got " + std::string(documented_type_name(got))};
+  return ParseFault{expr.position.start,
+                    "expected type " + std::string(documented_type_name(wanted)) + " in " +
+                        context + ", got " + std::string(documented_type_name(got))};
 }
 
 Fault check_aggregate(const AggregateExpr& e) {
   if (auto f = expect(*e.expr, ValueType::kVector, "aggregation expression")) return f;
   if (!e.param) return {};
-  return expect(*e.param, e.op == AggregateOp::kCountValues ? ValueType::kString : ValueType::kScalar,
+  return expect(*e.param,
+                e.op == AggregateOp::kCountValues ? ValueType::kString : ValueType::kScalar,
                 "aggregation parameter");
 }
 
 Fault check_operand(const Expr& expr) {
   const ValueType type = type_of(expr);
   if (type == ValueType::kScalar || type == ValueType::kVector) return {};
-  return ParseFault{expr.position.start, "binary expression must contain only scalar and instant vector types"};
+  return ParseFault{expr.position.start,
+                    "binary expression must contain only scalar and instant vector types"};
 }
 
 Fault check_matching(const BinaryExpr& e) {
@@ -36,10 +39,12 @@ Fault check_matching(const BinaryExpr& e) {
   if (m.on)
     for (const std::string& label : m.labels)
       if (std::ranges::find(m.include, label) != m.include.end())
-        return ParseFault{e.op_start, "label " + go_quote(label) + " must not occur in ON and GROUP clause at once"};
+        return ParseFault{e.op_start, "label " + go_quote(label) +
+                                          " must not occur in ON and GROUP clause at once"};
   if (!is_set_operator(e.op)) return {};
   if (m.cardinality != MatchCardinality::kManyToMany)
-    return ParseFault{e.position.start, "no grouping allowed for " + go_quote(binary_op_text(e.op)) + " operation"};
+    return ParseFault{e.position.start,
+                      "no grouping allowed for " + go_quote(binary_op_text(e.op)) + " operation"};
   if (m.fill_left || m.fill_right)
     return ParseFault{e.position.start, "filling in missing series not allowed for set operators"};
   return {};
@@ -50,7 +55,8 @@ Fault check_binary(BinaryExpr& e) {
   const ValueType right = type_of(*e.rhs);
   if (e.return_bool && !is_comparison(e.op))
     return ParseFault{e.op_start, "bool modifier can only be used on comparison operators"};
-  if (is_comparison(e.op) && !e.return_bool && left == ValueType::kScalar && right == ValueType::kScalar)
+  if (is_comparison(e.op) && !e.return_bool && left == ValueType::kScalar &&
+      right == ValueType::kScalar)
     return ParseFault{e.op_start, "comparisons between scalars must use BOOL modifier"};
   if (auto f = check_matching(e)) return f;
   if (auto f = check_operand(*e.lhs)) return f;
@@ -60,9 +66,11 @@ Fault check_binary(BinaryExpr& e) {
   if (!m.labels.empty())
     return ParseFault{e.position.start, "vector matching only allowed between instant vectors"};
   if (m.fill_left || m.fill_right)
-    return ParseFault{e.position.start, "filling in missing series only allowed between instant vectors"};
+    return ParseFault{e.position.start,
+                      "filling in missing series only allowed between instant vectors"};
   if (is_set_operator(e.op))
-    return ParseFault{e.position.start, "set operator " + go_quote(binary_op_text(e.op)) + " not allowed in binary scalar expression"};
+    return ParseFault{e.position.start, "set operator " + go_quote(binary_op_text(e.op)) +
+                                            " not allowed in binary scalar expression"};
   e.matching.reset();
   return {};
 }
@@ -75,7 +83,8 @@ Fault check_call(const Call& e) {
   const size_t got = e.args.size();
   const auto count_fault = [&](std::string_view how, size_t wanted) {
     return ParseFault{e.position.start, "expected " + std::string(how) + std::to_string(wanted) +
-                                            " argument(s) in call to " + go_quote(f.name) + ", got " + std::to_string(got)};
+                                            " argument(s) in call to " + go_quote(f.name) +
+                                            ", got " + std::to_string(got)};
   };
   if (f.variadic == 0) {
     if (got != types) return count_fault("", types);
@@ -103,13 +112,16 @@ std::optional<ParseFault> check_types(Expr& expr) {
     case ExprKind::kUnary: {
       const ValueType type = type_of(*as<UnaryExpr>(expr).expr);
       if (type == ValueType::kScalar || type == ValueType::kVector) return {};
-      return ParseFault{expr.position.start, "unary expression only allowed on expressions of type scalar or instant vector, got " +
-                                                 go_quote(documented_type_name(type))};
+      return ParseFault{
+          expr.position.start,
+          "unary expression only allowed on expressions of type scalar or instant vector, got " +
+              go_quote(documented_type_name(type))};
     }
     case ExprKind::kSubquery: {
       const ValueType type = type_of(*as<SubqueryExpr>(expr).expr);
       if (type == ValueType::kVector) return {};
-      return ParseFault{expr.position.start, "subquery is only allowed on instant vector, got " + std::string(type_name(type)) + " instead"};
+      return ParseFault{expr.position.start, "subquery is only allowed on instant vector, got " +
+                                                 std::string(type_name(type)) + " instead"};
     }
     default: return {};
   }

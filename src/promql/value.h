@@ -39,7 +39,9 @@ struct Cell {
   static Cell none() { return {}; }
   static Cell of(double v) { return {CellKind::kFloat, v, nullptr}; }
   static Cell of(HistogramPtr h) { return {CellKind::kHistogram, 0, std::move(h)}; }
-  static Cell of(model::Histogram h) { return of(std::make_shared<const model::Histogram>(std::move(h))); }
+  static Cell of(model::Histogram h) {
+    return of(std::make_shared<const model::Histogram>(std::move(h)));
+  }
 };
 
 struct Series {
@@ -56,7 +58,8 @@ struct Series {
   bool has(size_t step) const { return cells[step] != CellKind::kNone; }
   bool is_float(size_t step) const { return cells[step] == CellKind::kFloat; }
   Cell cell(size_t step) const {
-    return {cells[step], floats[step], cells[step] == CellKind::kHistogram ? histograms[step] : nullptr};
+    return {cells[step], floats[step],
+            cells[step] == CellKind::kHistogram ? histograms[step] : nullptr};
   }
   void set_float(size_t step, double v) {
     cells[step] = CellKind::kFloat;
@@ -68,9 +71,12 @@ struct Series {
     histograms[step] = std::move(h);
   }
   void set(size_t step, Cell cell) {
-    if (cell.kind == CellKind::kFloat) set_float(step, cell.value);
-    else if (cell.kind == CellKind::kHistogram) set_histogram(step, std::move(cell.histogram));
-    else clear(step);
+    if (cell.kind == CellKind::kFloat)
+      set_float(step, cell.value);
+    else if (cell.kind == CellKind::kHistogram)
+      set_histogram(step, std::move(cell.histogram));
+    else
+      clear(step);
   }
   void clear(size_t step) { cells[step] = CellKind::kNone; }
   StepSet present() const {
@@ -81,7 +87,8 @@ struct Series {
   // Steps with a value.
   size_t count() const {
     if (std::memchr(cells.data(), 0, cells.size()) == nullptr) return cells.size();
-    return cells.size() - static_cast<size_t>(std::count(cells.begin(), cells.end(), CellKind::kNone));
+    return cells.size() -
+           static_cast<size_t>(std::count(cells.begin(), cells.end(), CellKind::kNone));
   }
   bool any() const {
     for (const CellKind kind : cells)
@@ -97,7 +104,7 @@ struct Value {
   std::vector<Series> series;
   std::vector<double> scalars;  // one per step
   std::string text;
-  Sources sources;              // of a kScalar, when asked for
+  Sources sources;  // of a kScalar, when asked for
 };
 
 }  // namespace sightline::promql

@@ -16,9 +16,11 @@ using Action = config::RelabelConfig::Action;
 using model::LabelsBuilder;
 
 // The value of group `name` ("1", "host") in a match; empty when there is none.
-std::string_view group_value(const re2::RE2& regex, const std::vector<re2::StringPiece>& groups, std::string_view name) {
+std::string_view group_value(const re2::RE2& regex, const std::vector<re2::StringPiece>& groups,
+                             std::string_view name) {
   size_t index = 0;
-  if (!name.empty() && std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; })) {
+  if (!name.empty() &&
+      std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; })) {
     if (name.size() > 6) return {};
     for (const char c : name) index = index * 10 + static_cast<size_t>(c - '0');
   } else {
@@ -34,7 +36,8 @@ std::string_view group_value(const re2::RE2& regex, const std::vector<re2::Strin
 bool is_word(char c) { return c == '_' || std::isalnum(static_cast<unsigned char>(c)) != 0; }
 
 // $1, ${1}, $name, ${name}, $$: as Go's Regexp.Expand reads them.
-std::string expand(const re2::RE2& regex, const std::vector<re2::StringPiece>& groups, std::string_view text) {
+std::string expand(const re2::RE2& regex, const std::vector<re2::StringPiece>& groups,
+                   std::string_view text) {
   std::string out;
   while (!text.empty()) {
     const size_t dollar = text.find('$');
@@ -60,10 +63,11 @@ std::string expand(const re2::RE2& regex, const std::vector<re2::StringPiece>& g
   return out;
 }
 
-bool full_match(const re2::RE2& regex, std::string_view text, std::vector<re2::StringPiece>& groups) {
+bool full_match(const re2::RE2& regex, std::string_view text,
+                std::vector<re2::StringPiece>& groups) {
   groups.assign(static_cast<size_t>(regex.NumberOfCapturingGroups()) + 1, {});
-  return regex.Match({text.data(), text.size()}, 0, text.size(), re2::RE2::ANCHOR_BOTH, groups.data(),
-                     static_cast<int>(groups.size()));
+  return regex.Match({text.data(), text.size()}, 0, text.size(), re2::RE2::ANCHOR_BOTH,
+                     groups.data(), static_cast<int>(groups.size()));
 }
 
 std::string source_value(const config::RelabelConfig& config, const LabelsBuilder& labels) {
@@ -79,7 +83,8 @@ std::string source_value(const config::RelabelConfig& config, const LabelsBuilde
 uint64_t hash_mod(std::string_view value, uint64_t modulus) {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
-  if (EVP_Digest(value.data(), value.size(), digest, &size, EVP_md5(), nullptr) != 1 || size < 16) return 0;
+  if (EVP_Digest(value.data(), value.size(), digest, &size, EVP_md5(), nullptr) != 1 || size < 16)
+    return 0;
   return load_be64(digest + 8) % modulus;
 }
 
@@ -88,7 +93,8 @@ std::string changed_case(std::string text, int (*change)(int)) {
   return text;
 }
 
-void replace(const re2::RE2& regex, const config::RelabelConfig& config, const std::string& value, LabelsBuilder& labels) {
+void replace(const re2::RE2& regex, const config::RelabelConfig& config, const std::string& value,
+             LabelsBuilder& labels) {
   std::vector<re2::StringPiece> groups;
   if (!full_match(regex, value, groups)) return;
   const std::string target = expand(regex, groups, config.target_label);
@@ -123,14 +129,16 @@ Result<RelabelRules> RelabelRules::compile(const std::vector<config::RelabelConf
     options.set_log_errors(false);
     options.set_dot_nl(true);
     auto regex = std::make_shared<const re2::RE2>(config.regex, options);
-    if (!regex->ok()) return fail(Errc::kInvalidArgument, config.mark.text(), ": regex: ", regex->error());
+    if (!regex->ok())
+      return fail(Errc::kInvalidArgument, config.mark.text(), ": regex: ", regex->error());
     rules.rules_.push_back({config, std::move(regex)});
   }
   return rules;
 }
 
 bool RelabelRules::apply(LabelsBuilder& labels) const {
-  return std::all_of(rules_.begin(), rules_.end(), [&](const Rule& rule) { return apply_rule(rule, labels); });
+  return std::all_of(rules_.begin(), rules_.end(),
+                     [&](const Rule& rule) { return apply_rule(rule, labels); });
 }
 
 bool RelabelRules::apply_rule(const Rule& rule, LabelsBuilder& labels) {
@@ -146,8 +154,12 @@ bool RelabelRules::apply_rule(const Rule& rule, LabelsBuilder& labels) {
     case Action::kHashMod:
       labels.set(config.target_label, std::to_string(hash_mod(value, config.modulus)));
       return true;
-    case Action::kLowercase: labels.set(config.target_label, changed_case(value, ::tolower)); return true;
-    case Action::kUppercase: labels.set(config.target_label, changed_case(value, ::toupper)); return true;
+    case Action::kLowercase:
+      labels.set(config.target_label, changed_case(value, ::tolower));
+      return true;
+    case Action::kUppercase:
+      labels.set(config.target_label, changed_case(value, ::toupper));
+      return true;
     case Action::kLabelMap:
     case Action::kLabelDrop:
     case Action::kLabelKeep: map_names(*rule.regex, config, labels); return true;

@@ -19,8 +19,10 @@ constexpr uint64_t kCacheRounds = 10;
 
 std::string_view media_range(config::ScrapeProtocol protocol) {
   switch (protocol) {
-    case config::ScrapeProtocol::kOpenMetrics100: return "application/openmetrics-text;version=1.0.0";
-    case config::ScrapeProtocol::kOpenMetrics001: return "application/openmetrics-text;version=0.0.1";
+    case config::ScrapeProtocol::kOpenMetrics100:
+      return "application/openmetrics-text;version=1.0.0";
+    case config::ScrapeProtocol::kOpenMetrics001:
+      return "application/openmetrics-text;version=0.0.1";
     case config::ScrapeProtocol::kPrometheusText100: return "text/plain;version=1.0.0";
     case config::ScrapeProtocol::kPrometheusText004: return "text/plain;version=0.0.4";
     case config::ScrapeProtocol::kPrometheusProto: return "";  // not read here, so not asked for
@@ -50,11 +52,17 @@ std::string authorization(const config::ScrapeAuth& auth) {
 
 FetchRequest make_request(const Target& target) {
   const config::ScrapeConfig& config = target.config();
-  FetchRequest request{.url = target.url(), .accept = accept_header(config.scrape_protocols), .timeout = target.timeout(),
-                       .body_bytes_max = config.limits.body_size.bytes > 0 ? static_cast<size_t>(config.limits.body_size.bytes) : kBodyBytesMax};
-  request.headers.emplace_back("X-Prometheus-Scrape-Timeout-Seconds",
-                               format_float_plain(std::chrono::duration<double>(target.timeout()).count()));
-  if (const std::string value = authorization(config.auth); !value.empty()) request.headers.emplace_back("Authorization", value);
+  FetchRequest request{.url = target.url(),
+                       .accept = accept_header(config.scrape_protocols),
+                       .timeout = target.timeout(),
+                       .body_bytes_max = config.limits.body_size.bytes > 0
+                                             ? static_cast<size_t>(config.limits.body_size.bytes)
+                                             : kBodyBytesMax};
+  request.headers.emplace_back(
+      "X-Prometheus-Scrape-Timeout-Seconds",
+      format_float_plain(std::chrono::duration<double>(target.timeout()).count()));
+  if (const std::string value = authorization(config.auth); !value.empty())
+    request.headers.emplace_back("Authorization", value);
   for (const auto& [name, values] : config.http_headers)
     for (const std::string& value : values) request.headers.emplace_back(name, value);
   return request;
@@ -65,22 +73,26 @@ FetchRequest make_request(const Target& target) {
 // What one scrape has gathered.
 struct ScrapeLoop::Round {
   TimestampMs time;
-  uint64_t scraped = 0;       // samples exposed
-  uint64_t kept = 0;          // after relabelling
+  uint64_t scraped = 0;  // samples exposed
+  uint64_t kept = 0;     // after relabelling
   uint64_t series_added = 0;
   std::unordered_map<std::string, model::MetricMetadata> metadata;
 };
 
 class ScrapeLoop::Sink final : public wire::openmetrics::ExpositionSink {
  public:
-  Sink(ScrapeLoop& loop, tsdb::Appender& appender, Round& round, wire::openmetrics::ExpositionFormat format)
+  Sink(ScrapeLoop& loop, tsdb::Appender& appender, Round& round,
+       wire::openmetrics::ExpositionFormat format)
       : loop_(loop), appender_(appender), round_(round), format_(format) {}
 
   Status on_metadata(const ExpositionMetadata& metadata) override {
     model::MetricMetadata& entry = round_.metadata[std::string(metadata.metric)];
     switch (metadata.kind) {
       case MetadataKind::kHelp: entry.help = wire::openmetrics::unescape_help(metadata.text); break;
-      case MetadataKind::kType: entry.type = wire::openmetrics::parse_metric_type(metadata.text, format_).value_or(model::MetricType::kUnknown); break;
+      case MetadataKind::kType:
+        entry.type = wire::openmetrics::parse_metric_type(metadata.text, format_)
+                         .value_or(model::MetricType::kUnknown);
+        break;
       case MetadataKind::kUnit: entry.unit = metadata.text; break;
     }
     return {};
@@ -89,7 +101,8 @@ class ScrapeLoop::Sink final : public wire::openmetrics::ExpositionSink {
   Status on_sample(const ExpositionSample& sample) override {
     ++round_.scraped;
     auto status = loop_.append_sample(appender_, sample, round_);
-    if (!status) return in_context("line " + std::to_string(sample.line), std::move(status).error());
+    if (!status)
+      return in_context("line " + std::to_string(sample.line), std::move(status).error());
     return {};
   }
 
@@ -100,23 +113,30 @@ class ScrapeLoop::Sink final : public wire::openmetrics::ExpositionSink {
   const wire::openmetrics::ExpositionFormat format_;
 };
 
-Result<std::unique_ptr<ScrapeLoop>> ScrapeLoop::create(Target& target, Fetch fetch, tsdb::Appendable& store, const Clock& clock,
+Result<std::unique_ptr<ScrapeLoop>> ScrapeLoop::create(Target& target, Fetch fetch,
+                                                       tsdb::Appendable& store, const Clock& clock,
                                                        Telemetry& telemetry) {
   auto rules = RelabelRules::compile(target.config().metric_relabel_configs);
   if (!rules) return std::unexpected(std::move(rules).error());
-  return std::unique_ptr<ScrapeLoop>(new ScrapeLoop(target, std::move(*rules), std::move(fetch), store, clock, telemetry));
+  return std::unique_ptr<ScrapeLoop>(
+      new ScrapeLoop(target, std::move(*rules), std::move(fetch), store, clock, telemetry));
 }
 
-ScrapeLoop::ScrapeLoop(Target& target, RelabelRules metric_rules, Fetch fetch, tsdb::Appendable& store, const Clock& clock, Telemetry& telemetry)
+ScrapeLoop::ScrapeLoop(Target& target, RelabelRules metric_rules, Fetch fetch,
+                       tsdb::Appendable& store, const Clock& clock, Telemetry& telemetry)
     : target_(target),
       metric_rules_(std::move(metric_rules)),
       fetch_(std::move(fetch)),
       store_(store),
       clock_(clock),
-      out_of_order_(telemetry.counter("prometheus_target_scrapes_sample_out_of_order_total", "Samples refused because they were out of order.")),
-      duplicate_(telemetry.counter("prometheus_target_scrapes_sample_duplicate_timestamp_total", "Samples refused because another value has their time.")),
-      out_of_bounds_(telemetry.counter("prometheus_target_scrapes_sample_out_of_bounds_total", "Samples refused for other reasons of the store.")),
-      exemplars_refused_(telemetry.counter("prometheus_target_scrapes_exemplar_out_of_order_total", "Exemplars refused by the store.")),
+      out_of_order_(telemetry.counter("prometheus_target_scrapes_sample_out_of_order_total",
+                                      "Samples refused because they were out of order.")),
+      duplicate_(telemetry.counter("prometheus_target_scrapes_sample_duplicate_timestamp_total",
+                                   "Samples refused because another value has their time.")),
+      out_of_bounds_(telemetry.counter("prometheus_target_scrapes_sample_out_of_bounds_total",
+                                       "Samples refused for other reasons of the store.")),
+      exemplars_refused_(telemetry.counter("prometheus_target_scrapes_exemplar_out_of_order_total",
+                                           "Exemplars refused by the store.")),
       request_(make_request(target)) {}
 
 void ScrapeLoop::scrape() {
@@ -143,8 +163,10 @@ void ScrapeLoop::scrape() {
     if (status) status = std::move(committed);
   }
   last_time_ = round.time;
-  target_.set_health({.health = status ? Health::kUp : Health::kDown, .last_error = status ? "" : status.error().message,
-                      .last_scrape = scraped_at, .last_duration_seconds = seconds});
+  target_.set_health({.health = status ? Health::kUp : Health::kDown,
+                      .last_error = status ? "" : status.error().message,
+                      .last_scrape = scraped_at,
+                      .last_duration_seconds = seconds});
 }
 
 void ScrapeLoop::end() {
@@ -153,15 +175,19 @@ void ScrapeLoop::end() {
   auto appender = store_.appender();
   mark_stale(*appender, round, true);
   report(*appender, round, false, 0, true);
-  if (auto status = appender->commit(); !status) SL_LOG_WARN("end of {}: {}", target_.url(), status.error().message);
+  if (auto status = appender->commit(); !status)
+    SL_LOG_WARN("end of {}: {}", target_.url(), status.error().message);
 }
 
-Status ScrapeLoop::append_exposition(tsdb::Appender& appender, const Fetched& fetched, Round& round) {
+Status ScrapeLoop::append_exposition(tsdb::Appender& appender, const Fetched& fetched,
+                                     Round& round) {
   const auto format = wire::openmetrics::exposition_format(fetched.content_type);
   Sink sink(*this, appender, round, format);
-  if (auto status = wire::openmetrics::parse_exposition(fetched.body, format, sink); !status) return status;
+  if (auto status = wire::openmetrics::parse_exposition(fetched.body, format, sink); !status)
+    return status;
   const uint64_t limit = target_.config().limits.samples;
-  if (limit > 0 && round.kept > limit) return fail(Errc::kResourceExhausted, "sample limit exceeded");
+  if (limit > 0 && round.kept > limit)
+    return fail(Errc::kResourceExhausted, "sample limit exceeded");
   for (const auto& [metric, metadata] : round.metadata) appender.set_metadata(metric, metadata);
   return {};
 }
@@ -187,23 +213,30 @@ model::Labels ScrapeLoop::stored_labels(model::LabelsBuilder exposed) const {
 Status ScrapeLoop::check_labels(const model::Labels& labels) const {
   const config::SampleLimits& limits = target_.config().limits;
   if (limits.labels > 0 && labels.size() > limits.labels)
-    return fail(Errc::kResourceExhausted, "label_limit exceeded: ", labels.to_string(), " has ", labels.size(), " labels");
+    return fail(Errc::kResourceExhausted, "label_limit exceeded: ", labels.to_string(), " has ",
+                labels.size(), " labels");
   for (const model::LabelView label : labels) {
     if (limits.label_name_length > 0 && label.name.size() > limits.label_name_length)
-      return fail(Errc::kResourceExhausted, "label_name_length_limit exceeded by \"", label.name, "\"");
+      return fail(Errc::kResourceExhausted, "label_name_length_limit exceeded by \"", label.name,
+                  "\"");
     if (limits.label_value_length > 0 && label.value.size() > limits.label_value_length)
-      return fail(Errc::kResourceExhausted, "label_value_length_limit exceeded by label \"", label.name, "\"");
+      return fail(Errc::kResourceExhausted, "label_value_length_limit exceeded by label \"",
+                  label.name, "\"");
   }
   return {};
 }
 
-Result<ScrapeLoop::CachedSeries*> ScrapeLoop::resolve(tsdb::Appender& appender, const ExpositionSample& sample) {
+Result<ScrapeLoop::CachedSeries*> ScrapeLoop::resolve(tsdb::Appender& appender,
+                                                      const ExpositionSample& sample) {
   model::LabelsBuilder exposed;
-  if (auto status = wire::openmetrics::parse_series(sample.series, wire::openmetrics::BoundText::kNormalized, exposed); !status)
+  if (auto status = wire::openmetrics::parse_series(
+          sample.series, wire::openmetrics::BoundText::kNormalized, exposed);
+      !status)
     return std::unexpected(std::move(status).error());
   CachedSeries series{.labels = stored_labels(std::move(exposed)), .added = round_};
   if (!series.labels.empty()) {
-    if (auto status = check_labels(series.labels); !status) return std::unexpected(std::move(status).error());
+    if (auto status = check_labels(series.labels); !status)
+      return std::unexpected(std::move(status).error());
     auto id = appender.series(series.labels);
     if (!id) return std::unexpected(std::move(id).error());
     series.id = *id;
@@ -211,7 +244,8 @@ Result<ScrapeLoop::CachedSeries*> ScrapeLoop::resolve(tsdb::Appender& appender, 
   return &cache_.insert_or_assign(std::string(sample.series), std::move(series)).first->second;
 }
 
-Status ScrapeLoop::append_sample(tsdb::Appender& appender, const ExpositionSample& sample, Round& round) {
+Status ScrapeLoop::append_sample(tsdb::Appender& appender, const ExpositionSample& sample,
+                                 Round& round) {
   const auto known = cache_.find(std::string(sample.series));
   CachedSeries* series = known != cache_.end() ? &known->second : nullptr;
   if (series == nullptr) {
@@ -247,8 +281,11 @@ Status ScrapeLoop::append_sample(tsdb::Appender& appender, const ExpositionSampl
   }
   if (!sample.exemplar) return {};
   model::LabelsBuilder labels;
-  if (auto parsed = wire::openmetrics::parse_exemplar_labels(sample.exemplar->labels, labels); !parsed) return parsed;
-  auto exemplar = model::Exemplar::from_labels(labels.build(), sample.exemplar->value, sample.exemplar->time.value_or(time));
+  if (auto parsed = wire::openmetrics::parse_exemplar_labels(sample.exemplar->labels, labels);
+      !parsed)
+    return parsed;
+  auto exemplar = model::Exemplar::from_labels(labels.build(), sample.exemplar->value,
+                                               sample.exemplar->time.value_or(time));
   exemplar.has_time = sample.exemplar->time.has_value();
   if (!appender.append_exemplar(*series->id, exemplar)) exemplars_refused_.add();
   return {};
@@ -262,12 +299,15 @@ void ScrapeLoop::mark_stale(tsdb::Appender& appender, const Round& round, bool a
       if (!appender.append(*series.id, round.time, model::stale_marker())) out_of_bounds_.add();
       series.tracks_staleness = false;
     }
-    if (series.round + kCacheRounds < round_) entry = cache_.erase(entry);
-    else ++entry;
+    if (series.round + kCacheRounds < round_)
+      entry = cache_.erase(entry);
+    else
+      ++entry;
   }
 }
 
-void ScrapeLoop::report(tsdb::Appender& appender, const Round& round, bool up, double seconds, bool stale) {
+void ScrapeLoop::report(tsdb::Appender& appender, const Round& round, bool up, double seconds,
+                        bool stale) {
   const std::pair<std::string_view, double> series[] = {
       {"up", up ? 1 : 0},
       {"scrape_duration_seconds", seconds},
@@ -276,7 +316,9 @@ void ScrapeLoop::report(tsdb::Appender& appender, const Round& round, bool up, d
       {"scrape_series_added", static_cast<double>(round.series_added)},
   };
   for (const auto& [name, value] : series) {
-    const auto labels = [&, metric = name] { return model::LabelsBuilder(target_.labels()).set(model::kMetricName, metric).build(); };
+    const auto labels = [&, metric = name] {
+      return model::LabelsBuilder(target_.labels()).set(model::kMetricName, metric).build();
+    };
     auto known = report_ids_.find(std::string(name));
     if (known == report_ids_.end()) {
       auto id = appender.series(labels());

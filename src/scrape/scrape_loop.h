@@ -40,7 +40,8 @@ using Fetch = std::function<Result<Fetched>(const FetchRequest&)>;
 
 class ScrapeLoop {
  public:
-  static Result<std::unique_ptr<ScrapeLoop>> create(Target& target, Fetch fetch, tsdb::Appendable& store, const Clock& clock,
+  static Result<std::unique_ptr<ScrapeLoop>> create(Target& target, Fetch fetch,
+                                                    tsdb::Appendable& store, const Clock& clock,
                                                     Telemetry& telemetry);
   void scrape();
   // Ends every series: the target is scraped no more.
@@ -50,19 +51,22 @@ class ScrapeLoop {
  private:
   // What the cache knows of one exposed series.
   struct CachedSeries {
-    std::optional<tsdb::SeriesId> id;   // none: dropped by relabelling
+    std::optional<tsdb::SeriesId> id;  // none: dropped by relabelling
     model::Labels labels;
-    uint64_t added = 0;                 // the scrape that brought it first
-    uint64_t round = 0;                 // of the last scrape that had it
-    bool tracks_staleness = false;      // it had no timestamp of its own
+    uint64_t added = 0;             // the scrape that brought it first
+    uint64_t round = 0;             // of the last scrape that had it
+    bool tracks_staleness = false;  // it had no timestamp of its own
   };
   struct Round;
   class Sink;
 
-  ScrapeLoop(Target& target, RelabelRules metric_rules, Fetch fetch, tsdb::Appendable& store, const Clock& clock, Telemetry& telemetry);
+  ScrapeLoop(Target& target, RelabelRules metric_rules, Fetch fetch, tsdb::Appendable& store,
+             const Clock& clock, Telemetry& telemetry);
   Status append_exposition(tsdb::Appender& appender, const Fetched& fetched, Round& round);
-  Result<CachedSeries*> resolve(tsdb::Appender& appender, const wire::openmetrics::ExpositionSample& sample);
-  Status append_sample(tsdb::Appender& appender, const wire::openmetrics::ExpositionSample& sample, Round& round);
+  Result<CachedSeries*> resolve(tsdb::Appender& appender,
+                                const wire::openmetrics::ExpositionSample& sample);
+  Status append_sample(tsdb::Appender& appender, const wire::openmetrics::ExpositionSample& sample,
+                       Round& round);
   Status check_labels(const model::Labels& labels) const;
   model::Labels stored_labels(model::LabelsBuilder exposed) const;
   void mark_stale(tsdb::Appender& appender, const Round& round, bool all);

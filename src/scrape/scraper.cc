@@ -7,7 +7,8 @@
 namespace sightline::scrape {
 namespace {
 
-constexpr std::chrono::milliseconds kLookMax(1000);  // the scheduler looks at its clock at least this often
+constexpr std::chrono::milliseconds kLookMax(
+    1000);  // the scheduler looks at its clock at least this often
 
 // Host and port of a target's address; port 0 when it has none.
 std::pair<std::string, uint16_t> split_address(std::string_view url) {
@@ -24,33 +25,41 @@ std::pair<std::string, uint16_t> split_address(std::string_view url) {
 Result<Fetched> fetch_here(const net::HttpRouter& router, const FetchRequest& request) {
   const size_t scheme = request.url.find("://");
   const size_t path = request.url.find('/', scheme + 3);
-  const std::string_view target = path == std::string::npos ? "/" : std::string_view(request.url).substr(path);
+  const std::string_view target =
+      path == std::string::npos ? "/" : std::string_view(request.url).substr(path);
   const size_t question = target.find('?');
   net::HttpRequest inner{.method = "GET", .path = std::string(target.substr(0, question))};
   if (question != std::string_view::npos) {
     inner.query = target.substr(question + 1);
-    if (auto status = inner.params.parse(inner.query); !status) return std::unexpected(std::move(status).error());
+    if (auto status = inner.params.parse(inner.query); !status)
+      return std::unexpected(std::move(status).error());
   }
   inner.headers.set("Accept", request.accept);
   net::HttpResponse response = router.dispatch(inner);
-  if (response.status != 200) return fail(Errc::kUnavailable, "server returned HTTP status ", response.status);
-  if (response.body.size() > request.body_bytes_max) return fail(Errc::kResourceExhausted, "body size limit exceeded");
+  if (response.status != 200)
+    return fail(Errc::kUnavailable, "server returned HTTP status ", response.status);
+  if (response.body.size() > request.body_bytes_max)
+    return fail(Errc::kResourceExhausted, "body size limit exceeded");
   return Fetched{std::string(response.headers.get("Content-Type")), std::move(response.body)};
 }
 
 Result<Fetched> fetch_there(net::HttpClient& client, const FetchRequest& request) {
-  net::HttpClientRequest out{.url = request.url, .timeout = request.timeout, .connect_timeout = request.timeout,
+  net::HttpClientRequest out{.url = request.url,
+                             .timeout = request.timeout,
+                             .connect_timeout = request.timeout,
                              .response_bytes_max = request.body_bytes_max};
   out.headers.set("Accept", request.accept);
   for (const auto& [name, value] : request.headers) out.headers.add(name, value);
   auto answer = client.send(out);
   if (!answer) return std::unexpected(std::move(answer).error());
-  if (answer->status != 200) return fail(Errc::kUnavailable, "server returned HTTP status ", answer->status);
+  if (answer->status != 200)
+    return fail(Errc::kUnavailable, "server returned HTTP status ", answer->status);
   return Fetched{std::string(answer->headers.get("Content-Type")), std::move(answer->body)};
 }
 
 std::unique_ptr<net::HttpClient> make_client(const config::ScrapeConfig& config) {
-  net::HttpClientOptions options{.follow_redirects = config.follow_redirects, .user_agent = "Prometheus/3.0 (compatible; Sightline)"};
+  net::HttpClientOptions options{.follow_redirects = config.follow_redirects,
+                                 .user_agent = "Prometheus/3.0 (compatible; Sightline)"};
   if (config.tls) {
     options.ca_file = config.tls->ca_file;
     options.cert_file = config.tls->cert_file;
@@ -63,7 +72,8 @@ std::unique_ptr<net::HttpClient> make_client(const config::ScrapeConfig& config)
 
 }  // namespace
 
-Result<std::unique_ptr<Scraper>> Scraper::create(const config::PrometheusConfig& config, tsdb::Appendable& store, const Clock& clock,
+Result<std::unique_ptr<Scraper>> Scraper::create(const config::PrometheusConfig& config,
+                                                 tsdb::Appendable& store, const Clock& clock,
                                                  Telemetry& telemetry, OwnRouter own_router) {
   std::unique_ptr<Scraper> scraper(new Scraper(clock));
   for (const config::ScrapeConfig& job : config.scrape_configs) {
@@ -115,7 +125,9 @@ void Scraper::run() {
       }
       wake = std::min(wake, schedule.next);
     }
-    changed_.wait_for(lock, std::max<std::chrono::nanoseconds>(wake - now, std::chrono::milliseconds(1)), [&] { return stopping_; });
+    changed_.wait_for(lock,
+                      std::max<std::chrono::nanoseconds>(wake - now, std::chrono::milliseconds(1)),
+                      [&] { return stopping_; });
   }
 }
 

@@ -27,32 +27,35 @@ using OwnRouter = std::function<const net::HttpRouter*(std::string_view host, ui
 
 class Scraper {
  public:
-  static Result<std::unique_ptr<Scraper>> create(const config::PrometheusConfig& config, tsdb::Appendable& store, const Clock& clock,
+  static Result<std::unique_ptr<Scraper>> create(const config::PrometheusConfig& config,
+                                                 tsdb::Appendable& store, const Clock& clock,
                                                  Telemetry& telemetry, OwnRouter own_router);
   ~Scraper();
   void start();
   void stop();
 
   const std::vector<std::unique_ptr<Target>>& targets() const { return targets_.active; }
-  const std::vector<std::pair<std::string, model::Labels>>& dropped_targets() const { return targets_.dropped; }
+  const std::vector<std::pair<std::string, model::Labels>>& dropped_targets() const {
+    return targets_.dropped;
+  }
 
  private:
   struct Schedule {
     std::unique_ptr<ScrapeLoop> loop;
-    std::chrono::nanoseconds next{0};   // monotonic; guarded by mutex_
-    bool running = false;               // guarded by mutex_
+    std::chrono::nanoseconds next{0};  // monotonic; guarded by mutex_
+    bool running = false;              // guarded by mutex_
   };
   explicit Scraper(const Clock& clock) : clock_(clock) {}
   void run();
 
   const Clock& clock_;
   TargetSet targets_;
-  std::vector<std::unique_ptr<net::HttpClient>> clients_;   // one per job
+  std::vector<std::unique_ptr<net::HttpClient>> clients_;  // one per job
   std::vector<Schedule> schedules_;
   std::unique_ptr<WorkPool> pool_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  bool stopping_ = false;               // guarded by mutex_
+  bool stopping_ = false;  // guarded by mutex_
   std::thread thread_;
 };
 

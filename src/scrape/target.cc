@@ -16,8 +16,8 @@ constexpr std::string_view kParamPrefix = "__param_";
 
 std::string_view bool_text(bool value) { return value ? "true" : "false"; }
 
-model::Labels discovered_labels(const config::ScrapeConfig& config, const config::TargetGroup& group,
-                                const std::string& address) {
+model::Labels discovered_labels(const config::ScrapeConfig& config,
+                                const config::TargetGroup& group, const std::string& address) {
   model::LabelsBuilder labels;
   labels.set("job", *config.job_name)
       .set(kScheme, config.scheme)
@@ -25,8 +25,10 @@ model::Labels discovered_labels(const config::ScrapeConfig& config, const config
       .set(kInterval, format_prometheus_duration(config.scrape_interval))
       .set(kTimeout, format_prometheus_duration(config.scrape_timeout))
       .set("__scrape_native_histograms__", bool_text(config.scrape_native_histograms))
-      .set("__always_scrape_classic_histograms__", bool_text(config.always_scrape_classic_histograms))
-      .set("__convert_classic_histograms_to_nhcb__", bool_text(config.convert_classic_histograms_to_nhcb));
+      .set("__always_scrape_classic_histograms__",
+           bool_text(config.always_scrape_classic_histograms))
+      .set("__convert_classic_histograms_to_nhcb__",
+           bool_text(config.convert_classic_histograms_to_nhcb));
   for (const auto& [name, values] : config.params)
     if (!values.empty()) labels.set(std::string(kParamPrefix) + name, values.front());
   for (const auto& [name, value] : group.labels) labels.set(name, value);
@@ -43,7 +45,8 @@ std::string make_url(const config::ScrapeConfig& config, const model::Labels& la
     separator = '&';
   };
   for (const model::LabelView label : labels)
-    if (label.name.starts_with(kParamPrefix)) add(label.name.substr(kParamPrefix.size()), label.value);
+    if (label.name.starts_with(kParamPrefix))
+      add(label.name.substr(kParamPrefix.size()), label.value);
   for (const auto& [name, values] : config.params)
     for (size_t i = 1; i < values.size(); ++i) add(name, values[i]);
   return url;
@@ -98,7 +101,8 @@ Result<TargetSet> make_targets(const config::ScrapeConfig& config) {
       model::Labels labels = relabelled.build();
       if (labels.get(kAddress).empty())
         return fail(Errc::kInvalidArgument, address.mark.text(), ": no address after relabelling");
-      set.active.push_back(std::make_unique<Target>(config, std::move(discovered), std::move(labels)));
+      set.active.push_back(
+          std::make_unique<Target>(config, std::move(discovered), std::move(labels)));
     }
   }
   return set;

@@ -20,7 +20,7 @@ std::string_view health_name(Health health);
 struct TargetHealth {
   Health health = Health::kUnknown;
   std::string last_error;
-  TimestampNs last_scrape{0};           // 0: never
+  TimestampNs last_scrape{0};  // 0: never
   double last_duration_seconds = 0;
 };
 
@@ -30,7 +30,7 @@ class Target {
 
   const config::ScrapeConfig& config() const { return config_; }
   const model::Labels& discovered() const { return discovered_; }  // before relabelling
-  const model::Labels& labels() const { return labels_; }          // of its samples: job, instance, ...
+  const model::Labels& labels() const { return labels_; }  // of its samples: job, instance, ...
   const std::string& url() const { return url_; }
   std::chrono::milliseconds interval() const { return interval_; }
   std::chrono::milliseconds timeout() const { return timeout_; }

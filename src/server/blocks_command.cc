@@ -40,7 +40,8 @@ class Progress {
     ++done_;
     if (!shown_) return;
     const size_t filled = done_ * 40 / total_;
-    std::fputs(fmt::format("\r[{:<40}] {}/{}", std::string(filled, '='), done_, total_).c_str(), stderr);
+    std::fputs(fmt::format("\r[{:<40}] {}/{}", std::string(filled, '='), done_, total_).c_str(),
+               stderr);
   }
 
  private:
@@ -49,18 +50,24 @@ class Progress {
   const bool shown_;
 };
 
-std::string time_text(int64_t ms) { return format_rfc3339(static_cast<uint64_t>(std::max<int64_t>(ms, 0)) * 1'000'000); }
+std::string time_text(int64_t ms) {
+  return format_rfc3339(static_cast<uint64_t>(std::max<int64_t>(ms, 0)) * 1'000'000);
+}
 
 int list(const std::vector<ClosedStore::Entry>& entries) {
-  std::printf("%-16s %-26s %-26s %9s %12s %10s %12s %5s\n", "block", "from", "to", "series", "samples", "exemplars", "bytes", "level");
+  std::printf("%-16s %-26s %-26s %9s %12s %10s %12s %5s\n", "block", "from", "to", "series",
+              "samples", "exemplars", "bytes", "level");
   for (const auto& entry : entries) {
     if (entry.block == nullptr) {
       std::printf("%-16s %s\n", entry.name.c_str(), entry.fault.c_str());
       continue;
     }
     const BlockMeta& m = entry.block->meta();
-    std::printf("%-16s %-26s %-26s %9llu %12llu %10llu %12llu %5u\n", entry.name.c_str(), time_text(m.min_time).c_str(), time_text(m.max_time).c_str(),
-                static_cast<unsigned long long>(m.series), static_cast<unsigned long long>(m.samples), static_cast<unsigned long long>(m.exemplars),
+    std::printf("%-16s %-26s %-26s %9llu %12llu %10llu %12llu %5u\n", entry.name.c_str(),
+                time_text(m.min_time).c_str(), time_text(m.max_time).c_str(),
+                static_cast<unsigned long long>(m.series),
+                static_cast<unsigned long long>(m.samples),
+                static_cast<unsigned long long>(m.exemplars),
                 static_cast<unsigned long long>(m.bytes), m.level);
   }
   return 0;
@@ -75,7 +82,9 @@ int inspect(const std::vector<ClosedStore::Entry>& entries) {
     const BlockMeta& m = entry.block->meta();
     auto parts = tsdb::measure_block(*entry.block);
     if (!parts) return failed(parts.error());
-    std::printf("%s: %llu samples in %llu bytes\n%s\n", entry.name.c_str(), static_cast<unsigned long long>(m.samples), static_cast<unsigned long long>(m.bytes),
+    std::printf("%s: %llu samples in %llu bytes\n%s\n", entry.name.c_str(),
+                static_cast<unsigned long long>(m.samples),
+                static_cast<unsigned long long>(m.bytes),
                 parts->to_text(m.samples, m.exemplars).c_str());
   }
   return 0;
@@ -85,14 +94,16 @@ int verify(ClosedStore& store, const std::vector<ClosedStore::Entry>& entries) {
   int broken = 0;
   Progress progress(entries.size());
   for (const auto& entry : entries) {
-    const Status status = entry.block != nullptr ? tsdb::verify_block(*entry.block) : Status(fail(Errc::kCorrupt, entry.fault));
+    const Status status = entry.block != nullptr ? tsdb::verify_block(*entry.block)
+                                                 : Status(fail(Errc::kCorrupt, entry.fault));
     progress.step();
     if (status) {
       std::printf("%s: OK\n", entry.name.c_str());
       continue;
     }
     ++broken;
-    std::printf("%s: %s; set aside as %s.corrupt\n", entry.name.c_str(), status.error().message.c_str(), entry.name.c_str());
+    std::printf("%s: %s; set aside as %s.corrupt\n", entry.name.c_str(),
+                status.error().message.c_str(), entry.name.c_str());
     if (auto moved = store.quarantine(entry.name); !moved) return failed(moved.error());
   }
   return broken == 0 ? 0 : 1;
@@ -101,10 +112,13 @@ int verify(ClosedStore& store, const std::vector<ClosedStore::Entry>& entries) {
 Status add(ClosedStore& store, tsdb::BlockSource& source, const std::string& from) {
   auto meta = store.add(source, time_max());
   if (!meta) return in_context(from, std::move(meta).error());
-  if (!*meta) std::printf("%s: holds nothing\n", from.c_str());
+  if (!*meta)
+    std::printf("%s: holds nothing\n", from.c_str());
   else
-    std::printf("%s: %s, %llu series, %llu samples, %llu exemplars\n", from.c_str(), (*meta)->directory_name().c_str(), static_cast<unsigned long long>((*meta)->series),
-                static_cast<unsigned long long>((*meta)->samples), static_cast<unsigned long long>((*meta)->exemplars));
+    std::printf("%s: %s, %llu series, %llu samples, %llu exemplars\n", from.c_str(),
+                (*meta)->directory_name().c_str(), static_cast<unsigned long long>((*meta)->series),
+                static_cast<unsigned long long>((*meta)->samples),
+                static_cast<unsigned long long>((*meta)->exemplars));
   return {};
 }
 
@@ -134,8 +148,10 @@ int import_all(ClosedStore& store, io::FileSystem& fs, const std::vector<std::st
     } else if (auto names = fs.list(path)) {
       const size_t before = blocks.size();
       for (const std::string& name : *names)
-        if (fs.exists(path + "/" + name + "/meta.json") && !name.ends_with(".tmp")) blocks.push_back(path + "/" + name);
-      if (blocks.size() == before) return failed({.code = Errc::kNotFound, .message = path + ": holds no blocks"});
+        if (fs.exists(path + "/" + name + "/meta.json") && !name.ends_with(".tmp"))
+          blocks.push_back(path + "/" + name);
+      if (blocks.size() == before)
+        return failed({.code = Errc::kNotFound, .message = path + ": holds no blocks"});
     } else {
       files.push_back(path);
     }
@@ -156,7 +172,8 @@ int import_all(ClosedStore& store, io::FileSystem& fs, const std::vector<std::st
 Status flush(io::FileSystem& fs, const std::string& directory) {
   SystemClock clock;
   Telemetry telemetry;
-  auto db = tsdb::Tsdb::open(fs, clock, telemetry, {.directory = directory, .retention_time_ms = 0});
+  auto db =
+      tsdb::Tsdb::open(fs, clock, telemetry, {.directory = directory, .retention_time_ms = 0});
   return db ? (*db)->flush() : Status(std::unexpected(std::move(db).error()));
 }
 
@@ -167,12 +184,14 @@ Status check_exportable(const std::vector<ClosedStore::Entry>& entries) {
     const auto histograms = tsdb::native_histogram_samples(*entry.block);
     if (!histograms) return std::unexpected(histograms.error());
     if (*histograms > 0)
-      return fail(Errc::kUnsupported, entry.name, " holds ", *histograms, " samples of native histograms, which cannot be exported; nothing was");
+      return fail(Errc::kUnsupported, entry.name, " holds ", *histograms,
+                  " samples of native histograms, which cannot be exported; nothing was");
   }
   return {};
 }
 
-int export_all(io::FileSystem& fs, const std::vector<ClosedStore::Entry>& entries, const std::string& to) {
+int export_all(io::FileSystem& fs, const std::vector<ClosedStore::Entry>& entries,
+               const std::string& to) {
   if (auto status = check_exportable(entries); !status) return failed(status.error());
   if (auto status = fs.create_directories(to); !status) return failed(status.error());
   Random random(Random::entropy_seed());
@@ -181,13 +200,16 @@ int export_all(io::FileSystem& fs, const std::vector<ClosedStore::Entry>& entrie
     auto exported = tsdb::export_prometheus_block(fs, *entry.block, to, random);
     if (!exported) return failed(exported.error());
     progress.step();
-    if (exported->directory.empty()) std::printf("%s: holds no samples\n", entry.name.c_str());
+    if (exported->directory.empty())
+      std::printf("%s: holds no samples\n", entry.name.c_str());
     else
-      std::printf("%s: %s/%s, %llu series, %llu samples\n", entry.name.c_str(), to.c_str(), exported->directory.c_str(),
-                  static_cast<unsigned long long>(exported->series), static_cast<unsigned long long>(exported->samples));
+      std::printf("%s: %s/%s, %llu series, %llu samples\n", entry.name.c_str(), to.c_str(),
+                  exported->directory.c_str(), static_cast<unsigned long long>(exported->series),
+                  static_cast<unsigned long long>(exported->samples));
     if (exported->exemplars_left_out > 0)
-      std::fprintf(stderr, "%s: %llu exemplars were left out: Prometheus' blocks have no place for them\n", entry.name.c_str(),
-                   static_cast<unsigned long long>(exported->exemplars_left_out));
+      std::fprintf(
+          stderr, "%s: %llu exemplars were left out: Prometheus' blocks have no place for them\n",
+          entry.name.c_str(), static_cast<unsigned long long>(exported->exemplars_left_out));
   }
   return 0;
 }
@@ -207,7 +229,8 @@ int execute(const BlocksCommand& command) {
     if (auto status = flush(*fs, directory); !status) return failed(status.error());
   auto store = ClosedStore::open(*fs, directory);
   if (!store) return failed(store.error());
-  if (command.action == BlocksCommand::Action::kImport) return import_all(**store, *fs, command.paths);
+  if (command.action == BlocksCommand::Action::kImport)
+    return import_all(**store, *fs, command.paths);
   auto entries = (*store)->blocks();
   if (!entries) return failed(entries.error());
   switch (command.action) {

@@ -16,7 +16,8 @@ using Action = BlocksCommand::Action;
 constexpr std::string_view kText =
     "# TYPE requests counter\n"
     "requests_total{path=\"/\"} 1 1700000000\n"
-    "requests_total{path=\"/\"} 2 1700000015 # {trace_id=\"0af7651916cd43dd8448eb211c80319c\"} 0.5\n"
+    "requests_total{path=\"/\"} 2 1700000015 # {trace_id=\"0af7651916cd43dd8448eb211c80319c\"} "
+    "0.5\n"
     "requests_total{path=\"/\"} 3 1700090000\n"
     "# TYPE temperature gauge\n"
     "temperature -1.5 1700000000\n"
@@ -30,12 +31,14 @@ class BlocksCommandTest : public testing::Test {
     return path(name);
   }
   int run(Action action, const std::string& data, std::vector<std::string> paths = {}) const {
-    return execute(BlocksCommand{.action = action, .data_dir = path(data), .paths = std::move(paths)});
+    return execute(
+        BlocksCommand{.action = action, .data_dir = path(data), .paths = std::move(paths)});
   }
   size_t count(const std::string& name) const {
     if (!stdfs::exists(path(name))) return 0;
     size_t found = 0;
-    for (const auto& entry : stdfs::directory_iterator(path(name))) found += entry.is_directory() ? 1 : 0;
+    for (const auto& entry : stdfs::directory_iterator(path(name)))
+      found += entry.is_directory() ? 1 : 0;
     return found;
   }
   io::TestingDirectory directory_;
@@ -104,7 +107,8 @@ TEST(CommandLine, MetricsBlocksBesideTraceBlocks) {
   EXPECT_EQ(command.paths, (std::vector<std::string>{"a", "b"}));
   EXPECT_EQ(command.data_dir, "d");
   const char* const traces[] = {"sightline", "blocks", "traces", "t", "--verify"};
-  EXPECT_TRUE(std::get<TraceBlocksCommand>(std::get<Command>(parse_command_line(5, traces))).verify);
+  EXPECT_TRUE(
+      std::get<TraceBlocksCommand>(std::get<Command>(parse_command_line(5, traces))).verify);
   const char* const nothing[] = {"sightline", "blocks"};
   EXPECT_EQ(std::get<CommandLineExit>(parse_command_line(2, nothing)).status, 1);
 }

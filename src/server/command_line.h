@@ -16,21 +16,21 @@ namespace sightline::server {
 struct RunCommand {
   config::ConfigFiles files;
   // Addresses that win over the files' and the defaults; empty: not given.
-  std::string ui_listen_address;      // --ui.listen-address
-  std::string web_listen_address;     // --web.listen-address, Prometheus' own flag
-  bool sync_always = false;           // --sync=always: fsync before acknowledging
+  std::string ui_listen_address;        // --ui.listen-address
+  std::string web_listen_address;       // --web.listen-address, Prometheus' own flag
+  bool sync_always = false;             // --sync=always: fsync before acknowledging
   bool exemplar_trace_id_alias = true;  // --query.exemplar-trace-id-alias
   // Prometheus' own flags of the query engine and of its API.
   struct Query {
-    size_t concurrency_max = 20;                               // --query.max-concurrency
+    size_t concurrency_max = 20;                                  // --query.max-concurrency
     std::chrono::milliseconds timeout{std::chrono::minutes(2)};   // --query.timeout
     std::chrono::milliseconds lookback{std::chrono::minutes(5)};  // --query.lookback-delta
-    uint64_t samples_max = 50'000'000;                         // --query.max-samples
+    uint64_t samples_max = 50'000'000;                            // --query.max-samples
   };
   Query query;
-  bool enable_admin_api = false;      // --web.enable-admin-api
-  bool enable_lifecycle = false;      // --web.enable-lifecycle
-  std::string cors_origin = ".*";     // --web.cors.origin, anchored
+  bool enable_admin_api = false;   // --web.enable-admin-api
+  bool enable_lifecycle = false;   // --web.enable-lifecycle
+  std::string cors_origin = ".*";  // --web.cors.origin, anchored
   std::chrono::seconds shutdown_timeout{10};
   std::string log_level = "info";
 };
@@ -49,7 +49,7 @@ struct DemoCommand {
   std::string listen_address = "0.0.0.0:5000";
   // gRPC; tried in order. Unless told: Sightline's own receiver, then the one of the demo's collector configuration.
   std::vector<std::string> otlp_endpoints = {"localhost:4317", "localhost:4319"};
-  bool console = false;                          // print spans, too
+  bool console = false;  // print spans, too
 };
 
 // sightline blocks ls | inspect | verify | import PATH... | export DIR: metrics blocks of a server that does not run
@@ -63,19 +63,19 @@ struct BlocksCommand {
 struct QueryCommand {
   enum class Language { kTraceql, kPromql, kTraceId };
   Language language = Language::kTraceql;
-  std::string expression;                        // or the trace's id
+  std::string expression;  // or the trace's id
   std::string url = "http://localhost:3000";
-  std::string tenant;                            // X-Scope-OrgID, when given
-  uint32_t limit = 20;                           // traces
-  std::chrono::seconds since{0};                 // back from now; 0: everything, and one value of PromQL
-  std::string step;                              // empty: chosen by the range
+  std::string tenant;             // X-Scope-OrgID, when given
+  uint32_t limit = 20;            // traces
+  std::chrono::seconds since{0};  // back from now; 0: everything, and one value of PromQL
+  std::string step;               // empty: chosen by the range
   std::chrono::seconds timeout{120};
 };
 
 struct VersionCommand {};
 
-using Command =
-    std::variant<RunCommand, CheckCommand, CheckOpenMetricsCommand, QueryCommand, TraceBlocksCommand, BlocksCommand, DemoCommand, VersionCommand>;
+using Command = std::variant<RunCommand, CheckCommand, CheckOpenMetricsCommand, QueryCommand,
+                             TraceBlocksCommand, BlocksCommand, DemoCommand, VersionCommand>;
 
 // What to do, or what to print and the exit status to end with (--help is 0).
 struct CommandLineExit {

@@ -89,7 +89,8 @@ int execute(const CheckCommand& command) {
   const config::SystemEnvironment environment;
   auto config = config::load_config(command.files, environment);
   if (!config) return fail_with(config.error());
-  for (const config::Notice& notice : config->notices()) std::printf("note: %s\n", notice.text().c_str());
+  for (const config::Notice& notice : config->notices())
+    std::printf("note: %s\n", notice.text().c_str());
   std::fputs(config::dump(*config).c_str(), stdout);
   return 0;
 }
@@ -128,12 +129,15 @@ int execute(const DemoCommand& command) {
   Telemetry telemetry;
   auto demo = DemoService::start(command, clock, telemetry);
   if (!demo) return fail_with(demo.error());
-  SL_LOG_INFO("demo service on http://{}: / and /slow; spans go to {}", (*demo)->address(), command.otlp_endpoints.front());
+  SL_LOG_INFO("demo service on http://{}: / and /slow; spans go to {}", (*demo)->address(),
+              command.otlp_endpoints.front());
   (void)wait_for_stop_signal();
   return 0;
 }
 
-int execute(const TraceBlocksCommand& command) { return show_trace_blocks(command, stdout, stderr); }
+int execute(const TraceBlocksCommand& command) {
+  return show_trace_blocks(command, stdout, stderr);
+}
 
 int execute(const VersionCommand&) {
   std::printf("sightline %s\n", std::string(kVersion).c_str());

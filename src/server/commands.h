@@ -16,8 +16,8 @@ int execute(const BlocksCommand& command);
 int execute(const VersionCommand& command);
 int execute(const TraceBlocksCommand& command);
 
-void set_up_log();                    // to standard error
-sigset_t stop_signals();              // SIGINT, SIGTERM
-int wait_for_stop_signal();           // blocks; the signal's number
+void set_up_log();           // to standard error
+sigset_t stop_signals();     // SIGINT, SIGTERM
+int wait_for_stop_signal();  // blocks; the signal's number
 
 }  // namespace sightline::server

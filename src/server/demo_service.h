@@ -51,15 +51,16 @@ std::string encode_demo_spans(const std::vector<DemoSpan>& spans, std::string_vi
 
 class DemoService {
  public:
-  static Result<std::unique_ptr<DemoService>> start(const DemoCommand& command, const Clock& clock, Telemetry& telemetry);
+  static Result<std::unique_ptr<DemoService>> start(const DemoCommand& command, const Clock& clock,
+                                                    Telemetry& telemetry);
   ~DemoService();  // stops serving, exports what waits
   std::string address() const { return server_->local_address(); }
 
  private:
   DemoService(const DemoCommand& command, const Clock& clock);
   struct Page {
-    std::string_view route;        // "/slow"; empty: not found
-    std::string_view child;        // name of the child span
+    std::string_view route;  // "/slow"; empty: not found
+    std::string_view child;  // name of the child span
     std::string_view body;
     std::chrono::milliseconds work{0};
   };
@@ -81,12 +82,12 @@ class DemoService {
   size_t receiver_ = 0;
   net::HttpRouter router_;
   std::mutex mutex_;
-  Random random_;                    // guarded by mutex_
-  std::deque<DemoSpan> waiting_;     // guarded by mutex_
-  uint64_t dropped_ = 0;             // guarded by mutex_
-  bool stopping_ = false;            // guarded by mutex_
+  Random random_;                 // guarded by mutex_
+  std::deque<DemoSpan> waiting_;  // guarded by mutex_
+  uint64_t dropped_ = 0;          // guarded by mutex_
+  bool stopping_ = false;         // guarded by mutex_
   std::condition_variable changed_;
-  std::unique_ptr<WorkPool> pool_;   // one thread per request being slow
+  std::unique_ptr<WorkPool> pool_;  // one thread per request being slow
   std::unique_ptr<net::HttpServer> server_;
   std::thread exporter_;
 };

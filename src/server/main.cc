@@ -21,5 +21,6 @@ int main(int argc, char** argv) {
     std::fputs(exit->text.c_str(), exit->status == 0 ? stdout : stderr);
     return exit->status;
   }
-  return std::visit([](const auto& command) { return server::execute(command); }, std::get<server::Command>(parsed));
+  return std::visit([](const auto& command) { return server::execute(command); },
+                    std::get<server::Command>(parsed));
 }

@@ -17,9 +17,14 @@ class TextSink final : public wire::openmetrics::ExpositionSink {
   explicit TextSink(OpenMetricsText& out) : out_(out) {}
   Status on_metadata(const wire::openmetrics::ExpositionMetadata&) override { return {}; }
   Status on_sample(const wire::openmetrics::ExpositionSample& sample) override {
-    if (!sample.time) return fail(Errc::kInvalidArgument, sample.line, ":1: a sample without a timestamp cannot be backfilled");
+    if (!sample.time)
+      return fail(Errc::kInvalidArgument, sample.line,
+                  ":1: a sample without a timestamp cannot be backfilled");
     model::LabelsBuilder labels;
-    if (auto status = wire::openmetrics::parse_series(sample.series, wire::openmetrics::BoundText::kNormalized, labels); !status) return status;
+    if (auto status = wire::openmetrics::parse_series(
+            sample.series, wire::openmetrics::BoundText::kNormalized, labels);
+        !status)
+      return status;
     auto& series = out_.series_[labels.build()];
     series.samples.insert_or_assign(sample.time->value, sample.value);
     ++out_.samples_;
@@ -27,12 +32,20 @@ class TextSink final : public wire::openmetrics::ExpositionSink {
   }
 
  private:
-  static Status add_exemplar(const wire::openmetrics::ExpositionExemplar& e, TimestampMs sample_time, OpenMetricsText::Series& series) {
+  static Status add_exemplar(const wire::openmetrics::ExpositionExemplar& e,
+                             TimestampMs sample_time, OpenMetricsText::Series& series) {
     model::LabelsBuilder labels;
-    if (auto status = wire::openmetrics::parse_exemplar_labels(e.labels, labels); !status) return status;
-    const auto exemplar = model::Exemplar::from_labels(labels.build(), e.value, e.time.value_or(sample_time));
-    tsdb::StoredExemplar stored{.time = exemplar.time.value, .value = e.value, .trace_id = exemplar.trace_id, .span_id = exemplar.span_id, .has_time = e.time.has_value()};
-    if (!exemplar.labels.empty()) stored.labels = std::make_shared<const std::string>(exemplar.labels.packed());
+    if (auto status = wire::openmetrics::parse_exemplar_labels(e.labels, labels); !status)
+      return status;
+    const auto exemplar =
+        model::Exemplar::from_labels(labels.build(), e.value, e.time.value_or(sample_time));
+    tsdb::StoredExemplar stored{.time = exemplar.time.value,
+                                .value = e.value,
+                                .trace_id = exemplar.trace_id,
+                                .span_id = exemplar.span_id,
+                                .has_time = e.time.has_value()};
+    if (!exemplar.labels.empty())
+      stored.labels = std::make_shared<const std::string>(exemplar.labels.packed());
     series.exemplars.push_back(std::move(stored));
     return {};
   }
@@ -42,7 +55,8 @@ class TextSink final : public wire::openmetrics::ExpositionSink {
 // One day of the text.
 class DaySource final : public tsdb::BlockSource {
  public:
-  DaySource(const OpenMetricsText& text, int64_t start) : next_(text.series_.begin()), end_(text.series_.end()), start_(start) {}
+  DaySource(const OpenMetricsText& text, int64_t start)
+      : next_(text.series_.begin()), end_(text.series_.end()), start_(start) {}
 
   Result<bool> next(model::Labels& labels) override {
     if (next_ == end_) return false;
@@ -60,7 +74,8 @@ class DaySource final : public tsdb::BlockSource {
   Status read_floats(uint32_t number, tsdb::SampleColumns& out) override {
     out.clear();
     const auto& samples = series_[number]->samples;
-    for (auto at = samples.lower_bound(start_); at != samples.end() && at->first < start_ + kDayMs; ++at) {
+    for (auto at = samples.lower_bound(start_); at != samples.end() && at->first < start_ + kDayMs;
+         ++at) {
       out.times.push_back(at->first);
       out.values.push_back(at->second);
     }
@@ -74,7 +89,8 @@ class DaySource final : public tsdb::BlockSource {
     out.clear();
     for (const auto& e : series_[number]->exemplars)
       if (e.time >= start_ && e.time < start_ + kDayMs) out.push_back(e);
-    std::stable_sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.time < b.time; });
+    std::stable_sort(out.begin(), out.end(),
+                     [](const auto& a, const auto& b) { return a.time < b.time; });
     out.erase(std::unique(out.begin(), out.end(), tsdb::same_exemplar), out.end());
     tsdb::thin_exemplars(out, {});
     return {};
@@ -90,7 +106,9 @@ class DaySource final : public tsdb::BlockSource {
 Result<OpenMetricsText> OpenMetricsText::parse(std::string_view text) {
   OpenMetricsText out;
   TextSink sink(out);
-  if (auto status = wire::openmetrics::parse_exposition(text, wire::openmetrics::ExpositionFormat::kOpenMetrics, sink); !status)
+  if (auto status = wire::openmetrics::parse_exposition(
+          text, wire::openmetrics::ExpositionFormat::kOpenMetrics, sink);
+      !status)
     return std::unexpected(std::move(status).error());
   return out;
 }

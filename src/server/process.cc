@@ -4,10 +4,10 @@
 #include <deque>
 #include <thread>
 
-#include "api/prometheus/prometheus_routes.h"
-#include "api/prometheus/remote_write.h"
 #include "api/jaeger/jaeger_grpc.h"
 #include "api/jaeger/jaeger_routes.h"
+#include "api/prometheus/prometheus_routes.h"
+#include "api/prometheus/remote_write.h"
 #include "api/tempo/streaming_querier.h"
 #include "api/tempo/tempo_routes.h"
 #include "api/ui/ui_routes.h"
@@ -38,8 +38,8 @@ size_t core_count() { return std::max(2u, std::thread::hardware_concurrency()); 
 
 // One HTTP address and what answers there.
 struct HttpRole {
-  std::string name;      // "Tempo API"
-  std::string role;      // "traces"
+  std::string name;  // "Tempo API"
+  std::string role;  // "traces"
   std::string address;
   net::HttpRouter router;
   std::unique_ptr<net::HttpServer> server;
@@ -47,7 +47,8 @@ struct HttpRole {
 
 class RunningProcess final : public Process {
  public:
-  RunningProcess(const RunCommand& command, const config::SightlineConfig& config, Clock& clock, Telemetry& telemetry)
+  RunningProcess(const RunCommand& command, const config::SightlineConfig& config, Clock& clock,
+                 Telemetry& telemetry)
       : command_(command),
         config_(config),
         clock_(clock),
@@ -56,7 +57,8 @@ class RunningProcess final : public Process {
         fs_(io::make_posix_file_system()),
         starting_(make_starting_routes(telemetry)),
         pool_(WorkPoolOptions{.thread_count = core_count() + 2}),
-        query_pool_(WorkPoolOptions{.thread_count = command.query.concurrency_max, .queue_max = kQueriesWaitingMax}),
+        query_pool_(WorkPoolOptions{.thread_count = command.query.concurrency_max,
+                                    .queue_max = kQueriesWaitingMax}),
         io_threads_(std::make_shared<net::IoThreads>(core_count())) {}
   ~RunningProcess() override { stop(); }
 
@@ -87,31 +89,34 @@ class RunningProcess final : public Process {
   Telemetry& telemetry_;
   const TimestampNs started_at_;
   const std::unique_ptr<io::FileSystem> fs_;
-  const net::HttpRouter starting_;   // the Prometheus API's until its own is there
+  const net::HttpRouter starting_;  // the Prometheus API's until its own is there
   WorkPool pool_;
-  WorkPool query_pool_;              // PromQL's own, so that long queries hold no thread that ingest needs
+  WorkPool query_pool_;  // PromQL's own, so that long queries hold no thread that ingest needs
   const std::shared_ptr<net::IoThreads> io_threads_;
   std::unique_ptr<Stores> stores_;
   std::unique_ptr<promql::Engine> promql_;
   std::unique_ptr<FileQueryJournal> journal_;
   std::unique_ptr<pipeline::StoreExporter> trace_store_edge_;
-  std::unique_ptr<pipeline::OtlpListeners> trace_receiver_;   // tempo.yaml's own
+  std::unique_ptr<pipeline::OtlpListeners> trace_receiver_;  // tempo.yaml's own
   std::unique_ptr<pipeline::Graph> graph_;
-  std::unique_ptr<pipeline::OtlpMetrics> otlp_metrics_;       // behind Prometheus' address for it
+  std::unique_ptr<pipeline::OtlpMetrics> otlp_metrics_;  // behind Prometheus' address for it
   std::unique_ptr<scrape::Scraper> scraper_;
   SpansRate spans_rate_;
-  std::unique_ptr<net::GrpcStreamServer> trace_stream_;       // gRPC on the ports of the Tempo API; outlives their servers
+  std::unique_ptr<net::GrpcStreamServer>
+      trace_stream_;  // gRPC on the ports of the Tempo API; outlives their servers
   std::deque<HttpRole> http_;
   bool stopped_ = false;
 };
 
 Status RunningProcess::start() {
-  for (const auto step : {&RunningProcess::listen_early, &RunningProcess::open_stores, &RunningProcess::build_graph, &RunningProcess::build_routes,
-                          &RunningProcess::listen, &RunningProcess::start_scraping})
+  for (const auto step :
+       {&RunningProcess::listen_early, &RunningProcess::open_stores, &RunningProcess::build_graph,
+        &RunningProcess::build_routes, &RunningProcess::listen, &RunningProcess::start_scraping})
     if (auto status = (this->*step)(); !status) return status;
   stores_->start_maintenance([this] {
     if (graph_) graph_->maintain();
-    spans_rate_.note(clock_.monotonic(), telemetry_.counter_total("otelcol_receiver_accepted_spans_total"));
+    spans_rate_.note(clock_.monotonic(),
+                     telemetry_.counter_total("otelcol_receiver_accepted_spans_total"));
   });
   log_listeners();
   return {};
@@ -121,8 +126,10 @@ Status RunningProcess::start() {
 Status RunningProcess::listen_early() {
   if (!config_.prometheus) return {};
   const std::string& given = command_.web_listen_address;
-  HttpRole& role = add_role("Prometheus API", "metrics", given.empty() ? *config_.server.prometheus : given);
-  auto server = net::HttpServer::listen({.address = role.address, .name = role.role}, starting_, pool_, telemetry_, io_threads_);
+  HttpRole& role =
+      add_role("Prometheus API", "metrics", given.empty() ? *config_.server.prometheus : given);
+  auto server = net::HttpServer::listen({.address = role.address, .name = role.role}, starting_,
+                                        pool_, telemetry_, io_threads_);
   if (!server) return in_context(role.name, std::move(server).error());
   role.server = std::move(*server);
   return {};
@@ -134,17 +141,24 @@ Status RunningProcess::open_stores() {
   stores_ = std::move(*stores);
   if (stores_->metrics() != nullptr) {
     const RunCommand::Query& query = command_.query;
-    promql_ = std::make_unique<promql::Engine>(*stores_->metrics(), clock_, &pool_,
-                                               promql::EngineOptions{.lookback = query.lookback, .timeout = query.timeout, .samples_max = query.samples_max});
-    auto journal = FileQueryJournal::open({.active_path = config_.server.data_dir + "/queries.active", .concurrency_max = query.concurrency_max,
-                                           .log_path = config_.prometheus->global.query_log_file}, *fs_, clock_, telemetry_);
+    promql_ =
+        std::make_unique<promql::Engine>(*stores_->metrics(), clock_, &pool_,
+                                         promql::EngineOptions{.lookback = query.lookback,
+                                                               .timeout = query.timeout,
+                                                               .samples_max = query.samples_max});
+    auto journal =
+        FileQueryJournal::open({.active_path = config_.server.data_dir + "/queries.active",
+                                .concurrency_max = query.concurrency_max,
+                                .log_path = config_.prometheus->global.query_log_file},
+                               *fs_, clock_, telemetry_);
     if (!journal) return std::unexpected(std::move(journal).error());
     journal_ = std::move(*journal);
   }
   if (stores_->traces() == nullptr) return {};
   trace_store_edge_ = std::make_unique<pipeline::StoreExporter>(*stores_->traces());
   if (!config_.tempo->otlp) return {};
-  auto receiver = pipeline::OtlpListeners::create(*config_.tempo->otlp, "tempo/otlp", *trace_store_edge_, clock_, telemetry_);
+  auto receiver = pipeline::OtlpListeners::create(*config_.tempo->otlp, "tempo/otlp",
+                                                  *trace_store_edge_, clock_, telemetry_);
   if (!receiver) return std::unexpected(std::move(receiver).error());
   trace_receiver_ = std::move(*receiver);
   return {};
@@ -154,22 +168,30 @@ Status RunningProcess::open_stores() {
 bool RunningProcess::is_own_trace_receiver(std::string_view endpoint) const {
   if (!trace_receiver_) return false;
   const bool has_scheme = endpoint.find("://") != std::string_view::npos;
-  const auto url = parse_url(has_scheme ? std::string(endpoint) : "http://" + std::string(endpoint));
+  const auto url =
+      parse_url(has_scheme ? std::string(endpoint) : "http://" + std::string(endpoint));
   if (!url || url->scheme != "http") return false;
   const auto listens_at = [&](const config::Marked<std::string>& address) {
     const auto own = config::parse_host_port(*address);
     return own && own->port == url->port && (own->host == url->host || is_local_host(url->host));
   };
   const config::OtlpReceiverConfig& own = *config_.tempo->otlp;
-  return (own.http && listens_at(own.http->endpoint)) || (own.grpc && listens_at(own.grpc->endpoint));
+  return (own.http && listens_at(own.http->endpoint)) ||
+         (own.grpc && listens_at(own.grpc->endpoint));
 }
 
 Status RunningProcess::build_graph() {
   if (!config_.otelcol) return {};
-  auto graph = pipeline::Graph::build(
-      *config_.otelcol, {.clock = clock_, .telemetry = telemetry_, .pool = pool_, .io_threads = io_threads_,
-                         .trace_store = stores_->traces(), .metrics_store = stores_->metrics(),
-                         .is_own_trace_receiver = [this](std::string_view endpoint) { return is_own_trace_receiver(endpoint); }});
+  auto graph = pipeline::Graph::build(*config_.otelcol,
+                                      {.clock = clock_,
+                                       .telemetry = telemetry_,
+                                       .pool = pool_,
+                                       .io_threads = io_threads_,
+                                       .trace_store = stores_->traces(),
+                                       .metrics_store = stores_->metrics(),
+                                       .is_own_trace_receiver = [this](std::string_view endpoint) {
+                                         return is_own_trace_receiver(endpoint);
+                                       }});
   if (!graph) return std::unexpected(std::move(graph).error());
   graph_ = std::move(*graph);
   return {};
@@ -182,16 +204,25 @@ HttpRole& RunningProcess::add_role(std::string name, std::string role, std::stri
 
 void RunningProcess::add_prometheus(net::HttpRouter& router) {
   api::prometheus::add_prometheus_routes(
-      router, make_prometheus_api({.config = config_, .engine = *promql_, .store = *stores_->metrics(), .clock = clock_, .started_at = started_at_,
-                                   .command = command_, .query_pool = &query_pool_, .pool = &pool_, .journal = journal_.get(),
+      router, make_prometheus_api({.config = config_,
+                                   .engine = *promql_,
+                                   .store = *stores_->metrics(),
+                                   .clock = clock_,
+                                   .started_at = started_at_,
+                                   .command = command_,
+                                   .query_pool = &query_pool_,
+                                   .pool = &pool_,
+                                   .journal = journal_.get(),
                                    .scraper = [this] { return scraper_.get(); }}));
   api::prometheus::add_remote_write(router, *stores_->metrics(), telemetry_);
-  if (!otlp_metrics_) otlp_metrics_ = std::make_unique<pipeline::OtlpMetrics>(*stores_->metrics(), telemetry_);
+  if (!otlp_metrics_)
+    otlp_metrics_ = std::make_unique<pipeline::OtlpMetrics>(*stores_->metrics(), telemetry_);
   otlp_metrics_->add_prometheus_route(router);
 }
 
 api::tempo::TempoApi RunningProcess::tempo_api() const {
-  api::tempo::TempoApi api{.traces = *stores_->traces(), .clock = clock_, .prefix = config_.tempo->http_api_prefix};
+  api::tempo::TempoApi api{
+      .traces = *stores_->traces(), .clock = clock_, .prefix = config_.tempo->http_api_prefix};
   const config::TempoConfig::Search& search = config_.tempo->search;
   api.options.search_limit_default = search.default_result_limit;
   if (search.max_result_limit != 0) api.options.search_limit_max = search.max_result_limit;
@@ -222,26 +253,34 @@ Status RunningProcess::build_routes() {
   }
   if (stores_->traces() != nullptr) {
     const config::TempoConfig::Server& server = config_.tempo->server;
-    const std::string host = server.http_listen_address.empty() ? "127.0.0.1" : server.http_listen_address;
-    HttpRole& role = add_role("Tempo API", "traces", host + ":" + std::to_string(*server.http_listen_port));
+    const std::string host =
+        server.http_listen_address.empty() ? "127.0.0.1" : server.http_listen_address;
+    HttpRole& role =
+        add_role("Tempo API", "traces", host + ":" + std::to_string(*server.http_listen_port));
     add_tempo(role.router);
     api::self::add_self_routes(role.router, telemetry_, self_status);
   }
   if (!has_pages()) return {};
   const std::string& given = command_.ui_listen_address;
-  HttpRole& pages = add_role("pages and all APIs", "ui", given.empty() ? *config_.server.ui : given);
+  HttpRole& pages =
+      add_role("pages and all APIs", "ui", given.empty() ? *config_.server.ui : given);
   if (stores_->metrics() != nullptr) add_prometheus(pages.router);
   if (stores_->traces() != nullptr) add_tempo(pages.router);
   api::self::add_self_routes(pages.router, telemetry_, self_status);
   api::ui::add_ui_routes(pages.router, make_ui_content(config_),
-                         make_data_source_proxy([this](std::string_view host, uint16_t port) { return own_router(host, port); }), &query_pool_);
+                         make_data_source_proxy([this](std::string_view host, uint16_t port) {
+                           return own_router(host, port);
+                         }),
+                         &query_pool_);
   api::ui::add_pages(pages.router, api::ui::embedded_files());
   return {};
 }
 
 const net::HttpRouter* RunningProcess::own_router(std::string_view host, uint16_t port) const {
   if (!is_local_host(host)) return nullptr;
-  if (port == 0) return &http_.back().router;  // a data source of our own making: the pages' router has every API
+  if (port == 0)
+    return &http_.back()
+                .router;  // a data source of our own making: the pages' router has every API
   for (const HttpRole& role : http_)
     if (role.server && role.server->port() == port) return &role.router;
   return nullptr;
@@ -250,13 +289,16 @@ const net::HttpRouter* RunningProcess::own_router(std::string_view host, uint16_
 // Receivers first: who is told by an API that we are ready can send at once.
 Status RunningProcess::listen() {
   if (trace_receiver_)
-    if (auto status = trace_receiver_->start(pool_, telemetry_, io_threads_); !status) return status;
+    if (auto status = trace_receiver_->start(pool_, telemetry_, io_threads_); !status)
+      return status;
   if (graph_)
     if (auto status = graph_->start(); !status) return status;
   if (stores_->traces() != nullptr) {
     net::GrpcStreamMethods methods = api::tempo::streaming_querier_methods(tempo_api());
-    methods.merge(api::jaeger::jaeger_grpc_methods({.traces = *stores_->traces(), .clock = clock_}));
-    auto stream = net::GrpcStreamServer::start({.name = "traces-grpc", .methods = std::move(methods)}, pool_, telemetry_);
+    methods.merge(
+        api::jaeger::jaeger_grpc_methods({.traces = *stores_->traces(), .clock = clock_}));
+    auto stream = net::GrpcStreamServer::start(
+        {.name = "traces-grpc", .methods = std::move(methods)}, pool_, telemetry_);
     if (!stream) return in_context("Tempo API", std::move(stream).error());
     trace_stream_ = std::move(*stream);
   }
@@ -266,8 +308,12 @@ Status RunningProcess::listen() {
       continue;
     }
     net::HttpServerOptions options{.address = role.address, .name = role.role};
-    if (trace_stream_ && role.role != "metrics") options.http2 = [this](int descriptor, std::string read) { trace_stream_->take(descriptor, std::move(read)); };
-    auto server = net::HttpServer::listen(std::move(options), role.router, pool_, telemetry_, io_threads_);
+    if (trace_stream_ && role.role != "metrics")
+      options.http2 = [this](int descriptor, std::string read) {
+        trace_stream_->take(descriptor, std::move(read));
+      };
+    auto server =
+        net::HttpServer::listen(std::move(options), role.router, pool_, telemetry_, io_threads_);
     if (!server) return in_context(role.name, std::move(server).error());
     role.server = std::move(*server);
   }
@@ -281,7 +327,8 @@ Status RunningProcess::start_scraping() {
     if (graph_ == nullptr || !is_local_host(host)) return nullptr;
     return graph_->exposition_at(port);
   };
-  auto scraper = scrape::Scraper::create(*config_.prometheus, *stores_->metrics(), clock_, telemetry_, own);
+  auto scraper =
+      scrape::Scraper::create(*config_.prometheus, *stores_->metrics(), clock_, telemetry_, own);
   if (!scraper) return std::unexpected(std::move(scraper).error());
   scraper_ = std::move(*scraper);
   scraper_->start();
@@ -290,7 +337,8 @@ Status RunningProcess::start_scraping() {
 
 void RunningProcess::stop() {
   if (std::exchange(stopped_, true)) return;
-  const auto deadline = std::chrono::duration_cast<std::chrono::milliseconds>(command_.shutdown_timeout);
+  const auto deadline =
+      std::chrono::duration_cast<std::chrono::milliseconds>(command_.shutdown_timeout);
   if (trace_receiver_) trace_receiver_->stop(deadline);
   if (graph_) graph_->stop(deadline);
   if (scraper_) scraper_->stop();
@@ -303,22 +351,28 @@ void RunningProcess::stop() {
 std::vector<ListenerStatus> RunningProcess::listeners() const {
   std::vector<ListenerStatus> all;
   if (graph_)
-    for (const auto& listener : graph_->listeners()) all.push_back({listener.name, listener.address, "collector"});
+    for (const auto& listener : graph_->listeners())
+      all.push_back({listener.name, listener.address, "collector"});
   if (trace_receiver_)
-    for (const auto& listener : trace_receiver_->listeners()) all.push_back({listener.name, listener.address, "traces"});
+    for (const auto& listener : trace_receiver_->listeners())
+      all.push_back({listener.name, listener.address, "traces"});
   for (const HttpRole& role : http_)
     if (role.server) all.push_back({role.name, role.server->local_address(), role.role});
   return all;
 }
 
 void RunningProcess::log_listeners() const {
-  for (const ListenerStatus& listener : listeners()) SL_LOG_INFO("{} on {}", listener.name, listener.address);
+  for (const ListenerStatus& listener : listeners())
+    SL_LOG_INFO("{} on {}", listener.name, listener.address);
   SL_LOG_INFO("data in {}", config_.server.data_dir);
 }
 
 api::self::SelfStatus RunningProcess::status() const {
-  api::self::SelfStatus status{.version = std::string(kVersion), .started_at = started_at_, .now = clock_.now(),
-                               .data_dir = config_.server.data_dir, .listeners = listeners()};
+  api::self::SelfStatus status{.version = std::string(kVersion),
+                               .started_at = started_at_,
+                               .now = clock_.now(),
+                               .data_dir = config_.server.data_dir,
+                               .listeners = listeners()};
   if (config_.otelcol) status.roles.push_back("collector");
   if (config_.tempo) status.roles.push_back("traces");
   if (config_.prometheus) status.roles.push_back("metrics");
@@ -326,14 +380,18 @@ api::self::SelfStatus RunningProcess::status() const {
   auto& received = status.received;
   received.spans_total = telemetry_.counter_total("otelcol_receiver_accepted_spans_total");
   received.spans_per_second = spans_rate_.per_second();
-  received.rejected_spans_total = telemetry_.counter_total("sightline_receiver_rejected_spans_total");
+  received.rejected_spans_total =
+      telemetry_.counter_total("sightline_receiver_rejected_spans_total");
   received.requests_total = telemetry_.counter_total("sightline_receiver_requests_total");
   pipeline::ReceivedServices services;
-  if (graph_) services = graph_->received();
-  else if (trace_receiver_) services = trace_receiver_->receiver().received();
+  if (graph_)
+    services = graph_->received();
+  else if (trace_receiver_)
+    services = trace_receiver_->receiver().received();
   for (const auto& service : services.services) {
     received.services.push_back({service.name, service.spans_total, service.last_seen});
-    received.last_span_at = std::max(received.last_span_at.value_or(TimestampNs{0}), service.last_seen);
+    received.last_span_at =
+        std::max(received.last_span_at.value_or(TimestampNs{0}), service.last_seen);
   }
   if (tsdb::Tsdb* metrics = stores_->metrics()) {
     const tsdb::TsdbStats stats = metrics->stats(0);
@@ -354,7 +412,8 @@ api::self::SelfStatus RunningProcess::status() const {
 
 }  // namespace
 
-Result<std::unique_ptr<Process>> Process::start(const RunCommand& command, const config::SightlineConfig& config, Clock& clock,
+Result<std::unique_ptr<Process>> Process::start(const RunCommand& command,
+                                                const config::SightlineConfig& config, Clock& clock,
                                                 Telemetry& telemetry) {
   auto process = std::make_unique<RunningProcess>(command, config, clock, telemetry);
   if (auto status = process->start(); !status) return std::unexpected(std::move(status).error());

@@ -22,8 +22,9 @@ namespace sightline::server {
 class Process {
  public:
   // `config` and the others outlive the process.
-  static Result<std::unique_ptr<Process>> start(const RunCommand& command, const config::SightlineConfig& config,
-                                                Clock& clock, Telemetry& telemetry);
+  static Result<std::unique_ptr<Process>> start(const RunCommand& command,
+                                                const config::SightlineConfig& config, Clock& clock,
+                                                Telemetry& telemetry);
   virtual ~Process() = default;
   virtual std::vector<api::self::ListenerStatus> listeners() const = 0;
   virtual void stop() = 0;

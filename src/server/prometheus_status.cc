@@ -30,7 +30,8 @@ std::string global_url(const std::string& url, const std::string& host) {
   if (begin == std::string::npos) return url;
   for (const std::string_view local : {"localhost", "127.0.0.1", "[::1]"}) {
     const size_t end = begin + 3 + local.size();
-    if (url.compare(begin + 3, local.size(), local) == 0 && (end == url.size() || url[end] == ':' || url[end] == '/'))
+    if (url.compare(begin + 3, local.size(), local) == 0 &&
+        (end == url.size() || url[end] == ':' || url[end] == '/'))
       return url.substr(0, begin + 3) + host + url.substr(end);
   }
   return url;
@@ -54,7 +55,8 @@ TargetsSnapshot targets_of(const scrape::Scraper* scraper) {
                                .scrape_interval = format_prometheus_duration(target->interval()),
                                .scrape_timeout = format_prometheus_duration(target->timeout())});
   }
-  for (const auto& [pool, labels] : scraper->dropped_targets()) snapshot.dropped.push_back({pool, labels});
+  for (const auto& [pool, labels] : scraper->dropped_targets())
+    snapshot.dropped.push_back({pool, labels});
   return snapshot;
 }
 
@@ -83,7 +85,8 @@ RuntimeInfo runtime_of(const tsdb::Tsdb& store, TimestampNs started_at) {
           .last_config_time = started_at,
           .working_directory = std::filesystem::current_path(ignored).string(),
           .hostname = host_name(),
-          .storage_retention = format_prometheus_duration(std::chrono::milliseconds(store.options().retention_time_ms)),
+          .storage_retention = format_prometheus_duration(
+              std::chrono::milliseconds(store.options().retention_time_ms)),
           .corruptions = store.stats(0).corruptions,
           .threads = std::thread::hardware_concurrency()};
 }
@@ -91,9 +94,15 @@ RuntimeInfo runtime_of(const tsdb::Tsdb& store, TimestampNs started_at) {
 std::vector<api::prometheus::BlockStatus> blocks_of(const tsdb::Tsdb& store) {
   std::vector<api::prometheus::BlockStatus> out;
   for (const tsdb::BlockMeta& block : store.stats(0).blocks) {
-    api::prometheus::BlockStatus status{.id = block.id(), .min_time = {block.min_time}, .max_time = {block.max_time}, .samples = block.samples,
-                                        .series = block.series, .chunks = block.chunks, .level = block.level};
-    for (const uint64_t source : block.sources) status.sources.push_back(tsdb::BlockMeta{.number = source}.id());
+    api::prometheus::BlockStatus status{.id = block.id(),
+                                        .min_time = {block.min_time},
+                                        .max_time = {block.max_time},
+                                        .samples = block.samples,
+                                        .series = block.series,
+                                        .chunks = block.chunks,
+                                        .level = block.level};
+    for (const uint64_t source : block.sources)
+      status.sources.push_back(tsdb::BlockMeta{.number = source}.id());
     out.push_back(std::move(status));
   }
   return out;
@@ -103,20 +112,23 @@ std::vector<api::prometheus::BlockStatus> blocks_of(const tsdb::Tsdb& store) {
 std::map<std::string, std::string> flags_of(const PrometheusStatusSources& sources) {
   const RunCommand& command = sources.command;
   const auto yes_or_no = [](bool value) { return std::string(value ? "true" : "false"); };
-  return {{"config.file", command.files.prometheus},
-          {"log.level", command.log_level},
-          {"query.exemplar-trace-id-alias", yes_or_no(command.exemplar_trace_id_alias)},
-          {"query.lookback-delta", format_prometheus_duration(command.query.lookback)},
-          {"query.max-concurrency", std::to_string(command.query.concurrency_max)},
-          {"query.max-samples", std::to_string(command.query.samples_max)},
-          {"query.timeout", format_prometheus_duration(command.query.timeout)},
-          {"storage.tsdb.path", sources.store.options().directory},
-          {"storage.tsdb.retention.time", format_prometheus_duration(std::chrono::milliseconds(sources.store.options().retention_time_ms))},
-          {"web.cors.origin", command.cors_origin},
-          {"web.enable-admin-api", yes_or_no(command.enable_admin_api)},
-          {"web.enable-lifecycle", yes_or_no(command.enable_lifecycle)},
-          {"web.enable-remote-write-receiver", "true"},
-          {"web.listen-address", command.web_listen_address.empty() ? *sources.config.server.prometheus : command.web_listen_address}};
+  return {
+      {"config.file", command.files.prometheus},
+      {"log.level", command.log_level},
+      {"query.exemplar-trace-id-alias", yes_or_no(command.exemplar_trace_id_alias)},
+      {"query.lookback-delta", format_prometheus_duration(command.query.lookback)},
+      {"query.max-concurrency", std::to_string(command.query.concurrency_max)},
+      {"query.max-samples", std::to_string(command.query.samples_max)},
+      {"query.timeout", format_prometheus_duration(command.query.timeout)},
+      {"storage.tsdb.path", sources.store.options().directory},
+      {"storage.tsdb.retention.time", format_prometheus_duration(std::chrono::milliseconds(
+                                          sources.store.options().retention_time_ms))},
+      {"web.cors.origin", command.cors_origin},
+      {"web.enable-admin-api", yes_or_no(command.enable_admin_api)},
+      {"web.enable-lifecycle", yes_or_no(command.enable_lifecycle)},
+      {"web.enable-remote-write-receiver", "true"},
+      {"web.listen-address", command.web_listen_address.empty() ? *sources.config.server.prometheus
+                                                                : command.web_listen_address}};
 }
 
 }  // namespace
@@ -129,7 +141,8 @@ api::prometheus::PrometheusApi make_prometheus_api(const PrometheusStatusSources
           .exemplar_trace_id_alias = sources.command.exemplar_trace_id_alias,
           .targets = [scraper = sources.scraper] { return targets_of(scraper()); },
           .tsdb_status = [&store](size_t limit) { return tsdb_status_of(store, limit); },
-          .runtime_info = [&store, started_at = sources.started_at] { return runtime_of(store, started_at); },
+          .runtime_info =
+              [&store, started_at = sources.started_at] { return runtime_of(store, started_at); },
           .blocks = [&store] { return blocks_of(store); },
           .config_yaml = config::dump(*sources.config.prometheus),
           .flags = flags_of(sources),

@@ -23,7 +23,7 @@ struct PrometheusStatusSources {
   WorkPool* query_pool = nullptr;
   WorkPool* pool = nullptr;
   api::prometheus::QueryJournal* journal = nullptr;
-  std::function<const scrape::Scraper*()> scraper;   // null before scraping starts, or without it
+  std::function<const scrape::Scraper*()> scraper;  // null before scraping starts, or without it
 };
 
 api::prometheus::PrometheusApi make_prometheus_api(const PrometheusStatusSources& sources);

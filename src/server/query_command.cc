@@ -39,8 +39,10 @@ uint64_t unsigned_text(const dom::element& object, const char* key) {
 
 Result<dom::element> parse_json(dom::parser& parser, std::string_view json) {
   dom::element root;
-  if (const auto fault = parser.parse(simdjson::padded_string(json)).get(root); fault != simdjson::SUCCESS)
-    return fail(Errc::kUnavailable, "the server's answer is not JSON: ", simdjson::error_message(fault));
+  if (const auto fault = parser.parse(simdjson::padded_string(json)).get(root);
+      fault != simdjson::SUCCESS)
+    return fail(Errc::kUnavailable,
+                "the server's answer is not JSON: ", simdjson::error_message(fault));
   return root;
 }
 
@@ -63,7 +65,10 @@ std::string labels_text(const dom::element& series) {
   for (const auto label : labels) {
     dom::element value;
     if (label["value"].get(value) != simdjson::SUCCESS) continue;
-    out.append(out.empty() ? "" : ", ").append(text_or_empty(label, "key")).append("=").append(any_value_text(value));
+    out.append(out.empty() ? "" : ", ")
+        .append(text_or_empty(label, "key"))
+        .append("=")
+        .append(any_value_text(value));
   }
   return "{" + out + "}";
 }
@@ -92,7 +97,11 @@ std::vector<std::string> series_row(std::string labels, const std::vector<double
   return {std::move(labels), shown(last), shown(low), shown(high), sparkline(thinned(values))};
 }
 
-const std::vector<TextColumn> kSeriesColumns = {{"SERIES"}, {"LAST", Align::kRight}, {"MIN", Align::kRight}, {"MAX", Align::kRight}, {"OVER TIME"}};
+const std::vector<TextColumn> kSeriesColumns = {{"SERIES"},
+                                                {"LAST", Align::kRight},
+                                                {"MIN", Align::kRight},
+                                                {"MAX", Align::kRight},
+                                                {"OVER TIME"}};
 
 std::string base_url(const QueryCommand& command) {
   std::string url = command.url.contains("://") ? command.url : "http://" + command.url;
@@ -101,25 +110,31 @@ std::string base_url(const QueryCommand& command) {
 }
 
 // Asks for /prefix/path?params; an answer that is no 2xx is an error with its body.
-Result<std::string> get(const QueryCommand& command, std::string_view path, const net::Params& params, std::string_view accept = "application/json") {
+Result<std::string> get(const QueryCommand& command, std::string_view path,
+                        const net::Params& params, std::string_view accept = "application/json") {
   std::string url = base_url(command) + std::string(path);
   for (const auto& [name, value] : params.fields()) {
     url += url.contains('?') ? "&" : "?";
     url += name + "=" + net::percent_encode(value);
   }
   net::HttpClient client;
-  net::HttpClientRequest request{.url = url, .timeout = std::chrono::duration_cast<std::chrono::milliseconds>(command.timeout)};
+  net::HttpClientRequest request{
+      .url = url,
+      .timeout = std::chrono::duration_cast<std::chrono::milliseconds>(command.timeout)};
   request.headers.add("Accept", std::string(accept));
   if (!command.tenant.empty()) request.headers.add("X-Scope-OrgID", command.tenant);
   auto answer = client.send(request);
   if (!answer) return in_context(base_url(command), std::move(answer).error());
   if (answer->status / 100 == 2) return std::move(answer->body);
   while (answer->body.ends_with('\n')) answer->body.pop_back();
-  if (answer->body.empty()) return fail(answer->status == 404 ? Errc::kNotFound : Errc::kUnavailable, "the server answered ", answer->status);
+  if (answer->body.empty())
+    return fail(answer->status == 404 ? Errc::kNotFound : Errc::kUnavailable,
+                "the server answered ", answer->status);
   dom::parser parser;
   const auto json = parse_json(parser, answer->body);
   const std::string text = json ? text_or_empty(*json, "error") : std::string();
-  return fail(answer->status == 404 ? Errc::kNotFound : Errc::kInvalidArgument, text.empty() ? answer->body : text);
+  return fail(answer->status == 404 ? Errc::kNotFound : Errc::kInvalidArgument,
+              text.empty() ? answer->body : text);
 }
 
 void add_range(net::Params& params, const QueryCommand& command, const Clock& clock) {
@@ -129,8 +144,9 @@ void add_range(net::Params& params, const QueryCommand& command, const Clock& cl
   params.add("end", std::to_string(now + 1));
 }
 
-Result<std::string> query_traceql(const QueryCommand& command, const Clock& clock, const TerminalStyle& style) {
-  const auto query = traceql::parse(command.expression);   // here, so that a mistake needs no server
+Result<std::string> query_traceql(const QueryCommand& command, const Clock& clock,
+                                  const TerminalStyle& style) {
+  const auto query = traceql::parse(command.expression);  // here, so that a mistake needs no server
   if (!query) return std::unexpected(query.error());
   net::Params params;
   params.add("q", command.expression);
@@ -150,26 +166,33 @@ Result<std::string> query_traceql(const QueryCommand& command, const Clock& cloc
   return search_text(*body, style);
 }
 
-Result<std::string> query_promql(const QueryCommand& command, const Clock& clock, const TerminalStyle& style) {
+Result<std::string> query_promql(const QueryCommand& command, const Clock& clock,
+                                 const TerminalStyle& style) {
   net::Params params;
   params.add("query", command.expression);
   if (command.since.count() != 0) {
     add_range(params, command, clock);
-    const int64_t step = std::max<int64_t>(1, std::chrono::duration_cast<std::chrono::seconds>(command.since).count() / 240);
+    const int64_t step = std::max<int64_t>(
+        1, std::chrono::duration_cast<std::chrono::seconds>(command.since).count() / 240);
     params.add("step", command.step.empty() ? std::to_string(step) : command.step);
   }
-  const auto body = get(command, command.since.count() != 0 ? "/api/v1/query_range" : "/api/v1/query", params);
+  const auto body =
+      get(command, command.since.count() != 0 ? "/api/v1/query_range" : "/api/v1/query", params);
   if (!body) return std::unexpected(body.error());
   return promql_text(*body, style);
 }
 
 Result<std::string> query_trace(const QueryCommand& command, const TerminalStyle& style) {
-  auto body = get(command, "/api/traces/" + net::percent_encode(command.expression), {}, "application/protobuf");
-  if (!body && body.error().code == Errc::kNotFound) return fail(Errc::kNotFound, "trace ", command.expression, " is not there");
+  auto body = get(command, "/api/traces/" + net::percent_encode(command.expression), {},
+                  "application/protobuf");
+  if (!body && body.error().code == Errc::kNotFound)
+    return fail(Errc::kNotFound, "trace ", command.expression, " is not there");
   if (!body) return std::unexpected(body.error());
-  const auto decoded = wire::otlp::decode_traces(std::make_shared<const std::string>(std::move(*body)));
+  const auto decoded =
+      wire::otlp::decode_traces(std::make_shared<const std::string>(std::move(*body)));
   if (!decoded) return in_context("the server's answer", decoded.error());
-  if (decoded->batch->spans.empty()) return fail(Errc::kNotFound, "trace ", command.expression, " is not there");
+  if (decoded->batch->spans.empty())
+    return fail(Errc::kNotFound, "trace ", command.expression, " is not there");
   return waterfall(decoded->batch, style);
 }
 
@@ -181,7 +204,8 @@ Result<std::string> search_text(std::string_view json, const TerminalStyle& styl
   if (!root) return std::unexpected(root.error());
   std::vector<std::vector<std::string>> rows;
   dom::array traces;
-  if ((*root)["traces"].get(traces) != simdjson::SUCCESS) return fail(Errc::kUnavailable, "the server's answer holds no traces");
+  if ((*root)["traces"].get(traces) != simdjson::SUCCESS)
+    return fail(Errc::kUnavailable, "the server's answer holds no traces");
   for (const auto trace : traces) {
     uint64_t matched = 0;
     dom::array spansets;
@@ -191,13 +215,22 @@ Result<std::string> search_text(std::string_view json, const TerminalStyle& styl
         if (spanset["matched"].get(count) == simdjson::SUCCESS) matched += count;
       }
     uint64_t duration_ms = 0;
-    if (trace["durationMs"].get(duration_ms) != simdjson::SUCCESS) duration_ms = 0;   // left out: under one
-    rows.push_back({text_or_empty(trace, "traceID"), format_rfc3339(unsigned_text(trace, "startTimeUnixNano") / 1'000'000 * 1'000'000),
-                    std::to_string(duration_ms) + "ms", std::to_string(matched), text_or_empty(trace, "rootServiceName"),
-                    text_or_empty(trace, "rootTraceName")});
+    if (trace["durationMs"].get(duration_ms) != simdjson::SUCCESS)
+      duration_ms = 0;  // left out: under one
+    rows.push_back(
+        {text_or_empty(trace, "traceID"),
+         format_rfc3339(unsigned_text(trace, "startTimeUnixNano") / 1'000'000 * 1'000'000),
+         std::to_string(duration_ms) + "ms", std::to_string(matched),
+         text_or_empty(trace, "rootServiceName"), text_or_empty(trace, "rootTraceName")});
   }
   if (rows.empty()) return std::string("no trace matches\n");
-  return text_table({{"TRACE"}, {"START"}, {"DURATION", Align::kRight}, {"SPANS", Align::kRight}, {"SERVICE"}, {"NAME"}}, rows, style);
+  return text_table({{"TRACE"},
+                     {"START"},
+                     {"DURATION", Align::kRight},
+                     {"SPANS", Align::kRight},
+                     {"SERVICE"},
+                     {"NAME"}},
+                    rows, style);
 }
 
 Result<std::string> trace_metrics_text(std::string_view json, const TerminalStyle& style) {
@@ -206,14 +239,16 @@ Result<std::string> trace_metrics_text(std::string_view json, const TerminalStyl
   if (!root) return std::unexpected(root.error());
   std::vector<std::vector<std::string>> rows;
   dom::array all;
-  if ((*root)["series"].get(all) != simdjson::SUCCESS) return fail(Errc::kUnavailable, "the server's answer holds no series");
+  if ((*root)["series"].get(all) != simdjson::SUCCESS)
+    return fail(Errc::kUnavailable, "the server's answer holds no series");
   for (const auto series : all) {
     std::vector<double> values;
     dom::array samples;
     if (series["samples"].get(samples) == simdjson::SUCCESS)
       for (const auto sample : samples) {
         dom::element value;
-        values.push_back(sample["value"].get(value) == simdjson::SUCCESS ? number_or_nan(value) : 0);
+        values.push_back(sample["value"].get(value) == simdjson::SUCCESS ? number_or_nan(value)
+                                                                         : 0);
       }
     rows.push_back(series_row(labels_text(series), values));
   }
@@ -226,12 +261,14 @@ Result<std::string> promql_text(std::string_view json, const TerminalStyle& styl
   const auto root = parse_json(parser, json);
   if (!root) return std::unexpected(root.error());
   dom::element data, result;
-  if ((*root)["data"].get(data) != simdjson::SUCCESS || data["result"].get(result) != simdjson::SUCCESS)
+  if ((*root)["data"].get(data) != simdjson::SUCCESS ||
+      data["result"].get(result) != simdjson::SUCCESS)
     return fail(Errc::kUnavailable, "the server's answer holds no result");
   const std::string type = text_or_empty(data, "resultType");
   dom::array items;
-  if (result.get(items) != simdjson::SUCCESS) return fail(Errc::kUnavailable, "the server's result is no list");
-  const auto sample_text = [](const dom::element& sample) {   // [time, "value"]
+  if (result.get(items) != simdjson::SUCCESS)
+    return fail(Errc::kUnavailable, "the server's result is no list");
+  const auto sample_text = [](const dom::element& sample) {  // [time, "value"]
     std::string_view text;
     return sample.at(1).get(text) == simdjson::SUCCESS ? std::string(text) : std::string();
   };
@@ -245,8 +282,14 @@ Result<std::string> promql_text(std::string_view json, const TerminalStyle& styl
       for (const auto field : metric) {
         std::string_view value;
         if (field.value.get(value) != simdjson::SUCCESS) continue;
-        if (field.key == "__name__") name = value;
-        else labels.append(labels.empty() ? "" : ", ").append(field.key).append("=\"").append(value).append("\"");
+        if (field.key == "__name__")
+          name = value;
+        else
+          labels.append(labels.empty() ? "" : ", ")
+              .append(field.key)
+              .append("=\"")
+              .append(value)
+              .append("\"");
       }
     const std::string series = labels.empty() && !name.empty() ? name : name + "{" + labels + "}";
     dom::element value;
@@ -267,7 +310,8 @@ Result<std::string> promql_text(std::string_view json, const TerminalStyle& styl
   return text_table({{"SERIES"}, {"VALUE", Align::kRight}}, rows, style);
 }
 
-Result<std::string> run_query(const QueryCommand& command, const Clock& clock, const TerminalStyle& style) {
+Result<std::string> run_query(const QueryCommand& command, const Clock& clock,
+                              const TerminalStyle& style) {
   switch (command.language) {
     case QueryCommand::Language::kTraceql: return query_traceql(command, clock, style);
     case QueryCommand::Language::kPromql: return query_promql(command, clock, style);

@@ -12,7 +12,8 @@
 namespace sightline::server {
 
 // The text to print.
-Result<std::string> run_query(const QueryCommand& command, const Clock& clock, const TerminalStyle& style);
+Result<std::string> run_query(const QueryCommand& command, const Clock& clock,
+                              const TerminalStyle& style);
 
 // The bodies of answers as text; for run_query() and its tests.
 Result<std::string> search_text(std::string_view json, const TerminalStyle& style);

@@ -10,7 +10,8 @@ namespace sightline::server {
 namespace {
 
 TEST(TextTable, AlignsByCodePoints) {
-  EXPECT_EQ(text_table({{"NAME"}, {"N", Align::kRight}, {"LAST"}}, {{"naïve", "5", "x"}, {"a\nb", "500", "y"}}, {}),
+  EXPECT_EQ(text_table({{"NAME"}, {"N", Align::kRight}, {"LAST"}},
+                       {{"naïve", "5", "x"}, {"a\nb", "500", "y"}}, {}),
             "NAME     N  LAST\n"
             "naïve    5  x\n"
             "a b    500  y\n");
@@ -29,7 +30,8 @@ std::shared_ptr<const model::SpanBatch> shop_trace() {
   batch->attributes.push_back({"service.name", model::ValueView::of_string("shop")});
   batch->resources.push_back({.attributes = {0, 1}});
   batch->scopes.push_back({});
-  const auto span = [&](uint8_t id, uint8_t parent, std::string_view name, uint64_t start_ms, uint64_t end_ms) {
+  const auto span = [&](uint8_t id, uint8_t parent, std::string_view name, uint64_t start_ms,
+                        uint64_t end_ms) {
     model::SpanView s;
     s.trace_id.bytes[15] = 1;
     s.span_id.bytes[7] = id;
@@ -52,7 +54,8 @@ std::shared_ptr<const model::SpanBatch> shop_trace() {
 TEST(Waterfall, ShowsATreeWithBars) {
   const std::string text = waterfall(shop_trace(), {.columns = 60});
   EXPECT_EQ(text,
-            "trace 00000000000000000000000000000001  100ms  5 spans  1 service  1 error  1970-01-01T00:00:01Z\n"
+            "trace 00000000000000000000000000000001  100ms  5 spans  1 service  1 error  "
+            "1970-01-01T00:00:01Z\n"
             "shop: GET /        100ms  ████████████████████████████████\n"
             "├ shop: query  !    50ms     ████████████████▏\n"
             "    no [2Jrows\n"
@@ -65,31 +68,45 @@ TEST(Waterfall, ShowsATreeWithBars) {
 }
 
 TEST(QueryText, OfASearch) {
-  const auto text = search_text(R"({"traces":[{"traceID":"ab","rootServiceName":"shop","rootTraceName":"GET /","startTimeUnixNano":"1000000000",)"
-                                R"("durationMs":250,"spanSets":[{"matched":2},{"matched":1}]}],"metrics":{}})", {});
+  const auto text = search_text(
+      R"({"traces":[{"traceID":"ab","rootServiceName":"shop","rootTraceName":"GET /","startTimeUnixNano":"1000000000",)"
+      R"("durationMs":250,"spanSets":[{"matched":2},{"matched":1}]}],"metrics":{}})",
+      {});
   ASSERT_TRUE(text);
-  EXPECT_EQ(*text, "TRACE  START                 DURATION  SPANS  SERVICE  NAME\n"
-                   "ab     1970-01-01T00:00:01Z     250ms      3  shop     GET /\n");
+  EXPECT_EQ(*text,
+            "TRACE  START                 DURATION  SPANS  SERVICE  NAME\n"
+            "ab     1970-01-01T00:00:01Z     250ms      3  shop     GET /\n");
   EXPECT_EQ(*search_text(R"({"traces":[],"metrics":{}})", {}), "no trace matches\n");
   EXPECT_FALSE(search_text("not json", {}));
 }
 
 TEST(QueryText, OfMetrics) {
-  const auto text = trace_metrics_text(R"({"series":[{"labels":[{"key":"name","value":{"stringValue":"GET /"}}],)"
-                                       R"("samples":[{"timestampMs":"1000"},{"timestampMs":"2000","value":0.5}]}]})", {});
+  const auto text = trace_metrics_text(
+      R"({"series":[{"labels":[{"key":"name","value":{"stringValue":"GET /"}}],)"
+      R"("samples":[{"timestampMs":"1000"},{"timestampMs":"2000","value":0.5}]}]})",
+      {});
   ASSERT_TRUE(text);
-  EXPECT_EQ(*text, "SERIES        LAST  MIN  MAX  OVER TIME\n"
-                   "{name=GET /}   0.5    0  0.5  ▁█\n");
+  EXPECT_EQ(*text,
+            "SERIES        LAST  MIN  MAX  OVER TIME\n"
+            "{name=GET /}   0.5    0  0.5  ▁█\n");
 }
 
 TEST(QueryText, OfPromql) {
-  EXPECT_EQ(*promql_text(R"({"status":"success","data":{"resultType":"vector","result":[{"metric":{"__name__":"up","job":"a"},"value":[1,"1"]}]}})", {}),
-            "SERIES       VALUE\n"
-            "up{job=\"a\"}      1\n");
-  EXPECT_EQ(*promql_text(R"({"status":"success","data":{"resultType":"scalar","result":[1,"2"]}})", {}), "2\n");
-  EXPECT_EQ(*promql_text(R"({"data":{"resultType":"matrix","result":[{"metric":{},"values":[[1,"1"],[2,"3"]]}]}})", {}),
-            "SERIES  LAST  MIN  MAX  OVER TIME\n"
-            "{}         3    1    3  ▃█\n");
+  EXPECT_EQ(
+      *promql_text(
+          R"({"status":"success","data":{"resultType":"vector","result":[{"metric":{"__name__":"up","job":"a"},"value":[1,"1"]}]}})",
+          {}),
+      "SERIES       VALUE\n"
+      "up{job=\"a\"}      1\n");
+  EXPECT_EQ(
+      *promql_text(R"({"status":"success","data":{"resultType":"scalar","result":[1,"2"]}})", {}),
+      "2\n");
+  EXPECT_EQ(
+      *promql_text(
+          R"({"data":{"resultType":"matrix","result":[{"metric":{},"values":[[1,"1"],[2,"3"]]}]}})",
+          {}),
+      "SERIES  LAST  MIN  MAX  OVER TIME\n"
+      "{}         3    1    3  ▃█\n");
 }
 
 TEST(QueryCommandLine, HasThreeForms) {
@@ -97,17 +114,21 @@ TEST(QueryCommandLine, HasThreeForms) {
     arguments.insert(arguments.begin(), "sightline");
     return parse_command_line(static_cast<int>(arguments.size()), arguments.data());
   };
-  const auto traceql = std::get<QueryCommand>(std::get<Command>(parse({"query", "traceql", "{ }", "--limit", "5", "--since", "15m"})));
+  const auto traceql = std::get<QueryCommand>(
+      std::get<Command>(parse({"query", "traceql", "{ }", "--limit", "5", "--since", "15m"})));
   EXPECT_EQ(traceql.language, QueryCommand::Language::kTraceql);
   EXPECT_EQ(traceql.expression, "{ }");
   EXPECT_EQ(traceql.limit, 5u);
   EXPECT_EQ(traceql.since, std::chrono::minutes(15));
-  const auto trace = std::get<QueryCommand>(std::get<Command>(parse({"query", "trace", "abcd", "--url", "host:3200"})));
+  const auto trace = std::get<QueryCommand>(
+      std::get<Command>(parse({"query", "trace", "abcd", "--url", "host:3200"})));
   EXPECT_EQ(trace.language, QueryCommand::Language::kTraceId);
   EXPECT_EQ(trace.url, "host:3200");
-  EXPECT_EQ(std::get<QueryCommand>(std::get<Command>(parse({"query", "promql", "up"}))).language, QueryCommand::Language::kPromql);
+  EXPECT_EQ(std::get<QueryCommand>(std::get<Command>(parse({"query", "promql", "up"}))).language,
+            QueryCommand::Language::kPromql);
   EXPECT_EQ(std::get<CommandLineExit>(parse({"query"})).status, 1);
-  EXPECT_EQ(std::get<CommandLineExit>(parse({"query", "traceql", "{ }", "--since", "x"})).status, 1);
+  EXPECT_EQ(std::get<CommandLineExit>(parse({"query", "traceql", "{ }", "--since", "x"})).status,
+            1);
 }
 
 TEST(QueryCommandRun, RefusesAMistakeBeforeItAsks) {

@@ -38,7 +38,8 @@ std::string active_entry(std::string_view query, int64_t seconds) {
   std::string out = entry(query);
   // Escapes make a text longer than it is, so cut until it fits.
   while (out.size() > kActiveEntryBytes - 1) {
-    size_t keep = query.size() - std::min(query.size(), std::max<size_t>(1, (out.size() - kActiveEntryBytes) / 6));
+    size_t keep = query.size() -
+                  std::min(query.size(), std::max<size_t>(1, (out.size() - kActiveEntryBytes) / 6));
     while (keep > 0 && (static_cast<uint8_t>(query[keep]) & 0xc0) == 0x80) --keep;
     query = query.substr(0, keep);
     out = entry(query);
@@ -54,7 +55,8 @@ std::string date_ms(TimestampMs time) {
   return text + fraction.substr(1) + "Z";
 }
 
-std::string log_line(const QueryEvent& event, const promql::QueryStats* stats, const Error* error, TimestampNs now) {
+std::string log_line(const QueryEvent& event, const promql::QueryStats* stats, const Error* error,
+                     TimestampNs now) {
   std::string out = "{";
   append_member(out, "ts", format_rfc3339(now.value));
   append_member(out, "msg", "promql query logged");
@@ -63,7 +65,8 @@ std::string log_line(const QueryEvent& event, const promql::QueryStats* stats, c
   append_member(out, "end", date_ms(event.end));
   append_member(out, "query", event.query);
   append_member(out, "start", date_ms(event.start));
-  api::prometheus::append_integer_member(out, "step", std::chrono::floor<std::chrono::seconds>(event.step).count());
+  api::prometheus::append_integer_member(
+      out, "step", std::chrono::floor<std::chrono::seconds>(event.step).count());
   out += '}';
   if (error != nullptr) append_member(out, "error", error->message);
   if (stats != nullptr) {
@@ -80,20 +83,27 @@ std::string log_line(const QueryEvent& event, const promql::QueryStats* stats, c
 
 }  // namespace
 
-FileQueryJournal::FileQueryJournal(QueryJournalOptions options, const Clock& clock, Telemetry& telemetry)
+FileQueryJournal::FileQueryJournal(QueryJournalOptions options, const Clock& clock,
+                                   Telemetry& telemetry)
     : options_(std::move(options)),
       clock_(clock),
       queries_(telemetry.counter("sightline_queries_total", "PromQL queries that ran, by HTTP.")),
-      failed_(telemetry.counter("sightline_queries_failed_total", "PromQL queries that ended with an error.")),
-      running_(telemetry.gauge("prometheus_engine_queries", "The current number of queries being executed or waiting.")) {
-  telemetry.gauge("prometheus_engine_queries_concurrent_max", "The max number of concurrent queries.")
+      failed_(telemetry.counter("sightline_queries_failed_total",
+                                "PromQL queries that ended with an error.")),
+      running_(telemetry.gauge("prometheus_engine_queries",
+                               "The current number of queries being executed or waiting.")) {
+  telemetry
+      .gauge("prometheus_engine_queries_concurrent_max", "The max number of concurrent queries.")
       .set(static_cast<double>(options_.concurrency_max));
   for (size_t slot = options_.concurrency_max; slot-- > 0;) free_.push_back(slot);
 }
 
-Result<std::unique_ptr<FileQueryJournal>> FileQueryJournal::open(QueryJournalOptions options, io::FileSystem& fs, const Clock& clock,
+Result<std::unique_ptr<FileQueryJournal>> FileQueryJournal::open(QueryJournalOptions options,
+                                                                 io::FileSystem& fs,
+                                                                 const Clock& clock,
                                                                  Telemetry& telemetry) {
-  std::unique_ptr<FileQueryJournal> journal(new FileQueryJournal(std::move(options), clock, telemetry));
+  std::unique_ptr<FileQueryJournal> journal(
+      new FileQueryJournal(std::move(options), clock, telemetry));
   const QueryJournalOptions& own = journal->options_;
   if (fs.exists(own.active_path)) {
     const auto before = fs.read_all(own.active_path);
@@ -102,7 +112,8 @@ Result<std::unique_ptr<FileQueryJournal>> FileQueryJournal::open(QueryJournalOpt
   }
   journal->active_ = ::open(own.active_path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   const auto bytes = static_cast<off_t>(1 + own.concurrency_max * kActiveEntryBytes);
-  if (journal->active_ < 0 || ::ftruncate(journal->active_, bytes) != 0 || ::pwrite(journal->active_, "[", 1, 0) != 1)
+  if (journal->active_ < 0 || ::ftruncate(journal->active_, bytes) != 0 ||
+      ::pwrite(journal->active_, "[", 1, 0) != 1)
     return fail(Errc::kIo, "create ", own.active_path, ": ", std::strerror(errno));
   if (own.log_path.empty()) return journal;
   auto log = fs.open_append(own.log_path);
@@ -122,7 +133,8 @@ void FileQueryJournal::write_slot(size_t slot, std::string_view entry) {
     std::memcpy(bytes.data(), entry.data(), std::min(entry.size(), kActiveEntryBytes - 1));
     bytes.back() = ',';
   }
-  [[maybe_unused]] const auto written = ::pwrite(active_, bytes.data(), bytes.size(), static_cast<off_t>(1 + slot * kActiveEntryBytes));
+  [[maybe_unused]] const auto written = ::pwrite(active_, bytes.data(), bytes.size(),
+                                                 static_cast<off_t>(1 + slot * kActiveEntryBytes));
 }
 
 size_t FileQueryJournal::begun(const QueryEvent& event) {
@@ -140,11 +152,13 @@ size_t FileQueryJournal::begun(const QueryEvent& event) {
   return slot;
 }
 
-void FileQueryJournal::ended(size_t ticket, const QueryEvent& event, const promql::QueryStats* stats, const Error* error) {
+void FileQueryJournal::ended(size_t ticket, const QueryEvent& event,
+                             const promql::QueryStats* stats, const Error* error) {
   running_.add(-1);
   if (error != nullptr) failed_.add();
   if (ticket != kNoSlot) write_slot(ticket, {});
-  const std::string line = options_.log_path.empty() ? std::string() : log_line(event, stats, error, clock_.now());
+  const std::string line =
+      options_.log_path.empty() ? std::string() : log_line(event, stats, error, clock_.now());
   const std::lock_guard lock(mutex_);
   if (ticket != kNoSlot) free_.push_back(ticket);
   if (!log_) return;

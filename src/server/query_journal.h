@@ -27,14 +27,16 @@ struct QueryJournalOptions {
 class FileQueryJournal final : public api::prometheus::QueryJournal {
  public:
   // Logs what the last run left unfinished.
-  static Result<std::unique_ptr<FileQueryJournal>> open(QueryJournalOptions options, io::FileSystem& fs, const Clock& clock,
+  static Result<std::unique_ptr<FileQueryJournal>> open(QueryJournalOptions options,
+                                                        io::FileSystem& fs, const Clock& clock,
                                                         Telemetry& telemetry);
   ~FileQueryJournal() override;
   FileQueryJournal(const FileQueryJournal&) = delete;
   FileQueryJournal& operator=(const FileQueryJournal&) = delete;
 
   size_t begun(const api::prometheus::QueryEvent& event) override;
-  void ended(size_t ticket, const api::prometheus::QueryEvent& event, const promql::QueryStats* stats, const Error* error) override;
+  void ended(size_t ticket, const api::prometheus::QueryEvent& event,
+             const promql::QueryStats* stats, const Error* error) override;
 
  private:
   FileQueryJournal(QueryJournalOptions options, const Clock& clock, Telemetry& telemetry);
@@ -45,10 +47,10 @@ class FileQueryJournal final : public api::prometheus::QueryJournal {
   Counter& queries_;
   Counter& failed_;
   Gauge& running_;
-  int active_ = -1;                                // descriptor; slots are written in place, each by its query alone
+  int active_ = -1;  // descriptor; slots are written in place, each by its query alone
   std::mutex mutex_;
-  std::vector<size_t> free_;                       // slots; guarded by mutex_
-  std::unique_ptr<io::WritableFile> log_;          // guarded by mutex_; null: none
+  std::vector<size_t> free_;               // slots; guarded by mutex_
+  std::unique_ptr<io::WritableFile> log_;  // guarded by mutex_; null: none
 };
 
 }  // namespace sightline::server

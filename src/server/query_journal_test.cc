@@ -15,7 +15,8 @@ using ::testing::StartsWith;
 class QueryJournalTest : public testing::Test {
  protected:
   std::unique_ptr<FileQueryJournal> open(const std::string& log = "") {
-    auto journal = FileQueryJournal::open({.active_path = active_, .concurrency_max = 2, .log_path = log}, *fs_, clock_, telemetry_);
+    auto journal = FileQueryJournal::open(
+        {.active_path = active_, .concurrency_max = 2, .log_path = log}, *fs_, clock_, telemetry_);
     EXPECT_TRUE(journal) << journal.error().message;
     return std::move(*journal);
   }
@@ -27,7 +28,13 @@ class QueryJournalTest : public testing::Test {
     return text;
   }
   static api::prometheus::QueryEvent event(std::string_view query) {
-    return {.query = query, .start = {1'500}, .end = {61'500}, .step = std::chrono::seconds(15), .client = "127.0.0.1:5", .method = "POST", .path = "/api/v1/query_range"};
+    return {.query = query,
+            .start = {1'500},
+            .end = {61'500},
+            .step = std::chrono::seconds(15),
+            .client = "127.0.0.1:5",
+            .method = "POST",
+            .path = "/api/v1/query_range"};
   }
 
   io::TestingDirectory directory_;
@@ -42,7 +49,8 @@ TEST_F(QueryJournalTest, WhatRunsIsInTheFile) {
   EXPECT_EQ(entries(), "[");
   const size_t first = journal->begun(event("sum(up)"));
   const size_t second = journal->begun(event("up{a=\"b\"}"));
-  const size_t beyond = journal->begun(event("not kept"));  // more than may run at once: counted only
+  const size_t beyond =
+      journal->begun(event("not kept"));  // more than may run at once: counted only
   EXPECT_THAT(entries(), HasSubstr(R"~({"query":"sum(up)","timestamp_sec":5},)~"));
   EXPECT_THAT(entries(), HasSubstr(R"~({"query":"up{a=\"b\"}","timestamp_sec":5},)~"));
   const promql::QueryStats stats;
@@ -82,9 +90,15 @@ TEST_F(QueryJournalTest, TheLogHasALineForEachQuery) {
   journal->ended(journal->begun(event("sum")), event("sum"), nullptr, &error);
   const std::string text = *fs_->read_all(path);
   EXPECT_EQ(std::ranges::count(text, '\n'), 2);
-  EXPECT_THAT(text, StartsWith(R"({"ts":"1970-01-01T00:00:05Z","msg":"promql query logged","params":{"end":"1970-01-01T00:01:01.500Z","query":"up",)"
-                               R"~("start":"1970-01-01T00:00:01.500Z","step":15},"stats":{"timings":{)~"));
-  EXPECT_THAT(text, HasSubstr(R"~("httpRequest":{"clientIP":"127.0.0.1","method":"POST","path":"/api/v1/query_range"}})~"));
+  EXPECT_THAT(
+      text,
+      StartsWith(
+          R"({"ts":"1970-01-01T00:00:05Z","msg":"promql query logged","params":{"end":"1970-01-01T00:01:01.500Z","query":"up",)"
+          R"~("start":"1970-01-01T00:00:01.500Z","step":15},"stats":{"timings":{)~"));
+  EXPECT_THAT(
+      text,
+      HasSubstr(
+          R"~("httpRequest":{"clientIP":"127.0.0.1","method":"POST","path":"/api/v1/query_range"}})~"));
   EXPECT_THAT(text, HasSubstr(R"~("error":"too much")~"));
 }
 

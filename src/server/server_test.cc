@@ -23,8 +23,9 @@ TEST(CommandLine, WithoutArgumentsItRuns) {
 }
 
 TEST(CommandLine, TakesThePeersFiles) {
-  const auto parsed = parse({"run", "--otelcol-config", "a.yaml", "--tempo-config", "b.yaml", "--prometheus-config", "c.yaml",
-                             "--provisioning", "d", "--data-dir", "e", "--sync", "always"});
+  const auto parsed =
+      parse({"run", "--otelcol-config", "a.yaml", "--tempo-config", "b.yaml", "--prometheus-config",
+             "c.yaml", "--provisioning", "d", "--data-dir", "e", "--sync", "always"});
   const auto& run = std::get<RunCommand>(std::get<Command>(parsed));
   EXPECT_EQ(run.files.otelcol, std::vector<std::string>{"a.yaml"});
   EXPECT_EQ(run.files.tempo, "b.yaml");
@@ -43,7 +44,8 @@ TEST(CommandLine, ChecksFilesAndExpositions) {
   const auto config = parse({"check", "--tempo-config", "b.yaml"});
   EXPECT_EQ(std::get<CheckCommand>(std::get<Command>(config)).files.tempo, "b.yaml");
   const auto text = parse({"check", "openmetrics", "x", "-"});
-  EXPECT_EQ(std::get<CheckOpenMetricsCommand>(std::get<Command>(text)).files, (std::vector<std::string>{"x", "-"}));
+  EXPECT_EQ(std::get<CheckOpenMetricsCommand>(std::get<Command>(text)).files,
+            (std::vector<std::string>{"x", "-"}));
 }
 
 TEST(CommandLine, HelpIsNoErrorAndANonsenseFlagIs) {
@@ -66,7 +68,8 @@ TEST(TraceParent, FollowsW3C) {
   const auto parent = parse_traceparent("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
   ASSERT_TRUE(parent);
   EXPECT_TRUE(parent->sampled);
-  EXPECT_FALSE(parse_traceparent("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00")->sampled);
+  EXPECT_FALSE(
+      parse_traceparent("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00")->sampled);
   EXPECT_FALSE(parse_traceparent(""));
   EXPECT_FALSE(parse_traceparent("00-00000000000000000000000000000000-b7ad6b7169203331-01"));
   EXPECT_FALSE(parse_traceparent("ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
@@ -75,10 +78,22 @@ TEST(TraceParent, FollowsW3C) {
 }
 
 TEST(DemoSpans, AreValidOtlp) {
-  DemoSpan server{.trace_id = *parse_trace_id("0af7651916cd43dd8448eb211c80319c"), .span_id = *parse_span_id("b7ad6b7169203331"),
-                  .server = true, .name = "GET /", .start = {5}, .end = {9}, .text_attributes = {{"http.method", "GET"}}, .int_attributes = {{"http.status_code", 200}}};
-  DemoSpan child{.trace_id = server.trace_id, .span_id = *parse_span_id("00f067aa0ba902b7"), .parent_id = server.span_id, .name = "index-span", .start = {6}, .end = {7}};
-  const auto decoded = wire::otlp::decode_traces(std::make_shared<const std::string>(encode_demo_spans({child, server}, "instance")));
+  DemoSpan server{.trace_id = *parse_trace_id("0af7651916cd43dd8448eb211c80319c"),
+                  .span_id = *parse_span_id("b7ad6b7169203331"),
+                  .server = true,
+                  .name = "GET /",
+                  .start = {5},
+                  .end = {9},
+                  .text_attributes = {{"http.method", "GET"}},
+                  .int_attributes = {{"http.status_code", 200}}};
+  DemoSpan child{.trace_id = server.trace_id,
+                 .span_id = *parse_span_id("00f067aa0ba902b7"),
+                 .parent_id = server.span_id,
+                 .name = "index-span",
+                 .start = {6},
+                 .end = {7}};
+  const auto decoded = wire::otlp::decode_traces(
+      std::make_shared<const std::string>(encode_demo_spans({child, server}, "instance")));
   ASSERT_TRUE(decoded);
   ASSERT_EQ(decoded->batch->spans.size(), 2u);
   const model::SpanView& span = decoded->batch->spans[1];
@@ -92,7 +107,8 @@ TEST(DemoSpans, AreValidOtlp) {
 TEST(SpansRate, FollowsTheTrafficAndStops) {
   SpansRate rate;
   rate.note(std::chrono::seconds(1), 0);
-  for (int second = 2; second < 12; ++second) rate.note(std::chrono::seconds(second), static_cast<uint64_t>(second) * 100);
+  for (int second = 2; second < 12; ++second)
+    rate.note(std::chrono::seconds(second), static_cast<uint64_t>(second) * 100);
   EXPECT_NEAR(rate.per_second(), 100, 1);
   for (int second = 12; second < 30; ++second) rate.note(std::chrono::seconds(second), 1100);
   EXPECT_EQ(rate.per_second(), 0);

@@ -14,7 +14,7 @@ namespace sightline::server {
 namespace {
 
 constexpr std::chrono::seconds kRound(1);
-constexpr uint64_t kMetricsEveryRounds = 60;   // the metrics store wants a visit a minute
+constexpr uint64_t kMetricsEveryRounds = 60;  // the metrics store wants a visit a minute
 constexpr uint64_t kPinsEveryRounds = 600;
 constexpr uint64_t kSpansWorthTrimming = 5'000;
 
@@ -25,11 +25,13 @@ std::string below(const std::string& data_dir, std::string path) {
   return data_dir + "/" + path;
 }
 
-std::string path_or(const config::Marked<std::string>& path, const std::string& data_dir, std::string_view otherwise) {
+std::string path_or(const config::Marked<std::string>& path, const std::string& data_dir,
+                    std::string_view otherwise) {
   return below(data_dir, path.is_written() ? *path : std::string(otherwise));
 }
 
-tracestore::TraceStoreOptions trace_options(const config::TempoConfig& config, const std::string& data_dir, bool sync_always) {
+tracestore::TraceStoreOptions trace_options(const config::TempoConfig& config,
+                                            const std::string& data_dir, bool sync_always) {
   tracestore::TraceStoreOptions options;
   options.wal_directory = path_or(config.storage.wal_path, data_dir, "traces/wal");
   options.blocks_directory = path_or(config.storage.local_path, data_dir, "traces/blocks");
@@ -37,11 +39,13 @@ tracestore::TraceStoreOptions trace_options(const config::TempoConfig& config, c
   options.trace_idle_period = config.cutting.trace_idle_period;
   options.max_block_duration = config.cutting.max_block_duration;
   options.max_block_bytes = std::min(config.cutting.max_block_bytes, options.max_block_bytes);
-  options.block_retention = config.limits.block_retention.value_or(config.compaction.block_retention);
+  options.block_retention =
+      config.limits.block_retention.value_or(config.compaction.block_retention);
   options.compaction_window = config.compaction.compaction_window;
   options.limits.bytes_per_trace_max = config.limits.max_bytes_per_trace;
   // The WAL holds what was accepted: reading it back must not refuse any of it.
-  options.decode = [](std::shared_ptr<const std::string> bytes) -> Result<std::shared_ptr<const model::SpanBatch>> {
+  options.decode = [](std::shared_ptr<const std::string> bytes)
+      -> Result<std::shared_ptr<const model::SpanBatch>> {
     auto decoded = wire::otlp::decode_traces(std::move(bytes));
     if (!decoded) return std::unexpected(std::move(decoded).error());
     return decoded->batch;
@@ -50,30 +54,35 @@ tracestore::TraceStoreOptions trace_options(const config::TempoConfig& config, c
   return options;
 }
 
-tsdb::TsdbOptions metrics_options(const config::PrometheusConfig& config, const std::string& data_dir, bool sync_always) {
+tsdb::TsdbOptions metrics_options(const config::PrometheusConfig& config,
+                                  const std::string& data_dir, bool sync_always) {
   tsdb::TsdbOptions options;
   options.directory = data_dir + "/metrics";
   options.sync = sync_always ? io::SyncPolicy::kAlways : io::SyncPolicy::kNone;
   options.out_of_order_window_ms = config.storage.out_of_order_time_window.count();
-  if (config.storage.retention_time) options.retention_time_ms = config.storage.retention_time->count();
+  if (config.storage.retention_time)
+    options.retention_time_ms = config.storage.retention_time->count();
   if (config.storage.retention_size) options.retention_bytes = config.storage.retention_size->bytes;
   return options;
 }
 
 }  // namespace
 
-Result<std::unique_ptr<Stores>> Stores::open(const config::SightlineConfig& config, bool sync_always, io::FileSystem& fs,
-                                             Clock& clock, Telemetry& telemetry) {
+Result<std::unique_ptr<Stores>> Stores::open(const config::SightlineConfig& config,
+                                             bool sync_always, io::FileSystem& fs, Clock& clock,
+                                             Telemetry& telemetry) {
   std::unique_ptr<Stores> stores(new Stores());
   const std::string& data_dir = config.server.data_dir;
   if (config.tempo) {
-    auto traces = tracestore::TraceStore::open(fs, clock, telemetry, trace_options(*config.tempo, data_dir, sync_always));
+    auto traces = tracestore::TraceStore::open(fs, clock, telemetry,
+                                               trace_options(*config.tempo, data_dir, sync_always));
     if (!traces) return in_context("trace store", std::move(traces).error());
     stores->traces_ = std::move(*traces);
   }
   if (config.prometheus) {
     auto options = metrics_options(*config.prometheus, data_dir, sync_always);
-    if (stores->traces_) options.on_exemplar = [self = stores.get()](TraceId trace) { self->pin(trace); };
+    if (stores->traces_)
+      options.on_exemplar = [self = stores.get()](TraceId trace) { self->pin(trace); };
     auto metrics = tsdb::Tsdb::open(fs, clock, telemetry, std::move(options));
     if (!metrics) return in_context("metrics store", std::move(metrics).error());
     stores->metrics_ = std::move(*metrics);
@@ -133,8 +142,11 @@ void Stores::reconcile_pins() {
     reconciling_ = true;
   }
   std::unordered_set<TraceId, TraceIdHash> wanted;
-  const auto status = metrics_->for_each_exemplar_trace({}, [&](TraceId trace, TimestampMs) { wanted.insert(trace); });
-  if (!status) SL_LOG_WARN("pins: exemplars could not be read, so every pin stays: {}", status.error().message);
+  const auto status = metrics_->for_each_exemplar_trace(
+      {}, [&](TraceId trace, TimestampMs) { wanted.insert(trace); });
+  if (!status)
+    SL_LOG_WARN("pins: exemplars could not be read, so every pin stays: {}",
+                status.error().message);
   for (const TraceId& trace : wanted) traces_->pin(trace);
   const std::vector<TraceId> pinned = status ? traces_->pinned() : std::vector<TraceId>();
   const std::lock_guard lock(pins_mutex_);

@@ -23,16 +23,17 @@ namespace sightline::server {
 
 class Stores {
  public:
-  static Result<std::unique_ptr<Stores>> open(const config::SightlineConfig& config, bool sync_always, io::FileSystem& fs,
-                                              Clock& clock, Telemetry& telemetry);
+  static Result<std::unique_ptr<Stores>> open(const config::SightlineConfig& config,
+                                              bool sync_always, io::FileSystem& fs, Clock& clock,
+                                              Telemetry& telemetry);
   ~Stores();
 
   // `also` runs in the same thread, every second.
   void start_maintenance(std::function<void()> also);
   void stop_maintenance();
 
-  tsdb::Tsdb* metrics() { return metrics_.get(); }              // null: no such role
-  tracestore::TraceStore* traces() { return traces_.get(); }    // null: no such role
+  tsdb::Tsdb* metrics() { return metrics_.get(); }            // null: no such role
+  tracestore::TraceStore* traces() { return traces_.get(); }  // null: no such role
 
  private:
   Stores() = default;
@@ -43,13 +44,13 @@ class Stores {
   std::unique_ptr<tracestore::TraceStore> traces_;
   std::unique_ptr<tsdb::Tsdb> metrics_;
   std::mutex pins_mutex_;
-  bool reconciling_ = false;                                  // guarded by pins_mutex_
-  std::unordered_set<TraceId, TraceIdHash> pinned_meanwhile_; // guarded by pins_mutex_
+  bool reconciling_ = false;                                   // guarded by pins_mutex_
+  std::unordered_set<TraceId, TraceIdHash> pinned_meanwhile_;  // guarded by pins_mutex_
   std::function<void()> also_;
-  uint64_t rounds_ = 0;            // maintenance thread only
+  uint64_t rounds_ = 0;  // maintenance thread only
   std::mutex mutex_;
   std::condition_variable changed_;
-  bool stopping_ = false;          // guarded by mutex_
+  bool stopping_ = false;  // guarded by mutex_
   std::thread thread_;
 };
 

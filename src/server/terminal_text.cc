@@ -22,11 +22,15 @@ constexpr std::string_view kReset = "\x1b[0m";
 constexpr std::string_view kBold = "\x1b[1m";
 constexpr std::string_view kDim = "\x1b[2m";
 constexpr std::string_view kRed = "\x1b[31m";
-constexpr std::string_view kPalette[] = {"\x1b[36m", "\x1b[33m", "\x1b[32m", "\x1b[35m", "\x1b[34m", "\x1b[96m", "\x1b[93m", "\x1b[92m"};
+constexpr std::string_view kPalette[] = {"\x1b[36m", "\x1b[33m", "\x1b[32m", "\x1b[35m",
+                                         "\x1b[34m", "\x1b[96m", "\x1b[93m", "\x1b[92m"};
 
 bool is_continuation(char c) { return (static_cast<uint8_t>(c) & 0xC0) == 0x80; }
 
-size_t width_of(std::string_view text) { return static_cast<size_t>(std::ranges::count_if(text, [](char c) { return !is_continuation(c); })); }
+size_t width_of(std::string_view text) {
+  return static_cast<size_t>(
+      std::ranges::count_if(text, [](char c) { return !is_continuation(c); }));
+}
 
 std::string printable(std::string_view text) {
   std::string out(text);
@@ -50,7 +54,8 @@ std::string cut(std::string_view text, size_t width) {
 std::string padded(std::string text, size_t width, Align align) {
   const size_t used = width_of(text);
   if (used >= width) return text;
-  return align == Align::kLeft ? text + std::string(width - used, ' ') : std::string(width - used, ' ') + text;
+  return align == Align::kLeft ? text + std::string(width - used, ' ')
+                               : std::string(width - used, ' ') + text;
 }
 
 std::string coloured(std::string_view colour, const std::string& text, const TerminalStyle& style) {
@@ -87,7 +92,8 @@ std::string bar(double begin, double end, size_t cells) {
 
 class Waterfall {
  public:
-  Waterfall(std::shared_ptr<const model::SpanBatch> trace, const TerminalStyle& style) : batch_(*trace), style_(style), group_(rows_of(*trace), {trace}) {
+  Waterfall(std::shared_ptr<const model::SpanBatch> trace, const TerminalStyle& style)
+      : batch_(*trace), style_(style), group_(rows_of(*trace), {trace}) {
     const auto left = group_.nested_left();
     for (uint32_t row = 0; row < group_.row_count(); ++row) order_.push_back(row);
     std::ranges::sort(order_, {}, [&](uint32_t row) { return left[row]; });
@@ -96,24 +102,30 @@ class Waterfall {
   std::string text() {
     std::vector<std::string> labels = tree_labels();
     const tracestore::TraceRows& trace = group_.traces()[0];
-    const double total = static_cast<double>(std::max<uint64_t>(trace.end.value - std::min(trace.start, trace.end).value, 1));
+    const double total = static_cast<double>(
+        std::max<uint64_t>(trace.end.value - std::min(trace.start, trace.end).value, 1));
     size_t label_width = 0;
     for (const std::string& label : labels) label_width = std::max(label_width, width_of(label));
     label_width = std::min(label_width, style_.columns / 2);
-    const size_t cells = std::max<size_t>(style_.columns > label_width + 14 ? style_.columns - label_width - 14 : 10, 10);
+    const size_t cells = std::max<size_t>(
+        style_.columns > label_width + 14 ? style_.columns - label_width - 14 : 10, 10);
     std::string out = header(trace);
     for (size_t i = 0; i < order_.size(); ++i) {
       const uint32_t row = order_[i];
       const model::SpanView& span = group_.rows()[row].span();
       const bool failed = span.status == model::StatusCode::kError;
       const std::string_view colour = failed ? kRed : colour_of(service_of(span));
-      out += coloured(colour, padded(cut(labels[i], label_width), label_width, Align::kLeft), style_);
+      out +=
+          coloured(colour, padded(cut(labels[i], label_width), label_width, Align::kLeft), style_);
       out += failed ? coloured(kRed, " !", style_) : "  ";
       out += padded(short_duration(span.duration_ns()), 8, Align::kRight) + "  ";
       const double begin = static_cast<double>(span.start.value - trace.start.value) / total;
       const double end = begin + static_cast<double>(span.duration_ns()) / total;
       out += coloured(colour, bar(begin, std::min(end, 1.0), cells), style_) + "\n";
-      if (failed && !span.status_message.empty()) out += coloured(kRed, "    " + cut(printable(span.status_message), style_.columns - 4), style_) + "\n";
+      if (failed && !span.status_message.empty())
+        out += coloured(kRed, "    " + cut(printable(span.status_message), style_.columns - 4),
+                        style_) +
+               "\n";
     }
     return out;
   }
@@ -138,7 +150,7 @@ class Waterfall {
   // "├ service: name", one line per span in the order of the tree; a span whose parent is not there begins with "?".
   std::vector<std::string> tree_labels() {
     const auto parents = group_.parent_row();
-    std::vector<std::string> prefixes(group_.row_count());   // of a row's children
+    std::vector<std::string> prefixes(group_.row_count());  // of a row's children
     std::vector<uint32_t> children(group_.row_count(), 0);
     for (const uint32_t parent : parents)
       if (parent != kNoRow) ++children[parent];
@@ -166,9 +178,12 @@ class Waterfall {
       if (ref.span().status == model::StatusCode::kError) ++errors;
     }
     std::string out = coloured(kBold, "trace " + to_hex(trace.id), style_);
-    out += "  " + short_duration(trace.end.value - std::min(trace.start, trace.end).value) + "  " + std::to_string(group_.row_count()) +
-           (group_.row_count() == 1 ? " span  " : " spans  ") + std::to_string(services.size()) + (services.size() == 1 ? " service  " : " services  ");
-    if (errors > 0) out += coloured(kRed, std::to_string(errors) + (errors == 1 ? " error" : " errors"), style_) + "  ";
+    out += "  " + short_duration(trace.end.value - std::min(trace.start, trace.end).value) + "  " +
+           std::to_string(group_.row_count()) + (group_.row_count() == 1 ? " span  " : " spans  ") +
+           std::to_string(services.size()) + (services.size() == 1 ? " service  " : " services  ");
+    if (errors > 0)
+      out += coloured(kRed, std::to_string(errors) + (errors == 1 ? " error" : " errors"), style_) +
+             "  ";
     return out + coloured(kDim, format_rfc3339(trace.start.value), style_) + "\n";
   }
 
@@ -188,11 +203,14 @@ TerminalStyle terminal_style() {
   style.colour = isatty(STDOUT_FILENO) != 0 && (no_colour == nullptr || *no_colour == '\0') &&
                  (terminal == nullptr || std::string_view(terminal) != "dumb");
   winsize size{};
-  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40) style.columns = size.ws_col;
+  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40)
+    style.columns = size.ws_col;
   return style;
 }
 
-std::string text_table(const std::vector<TextColumn>& columns, const std::vector<std::vector<std::string>>& rows, const TerminalStyle& style) {
+std::string text_table(const std::vector<TextColumn>& columns,
+                       const std::vector<std::vector<std::string>>& rows,
+                       const TerminalStyle& style) {
   std::vector<size_t> widths;
   for (const TextColumn& column : columns) widths.push_back(width_of(column.title));
   for (const auto& row : rows)
@@ -207,7 +225,9 @@ std::string text_table(const std::vector<TextColumn>& columns, const std::vector
     return out;
   };
   std::string out = coloured(kBold, line([&](size_t i) { return columns[i].title; }), style) + "\n";
-  for (const auto& row : rows) out += line([&](size_t i) { return i < row.size() ? printable(row[i]) : std::string(); }) + "\n";
+  for (const auto& row : rows)
+    out +=
+        line([&](size_t i) { return i < row.size() ? printable(row[i]) : std::string(); }) + "\n";
   return out;
 }
 

@@ -27,7 +27,9 @@ struct TextColumn {
   Align align = Align::kLeft;
 };
 // Rows under titles; the last column is not padded.
-std::string text_table(const std::vector<TextColumn>& columns, const std::vector<std::vector<std::string>>& rows, const TerminalStyle& style);
+std::string text_table(const std::vector<TextColumn>& columns,
+                       const std::vector<std::vector<std::string>>& rows,
+                       const TerminalStyle& style);
 
 // One block per value, the largest a full one; NaN a space. Empty without values.
 std::string sparkline(std::span<const double> values);

@@ -19,7 +19,8 @@ std::string time_text(TimestampNs time) {
 
 class TraceBlocks {
  public:
-  TraceBlocks(const TraceBlocksCommand& command, std::FILE* out, std::FILE* faults) : command_(command), out_(out), faults_(faults) {}
+  TraceBlocks(const TraceBlocksCommand& command, std::FILE* out, std::FILE* faults)
+      : command_(command), out_(out), faults_(faults) {}
 
   int show() {
     std::vector<std::string> paths;
@@ -29,10 +30,11 @@ class TraceBlocks {
       const auto names = fs_->list(command_.directory);
       if (!names) return complain(names.error());
       for (const std::string& name : *names)
-        if (name.ends_with(tracestore::kBlockSuffix)) paths.push_back(command_.directory + "/" + name);
+        if (name.ends_with(tracestore::kBlockSuffix))
+          paths.push_back(command_.directory + "/" + name);
     }
-    fmt::print(out_, "{:<20} {:>12} {:>10} {:>12} {:>8} {:>7}  {:<20}  {:<20}\n", "block", "bytes", "traces", "spans", "B/span", "groups",
-               "from", "to");
+    fmt::print(out_, "{:<20} {:>12} {:>10} {:>12} {:>8} {:>7}  {:<20}  {:<20}\n", "block", "bytes",
+               "traces", "spans", "B/span", "groups", "from", "to");
     for (const std::string& path : paths) show_block(path);
     return status_;
   }
@@ -50,14 +52,20 @@ class TraceBlocks {
       return;
     }
     const tracestore::BlockSummary& summary = (*block)->summary();
-    fmt::print(out_, "{:<20} {:>12} {:>10} {:>12} {:>8.2f} {:>7}  {:<20}  {:<20}{}\n", path.substr(path.rfind('/') + 1), summary.bytes,
-               summary.traces - summary.gone, summary.spans,
-               summary.spans == 0 ? 0.0 : static_cast<double>(summary.bytes) / static_cast<double>(summary.spans), (*block)->zones().size(),
-               time_text(summary.min_start), time_text(summary.max_end), summary.pinned ? "  pinned" : "");
+    fmt::print(out_, "{:<20} {:>12} {:>10} {:>12} {:>8.2f} {:>7}  {:<20}  {:<20}{}\n",
+               path.substr(path.rfind('/') + 1), summary.bytes, summary.traces - summary.gone,
+               summary.spans,
+               summary.spans == 0
+                   ? 0.0
+                   : static_cast<double>(summary.bytes) / static_cast<double>(summary.spans),
+               (*block)->zones().size(), time_text(summary.min_start), time_text(summary.max_end),
+               summary.pinned ? "  pinned" : "");
     if (command_.columns) show_columns(**block);
     if (!command_.verify) return;
-    if (auto status = tracestore::verify_block(**block); !status) complain(status.error());
-    else fmt::print(out_, "  verified: every checksum and every span\n");
+    if (auto status = tracestore::verify_block(**block); !status)
+      complain(status.error());
+    else
+      fmt::print(out_, "  verified: every checksum and every span\n");
   }
 
   void show_columns(const tracestore::Block& block) {
@@ -68,7 +76,8 @@ class TraceBlocks {
     }
     const auto spans = static_cast<double>(std::max<uint64_t>(1, block.summary().spans));
     for (const tracestore::ColumnUse& column : *columns)
-      fmt::print(out_, "  {:>12} {:>8.3f}  {:<48} {}\n", column.bytes, static_cast<double>(column.bytes) / spans, column.name, column.encodings);
+      fmt::print(out_, "  {:>12} {:>8.3f}  {:<48} {}\n", column.bytes,
+                 static_cast<double>(column.bytes) / spans, column.name, column.encodings);
   }
 
   const TraceBlocksCommand& command_;

@@ -7,9 +7,9 @@
 namespace sightline::server {
 
 struct TraceBlocksCommand {
-  std::string directory;   // of blocks: <data>/traces/blocks; or one block
-  bool columns = false;    // --columns: of each block its columns, with encodings and bytes
-  bool verify = false;     // --verify: check everything in it
+  std::string directory;  // of blocks: <data>/traces/blocks; or one block
+  bool columns = false;   // --columns: of each block its columns, with encodings and bytes
+  bool verify = false;    // --verify: check everything in it
 };
 
 // The exit status: 1 when a block does not open or does not verify.

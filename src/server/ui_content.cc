@@ -23,7 +23,8 @@ std::string json_data(const config::DataSource& source) {
   append_member(out, "timeInterval", source.time_interval);
   append_member(out, "httpMethod", source.http_method);
   if (!source.exemplar_destinations.empty()) {
-    out += out.size() > 1 ? ",\"exemplarTraceIdDestinations\":[" : "\"exemplarTraceIdDestinations\":[";
+    out +=
+        out.size() > 1 ? ",\"exemplarTraceIdDestinations\":[" : "\"exemplarTraceIdDestinations\":[";
     bool first = true;
     for (const config::ExemplarDestination& destination : source.exemplar_destinations) {
       std::string each = "{";
@@ -41,9 +42,11 @@ std::string json_data(const config::DataSource& source) {
 
 void add_provisioned(const config::Provisioning& provisioning, api::ui::UiContent& content) {
   for (const config::DataSource& source : provisioning.data_sources)
-    content.data_sources.push_back({source.uid, source.name, source.type, source.url, source.is_default, json_data(source)});
+    content.data_sources.push_back(
+        {source.uid, source.name, source.type, source.url, source.is_default, json_data(source)});
   for (const config::Dashboard& dashboard : provisioning.dashboards)
-    content.dashboards.push_back({dashboard.uid, dashboard.title, dashboard.tags, dashboard.folder, dashboard.path, dashboard.json});
+    content.dashboards.push_back({dashboard.uid, dashboard.title, dashboard.tags, dashboard.folder,
+                                  dashboard.path, dashboard.json});
 }
 
 bool has_type(const api::ui::UiContent& content, std::string_view type) {
@@ -61,11 +64,13 @@ void add_own(const config::SightlineConfig& config, api::ui::UiContent& content)
          R"({"httpMethod":"POST","timeInterval":"15s","exemplarTraceIdDestinations":[{"name":"trace_id","datasourceUid":"tempo","urlDisplayLabel":"View trace"}]})"});
   }
   if (config.tempo && !has_type(content, "tempo"))
-    content.data_sources.push_back({std::string(kOwnTracesUid), "Sightline traces", "tempo", "http://localhost:0", false, "{}"});
+    content.data_sources.push_back({std::string(kOwnTracesUid), "Sightline traces", "tempo",
+                                    "http://localhost:0", false, "{}"});
   if (!content.dashboards.empty() || !config.prometheus) return;
   auto dashboard = config::parse_dashboard(std::string(built_in_dashboard()), "built-in.json");
   if (!dashboard) return SL_LOG_ERROR("the built-in dashboard: {}", dashboard.error().message);
-  content.dashboards.push_back({dashboard->uid, dashboard->title, dashboard->tags, dashboard->folder, dashboard->path, dashboard->json});
+  content.dashboards.push_back({dashboard->uid, dashboard->title, dashboard->tags,
+                                dashboard->folder, dashboard->path, dashboard->json});
 }
 
 }  // namespace

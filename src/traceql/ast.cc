@@ -10,8 +10,8 @@ namespace {
 
 struct IntrinsicNames {
   Intrinsic intrinsic;
-  std::string_view bare;     // empty: none
-  std::string_view scoped;   // empty: none
+  std::string_view bare;    // empty: none
+  std::string_view scoped;  // empty: none
   Type type;
 };
 constexpr std::array<IntrinsicNames, 21> kIntrinsics = {{
@@ -39,7 +39,8 @@ constexpr std::array<IntrinsicNames, 21> kIntrinsics = {{
 }};
 
 std::string quoted_name(std::string_view name) {
-  if (name.find_first_of("{}()=!<>~&|^, \t\r\n\"\\") == std::string_view::npos) return std::string(name);
+  if (name.find_first_of("{}()=!<>~&|^, \t\r\n\"\\") == std::string_view::npos)
+    return std::string(name);
   std::string out = "\"";
   for (const char c : name) {
     if (c == '"' || c == '\\') out.push_back('\\');
@@ -57,7 +58,8 @@ std::string operand_text(const Field& field) {
 
 Intrinsic intrinsic_named(std::string_view text) {
   for (const IntrinsicNames& names : kIntrinsics)
-    if (text == names.bare || text == names.scoped) return text.empty() ? Intrinsic::kNone : names.intrinsic;
+    if (text == names.bare || text == names.scoped)
+      return text.empty() ? Intrinsic::kNone : names.intrinsic;
   return Intrinsic::kNone;
 }
 
@@ -72,29 +74,37 @@ bool Attribute::is_nested() const {
   return intrinsic >= Intrinsic::kEventName && intrinsic <= Intrinsic::kLinkSpanId;
 }
 
-bool Attribute::is_service_name() const { return scope == Scope::kResource && name == "service.name" && !of_parent; }
+bool Attribute::is_service_name() const {
+  return scope == Scope::kResource && name == "service.name" && !of_parent;
+}
 
 std::string to_string(const Attribute& attribute) {
   if (attribute.intrinsic != Intrinsic::kNone)
     for (const IntrinsicNames& names : kIntrinsics)
-      if (names.intrinsic == attribute.intrinsic) return std::string(names.bare.empty() ? names.scoped : names.bare);
-  static constexpr std::array<std::string_view, 6> kPrefixes = {".", "span.", "resource.", "event.", "link.", "instrumentation."};
+      if (names.intrinsic == attribute.intrinsic)
+        return std::string(names.bare.empty() ? names.scoped : names.bare);
+  static constexpr std::array<std::string_view, 6> kPrefixes = {
+      ".", "span.", "resource.", "event.", "link.", "instrumentation."};
   std::string out = attribute.of_parent ? "parent" : "";
   if (attribute.of_parent && attribute.scope != Scope::kNone) out += ".";
-  return out.append(kPrefixes[static_cast<size_t>(attribute.scope)]).append(quoted_name(attribute.name));
+  return out.append(kPrefixes[static_cast<size_t>(attribute.scope)])
+      .append(quoted_name(attribute.name));
 }
 
 std::string_view to_string(FieldOp op) {
-  static constexpr std::array<std::string_view, 18> kTexts = {"&&", "||", "=", "!=", "<", "<=", ">", ">=", "=~", "!~",
-                                                              "+",  "-",  "*", "/",  "%", "^",  "!", "-"};
+  static constexpr std::array<std::string_view, 18> kTexts = {
+      "&&", "||", "=", "!=", "<", "<=", ">", ">=", "=~",
+      "!~", "+",  "-", "*",  "/", "%",  "^", "!",  "-"};
   return kTexts[static_cast<size_t>(op)];
 }
 
 std::string to_string(const Literal& literal) {
   static constexpr std::array<std::string_view, 3> kStatuses = {"unset", "ok", "error"};
-  static constexpr std::array<std::string_view, 6> kKinds = {"unspecified", "internal", "server", "client", "producer", "consumer"};
+  static constexpr std::array<std::string_view, 6> kKinds = {"unspecified", "internal", "server",
+                                                             "client",      "producer", "consumer"};
   switch (literal.type) {
-    case Type::kNil: case Type::kDynamic: return "nil";
+    case Type::kNil:
+    case Type::kDynamic: return "nil";
     case Type::kString: return "`" + literal.text + "`";
     case Type::kInt: return std::to_string(literal.integer);
     case Type::kFloat: return format_float_plain(literal.real);
@@ -112,7 +122,11 @@ std::string to_string(const Field& field) {
     case Field::Kind::kAttribute: return to_string(field.attribute);
     case Field::Kind::kUnary: return std::string(to_string(field.op)) + operand_text(*field.left);
     case Field::Kind::kBinary:
-      return operand_text(*field.left).append(" ").append(to_string(field.op)).append(" ").append(operand_text(*field.right));
+      return operand_text(*field.left)
+          .append(" ")
+          .append(to_string(field.op))
+          .append(" ")
+          .append(operand_text(*field.right));
   }
   return {};
 }
@@ -127,7 +141,7 @@ Type type_of(const Field& field) {
   if (!is_arithmetic(field.op)) return Type::kBool;
   const Type left = type_of(*field.left);
   const Type right = type_of(*field.right);
-  if (left == Type::kDynamic || right == Type::kDynamic) return Type::kFloat;   // some number
+  if (left == Type::kDynamic || right == Type::kDynamic) return Type::kFloat;  // some number
   if (left == Type::kDuration || right == Type::kDuration)
     return left == right && field.op == FieldOp::kDivide ? Type::kFloat : Type::kDuration;
   return left == Type::kFloat || right == Type::kFloat ? Type::kFloat : Type::kInt;
@@ -136,12 +150,15 @@ Type type_of(const Field& field) {
 std::string to_string(const Scalar& scalar) {
   if (scalar.literal) return to_string(*scalar.literal);
   static constexpr std::array<std::string_view, 5> kNames = {"count", "min", "max", "avg", "sum"};
-  return std::string(kNames[static_cast<size_t>(scalar.aggregate)]) + "(" + (scalar.field ? to_string(*scalar.field) : "") + ")";
+  return std::string(kNames[static_cast<size_t>(scalar.aggregate)]) + "(" +
+         (scalar.field ? to_string(*scalar.field) : "") + ")";
 }
 
 std::string_view to_string(MetricsFunction function) {
-  static constexpr std::array<std::string_view, 9> kNames = {"rate", "count_over_time", "min_over_time", "max_over_time", "avg_over_time",
-                                                             "sum_over_time", "quantile_over_time", "histogram_over_time", "compare"};
+  static constexpr std::array<std::string_view, 9> kNames = {
+      "rate",          "count_over_time", "min_over_time",      "max_over_time",
+      "avg_over_time", "sum_over_time",   "quantile_over_time", "histogram_over_time",
+      "compare"};
   return kNames[static_cast<size_t>(function)];
 }
 

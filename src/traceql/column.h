@@ -60,7 +60,7 @@ class Column {
     return {};
   }
   std::span<const uint32_t> codes() const { return codes_; }
-  const std::vector<Value>& dictionary() const { return dictionary_; }   // of a constant: one entry
+  const std::vector<Value>& dictionary() const { return dictionary_; }  // of a constant: one entry
   const std::vector<int64_t>& integers() const { return integers_; }
   Type integer_type() const { return type_; }
 

@@ -18,7 +18,9 @@ void CompareGathering::count(PerAttribute& into, const Value& value, size_t inte
       return;
     }
     bytes_ += grid_.count * sizeof(double);
-    found = into.values.emplace(key, Counted{OwnedValue::of(value), std::vector<double>(grid_.count), 0}).first;
+    found = into.values
+                .emplace(key, Counted{OwnedValue::of(value), std::vector<double>(grid_.count), 0})
+                .first;
   }
   found->second.per_interval[interval] += 1;
   found->second.total += 1;
@@ -31,14 +33,19 @@ Status CompareGathering::add(RowColumns& columns, const RowMask& rows, const Row
     for (uint32_t row = 0; row < rows.size(); ++row) {
       if (rows[row] == 0 || !grid_.holds(starts[row])) continue;
       if (bytes_ > kCompareBytesMax)
-        return fail(Errc::kResourceExhausted, "compare() needs more than ", kCompareBytesMax >> 20, " MiB for its values of ", grid_.count,
+        return fail(Errc::kResourceExhausted, "compare() needs more than ", kCompareBytesMax >> 20,
+                    " MiB for its values of ", grid_.count,
                     " intervals: ask for a larger step, or compare fewer spans");
       const Value value = column.at(row);
       // An intrinsic without text (no status message, no root yet) is as good as not there.
-      if (value.is_nil() || (attributes_[a].intrinsic != Intrinsic::kNone && value.type == Type::kString && value.text.empty())) continue;
-      const bool in_window = metrics_.selection_end_ns == 0 ||
-                             (starts[row] >= metrics_.selection_start_ns && starts[row] < metrics_.selection_end_ns);
-      count(counts_[selected[row] != 0 && in_window ? 1 : 0][a], value, grid_.index_of(starts[row]));
+      if (value.is_nil() || (attributes_[a].intrinsic != Intrinsic::kNone &&
+                             value.type == Type::kString && value.text.empty()))
+        continue;
+      const bool in_window =
+          metrics_.selection_end_ns == 0 ||
+          (starts[row] >= metrics_.selection_start_ns && starts[row] < metrics_.selection_end_ns);
+      count(counts_[selected[row] != 0 && in_window ? 1 : 0][a], value,
+            grid_.index_of(starts[row]));
     }
   }
   return {};
@@ -58,10 +65,14 @@ std::vector<MetricsSeries> CompareGathering::finish() && {
       std::ranges::stable_sort(order, std::greater<>(), [](const Counted* c) { return c->total; });
       if (order.size() > metrics_.top_count) order.resize(metrics_.top_count);
       for (Counted* value : order)
-        out.push_back({.labels = {{"__meta_type", meta(kSides[side])}, {key, std::move(value->value)}}, .values = std::move(value->per_interval)});
-      out.push_back({.labels = {{"__meta_type", meta(std::string(kSides[side]) + "_total")}, {key, meta("nil")}},
+        out.push_back(
+            {.labels = {{"__meta_type", meta(kSides[side])}, {key, std::move(value->value)}},
+             .values = std::move(value->per_interval)});
+      out.push_back({.labels = {{"__meta_type", meta(std::string(kSides[side]) + "_total")},
+                                {key, meta("nil")}},
                      .values = std::move(counted.totals)});
-      if (counted.too_many) out.back().labels.emplace_back("__meta_error", meta("__too_many_values__"));
+      if (counted.too_many)
+        out.back().labels.emplace_back("__meta_error", meta("__too_many_values__"));
     }
   }
   return out;

@@ -15,8 +15,12 @@ inline constexpr size_t kCompareBytesMax = 64u << 20;
 
 class CompareGathering {
  public:
-  CompareGathering(const Metrics& metrics, const IntervalGrid& grid, std::vector<Attribute> attributes)
-      : metrics_(metrics), grid_(grid), attributes_(std::move(attributes)), counts_{Side(attributes_.size()), Side(attributes_.size())} {}
+  CompareGathering(const Metrics& metrics, const IntervalGrid& grid,
+                   std::vector<Attribute> attributes)
+      : metrics_(metrics),
+        grid_(grid),
+        attributes_(std::move(attributes)),
+        counts_{Side(attributes_.size()), Side(attributes_.size())} {}
 
   // `rows` marks what is compared, `selected` those of it that meet the selection.
   Status add(RowColumns& columns, const RowMask& rows, const RowMask& selected);
@@ -33,15 +37,15 @@ class CompareGathering {
     std::vector<double> totals;
     bool too_many = false;
   };
-  using Side = std::vector<PerAttribute>;   // by attribute
+  using Side = std::vector<PerAttribute>;  // by attribute
 
   void count(PerAttribute& into, const Value& value, size_t interval);
 
   const Metrics& metrics_;
   const IntervalGrid grid_;
   const std::vector<Attribute> attributes_;
-  Side counts_[2];                          // baseline, selection
-  size_t bytes_ = 0;                        // of counts
+  Side counts_[2];    // baseline, selection
+  size_t bytes_ = 0;  // of counts
 };
 
 }  // namespace sightline::traceql

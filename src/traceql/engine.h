@@ -17,10 +17,10 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "base/time.h"
-#include "tracestore/querier.h"
 #include "traceql/metrics_result.h"
 #include "traceql/parser.h"
 #include "traceql/value.h"
+#include "tracestore/querier.h"
 
 namespace sightline::traceql {
 
@@ -33,28 +33,29 @@ struct EngineOptions {
 struct QueryBounds {
   TimestampNs start{0};
   TimestampNs end{UINT64_MAX};
-  std::function<bool()> cancelled;             // polled for every row group; may be empty
+  std::function<bool()> cancelled;  // polled for every row group; may be empty
 };
 
 struct SearchOptions : QueryBounds {
-  uint32_t limit = 20;                         // traces
+  uint32_t limit = 20;  // traces
   uint32_t spans_per_spanset = 3;
-  std::chrono::nanoseconds duration_min{0};    // of the whole trace
+  std::chrono::nanoseconds duration_min{0};  // of the whole trace
   std::optional<std::chrono::nanoseconds> duration_max;
 };
 
 struct FoundSpan {
   SpanId id;
-  std::optional<std::string> name;             // when the query speaks of names
+  std::optional<std::string> name;  // when the query speaks of names
   TimestampNs start;
   uint64_t duration_ns = 0;
-  std::vector<std::pair<std::string, OwnedValue>> attributes;   // the query speaks of, that the span has
+  std::vector<std::pair<std::string, OwnedValue>>
+      attributes;  // the query speaks of, that the span has
 };
 
 struct FoundSpanset {
-  std::vector<FoundSpan> spans;                // earliest first, at most spans_per_spanset
-  uint32_t matched = 0;                        // all of them
-  std::vector<std::pair<std::string, OwnedValue>> attributes;   // "count()", "by(name)"
+  std::vector<FoundSpan> spans;  // earliest first, at most spans_per_spanset
+  uint32_t matched = 0;          // all of them
+  std::vector<std::pair<std::string, OwnedValue>> attributes;  // "count()", "by(name)"
 };
 
 struct ServiceStats {
@@ -64,7 +65,7 @@ struct ServiceStats {
 
 struct FoundTrace {
   TraceId id;
-  std::string root_service;                    // "<root span not yet received>" without a root
+  std::string root_service;  // "<root span not yet received>" without a root
   std::string root_name;
   TimestampNs start;
   uint64_t duration_ns = 0;
@@ -73,30 +74,31 @@ struct FoundTrace {
 };
 
 struct SearchResult {
-  std::vector<FoundTrace> traces;              // newest start first
+  std::vector<FoundTrace> traces;  // newest start first
   uint64_t inspected_traces = 0;
   uint64_t inspected_bytes = 0;
 };
 
 struct TagValuesOptions : QueryBounds {
-  std::string_view filter;                     // only spans that match; empty or broken: all
+  std::string_view filter;  // only spans that match; empty or broken: all
   uint32_t values_max = 10'000;
 };
 struct TagValues {
-  std::vector<OwnedValue> values;              // distinct, by type, then in order; no stand-ins for what is missing
+  std::vector<OwnedValue>
+      values;  // distinct, by type, then in order; no stand-ins for what is missing
   uint64_t inspected_bytes = 0;
 };
 
 struct TagScope {
   tracestore::AttributeScope scope;
-  std::vector<std::string> keys;               // sorted
+  std::vector<std::string> keys;  // sorted
 };
 
 struct MetricsOptions : QueryBounds {
-  std::chrono::nanoseconds step{0};            // instant: unused
+  std::chrono::nanoseconds step{0};  // instant: unused
   uint32_t intervals_max = 11'000;
   uint32_t series_max = 1'000;
-  uint32_t exemplars = 100;                    // with(exemplars=...) overrides
+  uint32_t exemplars = 100;  // with(exemplars=...) overrides
   uint32_t exemplars_max = 1'000;
 };
 
@@ -111,18 +113,22 @@ class Engine {
   // One sample per interval (t - step, t]; grid and default steps are the caller's.
   Result<MetricsResult> metrics_range(std::string_view query, const MetricsOptions& options) const;
   // One value over the whole range.
-  Result<MetricsResult> metrics_instant(std::string_view query, const MetricsOptions& options) const;
+  Result<MetricsResult> metrics_instant(std::string_view query,
+                                        const MetricsOptions& options) const;
 
   Result<TagValues> tag_values(const Attribute& attribute, const TagValuesOptions& options) const;
   // The keys in use, scope by scope; with a filter, on spans that match it.
-  Result<std::vector<TagScope>> tag_names(const std::vector<tracestore::AttributeScope>& scopes, const TagValuesOptions& options) const;
+  Result<std::vector<TagScope>> tag_names(const std::vector<tracestore::AttributeScope>& scopes,
+                                          const TagValuesOptions& options) const;
 
   // For each row of `trace`, 1 when the query's final spansets hold it, else 0.
-  Result<std::vector<uint8_t>> matching_rows(std::string_view query, tracestore::RowGroup& trace) const;
+  Result<std::vector<uint8_t>> matching_rows(std::string_view query,
+                                             tracestore::RowGroup& trace) const;
 
  private:
   Result<Query> parse_query(std::string_view query) const;
-  Result<MetricsResult> metrics(std::string_view query, const MetricsOptions& options, bool instant) const;
+  Result<MetricsResult> metrics(std::string_view query, const MetricsOptions& options,
+                                bool instant) const;
 
   const tracestore::Queryable& store_;
   const Clock& clock_;

@@ -28,23 +28,33 @@ class Shop {
   std::shared_ptr<const model::SpanBatch> batch(TimestampNs at) {
     model::SpanBatch b;
     texts_.clear();
-    static constexpr std::string_view kServices[] = {"frontend", "cart", "catalogue", "checkout", "payment", "shipping", "currency", "recommendation"};
+    static constexpr std::string_view kServices[] = {"frontend", "cart",          "catalogue",
+                                                     "checkout", "payment",       "shipping",
+                                                     "currency", "recommendation"};
     for (const std::string_view service : kServices) {
       model::ResourceView resource;
       resource.attributes.begin = static_cast<uint32_t>(b.attributes.size());
       add(b, resource.attributes, "service.name", model::ValueView::of_string(service));
       add(b, resource.attributes, "service.namespace", model::ValueView::of_string("shop"));
-      add(b, resource.attributes, "k8s.pod.name", text(std::string(service) + "-" + std::to_string(random_.below(4))));
+      add(b, resource.attributes, "k8s.pod.name",
+          text(std::string(service) + "-" + std::to_string(random_.below(4))));
       b.resources.push_back(resource);
-      b.scopes.push_back({.resource = static_cast<uint32_t>(b.resources.size() - 1), .name = "otelhttp", .version = "0.49.0"});
+      b.scopes.push_back({.resource = static_cast<uint32_t>(b.resources.size() - 1),
+                          .name = "otelhttp",
+                          .version = "0.49.0"});
     }
-    for (int t = 0; t < kTracesPerBatch; ++t) trace(b, at.value + random_.below(static_cast<uint64_t>(kBetweenBatches.count())));
-    return *tracestore::testing::decode(std::make_shared<const std::string>(tracestore::testing::encode(b)));
+    for (int t = 0; t < kTracesPerBatch; ++t)
+      trace(b, at.value + random_.below(static_cast<uint64_t>(kBetweenBatches.count())));
+    return *tracestore::testing::decode(
+        std::make_shared<const std::string>(tracestore::testing::encode(b)));
   }
 
  private:
-  model::ValueView text(std::string value) { return model::ValueView::of_string(texts_.emplace_back(std::move(value))); }
-  static void add(model::SpanBatch& b, model::Run& run, std::string_view key, model::ValueView value) {
+  model::ValueView text(std::string value) {
+    return model::ValueView::of_string(texts_.emplace_back(std::move(value)));
+  }
+  static void add(model::SpanBatch& b, model::Run& run, std::string_view key,
+                  model::ValueView value) {
     b.attributes.push_back({key, value});
     ++run.count;
   }
@@ -64,21 +74,27 @@ class Shop {
       const uint64_t operation = i == 0 ? route : 60 + random_.below(130);
       s.scope = static_cast<uint32_t>(i == 0 ? 0 : operation % 8);
       s.kind = i == 0 ? model::SpanKind::kServer : static_cast<model::SpanKind>(1 + operation % 4);
-      s.name = texts_.emplace_back((i == 0 ? "GET /products/" : "shop.Service/Operation") + std::to_string(operation));
+      s.name = texts_.emplace_back((i == 0 ? "GET /products/" : "shop.Service/Operation") +
+                                   std::to_string(operation));
       start += random_.below(300'000);
       s.start = {start};
       s.end = {start + 50'000 + random_.below(uint64_t{1} << (15 + operation % 14))};
       s.attributes.begin = static_cast<uint32_t>(b.attributes.size());
       if (i == 0 || operation % 3 == 0) {
-        add(b, s.attributes, "http.request.method", model::ValueView::of_string(operation % 4 == 0 ? "POST" : "GET"));
-        add(b, s.attributes, "http.response.status_code", model::ValueView::of_int(failed && i < 3 ? 500 : 200));
+        add(b, s.attributes, "http.request.method",
+            model::ValueView::of_string(operation % 4 == 0 ? "POST" : "GET"));
+        add(b, s.attributes, "http.response.status_code",
+            model::ValueView::of_int(failed && i < 3 ? 500 : 200));
         add(b, s.attributes, "http.route", text("/products/" + std::to_string(operation)));
       } else {
         add(b, s.attributes, "db.system", model::ValueView::of_string("postgresql"));
-        add(b, s.attributes, "db.statement", text("SELECT * FROM orders WHERE id = " + std::to_string(random_.below(1'000'000))));
+        add(b, s.attributes, "db.statement",
+            text("SELECT * FROM orders WHERE id = " + std::to_string(random_.below(1'000'000))));
       }
-      add(b, s.attributes, "network.peer.port", model::ValueView::of_int(static_cast<int64_t>(30'000 + random_.below(30'000))));
-      if (i == 0) add(b, s.attributes, "user.id", text("user-" + std::to_string(random_.below(100'000))));
+      add(b, s.attributes, "network.peer.port",
+          model::ValueView::of_int(static_cast<int64_t>(30'000 + random_.below(30'000))));
+      if (i == 0)
+        add(b, s.attributes, "user.id", text("user-" + std::to_string(random_.below(100'000))));
       if (failed && i < 3) {
         s.status = model::StatusCode::kError;
         s.status_message = "payment declined";
@@ -97,7 +113,9 @@ struct Rig {
     const char* spans = std::getenv("SIGHTLINE_BENCH_SPANS");
     const char* directory = std::getenv("SIGHTLINE_BENCH_DIRECTORY");
     const uint64_t wanted = spans != nullptr ? std::strtoull(spans, nullptr, 10) : 1'000'000;
-    const std::string path = directory != nullptr ? std::string(directory) + "/" + std::to_string(wanted) : temporary.path();
+    const std::string path = directory != nullptr
+                                 ? std::string(directory) + "/" + std::to_string(wanted)
+                                 : temporary.path();
     tracestore::TraceStoreOptions o;
     o.wal_directory = path + "/wal";
     o.blocks_directory = path + "/blocks";
@@ -107,7 +125,10 @@ struct Rig {
     o.decode = tracestore::testing::decode;
     o.encode = tracestore::testing::encode;
     store = *tracestore::TraceStore::open(*fs, clock, telemetry, o);
-    const auto has_enough = [&] { const auto stats = store->stats(); return stats.live_spans + stats.block_spans >= wanted; };
+    const auto has_enough = [&] {
+      const auto stats = store->stats();
+      return stats.live_spans + stats.block_spans >= wanted;
+    };
     Shop shop(1);
     for (uint64_t batches = 1; !has_enough(); ++batches) {
       (void)store->append(shop.batch(clock.now()));
@@ -172,18 +193,22 @@ void values(benchmark::State& state, const char* tag) {
 
 void tags(benchmark::State& state) {
   const Engine engine(*rig().store, rig().clock);
-  for (auto _ : state) benchmark::DoNotOptimize(engine.tag_names({tracestore::AttributeScope::kSpan, tracestore::AttributeScope::kResource}, {}));
+  for (auto _ : state)
+    benchmark::DoNotOptimize(engine.tag_names(
+        {tracestore::AttributeScope::kSpan, tracestore::AttributeScope::kResource}, {}));
 }
 
 constexpr uint32_t kAll = 10'000'000;
-#define SEARCH(name, query, limit) BENCHMARK_CAPTURE(search, name, query, limit)->Unit(benchmark::kMillisecond)
+#define SEARCH(name, query, limit) \
+  BENCHMARK_CAPTURE(search, name, query, limit)->Unit(benchmark::kMillisecond)
 #define METRICS(name, query) BENCHMARK_CAPTURE(metrics, name, query)->Unit(benchmark::kMillisecond)
 SEARCH(attribute_no_hit, "{ span.user.id = \"nobody\" }", 20);
 SEARCH(attribute_few_hits, "{ span.user.id = \"user-77\" }", 20);
 SEARCH(attribute_newest_20, "{ span.http.response.status_code = 500 }", 20);
 SEARCH(structural_newest_20, "{ resource.service.name = \"frontend\" } >> { status = error }", 20);
 SEARCH(aggregate_newest_20, "{ kind = server } | by(resource.service.name) | count() > 3", 20);
-SEARCH(structural_exhaustive, "{ resource.service.name = \"frontend\" } >> { status = error && duration > 100s }", kAll);
+SEARCH(structural_exhaustive,
+       "{ resource.service.name = \"frontend\" } >> { status = error && duration > 100s }", kAll);
 SEARCH(aggregate_exhaustive, "{ kind = server } | by(resource.service.name) | count() > 300", kAll);
 SEARCH(name_regex_no_hit, "{ name =~ \"nothing.*like this\" }", 20);
 SEARCH(statement_regex_no_hit, "{ span.db.statement =~ \".*WHERE id = 99999999\" }", 20);

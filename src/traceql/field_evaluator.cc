@@ -11,7 +11,9 @@ void and_into(RowMask& left, const RowMask& right) {
 void or_into(RowMask& left, const RowMask& right) {
   for (size_t i = 0; i < left.size(); ++i) left[i] |= right[i];
 }
-bool none(const RowMask& mask) { return mask.empty() || std::memchr(mask.data(), 1, mask.size()) == nullptr; }
+bool none(const RowMask& mask) {
+  return mask.empty() || std::memchr(mask.data(), 1, mask.size()) == nullptr;
+}
 
 // The events or links an expression speaks of; rows when of neither.
 Domain domain_of(const Field& field) {
@@ -22,13 +24,16 @@ Domain domain_of(const Field& field) {
   return domain;
 }
 
-bool is_nil_literal(const Field& field) { return field.kind == Field::Kind::kLiteral && field.literal.type == Type::kNil; }
+bool is_nil_literal(const Field& field) {
+  return field.kind == Field::Kind::kLiteral && field.literal.type == Type::kNil;
+}
 
 // Whether the expression can be decided event by event: comparisons, && and || only.
 bool is_positive(const Field& field) {
   if (field.kind != Field::Kind::kBinary) return false;
   if (is_comparison(field.op)) return !is_nil_literal(*field.left) && !is_nil_literal(*field.right);
-  return (field.op == FieldOp::kAnd || field.op == FieldOp::kOr) && is_positive(*field.left) && is_positive(*field.right);
+  return (field.op == FieldOp::kAnd || field.op == FieldOp::kOr) && is_positive(*field.left) &&
+         is_positive(*field.right);
 }
 
 void flatten_and(const Field& field, std::vector<const Field*>& out) {
@@ -108,7 +113,9 @@ RowMask FieldEvaluator::conjunction(const Field& field, Domain domain) {
   RowMask result(columns_.size(domain), 1);
   if (domain == Domain::kRows) {
     for (const Domain nested : {Domain::kEvents, Domain::kLinks}) {
-      const auto together = [&](const Field* f) { return domain_of(*f) == nested && is_positive(*f); };
+      const auto together = [&](const Field* f) {
+        return domain_of(*f) == nested && is_positive(*f);
+      };
       if (std::ranges::count_if(operands, together) < 2) continue;
       RowMask entries(columns_.size(nested), 1);
       for (const Field* operand : operands)
@@ -133,9 +140,11 @@ RowMask FieldEvaluator::any_entry(const RowMask& entries, Domain domain) {
 }
 
 RowMask FieldEvaluator::comparison(const Field& field, Domain domain) {
-  if (is_nil_literal(*field.left) || is_nil_literal(*field.right)) return nil_comparison(field, domain);
+  if (is_nil_literal(*field.left) || is_nil_literal(*field.right))
+    return nil_comparison(field, domain);
   const Domain own = domain == Domain::kRows ? domain_of(field) : domain;
-  RowMask result = compare_columns(field, values(*field.left, own), values(*field.right, own), columns_.size(own));
+  RowMask result = compare_columns(field, values(*field.left, own), values(*field.right, own),
+                                   columns_.size(own));
   return own == domain ? result : any_entry(result, own);
 }
 
@@ -150,20 +159,26 @@ RowMask FieldEvaluator::nil_comparison(const Field& field, Domain domain) {
   return result;
 }
 
-RowMask FieldEvaluator::compare_columns(const Field& field, const Column& left, const Column& right, size_t size) {
+RowMask FieldEvaluator::compare_columns(const Field& field, const Column& left, const Column& right,
+                                        size_t size) {
   const bool is_regex = field.op == FieldOp::kRegex || field.op == FieldOp::kNotRegex;
   const re2::RE2* regex = is_regex ? &regexes_.get(field) : nullptr;
-  if (left.is_constant() && right.is_constant()) return RowMask(size, compare(field.op, left.at(0), right.at(0), regex) ? 1 : 0);
+  if (left.is_constant() && right.is_constant())
+    return RowMask(size, compare(field.op, left.at(0), right.at(0), regex) ? 1 : 0);
   if (left.is_constant() != right.is_constant()) {
     const Column& column = left.is_constant() ? right : left;
     const Value bound = left.is_constant() ? left.at(0) : right.at(0);
     if (column.is_integers() && is_numeric(bound.type) && bound.type != Type::kFloat)
-      return compare_integers(left.is_constant() ? mirrored(field.op) : field.op, column.integers(), bound.integer);
+      return compare_integers(left.is_constant() ? mirrored(field.op) : field.op, column.integers(),
+                              bound.integer);
     if (column.is_coded()) {
       std::vector<uint8_t> outcome;
       outcome.reserve(column.dictionary().size());
       for (const Value& value : column.dictionary())
-        outcome.push_back((left.is_constant() ? compare(field.op, bound, value, regex) : compare(field.op, value, bound, regex)) ? 1 : 0);
+        outcome.push_back((left.is_constant() ? compare(field.op, bound, value, regex)
+                                              : compare(field.op, value, bound, regex))
+                              ? 1
+                              : 0);
       if (none(outcome)) return RowMask(size, 0);
       RowMask result(size);
       const auto codes = column.codes();
@@ -172,7 +187,8 @@ RowMask FieldEvaluator::compare_columns(const Field& field, const Column& left, 
     }
   }
   RowMask result(size);
-  for (size_t i = 0; i < size; ++i) result[i] = compare(field.op, left.at(i), right.at(i), regex) ? 1 : 0;
+  for (size_t i = 0; i < size; ++i)
+    result[i] = compare(field.op, left.at(i), right.at(i), regex) ? 1 : 0;
   return result;
 }
 
@@ -184,7 +200,10 @@ Column FieldEvaluator::values(const Field& field, Domain domain) {
       const Column operand = values(*field.left, domain);
       const bool negate = field.op == FieldOp::kNegate;
       const auto apply = [&](const Value& v) {
-        if (negate) return arithmetic(FieldOp::kSubtract, Value::of(v.type == Type::kDuration ? Type::kDuration : Type::kInt, 0), v);
+        if (negate)
+          return arithmetic(FieldOp::kSubtract,
+                            Value::of(v.type == Type::kDuration ? Type::kDuration : Type::kInt, 0),
+                            v);
         return v.type == Type::kBool ? Value::of(Type::kBool, v.integer == 0 ? 1 : 0) : Value{};
       };
       if (operand.is_constant()) return Column::constant(apply(operand.at(0)));
@@ -196,13 +215,16 @@ Column FieldEvaluator::values(const Field& field, Domain domain) {
   }
   if (!is_arithmetic(field.op)) {
     const RowMask truth = mask(field, domain);
-    return Column::coded(std::vector<uint32_t>(truth.begin(), truth.end()), {Value::of(Type::kBool, 0), Value::of(Type::kBool, 1)});
+    return Column::coded(std::vector<uint32_t>(truth.begin(), truth.end()),
+                         {Value::of(Type::kBool, 0), Value::of(Type::kBool, 1)});
   }
   const Column left = values(*field.left, domain);
   const Column right = values(*field.right, domain);
-  if (left.is_constant() && right.is_constant()) return Column::constant(arithmetic(field.op, left.at(0), right.at(0)));
+  if (left.is_constant() && right.is_constant())
+    return Column::constant(arithmetic(field.op, left.at(0), right.at(0)));
   std::vector<Value> results(columns_.size(domain));
-  for (size_t i = 0; i < results.size(); ++i) results[i] = arithmetic(field.op, left.at(i), right.at(i));
+  for (size_t i = 0; i < results.size(); ++i)
+    results[i] = arithmetic(field.op, left.at(i), right.at(i));
   return Column::dense(std::move(results));
 }
 

@@ -11,8 +11,9 @@ namespace {
 constexpr std::string_view kNameEnds = "{}()=!<>~&|^, \t\r\n";
 // Longest first.
 constexpr std::array<std::string_view, 38> kSymbols = {
-    "!>>", "!<<", "&>>", "&<<", "&&", "||", "!=", "=~", "!~", ">=", "<=", ">>", "<<", "!>", "!<", "&>", "&<", "&~", "{",
-    "}",   "(",   ")",   ",",   "=",  "!",  "<",  ">",  "~",  "|",  "+",  "-",  "*",  "/",  "%",  "^",  "&",  ";",  ":"};
+    "!>>", "!<<", "&>>", "&<<", "&&", "||", "!=", "=~", "!~", ">=", "<=", ">>", "<<",
+    "!>",  "!<",  "&>",  "&<",  "&~", "{",  "}",  "(",  ")",  ",",  "=",  "!",  "<",
+    ">",   "~",   "|",   "+",   "-",  "*",  "/",  "%",  "^",  "&",  ";",  ":"};
 
 struct ScopeWord {
   std::string_view word;
@@ -34,8 +35,10 @@ std::optional<int64_t> duration_ns(std::string_view text) {
     std::string_view name;
     double ns;
   };
-  static constexpr Unit kUnits[] = {{"ns", 1}, {"us", 1e3}, {"µs", 1e3}, {"μs", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9},
-                                    {"h", 3600e9}, {"d", 86400e9}, {"w", 7 * 86400e9}, {"y", 365 * 86400e9}};
+  static constexpr Unit kUnits[] = {{"ns", 1},          {"us", 1e3},         {"µs", 1e3},
+                                    {"μs", 1e3},        {"ms", 1e6},         {"s", 1e9},
+                                    {"m", 60e9},        {"h", 3600e9},       {"d", 86400e9},
+                                    {"w", 7 * 86400e9}, {"y", 365 * 86400e9}};
   long double total = 0;
   while (!text.empty()) {
     size_t digits = 0;
@@ -73,7 +76,9 @@ class Lexer {
   }
 
  private:
-  char peek(size_t ahead = 0) const { return at_ + ahead < text_.size() ? text_[at_ + ahead] : '\0'; }
+  char peek(size_t ahead = 0) const {
+    return at_ + ahead < text_.size() ? text_[at_ + ahead] : '\0';
+  }
   void step() {
     const char c = text_[at_++];
     if (c == '\n') {
@@ -133,9 +138,14 @@ class Lexer {
         case 'b': out.push_back('\b'); break;
         case 'f': out.push_back('\f'); break;
         case 'v': out.push_back('\v'); break;
-        case '\\': case '"': case '\'': case '`': out.push_back(escaped); break;
-        case 'u': case 'x': {
-          if (!code_point(out, escaped == 'u' ? 4 : 2)) return parse_error(place_, "invalid char escape");
+        case '\\':
+        case '"':
+        case '\'':
+        case '`': out.push_back(escaped); break;
+        case 'u':
+        case 'x': {
+          if (!code_point(out, escaped == 'u' ? 4 : 2))
+            return parse_error(place_, "invalid char escape");
           break;
         }
         default: return parse_error(place_, "invalid char escape");
@@ -150,7 +160,10 @@ class Lexer {
     uint32_t value = 0;
     for (size_t i = 1; i <= digits; ++i) {
       const char c = peek(i);
-      const int digit = is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+      const int digit = is_digit(c)            ? c - '0'
+                        : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                        : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                               : -1;
       if (digit < 0) return false;
       value = value * 16 + static_cast<uint32_t>(digit);
     }
@@ -171,7 +184,8 @@ class Lexer {
   Status string() {
     auto text = quoted();
     if (!text) return std::unexpected(std::move(text).error());
-    add({.kind = Token::Kind::kLiteral, .literal = {.type = Type::kString, .text = std::move(*text)}});
+    add({.kind = Token::Kind::kLiteral,
+         .literal = {.type = Type::kString, .text = std::move(*text)}});
     return {};
   }
 
@@ -183,7 +197,8 @@ class Lexer {
     while (part_of_number(peek(length))) {
       const char c = peek(length);
       const char next = peek(length + 1);
-      if ((c == 'e' || c == 'E') && (next == '-' || next == '+') && is_digit(peek(length + 2))) ++length;
+      if ((c == 'e' || c == 'E') && (next == '-' || next == '+') && is_digit(peek(length + 2)))
+        ++length;
       ++length;
     }
     const std::string_view text = text_.substr(at_, length);
@@ -206,7 +221,8 @@ class Lexer {
   Status dot() {
     if (is_digit(peek(1))) {
       size_t length = 1;
-      while (peek(length) != '\0' && kNameEnds.find(peek(length)) == std::string_view::npos) ++length;
+      while (peek(length) != '\0' && kNameEnds.find(peek(length)) == std::string_view::npos)
+        ++length;
       if (const auto real = parse_float(text_.substr(at_, length))) {
         step(length);
         add({.kind = Token::Kind::kLiteral, .literal = {.type = Type::kFloat, .real = *real}});
@@ -263,7 +279,8 @@ class Lexer {
       if (!part) return std::unexpected(std::move(part).error());
       attribute.name += *part;
     }
-    if (attribute.name.empty()) return parse_error(start_, "syntax error: unexpected END_ATTRIBUTE, expecting IDENTIFIER");
+    if (attribute.name.empty())
+      return parse_error(start_, "syntax error: unexpected END_ATTRIBUTE, expecting IDENTIFIER");
     add({.kind = Token::Kind::kAttribute, .attribute = std::move(attribute)});
     return {};
   }
@@ -278,7 +295,8 @@ class Lexer {
 }  // namespace
 
 std::unexpected<Error> parse_error(Place place, std::string_view what) {
-  return fail(Errc::kInvalidArgument, "parse error at line ", place.line, ", col ", place.column, ": ", what);
+  return fail(Errc::kInvalidArgument, "parse error at line ", place.line, ", col ", place.column,
+              ": ", what);
 }
 
 Result<std::vector<Token>> lex(std::string_view query) { return Lexer(query).run(); }

@@ -21,9 +21,9 @@ std::unexpected<Error> parse_error(Place place, std::string_view what);
 struct Token {
   enum class Kind : uint8_t { kEnd, kSymbol, kWord, kAttribute, kLiteral };
   Kind kind = Kind::kEnd;
-  std::string text;      // kSymbol: "&>>"; kWord: "count", "span:duration"
-  Attribute attribute;   // kAttribute
-  Literal literal;       // kLiteral: strings, numbers, durations
+  std::string text;     // kSymbol: "&>>"; kWord: "count", "span:duration"
+  Attribute attribute;  // kAttribute
+  Literal literal;      // kLiteral: strings, numbers, durations
   Place place;
 };
 

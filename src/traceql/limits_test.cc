@@ -17,13 +17,16 @@ std::shared_ptr<const model::SpanBatch> many_spans(uint32_t count) {
   batch->scopes.push_back({});
   for (uint32_t i = 0; i < count; ++i) {
     model::SpanView span;
-    span.trace_id.bytes = {1, static_cast<uint8_t>(i >> 16), static_cast<uint8_t>(i >> 8), static_cast<uint8_t>(i)};
-    span.span_id.bytes = {1, static_cast<uint8_t>(i >> 16), static_cast<uint8_t>(i >> 8), static_cast<uint8_t>(i)};
+    span.trace_id.bytes = {1, static_cast<uint8_t>(i >> 16), static_cast<uint8_t>(i >> 8),
+                           static_cast<uint8_t>(i)};
+    span.span_id.bytes = {1, static_cast<uint8_t>(i >> 16), static_cast<uint8_t>(i >> 8),
+                          static_cast<uint8_t>(i)};
     span.name = "x";
     span.start = {uint64_t{1'000'000'000} * (i + 1)};
     span.end = {span.start.value + 1'000'000};
     span.attributes = {static_cast<uint32_t>(batch->attributes.size()), 1};
-    batch->attributes.push_back({"v", model::ValueView::of_string(texts->emplace_back("value-" + std::to_string(i)))});
+    batch->attributes.push_back(
+        {"v", model::ValueView::of_string(texts->emplace_back("value-" + std::to_string(i)))});
     batch->spans.push_back(span);
   }
   return batch;
@@ -53,17 +56,20 @@ TEST_F(Limits, TooManySeriesOfTooManyIntervalsAreRefused) {
   const auto result = engine.metrics_range("{ } | rate() by(.v)", options);
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().code, Errc::kResourceExhausted);
-  EXPECT_TRUE(result.error().message.contains("ask for a larger step, or group by less")) << result.error().message;
+  EXPECT_TRUE(result.error().message.contains("ask for a larger step, or group by less"))
+      << result.error().message;
 }
 
 TEST_F(Limits, SoAreComparisonsAndQuantiles) {
   MetricsOptions options;
   options.end = {4'000'000'000'000};
   options.step = std::chrono::milliseconds(400);
-  EXPECT_EQ(engine.metrics_range("{ } | compare({ name = \"x\" })", options).error().code, Errc::kResourceExhausted);
+  EXPECT_EQ(engine.metrics_range("{ } | compare({ name = \"x\" })", options).error().code,
+            Errc::kResourceExhausted);
   std::string query = "{ } | quantile_over_time(duration, 0.5";
   for (int i = 0; i < 1000; ++i) query += ", 0.5";
-  EXPECT_EQ(engine.metrics_range(query + ") by(.v)", options).error().code, Errc::kResourceExhausted);
+  EXPECT_EQ(engine.metrics_range(query + ") by(.v)", options).error().code,
+            Errc::kResourceExhausted);
 }
 
 TEST_F(Limits, IntervalsAndExemplarsAreCapped) {
@@ -75,7 +81,9 @@ TEST_F(Limits, IntervalsAndExemplarsAreCapped) {
   const auto result = engine.metrics_range("{ } | rate() with(exemplars=1000000000)", options);
   ASSERT_TRUE(result);
   EXPECT_LE(result->series.at(0).exemplars.size(), options.exemplars_max);
-  EXPECT_TRUE(engine.metrics_range("{ } | rate() with(exemplars=false)", options)->series.at(0).exemplars.empty());
+  EXPECT_TRUE(engine.metrics_range("{ } | rate() with(exemplars=false)", options)
+                  ->series.at(0)
+                  .exemplars.empty());
 }
 
 TEST_F(Limits, TagValuesAreCapped) {
@@ -102,8 +110,10 @@ TEST(ParseLimits, BoundSizeDepthAndRegexes) {
     const auto parsed = parse(query);
     return parsed ? std::string() : parsed.error().message;
   };
-  EXPECT_TRUE(message(std::string((128u << 10) + 1, ' ')).contains("more than the limit of 131072"));
-  for (const auto& [open, close] : {std::pair("(", ")"), std::pair("!", ""), std::pair("-", ""), std::pair("-(", ")"), std::pair("!(", ")")}) {
+  EXPECT_TRUE(
+      message(std::string((128u << 10) + 1, ' ')).contains("more than the limit of 131072"));
+  for (const auto& [open, close] : {std::pair("(", ")"), std::pair("!", ""), std::pair("-", ""),
+                                    std::pair("-(", ")"), std::pair("!(", ")")}) {
     std::string query = "{ ";
     for (int i = 0; i < 20'000; ++i) query += open;
     query += ".a = 1";
@@ -117,14 +127,17 @@ TEST(ParseLimits, BoundSizeDepthAndRegexes) {
   for (int i = 0; i < 5'000; ++i) chain += " && .a = 1";
   EXPECT_TRUE(message(chain + " }").contains("nested too deeply"));
   EXPECT_TRUE(message("{ .a =~ \"((a{100}){100}){100}\" }").contains("regular expression"));
-  EXPECT_TRUE(message("{ .a =~ \"(x+x+)+y\" }").empty());   // linear here, whatever it looks like
+  EXPECT_TRUE(message("{ .a =~ \"(x+x+)+y\" }").empty());  // linear here, whatever it looks like
 }
 
 TEST(RegexBombs, TakeLinearTime) {
-  const std::vector<ScriptLine> lines = {{1, 0, "trace 1"}, {2, 1, "a x .v=\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!\""}};
+  const std::vector<ScriptLine> lines = {
+      {1, 0, "trace 1"},
+      {2, 1, "a x .v=\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!\""}};
   const testing::MemoryStore store(*load_spans(lines));
   const ManualClock clock{TimestampNs{1}};
-  EXPECT_TRUE(Engine(store, clock).search("{ .v =~ \"(a|aa)+\" || .v =~ \"(a*)*b\" }", {})->traces.empty());
+  EXPECT_TRUE(
+      Engine(store, clock).search("{ .v =~ \"(a|aa)+\" || .v =~ \"(a*)*b\" }", {})->traces.empty());
 }
 
 }  // namespace

@@ -16,22 +16,22 @@ using MetricsLabels = std::vector<std::pair<std::string, OwnedValue>>;
 
 struct MetricsExemplar {
   TraceId trace;
-  MetricsLabels labels;          // the attributes the query names, of the span
+  MetricsLabels labels;  // the attributes the query names, of the span
   double value = 0;
-  TimestampMs time;              // the span's start
-  size_t interval = 0;           // the one of `values` it lies in
+  TimestampMs time;     // the span's start
+  size_t interval = 0;  // the one of `values` it lies in
 };
 
 struct MetricsSeries {
   MetricsLabels labels;
-  std::vector<double> values;    // one per interval
+  std::vector<double> values;  // one per interval
   std::vector<MetricsExemplar> exemplars;
 };
 
 struct MetricsResult {
-  std::vector<int64_t> times_ms; // end of each interval
+  std::vector<int64_t> times_ms;  // end of each interval
   std::vector<MetricsSeries> series;
-  bool truncated = false;        // series beyond the limit were left out
+  bool truncated = false;  // series beyond the limit were left out
   uint64_t inspected_traces = 0;
   uint64_t inspected_bytes = 0;
 };

@@ -17,10 +17,11 @@ class NestedChoice {
   Value value(const Attribute& attribute, const Column& column, uint32_t row);
 
  private:
-  const std::vector<uint8_t>& scores(Domain domain);   // of each entry: how many comparisons it meets
+  const std::vector<uint8_t>& scores(
+      Domain domain);  // of each entry: how many comparisons it meets
 
   FieldEvaluator& fields_;
-  std::vector<const Field*> comparisons_[2];           // of events, of links
+  std::vector<const Field*> comparisons_[2];  // of events, of links
   std::optional<std::vector<uint8_t>> scores_[2];
 };
 

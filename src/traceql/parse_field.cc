@@ -10,11 +10,17 @@ struct OpSymbol {
   FieldOp op;
 };
 constexpr std::array<OpSymbol, 2> kLogical = {{{"&&", FieldOp::kAnd}, {"||", FieldOp::kOr}}};
-constexpr std::array<OpSymbol, 8> kComparisons = {{{"=", FieldOp::kEqual}, {"!=", FieldOp::kNotEqual}, {"<", FieldOp::kLess},
-    {"<=", FieldOp::kLessEqual}, {">", FieldOp::kGreater}, {">=", FieldOp::kGreaterEqual}, {"=~", FieldOp::kRegex},
-    {"!~", FieldOp::kNotRegex}}};
+constexpr std::array<OpSymbol, 8> kComparisons = {{{"=", FieldOp::kEqual},
+                                                   {"!=", FieldOp::kNotEqual},
+                                                   {"<", FieldOp::kLess},
+                                                   {"<=", FieldOp::kLessEqual},
+                                                   {">", FieldOp::kGreater},
+                                                   {">=", FieldOp::kGreaterEqual},
+                                                   {"=~", FieldOp::kRegex},
+                                                   {"!~", FieldOp::kNotRegex}}};
 constexpr std::array<OpSymbol, 2> kAdditive = {{{"+", FieldOp::kAdd}, {"-", FieldOp::kSubtract}}};
-constexpr std::array<OpSymbol, 3> kMultiplicative = {{{"*", FieldOp::kMultiply}, {"/", FieldOp::kDivide}, {"%", FieldOp::kModulo}}};
+constexpr std::array<OpSymbol, 3> kMultiplicative = {
+    {{"*", FieldOp::kMultiply}, {"/", FieldOp::kDivide}, {"%", FieldOp::kModulo}}};
 
 const OpSymbol* find_op(const Token& token, std::span<const OpSymbol> ops) {
   if (token.kind != Token::Kind::kSymbol) return nullptr;
@@ -32,11 +38,13 @@ Result<FieldPtr> make_binary(TokenStream& tokens, FieldOp op, FieldPtr left, Fie
   node->depth = 1 + std::max(left->depth, right->depth);
   node->left = std::move(left);
   node->right = std::move(right);
-  if (auto fine = tokens.check_depth(node->depth); !fine) return std::unexpected(std::move(fine).error());
+  if (auto fine = tokens.check_depth(node->depth); !fine)
+    return std::unexpected(std::move(fine).error());
   return node;
 }
 
-Result<FieldPtr> parse_left_associative(TokenStream& tokens, std::span<const OpSymbol> ops, FieldParser operand) {
+Result<FieldPtr> parse_left_associative(TokenStream& tokens, std::span<const OpSymbol> ops,
+                                        FieldParser operand) {
   auto left = operand(tokens);
   while (left) {
     const OpSymbol* op = find_op(tokens.peek(), ops);
@@ -50,9 +58,11 @@ Result<FieldPtr> parse_left_associative(TokenStream& tokens, std::span<const OpS
 }
 
 Result<FieldPtr> make_unary(TokenStream& tokens, FieldOp op, FieldPtr operand) {
-  if (op == FieldOp::kNegate && operand->kind == Field::Kind::kLiteral && is_numeric(operand->literal.type)) {
-    operand->literal.integer = operand->literal.integer == std::numeric_limits<int64_t>::min() ? operand->literal.integer
-                                                                                              : -operand->literal.integer;
+  if (op == FieldOp::kNegate && operand->kind == Field::Kind::kLiteral &&
+      is_numeric(operand->literal.type)) {
+    operand->literal.integer = operand->literal.integer == std::numeric_limits<int64_t>::min()
+                                   ? operand->literal.integer
+                                   : -operand->literal.integer;
     operand->literal.real = -operand->literal.real;
     return operand;
   }
@@ -61,7 +71,8 @@ Result<FieldPtr> make_unary(TokenStream& tokens, FieldOp op, FieldPtr operand) {
   node->op = op;
   node->depth = 1 + operand->depth;
   node->left = std::move(operand);
-  if (auto fine = tokens.check_depth(node->depth); !fine) return std::unexpected(std::move(fine).error());
+  if (auto fine = tokens.check_depth(node->depth); !fine)
+    return std::unexpected(std::move(fine).error());
   return node;
 }
 
@@ -71,7 +82,8 @@ Result<FieldPtr> parse_primary(TokenStream& tokens) {
   if (tokens.take_symbol("(")) {
     auto inner = parse_field(tokens);
     if (!inner) return inner;
-    if (auto closed = tokens.expect(")"); !closed) return std::unexpected(std::move(closed).error());
+    if (auto closed = tokens.expect(")"); !closed)
+      return std::unexpected(std::move(closed).error());
     return inner;
   }
   auto node = std::make_unique<Field>();
@@ -113,7 +125,9 @@ Result<FieldPtr> parse_power(TokenStream& tokens) {
   return make_binary(tokens, FieldOp::kPower, std::move(*left), std::move(*right));
 }
 
-Result<FieldPtr> parse_product(TokenStream& tokens) { return parse_left_associative(tokens, kMultiplicative, parse_power); }
+Result<FieldPtr> parse_product(TokenStream& tokens) {
+  return parse_left_associative(tokens, kMultiplicative, parse_power);
+}
 
 Result<FieldPtr> parse_not(TokenStream& tokens) {
   TokenStream::Level level(tokens);
@@ -124,24 +138,54 @@ Result<FieldPtr> parse_not(TokenStream& tokens) {
   return make_unary(tokens, FieldOp::kNot, std::move(*operand));
 }
 
-Result<FieldPtr> parse_sum(TokenStream& tokens) { return parse_left_associative(tokens, kAdditive, parse_not); }
-Result<FieldPtr> parse_comparison(TokenStream& tokens) { return parse_left_associative(tokens, kComparisons, parse_sum); }
+Result<FieldPtr> parse_sum(TokenStream& tokens) {
+  return parse_left_associative(tokens, kAdditive, parse_not);
+}
+Result<FieldPtr> parse_comparison(TokenStream& tokens) {
+  return parse_left_associative(tokens, kComparisons, parse_sum);
+}
 
 struct WordLiteral {
   std::string_view word;
   Type type;
   int64_t integer;
 };
-constexpr std::array<WordLiteral, 14> kWordLiterals = {{
-    {"nil", Type::kNil, 0}, {"true", Type::kBool, 1}, {"false", Type::kBool, 0},
-    {"minInt", Type::kInt, std::numeric_limits<int64_t>::min()}, {"maxInt", Type::kInt, std::numeric_limits<int64_t>::max()},
-    {"unset", Type::kStatus, 0}, {"ok", Type::kStatus, 1}, {"error", Type::kStatus, 2},
-    {"unspecified", Type::kKind, 0}, {"internal", Type::kKind, 1}, {"server", Type::kKind, 2},
-    {"client", Type::kKind, 3}, {"producer", Type::kKind, 4}, {"consumer", Type::kKind, 5}}};
+constexpr std::array<WordLiteral, 14> kWordLiterals = {
+    {{"nil", Type::kNil, 0},
+     {"true", Type::kBool, 1},
+     {"false", Type::kBool, 0},
+     {"minInt", Type::kInt, std::numeric_limits<int64_t>::min()},
+     {"maxInt", Type::kInt, std::numeric_limits<int64_t>::max()},
+     {"unset", Type::kStatus, 0},
+     {"ok", Type::kStatus, 1},
+     {"error", Type::kStatus, 2},
+     {"unspecified", Type::kKind, 0},
+     {"internal", Type::kKind, 1},
+     {"server", Type::kKind, 2},
+     {"client", Type::kKind, 3},
+     {"producer", Type::kKind, 4},
+     {"consumer", Type::kKind, 5}}};
 
-constexpr std::array<std::string_view, 20> kFunctionWords = {"count", "min", "max", "avg", "sum", "by", "coalesce", "select", "with",
-    "rate", "count_over_time", "min_over_time", "max_over_time", "avg_over_time", "sum_over_time", "quantile_over_time",
-    "histogram_over_time", "compare", "topk", "bottomk"};
+constexpr std::array<std::string_view, 20> kFunctionWords = {"count",
+                                                             "min",
+                                                             "max",
+                                                             "avg",
+                                                             "sum",
+                                                             "by",
+                                                             "coalesce",
+                                                             "select",
+                                                             "with",
+                                                             "rate",
+                                                             "count_over_time",
+                                                             "min_over_time",
+                                                             "max_over_time",
+                                                             "avg_over_time",
+                                                             "sum_over_time",
+                                                             "quantile_over_time",
+                                                             "histogram_over_time",
+                                                             "compare",
+                                                             "topk",
+                                                             "bottomk"};
 
 }  // namespace
 
@@ -165,7 +209,8 @@ std::unexpected<Error> TokenStream::unexpected_token(std::string_view expected) 
     case Token::Kind::kAttribute: what += "attribute " + to_string(token.attribute); break;
     case Token::Kind::kLiteral: what += to_string(token.literal); break;
     case Token::Kind::kWord:
-      if (!is_known_word(token.text)) return parse_error(token.place, "unknown identifier: " + token.text);
+      if (!is_known_word(token.text))
+        return parse_error(token.place, "unknown identifier: " + token.text);
       what += token.text;
   }
   if (!expected.empty()) what.append(", expecting ").append(expected);
@@ -175,7 +220,8 @@ std::unexpected<Error> TokenStream::unexpected_token(std::string_view expected) 
 Result<Attribute> parse_attribute_token(TokenStream& tokens) {
   const Token& token = tokens.peek();
   if (token.kind == Token::Kind::kAttribute) return std::move(tokens.take().attribute);
-  const Intrinsic intrinsic = token.kind == Token::Kind::kWord ? intrinsic_named(token.text) : Intrinsic::kNone;
+  const Intrinsic intrinsic =
+      token.kind == Token::Kind::kWord ? intrinsic_named(token.text) : Intrinsic::kNone;
   if (intrinsic == Intrinsic::kNone) return tokens.unexpected_token();
   tokens.take();
   return Attribute{.intrinsic = intrinsic};
@@ -190,7 +236,8 @@ Result<Literal> parse_literal_token(TokenStream& tokens) {
   if (!literal || (minus && !is_numeric(literal->type))) return tokens.unexpected_token();
   tokens.take();
   if (minus) {
-    literal->integer = literal->integer == std::numeric_limits<int64_t>::min() ? literal->integer : -literal->integer;
+    literal->integer = literal->integer == std::numeric_limits<int64_t>::min() ? literal->integer
+                                                                               : -literal->integer;
     literal->real = -literal->real;
   }
   return std::move(*literal);

@@ -11,7 +11,7 @@ namespace {
 // What a pipeline or a parenthesis turned out to hold.
 struct Piped {
   Pipeline pipeline;
-  MetricsPtr metrics;     // set: `pipeline` is not used
+  MetricsPtr metrics;  // set: `pipeline` is not used
 };
 
 struct SpansetSymbol {
@@ -19,22 +19,35 @@ struct SpansetSymbol {
   SpansetOp op;
   SpansetForm form;
 };
-constexpr std::array<SpansetSymbol, 2> kLogical = {{{"&&", SpansetOp::kAnd, SpansetForm::kPlain}, {"||", SpansetOp::kOr, SpansetForm::kPlain}}};
-constexpr std::array<SpansetSymbol, 15> kStructural = {{
-    {">", SpansetOp::kChild, SpansetForm::kPlain}, {">>", SpansetOp::kDescendant, SpansetForm::kPlain},
-    {"<", SpansetOp::kParent, SpansetForm::kPlain}, {"<<", SpansetOp::kAncestor, SpansetForm::kPlain},
-    {"~", SpansetOp::kSibling, SpansetForm::kPlain},
-    {"!>", SpansetOp::kChild, SpansetForm::kNegated}, {"!>>", SpansetOp::kDescendant, SpansetForm::kNegated},
-    {"!<", SpansetOp::kParent, SpansetForm::kNegated}, {"!<<", SpansetOp::kAncestor, SpansetForm::kNegated},
-    {"!~", SpansetOp::kSibling, SpansetForm::kNegated},
-    {"&>", SpansetOp::kChild, SpansetForm::kUnion}, {"&>>", SpansetOp::kDescendant, SpansetForm::kUnion},
-    {"&<", SpansetOp::kParent, SpansetForm::kUnion}, {"&<<", SpansetOp::kAncestor, SpansetForm::kUnion},
-    {"&~", SpansetOp::kSibling, SpansetForm::kUnion}}};
+constexpr std::array<SpansetSymbol, 2> kLogical = {
+    {{"&&", SpansetOp::kAnd, SpansetForm::kPlain}, {"||", SpansetOp::kOr, SpansetForm::kPlain}}};
+constexpr std::array<SpansetSymbol, 15> kStructural = {
+    {{">", SpansetOp::kChild, SpansetForm::kPlain},
+     {">>", SpansetOp::kDescendant, SpansetForm::kPlain},
+     {"<", SpansetOp::kParent, SpansetForm::kPlain},
+     {"<<", SpansetOp::kAncestor, SpansetForm::kPlain},
+     {"~", SpansetOp::kSibling, SpansetForm::kPlain},
+     {"!>", SpansetOp::kChild, SpansetForm::kNegated},
+     {"!>>", SpansetOp::kDescendant, SpansetForm::kNegated},
+     {"!<", SpansetOp::kParent, SpansetForm::kNegated},
+     {"!<<", SpansetOp::kAncestor, SpansetForm::kNegated},
+     {"!~", SpansetOp::kSibling, SpansetForm::kNegated},
+     {"&>", SpansetOp::kChild, SpansetForm::kUnion},
+     {"&>>", SpansetOp::kDescendant, SpansetForm::kUnion},
+     {"&<", SpansetOp::kParent, SpansetForm::kUnion},
+     {"&<<", SpansetOp::kAncestor, SpansetForm::kUnion},
+     {"&~", SpansetOp::kSibling, SpansetForm::kUnion}}};
 constexpr std::array<std::string_view, 5> kAggregates = {"count", "min", "max", "avg", "sum"};
-constexpr std::array<std::pair<std::string_view, FieldOp>, 6> kComparisons = {{{"=", FieldOp::kEqual}, {"!=", FieldOp::kNotEqual},
-    {"<", FieldOp::kLess}, {"<=", FieldOp::kLessEqual}, {">", FieldOp::kGreater}, {">=", FieldOp::kGreaterEqual}}};
+constexpr std::array<std::pair<std::string_view, FieldOp>, 6> kComparisons = {
+    {{"=", FieldOp::kEqual},
+     {"!=", FieldOp::kNotEqual},
+     {"<", FieldOp::kLess},
+     {"<=", FieldOp::kLessEqual},
+     {">", FieldOp::kGreater},
+     {">=", FieldOp::kGreaterEqual}}};
 
-std::optional<SpansetSymbol> spanset_op(const Token& token, std::span<const SpansetSymbol> symbols) {
+std::optional<SpansetSymbol> spanset_op(const Token& token,
+                                        std::span<const SpansetSymbol> symbols) {
   for (const SpansetSymbol& s : symbols)
     if (token.kind == Token::Kind::kSymbol && token.text == s.symbol) return s;
   return std::nullopt;
@@ -79,13 +92,15 @@ class Parser {
   }
 
   Status first_stage(Piped& piped) {
-    const bool number = tokens_.peek().kind == Token::Kind::kLiteral && is_numeric(tokens_.peek().literal.type);
+    const bool number =
+        tokens_.peek().kind == Token::Kind::kLiteral && is_numeric(tokens_.peek().literal.type);
     if (number && !at_comparison(1)) {
       auto metrics = metrics_number();
       if (!metrics) return pass(std::move(metrics).error());
       return metrics_rest(std::move(*metrics), piped);
     }
-    if (!tokens_.is_symbol("{") && !(tokens_.is_symbol("(") && !begins_scalar(1))) return next_stage(piped);
+    if (!tokens_.is_symbol("{") && !(tokens_.is_symbol("(") && !begins_scalar(1)))
+      return next_stage(piped);
     auto operand = spanset_primary();
     if (!operand) return pass(std::move(operand).error());
     if (operand->metrics) return metrics_rest(std::move(operand->metrics), piped);
@@ -99,7 +114,8 @@ class Parser {
       if (token.text == "coalesce") return coalesce_stage(piped.pipeline);
       if (token.text == "select") return select_stage(piped.pipeline);
       for (int f = 0; f <= static_cast<int>(MetricsFunction::kCompare); ++f)
-        if (!piped.pipeline.stages.empty() && token.text == to_string(static_cast<MetricsFunction>(f)) && tokens_.is_symbol("(", 1))
+        if (!piped.pipeline.stages.empty() &&
+            token.text == to_string(static_cast<MetricsFunction>(f)) && tokens_.is_symbol("(", 1))
           return metrics_function(static_cast<MetricsFunction>(f), piped);
     }
     if (begins_scalar(0)) return scalar_stage(piped.pipeline);
@@ -135,7 +151,8 @@ class Parser {
     if (auto closed = tokens_.expect(")"); !closed) return pass(std::move(closed).error());
     if (inner->metrics) return Operand{.metrics = std::move(inner->metrics)};
     auto& stages = inner->pipeline.stages;
-    if (stages.size() == 1 && stages[0].kind == Stage::Kind::kSpanset) return Operand{.spanset = std::move(stages[0].spanset)};
+    if (stages.size() == 1 && stages[0].kind == Stage::Kind::kSpanset)
+      return Operand{.spanset = std::move(stages[0].spanset)};
     spanset->kind = Spanset::Kind::kPipeline;
     spanset->pipeline = std::make_unique<Pipeline>(std::move(inner->pipeline));
     return Operand{.spanset = std::move(spanset)};
@@ -150,7 +167,8 @@ class Parser {
 
   // Operators of one level after `left`; `operand` reads the next, tighter level.
   template <typename Next>
-  Result<SpansetPtr> spanset_level(SpansetPtr left, std::span<const SpansetSymbol> symbols, const Next& operand) {
+  Result<SpansetPtr> spanset_level(SpansetPtr left, std::span<const SpansetSymbol> symbols,
+                                   const Next& operand) {
     while (const auto op = spanset_op(tokens_.peek(), symbols)) {
       tokens_.take();
       auto right = operand();
@@ -203,7 +221,8 @@ class Parser {
     return is_aggregate(ahead) || tokens_.peek(ahead).kind == Token::Kind::kLiteral;
   }
   bool at_comparison(size_t ahead) const {
-    return std::ranges::any_of(kComparisons, [=, this](const auto& c) { return tokens_.is_symbol(c.first, ahead); });
+    return std::ranges::any_of(
+        kComparisons, [=, this](const auto& c) { return tokens_.is_symbol(c.first, ahead); });
   }
 
   Result<FieldOp> comparison() {
@@ -228,7 +247,8 @@ class Parser {
       result.literal = std::move(*literal);
       return result;
     }
-    result.aggregate = static_cast<AggregateOp>(std::ranges::find(kAggregates, tokens_.take().text) - kAggregates.begin());
+    result.aggregate = static_cast<AggregateOp>(
+        std::ranges::find(kAggregates, tokens_.take().text) - kAggregates.begin());
     tokens_.take();
     if (result.aggregate != AggregateOp::kCount) {
       auto field = parse_field(tokens_);
@@ -348,17 +368,22 @@ class Parser {
     std::vector<int64_t> numbers;
     while (tokens_.take_symbol(",")) {
       const Token& token = tokens_.peek();
-      if (token.kind != Token::Kind::kLiteral || token.literal.type != Type::kInt || numbers.size() == 3)
+      if (token.kind != Token::Kind::kLiteral || token.literal.type != Type::kInt ||
+          numbers.size() == 3)
         return tokens_.unexpected_token("integer");
       numbers.push_back(tokens_.take().literal.integer);
     }
     if (!numbers.empty()) {
-      if (numbers[0] <= 0 || numbers[0] > UINT32_MAX) return fail(Errc::kInvalidArgument, "compare() top number of values must be integer greater than 0");
+      if (numbers[0] <= 0 || numbers[0] > UINT32_MAX)
+        return fail(Errc::kInvalidArgument,
+                    "compare() top number of values must be integer greater than 0");
       metrics.top_count = static_cast<uint32_t>(numbers[0]);
     }
-    if (numbers.size() == 2) return fail(Errc::kInvalidArgument, "compare() needs both start and end, or neither");
+    if (numbers.size() == 2)
+      return fail(Errc::kInvalidArgument, "compare() needs both start and end, or neither");
     if (numbers.size() == 3) {
-      if (numbers[1] >= numbers[2]) return fail(Errc::kInvalidArgument, "compare() end must be greater than start");
+      if (numbers[1] >= numbers[2])
+        return fail(Errc::kInvalidArgument, "compare() end must be greater than start");
       metrics.selection_start_ns = static_cast<uint64_t>(numbers[1]);
       metrics.selection_end_ns = static_cast<uint64_t>(numbers[2]);
     }
@@ -379,13 +404,17 @@ class Parser {
   Status second_stage(Metrics& metrics) {
     SecondStage stage;
     if (tokens_.is_word("topk") || tokens_.is_word("bottomk")) {
-      stage.kind = tokens_.take().text == "topk" ? SecondStage::Kind::kTopK : SecondStage::Kind::kBottomK;
+      stage.kind =
+          tokens_.take().text == "topk" ? SecondStage::Kind::kTopK : SecondStage::Kind::kBottomK;
       if (auto open = tokens_.expect("("); !open) return open;
       const Token& token = tokens_.peek();
-      if (token.kind != Token::Kind::kLiteral || token.literal.type != Type::kInt) return tokens_.unexpected_token("integer");
+      if (token.kind != Token::Kind::kLiteral || token.literal.type != Type::kInt)
+        return tokens_.unexpected_token("integer");
       const int64_t count = tokens_.take().literal.integer;
       if (count <= 0 || count > UINT32_MAX)
-        return fail(Errc::kInvalidArgument, stage.kind == SecondStage::Kind::kTopK ? "topk" : "bottomk", "() limit must be greater than 0");
+        return fail(Errc::kInvalidArgument,
+                    stage.kind == SecondStage::Kind::kTopK ? "topk" : "bottomk",
+                    "() limit must be greater than 0");
       stage.count = static_cast<uint32_t>(count);
       if (auto closed = tokens_.expect(")"); !closed) return closed;
     } else {
@@ -415,7 +444,9 @@ class Parser {
     const Token& open = tokens_.peek();
     auto operand = spanset_primary();
     if (!operand) return pass(std::move(operand).error());
-    if (!operand->metrics) return parse_error(open.place, "syntax error: metrics arithmetic needs metrics queries on both sides");
+    if (!operand->metrics)
+      return parse_error(open.place,
+                         "syntax error: metrics arithmetic needs metrics queries on both sides");
     return std::move(operand->metrics);
   }
 
@@ -434,7 +465,8 @@ class Parser {
       if (!right) return right;
       auto node = std::make_unique<Metrics>();
       node->kind = Metrics::Kind::kBinary;
-      node->op = products ? (first ? FieldOp::kMultiply : FieldOp::kDivide) : (first ? FieldOp::kAdd : FieldOp::kSubtract);
+      node->op = products ? (first ? FieldOp::kMultiply : FieldOp::kDivide)
+                          : (first ? FieldOp::kAdd : FieldOp::kSubtract);
       node->depth = 1 + std::max(left->depth, (*right)->depth);
       node->left = std::move(left);
       node->right = std::move(*right);
@@ -474,7 +506,8 @@ class Parser {
 
 Result<Query> parse(std::string_view text, const ParseLimits& limits) {
   if (text.size() > limits.bytes_max)
-    return fail(Errc::kInvalidArgument, "query is ", text.size(), " bytes, more than the limit of ", limits.bytes_max);
+    return fail(Errc::kInvalidArgument, "query is ", text.size(), " bytes, more than the limit of ",
+                limits.bytes_max);
   auto tokens = lex(text);
   if (!tokens) return pass(std::move(tokens).error());
   auto query = Parser(TokenStream(std::move(*tokens), limits)).query();

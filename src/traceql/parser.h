@@ -13,8 +13,8 @@ namespace sightline::traceql {
 
 struct ParseLimits {
   uint32_t bytes_max = 128u << 10;
-  uint32_t depth_max = 500;          // of nesting and of chains of operators
-  uint32_t group_by_max = 5;         // labels of a metrics query, quantile's p and __bucket included
+  uint32_t depth_max = 500;   // of nesting and of chains of operators
+  uint32_t group_by_max = 5;  // labels of a metrics query, quantile's p and __bucket included
   uint32_t regex_program_max = 10'000;
 };
 

@@ -35,14 +35,18 @@ TEST(Parser, ReadsAttributeNamesToTheirEnd) {
 }
 
 TEST(Parser, BoundsSizeAndDepth) {
-  EXPECT_TRUE(parse("{ " + std::string(400, '(') + "true" + std::string(400, ')') + " }").error().message.contains("nested too deeply"));
+  EXPECT_TRUE(parse("{ " + std::string(400, '(') + "true" + std::string(400, ')') + " }")
+                  .error()
+                  .message.contains("nested too deeply"));
   EXPECT_FALSE(parse("{ " + std::string(100'000, '(') + " }"));
   EXPECT_FALSE(parse("{ " + std::string(100'000, '-') + "1 = 1 }"));
   EXPECT_FALSE(parse("{ " + std::string(100'000, '!') + "true }"));
   std::string chain = "{ true";
   for (int i = 0; i < 20'000; ++i) chain += "||.a";
   EXPECT_FALSE(parse(chain + " }"));
-  EXPECT_TRUE(parse("{ .a = \"" + std::string(128 << 10, 'x') + "\" }").error().message.contains("more than the limit"));
+  EXPECT_TRUE(parse("{ .a = \"" + std::string(128 << 10, 'x') + "\" }")
+                  .error()
+                  .message.contains("more than the limit"));
 }
 
 TEST(Pushdown, TakesWhatEveryTraceOfTheAnswerMeets) {

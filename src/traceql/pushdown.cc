@@ -9,7 +9,7 @@ using tracestore::Condition;
 using tracestore::ConditionOp;
 
 struct Conditions {
-  std::vector<Condition> list;   // empty: nothing is known
+  std::vector<Condition> list;  // empty: nothing is known
   bool all = true;
 };
 
@@ -17,9 +17,11 @@ std::optional<ConditionOp> condition_op(FieldOp op, bool mirrored) {
   switch (op) {
     case FieldOp::kEqual: return ConditionOp::kEqual;
     case FieldOp::kLess: return mirrored ? ConditionOp::kGreater : ConditionOp::kLess;
-    case FieldOp::kLessEqual: return mirrored ? ConditionOp::kGreaterEqual : ConditionOp::kLessEqual;
+    case FieldOp::kLessEqual:
+      return mirrored ? ConditionOp::kGreaterEqual : ConditionOp::kLessEqual;
     case FieldOp::kGreater: return mirrored ? ConditionOp::kLess : ConditionOp::kGreater;
-    case FieldOp::kGreaterEqual: return mirrored ? ConditionOp::kLessEqual : ConditionOp::kGreaterEqual;
+    case FieldOp::kGreaterEqual:
+      return mirrored ? ConditionOp::kLessEqual : ConditionOp::kGreaterEqual;
     case FieldOp::kRegex: return ConditionOp::kRegex;
     default: return std::nullopt;
   }
@@ -56,14 +58,21 @@ bool name_attribute(const Attribute& attribute, Condition& condition) {
 
 bool set_value(const Literal& literal, Condition& condition) {
   condition.number = literal.integer;
-  condition.real = literal.type == Type::kFloat ? literal.real : static_cast<double>(literal.integer);
+  condition.real =
+      literal.type == Type::kFloat ? literal.real : static_cast<double>(literal.integer);
   condition.text = literal.text;
   switch (literal.type) {
     case Type::kString: condition.kind = model::ValueKind::kString; return true;
     case Type::kBool: condition.kind = model::ValueKind::kBool; return true;
-    case Type::kInt: case Type::kStatus: case Type::kKind: condition.kind = model::ValueKind::kInt; return true;
-    case Type::kDuration: condition.kind = model::ValueKind::kInt; return condition.intrinsic == tracestore::Intrinsic::kDuration;
-    case Type::kFloat: condition.kind = model::ValueKind::kDouble; return condition.intrinsic == tracestore::Intrinsic::kNone;
+    case Type::kInt:
+    case Type::kStatus:
+    case Type::kKind: condition.kind = model::ValueKind::kInt; return true;
+    case Type::kDuration:
+      condition.kind = model::ValueKind::kInt;
+      return condition.intrinsic == tracestore::Intrinsic::kDuration;
+    case Type::kFloat:
+      condition.kind = model::ValueKind::kDouble;
+      return condition.intrinsic == tracestore::Intrinsic::kNone;
     default: return false;
   }
 }
@@ -71,7 +80,9 @@ bool set_value(const Literal& literal, Condition& condition) {
 // Texts that are never nil are empty where a span has none, and the store knows no value there: a condition
 // that empty text meets says nothing.
 bool empty_text_meets(const Condition& condition) {
-  if (condition.kind != model::ValueKind::kString || condition.intrinsic == tracestore::Intrinsic::kNone) return false;
+  if (condition.kind != model::ValueKind::kString ||
+      condition.intrinsic == tracestore::Intrinsic::kNone)
+    return false;
   switch (condition.op) {
     case ConditionOp::kEqual: return condition.text.empty();
     case ConditionOp::kLess: return !condition.text.empty();
@@ -87,12 +98,16 @@ std::function<bool(std::string_view)> matcher_of(const std::string& pattern) {
   options.set_log_errors(false);
   options.set_max_mem(int64_t{8} << 20);
   auto regex = std::make_shared<const re2::RE2>(pattern, options);
-  return [regex = std::move(regex)](std::string_view text) { return re2::RE2::FullMatch({text.data(), text.size()}, *regex); };
+  return [regex = std::move(regex)](std::string_view text) {
+    return re2::RE2::FullMatch({text.data(), text.size()}, *regex);
+  };
 }
 
 // A comparison is only true where its attribute is there, whatever the operator.
 bool presence(const Field& attribute, Condition& condition) {
-  if (!name_attribute(attribute.attribute, condition) || condition.intrinsic != tracestore::Intrinsic::kNone) return false;
+  if (!name_attribute(attribute.attribute, condition) ||
+      condition.intrinsic != tracestore::Intrinsic::kNone)
+    return false;
   condition.op = ConditionOp::kExists;
   return true;
 }
@@ -105,7 +120,8 @@ Conditions of_comparison(const Field& field) {
   if (literal.literal.type == Type::kNil && field.op == FieldOp::kEqual) return {};
   Condition condition;
   const auto op = condition_op(field.op, mirrored);
-  if (op && name_attribute(attribute.attribute, condition) && set_value(literal.literal, condition)) {
+  if (op && name_attribute(attribute.attribute, condition) &&
+      set_value(literal.literal, condition)) {
     condition.op = *op;
     if (*op == ConditionOp::kRegex) condition.matches = matcher_of(literal.literal.text);
     if (empty_text_meets(condition)) return {};
@@ -118,13 +134,15 @@ Conditions of_comparison(const Field& field) {
 
 Conditions both(Conditions left, Conditions right) {
   if (left.list.empty() || (!left.all && !right.list.empty())) std::swap(left, right);
-  if (right.list.empty() || !left.all || !right.all) return left;   // any one side is a true hint
+  if (right.list.empty() || !left.all || !right.all) return left;  // any one side is a true hint
   left.list.insert(left.list.end(), right.list.begin(), right.list.end());
   return left;
 }
 
 Conditions either(Conditions left, Conditions right) {
-  const auto one_of = [](const Conditions& c) { return !c.list.empty() && (!c.all || c.list.size() == 1); };
+  const auto one_of = [](const Conditions& c) {
+    return !c.list.empty() && (!c.all || c.list.size() == 1);
+  };
   // Of several that must all hold, the first alone must, too.
   for (Conditions* side : {&left, &right})
     if (side->all && side->list.size() > 1) side->list.resize(1);
@@ -150,10 +168,13 @@ Conditions of_spanset(const Spanset& spanset) {
   switch (spanset.kind) {
     case Spanset::Kind::kFilter: return spanset.filter ? of_field(*spanset.filter) : Conditions{};
     case Spanset::Kind::kPipeline:
-      return spanset.pipeline->stages[0].kind == Stage::Kind::kSpanset ? of_spanset(*spanset.pipeline->stages[0].spanset) : Conditions{};
+      return spanset.pipeline->stages[0].kind == Stage::Kind::kSpanset
+                 ? of_spanset(*spanset.pipeline->stages[0].spanset)
+                 : Conditions{};
     case Spanset::Kind::kOperation: break;
   }
-  if (spanset.op == SpansetOp::kOr) return either(of_spanset(*spanset.left), of_spanset(*spanset.right));
+  if (spanset.op == SpansetOp::kOr)
+    return either(of_spanset(*spanset.left), of_spanset(*spanset.right));
   // Every other form needs a span of the right side, though on another row than the left side's.
   auto right = of_spanset(*spanset.right);
   if (!right.list.empty() || spanset.form == SpansetForm::kNegated) return right;

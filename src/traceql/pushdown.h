@@ -1,8 +1,8 @@
 #pragma once
 // What of a query the store may use to skip: conditions that every trace of the answer meets.
 //   A hint only; whatever it lets through is evaluated in full.
-#include "tracestore/querier.h"
 #include "traceql/ast.h"
+#include "tracestore/querier.h"
 
 namespace sightline::traceql {
 

@@ -23,10 +23,12 @@ void collect(const Spanset& spanset, const std::function<void(const Attribute&)>
 }
 
 void visit_comparisons(const Field& field, const std::function<void(const Field&)>& visit) {
-  if (field.kind == Field::Kind::kUnary) return;   // what is negated is not what was asked for
+  if (field.kind == Field::Kind::kUnary) return;  // what is negated is not what was asked for
   if (field.kind != Field::Kind::kBinary) return;
   if (is_comparison(field.op)) {
-    const auto is_nil = [](const Field& f) { return f.kind == Field::Kind::kLiteral && f.literal.type == Type::kNil; };
+    const auto is_nil = [](const Field& f) {
+      return f.kind == Field::Kind::kLiteral && f.literal.type == Type::kNil;
+    };
     if (!is_nil(*field.left) && !is_nil(*field.right)) visit(field);
     return;
   }
@@ -43,16 +45,21 @@ void visit_comparisons(const Spanset& spanset, const std::function<void(const Fi
 
 bool is_shown_anyway(Intrinsic intrinsic) {
   switch (intrinsic) {
-    case Intrinsic::kName: case Intrinsic::kDuration: case Intrinsic::kTraceDuration: case Intrinsic::kRootName:
-    case Intrinsic::kRootServiceName: case Intrinsic::kTraceId: case Intrinsic::kSpanId: return true;
+    case Intrinsic::kName:
+    case Intrinsic::kDuration:
+    case Intrinsic::kTraceDuration:
+    case Intrinsic::kRootName:
+    case Intrinsic::kRootServiceName:
+    case Intrinsic::kTraceId:
+    case Intrinsic::kSpanId: return true;
     default: return false;
   }
 }
 
 }  // namespace
 
-Result<QueryRun> QueryRun::start(const tracestore::Queryable& store, const Clock& clock, std::chrono::nanoseconds timeout,
-                                 const QueryBounds& bounds) {
+Result<QueryRun> QueryRun::start(const tracestore::Queryable& store, const Clock& clock,
+                                 std::chrono::nanoseconds timeout, const QueryBounds& bounds) {
   QueryRun run(clock, bounds);
   run.deadline_ = clock.monotonic() + timeout;
   auto querier = store.querier();
@@ -62,12 +69,14 @@ Result<QueryRun> QueryRun::start(const tracestore::Queryable& store, const Clock
 }
 
 Status QueryRun::check() const {
-  if (bounds_->cancelled && bounds_->cancelled()) return fail(Errc::kCancelled, "query was cancelled");
+  if (bounds_->cancelled && bounds_->cancelled())
+    return fail(Errc::kCancelled, "query was cancelled");
   if (clock_->monotonic() > deadline_) return fail(Errc::kDeadlineExceeded, "query timed out");
   return {};
 }
 
-Status QueryRun::scan(const tracestore::ScanRequest& request, const std::function<Result<bool>(tracestore::RowGroup&)>& visit) {
+Status QueryRun::scan(const tracestore::ScanRequest& request,
+                      const std::function<Result<bool>(tracestore::RowGroup&)>& visit) {
   Status status;
   const Status scanned = querier_->scan(request, [&](tracestore::RowGroup& group) {
     if (status = check(); !status) return false;
@@ -84,7 +93,8 @@ Status QueryRun::scan(const tracestore::ScanRequest& request, const std::functio
 RowMask rows_in_time(tracestore::RowGroup& group, const QueryBounds& bounds) {
   RowMask mask(group.row_count(), 0);
   for (const auto& trace : group.traces())
-    if (trace.start <= bounds.end && trace.end >= bounds.start) std::fill_n(mask.begin() + trace.begin, trace.count, 1);
+    if (trace.start <= bounds.end && trace.end >= bounds.start)
+      std::fill_n(mask.begin() + trace.begin, trace.count, 1);
   return mask;
 }
 
@@ -101,7 +111,9 @@ std::vector<NamedAttribute> named_attributes(const Pipeline& pipeline, bool* nam
     if (is_shown_anyway(attribute.intrinsic)) return;
     for (const NamedAttribute& seen : named)
       if (seen.attribute == attribute) return;
-    named.push_back({attribute.intrinsic == Intrinsic::kNone ? attribute.name : to_string(attribute), attribute});
+    named.push_back(
+        {attribute.intrinsic == Intrinsic::kNone ? attribute.name : to_string(attribute),
+         attribute});
   });
   return named;
 }

@@ -10,14 +10,15 @@ namespace sightline::traceql {
 
 class QueryRun {
  public:
-  static Result<QueryRun> start(const tracestore::Queryable& store, const Clock& clock, std::chrono::nanoseconds timeout,
-                                const QueryBounds& bounds);
+  static Result<QueryRun> start(const tracestore::Queryable& store, const Clock& clock,
+                                std::chrono::nanoseconds timeout, const QueryBounds& bounds);
 
   // Calls `visit` with each row group; false stops. Errors of `visit` end the scan, too.
-  Status scan(const tracestore::ScanRequest& request, const std::function<Result<bool>(tracestore::RowGroup&)>& visit);
+  Status scan(const tracestore::ScanRequest& request,
+              const std::function<Result<bool>(tracestore::RowGroup&)>& visit);
   const tracestore::Querier& querier() const { return *querier_; }
   RegexCache& regexes() { return *regexes_; }
-  Status check() const;   // cancelled, or too late
+  Status check() const;  // cancelled, or too late
   uint64_t inspected_traces() const { return inspected_traces_; }
 
  private:

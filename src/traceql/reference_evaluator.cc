@@ -19,10 +19,12 @@ struct Plain {
   int64_t whole = 0;
   double real = 0;
   std::string text;
-  std::vector<Plain> elements;   // of an array
+  std::vector<Plain> elements;  // of an array
   bool is_array = false;
 
-  bool is_number() const { return !is_array && (type == Type::kInt || type == Type::kFloat || type == Type::kDuration); }
+  bool is_number() const {
+    return !is_array && (type == Type::kInt || type == Type::kFloat || type == Type::kDuration);
+  }
   double as_real() const { return type == Type::kFloat ? real : static_cast<double>(whole); }
   bool is_true() const { return type == Type::kBool && whole != 0; }
 };
@@ -57,8 +59,10 @@ Plain plain_of(const model::ValueView& v) {
   Plain array{.type = Type::kDynamic, .is_array = true};
   if (v.kind == model::ValueKind::kArray)
     for (ProtobufReader r(v.bytes); r.next();) {
-      if (r.tag() == protobuf_bytes(1)) array.elements.push_back(element_of(r.bytes()));
-      else r.skip();
+      if (r.tag() == protobuf_bytes(1))
+        array.elements.push_back(element_of(r.bytes()));
+      else
+        r.skip();
     }
   return array;
 }
@@ -87,9 +91,12 @@ bool compare_plain(FieldOp op, const Plain& a, const Plain& b);
 
 // = and =~: any element; != and !~: no element.
 bool compare_arrays(FieldOp op, const Plain& a, const Plain& b) {
-  const FieldOp positive = op == FieldOp::kNotEqual ? FieldOp::kEqual : op == FieldOp::kNotRegex ? FieldOp::kRegex : op;
+  const FieldOp positive = op == FieldOp::kNotEqual   ? FieldOp::kEqual
+                           : op == FieldOp::kNotRegex ? FieldOp::kRegex
+                                                      : op;
   bool any = false;
-  for (const Plain& e : (a.is_array ? a : b).elements) any = any || (a.is_array ? compare_plain(positive, e, b) : compare_plain(positive, a, e));
+  for (const Plain& e : (a.is_array ? a : b).elements)
+    any = any || (a.is_array ? compare_plain(positive, e, b) : compare_plain(positive, a, e));
   return positive == op ? any : !any;
 }
 
@@ -101,7 +108,8 @@ bool compare_plain(FieldOp op, const Plain& a, const Plain& b) {
     return re2::RE2::FullMatch(a.text, re2::RE2(b.text)) == (op == FieldOp::kRegex);
   }
   if (a.is_number() && b.is_number()) {
-    if (a.type == Type::kFloat || b.type == Type::kFloat) return holds(op, a.as_real(), b.as_real());
+    if (a.type == Type::kFloat || b.type == Type::kFloat)
+      return holds(op, a.as_real(), b.as_real());
     return holds(op, a.whole, b.whole);
   }
   if (a.type != b.type) return false;
@@ -114,22 +122,33 @@ Plain calculate(FieldOp op, const Plain& a, const Plain& b) {
   if (!a.is_number() || !b.is_number()) return {};
   const bool durations = a.type == Type::kDuration && b.type == Type::kDuration;
   const bool duration = a.type == Type::kDuration || b.type == Type::kDuration;
-  const bool floating = a.type == Type::kFloat || b.type == Type::kFloat || (durations && op == FieldOp::kDivide);
+  const bool floating =
+      a.type == Type::kFloat || b.type == Type::kFloat || (durations && op == FieldOp::kDivide);
   const double x = a.as_real(), y = b.as_real();
   if (op == FieldOp::kPower) {
     const double result = std::pow(x, y);
-    return a.type == Type::kFloat || b.type == Type::kFloat || b.whole < 0 || std::abs(result) > 9e15 ? real(result)
-                                                                                                     : whole(Type::kInt, std::llround(result));
+    return a.type == Type::kFloat || b.type == Type::kFloat || b.whole < 0 ||
+                   std::abs(result) > 9e15
+               ? real(result)
+               : whole(Type::kInt, std::llround(result));
   }
   if (floating) {
-    const double result = op == FieldOp::kAdd ? x + y : op == FieldOp::kSubtract ? x - y : op == FieldOp::kMultiply ? x * y
-                          : op == FieldOp::kDivide ? x / y : std::fmod(x, y);
-    return duration && !durations && std::abs(result) < 9.2e18 ? whole(Type::kDuration, static_cast<int64_t>(result)) : real(result);
+    const double result = op == FieldOp::kAdd        ? x + y
+                          : op == FieldOp::kSubtract ? x - y
+                          : op == FieldOp::kMultiply ? x * y
+                          : op == FieldOp::kDivide   ? x / y
+                                                     : std::fmod(x, y);
+    return duration && !durations && std::abs(result) < 9.2e18
+               ? whole(Type::kDuration, static_cast<int64_t>(result))
+               : real(result);
   }
   if ((op == FieldOp::kDivide || op == FieldOp::kModulo) && b.whole == 0) return {};
   const int64_t i = a.whole, j = b.whole;
-  const int64_t result = op == FieldOp::kAdd ? i + j : op == FieldOp::kSubtract ? i - j : op == FieldOp::kMultiply ? i * j
-                         : op == FieldOp::kDivide ? i / j : i % j;
+  const int64_t result = op == FieldOp::kAdd        ? i + j
+                         : op == FieldOp::kSubtract ? i - j
+                         : op == FieldOp::kMultiply ? i * j
+                         : op == FieldOp::kDivide   ? i / j
+                                                    : i % j;
   return whole(duration ? Type::kDuration : Type::kInt, result);
 }
 
@@ -137,10 +156,10 @@ Plain calculate(FieldOp op, const Plain& a, const Plain& b) {
 struct Trace {
   const model::SpanBatch& batch;
   std::vector<const model::SpanView*> spans;
-  std::vector<int> parents;              // -1: none here
-  std::vector<int64_t> left, right;      // nested sets
+  std::vector<int> parents;          // -1: none here
+  std::vector<int64_t> left, right;  // nested sets
 
-  bool is_connected(size_t i) const {    // the way up ends at a span without parent
+  bool is_connected(size_t i) const {  // the way up ends at a span without parent
     while (parents[i] >= 0) i = static_cast<size_t>(parents[i]);
     return !spans[i]->parent_span_id.is_valid();
   }
@@ -168,7 +187,9 @@ std::vector<Trace> traces_of(const model::SpanBatch& batch) {
     for (const auto* span : spans) {
       int parent = -1;
       for (size_t p = 0; p < spans.size() && parent < 0; ++p)
-        if (span->parent_span_id.is_valid() && spans[p] != span && spans[p]->span_id == span->parent_span_id) parent = static_cast<int>(p);
+        if (span->parent_span_id.is_valid() && spans[p] != span &&
+            spans[p]->span_id == span->parent_span_id)
+          parent = static_cast<int>(p);
       trace.parents.push_back(parent);
     }
     trace.left.resize(spans.size());
@@ -199,8 +220,12 @@ class SpanEvaluator {
   enum class Over { kSpan, kEvents, kLinks };
 
   static Over over(const Attribute& a) {
-    if (a.scope == Scope::kEvent || a.intrinsic == Intrinsic::kEventName || a.intrinsic == Intrinsic::kEventTimeSinceStart) return Over::kEvents;
-    if (a.scope == Scope::kLink || a.intrinsic == Intrinsic::kLinkTraceId || a.intrinsic == Intrinsic::kLinkSpanId) return Over::kLinks;
+    if (a.scope == Scope::kEvent || a.intrinsic == Intrinsic::kEventName ||
+        a.intrinsic == Intrinsic::kEventTimeSinceStart)
+      return Over::kEvents;
+    if (a.scope == Scope::kLink || a.intrinsic == Intrinsic::kLinkTraceId ||
+        a.intrinsic == Intrinsic::kLinkSpanId)
+      return Over::kLinks;
     return Over::kSpan;
   }
   static Over over(const Field& f) {
@@ -210,30 +235,43 @@ class SpanEvaluator {
     });
     return found;
   }
-  static bool is_nil(const Field& f) { return f.kind == Field::Kind::kLiteral && f.literal.type == Type::kNil; }
-  static bool is_logic(const Field& f) { return f.kind == Field::Kind::kBinary && (f.op == FieldOp::kAnd || f.op == FieldOp::kOr); }
+  static bool is_nil(const Field& f) {
+    return f.kind == Field::Kind::kLiteral && f.literal.type == Type::kNil;
+  }
+  static bool is_logic(const Field& f) {
+    return f.kind == Field::Kind::kBinary && (f.op == FieldOp::kAnd || f.op == FieldOp::kOr);
+  }
   static bool is_nil_test(const Field& f) {
-    return f.kind == Field::Kind::kBinary && is_comparison(f.op) && (is_nil(*f.left) || is_nil(*f.right));
+    return f.kind == Field::Kind::kBinary && is_comparison(f.op) &&
+           (is_nil(*f.left) || is_nil(*f.right));
   }
   // Comparisons joined by && and ||: what can be asked of one event.
   static bool is_plain_logic(const Field& f) {
     if (is_logic(f)) return is_plain_logic(*f.left) && is_plain_logic(*f.right);
     return f.kind == Field::Kind::kBinary && is_comparison(f.op) && !is_nil_test(f);
   }
-  size_t count(Over o) const { return o == Over::kEvents ? span_.events.count : o == Over::kLinks ? span_.links.count : 1; }
+  size_t count(Over o) const {
+    return o == Over::kEvents ? span_.events.count : o == Over::kLinks ? span_.links.count : 1;
+  }
   static Entry entry(Over o, size_t i) {
-    return {.event = o == Over::kEvents ? static_cast<int>(i) : -1, .link = o == Over::kLinks ? static_cast<int>(i) : -1};
+    return {.event = o == Over::kEvents ? static_cast<int>(i) : -1,
+            .link = o == Over::kLinks ? static_cast<int>(i) : -1};
   }
 
   Plain value(const Field& f, Entry e) const {
     switch (f.kind) {
       case Field::Kind::kLiteral:
-        return {.type = f.literal.type, .whole = f.literal.integer, .real = f.literal.real, .text = f.literal.text};
+        return {.type = f.literal.type,
+                .whole = f.literal.integer,
+                .real = f.literal.real,
+                .text = f.literal.text};
       case Field::Kind::kAttribute: return attribute(f.attribute, e);
       case Field::Kind::kUnary: {
         const Plain v = value(*f.left, e);
-        if (f.op == FieldOp::kNot) return v.type == Type::kBool ? whole(Type::kBool, !v.is_true()) : Plain{};
-        return calculate(FieldOp::kSubtract, whole(v.type == Type::kDuration ? Type::kDuration : Type::kInt, 0), v);
+        if (f.op == FieldOp::kNot)
+          return v.type == Type::kBool ? whole(Type::kBool, !v.is_true()) : Plain{};
+        return calculate(FieldOp::kSubtract,
+                         whole(v.type == Type::kDuration ? Type::kDuration : Type::kInt, 0), v);
       }
       case Field::Kind::kBinary: break;
     }
@@ -249,7 +287,9 @@ class SpanEvaluator {
       if (is_nil(*f.left) && is_nil(*f.right)) return false;
       return (v.type == Type::kNil) == (f.op == FieldOp::kEqual);
     }
-    const auto compared = [&](Entry at) { return compare_plain(f.op, value(*f.left, at), value(*f.right, at)); };
+    const auto compared = [&](Entry at) {
+      return compare_plain(f.op, value(*f.left, at), value(*f.right, at));
+    };
     const Over o = over(f);
     if (o == Over::kSpan || e.event >= 0 || e.link >= 0) return compared(e);
     for (size_t i = 0; i < count(o); ++i)
@@ -270,13 +310,16 @@ class SpanEvaluator {
   bool conjunction(const Field& f, Entry e) const {
     std::vector<const Field*> all;
     operands(f, all);
-    if (e.event >= 0 || e.link >= 0) return std::ranges::all_of(all, [&](const Field* o) { return value(*o, e).is_true(); });
+    if (e.event >= 0 || e.link >= 0)
+      return std::ranges::all_of(all, [&](const Field* o) { return value(*o, e).is_true(); });
     for (const Over o : {Over::kEvents, Over::kLinks}) {
       const auto speaks = [&](const Field* x) { return over(*x) == o && is_plain_logic(*x); };
       if (std::ranges::count_if(all, speaks) < 2) continue;
       bool any = false;
       for (size_t i = 0; i < count(o); ++i)
-        any = any || std::ranges::all_of(all, [&](const Field* x) { return !speaks(x) || value(*x, entry(o, i)).is_true(); });
+        any = any || std::ranges::all_of(all, [&](const Field* x) {
+                return !speaks(x) || value(*x, entry(o, i)).is_true();
+              });
       if (!any) return false;
       std::erase_if(all, speaks);
     }
@@ -317,7 +360,8 @@ class SpanEvaluator {
       const auto& event = trace_.batch.events_of(span_)[i];
       if (a.intrinsic == Intrinsic::kEventName) return text(event.name);
       if (a.intrinsic == Intrinsic::kEventTimeSinceStart)
-        return whole(Type::kDuration, static_cast<int64_t>(event.time.value) - static_cast<int64_t>(span_.start.value));
+        return whole(Type::kDuration, static_cast<int64_t>(event.time.value) -
+                                          static_cast<int64_t>(span_.start.value));
       return find(event.attributes, a.name);
     }
     const auto& link = trace_.batch.links_of(span_)[i];
@@ -330,22 +374,27 @@ class SpanEvaluator {
     const int root = trace_.root();
     const auto* first = root < 0 ? nullptr : trace_.spans[static_cast<size_t>(root)];
     switch (i) {
-      case Intrinsic::kDuration: return whole(Type::kDuration, static_cast<int64_t>(span_.duration_ns()));
+      case Intrinsic::kDuration:
+        return whole(Type::kDuration, static_cast<int64_t>(span_.duration_ns()));
       case Intrinsic::kName: return text(span_.name);
       case Intrinsic::kKind: return whole(Type::kKind, static_cast<int64_t>(span_.kind));
       case Intrinsic::kStatus: return whole(Type::kStatus, static_cast<int64_t>(span_.status));
       case Intrinsic::kStatusMessage: return text(span_.status_message);
       case Intrinsic::kSpanId: return text(to_hex(span_.span_id));
-      case Intrinsic::kParentId: return text(span_.parent_span_id.is_valid() ? to_hex(span_.parent_span_id) : "");
-      case Intrinsic::kChildCount: return whole(Type::kInt, std::ranges::count(trace_.parents, static_cast<int>(at_)));
+      case Intrinsic::kParentId:
+        return text(span_.parent_span_id.is_valid() ? to_hex(span_.parent_span_id) : "");
+      case Intrinsic::kChildCount:
+        return whole(Type::kInt, std::ranges::count(trace_.parents, static_cast<int>(at_)));
       case Intrinsic::kTraceDuration: {
         uint64_t start = UINT64_MAX, end = 0;
-        for (const auto* s : trace_.spans) start = std::min(start, s->start.value), end = std::max(end, s->end.value);
+        for (const auto* s : trace_.spans)
+          start = std::min(start, s->start.value), end = std::max(end, s->end.value);
         return whole(Type::kDuration, end > start ? static_cast<int64_t>(end - start) : 0);
       }
       case Intrinsic::kRootName: return text(first != nullptr ? first->name : "");
       case Intrinsic::kRootServiceName:
-        return text(first != nullptr ? trace_.batch.service_name(*first) : std::string_view("<root span not yet received>"));
+        return text(first != nullptr ? trace_.batch.service_name(*first)
+                                     : std::string_view("<root span not yet received>"));
       case Intrinsic::kTraceId: return text(to_hex(span_.trace_id));
       case Intrinsic::kInstrumentationName: return text(trace_.batch.scope_of(span_).name);
       case Intrinsic::kInstrumentationVersion: return text(trace_.batch.scope_of(span_).version);
@@ -353,7 +402,9 @@ class SpanEvaluator {
       case Intrinsic::kNestedSetRight: return whole(Type::kInt, trace_.right[at_]);
       case Intrinsic::kNestedSetParent: {
         const int parent = trace_.parents[at_];
-        return whole(Type::kInt, parent >= 0 ? trace_.left[static_cast<size_t>(parent)] : span_.parent_span_id.is_valid() ? 0 : -1);
+        return whole(Type::kInt, parent >= 0 ? trace_.left[static_cast<size_t>(parent)]
+                                 : span_.parent_span_id.is_valid() ? 0
+                                                                   : -1);
       }
       default: return {};
     }
@@ -364,7 +415,7 @@ class SpanEvaluator {
   const model::SpanView& span_;
 };
 
-using Rows = std::set<size_t>;   // spans of one trace
+using Rows = std::set<size_t>;  // spans of one trace
 struct Group {
   std::vector<size_t> rows;
   std::vector<std::string> attributes;
@@ -381,15 +432,20 @@ class TraceEvaluator {
       switch (stage.kind) {
         case Stage::Kind::kSpanset: {
           if (stage.spanset->kind == Spanset::Kind::kOperation && groups.size() > 1)
-            return fail(Errc::kInvalidArgument, "spanset operators are not supported for multiple spansets per trace. consider using coalesce()");
+            return fail(Errc::kInvalidArgument,
+                        "spanset operators are not supported for multiple spansets per trace. "
+                        "consider using coalesce()");
           Rows all;
           for (const Group& g : groups) all.insert(g.rows.begin(), g.rows.end());
           const auto kept = spanset(*stage.spanset, all);
           if (!kept) return std::unexpected(kept.error());
-          for (Group& g : groups) std::erase_if(g.rows, [&](size_t r) { return !kept->contains(r); });
+          for (Group& g : groups)
+            std::erase_if(g.rows, [&](size_t r) { return !kept->contains(r); });
           break;
         }
-        case Stage::Kind::kScalarFilter: std::erase_if(groups, [&](Group& g) { return !passes(stage, g); }); break;
+        case Stage::Kind::kScalarFilter:
+          std::erase_if(groups, [&](Group& g) { return !passes(stage, g); });
+          break;
         case Stage::Kind::kBy: groups = split(*stage.by, groups); break;
         case Stage::Kind::kCoalesce: {
           Rows all;
@@ -429,12 +485,14 @@ class TraceEvaluator {
       return out;
     }
     for (const size_t b : *right) {
-      const bool is_related = std::ranges::any_of(*left, [&](size_t a) { return related(s.op, a, b); });
+      const bool is_related =
+          std::ranges::any_of(*left, [&](size_t a) { return related(s.op, a, b); });
       if (is_related != (s.form == SpansetForm::kNegated)) out.insert(b);
     }
     if (s.form == SpansetForm::kUnion)
       for (const size_t a : *left)
-        if (std::ranges::any_of(*right, [&](size_t b) { return related(s.op, a, b); })) out.insert(a);
+        if (std::ranges::any_of(*right, [&](size_t b) { return related(s.op, a, b); }))
+          out.insert(a);
     return out;
   }
 
@@ -456,21 +514,30 @@ class TraceEvaluator {
   }
 
   Plain scalar(const Scalar& s, const Group& g) {
-    if (s.literal) return {.type = s.literal->type, .whole = s.literal->integer, .real = s.literal->real, .text = s.literal->text};
+    if (s.literal)
+      return {.type = s.literal->type,
+              .whole = s.literal->integer,
+              .real = s.literal->real,
+              .text = s.literal->text};
     if (!s.field) return whole(Type::kInt, static_cast<int64_t>(g.rows.size()));
     std::vector<Plain> numbers;
     for (const size_t r : g.rows)
-      if (Plain v = SpanEvaluator(trace_, r).value(*s.field); v.is_number()) numbers.push_back(std::move(v));
+      if (Plain v = SpanEvaluator(trace_, r).value(*s.field); v.is_number())
+        numbers.push_back(std::move(v));
     if (numbers.empty()) return {};
     Plain result = numbers[0];
     for (size_t i = 1; i < numbers.size(); ++i) {
-      if (s.aggregate == AggregateOp::kMin) result = compare_plain(FieldOp::kLess, numbers[i], result) ? numbers[i] : result;
-      else if (s.aggregate == AggregateOp::kMax) result = compare_plain(FieldOp::kGreater, numbers[i], result) ? numbers[i] : result;
-      else result = calculate(FieldOp::kAdd, result, numbers[i]);
+      if (s.aggregate == AggregateOp::kMin)
+        result = compare_plain(FieldOp::kLess, numbers[i], result) ? numbers[i] : result;
+      else if (s.aggregate == AggregateOp::kMax)
+        result = compare_plain(FieldOp::kGreater, numbers[i], result) ? numbers[i] : result;
+      else
+        result = calculate(FieldOp::kAdd, result, numbers[i]);
     }
     if (s.aggregate != AggregateOp::kAvg) return result;
     const double mean = result.as_real() / static_cast<double>(numbers.size());
-    return result.type == Type::kDuration ? whole(Type::kDuration, static_cast<int64_t>(mean)) : real(mean);
+    return result.type == Type::kDuration ? whole(Type::kDuration, static_cast<int64_t>(mean))
+                                          : real(mean);
   }
 
   bool passes(const Stage& stage, Group& g) {
@@ -528,7 +595,8 @@ Result<ReferenceTraces> reference_search(const Query& query, const model::SpanBa
   return found;
 }
 
-Result<ReferenceSeries> reference_metrics(const Metrics& metrics, const model::SpanBatch& batch, const ReferenceGrid& grid) {
+Result<ReferenceSeries> reference_metrics(const Metrics& metrics, const model::SpanBatch& batch,
+                                          const ReferenceGrid& grid) {
   std::map<std::string, std::vector<Cell>> cells;
   bool durations = false;
   for (const Trace& trace : traces_of(batch)) {
@@ -539,16 +607,25 @@ Result<ReferenceSeries> reference_metrics(const Metrics& metrics, const model::S
         const SpanEvaluator span(trace, row);
         const auto start = static_cast<int64_t>(trace.spans[row]->start.value);
         size_t interval = 0;
-        while (interval < grid.count && start > grid.first_end_ns + static_cast<int64_t>(interval) * grid.step_ns) ++interval;
+        while (interval < grid.count &&
+               start > grid.first_end_ns + static_cast<int64_t>(interval) * grid.step_ns)
+          ++interval;
         if (interval == grid.count || start <= grid.first_end_ns - grid.step_ns) continue;
-        const Plain measured = metrics.measured ? span.attribute(*metrics.measured) : whole(Type::kInt, 1);
+        const Plain measured =
+            metrics.measured ? span.attribute(*metrics.measured) : whole(Type::kInt, 1);
         if (!measured.is_number()) continue;
         durations = durations || measured.type == Type::kDuration;
         std::string labels;
         for (const Attribute& by : metrics.by) {
           const Plain v = span.attribute(by);
-          const Type type = v.type == Type::kNil ? Type::kString : v.type;   // shown as the text "nil"
-          labels.append(to_string(by)).append("=").append(shown(v)).append("#").append(std::to_string(static_cast<int>(type))).append(";");
+          const Type type =
+              v.type == Type::kNil ? Type::kString : v.type;  // shown as the text "nil"
+          labels.append(to_string(by))
+              .append("=")
+              .append(shown(v))
+              .append("#")
+              .append(std::to_string(static_cast<int>(type)))
+              .append(";");
         }
         auto& series = cells[labels];
         series.resize(grid.count);
@@ -566,13 +643,19 @@ Result<ReferenceSeries> reference_metrics(const Metrics& metrics, const model::S
       double v = kNaN;
       const double scale = durations ? 1e9 : 1;
       switch (metrics.function) {
-        case MetricsFunction::kRate: v = cell.count / (static_cast<double>(grid.step_ns) / 1e9); break;
+        case MetricsFunction::kRate:
+          v = cell.count / (static_cast<double>(grid.step_ns) / 1e9);
+          break;
         case MetricsFunction::kCountOverTime: v = cell.count; break;
         case MetricsFunction::kMinOverTime: v = cell.count > 0 ? cell.low / scale : kNaN; break;
         case MetricsFunction::kMaxOverTime: v = cell.count > 0 ? cell.high / scale : kNaN; break;
-        case MetricsFunction::kAvgOverTime: v = cell.count > 0 ? cell.sum / cell.count / scale : kNaN; break;
+        case MetricsFunction::kAvgOverTime:
+          v = cell.count > 0 ? cell.sum / cell.count / scale : kNaN;
+          break;
         case MetricsFunction::kSumOverTime: v = cell.count > 0 ? cell.sum / scale : kNaN; break;
-        default: return fail(Errc::kUnsupported, "the reference does not know ", to_string(metrics.function));
+        default:
+          return fail(Errc::kUnsupported, "the reference does not know ",
+                      to_string(metrics.function));
       }
       out[labels].push_back(v);
     }

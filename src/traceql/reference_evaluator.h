@@ -15,8 +15,8 @@
 namespace sightline::traceql::testing {
 
 struct ReferenceSpanset {
-  std::vector<SpanId> spans;             // by start
-  std::vector<std::string> attributes;   // "count()=2", "by(name)=x"
+  std::vector<SpanId> spans;            // by start
+  std::vector<std::string> attributes;  // "count()=2", "by(name)=x"
   friend bool operator==(const ReferenceSpanset&, const ReferenceSpanset&) = default;
 };
 using ReferenceTraces = std::map<TraceId, std::vector<ReferenceSpanset>>;
@@ -32,6 +32,7 @@ struct ReferenceGrid {
   size_t count = 1;
 };
 using ReferenceSeries = std::map<std::string, std::vector<double>>;
-Result<ReferenceSeries> reference_metrics(const Metrics& metrics, const model::SpanBatch& batch, const ReferenceGrid& grid);
+Result<ReferenceSeries> reference_metrics(const Metrics& metrics, const model::SpanBatch& batch,
+                                          const ReferenceGrid& grid);
 
 }  // namespace sightline::traceql::testing

@@ -37,7 +37,7 @@ struct StoredHalf {
     o.encode = tracestore::testing::encode;
     store = *tracestore::TraceStore::open(*fs, clock, telemetry, o);
     tracestore::SpanGatherer early, late;
-    const uint64_t in_blocks = random.below(3);   // 0: all live, 1: some, 2: all
+    const uint64_t in_blocks = random.below(3);  // 0: all live, 1: some, 2: all
     bool any_late = false;
     for (uint32_t i = 0; i < batch->spans.size(); ++i) {
       const bool is_late = in_blocks == 0 || (in_blocks == 1 && random.below(2) == 0);
@@ -50,7 +50,8 @@ struct StoredHalf {
   }
   void append(const model::SpanBatch& part) {
     if (part.spans.empty()) return;
-    const auto decoded = tracestore::testing::decode(std::make_shared<const std::string>(tracestore::testing::encode(part)));
+    const auto decoded = tracestore::testing::decode(
+        std::make_shared<const std::string>(tracestore::testing::encode(part)));
     ASSERT_TRUE(decoded);
     const auto done = store->append(*decoded);
     ASSERT_TRUE(done) << done.error().message;
@@ -62,7 +63,8 @@ struct StoredHalf {
   std::unique_ptr<tracestore::TraceStore> store;
 };
 
-Result<ReferenceTraces> engine_search(const tracestore::Queryable& store, const Clock& clock, const std::string& query) {
+Result<ReferenceTraces> engine_search(const tracestore::Queryable& store, const Clock& clock,
+                                      const std::string& query) {
   SearchOptions options;
   options.limit = 100'000;
   options.spans_per_spanset = 100'000;
@@ -73,7 +75,8 @@ Result<ReferenceTraces> engine_search(const tracestore::Queryable& store, const 
     for (const FoundSpanset& found : trace.spansets) {
       ReferenceSpanset spanset;
       for (const FoundSpan& span : found.spans) spanset.spans.push_back(span.id);
-      for (const auto& [key, value] : found.attributes) spanset.attributes.push_back(key + "=" + display_text(value.view()));
+      for (const auto& [key, value] : found.attributes)
+        spanset.attributes.push_back(key + "=" + display_text(value.view()));
       traces[trace.id].push_back(std::move(spanset));
     }
   return traces;
@@ -94,11 +97,13 @@ std::string text_of(const Result<ReferenceTraces>& traces) {
   return out;
 }
 
-Result<testing::ReferenceSeries> engine_metrics(const tracestore::Queryable& store, const Clock& clock, const std::string& query,
+Result<testing::ReferenceSeries> engine_metrics(const tracestore::Queryable& store,
+                                                const Clock& clock, const std::string& query,
                                                 const testing::ReferenceGrid& grid) {
   MetricsOptions options;
   options.start = {static_cast<uint64_t>(grid.first_end_ns)};
-  options.end = {static_cast<uint64_t>(grid.first_end_ns + static_cast<int64_t>(grid.count - 1) * grid.step_ns)};
+  options.end = {static_cast<uint64_t>(grid.first_end_ns +
+                                       static_cast<int64_t>(grid.count - 1) * grid.step_ns)};
   options.step = std::chrono::nanoseconds(grid.step_ns);
   options.series_max = 100'000;
   const auto result = Engine(store, clock).metrics_range(query, options);
@@ -108,7 +113,12 @@ Result<testing::ReferenceSeries> engine_metrics(const tracestore::Queryable& sto
     std::string labels;
     for (const auto& [key, value] : s.labels)
       if (key != "__name__")
-        labels.append(key).append("=").append(display_text(value.view())).append("#").append(std::to_string(static_cast<int>(value.type))).append(";");
+        labels.append(key)
+            .append("=")
+            .append(display_text(value.view()))
+            .append("#")
+            .append(std::to_string(static_cast<int>(value.type)))
+            .append(";");
     series[labels] = s.values;
   }
   return series;
@@ -119,7 +129,8 @@ std::string text_of(const Result<testing::ReferenceSeries>& series) {
   std::string out;
   for (const auto& [labels, values] : *series) {
     out += labels;
-    for (const double v : values) out += " " + (std::isnan(v) ? std::string("_") : std::to_string(v));
+    for (const double v : values)
+      out += " " + (std::isnan(v) ? std::string("_") : std::to_string(v));
     out += "\n";
   }
   return out;
@@ -128,7 +139,8 @@ std::string text_of(const Result<testing::ReferenceSeries>& series) {
 TEST(Reference, SearchesAgree) {
   const uint64_t first = seed_of_run();
   uint32_t compared = 0, found = 0;
-  for (uint64_t seed = first != 0 ? first : 1; seed <= (first != 0 ? first : 40) && !HasFailure(); ++seed) {
+  for (uint64_t seed = first != 0 ? first : 1; seed <= (first != 0 ? first : 40) && !HasFailure();
+       ++seed) {
     Random random(seed);
     const auto batch = testing::RandomTraces(random).make(1 + random.below(12));
     const testing::MemoryStore together(batch), apart(batch, 1);
@@ -141,10 +153,15 @@ TEST(Reference, SearchesAgree) {
       const std::string expected = text_of(testing::reference_search(*query, *batch));
       ++compared;
       found += expected.empty() ? 0 : 1;
-      for (const tracestore::Queryable* store : {static_cast<const tracestore::Queryable*>(&together), static_cast<const tracestore::Queryable*>(&apart),
-                                                 static_cast<const tracestore::Queryable*>(stored.store.get())})
+      for (const tracestore::Queryable* store :
+           {static_cast<const tracestore::Queryable*>(&together),
+            static_cast<const tracestore::Queryable*>(&apart),
+            static_cast<const tracestore::Queryable*>(stored.store.get())})
         EXPECT_EQ(text_of(engine_search(*store, stored.clock, text)), expected)
-            << "SIGHTLINE_SEED=" << seed << " " << text << (store == stored.store.get() ? " (stored)" : store == &apart ? " (apart)" : "");
+            << "SIGHTLINE_SEED=" << seed << " " << text
+            << (store == stored.store.get() ? " (stored)"
+                : store == &apart           ? " (apart)"
+                                            : "");
     }
   }
   if (first == 0) {
@@ -156,7 +173,8 @@ TEST(Reference, SearchesAgree) {
 // Whatever lies where, a limit keeps the newest.
 TEST(Reference, ALimitKeepsTheNewest) {
   const uint64_t first = seed_of_run();
-  for (uint64_t seed = first != 0 ? first : 1; seed <= (first != 0 ? first : 40) && !HasFailure(); ++seed) {
+  for (uint64_t seed = first != 0 ? first : 1; seed <= (first != 0 ? first : 40) && !HasFailure();
+       ++seed) {
     Random random(seed + 2'000'000);
     const auto batch = testing::RandomTraces(random).make(5 + random.below(25));
     const StoredHalf stored(batch, random);
@@ -165,7 +183,8 @@ TEST(Reference, ALimitKeepsTheNewest) {
       auto& start = starts.try_emplace(span.trace_id, span.start).first->second;
       start = std::min(start, span.start);
     }
-    for (const char* text : {"{ }", "{ .x = 1 }", "{ status = error } | count() > 0", "{ kind = server } || { name = \"a\" }"}) {
+    for (const char* text : {"{ }", "{ .x = 1 }", "{ status = error } | count() > 0",
+                             "{ kind = server } || { name = \"a\" }"}) {
       const auto expected = testing::reference_search(*parse(text), *batch);
       ASSERT_TRUE(expected);
       std::vector<std::pair<TimestampNs, TraceId>> order;
@@ -178,7 +197,8 @@ TEST(Reference, ALimitKeepsTheNewest) {
       ASSERT_TRUE(found);
       std::vector<std::pair<TimestampNs, TraceId>> actual;
       for (const FoundTrace& trace : found->traces) actual.emplace_back(trace.start, trace.id);
-      EXPECT_EQ(actual, order) << "SIGHTLINE_SEED=" << seed << " " << text << " limit " << options.limit;
+      EXPECT_EQ(actual, order) << "SIGHTLINE_SEED=" << seed << " " << text << " limit "
+                               << options.limit;
     }
   }
 }
@@ -186,8 +206,10 @@ TEST(Reference, ALimitKeepsTheNewest) {
 TEST(Reference, MetricsAgree) {
   const uint64_t first = seed_of_run();
   uint32_t compared = 0;
-  const testing::ReferenceGrid grid{static_cast<int64_t>(testing::kRandomStartNs), 2'000'000'000, 6};
-  for (uint64_t seed = first != 0 ? first : 1; seed <= (first != 0 ? first : 40) && !HasFailure(); ++seed) {
+  const testing::ReferenceGrid grid{static_cast<int64_t>(testing::kRandomStartNs), 2'000'000'000,
+                                    6};
+  for (uint64_t seed = first != 0 ? first : 1; seed <= (first != 0 ? first : 40) && !HasFailure();
+       ++seed) {
     Random random(seed + 1'000'000);
     const auto batch = testing::RandomTraces(random).make(1 + random.below(12));
     const testing::MemoryStore together(batch), apart(batch, 1);
@@ -198,10 +220,14 @@ TEST(Reference, MetricsAgree) {
       const auto query = parse(text);
       if (!query) continue;
       ++compared;
-      const std::string expected = text_of(testing::reference_metrics(*query->metrics, *batch, grid));
-      for (const tracestore::Queryable* store : {static_cast<const tracestore::Queryable*>(&together), static_cast<const tracestore::Queryable*>(&apart),
-                                                 static_cast<const tracestore::Queryable*>(stored.store.get())})
-        EXPECT_EQ(text_of(engine_metrics(*store, stored.clock, text, grid)), expected) << "SIGHTLINE_SEED=" << seed << " " << text;
+      const std::string expected =
+          text_of(testing::reference_metrics(*query->metrics, *batch, grid));
+      for (const tracestore::Queryable* store :
+           {static_cast<const tracestore::Queryable*>(&together),
+            static_cast<const tracestore::Queryable*>(&apart),
+            static_cast<const tracestore::Queryable*>(stored.store.get())})
+        EXPECT_EQ(text_of(engine_metrics(*store, stored.clock, text, grid)), expected)
+            << "SIGHTLINE_SEED=" << seed << " " << text;
     }
   }
   if (first == 0) {

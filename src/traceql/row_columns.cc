@@ -13,7 +13,9 @@ std::vector<Value> values_of(std::span<const model::ValueView> dictionary) {
   return values;
 }
 
-Column column_of(const tracestore::DictionaryColumn& column) { return Column::coded(column.codes, values_of(column.dictionary)); }
+Column column_of(const tracestore::DictionaryColumn& column) {
+  return Column::coded(column.codes, values_of(column.dictionary));
+}
 
 // Intrinsic strings are never nil: not there is empty.
 Column text_column(const tracestore::DictionaryColumn& column) {
@@ -48,7 +50,9 @@ AttributeScope store_scope(Scope scope) {
 
 }  // namespace
 
-size_t RowColumns::size(Domain domain) { return domain == Domain::kRows ? group_.row_count() : offsets(domain).back(); }
+size_t RowColumns::size(Domain domain) {
+  return domain == Domain::kRows ? group_.row_count() : offsets(domain).back();
+}
 
 std::span<const uint32_t> RowColumns::offsets(Domain domain) {
   return domain == Domain::kEvents ? group_.event_name().offsets : group_.link_span_id().offsets;
@@ -56,8 +60,11 @@ std::span<const uint32_t> RowColumns::offsets(Domain domain) {
 
 Domain RowColumns::domain_of(const Attribute& a) {
   if (!a.is_nested()) return Domain::kRows;
-  if (a.intrinsic == Intrinsic::kNone) return a.scope == Scope::kEvent ? Domain::kEvents : Domain::kLinks;
-  return a.intrinsic == Intrinsic::kEventName || a.intrinsic == Intrinsic::kEventTimeSinceStart ? Domain::kEvents : Domain::kLinks;
+  if (a.intrinsic == Intrinsic::kNone)
+    return a.scope == Scope::kEvent ? Domain::kEvents : Domain::kLinks;
+  return a.intrinsic == Intrinsic::kEventName || a.intrinsic == Intrinsic::kEventTimeSinceStart
+             ? Domain::kEvents
+             : Domain::kLinks;
 }
 
 const std::vector<uint32_t>& RowColumns::trace_of_row() {
@@ -92,7 +99,8 @@ const std::vector<uint8_t>& RowColumns::connected() {
 
 Column RowColumns::load(const Attribute& attribute, Domain domain) {
   const Domain own = domain_of(attribute);
-  if (own == Domain::kRows) return domain == Domain::kRows ? load_rows(attribute) : spread(load_rows(attribute), domain);
+  if (own == Domain::kRows)
+    return domain == Domain::kRows ? load_rows(attribute) : spread(load_rows(attribute), domain);
   if (domain == Domain::kRows) return first_of_each_row(attribute);
   return own == domain ? load_nested(attribute) : spread(first_of_each_row(attribute), domain);
 }
@@ -138,8 +146,10 @@ Column RowColumns::load_intrinsic(Intrinsic intrinsic) {
     case Intrinsic::kSpanId:
     case Intrinsic::kParentId: {
       std::vector<Value> values;
-      for (const SpanId& id : intrinsic == Intrinsic::kSpanId ? group_.span_id() : group_.parent_span_id())
-        values.push_back(Value::of_text(id.is_valid() ? texts_.emplace_back(to_hex(id)) : std::string_view()));
+      for (const SpanId& id :
+           intrinsic == Intrinsic::kSpanId ? group_.span_id() : group_.parent_span_id())
+        values.push_back(
+            Value::of_text(id.is_valid() ? texts_.emplace_back(to_hex(id)) : std::string_view()));
       return Column::dense(std::move(values));
     }
     case Intrinsic::kChildCount: {
@@ -158,12 +168,21 @@ Column RowColumns::load_of_trace(Intrinsic intrinsic) {
     Value value;
     const bool rooted = trace.root != kNoRow;
     switch (intrinsic) {
-      case Intrinsic::kTraceId: value = Value::of_text(texts_.emplace_back(to_hex(trace.id))); break;
-      case Intrinsic::kTraceDuration:
-        value = Value::of(Type::kDuration, static_cast<int64_t>(trace.end.value > trace.start.value ? trace.end.value - trace.start.value : 0));
+      case Intrinsic::kTraceId:
+        value = Value::of_text(texts_.emplace_back(to_hex(trace.id)));
         break;
-      case Intrinsic::kRootName: value = Value::of_text(rooted ? group_.name().at(trace.root).bytes : std::string_view()); break;
-      case Intrinsic::kRootServiceName: value = Value::of_text(rooted ? group_.service_name().at(trace.root).bytes : kNoRootYet); break;
+      case Intrinsic::kTraceDuration:
+        value = Value::of(Type::kDuration,
+                          static_cast<int64_t>(trace.end.value > trace.start.value
+                                                   ? trace.end.value - trace.start.value
+                                                   : 0));
+        break;
+      case Intrinsic::kRootName:
+        value = Value::of_text(rooted ? group_.name().at(trace.root).bytes : std::string_view());
+        break;
+      case Intrinsic::kRootServiceName:
+        value = Value::of_text(rooted ? group_.service_name().at(trace.root).bytes : kNoRootYet);
+        break;
       default: break;
     }
     values.push_back(value);
@@ -178,7 +197,8 @@ Column RowColumns::load_nested_set_parent() {
   const auto parent_ids = group_.parent_span_id();
   std::vector<int64_t> numbers(parents.size());
   for (size_t row = 0; row < numbers.size(); ++row)
-    numbers[row] = parents[row] != kNoRow ? int64_t{left[parents[row]]} : int64_t{parent_ids[row].is_valid() ? 0 : -1};
+    numbers[row] = parents[row] != kNoRow ? int64_t{left[parents[row]]}
+                                          : int64_t{parent_ids[row].is_valid() ? 0 : -1};
   return Column::integers(Type::kInt, std::move(numbers));
 }
 
@@ -203,7 +223,8 @@ Column RowColumns::first_of_each_row(const Attribute& attribute) {
   const Column entries = load_nested(attribute);
   std::vector<Value> values(group_.row_count());
   for (size_t row = 0; row < values.size(); ++row)
-    for (uint32_t i = starts[row]; i < starts[row + 1] && values[row].is_nil(); ++i) values[row] = entries.at(i);
+    for (uint32_t i = starts[row]; i < starts[row + 1] && values[row].is_nil(); ++i)
+      values[row] = entries.at(i);
   return Column::dense(std::move(values));
 }
 
@@ -212,7 +233,8 @@ Column RowColumns::spread(const Column& rows, Domain domain) {
   const auto starts = offsets(domain);
   std::vector<Value> values;
   values.reserve(starts.back());
-  for (size_t row = 0; row + 1 < starts.size(); ++row) values.insert(values.end(), starts[row + 1] - starts[row], rows.at(row));
+  for (size_t row = 0; row + 1 < starts.size(); ++row)
+    values.insert(values.end(), starts[row + 1] - starts[row], rows.at(row));
   return Column::dense(std::move(values));
 }
 

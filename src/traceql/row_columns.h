@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "tracestore/querier.h"
 #include "traceql/column.h"
+#include "tracestore/querier.h"
 
 namespace sightline::traceql {
 

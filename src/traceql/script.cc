@@ -12,7 +12,7 @@ namespace {
 using Attributes = std::vector<std::pair<std::string, OwnedValue>>;
 
 struct Block {
-  ScriptLine head;                   // indent 0
+  ScriptLine head;  // indent 0
   std::vector<ScriptLine> body;
 };
 
@@ -59,7 +59,8 @@ std::vector<std::string> search_lines(const SearchResult& result, bool show) {
     for (size_t i = 0; i < trace.spansets.size(); ++i) {
       if (i > 0) line += " |";
       for (const FoundSpan& span : trace.spansets[i].spans) line += " " + span_text(span, show);
-      if (show && !trace.spansets[i].attributes.empty()) line += " " + attributes_text(trace.spansets[i].attributes);
+      if (show && !trace.spansets[i].attributes.empty())
+        line += " " + attributes_text(trace.spansets[i].attributes);
     }
     lines.push_back(std::move(line));
   }
@@ -70,7 +71,8 @@ std::vector<std::string> metrics_lines(const MetricsResult& result) {
   std::vector<std::string> lines;
   for (const MetricsSeries& series : result.series) {
     std::string line = attributes_text(series.labels);
-    for (const double v : series.values) line.append(" ").append(v != v ? "_" : format_float_plain(v));
+    for (const double v : series.values)
+      line.append(" ").append(v != v ? "_" : format_float_plain(v));
     lines.push_back(std::move(line));
   }
   return lines;
@@ -84,7 +86,8 @@ Result<std::chrono::nanoseconds> take_duration(std::string_view& text) {
   return duration;
 }
 
-Result<std::vector<std::string>> metrics_block(const Engine& engine, std::string_view text, bool range) {
+Result<std::vector<std::string>> metrics_block(const Engine& engine, std::string_view text,
+                                               bool range) {
   MetricsOptions options;
   for (int i = 0; i < (range ? 3 : 2); ++i) {
     const auto duration = take_duration(text);
@@ -94,12 +97,14 @@ Result<std::vector<std::string>> metrics_block(const Engine& engine, std::string
     if (i == 1) options.end = {ns};
     if (i == 2) options.step = *duration;
   }
-  const auto result = range ? engine.metrics_range(text, options) : engine.metrics_instant(text, options);
+  const auto result =
+      range ? engine.metrics_range(text, options) : engine.metrics_instant(text, options);
   if (!result) return std::unexpected(result.error());
   return metrics_lines(*result);
 }
 
-Result<std::vector<std::string>> run_block(const Engine& engine, std::string_view verb, std::string_view text) {
+Result<std::vector<std::string>> run_block(const Engine& engine, std::string_view verb,
+                                           std::string_view text) {
   if (verb == "range" || verb == "instant") return metrics_block(engine, text, verb == "range");
   if (verb == "values") {
     const auto attribute = parse_attribute(text);
@@ -122,7 +127,8 @@ Result<std::vector<std::string>> run_block(const Engine& engine, std::string_vie
 }
 
 // The lines of an eval as the plain evaluator has them; nothing when the query is refused or counts.
-std::optional<std::vector<std::string>> reference_lines(std::string_view text, const model::SpanBatch& batch) {
+std::optional<std::vector<std::string>> reference_lines(std::string_view text,
+                                                        const model::SpanBatch& batch) {
   const auto query = parse(text);
   if (!query || query->metrics) return std::nullopt;
   const auto traces = testing::reference_search(*query, batch);
@@ -152,7 +158,8 @@ class ScriptRun {
   Status block(const Block& block) {
     const size_t space = std::min(block.head.text.find(' '), block.head.text.size());
     const std::string_view verb = block.head.text.substr(0, space);
-    const std::string_view text = block.head.text.substr(std::min(space + 1, block.head.text.size()));
+    const std::string_view text =
+        block.head.text.substr(std::min(space + 1, block.head.text.size()));
     if (verb == "load") {
       auto batch = load_spans(block.body);
       if (!batch) return std::unexpected(std::move(batch).error());
@@ -161,24 +168,29 @@ class ScriptRun {
       batch_ = std::move(*batch);
       return {};
     }
-    static constexpr std::string_view kVerbs[] = {"eval", "show", "fail", "range", "instant", "values"};
+    static constexpr std::string_view kVerbs[] = {"eval",  "show",    "fail",
+                                                  "range", "instant", "values"};
     if (std::ranges::find(kVerbs, verb) == std::end(kVerbs))
       return fail(Errc::kInvalidArgument, "line ", block.head.number, ": unknown command ", verb);
-    if (!together_) return fail(Errc::kInvalidArgument, "line ", block.head.number, ": nothing is loaded");
+    if (!together_)
+      return fail(Errc::kInvalidArgument, "line ", block.head.number, ": nothing is loaded");
     const auto actual = outcome(*together_, verb, text);
     judge(block, actual, "");
-    if (const auto apart = outcome(*apart_, verb, text); apart != actual) judge(block, apart, " (a row group for each trace)");
+    if (const auto apart = outcome(*apart_, verb, text); apart != actual)
+      judge(block, apart, " (a row group for each trace)");
     if (verb == "eval")
-      if (const auto plain = reference_lines(text, *batch_); plain && *plain != actual) judge(block, *plain, " (the plain evaluator)");
+      if (const auto plain = reference_lines(text, *batch_); plain && *plain != actual)
+        judge(block, *plain, " (the plain evaluator)");
     output_ = actual;
     return {};
   }
 
   ScriptOutcome result;
-  std::vector<std::string> output_;   // of the last block
+  std::vector<std::string> output_;  // of the last block
 
  private:
-  std::vector<std::string> outcome(const tracestore::Queryable& store, std::string_view verb, std::string_view text) {
+  std::vector<std::string> outcome(const tracestore::Queryable& store, std::string_view verb,
+                                   std::string_view text) {
     const Engine engine(store, clock_);
     auto lines = run_block(engine, verb, text);
     if (!lines) return {verb == "fail" ? lines.error().message : "error: " + lines.error().message};
@@ -194,7 +206,8 @@ class ScriptRun {
       return;
     }
     ++result.failed;
-    std::string report = "line " + std::to_string(block.head.number) + ": " + std::string(block.head.text) + std::string(how) + "\n  expected";
+    std::string report = "line " + std::to_string(block.head.number) + ": " +
+                         std::string(block.head.text) + std::string(how) + "\n  expected";
     for (const auto& line : expected) report += "\n    " + line;
     report += "\n  actual";
     for (const auto& line : actual) report += "\n    " + line;
@@ -219,13 +232,15 @@ Result<ScriptOutcome> run_script(std::string_view text) {
       ++i;
       continue;
     }
-    if (lines[i].indent != 0) return fail(Errc::kInvalidArgument, "line ", lines[i].number, ": belongs to nothing");
+    if (lines[i].indent != 0)
+      return fail(Errc::kInvalidArgument, "line ", lines[i].number, ": belongs to nothing");
     Block block{.head = lines[i]};
     for (++i; i < lines.size() && lines[i].indent > 0 && !lines[i].text.empty(); ++i)
       if (!lines[i].text.starts_with('#')) block.body.push_back(lines[i]);
     if (auto done = run.block(block); !done) return std::unexpected(std::move(done).error());
     if (block.head.text.starts_with("load"))
-      for (const ScriptLine& line : block.body) rewritten.append(line.indent, ' ').append(line.text).append("\n");
+      for (const ScriptLine& line : block.body)
+        rewritten.append(line.indent, ' ').append(line.text).append("\n");
     else
       for (const std::string& line : run.output_) rewritten.append("  ").append(line).append("\n");
   }

@@ -27,8 +27,8 @@ namespace sightline::traceql {
 struct ScriptOutcome {
   uint32_t passed = 0;
   uint32_t failed = 0;
-  std::vector<std::string> failures;   // "line 12: { .a } ...", with expected and actual
-  std::string rewritten;               // the script with its outputs as they are
+  std::vector<std::string> failures;  // "line 12: { .a } ...", with expected and actual
+  std::string rewritten;              // the script with its outputs as they are
 };
 // Fails with the line when the script itself is wrong. Every query runs once with all traces in one
 // row group and once with a row group for each; an eval also in the plain evaluator (reference_evaluator.h).

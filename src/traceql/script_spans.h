@@ -12,9 +12,9 @@
 namespace sightline::traceql {
 
 struct ScriptLine {
-  uint32_t number = 0;       // in the file, from 1
+  uint32_t number = 0;  // in the file, from 1
   uint32_t indent = 0;
-  std::string_view text;     // without indent
+  std::string_view text;  // without indent
 };
 
 Result<std::shared_ptr<const model::SpanBatch>> load_spans(const std::vector<ScriptLine>& lines);

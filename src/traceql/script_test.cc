@@ -17,7 +17,8 @@ TEST(Scripts, AllPass) {
     const std::string text((std::istreambuf_iterator<char>(in)), {});
     const auto outcome = run_script(text);
     ASSERT_TRUE(outcome) << entry.path() << ": " << outcome.error().message;
-    for (const std::string& failure : outcome->failures) ADD_FAILURE() << entry.path() << ": " << failure;
+    for (const std::string& failure : outcome->failures)
+      ADD_FAILURE() << entry.path() << ": " << failure;
     passed += outcome->passed;
   }
   EXPECT_GE(passed, 1'000u);

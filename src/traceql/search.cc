@@ -14,9 +14,15 @@ using tracestore::kNoRow;
 // Turns the groups of one row group into traces of the answer.
 class TraceWriter {
  public:
-  TraceWriter(FieldEvaluator& fields, const Pipeline& pipeline, const std::vector<NamedAttribute>& named, bool names_name, uint32_t spans_max)
-      : group_(fields.columns().group()), names_name_(names_name), spans_max_(spans_max), named_(named), nested_(fields, pipeline) {
-    for (const NamedAttribute& n : named) shown_.push_back(fields.columns().load(n.attribute, RowColumns::domain_of(n.attribute)));
+  TraceWriter(FieldEvaluator& fields, const Pipeline& pipeline,
+              const std::vector<NamedAttribute>& named, bool names_name, uint32_t spans_max)
+      : group_(fields.columns().group()),
+        names_name_(names_name),
+        spans_max_(spans_max),
+        named_(named),
+        nested_(fields, pipeline) {
+    for (const NamedAttribute& n : named)
+      shown_.push_back(fields.columns().load(n.attribute, RowColumns::domain_of(n.attribute)));
   }
 
   FoundTrace trace(const tracestore::TraceRows& rows) {
@@ -38,23 +44,28 @@ class TraceWriter {
   }
 
   FoundSpanset spanset(const SpanGroup& group) {
-    FoundSpanset found{.matched = static_cast<uint32_t>(group.rows.size()), .attributes = group.attributes};
+    FoundSpanset found{.matched = static_cast<uint32_t>(group.rows.size()),
+                       .attributes = group.attributes};
     const auto starts = group_.start_ns();
     std::vector<uint32_t> rows = group.rows;
     const size_t kept = std::min<size_t>(rows.size(), spans_max_);
-    std::ranges::partial_sort(rows, rows.begin() + static_cast<ptrdiff_t>(kept), [&](uint32_t a, uint32_t b) {
-      return std::pair(starts[a], a) < std::pair(starts[b], b);
-    });
+    std::ranges::partial_sort(
+        rows, rows.begin() + static_cast<ptrdiff_t>(kept),
+        [&](uint32_t a, uint32_t b) { return std::pair(starts[a], a) < std::pair(starts[b], b); });
     for (size_t i = 0; i < kept; ++i) found.spans.push_back(span(rows[i]));
     return found;
   }
 
  private:
   FoundSpan span(uint32_t row) {
-    FoundSpan found{.id = group_.span_id()[row], .start = {group_.start_ns()[row]}, .duration_ns = group_.duration_ns()[row]};
+    FoundSpan found{.id = group_.span_id()[row],
+                    .start = {group_.start_ns()[row]},
+                    .duration_ns = group_.duration_ns()[row]};
     if (names_name_) found.name = std::string(group_.name().at(row).bytes);
     for (size_t i = 0; i < named_.size(); ++i) {
-      const Value value = named_[i].attribute.is_nested() ? nested_.value(named_[i].attribute, shown_[i], row) : shown_[i].at(row);
+      const Value value = named_[i].attribute.is_nested()
+                              ? nested_.value(named_[i].attribute, shown_[i], row)
+                              : shown_[i].at(row);
       if (!value.is_nil()) found.attributes.emplace_back(named_[i].key, OwnedValue::of(value));
     }
     return found;
@@ -64,7 +75,7 @@ class TraceWriter {
   const bool names_name_;
   const uint32_t spans_max_;
   const std::vector<NamedAttribute>& named_;
-  std::vector<Column> shown_;     // of named_, in its domain
+  std::vector<Column> shown_;  // of named_, in its domain
   NestedChoice nested_;
 };
 
@@ -73,8 +84,10 @@ bool newer(const FoundTrace& a, const FoundTrace& b) {
 }
 
 bool fits_duration(const tracestore::TraceRows& trace, const SearchOptions& options) {
-  const std::chrono::nanoseconds duration(static_cast<int64_t>(trace.end.value > trace.start.value ? trace.end.value - trace.start.value : 0));
-  return duration >= options.duration_min && (!options.duration_max || duration <= *options.duration_max);
+  const std::chrono::nanoseconds duration(static_cast<int64_t>(
+      trace.end.value > trace.start.value ? trace.end.value - trace.start.value : 0));
+  return duration >= options.duration_min &&
+         (!options.duration_max || duration <= *options.duration_max);
 }
 
 void keep_newest(std::vector<FoundTrace>& traces, uint32_t limit) {
@@ -86,7 +99,8 @@ void keep_newest(std::vector<FoundTrace>& traces, uint32_t limit) {
 const Pipeline* searched_pipeline(const Query& query) {
   const Metrics* metrics = query.metrics.get();
   while (metrics != nullptr && metrics->kind == Metrics::Kind::kBinary)
-    metrics = metrics->left->kind == Metrics::Kind::kNumber ? metrics->right.get() : metrics->left.get();
+    metrics =
+        metrics->left->kind == Metrics::Kind::kNumber ? metrics->right.get() : metrics->left.get();
   return metrics != nullptr ? &metrics->spans : &query.pipeline;
 }
 
@@ -115,7 +129,9 @@ Result<SearchResult> Engine::search(const Query& query, const SearchOptions& opt
 
   SearchResult result;
   // Once there are enough, a row group can only matter if it may hold a trace newer than the oldest of them.
-  request.wanted = [&](TimestampNs newest) { return result.traces.size() < options.limit || newest > result.traces.back().start; };
+  request.wanted = [&](TimestampNs newest) {
+    return result.traces.size() < options.limit || newest > result.traces.back().start;
+  };
   const auto visit = [&](tracestore::RowGroup& group) -> Result<bool> {
     RowColumns columns(group);
     FieldEvaluator fields(columns, run->regexes());
@@ -127,20 +143,24 @@ Result<SearchResult> Engine::search(const Query& query, const SearchOptions& opt
     if (!groups) return std::unexpected(std::move(groups).error());
     if (groups->empty()) return true;
     // The newest traces of this row group first, so that no more than `limit` are written out.
-    std::vector<std::pair<size_t, size_t>> runs;   // groups [first, last) of one trace
+    std::vector<std::pair<size_t, size_t>> runs;  // groups [first, last) of one trace
     for (size_t i = 0; i < groups->size(); ++i) {
       if (i == 0 || (*groups)[i].trace != (*groups)[i - 1].trace) runs.emplace_back(i, i);
       runs.back().second = i + 1;
     }
-    const auto of_trace = [&](const auto& r) -> const tracestore::TraceRows& { return traces[(*groups)[r.first].trace]; };
+    const auto of_trace = [&](const auto& r) -> const tracestore::TraceRows& {
+      return traces[(*groups)[r.first].trace];
+    };
     std::ranges::sort(runs, [&](const auto& a, const auto& b) {
-      return std::pair(of_trace(a).start, of_trace(a).id) > std::pair(of_trace(b).start, of_trace(b).id);
+      return std::pair(of_trace(a).start, of_trace(a).id) >
+             std::pair(of_trace(b).start, of_trace(b).id);
     });
     if (runs.size() > options.limit) runs.resize(options.limit);
     TraceWriter writer(fields, pipeline, named, names_name, options.spans_per_spanset);
     for (const auto& r : runs) {
       FoundTrace found = writer.trace(of_trace(r));
-      for (size_t i = r.first; i < r.second; ++i) found.spansets.push_back(writer.spanset((*groups)[i]));
+      for (size_t i = r.first; i < r.second; ++i)
+        found.spansets.push_back(writer.spanset((*groups)[i]));
       result.traces.push_back(std::move(found));
     }
     if (result.traces.size() >= options.limit) keep_newest(result.traces, options.limit);
@@ -153,7 +173,8 @@ Result<SearchResult> Engine::search(const Query& query, const SearchOptions& opt
   return result;
 }
 
-Result<std::vector<uint8_t>> Engine::matching_rows(std::string_view text, tracestore::RowGroup& trace) const {
+Result<std::vector<uint8_t>> Engine::matching_rows(std::string_view text,
+                                                   tracestore::RowGroup& trace) const {
   const auto query = parse_query(text);
   if (!query) return std::unexpected(query.error());
   RowColumns columns(trace);

@@ -17,14 +17,18 @@ OwnedValue label_value(const Value& value) {
 // The power of two that `value` > 0 does not exceed, and half of which it does.
 int bucket_of(double value) {
   int exponent = 0;
-  const double mantissa = std::frexp(value, &exponent);   // value = mantissa * 2^exponent, mantissa in [0.5, 1)
+  const double mantissa =
+      std::frexp(value, &exponent);  // value = mantissa * 2^exponent, mantissa in [0.5, 1)
   return mantissa == 0.5 ? exponent - 1 : exponent;
 }
-int bucket_of(int64_t value) { return 64 - std::countl_zero(static_cast<uint64_t>(value - 1)); }   // of values above 1
+int bucket_of(int64_t value) {
+  return 64 - std::countl_zero(static_cast<uint64_t>(value - 1));
+}  // of values above 1
 
 }  // namespace
 
-SeriesGathering::SeriesGathering(const Metrics& metrics, const IntervalGrid& grid, GatheringLimits limits)
+SeriesGathering::SeriesGathering(const Metrics& metrics, const IntervalGrid& grid,
+                                 GatheringLimits limits)
     : metrics_(metrics), grid_(grid), limits_(limits), exemplars_in_(grid.count, 0) {
   bool names_name = false;
   const auto filtered = named_attributes(metrics.spans, &names_name);
@@ -39,13 +43,17 @@ SeriesGathering::SeriesGathering(const Metrics& metrics, const IntervalGrid& gri
 }
 
 bool SeriesGathering::uses_buckets() const {
-  return metrics_.function == MetricsFunction::kQuantileOverTime || metrics_.function == MetricsFunction::kHistogramOverTime;
+  return metrics_.function == MetricsFunction::kQuantileOverTime ||
+         metrics_.function == MetricsFunction::kHistogramOverTime;
 }
 
 // Sums are kept in nanoseconds, which are whole numbers, and shown in seconds.
-double SeriesGathering::shown_number(double measured) const { return durations_ ? measured / 1e9 : measured; }
+double SeriesGathering::shown_number(double measured) const {
+  return durations_ ? measured / 1e9 : measured;
+}
 
-SeriesGathering::Gathered* SeriesGathering::series_for(const std::vector<Column>& by, uint32_t row) {
+SeriesGathering::Gathered* SeriesGathering::series_for(const std::vector<Column>& by,
+                                                       uint32_t row) {
   std::string key;
   for (const Column& column : by) {
     const Value value = column.at(row);
@@ -59,12 +67,13 @@ SeriesGathering::Gathered* SeriesGathering::series_for(const std::vector<Column>
     return nullptr;
   }
   Gathered& made = series_[key];
-  for (size_t i = 0; i < by.size(); ++i) made.labels.emplace_back(to_string(metrics_.by[i]), label_value(by[i].at(row)));
+  for (size_t i = 0; i < by.size(); ++i)
+    made.labels.emplace_back(to_string(metrics_.by[i]), label_value(by[i].at(row)));
   if (!uses_buckets()) {
     made.cells.resize(grid_.count);
     bytes_ += grid_.count * sizeof(Cell);
   }
-  bytes_ += metrics_.quantiles.size() * grid_.count * sizeof(double);   // of the answer
+  bytes_ += metrics_.quantiles.size() * grid_.count * sizeof(double);  // of the answer
   return &made;
 }
 
@@ -73,12 +82,17 @@ Status SeriesGathering::add(RowColumns& columns, const RowMask& rows) {
   columns_ = &columns;
   shown_.clear();
   std::vector<Column> by;
-  for (const Attribute& attribute : metrics_.by) by.push_back(columns.load(attribute, Domain::kRows));
-  const Column measured = metrics_.measured ? columns.load(*metrics_.measured, Domain::kRows) : Column::constant({});
+  for (const Attribute& attribute : metrics_.by)
+    by.push_back(columns.load(attribute, Domain::kRows));
+  const Column measured =
+      metrics_.measured ? columns.load(*metrics_.measured, Domain::kRows) : Column::constant({});
 
   // Rows with equal codes belong to one series, which is looked up once for each combination of codes.
   uint64_t combinations = 1;
-  for (const Column& column : by) combinations = column.is_coded() && combinations <= kTableMax ? combinations * column.dictionary().size() : kTableMax + 1;
+  for (const Column& column : by)
+    combinations = column.is_coded() && combinations <= kTableMax
+                       ? combinations * column.dictionary().size()
+                       : kTableMax + 1;
   if (combinations > kTableMax) {
     add_rows(rows, measured, [&](uint32_t row) { return series_for(by, row); });
     return check_bytes();
@@ -100,12 +114,14 @@ Status SeriesGathering::add(RowColumns& columns, const RowMask& rows) {
 
 Status SeriesGathering::check_bytes() const {
   if (bytes_ <= limits_.bytes_max) return {};
-  return fail(Errc::kResourceExhausted, "the query needs more than ", limits_.bytes_max >> 20, " MiB for its ", series_.size(), " series of ", grid_.count,
+  return fail(Errc::kResourceExhausted, "the query needs more than ", limits_.bytes_max >> 20,
+              " MiB for its ", series_.size(), " series of ", grid_.count,
               " intervals: ask for a larger step, or group by less");
 }
 
 template <typename SeriesOfRow>
-void SeriesGathering::add_rows(const RowMask& rows, const Column& measured, const SeriesOfRow& series_of_row) {
+void SeriesGathering::add_rows(const RowMask& rows, const Column& measured,
+                               const SeriesOfRow& series_of_row) {
   const auto starts = columns_->group().start_ns();
   for (uint32_t row = 0; row < rows.size(); ++row) {
     if (rows[row] == 0 || !grid_.holds(starts[row])) continue;
@@ -129,7 +145,9 @@ void SeriesGathering::measure(Gathered& series, size_t interval, const Value& va
   const double v = value.number();
   if (uses_buckets()) {
     if (value.type == Type::kFloat ? !(v > 0) : value.integer < 2) return;
-    const int exponent = std::clamp(value.type == Type::kFloat ? bucket_of(v) : bucket_of(value.integer), kExponentMin, kExponentMax);
+    const int exponent =
+        std::clamp(value.type == Type::kFloat ? bucket_of(v) : bucket_of(value.integer),
+                   kExponentMin, kExponentMax);
     if (series.buckets.empty()) series.buckets.resize(kExponentMax - kExponentMin + 1);
     auto& counts = series.buckets[static_cast<size_t>(exponent - kExponentMin)];
     if (counts.empty()) {
@@ -146,20 +164,25 @@ void SeriesGathering::measure(Gathered& series, size_t interval, const Value& va
   cell.count += 1;
 }
 
-void SeriesGathering::offer_exemplar(Gathered& series, size_t interval, uint32_t row, const Value& value) {
+void SeriesGathering::offer_exemplar(Gathered& series, size_t interval, uint32_t row,
+                                     const Value& value) {
   const size_t share = std::max<size_t>(1, limits_.exemplars_max / grid_.count);
   if (limits_.exemplars_max == 0 || exemplars_in_[interval] >= share) return;
   auto& group = columns_->group();
   const TraceId trace = group.traces()[columns_->trace_of_row()[row]].id;
   if (!exemplar_traces_.insert(trace).second) return;
   ++exemplars_in_[interval];
-  MetricsExemplar exemplar{.trace = trace, .value = metrics_.measured ? shown_number(value.number()) : kNaN,
-                           .time = to_ms({group.start_ns()[row]}), .interval = interval};
+  MetricsExemplar exemplar{.trace = trace,
+                           .value = metrics_.measured ? shown_number(value.number()) : kNaN,
+                           .time = to_ms({group.start_ns()[row]}),
+                           .interval = interval};
   if (metrics_.function == MetricsFunction::kHistogramOverTime) exemplar.value = kNaN;
   if (shown_.empty())
-    for (const NamedAttribute& named : named_) shown_.emplace_back(named.key, columns_->load(named.attribute, Domain::kRows));
+    for (const NamedAttribute& named : named_)
+      shown_.emplace_back(named.key, columns_->load(named.attribute, Domain::kRows));
   for (const auto& [key, column] : shown_)
-    if (const Value shown = column.at(row); !shown.is_nil()) exemplar.labels.emplace_back(key, OwnedValue::of(shown));
+    if (const Value shown = column.at(row); !shown.is_nil())
+      exemplar.labels.emplace_back(key, OwnedValue::of(shown));
   series.exemplars.push_back(std::move(exemplar));
 }
 
@@ -206,14 +229,16 @@ void SeriesGathering::write_buckets(Gathered& series, std::vector<MetricsSeries>
       for (size_t i = 0; i < grid_.count; ++i) made.values.push_back(quantile(series, q, i));
       out.push_back(std::move(made));
     }
-    if (!out.empty() && !metrics_.quantiles.empty()) out[out.size() - metrics_.quantiles.size()].exemplars = std::move(series.exemplars);
+    if (!out.empty() && !metrics_.quantiles.empty())
+      out[out.size() - metrics_.quantiles.size()].exemplars = std::move(series.exemplars);
     return;
   }
   const size_t first = out.size();
   for (size_t i = 0; i < series.buckets.size(); ++i) {
     if (series.buckets[i].empty()) continue;
     MetricsSeries made{.labels = series.labels, .values = std::move(series.buckets[i])};
-    made.labels.emplace_back("__bucket", OwnedValue::of(Value::of_float(shown_number(std::exp2(kExponentMin + static_cast<int>(i))))));
+    made.labels.emplace_back("__bucket", OwnedValue::of(Value::of_float(shown_number(
+                                             std::exp2(kExponentMin + static_cast<int>(i))))));
     out.push_back(std::move(made));
   }
   if (out.size() > first) out[first].exemplars = std::move(series.exemplars);
@@ -241,8 +266,11 @@ std::vector<MetricsSeries> SeriesGathering::finish() && {
       write_buckets(series, out);
       continue;
     }
-    MetricsSeries made{.labels = std::move(series.labels), .exemplars = std::move(series.exemplars)};
-    if (made.labels.empty()) made.labels.emplace_back("__name__", OwnedValue::of(Value::of_text(to_string(metrics_.function))));
+    MetricsSeries made{.labels = std::move(series.labels),
+                       .exemplars = std::move(series.exemplars)};
+    if (made.labels.empty())
+      made.labels.emplace_back("__name__",
+                               OwnedValue::of(Value::of_text(to_string(metrics_.function))));
     for (const Cell& cell : series.cells) made.values.push_back(cell_value(cell));
     out.push_back(std::move(made));
   }

@@ -21,7 +21,8 @@ struct IntervalGrid {
   size_t count = 1;
   bool holds(uint64_t ns) const {
     const auto t = static_cast<int64_t>(ns);
-    return t > first_end_ns - step_ns && t <= first_end_ns + static_cast<int64_t>(count - 1) * step_ns;
+    return t > first_end_ns - step_ns &&
+           t <= first_end_ns + static_cast<int64_t>(count - 1) * step_ns;
   }
   size_t index_of(uint64_t ns) const {
     return static_cast<size_t>((static_cast<int64_t>(ns) - (first_end_ns - step_ns) - 1) / step_ns);
@@ -44,7 +45,7 @@ class SeriesGathering {
   bool truncated() const { return truncated_; }
 
  private:
-  struct Cell {                              // one interval of one series
+  struct Cell {  // one interval of one series
     double count = 0;
     double sum = 0;
     double low = 0;
@@ -53,10 +54,11 @@ class SeriesGathering {
   struct Gathered {
     MetricsLabels labels;
     std::vector<Cell> cells;
-    std::vector<std::vector<double>> buckets;   // by exponent - kExponentMin: count per interval, empty without any
+    std::vector<std::vector<double>>
+        buckets;  // by exponent - kExponentMin: count per interval, empty without any
     std::vector<MetricsExemplar> exemplars;
   };
-  static constexpr int kExponentMin = -64;   // smaller and larger ones go into the outermost buckets
+  static constexpr int kExponentMin = -64;  // smaller and larger ones go into the outermost buckets
   static constexpr int kExponentMax = 64;
   static constexpr size_t kTableMax = 1u << 16;
 
@@ -76,12 +78,12 @@ class SeriesGathering {
   const Metrics& metrics_;
   const IntervalGrid grid_;
   const GatheringLimits limits_;
-  bool durations_ = false;                   // what is measured are durations
+  bool durations_ = false;  // what is measured are durations
   bool truncated_ = false;
-  size_t bytes_ = 0;                         // of cells and buckets
-  std::map<std::string, Gathered> series_;   // by the text of their labels
+  size_t bytes_ = 0;                        // of cells and buckets
+  std::map<std::string, Gathered> series_;  // by the text of their labels
   std::vector<NamedAttribute> named_;
-  std::vector<uint32_t> exemplars_in_;       // per interval
+  std::vector<uint32_t> exemplars_in_;  // per interval
   std::set<TraceId> exemplar_traces_;
 
   // Of the row group at hand; `shown_` is loaded for its first exemplar.

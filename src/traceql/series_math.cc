@@ -31,7 +31,9 @@ bool keeps(FieldOp op, double value, double bound) {
   }
 }
 
-bool is_unlabelled(const MetricsSeries& series) { return series.labels.size() == 1 && series.labels[0].first == "__name__"; }
+bool is_unlabelled(const MetricsSeries& series) {
+  return series.labels.size() == 1 && series.labels[0].first == "__name__";
+}
 
 std::string labels_text(const MetricsSeries& series) {
   std::string out;
@@ -48,19 +50,25 @@ std::string labels_text(const MetricsSeries& series) {
 }
 
 void remove_empty(SeriesList& series) {
-  std::erase_if(series, [](const MetricsSeries& s) { return std::ranges::all_of(s.values, [](double v) { return std::isnan(v); }); });
+  std::erase_if(series, [](const MetricsSeries& s) {
+    return std::ranges::all_of(s.values, [](double v) { return std::isnan(v); });
+  });
 }
 
 void rename(MetricsSeries& series, const std::string& left, FieldOp op, const std::string& right) {
   if (is_unlabelled(series))
-    series.labels[0].second = OwnedValue::of(Value::of_text("(" + left + " " + std::string(to_string(op)) + " " + right + ")"));
+    series.labels[0].second = OwnedValue::of(
+        Value::of_text("(" + left + " " + std::string(to_string(op)) + " " + right + ")"));
 }
 
 MetricsSeries pair(FieldOp op, const MetricsSeries& left, const MetricsSeries& right) {
   const bool fan_out = is_unlabelled(left) && !is_unlabelled(right);
-  MetricsSeries made{.labels = fan_out ? right.labels : left.labels, .exemplars = fan_out ? right.exemplars : left.exemplars};
-  for (size_t i = 0; i < left.values.size(); ++i) made.values.push_back(calculate(op, left.values[i], right.values[i]));
-  if (is_unlabelled(left) && is_unlabelled(right)) rename(made, left.labels[0].second.text, op, right.labels[0].second.text);
+  MetricsSeries made{.labels = fan_out ? right.labels : left.labels,
+                     .exemplars = fan_out ? right.exemplars : left.exemplars};
+  for (size_t i = 0; i < left.values.size(); ++i)
+    made.values.push_back(calculate(op, left.values[i], right.values[i]));
+  if (is_unlabelled(left) && is_unlabelled(right))
+    rename(made, left.labels[0].second.text, op, right.labels[0].second.text);
   return made;
 }
 
@@ -70,7 +78,8 @@ SeriesList combine(FieldOp op, SeriesList left, const SeriesList& right) {
   SeriesList out;
   for (const MetricsSeries& l : left)
     for (const MetricsSeries& r : right)
-      if (is_unlabelled(l) || is_unlabelled(r) || l.labels == r.labels) out.push_back(pair(op, l, r));
+      if (is_unlabelled(l) || is_unlabelled(r) || l.labels == r.labels)
+        out.push_back(pair(op, l, r));
   remove_empty(out);
   return out;
 }
@@ -78,7 +87,8 @@ SeriesList combine(FieldOp op, SeriesList left, const SeriesList& right) {
 SeriesList combine_number(FieldOp op, SeriesList series, double number, bool number_is_left) {
   const std::string text = format_float_plain(number);
   for (MetricsSeries& s : series) {
-    for (double& value : s.values) value = number_is_left ? calculate(op, number, value) : calculate(op, value, number);
+    for (double& value : s.values)
+      value = number_is_left ? calculate(op, number, value) : calculate(op, value, number);
     const std::string name = is_unlabelled(s) ? s.labels[0].second.text : std::string();
     number_is_left ? rename(s, text, op, name) : rename(s, name, op, text);
   }
@@ -108,8 +118,6 @@ void apply(const SecondStage& stage, SeriesList& series) {
   remove_empty(series);
 }
 
-void sort_by_labels(SeriesList& series) {
-  std::ranges::stable_sort(series, {}, labels_text);
-}
+void sort_by_labels(SeriesList& series) { std::ranges::stable_sort(series, {}, labels_text); }
 
 }  // namespace sightline::traceql

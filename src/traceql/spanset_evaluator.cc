@@ -27,14 +27,16 @@ Value aggregate(AggregateOp op, const Column& column, const std::vector<uint32_t
     if (count == 1) {
       result = value;
     } else if (op == AggregateOp::kMin || op == AggregateOp::kMax) {
-      if (compare(op == AggregateOp::kMin ? FieldOp::kLess : FieldOp::kGreater, value, result)) result = value;
+      if (compare(op == AggregateOp::kMin ? FieldOp::kLess : FieldOp::kGreater, value, result))
+        result = value;
     } else {
       result = arithmetic(FieldOp::kAdd, result, value);
     }
   }
   if (op != AggregateOp::kAvg || count == 0) return result;
   const double mean = result.number() / static_cast<double>(count);
-  return result.type == Type::kDuration ? Value::of(Type::kDuration, static_cast<int64_t>(mean)) : Value::of_float(mean);
+  return result.type == Type::kDuration ? Value::of(Type::kDuration, static_cast<int64_t>(mean))
+                                        : Value::of_float(mean);
 }
 
 // Values of a column as numbers: equal numbers for values of equal type and text. Of a coded column each
@@ -54,7 +56,9 @@ class ValueNumbers {
  private:
   static constexpr uint32_t kUnknown = UINT32_MAX;
   uint32_t number_of(const Value& value) {
-    return numbers_.try_emplace({value.type, display_text(value)}, static_cast<uint32_t>(numbers_.size())).first->second;
+    return numbers_
+        .try_emplace({value.type, display_text(value)}, static_cast<uint32_t>(numbers_.size()))
+        .first->second;
   }
 
   const Column& column_;
@@ -118,9 +122,12 @@ RowMask SpansetEvaluator::both_in_trace(const RowMask& left, const RowMask& righ
   for (const auto& trace : fields_.columns().group().traces()) {
     const auto begin = static_cast<ptrdiff_t>(trace.begin);
     const auto end = begin + static_cast<ptrdiff_t>(trace.count);
-    const auto any = [&](const RowMask& m) { return std::find(m.begin() + begin, m.begin() + end, 1) != m.begin() + end; };
+    const auto any = [&](const RowMask& m) {
+      return std::find(m.begin() + begin, m.begin() + end, 1) != m.begin() + end;
+    };
     if (!any(left) || !any(right)) continue;
-    for (ptrdiff_t i = begin; i < end; ++i) result[static_cast<size_t>(i)] = left[static_cast<size_t>(i)] | right[static_cast<size_t>(i)];
+    for (ptrdiff_t i = begin; i < end; ++i)
+      result[static_cast<size_t>(i)] = left[static_cast<size_t>(i)] | right[static_cast<size_t>(i)];
   }
   return result;
 }
@@ -144,7 +151,8 @@ RowMask SpansetEvaluator::below(const RowMask& tops, bool directly) {
   const auto parents = fields_.columns().group().parent_row();
   RowMask found(tops.size(), 0);
   if (directly) {
-    for (size_t row = 0; row < found.size(); ++row) found[row] = parents[row] != kNoRow ? tops[parents[row]] : 0;
+    for (size_t row = 0; row < found.size(); ++row)
+      found[row] = parents[row] != kNoRow ? tops[parents[row]] : 0;
     return found;
   }
   // Each row is decided once: the way up stops at a row already decided.
@@ -160,7 +168,8 @@ RowMask SpansetEvaluator::below(const RowMask& tops, bool directly) {
       }
       way.push_back(at);
     }
-    for (auto it = way.rbegin(); it != way.rend(); ++it) found[*it] = found[parents[*it]] | tops[parents[*it]];
+    for (auto it = way.rbegin(); it != way.rend(); ++it)
+      found[*it] = found[parents[*it]] | tops[parents[*it]];
   }
   return found;
 }
@@ -205,9 +214,10 @@ Result<RowMask> SpansetEvaluator::rows(const Pipeline& p, const RowMask& among) 
   size_t filters = 0;
   while (filters < p.stages.size() && p.stages[filters].kind == Stage::Kind::kSpanset) ++filters;
   // by(), coalesce() and select() move rows between groups and lose none.
-  const bool only_filters = std::ranges::all_of(p.stages.begin() + static_cast<ptrdiff_t>(filters), p.stages.end(), [](const Stage& s) {
-    return s.kind != Stage::Kind::kSpanset && s.kind != Stage::Kind::kScalarFilter;
-  });
+  const bool only_filters = std::ranges::all_of(
+      p.stages.begin() + static_cast<ptrdiff_t>(filters), p.stages.end(), [](const Stage& s) {
+        return s.kind != Stage::Kind::kSpanset && s.kind != Stage::Kind::kScalarFilter;
+      });
   RowMask mask = among;
   if (only_filters) {
     for (size_t i = 0; i < filters; ++i) {
@@ -225,10 +235,12 @@ Result<RowMask> SpansetEvaluator::rows(const Pipeline& p, const RowMask& among) 
   return mask;
 }
 
-Result<std::vector<SpanGroup>> SpansetEvaluator::pipeline(const Pipeline& pipeline, const RowMask& among) {
+Result<std::vector<SpanGroup>> SpansetEvaluator::pipeline(const Pipeline& pipeline,
+                                                          const RowMask& among) {
   size_t next = 0;
   RowMask mask = among;
-  for (; next < pipeline.stages.size() && pipeline.stages[next].kind == Stage::Kind::kSpanset; ++next) {
+  for (; next < pipeline.stages.size() && pipeline.stages[next].kind == Stage::Kind::kSpanset;
+       ++next) {
     auto filtered = spanset(*pipeline.stages[next].spanset, mask);
     if (!filtered) return std::unexpected(std::move(filtered).error());
     mask = std::move(*filtered);
@@ -238,7 +250,8 @@ Result<std::vector<SpanGroup>> SpansetEvaluator::pipeline(const Pipeline& pipeli
     const Stage& stage = pipeline.stages[next];
     switch (stage.kind) {
       case Stage::Kind::kSpanset:
-        if (auto done = filter_groups(*stage.spanset, groups); !done) return std::unexpected(std::move(done).error());
+        if (auto done = filter_groups(*stage.spanset, groups); !done)
+          return std::unexpected(std::move(done).error());
         break;
       case Stage::Kind::kScalarFilter: scalar_filter(stage, groups); break;
       case Stage::Kind::kBy: groups = split(*stage.by, std::move(groups)); break;
@@ -253,12 +266,15 @@ Status SpansetEvaluator::filter_groups(const Spanset& s, std::vector<SpanGroup>&
   RowMask mask(fields_.columns().size(Domain::kRows), 0);
   for (size_t i = 0; i < groups.size(); ++i) {
     if (s.kind == Spanset::Kind::kOperation && i > 0 && groups[i].trace == groups[i - 1].trace)
-      return fail(Errc::kInvalidArgument, "spanset operators are not supported for multiple spansets per trace. consider using coalesce()");
+      return fail(Errc::kInvalidArgument,
+                  "spanset operators are not supported for multiple spansets per trace. consider "
+                  "using coalesce()");
     for (const uint32_t row : groups[i].rows) mask[row] = 1;
   }
   const auto kept = spanset(s, mask);
   if (!kept) return std::unexpected(kept.error());
-  for (SpanGroup& group : groups) std::erase_if(group.rows, [&](uint32_t row) { return (*kept)[row] == 0; });
+  for (SpanGroup& group : groups)
+    std::erase_if(group.rows, [&](uint32_t row) { return (*kept)[row] == 0; });
   std::erase_if(groups, [](const SpanGroup& group) { return group.rows.empty(); });
   return {};
 }
@@ -270,8 +286,10 @@ void SpansetEvaluator::scalar_filter(const Stage& stage, std::vector<SpanGroup>&
     const Value a = left.of(group);
     const Value b = right.of(group);
     if (!compare(stage.op, a, b)) return true;
-    if (!stage.left.literal) group.attributes.emplace_back(to_string(stage.left), OwnedValue::of(a));
-    if (!stage.right.literal) group.attributes.emplace_back(to_string(stage.right), OwnedValue::of(b));
+    if (!stage.left.literal)
+      group.attributes.emplace_back(to_string(stage.left), OwnedValue::of(a));
+    if (!stage.right.literal)
+      group.attributes.emplace_back(to_string(stage.right), OwnedValue::of(b));
     return false;
   });
 }
@@ -281,7 +299,7 @@ std::vector<SpanGroup> SpansetEvaluator::split(const Field& by, std::vector<Span
   const std::string name = "by(" + to_string(by) + ")";
   ValueNumbers numbers(column);
   std::vector<SpanGroup> result;
-  std::vector<uint32_t> seen;   // numbers of the groups made of this one, in their order
+  std::vector<uint32_t> seen;  // numbers of the groups made of this one, in their order
   for (const SpanGroup& group : groups) {
     const size_t first = result.size();
     seen.clear();
@@ -302,7 +320,8 @@ std::vector<SpanGroup> SpansetEvaluator::split(const Field& by, std::vector<Span
 std::vector<SpanGroup> SpansetEvaluator::coalesce(std::vector<SpanGroup> groups) {
   std::vector<SpanGroup> result;
   for (SpanGroup& group : groups) {
-    if (result.empty() || result.back().trace != group.trace) result.push_back({.trace = group.trace});
+    if (result.empty() || result.back().trace != group.trace)
+      result.push_back({.trace = group.trace});
     auto& rows = result.back().rows;
     rows.insert(rows.end(), group.rows.begin(), group.rows.end());
   }

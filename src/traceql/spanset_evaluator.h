@@ -13,9 +13,9 @@ namespace sightline::traceql {
 
 // Spans of one trace that belong together, and what aggregates and by() said of them.
 struct SpanGroup {
-  uint32_t trace = 0;                   // index into the row group's traces
-  std::vector<uint32_t> rows;           // ascending, never empty
-  std::vector<std::pair<std::string, OwnedValue>> attributes;   // "count()", "by(name)"
+  uint32_t trace = 0;                                          // index into the row group's traces
+  std::vector<uint32_t> rows;                                  // ascending, never empty
+  std::vector<std::pair<std::string, OwnedValue>> attributes;  // "count()", "by(name)"
 };
 
 class SpansetEvaluator {

@@ -12,7 +12,8 @@
 
 namespace sightline::traceql::testing {
 
-inline constexpr uint64_t kRandomStartNs = 1'000'000'000'000;   // all spans start within 10 s from here
+inline constexpr uint64_t kRandomStartNs =
+    1'000'000'000'000;  // all spans start within 10 s from here
 
 class RandomTraces {
  public:
@@ -28,12 +29,17 @@ class RandomTraces {
 
  private:
   std::string_view keep(std::string text) { return texts_->emplace_back(std::move(text)); }
-  std::string_view any_of(std::initializer_list<std::string_view> texts) { return texts.begin()[random_.below(texts.size())]; }
+  std::string_view any_of(std::initializer_list<std::string_view> texts) {
+    return texts.begin()[random_.below(texts.size())];
+  }
 
   model::ValueView scalar() {
     switch (random_.below(8)) {
-      case 0: case 1: return model::ValueView::of_string(any_of({"u", "v", "5", "uv"}));
-      case 2: case 3: case 4: return model::ValueView::of_int(static_cast<int64_t>(random_.below(7)) - 1);
+      case 0:
+      case 1: return model::ValueView::of_string(any_of({"u", "v", "5", "uv"}));
+      case 2:
+      case 3:
+      case 4: return model::ValueView::of_int(static_cast<int64_t>(random_.below(7)) - 1);
       case 5: return model::ValueView::of_double(static_cast<double>(random_.below(5)) / 2);
       default: return model::ValueView::of_bool(random_.below(2) == 0);
     }
@@ -45,10 +51,21 @@ class RandomTraces {
       const model::ValueView v = scalar();
       std::string any;
       switch (v.kind) {
-        case model::ValueKind::kString: any.push_back(0x0a); append_sized(any, v.bytes); break;
-        case model::ValueKind::kBool: any.push_back(0x10); append_uvarint(any, static_cast<uint64_t>(v.int_value)); break;
-        case model::ValueKind::kInt: any.push_back(0x18); append_uvarint(any, static_cast<uint64_t>(v.int_value)); break;
-        default: any.push_back(0x21); append_le<uint64_t>(any, std::bit_cast<uint64_t>(v.double_value));
+        case model::ValueKind::kString:
+          any.push_back(0x0a);
+          append_sized(any, v.bytes);
+          break;
+        case model::ValueKind::kBool:
+          any.push_back(0x10);
+          append_uvarint(any, static_cast<uint64_t>(v.int_value));
+          break;
+        case model::ValueKind::kInt:
+          any.push_back(0x18);
+          append_uvarint(any, static_cast<uint64_t>(v.int_value));
+          break;
+        default:
+          any.push_back(0x21);
+          append_le<uint64_t>(any, std::bit_cast<uint64_t>(v.double_value));
       }
       array.push_back(0x0a);
       append_sized(array, any);
@@ -75,11 +92,13 @@ class RandomTraces {
       model::ResourceView resource;
       resource.attributes = attributes({"x", "z"}, 3);
       if (random_.below(5) != 0) {
-        batch_->attributes.push_back({"service.name", model::ValueView::of_string(any_of({"web", "db", "api"}))});
+        batch_->attributes.push_back(
+            {"service.name", model::ValueView::of_string(any_of({"web", "db", "api"}))});
         ++resource.attributes.count;
       }
       batch_->resources.push_back(resource);
-      model::ScopeView scope{.resource = static_cast<uint32_t>(batch_->resources.size() - 1), .name = any_of({"", "lib", "otel"}),
+      model::ScopeView scope{.resource = static_cast<uint32_t>(batch_->resources.size() - 1),
+                             .name = any_of({"", "lib", "otel"}),
                              .version = any_of({"", "1.0"})};
       scope.attributes = attributes({"x"}, 4);
       batch_->scopes.push_back(scope);
@@ -90,8 +109,10 @@ class RandomTraces {
   void span(const TraceId& trace, uint64_t start, std::vector<SpanId>& ids) {
     model::SpanView s{.trace_id = trace};
     for (uint8_t& byte : s.span_id.bytes) byte = static_cast<uint8_t>(1 + random_.below(255));
-    if (!ids.empty() && random_.below(8) != 0) s.parent_span_id = ids[random_.below(ids.size())];
-    else if (random_.below(4) == 0) s.parent_span_id.bytes[0] = 0xEE;   // never received
+    if (!ids.empty() && random_.below(8) != 0)
+      s.parent_span_id = ids[random_.below(ids.size())];
+    else if (random_.below(4) == 0)
+      s.parent_span_id.bytes[0] = 0xEE;  // never received
     ids.push_back(s.span_id);
     s.scope = static_cast<uint32_t>(batch_->scopes.size() - 1);
     s.kind = static_cast<model::SpanKind>(random_.below(6));
@@ -103,7 +124,8 @@ class RandomTraces {
     s.attributes = attributes({"x", "y", "z"}, 2);
     std::vector<model::EventView> events;
     for (uint64_t n = random_.below(3); n > 0; --n) {
-      model::EventView e{.time = {start + random_.below(10) * 1'000'000}, .name = any_of({"e1", "e2"})};
+      model::EventView e{.time = {start + random_.below(10) * 1'000'000},
+                         .name = any_of({"e1", "e2"})};
       e.attributes = attributes({"x", "y"}, 2);
       events.push_back(e);
     }
@@ -138,50 +160,78 @@ class RandomQueries {
   std::string metrics() {
     std::string out = spanset(1);
     if (random_.below(4) == 0) out += " | " + spanset(1);
-    static constexpr std::string_view kMeasuring[] = {"min_over_time", "max_over_time", "avg_over_time", "sum_over_time"};
-    if (random_.below(2) == 0) out += random_.below(2) == 0 ? " | rate()" : " | count_over_time()";
-    else out += " | " + std::string(kMeasuring[random_.below(4)]) + "(" + one({".x", "span.y", "duration", "event.x", "resource.x", "span:childCount"}) + ")";
+    static constexpr std::string_view kMeasuring[] = {"min_over_time", "max_over_time",
+                                                      "avg_over_time", "sum_over_time"};
+    if (random_.below(2) == 0)
+      out += random_.below(2) == 0 ? " | rate()" : " | count_over_time()";
+    else
+      out += " | " + std::string(kMeasuring[random_.below(4)]) + "(" +
+             one({".x", "span.y", "duration", "event.x", "resource.x", "span:childCount"}) + ")";
     const uint64_t labels = random_.below(3);
     for (uint64_t i = 0; i < labels; ++i)
-      out += (i == 0 ? " by(" : ", ") + one({".x", "span.y", "resource.service.name", "name", "kind", "status", "event:name", "rootName"});
+      out += (i == 0 ? " by(" : ", ") + one({".x", "span.y", "resource.service.name", "name",
+                                             "kind", "status", "event:name", "rootName"});
     return labels > 0 ? out + ")" : out;
   }
 
  private:
-  std::string one(std::initializer_list<std::string_view> texts) { return std::string(texts.begin()[random_.below(texts.size())]); }
+  std::string one(std::initializer_list<std::string_view> texts) {
+    return std::string(texts.begin()[random_.below(texts.size())]);
+  }
 
   std::string attribute() {
-    return one({".x", ".y", ".z", "span.x", "span.y", "span.z", "resource.x", "resource.z", ".service.name", "instrumentation.x", ".nope"});
+    return one({".x", ".y", ".z", "span.x", "span.y", "span.z", "resource.x", "resource.z",
+                ".service.name", "instrumentation.x", ".nope"});
   }
   std::string nested() { return one({"event.x", "event.y", "link.x", "link.y"}); }
   std::string literal() {
-    return one({"\"u\"", "\"v\"", "\"5\"", "\"uv\"", "0", "1", "2", "5", "-1", "0.5", "1.0", "1.5", "true", "false", "5ns", "error", "server"});
+    return one({"\"u\"", "\"v\"", "\"5\"", "\"uv\"", "0", "1", "2", "5", "-1", "0.5", "1.0", "1.5",
+                "true", "false", "5ns", "error", "server"});
   }
-  std::string comparison() { return one({" = ", " = ", " = ", " != ", " != ", " < ", " <= ", " > ", " >= "}); }
+  std::string comparison() {
+    return one({" = ", " = ", " = ", " != ", " != ", " < ", " <= ", " > ", " >= "});
+  }
   std::string equality() { return one({" = ", " != "}); }
   std::string text_test() { return random_.below(3) == 0 ? one({" =~ ", " !~ "}) : comparison(); }
-  std::string regex() { return one({"\"u.*\"", "\"v|5\"", "\"GET.*\"", "\"a\"", "\".*\"", "\"b?oom\"", "\"e[12]\""}); }
+  std::string regex() {
+    return one({"\"u.*\"", "\"v|5\"", "\"GET.*\"", "\"a\"", "\".*\"", "\"b?oom\"", "\"e[12]\""});
+  }
   std::string text_value(std::string op) {
-    return op + (op.contains('~') ? regex() : one({"\"a\"", "\"GET /\"", "\"boom\"", "\"web\"", "\"lib\"", "\"e1\"", "\"\"", "\"u\""}));
+    return op + (op.contains('~') ? regex()
+                                  : one({"\"a\"", "\"GET /\"", "\"boom\"", "\"web\"", "\"lib\"",
+                                         "\"e1\"", "\"\"", "\"u\""}));
   }
 
   std::string condition() {
     switch (random_.below(18)) {
-      case 0: case 1: case 2: return attribute() + comparison() + literal();
+      case 0:
+      case 1:
+      case 2: return attribute() + comparison() + literal();
       case 3: return nested() + comparison() + literal();
-      case 4: return one({"name", "statusMessage", "rootName", "rootServiceName", "instrumentation:name", "resource.service.name", "instrumentation:version"}) +
-                     text_value(text_test());
+      case 4:
+        return one({"name", "statusMessage", "rootName", "rootServiceName", "instrumentation:name",
+                    "resource.service.name", "instrumentation:version"}) +
+               text_value(text_test());
       case 5: return "event:name" + text_value(text_test());
-      case 6: return one({"duration", "event:timeSinceStart", "traceDuration"}) + comparison() + one({"0ns", "5ms", "10ms", "0.01s", "3000000", "1e7"});
+      case 6:
+        return one({"duration", "event:timeSinceStart", "traceDuration"}) + comparison() +
+               one({"0ns", "5ms", "10ms", "0.01s", "3000000", "1e7"});
       case 7: return "kind" + equality() + one({"server", "client", "unspecified", "internal"});
       case 8: return "status" + equality() + one({"ok", "error", "unset"});
-      case 9: return one({"nestedSetLeft", "nestedSetRight", "nestedSetParent", "span:childCount"}) + comparison() + one({"-1", "0", "1", "2", "5"});
+      case 9:
+        return one({"nestedSetLeft", "nestedSetRight", "nestedSetParent", "span:childCount"}) +
+               comparison() + one({"-1", "0", "1", "2", "5"});
       case 10: return (random_.below(2) == 0 ? attribute() : nested()) + equality() + "nil";
       case 11: return literal() + comparison() + attribute();
       case 12: return attribute() + comparison() + attribute();
-      case 13: return attribute() + one({" + ", " - ", " * ", " / ", " % "}) + one({"1", "2", "0.5", ".y", "3"}) + comparison() + one({"0", "1", "2.5", "4"});
-      case 14: return one({"duration / 2", "duration - 3ms", "duration * 2", "traceDuration - duration"}) + comparison() + one({"0ns", "2ms", "9ms"});
-      case 15: return (random_.below(2) == 0 ? attribute() : nested()) + one({" =~ ", " !~ "}) + regex();
+      case 13:
+        return attribute() + one({" + ", " - ", " * ", " / ", " % "}) +
+               one({"1", "2", "0.5", ".y", "3"}) + comparison() + one({"0", "1", "2.5", "4"});
+      case 14:
+        return one({"duration / 2", "duration - 3ms", "duration * 2", "traceDuration - duration"}) +
+               comparison() + one({"0ns", "2ms", "9ms"});
+      case 15:
+        return (random_.below(2) == 0 ? attribute() : nested()) + one({" =~ ", " !~ "}) + regex();
       case 16: return one({".x", "span.y", "!.x", "!span.z", "true", "false", "-.x = 1"});
       default: return one({"-", ""}) + attribute() + " ^ 2 = " + one({"1", "4"});
     }
@@ -192,21 +242,33 @@ class RandomQueries {
       case 0: return "!(" + field(depth - 1) + ")";
       case 1: return "(" + field(depth - 1) + ") || (" + field(depth - 1) + ")";
       case 2: return field(depth - 1) + " || " + field(depth - 1);
-      case 3: return nested() + comparison() + literal() + " && " + nested() + comparison() + literal();
+      case 3:
+        return nested() + comparison() + literal() + " && " + nested() + comparison() + literal();
       default: return field(depth - 1) + " && " + field(depth - 1);
     }
   }
   std::string spanset(int depth) {
-    if (depth == 0 || random_.below(2) == 0) return random_.below(6) == 0 ? "{ }" : "{ " + field(2) + " }";
-    const std::string op = " " + one({"&&", "||", ">", ">>", "<", "<<", "~", "!>", "!>>", "!<", "!<<", "!~", "&>", "&>>", "&<", "&<<", "&~"}) + " ";
-    return random_.below(2) == 0 ? spanset(depth - 1) + op + spanset(depth - 1) : "(" + spanset(depth - 1) + op + spanset(depth - 1) + ")";
+    if (depth == 0 || random_.below(2) == 0)
+      return random_.below(6) == 0 ? "{ }" : "{ " + field(2) + " }";
+    const std::string op = " " +
+                           one({"&&", "||", ">", ">>", "<", "<<", "~", "!>", "!>>", "!<", "!<<",
+                                "!~", "&>", "&>>", "&<", "&<<", "&~"}) +
+                           " ";
+    return random_.below(2) == 0 ? spanset(depth - 1) + op + spanset(depth - 1)
+                                 : "(" + spanset(depth - 1) + op + spanset(depth - 1) + ")";
   }
   std::string stage() {
     switch (random_.below(6)) {
       case 0: return "count()" + comparison() + one({"1", "2", "4"});
-      case 1: return one({"min", "max", "avg", "sum"}) + "(" + one({".x", "span.y", "duration", "event.x", "span:childCount"}) + ")" + comparison() +
-                     one({"0", "1", "2.5", "3000000"});
-      case 2: return "by(" + one({".x", "span.y", "name", "kind", "status", "resource.service.name", "event:name", ".x = 1"}) + ")";
+      case 1:
+        return one({"min", "max", "avg", "sum"}) + "(" +
+               one({".x", "span.y", "duration", "event.x", "span:childCount"}) + ")" +
+               comparison() + one({"0", "1", "2.5", "3000000"});
+      case 2:
+        return "by(" +
+               one({".x", "span.y", "name", "kind", "status", "resource.service.name", "event:name",
+                    ".x = 1"}) +
+               ")";
       case 3: return "coalesce()";
       case 4: return spanset(1);
       default: return "max(.x)" + comparison() + "min(span.y)";

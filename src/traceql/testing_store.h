@@ -15,7 +15,8 @@ namespace sightline::traceql::testing {
 
 class MemoryStore final : public tracestore::Queryable {
  public:
-  explicit MemoryStore(std::shared_ptr<const model::SpanBatch> batch, size_t traces_per_group = SIZE_MAX)
+  explicit MemoryStore(std::shared_ptr<const model::SpanBatch> batch,
+                       size_t traces_per_group = SIZE_MAX)
       : batch_(std::move(batch)), traces_per_group_(traces_per_group) {
     std::map<TraceId, tracestore::TraceSpans> by_id;
     for (uint32_t i = 0; i < batch_->spans.size(); ++i) {
@@ -27,10 +28,13 @@ class MemoryStore final : public tracestore::Queryable {
       tracestore::unite_spans(trace.spans);
       traces_.push_back(std::move(trace));
     }
-    std::ranges::sort(traces_, std::greater<>(), [](const auto& t) { return t.spans.front().span().start; });
+    std::ranges::sort(traces_, std::greater<>(),
+                      [](const auto& t) { return t.spans.front().span().start; });
   }
 
-  Result<std::unique_ptr<tracestore::Querier>> querier() const override { return std::make_unique<View>(*this); }
+  Result<std::unique_ptr<tracestore::Querier>> querier() const override {
+    return std::make_unique<View>(*this);
+  }
 
  private:
   struct View final : tracestore::Querier {
@@ -45,17 +49,20 @@ class MemoryStore final : public tracestore::Queryable {
       }
       return std::nullopt;
     }
-    Status scan(const tracestore::ScanRequest&, const std::function<bool(tracestore::RowGroup&)>& visit) const override {
+    Status scan(const tracestore::ScanRequest&,
+                const std::function<bool(tracestore::RowGroup&)>& visit) const override {
       for (size_t at = 0; at < store.traces_.size();) {
         const size_t count = std::min(store.traces_per_group_, store.traces_.size() - at);
         const auto begin = store.traces_.begin() + static_cast<ptrdiff_t>(at);
-        tracestore::SpanRowGroup group({begin, begin + static_cast<ptrdiff_t>(count)}, {store.batch_});
+        tracestore::SpanRowGroup group({begin, begin + static_cast<ptrdiff_t>(count)},
+                                       {store.batch_});
         if (!visit(group)) return {};
         at += count;
       }
       return {};
     }
-    Result<std::vector<std::string>> attribute_keys(tracestore::AttributeScope scope, TimestampNs, TimestampNs) const override {
+    Result<std::vector<std::string>> attribute_keys(tracestore::AttributeScope scope, TimestampNs,
+                                                    TimestampNs) const override {
       std::set<std::string> keys;
       const auto add = [&](model::Run run) {
         for (const auto& attribute : store.batch_->of(run)) keys.emplace(attribute.key);

@@ -16,9 +16,12 @@ namespace sightline::traceql {
 
 class TokenStream {
  public:
-  TokenStream(std::vector<Token> tokens, const ParseLimits& limits) : tokens_(std::move(tokens)), limits_(limits) {}
+  TokenStream(std::vector<Token> tokens, const ParseLimits& limits)
+      : tokens_(std::move(tokens)), limits_(limits) {}
 
-  const Token& peek(size_t ahead = 0) const { return tokens_[std::min(at_ + ahead, tokens_.size() - 1)]; }
+  const Token& peek(size_t ahead = 0) const {
+    return tokens_[std::min(at_ + ahead, tokens_.size() - 1)];
+  }
   Token& take() { return tokens_[at_ + 1 < tokens_.size() ? at_++ : at_]; }
   bool is_symbol(std::string_view text, size_t ahead = 0) const {
     return peek(ahead).kind == Token::Kind::kSymbol && peek(ahead).text == text;
@@ -39,7 +42,8 @@ class TokenStream {
   std::unexpected<Error> unexpected_token(std::string_view expected = {}) const;
   Status check_depth(uint32_t depth) const {
     if (depth <= limits_.depth_max) return {};
-    return parse_error(peek().place, "query is nested too deeply: more than " + std::to_string(limits_.depth_max) + " levels");
+    return parse_error(peek().place, "query is nested too deeply: more than " +
+                                         std::to_string(limits_.depth_max) + " levels");
   }
   const ParseLimits& limits() const { return limits_; }
 

@@ -26,7 +26,8 @@ int main(int argc, char** argv) {
       ++failed;
       continue;
     }
-    for (const std::string& failure : outcome->failures) std::printf("%s: %s\n", argv[i], failure.c_str());
+    for (const std::string& failure : outcome->failures)
+      std::printf("%s: %s\n", argv[i], failure.c_str());
     passed += outcome->passed;
     failed += outcome->failed;
     if (rewrite) std::ofstream(argv[i], std::ios::binary) << outcome->rewritten;

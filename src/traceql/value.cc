@@ -24,7 +24,9 @@ bool ordered(FieldOp op, const T& a, const T& b) {
   }
 }
 
-bool matches(std::string_view text, const re2::RE2& regex) { return re2::RE2::FullMatch({text.data(), text.size()}, regex); }
+bool matches(std::string_view text, const re2::RE2& regex) {
+  return re2::RE2::FullMatch({text.data(), text.size()}, regex);
+}
 
 bool compare_scalars(FieldOp op, const Value& a, const Value& b, const re2::RE2* regex) {
   if (a.is_nil() || b.is_nil()) return false;
@@ -49,7 +51,9 @@ Value any_value(std::string_view bytes) {
     switch (r.tag()) {
       case protobuf_bytes(1): value = Value::of_text(r.bytes()); break;
       case protobuf_varint(2): value = Value::of(Type::kBool, r.varint() != 0); break;
-      case protobuf_varint(3): value = Value::of(Type::kInt, static_cast<int64_t>(r.varint())); break;
+      case protobuf_varint(3):
+        value = Value::of(Type::kInt, static_cast<int64_t>(r.varint()));
+        break;
       case protobuf_fixed64(4): value = Value::of_float(std::bit_cast<double>(r.fixed64())); break;
       default: r.skip();
     }
@@ -58,25 +62,30 @@ Value any_value(std::string_view bytes) {
 }
 
 // Whether any element of `array` stands in `op` to the other side.
-bool any_element(FieldOp op, const Value& array, const Value& other, const re2::RE2* regex, bool array_is_left) {
+bool any_element(FieldOp op, const Value& array, const Value& other, const re2::RE2* regex,
+                 bool array_is_left) {
   for (ProtobufReader r(array.text); r.next();) {
     if (r.tag() != protobuf_bytes(1)) {
       r.skip();
       continue;
     }
     const Value element = any_value(r.bytes());
-    if (array_is_left ? compare(op, element, other, regex) : compare(op, other, element, regex)) return true;
+    if (array_is_left ? compare(op, element, other, regex) : compare(op, other, element, regex))
+      return true;
   }
   return false;
 }
 
 Value power(const Value& a, const Value& b) {
-  if (a.type == Type::kFloat || b.type == Type::kFloat || b.integer < 0) return Value::of_float(std::pow(a.number(), b.number()));
+  if (a.type == Type::kFloat || b.type == Type::kFloat || b.integer < 0)
+    return Value::of_float(std::pow(a.number(), b.number()));
   int64_t result = 1;
   int64_t base = a.integer;
   for (uint64_t exponent = static_cast<uint64_t>(b.integer); exponent > 0; exponent >>= 1) {
-    if ((exponent & 1) != 0 && __builtin_mul_overflow(result, base, &result)) return Value::of_float(std::pow(a.number(), b.number()));
-    if (exponent > 1 && __builtin_mul_overflow(base, base, &base)) return Value::of_float(std::pow(a.number(), b.number()));
+    if ((exponent & 1) != 0 && __builtin_mul_overflow(result, base, &result))
+      return Value::of_float(std::pow(a.number(), b.number()));
+    if (exponent > 1 && __builtin_mul_overflow(base, base, &base))
+      return Value::of_float(std::pow(a.number(), b.number()));
   }
   return Value::of(Type::kInt, result);
 }
@@ -101,7 +110,8 @@ Value Value::of_attribute(const model::ValueView& view) {
     case model::ValueKind::kBool: return of(Type::kBool, view.int_value);
     case model::ValueKind::kInt: return of(Type::kInt, view.int_value);
     case model::ValueKind::kDouble: return of_float(view.double_value);
-    case model::ValueKind::kArray: return {.type = Type::kDynamic, .is_array = true, .text = view.bytes};
+    case model::ValueKind::kArray:
+      return {.type = Type::kDynamic, .is_array = true, .text = view.bytes};
     case model::ValueKind::kBytes:
     case model::ValueKind::kKvlist: return {.type = Type::kDynamic, .is_array = true};
   }
@@ -113,8 +123,10 @@ bool compare(FieldOp op, const Value& left, const Value& right, const re2::RE2* 
   if (left.is_nil() || right.is_nil()) return false;
   const Value& array = left.is_array ? left : right;
   const Value& other = left.is_array ? right : left;
-  if (op == FieldOp::kNotEqual) return !any_element(FieldOp::kEqual, array, other, regex, left.is_array);
-  if (op == FieldOp::kNotRegex) return !any_element(FieldOp::kRegex, array, other, regex, left.is_array);
+  if (op == FieldOp::kNotEqual)
+    return !any_element(FieldOp::kEqual, array, other, regex, left.is_array);
+  if (op == FieldOp::kNotRegex)
+    return !any_element(FieldOp::kRegex, array, other, regex, left.is_array);
   return any_element(op, array, other, regex, left.is_array);
 }
 
@@ -132,20 +144,29 @@ Value arithmetic(FieldOp op, const Value& a, const Value& b) {
   bool overflow = false;
   switch (op) {
     case FieldOp::kAdd: overflow = __builtin_add_overflow(a.integer, b.integer, &result); break;
-    case FieldOp::kSubtract: overflow = __builtin_sub_overflow(a.integer, b.integer, &result); break;
-    case FieldOp::kMultiply: overflow = __builtin_mul_overflow(a.integer, b.integer, &result); break;
+    case FieldOp::kSubtract:
+      overflow = __builtin_sub_overflow(a.integer, b.integer, &result);
+      break;
+    case FieldOp::kMultiply:
+      overflow = __builtin_mul_overflow(a.integer, b.integer, &result);
+      break;
     case FieldOp::kDivide:
     case FieldOp::kModulo:
-      if (b.integer == 0 || (b.integer == -1 && a.integer == std::numeric_limits<int64_t>::min())) return {};
+      if (b.integer == 0 || (b.integer == -1 && a.integer == std::numeric_limits<int64_t>::min()))
+        return {};
       result = op == FieldOp::kDivide ? a.integer / b.integer : a.integer % b.integer;
       break;
     default: return {};
   }
   if (overflow) return float_arithmetic(op, a.number(), b.number());
-  return Value::of(a.type == Type::kDuration || b.type == Type::kDuration ? Type::kDuration : Type::kInt, result);
+  return Value::of(
+      a.type == Type::kDuration || b.type == Type::kDuration ? Type::kDuration : Type::kInt,
+      result);
 }
 
-OwnedValue OwnedValue::of(const Value& v) { return {v.type, v.is_array, v.integer, v.real, std::string(v.text)}; }
+OwnedValue OwnedValue::of(const Value& v) {
+  return {v.type, v.is_array, v.integer, v.real, std::string(v.text)};
+}
 
 std::string display_text(const Value& value) {
   if (value.is_array) {

@@ -18,16 +18,19 @@ namespace sightline::traceql {
 
 struct Value {
   Type type = Type::kNil;
-  bool is_array = false;      // `type` is kDynamic then
-  int64_t integer = 0;        // kInt, kBool, kDuration, kStatus, kKind
-  double real = 0;            // kFloat
+  bool is_array = false;  // `type` is kDynamic then
+  int64_t integer = 0;    // kInt, kBool, kDuration, kStatus, kKind
+  double real = 0;        // kFloat
   std::string_view text;
 
   static Value of(Type type, int64_t integer) { return {.type = type, .integer = integer}; }
   static Value of_float(double real) { return {.type = Type::kFloat, .real = real}; }
   static Value of_text(std::string_view text) { return {.type = Type::kString, .text = text}; }
   static Value of_literal(const Literal& literal) {
-    return {.type = literal.type, .integer = literal.integer, .real = literal.real, .text = literal.text};
+    return {.type = literal.type,
+            .integer = literal.integer,
+            .real = literal.real,
+            .text = literal.text};
   }
   // Bytes and maps become an empty array: there, but equal to nothing.
   static Value of_attribute(const model::ValueView& view);
@@ -48,7 +51,7 @@ struct OwnedValue {
   bool is_array = false;
   int64_t integer = 0;
   double real = 0;
-  std::string text;           // strings; an array's encoded ArrayValue
+  std::string text;  // strings; an array's encoded ArrayValue
   static OwnedValue of(const Value& value);
   Value view() const { return {type, is_array, integer, real, text}; }
   friend bool operator==(const OwnedValue&, const OwnedValue&) = default;

@@ -24,7 +24,7 @@ struct BlockSummary {
   bool pinned = false;
   TimestampNs newest_received;
   uint64_t spans = 0;
-  uint32_t traces = 0;                 // ordinals; some may be gone
+  uint32_t traces = 0;  // ordinals; some may be gone
   uint32_t gone = 0;
   uint64_t bytes = 0;
   TimestampNs min_start{UINT64_MAX};
@@ -37,10 +37,12 @@ using InspectedBytes = std::shared_ptr<std::atomic<uint64_t>>;
 
 class Block : public std::enable_shared_from_this<Block> {
  public:
-  static Result<std::shared_ptr<const Block>> open(io::FileSystem& fs, const std::string& path, uint64_t id);
+  static Result<std::shared_ptr<const Block>> open(io::FileSystem& fs, const std::string& path,
+                                                   uint64_t id);
   // The same over bytes in memory that `owner` keeps.
-  static Result<std::shared_ptr<const Block>> open(std::string_view bytes, std::shared_ptr<const void> owner,
-                                                   uint64_t id, std::string name);
+  static Result<std::shared_ptr<const Block>> open(std::string_view bytes,
+                                                   std::shared_ptr<const void> owner, uint64_t id,
+                                                   std::string name);
 
   uint64_t id() const { return id_; }
   const std::string& name() const { return name_; }
@@ -51,7 +53,9 @@ class Block : public std::enable_shared_from_this<Block> {
   Result<std::optional<uint32_t>> find(const TraceId& id) const;
   TraceId trace_id(uint32_t ordinal) const;
   // Its rows are here, yet it is not: it was reunited elsewhere, or removed.
-  bool is_gone(uint32_t ordinal) const { return !gone_.empty() && std::binary_search(gone_.begin(), gone_.end(), ordinal); }
+  bool is_gone(uint32_t ordinal) const {
+    return !gone_.empty() && std::binary_search(gone_.begin(), gone_.end(), ordinal);
+  }
   // The bytes of a row group as stored, verified.
   Result<std::string_view> row_group_bytes(uint32_t number) const;
 
@@ -67,7 +71,8 @@ class Block : public std::enable_shared_from_this<Block> {
   Result<RowGroupDecoder> row_group(uint32_t number, InspectedBytes inspected) const;
   // Whole traces of one row group by ordinal, ascending, with their trace ids, everything in them.
   Result<std::shared_ptr<const model::SpanBatch>> read_traces(std::span<const uint32_t> ordinals,
-                                                              uint32_t row_group, InspectedBytes inspected) const;
+                                                              uint32_t row_group,
+                                                              InspectedBytes inspected) const;
   uint32_t row_group_of(uint32_t ordinal) const;
 
   void mark_corrupt(const Error& error) const;
@@ -86,12 +91,12 @@ class Block : public std::enable_shared_from_this<Block> {
   std::string_view ids_;
   std::string_view index_;
   uint64_t lists_bytes_ = 0;
-  std::vector<uint32_t> gone_;                             // ordinals, ascending
+  std::vector<uint32_t> gone_;  // ordinals, ascending
   uint32_t ids_crc_ = 0;
   uint32_t index_crc_ = 0;
   mutable std::once_flag index_once_;
-  mutable Status index_status_;                            // set once under index_once_
-  mutable std::vector<std::atomic<bool>> verified_;        // per row group; verifying twice is harmless
+  mutable Status index_status_;                      // set once under index_once_
+  mutable std::vector<std::atomic<bool>> verified_;  // per row group; verifying twice is harmless
   mutable std::atomic<bool> corrupt_{false};
 };
 

@@ -23,11 +23,14 @@ std::optional<uint64_t> block_number(std::string_view name, std::string_view suf
 
 void sort_blocks(BlockList& blocks) {
   std::sort(blocks.begin(), blocks.end(), [](const auto& a, const auto& b) {
-    return std::pair(a->summary().newest_received, a->id()) < std::pair(b->summary().newest_received, b->id());
+    return std::pair(a->summary().newest_received, a->id()) <
+           std::pair(b->summary().newest_received, b->id());
   });
 }
 
-std::string BlockDirectory::block_path(uint64_t id) const { return tracestore::block_path(path_, id); }
+std::string BlockDirectory::block_path(uint64_t id) const {
+  return tracestore::block_path(path_, id);
+}
 
 Result<BlockDirectory::Loaded> BlockDirectory::load() {
   const auto names = fs_.list(path_);
@@ -41,7 +44,8 @@ Result<BlockDirectory::Loaded> BlockDirectory::load() {
       continue;
     }
     // Ids of files set aside are not given out again.
-    if (const auto aside = block_number(name, std::string(kBlockSuffix) + std::string(kQuarantineSuffix)))
+    if (const auto aside =
+            block_number(name, std::string(kBlockSuffix) + std::string(kQuarantineSuffix)))
       next_id_ = std::max(next_id_, *aside + 1);
     const auto id = block_number(name, kBlockSuffix);
     if (!id) continue;
@@ -87,7 +91,8 @@ void BlockDirectory::remove_leftovers() {
 
 void BlockDirectory::remove(const Block& block) {
   if (auto status = fs_.remove(block_path(block.id())); !status) {
-    SL_LOG_WARN("trace store: block {} stays behind for now: {}", block.name(), status.error().message);
+    SL_LOG_WARN("trace store: block {} stays behind for now: {}", block.name(),
+                status.error().message);
     leftovers_.push_back(block.id());
   }
 }

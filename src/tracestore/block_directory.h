@@ -33,7 +33,9 @@ class BlockDirectory {
   // But for `id` itself.
   std::vector<uint64_t> leftovers(uint64_t id) const;
   void remove_leftovers();
-  Result<std::shared_ptr<const Block>> open(uint64_t id) { return Block::open(fs_, block_path(id), id); }
+  Result<std::shared_ptr<const Block>> open(uint64_t id) {
+    return Block::open(fs_, block_path(id), id);
+  }
   // Readers that have it open keep it.
   void remove(const Block& block);
   void quarantine(const std::string& path);

@@ -8,17 +8,17 @@
 
 namespace sightline::tracestore {
 
-inline constexpr std::string_view kBlockMagic{"SLTRACE\2", 8};   // the last byte is the version
+inline constexpr std::string_view kBlockMagic{"SLTRACE\2", 8};  // the last byte is the version
 inline constexpr std::string_view kBlockSuffix = ".trace";
 inline constexpr std::string_view kQuarantineSuffix = ".corrupt";
 
 // What one row group may hold; a decoder refuses more before it allocates.
 inline constexpr uint32_t kRowsMax = 1u << 20;
-inline constexpr uint32_t kEntriesMax = 1u << 24;         // events, links; attribute values of one column
+inline constexpr uint32_t kEntriesMax = 1u << 24;  // events, links; attribute values of one column
 inline constexpr uint32_t kKeysMax = 1u << 22;
-inline constexpr uint64_t kChunkBytesMax = 1ull << 30;    // decompressed
+inline constexpr uint64_t kChunkBytesMax = 1ull << 30;  // decompressed
 // Larger groups than these close early.
-inline constexpr uint64_t kRowGroupBytesTarget = 64u << 20;   // received bytes, about
+inline constexpr uint64_t kRowGroupBytesTarget = 64u << 20;  // received bytes, about
 
 // Rows of a page, of which every column has its own part: closes with the trace that reaches it.
 inline constexpr uint32_t kPageRows = 1024;
@@ -32,48 +32,48 @@ inline constexpr uint32_t kRareValuesBelow = 8;
 inline constexpr uint32_t kFrequentKeysMax = 2000;
 
 enum class ChunkType : uint8_t {
-  kTraceRows = 1,          // rows of each trace
-  kSpanIds = 2,            // 8 raw bytes each
+  kTraceRows = 1,  // rows of each trace
+  kSpanIds = 2,    // 8 raw bytes each
   kParents = 3,
-  kForeignParents = 4,     // 8 raw bytes for each parent that is not in the trace
+  kForeignParents = 4,  // 8 raw bytes for each parent that is not in the trace
   kStarts = 5,
   kDurations = 6,
   kStatuses = 8,
-  kResourcesOfClasses = 9, // which resources the spans of each class come from
-  kResources = 10,         // which of them, by row
+  kResourcesOfClasses = 9,  // which resources the spans of each class come from
+  kResources = 10,          // which of them, by row
   kDroppedAttributes = 11,
   kDroppedEvents = 12,
   kDroppedLinks = 13,
   kEventCounts = 14,
   kLinkCounts = 15,
-  kNames = 16,             // distinct names
+  kNames = 16,  // distinct names
   kStatusMessages = 17,
   kTraceStates = 18,
-  kForeignOfPages = 19,    // how many entries of kForeignParents each page has
+  kForeignOfPages = 19,  // how many entries of kForeignParents each page has
   kEventTimes = 20,
-  kEventNames = 21,        // distinct names
+  kEventNames = 21,  // distinct names
   kEventDroppedAttributes = 22,
-  kEventClassTable = 23,   // name and shape of each class of events
-  kLinkTraceIds = 24,      // 16 raw bytes each
-  kLinkSpanIds = 25,       // 8 raw bytes each
+  kEventClassTable = 23,  // name and shape of each class of events
+  kLinkTraceIds = 24,     // 16 raw bytes each
+  kLinkSpanIds = 25,      // 8 raw bytes each
   kLinkTraceStates = 26,
   kLinkFlags = 27,
   kLinkDroppedAttributes = 28,
-  kEventClasses = 29,      // number of the class
-  kLinkShapes = 30,        // number of the shape
-  kLinksOfPages = 31,      // how many links each page has
+  kEventClasses = 29,  // number of the class
+  kLinkShapes = 30,    // number of the shape
+  kLinksOfPages = 31,  // how many links each page has
   kKeyTable = 32,
   kResourceTable = 33,
-  kScopeTable = 34,        // scopes without their resource
-  kScopePairs = 35,        // resource and scope of each pair that occurs
-  kClassTable = 36,        // name, kind, flags, scope and shape of each class of spans
-  kSuccessors = 37,        // which classes follow each class within a trace
-  kClasses = 38,           // which of them, by row
-  kOtherClasses = 39,      // classes that are none of them
+  kScopeTable = 34,    // scopes without their resource
+  kScopePairs = 35,    // resource and scope of each pair that occurs
+  kClassTable = 36,    // name, kind, flags, scope and shape of each class of spans
+  kSuccessors = 37,    // which classes follow each class within a trace
+  kClasses = 38,       // which of them, by row
+  kOtherClasses = 39,  // classes that are none of them
   // One of each for spans, events and links: + AttributeOwner.
-  kShapeTable = 40,        // distinct lists of keys
-  kRareValues = 46,        // values of rare keys, in order of appearance
-  kValues = 49,            // with a key: its values, in order of appearance
+  kShapeTable = 40,  // distinct lists of keys
+  kRareValues = 46,  // values of rare keys, in order of appearance
+  kValues = 49,      // with a key: its values, in order of appearance
 };
 enum class AttributeOwner : uint8_t { kSpan = 0, kEvent = 1, kLink = 2 };
 constexpr ChunkType chunk_of(ChunkType first, AttributeOwner owner) {
@@ -85,19 +85,19 @@ uint32_t first_slot(const TraceId& id, uint32_t slot_count);
 
 // What the footer says about a row group: enough to pass it by.
 struct RowGroupZone {
-  uint64_t offset = 0;            // in the file
-  uint32_t chunk_bytes = 0;       // the chunks, from offset
-  uint32_t directory_bytes = 0;   // behind them
+  uint64_t offset = 0;           // in the file
+  uint32_t chunk_bytes = 0;      // the chunks, from offset
+  uint32_t directory_bytes = 0;  // behind them
   uint32_t directory_crc = 0;
   uint32_t rows = 0;
   uint32_t traces = 0;
-  uint32_t first_trace = 0;       // ordinal in the block; not stored
+  uint32_t first_trace = 0;  // ordinal in the block; not stored
   uint32_t events = 0;
   uint32_t links = 0;
-  uint32_t kinds = 0;             // bit min(kind, 31)
-  uint32_t statuses = 0;          // bit min(status, 31)
+  uint32_t kinds = 0;     // bit min(kind, 31)
+  uint32_t statuses = 0;  // bit min(status, 31)
   TimestampNs min_start{UINT64_MAX};
-  TimestampNs max_end{0};         // of starts and ends
+  TimestampNs max_end{0};  // of starts and ends
   uint64_t min_duration = UINT64_MAX;
   uint64_t max_duration = 0;
 };

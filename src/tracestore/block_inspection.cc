@@ -37,18 +37,22 @@ Status add_row_group(const Block& block, uint32_t number, std::map<std::string, 
 Result<std::vector<ColumnUse>> inspect_columns(const Block& block) {
   std::map<std::string, Use> uses;
   for (uint32_t i = 0; i < block.zones().size(); ++i)
-    if (auto status = add_row_group(block, i, uses); !status) return std::unexpected(std::move(status).error());
+    if (auto status = add_row_group(block, i, uses); !status)
+      return std::unexpected(std::move(status).error());
   const Block::Sections sections = block.sections();
-  for (const auto& [name, bytes] : {std::pair("trace ids", sections.ids), std::pair("trace index", sections.index),
-                                    std::pair("lists", sections.lists), std::pair("zones and footer", sections.footer)})
+  for (const auto& [name, bytes] :
+       {std::pair("trace ids", sections.ids), std::pair("trace index", sections.index),
+        std::pair("lists", sections.lists), std::pair("zones and footer", sections.footer)})
     if (bytes > 0) uses[name] = {{}, bytes, 1};
   std::vector<ColumnUse> columns;
   for (const auto& [name, use] : uses) {
     ColumnUse column{.name = name, .encodings = {}, .bytes = use.bytes, .chunks = use.chunks};
-    for (const std::string& encoding : use.encodings) column.encodings += (column.encodings.empty() ? "" : ", ") + encoding;
+    for (const std::string& encoding : use.encodings)
+      column.encodings += (column.encodings.empty() ? "" : ", ") + encoding;
     columns.push_back(std::move(column));
   }
-  std::stable_sort(columns.begin(), columns.end(), [](const auto& a, const auto& b) { return a.bytes > b.bytes; });
+  std::stable_sort(columns.begin(), columns.end(),
+                   [](const auto& a, const auto& b) { return a.bytes > b.bytes; });
   return columns;
 }
 
@@ -64,7 +68,9 @@ Status verify_block(const Block& block) {
       if (block.is_gone(ordinal)) continue;
       const auto found = block.find(block.trace_id(ordinal));
       if (!found) return std::unexpected(found.error());
-      if (!*found) return fail(Errc::kCorrupt, block.name(), ": the index does not know trace ", to_hex(block.trace_id(ordinal)));
+      if (!*found)
+        return fail(Errc::kCorrupt, block.name(), ": the index does not know trace ",
+                    to_hex(block.trace_id(ordinal)));
     }
   }
   return {};

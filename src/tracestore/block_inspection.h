@@ -11,10 +11,11 @@ namespace sightline::tracestore {
 
 // One column of a block, its chunks of all row groups together.
 struct ColumnUse {
-  std::string name;          // "span durations", "span attribute http.route", "trace ids"
-  std::string encodings;     // of its chunks: "planes", "dictionary of 312: packed codes"; several joined by ", "
+  std::string name;  // "span durations", "span attribute http.route", "trace ids"
+  std::string
+      encodings;  // of its chunks: "planes", "dictionary of 312: packed codes"; several joined by ", "
   uint64_t bytes = 0;
-  uint64_t chunks = 0;       // row groups that have it
+  uint64_t chunks = 0;  // row groups that have it
 };
 
 // The largest first; together every byte of the file.

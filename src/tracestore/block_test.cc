@@ -19,7 +19,7 @@ constexpr TimestampNs kNow{1'700'000'000'000'000'000};
 
 struct Written {
   std::shared_ptr<const model::SpanBatch> batch;
-  std::map<TraceId, std::vector<std::string>> traces;   // canonical, sorted
+  std::map<TraceId, std::vector<std::string>> traces;  // canonical, sorted
   std::string bytes;
 };
 
@@ -41,11 +41,13 @@ Written write_block(uint64_t seed, size_t trace_count, size_t span_count) {
   for (auto& [id, trace] : traces) {
     unite_spans(trace.spans);
     auto& canonical = written.traces[id];
-    for (const SpanRef& ref : trace.spans) canonical.push_back(testing::canonical(*ref.batch, ref.span()));
+    for (const SpanRef& ref : trace.spans)
+      canonical.push_back(testing::canonical(*ref.batch, ref.span()));
     std::sort(canonical.begin(), canonical.end());
     EXPECT_TRUE((*writer)->add(std::move(trace), written.batch));
   }
-  EXPECT_TRUE((*writer)->finish({.newest_received = kNow, .continued = {ids[0]}, .replaced = {3, 5}}));
+  EXPECT_TRUE(
+      (*writer)->finish({.newest_received = kNow, .continued = {ids[0]}, .replaced = {3, 5}}));
   written.bytes = *fs->read_all(block_path(directory.path(), 7));
   return written;
 }
@@ -100,7 +102,8 @@ TEST(Block, ADamagedByteGivesAnErrorNeverAWrongSpan) {
 TEST(Block, ATruncatedFileDoesNotOpen) {
   const Written written = write_block(5, 4, 12);
   for (size_t length = 0; length < written.bytes.size(); ++length)
-    EXPECT_FALSE(Block::open(std::string_view(written.bytes).substr(0, length), nullptr, 7, "test")) << length;
+    EXPECT_FALSE(Block::open(std::string_view(written.bytes).substr(0, length), nullptr, 7, "test"))
+        << length;
 }
 
 TEST(Block, ColumnsAddUpToTheFile) {
@@ -108,7 +111,7 @@ TEST(Block, ColumnsAddUpToTheFile) {
   const auto block = Block::open(written.bytes, nullptr, 7, "test");
   const auto columns = inspect_columns(**block);
   ASSERT_TRUE(columns) << columns.error().message;
-  uint64_t bytes = 8;   // the magic in front
+  uint64_t bytes = 8;  // the magic in front
   for (const ColumnUse& column : *columns) {
     bytes += column.name == "zones and footer" ? column.bytes - 8 : column.bytes;
     EXPECT_EQ(column.encodings.find('?'), std::string::npos) << column.name;

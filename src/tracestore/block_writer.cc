@@ -20,14 +20,16 @@ uint64_t weight_of(const SpanRef& ref) {
   uint64_t bytes = 64;
   for (const auto& [key, value] : ref.batch->of(span.attributes)) bytes += 16 + value.bytes.size();
   for (const auto& event : ref.batch->events_of(span))
-    for (const auto& [key, value] : ref.batch->of(event.attributes)) bytes += 16 + value.bytes.size();
+    for (const auto& [key, value] : ref.batch->of(event.attributes))
+      bytes += 16 + value.bytes.size();
   return bytes;
 }
 
 void append_zone(std::string& out, const RowGroupZone& zone) {
   append_le<uint64_t>(out, zone.offset);
-  for (const uint32_t field : {zone.chunk_bytes, zone.directory_bytes, zone.directory_crc, zone.rows, zone.traces,
-                               zone.events, zone.links, zone.kinds, zone.statuses})
+  for (const uint32_t field :
+       {zone.chunk_bytes, zone.directory_bytes, zone.directory_crc, zone.rows, zone.traces,
+        zone.events, zone.links, zone.kinds, zone.statuses})
     append_le<uint32_t>(out, field);
   append_le<uint64_t>(out, zone.min_start.value);
   append_le<uint64_t>(out, zone.max_end.value);
@@ -57,7 +59,8 @@ std::string build_index(const std::vector<TraceId>& ids, const std::vector<uint3
 
 std::string block_path(const std::string& directory, uint64_t id) {
   const std::string digits = std::to_string(id);
-  return directory + "/" + std::string(8 - std::min<size_t>(8, digits.size()), '0') + digits + std::string(kBlockSuffix);
+  return directory + "/" + std::string(8 - std::min<size_t>(8, digits.size()), '0') + digits +
+         std::string(kBlockSuffix);
 }
 
 uint32_t first_slot(const TraceId& id, uint32_t slot_count) {
@@ -65,13 +68,15 @@ uint32_t first_slot(const TraceId& id, uint32_t slot_count) {
   return static_cast<uint32_t>((hash >> 32) * slot_count >> 32);
 }
 
-Result<std::unique_ptr<BlockWriter>> BlockWriter::create(io::FileSystem& fs, std::string directory, uint64_t id,
-                                                         uint32_t row_group_rows) {
-  std::unique_ptr<BlockWriter> writer(new BlockWriter(fs, std::move(directory), id, row_group_rows));
+Result<std::unique_ptr<BlockWriter>> BlockWriter::create(io::FileSystem& fs, std::string directory,
+                                                         uint64_t id, uint32_t row_group_rows) {
+  std::unique_ptr<BlockWriter> writer(
+      new BlockWriter(fs, std::move(directory), id, row_group_rows));
   auto file = fs.create(writer->temporary_path());
   if (!file) return std::unexpected(std::move(file).error());
   writer->file_ = std::move(*file);
-  if (auto status = writer->file_->append(kBlockMagic); !status) return std::unexpected(std::move(status).error());
+  if (auto status = writer->file_->append(kBlockMagic); !status)
+    return std::unexpected(std::move(status).error());
   return writer;
 }
 
@@ -114,7 +119,8 @@ Status BlockWriter::flush() {
   return {};
 }
 
-Status BlockWriter::add_encoded(std::string_view bytes, RowGroupZone zone, std::span<const TraceId> ids, const std::vector<bool>& gone,
+Status BlockWriter::add_encoded(std::string_view bytes, RowGroupZone zone,
+                                std::span<const TraceId> ids, const std::vector<bool>& gone,
                                 uint64_t gone_rows) {
   zone.offset = file_->size();
   if (auto status = file_->append(bytes); !status) return status;
@@ -143,11 +149,13 @@ Status BlockWriter::finish(const BlockDescription& description) {
   append_le<uint32_t>(footer, description.pinned ? 1 : 0);
   append_le<uint64_t>(footer, description.newest_received.value);
   append_le<uint64_t>(footer, spans - gone_rows_);
-  append_le<uint64_t>(footer, file_->size());   // where the ids begin
-  for (const uint64_t count : {trace_ids_.size(), index.size() / sizeof(uint32_t), description.continued.size(),
-                               description.replaced.size(), gone_.size(), zones_.size()})
+  append_le<uint64_t>(footer, file_->size());  // where the ids begin
+  for (const uint64_t count :
+       {trace_ids_.size(), index.size() / sizeof(uint32_t), description.continued.size(),
+        description.replaced.size(), gone_.size(), zones_.size()})
     append_le<uint32_t>(footer, static_cast<uint32_t>(count));
-  for (const std::string_view section : {std::string_view(ids), std::string_view(index), std::string_view(lists)})
+  for (const std::string_view section :
+       {std::string_view(ids), std::string_view(index), std::string_view(lists)})
     append_le<uint32_t>(footer, crc32c(section));
   for (const RowGroupZone& zone : zones_) append_zone(footer, zone);
   const auto footer_bytes = static_cast<uint32_t>(footer.size());
@@ -155,10 +163,12 @@ Status BlockWriter::finish(const BlockDescription& description) {
   append_le<uint32_t>(footer, footer_bytes);
   append_le<uint32_t>(footer, footer_crc);
   footer += kBlockMagic;
-  for (const std::string_view section : {std::string_view(ids), std::string_view(index), std::string_view(lists), std::string_view(footer)})
+  for (const std::string_view section : {std::string_view(ids), std::string_view(index),
+                                         std::string_view(lists), std::string_view(footer)})
     if (auto status = file_->append(section); !status) return status;
   if (auto status = file_->sync(); !status) return status;
-  if (auto status = fs_.rename(temporary_path(), block_path(directory_, id_)); !status) return status;
+  if (auto status = fs_.rename(temporary_path(), block_path(directory_, id_)); !status)
+    return status;
   finished_ = true;
   return fs_.sync_directory(directory_);
 }

@@ -20,24 +20,25 @@ std::string block_path(const std::string& directory, uint64_t id);
 
 struct BlockDescription {
   bool pinned = false;
-  TimestampNs newest_received;          // wall clock: retention counts from here
-  std::vector<TraceId> continued;       // traces of this block that have parts in older ones; may be too many
-  std::vector<uint64_t> replaced;       // blocks whose content is all here or expired
+  TimestampNs newest_received;  // wall clock: retention counts from here
+  std::vector<TraceId>
+      continued;  // traces of this block that have parts in older ones; may be too many
+  std::vector<uint64_t> replaced;  // blocks whose content is all here or expired
 };
 
 class BlockWriter {
  public:
-  static Result<std::unique_ptr<BlockWriter>> create(io::FileSystem& fs, std::string directory, uint64_t id,
-                                                     uint32_t row_group_rows);
-  ~BlockWriter();   // removes the file unless finish() succeeded
+  static Result<std::unique_ptr<BlockWriter>> create(io::FileSystem& fs, std::string directory,
+                                                     uint64_t id, uint32_t row_group_rows);
+  ~BlockWriter();  // removes the file unless finish() succeeded
 
   // `trace` united and not empty; `owner` keeps its batches until the row group is written. Spans
   // beyond kRowsMax of one trace are left out and counted by spans_left_out().
   Status add(TraceSpans trace, const std::shared_ptr<const void>& owner);
   // A row group as another block has it, with its trace ids; traces for which `gone` is true are not part of
   // this block, though their rows are there.
-  Status add_encoded(std::string_view bytes, RowGroupZone zone, std::span<const TraceId> ids, const std::vector<bool>& gone,
-                     uint64_t gone_rows);
+  Status add_encoded(std::string_view bytes, RowGroupZone zone, std::span<const TraceId> ids,
+                     const std::vector<bool>& gone, uint64_t gone_rows);
   Status finish(const BlockDescription& description);
 
   uint64_t trace_count() const { return trace_ids_.size() - gone_.size() + pending_.size(); }
@@ -62,7 +63,7 @@ class BlockWriter {
   uint64_t spans_left_out_ = 0;
   std::vector<RowGroupZone> zones_;
   std::vector<TraceId> trace_ids_;
-  std::vector<uint32_t> gone_;             // ordinals, ascending
+  std::vector<uint32_t> gone_;  // ordinals, ascending
   uint64_t gone_rows_ = 0;
   bool finished_ = false;
 };

@@ -75,7 +75,9 @@ Found describe(ChunkType type) {
     if (d.type == type) return {std::string(d.name), d.layout};
   for (const Description& d : kOwnedDescriptions) {
     const int owner = static_cast<int>(type) - static_cast<int>(d.type);
-    if (owner >= 0 && owner < 3) return {std::string(kOwners[static_cast<size_t>(owner)]) + " " + std::string(d.name), d.layout};
+    if (owner >= 0 && owner < 3)
+      return {std::string(kOwners[static_cast<size_t>(owner)]) + " " + std::string(d.name),
+              d.layout};
   }
   return {"chunk " + std::to_string(static_cast<int>(type)), Layout::kRaw};
 }

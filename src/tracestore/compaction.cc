@@ -27,19 +27,22 @@ bool worth_merging(const BlockList& run, const TraceStoreOptions& options) {
   if (run.size() < std::max<uint32_t>(2, options.compaction_inputs_min)) return false;
   uint64_t largest = 0;
   for (const auto& block : run) largest = std::max(largest, block->summary().bytes);
-  return largest * 2 <= bytes_of(run);   // else mostly one block would be copied
+  return largest * 2 <= bytes_of(run);  // else mostly one block would be copied
 }
 
-BlockList pick_tier(const BlockList& blocks, bool pinned, unsigned tier, const TraceStoreOptions& options) {
+BlockList pick_tier(const BlockList& blocks, bool pinned, unsigned tier,
+                    const TraceStoreOptions& options) {
   BlockList run;
   for (const auto& block : blocks) {
     const BlockSummary& summary = block->summary();
     if (summary.pinned != pinned) continue;
-    const bool fits = !block->is_corrupt() && tier_of(*block) <= tier && summary.bytes <= options.compacted_bytes_max / 2;
-    const bool joins = fits && (run.empty() ||
-        (bytes_of(run) + summary.bytes <= options.compacted_bytes_max &&
-         summary.newest_received.value - run.front()->summary().newest_received.value <=
-             static_cast<uint64_t>(options.compaction_window.count())));
+    const bool fits = !block->is_corrupt() && tier_of(*block) <= tier &&
+                      summary.bytes <= options.compacted_bytes_max / 2;
+    const bool joins =
+        fits && (run.empty() ||
+                 (bytes_of(run) + summary.bytes <= options.compacted_bytes_max &&
+                  summary.newest_received.value - run.front()->summary().newest_received.value <=
+                      static_cast<uint64_t>(options.compaction_window.count())));
     if (!joins) {
       if (worth_merging(run, options)) return run;
       run.clear();
@@ -49,13 +52,15 @@ BlockList pick_tier(const BlockList& blocks, bool pinned, unsigned tier, const T
   return worth_merging(run, options) ? run : BlockList{};
 }
 
-constexpr uint32_t kGoneShareMax = 8;      // a row group is taken as it is while less than a 1/8 of its rows is gone
+constexpr uint32_t kGoneShareMax =
+    8;  // a row group is taken as it is while less than a 1/8 of its rows is gone
 
 // Writes what is wanted of some blocks into one. Row groups of which (nearly) everything stays are copied as they
 // are, without decoding them; the others, and traces that lie in several blocks, are written anew.
 class BlockMerge {
  public:
-  BlockMerge(const BlockList& inputs, const std::function<bool(const TraceId&)>& keep, BlockWriter& writer, uint32_t row_group_rows)
+  BlockMerge(const BlockList& inputs, const std::function<bool(const TraceId&)>& keep,
+             BlockWriter& writer, uint32_t row_group_rows)
       : inputs_(inputs), keep_(keep), writer_(writer), row_group_rows_(row_group_rows) {}
 
   Status run() {
@@ -71,7 +76,8 @@ class BlockMerge {
     const RowGroupZone& zone = block.zones()[number];
     std::vector<TraceId> ids;
     std::vector<bool> gone;
-    std::vector<StoredPart> own, scattered;   // parts of traces that begin here: whole ones, and those with parts elsewhere
+    std::vector<StoredPart> own,
+        scattered;  // parts of traces that begin here: whole ones, and those with parts elsewhere
     uint32_t gone_count = 0;
     for (uint32_t ordinal = zone.first_trace; ordinal < zone.first_trace + zone.traces; ++ordinal) {
       ids.push_back(block.trace_id(ordinal));
@@ -79,20 +85,23 @@ class BlockMerge {
       if (!goes) {
         const auto parts = locate(inputs_, ids.back());
         goes = parts.size() > 1;
-        if (goes && parts.front().order == order) scattered.insert(scattered.end(), parts.begin(), parts.end());
+        if (goes && parts.front().order == order)
+          scattered.insert(scattered.end(), parts.begin(), parts.end());
         if (!goes) own.insert(own.end(), parts.begin(), parts.end());
       }
       gone.push_back(goes);
       gone_count += goes ? 1 : 0;
     }
     // Rows are judged by traces: that needs no decoding.
-    const bool as_it_is = zone.rows * 2 >= row_group_rows_ && gone_count * kGoneShareMax < zone.traces;
+    const bool as_it_is =
+        zone.rows * 2 >= row_group_rows_ && gone_count * kGoneShareMax < zone.traces;
     if (!as_it_is) scattered.insert(scattered.end(), own.begin(), own.end());
     if (auto status = write_anew(std::move(scattered)); !status) return status;
     return as_it_is ? copy(block, number, ids, gone, gone_count) : Status{};
   }
 
-  Status copy(const Block& block, uint32_t number, const std::vector<TraceId>& ids, const std::vector<bool>& gone, uint32_t gone_count) {
+  Status copy(const Block& block, uint32_t number, const std::vector<TraceId>& ids,
+              const std::vector<bool>& gone, uint32_t gone_count) {
     const auto bytes = block.row_group_bytes(number);
     if (!bytes) {
       block.mark_corrupt(bytes.error());
@@ -127,7 +136,8 @@ class BlockMerge {
         traces[known->second].spans.push_back({batch.get(), i});
       }
     }
-    const auto owner = std::make_shared<const std::vector<std::shared_ptr<const model::SpanBatch>>>(batches);
+    const auto owner =
+        std::make_shared<const std::vector<std::shared_ptr<const model::SpanBatch>>>(batches);
     for (TraceSpans& trace : traces) {
       unite_spans(trace.spans);
       if (auto status = writer_.add(std::move(trace), owner); !status) return status;
@@ -144,14 +154,15 @@ class BlockMerge {
 }  // namespace
 
 BlockList pick_compaction(const BlockList& blocks, const TraceStoreOptions& options) {
-  for (unsigned tier = 0; kSmallestTierBytes << (2 * tier) <= options.compacted_bytes_max * 4; ++tier)
+  for (unsigned tier = 0; kSmallestTierBytes << (2 * tier) <= options.compacted_bytes_max * 4;
+       ++tier)
     for (const bool pinned : {false, true})
       if (auto run = pick_tier(blocks, pinned, tier, options); !run.empty()) return run;
   return {};
 }
 
-Status merge_traces(const BlockList& inputs, const std::function<bool(const TraceId&)>& keep, BlockWriter& writer,
-                    uint32_t row_group_rows) {
+Status merge_traces(const BlockList& inputs, const std::function<bool(const TraceId&)>& keep,
+                    BlockWriter& writer, uint32_t row_group_rows) {
   return BlockMerge(inputs, keep, writer, row_group_rows).run();
 }
 

@@ -17,7 +17,7 @@ BlockList pick_compaction(const BlockList& blocks, const TraceStoreOptions& opti
 // Writes the traces that `keep` wants, of `inputs` (oldest first). kCorrupt when an input turned out
 // corrupt: it is marked then, and nothing should be published.
 // Row groups of half of `row_group_rows` and more are copied as they are when (nearly) all of their traces stay.
-Status merge_traces(const BlockList& inputs, const std::function<bool(const TraceId&)>& keep, BlockWriter& writer,
-                    uint32_t row_group_rows);
+Status merge_traces(const BlockList& inputs, const std::function<bool(const TraceId&)>& keep,
+                    BlockWriter& writer, uint32_t row_group_rows);
 
 }  // namespace sightline::tracestore

@@ -11,8 +11,8 @@ namespace {
 enum class IntegerEncoding : uint8_t { kConstant = 0, kPacked = 1, kPackedRuns = 2, kPlanes = 3 };
 enum class BytesEncoding : uint8_t { kRaw = 0, kZstd = 1 };
 
-constexpr size_t kRunLength = 128;          // values that share a base and a width
-constexpr size_t kPlanesCountMin = 1024;    // below, zstd takes longer to begin than it saves
+constexpr size_t kRunLength = 128;        // values that share a base and a width
+constexpr size_t kPlanesCountMin = 1024;  // below, zstd takes longer to begin than it saves
 constexpr size_t kZstdBytesMin = 48;
 constexpr int kZstdLevel = 3;
 
@@ -44,14 +44,16 @@ void unpack(std::string_view bytes, uint64_t base, unsigned width, size_t count,
   const uint64_t mask = width == 64 ? ~uint64_t{0} : (uint64_t{1} << width) - 1;
   const auto load = [&](size_t at) {
     uint64_t word = 0;
-    if (at < bytes.size()) std::memcpy(&word, bytes.data() + at, std::min<size_t>(8, bytes.size() - at));
+    if (at < bytes.size())
+      std::memcpy(&word, bytes.data() + at, std::min<size_t>(8, bytes.size() - at));
     return word;
   };
   size_t bit = 0;
   for (size_t i = 0; i < count; ++i, bit += width) {
     const unsigned shift = bit % 8;
     const size_t at = bit / 8;
-    uint64_t value = (at + 8 <= bytes.size() ? load_le<uint64_t>(bytes.data() + at) : load(at)) >> shift;
+    uint64_t value =
+        (at + 8 <= bytes.size() ? load_le<uint64_t>(bytes.data() + at) : load(at)) >> shift;
     if (shift + width > 64) value |= load(at + 8) << (64 - shift);
     out[i] = base + (value & mask);
   }
@@ -108,7 +110,8 @@ Result<std::vector<uint64_t>> decode_planes(ByteReader& in, size_t count) {
   std::vector<uint64_t> values(count, 0);
   for (size_t plane = 0; plane < planes; ++plane)
     for (size_t i = 0; i < count; ++i)
-      values[i] |= static_cast<uint64_t>(static_cast<uint8_t>(bytes[plane * count + i])) << (8 * plane);
+      values[i] |= static_cast<uint64_t>(static_cast<uint8_t>(bytes[plane * count + i]))
+                   << (8 * plane);
   for (uint64_t& value : values) value += base;
   return values;
 }
@@ -152,7 +155,8 @@ void encode_integers(std::span<const uint64_t> values, std::string& out) {
     }
   }
   const bool in_runs = runs < packed;
-  out.push_back(static_cast<char>(in_runs ? IntegerEncoding::kPackedRuns : IntegerEncoding::kPacked));
+  out.push_back(
+      static_cast<char>(in_runs ? IntegerEncoding::kPackedRuns : IntegerEncoding::kPacked));
   const size_t run_length = in_runs ? kRunLength : values.size();
   for (size_t at = 0; at < values.size(); at += run_length) {
     const auto run = values.subspan(at, std::min(run_length, values.size() - at));
@@ -174,7 +178,8 @@ Result<std::vector<uint64_t>> decode_integers(ByteReader& in, size_t count) {
     case IntegerEncoding::kPacked: return decode_packed(in, count, count);
     case IntegerEncoding::kPackedRuns: return decode_packed(in, count, kRunLength);
     case IntegerEncoding::kPlanes: return decode_planes(in, count);
-    default: return fail(Errc::kCorrupt, "integer encoding ", static_cast<int>(encoding), " is unknown");
+    default:
+      return fail(Errc::kCorrupt, "integer encoding ", static_cast<int>(encoding), " is unknown");
   }
 }
 
@@ -217,14 +222,17 @@ Result<std::string> decode_bytes(ByteReader& in, size_t bytes_max) {
       const uint64_t size = in.uvarint();
       const std::string_view packed = in.sized();
       // What zstd claims bounds the allocation: a frame cannot hold more than it says.
-      if (!in.ok() || size > bytes_max || ZSTD_getFrameContentSize(packed.data(), packed.size()) != size)
+      if (!in.ok() || size > bytes_max ||
+          ZSTD_getFrameContentSize(packed.data(), packed.size()) != size)
         return fail(Errc::kCorrupt, "compressed byte string is torn");
       std::string bytes(size, '\0');
       const size_t got = ZSTD_decompress(bytes.data(), bytes.size(), packed.data(), packed.size());
-      if (ZSTD_isError(got) || got != size) return fail(Errc::kCorrupt, "compressed byte string does not unpack");
+      if (ZSTD_isError(got) || got != size)
+        return fail(Errc::kCorrupt, "compressed byte string does not unpack");
       return bytes;
     }
-    default: return fail(Errc::kCorrupt, "byte encoding ", static_cast<int>(encoding), " is unknown");
+    default:
+      return fail(Errc::kCorrupt, "byte encoding ", static_cast<int>(encoding), " is unknown");
   }
 }
 

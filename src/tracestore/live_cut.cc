@@ -26,10 +26,12 @@ struct LiveCut::Group {
   size_t end = 0;
 };
 
-LiveCut::LiveCut(const std::vector<LiveTrace>& traces, uint32_t row_group_rows) : row_group_rows_(row_group_rows) {
+LiveCut::LiveCut(const std::vector<LiveTrace>& traces, uint32_t row_group_rows)
+    : row_group_rows_(row_group_rows) {
   std::vector<std::pair<TimestampNs, const LiveTrace*>> starts;
   for (const LiveTrace& trace : traces)
-    if (rows_of(trace) > 0) starts.emplace_back(start_of(trace), &trace);   // else everything it got was over a limit
+    if (rows_of(trace) > 0)
+      starts.emplace_back(start_of(trace), &trace);  // else everything it got was over a limit
   std::sort(starts.begin(), starts.end(), [](const auto& a, const auto& b) {
     return std::tie(a.first, a.second->id) < std::tie(b.first, b.second->id);
   });
@@ -64,9 +66,11 @@ Status LiveCut::write_group(const Group& group, BlockWriter& writer) {
   for (size_t i = group.begin; i < group.end; ++i)
     for (const auto& part : by_start_[i]->parts)
       for (const LiveRow& row : part->rows)
-        places.push_back({&row, static_cast<uint32_t>(i - group.begin), static_cast<uint32_t>(places.size())});
+        places.push_back(
+            {&row, static_cast<uint32_t>(i - group.begin), static_cast<uint32_t>(places.size())});
   std::sort(places.begin(), places.end(), [](const Place& a, const Place& b) {
-    return std::pair(a.row->batch.get(), a.row->index) < std::pair(b.row->batch.get(), b.row->index);
+    return std::pair(a.row->batch.get(), a.row->index) <
+           std::pair(b.row->batch.get(), b.row->index);
   });
   RowGroupEncoder encoder;
   for (size_t at = 0; at < places.size();) {

@@ -9,7 +9,8 @@ namespace {
 uint64_t received_bytes(const model::SpanBatch& batch, const model::SpanView& span) {
   if (!span.encoded.empty()) return span.encoded.size();
   uint64_t bytes = 64 + span.name.size() + span.status_message.size() + span.trace_state.size();
-  for (const auto& [key, value] : batch.of(span.attributes)) bytes += 12 + key.size() + value.bytes.size();
+  for (const auto& [key, value] : batch.of(span.attributes))
+    bytes += 12 + key.size() + value.bytes.size();
   return bytes + 48ull * (span.events.count + span.links.count);
 }
 
@@ -19,7 +20,8 @@ bool is_visible(const LiveRow& row, uint64_t sequence) {
 }
 
 // The part itself when it is closed and all visible, else a copy of what is; null when nothing is.
-std::shared_ptr<const LivePart> visible_part(const std::shared_ptr<LivePart>& part, uint64_t sequence) {
+std::shared_ptr<const LivePart> visible_part(const std::shared_ptr<LivePart>& part,
+                                             uint64_t sequence) {
   const auto visible = [&](const LiveRow& row) { return is_visible(row, sequence); };
   if (part->frozen && std::all_of(part->rows.begin(), part->rows.end(), visible)) return part;
   auto copy = std::make_shared<LivePart>();
@@ -70,9 +72,14 @@ uint64_t WalUse::lowest_used() const {
   return std::min(live, pending);
 }
 
-LiveBatch::LiveBatch(std::shared_ptr<const model::SpanBatch> batch, WalUse& use, io::RecordPosition position)
-    : use_(use), position_(position), span_count_(static_cast<uint32_t>(batch->spans.size())), as_received_(!batch->encoded.empty()),
-      bytes_(memory_of(*batch)), hot_(std::move(batch)) {
+LiveBatch::LiveBatch(std::shared_ptr<const model::SpanBatch> batch, WalUse& use,
+                     io::RecordPosition position)
+    : use_(use),
+      position_(position),
+      span_count_(static_cast<uint32_t>(batch->spans.size())),
+      as_received_(!batch->encoded.empty()),
+      bytes_(memory_of(*batch)),
+      hot_(std::move(batch)) {
   use_.acquire(position_.segment, bytes());
 }
 
@@ -82,13 +89,14 @@ Result<std::shared_ptr<const model::SpanBatch>> LiveBatch::spans() const {
     if (hot_) return hot_;
   }
   auto batch = use_.load(position_);
-  if (batch && (*batch)->spans.size() != span_count_) return fail(Errc::kCorrupt, "wal: a request has other spans than it had");
+  if (batch && (*batch)->spans.size() != span_count_)
+    return fail(Errc::kCorrupt, "wal: a request has other spans than it had");
   return batch;
 }
 
 void LiveBatch::cool() {
   if (!as_received_) return;
-  std::shared_ptr<const model::SpanBatch> gone;   // destroyed outside the lock
+  std::shared_ptr<const model::SpanBatch> gone;  // destroyed outside the lock
   const std::lock_guard lock(mutex_);
   if (!hot_) return;
   gone.swap(hot_);
@@ -115,7 +123,8 @@ void LiveMemory::add(const std::shared_ptr<LiveBatch>& batch) {
   for (const auto& oldest : cooling) oldest->cool();
 }
 
-Result<std::shared_ptr<const model::SpanBatch>> LiveBatchReader::read(const std::shared_ptr<const LiveBatch>& batch) {
+Result<std::shared_ptr<const model::SpanBatch>> LiveBatchReader::read(
+    const std::shared_ptr<const LiveBatch>& batch) {
   if (const auto known = known_.find(batch.get()); known != known_.end()) return known->second;
   auto spans = batch->spans();
   if (!spans) return spans;
@@ -149,7 +158,8 @@ bool LiveTraces::knows_any(const model::SpanBatch& batch) const {
   });
 }
 
-Inserted LiveTraces::insert(const std::shared_ptr<LiveBatch>& batch, const model::SpanBatch& received, std::chrono::nanoseconds now,
+Inserted LiveTraces::insert(const std::shared_ptr<LiveBatch>& batch,
+                            const model::SpanBatch& received, std::chrono::nanoseconds now,
                             const InsertLimits& limits) {
   Inserted result;
   const auto& spans = received.spans;
@@ -161,15 +171,18 @@ Inserted LiveTraces::insert(const std::shared_ptr<LiveBatch>& batch, const model
     const TraceId& id = spans[order[begin]].trace_id;
     size_t end = begin + 1;
     while (end < order.size() && spans[order[end]].trace_id == id) ++end;
-    insert_run(shards_[shard_of(id)], batch, received, std::span(order).subspan(begin, end - begin), now, limits, result);
+    insert_run(shards_[shard_of(id)], batch, received, std::span(order).subspan(begin, end - begin),
+               now, limits, result);
     begin = end;
   }
   span_count_.fetch_add(result.spans, std::memory_order_relaxed);
   return result;
 }
 
-void LiveTraces::insert_run(Shard& shard, const std::shared_ptr<LiveBatch>& batch, const model::SpanBatch& received,
-                            std::span<const uint32_t> run, std::chrono::nanoseconds now, const InsertLimits& limits, Inserted& result) {
+void LiveTraces::insert_run(Shard& shard, const std::shared_ptr<LiveBatch>& batch,
+                            const model::SpanBatch& received, std::span<const uint32_t> run,
+                            std::chrono::nanoseconds now, const InsertLimits& limits,
+                            Inserted& result) {
   const TraceId& id = received.spans[run.front()].trace_id;
   const std::lock_guard lock(shard.mutex);
   auto found = shard.traces.find(id);
@@ -221,17 +234,20 @@ LiveTrace LiveTraces::find(const TraceId& id, Visible visible) const {
   return trace;
 }
 
-std::vector<LiveTrace> LiveTraces::collect(Visible visible, TimestampNs min, TimestampNs max) const {
+std::vector<LiveTrace> LiveTraces::collect(Visible visible, TimestampNs min,
+                                           TimestampNs max) const {
   std::vector<LiveTrace> result;
   for (const Shard& shard : shards_) {
-    absl::flat_hash_map<TraceId, size_t, TraceIdHash> position;  // used only while something has departed
+    absl::flat_hash_map<TraceId, size_t, TraceIdHash>
+        position;  // used only while something has departed
     const std::lock_guard lock(shard.mutex);
     const bool may_repeat = !shard.departed.empty();
     const auto take = [&](const auto& traces) {
       for (const auto& [id, parts] : traces) {
         LiveTrace trace{id, {}};
         for (const auto& part : parts)
-          if (auto seen = visible_part(part, visible.sequence)) trace.parts.push_back(std::move(seen));
+          if (auto seen = visible_part(part, visible.sequence))
+            trace.parts.push_back(std::move(seen));
         if (trace.parts.empty()) continue;
         if (may_repeat) {
           const auto [known, is_new] = position.try_emplace(id, result.size());
@@ -249,8 +265,9 @@ std::vector<LiveTrace> LiveTraces::collect(Visible visible, TimestampNs min, Tim
     take(shard.traces);
   }
   std::erase_if(result, [&](const LiveTrace& trace) {
-    return std::none_of(trace.parts.begin(), trace.parts.end(),
-                        [&](const auto& part) { return part->min_start <= max && part->max_end >= min; });
+    return std::none_of(trace.parts.begin(), trace.parts.end(), [&](const auto& part) {
+      return part->min_start <= max && part->max_end >= min;
+    });
   });
   return result;
 }

@@ -50,7 +50,9 @@ class WalUse {
   // How a batch that is no longer in memory is read from the log again. Set once, before there are batches.
   using Load = std::function<Result<std::shared_ptr<const model::SpanBatch>>(io::RecordPosition)>;
   void set_load(Load load) { load_ = std::move(load); }
-  Result<std::shared_ptr<const model::SpanBatch>> load(io::RecordPosition position) const { return load_(position); }
+  Result<std::shared_ptr<const model::SpanBatch>> load(io::RecordPosition position) const {
+    return load_(position);
+  }
 
   void acquire(uint64_t segment, uint64_t bytes);
   void release(uint64_t segment, uint64_t bytes);
@@ -61,9 +63,9 @@ class WalUse {
 
  private:
   mutable std::mutex mutex_;
-  uint64_t newest_segment_ = 0;               // guarded by mutex_; no append can get a lower one
-  std::map<uint64_t, uint64_t> batches_;      // guarded by mutex_: segment -> live batches
-  std::multiset<uint64_t> pending_;           // guarded by mutex_: lower bounds
+  uint64_t newest_segment_ = 0;           // guarded by mutex_; no append can get a lower one
+  std::map<uint64_t, uint64_t> batches_;  // guarded by mutex_: segment -> live batches
+  std::multiset<uint64_t> pending_;       // guarded by mutex_: lower bounds
   std::atomic<uint64_t> live_bytes_{0};
   Load load_;
 };
@@ -72,7 +74,8 @@ class WalUse {
 // It is in memory at first; cool() leaves only the place in the log, from where it is read when somebody asks.
 class LiveBatch {
  public:
-  LiveBatch(std::shared_ptr<const model::SpanBatch> batch, WalUse& use, io::RecordPosition position);
+  LiveBatch(std::shared_ptr<const model::SpanBatch> batch, WalUse& use,
+            io::RecordPosition position);
   ~LiveBatch() { use_.release(position_.segment, bytes_.load(std::memory_order_relaxed)); }
   LiveBatch(const LiveBatch&) = delete;
   LiveBatch& operator=(const LiveBatch&) = delete;
@@ -80,7 +83,7 @@ class LiveBatch {
   // Any thread. The caller keeps it for as long as it looks at it.
   Result<std::shared_ptr<const model::SpanBatch>> spans() const;
   void cool();
-  uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }   // memory, about
+  uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }  // memory, about
 
   std::atomic<uint64_t> sequence{0};
 
@@ -88,10 +91,10 @@ class LiveBatch {
   WalUse& use_;
   const io::RecordPosition position_;
   const uint32_t span_count_;
-  const bool as_received_;                 // else the log has it encoded anew, perhaps in another order
+  const bool as_received_;  // else the log has it encoded anew, perhaps in another order
   std::atomic<uint64_t> bytes_;
   mutable std::mutex mutex_;
-  std::shared_ptr<const model::SpanBatch> hot_;   // guarded by mutex_
+  std::shared_ptr<const model::SpanBatch> hot_;  // guarded by mutex_
 };
 
 // Lets the oldest batches cool when those in memory weigh more than they may.
@@ -104,15 +107,17 @@ class LiveMemory {
  private:
   const uint64_t bytes_max_;
   std::mutex mutex_;
-  std::deque<std::pair<std::weak_ptr<LiveBatch>, uint64_t>> hot_;   // guarded by mutex_, oldest first, with its weight
-  uint64_t bytes_ = 0;                                              // guarded by mutex_
+  std::deque<std::pair<std::weak_ptr<LiveBatch>, uint64_t>>
+      hot_;             // guarded by mutex_, oldest first, with its weight
+  uint64_t bytes_ = 0;  // guarded by mutex_
 };
 
 // Reads the batches of live rows for one reader, and remembers the last ones.
 class LiveBatchReader {
  public:
   explicit LiveBatchReader(uint64_t bytes_max = 48u << 20) : bytes_max_(bytes_max) {}
-  Result<std::shared_ptr<const model::SpanBatch>> read(const std::shared_ptr<const LiveBatch>& batch);
+  Result<std::shared_ptr<const model::SpanBatch>> read(
+      const std::shared_ptr<const LiveBatch>& batch);
 
  private:
   struct Known {
@@ -121,7 +126,7 @@ class LiveBatchReader {
   };
   const uint64_t bytes_max_;
   uint64_t bytes_ = 0;
-  std::deque<Known> order_;                // oldest first
+  std::deque<Known> order_;  // oldest first
   absl::flat_hash_map<const LiveBatch*, std::shared_ptr<const model::SpanBatch>> known_;
 };
 
@@ -133,17 +138,17 @@ struct LiveRow {
 // The rows of one trace that will go into a block together.
 struct LivePart {
   std::vector<LiveRow> rows;
-  uint64_t bytes = 0;                      // received bytes, about
+  uint64_t bytes = 0;  // received bytes, about
   TimestampNs min_start{UINT64_MAX};
   TimestampNs max_end{0};
-  std::chrono::nanoseconds created{0};     // monotonic
-  std::chrono::nanoseconds last_span{0};   // monotonic
-  bool frozen = false;                     // no row is added any more
+  std::chrono::nanoseconds created{0};    // monotonic
+  std::chrono::nanoseconds last_span{0};  // monotonic
+  bool frozen = false;                    // no row is added any more
 };
 
 struct LiveTrace {
   TraceId id;
-  std::vector<std::shared_ptr<const LivePart>> parts;   // only visible rows
+  std::vector<std::shared_ptr<const LivePart>> parts;  // only visible rows
 };
 
 struct Visible {
@@ -152,19 +157,19 @@ struct Visible {
 };
 
 struct InsertLimits {
-  uint64_t live_traces_max = 0;       // 0: none
+  uint64_t live_traces_max = 0;  // 0: none
   uint64_t bytes_per_trace_max = 0;
 };
 struct Inserted {
   uint64_t spans = 0;
   uint64_t new_traces = 0;
-  uint64_t over_live_traces = 0;      // spans dropped
+  uint64_t over_live_traces = 0;  // spans dropped
   uint64_t over_trace_bytes = 0;
-  std::optional<TraceId> too_large;   // one of those traces, for the error text
+  std::optional<TraceId> too_large;  // one of those traces, for the error text
 };
 
 struct CutRule {
-  std::chrono::nanoseconds now{0};            // monotonic
+  std::chrono::nanoseconds now{0};  // monotonic
   std::chrono::nanoseconds idle_period{0};
   std::chrono::nanoseconds duration_max{0};
   bool everything = false;
@@ -172,14 +177,14 @@ struct CutRule {
 struct DueTraces {
   uint64_t traces = 0;
   uint64_t bytes = 0;
-  bool any_at_duration = false;               // one has been live for duration_max
+  bool any_at_duration = false;  // one has been live for duration_max
 };
 
 class LiveTraces {
  public:
   // `spans` are those of `batch`.
-  Inserted insert(const std::shared_ptr<LiveBatch>& batch, const model::SpanBatch& spans, std::chrono::nanoseconds now,
-                  const InsertLimits& limits);
+  Inserted insert(const std::shared_ptr<LiveBatch>& batch, const model::SpanBatch& spans,
+                  std::chrono::nanoseconds now, const InsertLimits& limits);
   // Whether some trace of the batch is live already.
   bool knows_any(const model::SpanBatch& batch) const;
 
@@ -209,12 +214,14 @@ class LiveTraces {
   };
   struct Shard {
     mutable std::mutex mutex;
-    absl::flat_hash_map<TraceId, Parts, TraceIdHash> traces;   // guarded by mutex; the last part may grow
-    std::vector<Departed> departed;                            // guarded by mutex; versions ascend
+    absl::flat_hash_map<TraceId, Parts, TraceIdHash>
+        traces;                      // guarded by mutex; the last part may grow
+    std::vector<Departed> departed;  // guarded by mutex; versions ascend
   };
   static size_t shard_of(const TraceId& id) { return (TraceIdHash{}(id) >> 7) % kShardCount; }
-  void insert_run(Shard& shard, const std::shared_ptr<LiveBatch>& batch, const model::SpanBatch& spans,
-                  std::span<const uint32_t> run, std::chrono::nanoseconds now, const InsertLimits& limits, Inserted& result);
+  void insert_run(Shard& shard, const std::shared_ptr<LiveBatch>& batch,
+                  const model::SpanBatch& spans, std::span<const uint32_t> run,
+                  std::chrono::nanoseconds now, const InsertLimits& limits, Inserted& result);
 
   std::array<Shard, kShardCount> shards_;
   std::atomic<uint64_t> trace_count_{0};

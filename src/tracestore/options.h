@@ -16,10 +16,12 @@ namespace sightline::tracestore {
 // Going over drops or refuses what is too much and counts it under its reason
 // in tempo_discarded_spans_total. 0 means no limit.
 struct TraceStoreLimits {
-  uint64_t live_traces_max = 1'000'000;          // new traces refused: "live_traces_exceeded"
-  uint64_t bytes_per_trace_max = 50'000'000;     // spans dropped: "trace_too_large"; of the live part of a trace
-  uint64_t live_bytes_max = 512u << 20;          // memory of live batches; append refused: "live_bytes_exceeded"
-  uint32_t record_bytes_max = 64u << 20;         // one request in the WAL; append refused
+  uint64_t live_traces_max = 1'000'000;  // new traces refused: "live_traces_exceeded"
+  uint64_t bytes_per_trace_max =
+      50'000'000;  // spans dropped: "trace_too_large"; of the live part of a trace
+  uint64_t live_bytes_max =
+      512u << 20;  // memory of live batches; append refused: "live_bytes_exceeded"
+  uint32_t record_bytes_max = 64u << 20;  // one request in the WAL; append refused
 };
 
 struct TraceStoreOptions {
@@ -34,10 +36,12 @@ struct TraceStoreOptions {
   // batches together pass max_block_bytes.
   std::chrono::nanoseconds trace_idle_period = std::chrono::seconds(10);
   std::chrono::nanoseconds max_block_duration = std::chrono::minutes(5);
-  uint64_t max_block_bytes = 96u << 20;          // memory of live batches, decoded or not
-  uint64_t hot_bytes_max = 32u << 20;            // live batches kept decoded; older ones are read from the WAL when asked for. 0: all
-  uint64_t cut_bytes_min = 32u << 20;            // received bytes of due traces
-  uint32_t row_group_rows = 65'536;              // closes with the trace that reaches it: larger packs tighter
+  uint64_t max_block_bytes = 96u << 20;  // memory of live batches, decoded or not
+  uint64_t hot_bytes_max =
+      32u
+      << 20;  // live batches kept decoded; older ones are read from the WAL when asked for. 0: all
+  uint64_t cut_bytes_min = 32u << 20;  // received bytes of due traces
+  uint32_t row_group_rows = 65'536;  // closes with the trace that reaches it: larger packs tighter
 
   // Compaction: neighbours in time merge until they reach compacted_bytes_max or span compaction_window.
   uint32_t compaction_inputs_min = 4;
@@ -51,7 +55,8 @@ struct TraceStoreOptions {
   TraceStoreLimits limits;
 
   // An OTLP ExportTraceServiceRequest in protobuf to spans and back. The batch keeps the bytes alive.
-  std::function<Result<std::shared_ptr<const model::SpanBatch>>(std::shared_ptr<const std::string>)> decode;
+  std::function<Result<std::shared_ptr<const model::SpanBatch>>(std::shared_ptr<const std::string>)>
+      decode;
   std::function<std::string(const model::SpanBatch&)> encode;
 };
 

@@ -26,12 +26,15 @@ class DictionaryBuilder {
  public:
   explicit DictionaryBuilder(OwnedColumn& column) : column_(column) {}
   uint32_t code_of(const model::ValueView& value) {
-    const auto [known, is_new] = codes_.try_emplace(value, static_cast<uint32_t>(column_.dictionary.size()));
+    const auto [known, is_new] =
+        codes_.try_emplace(value, static_cast<uint32_t>(column_.dictionary.size()));
     if (is_new) column_.dictionary.push_back(value);
     return known->second;
   }
   void add(const model::ValueView& value) { column_.codes.push_back(code_of(value)); }
-  void add(const model::ValueView* value) { column_.codes.push_back(value == nullptr ? 0 : code_of(*value)); }
+  void add(const model::ValueView* value) {
+    column_.codes.push_back(value == nullptr ? 0 : code_of(*value));
+  }
 
  private:
   OwnedColumn& column_;

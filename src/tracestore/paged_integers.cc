@@ -10,13 +10,14 @@ namespace {
 enum class Encoding : uint8_t { kConstant = 0, kCoded = 1 };
 
 constexpr uint32_t kTablesMax = 16;
-constexpr uint64_t kSmall = 16;           // below: a symbol of its own; from there four symbols to each power of two
+constexpr uint64_t kSmall =
+    16;  // below: a symbol of its own; from there four symbols to each power of two
 constexpr size_t kSymbols = 256;
 
 // Of `value`: its symbol, and how many low bits the symbol does not say.
 uint8_t symbol_of(uint64_t value) {
   if (value < kSmall) return static_cast<uint8_t>(value);
-  const auto width = static_cast<unsigned>(std::bit_width(value));   // 5 to 64
+  const auto width = static_cast<unsigned>(std::bit_width(value));  // 5 to 64
   return static_cast<uint8_t>(kSmall + (width - 5) * 4 + (value >> (width - 3) & 3));
 }
 unsigned low_bits_of(uint8_t symbol) { return symbol < kSmall ? 0 : (symbol - kSmall) / 4u + 2; }
@@ -60,15 +61,18 @@ uint64_t bits_at(std::string_view bytes, size_t at, unsigned count) {
     if (shift + count > 64) bits |= uint64_t{static_cast<uint8_t>(bytes[byte + 8])} << (64 - shift);
   } else {
     for (unsigned i = 0; i < count; ++i)
-      if ((at + i) / 8 < bytes.size()) bits |= static_cast<uint64_t>(bytes[(at + i) / 8] >> (at + i) % 8 & 1) << i;
+      if ((at + i) / 8 < bytes.size())
+        bits |= static_cast<uint64_t>(bytes[(at + i) / 8] >> (at + i) % 8 & 1) << i;
   }
   return bits & ((uint64_t{1} << count) - 1);
 }
 
 // Puts contexts whose numbers are of similar magnitude together; empty when one table is as good.
-std::vector<uint8_t> group_contexts(const PagedInput& input, std::span<const uint8_t> symbols, uint32_t& table_count) {
+std::vector<uint8_t> group_contexts(const PagedInput& input, std::span<const uint8_t> symbols,
+                                    uint32_t& table_count) {
   table_count = 1;
-  const uint32_t tables_max = std::min<uint32_t>({kTablesMax, input.context_count, static_cast<uint32_t>(symbols.size() / 400)});
+  const uint32_t tables_max = std::min<uint32_t>(
+      {kTablesMax, input.context_count, static_cast<uint32_t>(symbols.size() / 400)});
   if (tables_max < 2) return {};
   std::vector<uint64_t> sum(input.context_count), count(input.context_count);
   for (size_t i = 0; i < symbols.size(); ++i) {
@@ -77,14 +81,18 @@ std::vector<uint8_t> group_contexts(const PagedInput& input, std::span<const uin
   }
   std::vector<uint32_t> order(input.context_count);
   std::iota(order.begin(), order.end(), 0);
-  const auto mean = [&](uint32_t c) { return count[c] == 0 ? 0.0 : static_cast<double>(sum[c]) / static_cast<double>(count[c]); };
-  std::stable_sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) { return mean(a) < mean(b); });
+  const auto mean = [&](uint32_t c) {
+    return count[c] == 0 ? 0.0 : static_cast<double>(sum[c]) / static_cast<double>(count[c]);
+  };
+  std::stable_sort(order.begin(), order.end(),
+                   [&](uint32_t a, uint32_t b) { return mean(a) < mean(b); });
   std::vector<uint8_t> table_of(input.context_count, 0);
   uint64_t seen = 0;
   for (const uint32_t context : order) {
     // By the middle of its share, so that one large context does not open an empty table.
     const uint64_t middle = seen + count[context] / 2;
-    table_of[context] = static_cast<uint8_t>(std::min<uint64_t>(tables_max - 1, middle * tables_max / symbols.size()));
+    table_of[context] = static_cast<uint8_t>(
+        std::min<uint64_t>(tables_max - 1, middle * tables_max / symbols.size()));
     seen += count[context];
   }
   // Without gaps in the numbering.
@@ -93,18 +101,22 @@ std::vector<uint8_t> group_contexts(const PagedInput& input, std::span<const uin
   int next = 0;
   for (const uint32_t context : order)
     if (count[context] > 0 && renamed[table_of[context]] < 0) renamed[table_of[context]] = next++;
-  for (uint32_t c = 0; c < input.context_count; ++c) table_of[c] = static_cast<uint8_t>(std::max(0, renamed[table_of[c]]));
+  for (uint32_t c = 0; c < input.context_count; ++c)
+    table_of[c] = static_cast<uint8_t>(std::max(0, renamed[table_of[c]]));
   table_count = static_cast<uint32_t>(next);
   return table_of;
 }
 
 using Counts = std::array<uint64_t, kSymbols>;
 
-std::vector<Frequencies> make_tables(std::span<const uint8_t> symbols, std::span<const uint32_t> contexts,
-                                     std::span<const uint8_t> table_of, uint32_t table_count, double& bytes) {
+std::vector<Frequencies> make_tables(std::span<const uint8_t> symbols,
+                                     std::span<const uint32_t> contexts,
+                                     std::span<const uint8_t> table_of, uint32_t table_count,
+                                     double& bytes) {
   std::vector<Counts> counts(table_count);
   for (Counts& c : counts) c.fill(0);
-  for (size_t i = 0; i < symbols.size(); ++i) ++counts[table_of.empty() ? 0 : table_of[contexts[i]]][symbols[i]];
+  for (size_t i = 0; i < symbols.size(); ++i)
+    ++counts[table_of.empty() ? 0 : table_of[contexts[i]]][symbols[i]];
   std::vector<Frequencies> tables;
   std::string written;
   bytes = 0;
@@ -118,8 +130,9 @@ std::vector<Frequencies> make_tables(std::span<const uint8_t> symbols, std::span
 }
 
 // All symbols of a page that say nothing new: it has no bytes.
-void append_page(const PagedInput& input, std::span<const uint8_t> symbols, size_t begin, size_t end,
-                 std::span<const uint8_t> table_of, const std::vector<Frequencies>& tables, std::string& out) {
+void append_page(const PagedInput& input, std::span<const uint8_t> symbols, size_t begin,
+                 size_t end, std::span<const uint8_t> table_of,
+                 const std::vector<Frequencies>& tables, std::string& out) {
   const auto page = input.values.subspan(begin, end - begin);
   if (std::all_of(page.begin(), page.end(), [](uint64_t v) { return v == 0; })) return;
   RansEncoder coder;
@@ -142,7 +155,8 @@ std::unexpected<Error> torn() { return fail(Errc::kCorrupt, "paged integers are 
 void encode_paged(const PagedInput& input, std::string& out) {
   if (input.values.empty()) return;
   const uint64_t first = input.values.front();
-  if (std::all_of(input.values.begin(), input.values.end(), [&](uint64_t v) { return v == first; })) {
+  if (std::all_of(input.values.begin(), input.values.end(),
+                  [&](uint64_t v) { return v == first; })) {
     out.push_back(static_cast<char>(Encoding::kConstant));
     append_uvarint(out, first);
     return;
@@ -167,7 +181,8 @@ void encode_paged(const PagedInput& input, std::string& out) {
   out.push_back(static_cast<char>(Encoding::kCoded));
   out.push_back(static_cast<char>(tables.size()));
   for (size_t i = 0; i < table_of.size(); i += 2)
-    out.push_back(static_cast<char>(table_of[i] | (i + 1 < table_of.size() ? table_of[i + 1] << 4 : 0)));
+    out.push_back(
+        static_cast<char>(table_of[i] | (i + 1 < table_of.size() ? table_of[i + 1] << 4 : 0)));
   for (const Frequencies& table : tables) table.append_to(out);
   std::string pages;
   size_t begin = 0;
@@ -185,7 +200,8 @@ std::string_view paged_encoding_name(std::string_view bytes) {
   return bytes.size() > 1 && bytes[1] > 1 ? "coded by context" : "coded";
 }
 
-Result<PagedIntegers> PagedIntegers::open(std::string_view bytes, uint32_t context_count, uint32_t page_count) {
+Result<PagedIntegers> PagedIntegers::open(std::string_view bytes, uint32_t context_count,
+                                          uint32_t page_count) {
   PagedIntegers column;
   column.context_count_ = context_count;
   column.constant_ = true;
@@ -197,7 +213,8 @@ Result<PagedIntegers> PagedIntegers::open(std::string_view bytes, uint32_t conte
     if (!in.ok() || !in.at_end()) return torn();
     return column;
   }
-  if (encoding != static_cast<uint8_t>(Encoding::kCoded)) return fail(Errc::kCorrupt, "integer encoding ", static_cast<int>(encoding), " is unknown");
+  if (encoding != static_cast<uint8_t>(Encoding::kCoded))
+    return fail(Errc::kCorrupt, "integer encoding ", static_cast<int>(encoding), " is unknown");
   column.constant_ = false;
   const uint8_t table_count = in.u8();
   if (table_count == 0 || table_count > kTablesMax) return torn();
@@ -259,7 +276,8 @@ bool PagedIntegers::Cursor::finished() const {
   return ok_ && (empty_ || (coder_.finished() && (bit_ + 7) / 8 == bits_.size()));
 }
 
-Status PagedIntegers::read(uint32_t page, size_t count, std::span<const uint32_t> contexts, std::vector<uint64_t>& out) const {
+Status PagedIntegers::read(uint32_t page, size_t count, std::span<const uint32_t> contexts,
+                           std::vector<uint64_t>& out) const {
   if (!table_of_.empty() && contexts.size() != count) return torn();
   auto from = cursor(page);
   if (!from) return std::unexpected(std::move(from).error());

@@ -17,18 +17,20 @@ namespace sightline::tracestore {
 
 struct PagedInput {
   std::span<const uint64_t> values;
-  std::span<const uint32_t> contexts;     // of each value, below context_count; empty: all alike
+  std::span<const uint32_t> contexts;  // of each value, below context_count; empty: all alike
   uint32_t context_count = 1;
-  std::span<const uint32_t> page_ends;    // ascending, the last one values.size(); pages may be empty
+  std::span<const uint32_t> page_ends;  // ascending, the last one values.size(); pages may be empty
 };
 void encode_paged(const PagedInput& input, std::string& out);
 
 class PagedIntegers {
  public:
   // `bytes` ends with the column. Views of it must stay valid.
-  static Result<PagedIntegers> open(std::string_view bytes, uint32_t context_count, uint32_t page_count);
+  static Result<PagedIntegers> open(std::string_view bytes, uint32_t context_count,
+                                    uint32_t page_count);
   // Appends the values of one page, as many as it has. `contexts` of each value, or empty.
-  Status read(uint32_t page, size_t count, std::span<const uint32_t> contexts, std::vector<uint64_t>& out) const;
+  Status read(uint32_t page, size_t count, std::span<const uint32_t> contexts,
+              std::vector<uint64_t>& out) const;
   // The same one by one, for a column whose contexts depend on what came before.
   class Cursor {
    public:
@@ -39,7 +41,7 @@ class PagedIntegers {
    private:
     friend class PagedIntegers;
     const PagedIntegers* column_ = nullptr;
-    bool empty_ = true;                    // constant, or zeros
+    bool empty_ = true;  // constant, or zeros
     bool ok_ = true;
     RansDecoder coder_{std::string_view()};
     std::string_view bits_;
@@ -47,12 +49,11 @@ class PagedIntegers {
   };
   Result<Cursor> cursor(uint32_t page) const;
 
-
  private:
   bool constant_ = true;
   uint64_t value_ = 0;
   uint32_t context_count_ = 1;
-  std::vector<uint8_t> table_of_;          // of each context; empty: one for all
+  std::vector<uint8_t> table_of_;  // of each context; empty: one for all
   std::vector<Frequencies> tables_;
   std::vector<std::string_view> pages_;
 };

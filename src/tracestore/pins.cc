@@ -24,7 +24,8 @@ Status append_ids(io::RecordLog& log, uint8_t type, std::string_view ids) {
 
 }  // namespace
 
-Result<std::unique_ptr<PinSet>> PinSet::open(io::FileSystem& fs, const std::string& directory, io::SyncPolicy sync) {
+Result<std::unique_ptr<PinSet>> PinSet::open(io::FileSystem& fs, const std::string& directory,
+                                             io::SyncPolicy sync) {
   if (auto made = fs.create_directories(directory); !made) return std::unexpected(made.error());
   std::unique_ptr<PinSet> pins(new PinSet());
   io::RecordLogRecovery recovery;
@@ -98,7 +99,7 @@ Status PinSet::flush() {
   if (status) status = append_ids(*log_, kRecordUnpinned, unpinned);
   if (!status) {
     const std::lock_guard lock(mutex_);
-    pinned_ += pinned;      // tried again; saying a thing twice is harmless
+    pinned_ += pinned;  // tried again; saying a thing twice is harmless
     unpinned_ += unpinned;
     return status;
   }

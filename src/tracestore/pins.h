@@ -22,7 +22,8 @@ namespace sightline::tracestore {
 
 class PinSet {
  public:
-  static Result<std::unique_ptr<PinSet>> open(io::FileSystem& fs, const std::string& directory, io::SyncPolicy sync);
+  static Result<std::unique_ptr<PinSet>> open(io::FileSystem& fs, const std::string& directory,
+                                              io::SyncPolicy sync);
 
   void pin(const TraceId& id);
   void unpin(const TraceId& id);
@@ -39,10 +40,10 @@ class PinSet {
 
   std::unique_ptr<io::RecordLog> log_;
   mutable std::mutex mutex_;
-  absl::flat_hash_set<TraceId, TraceIdHash> ids_;   // guarded by mutex_
-  std::string pinned_;                              // guarded by mutex_: not yet in the log, 16 bytes each
-  std::string unpinned_;                            // guarded by mutex_
-  uint64_t unpin_count_ = 0;                        // guarded by mutex_
+  absl::flat_hash_set<TraceId, TraceIdHash> ids_;  // guarded by mutex_
+  std::string pinned_;        // guarded by mutex_: not yet in the log, 16 bytes each
+  std::string unpinned_;      // guarded by mutex_
+  uint64_t unpin_count_ = 0;  // guarded by mutex_
 };
 
 }  // namespace sightline::tracestore

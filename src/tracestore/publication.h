@@ -14,7 +14,7 @@
 namespace sightline::tracestore {
 
 class Block;
-using BlockList = std::vector<std::shared_ptr<const Block>>;   // by id, oldest first
+using BlockList = std::vector<std::shared_ptr<const Block>>;  // by id, oldest first
 
 class Publication;
 
@@ -51,11 +51,11 @@ class Publication {
   friend class Snapshot;
   void close(uint64_t version);
 
-  mutable std::mutex mutex_;                  // guards everything below
+  mutable std::mutex mutex_;  // guards everything below
   uint64_t sequence_ = 0;
   uint64_t version_ = 1;
   std::shared_ptr<const BlockList> blocks_ = std::make_shared<const BlockList>();
-  std::multiset<uint64_t> open_;              // versions of open snapshots
+  std::multiset<uint64_t> open_;  // versions of open snapshots
 };
 
 }  // namespace sightline::tracestore

@@ -36,8 +36,8 @@ struct DictionaryColumn {
 
 // For events and links: row r owns the entries offsets[r] .. offsets[r+1]-1.
 struct NestedColumn {
-  std::span<const uint32_t> offsets;   // row_count + 1
-  DictionaryColumn values;             // one code per entry
+  std::span<const uint32_t> offsets;  // row_count + 1
+  DictionaryColumn values;            // one code per entry
 };
 
 inline constexpr uint32_t kNoRow = UINT32_MAX;
@@ -47,9 +47,9 @@ struct TraceRows {
   TraceId id;
   uint32_t begin = 0;
   uint32_t count = 0;
-  uint32_t root = kNoRow;              // row of the first span without parent
-  TimestampNs start;                   // earliest start
-  TimestampNs end;                     // latest end
+  uint32_t root = kNoRow;  // row of the first span without parent
+  TimestampNs start;       // earliest start
+  TimestampNs end;         // latest end
 };
 
 // Columns of the spans of some whole traces. Spans and views live as long as the RowGroup.
@@ -62,9 +62,9 @@ class RowGroup {
   virtual std::span<const SpanId> span_id() = 0;
   virtual std::span<const SpanId> parent_span_id() = 0;
   virtual std::span<const uint64_t> start_ns() = 0;
-  virtual std::span<const uint64_t> duration_ns() = 0;        // 0 when the end lies before the start
-  virtual std::span<const uint8_t> kind() = 0;                // model::SpanKind
-  virtual std::span<const uint8_t> status() = 0;              // model::StatusCode
+  virtual std::span<const uint64_t> duration_ns() = 0;  // 0 when the end lies before the start
+  virtual std::span<const uint8_t> kind() = 0;          // model::SpanKind
+  virtual std::span<const uint8_t> status() = 0;        // model::StatusCode
   // Row of the parent within the group; kNoRow for roots and for spans whose parent is not there.
   virtual std::span<const uint32_t> parent_row() = 0;
   // Nested sets over each trace's tree: descendant iff left < d.left && d.right < right.
@@ -75,7 +75,7 @@ class RowGroup {
   virtual DictionaryColumn status_message() = 0;
   virtual DictionaryColumn scope_name() = 0;
   virtual DictionaryColumn scope_version() = 0;
-  virtual DictionaryColumn service_name() = 0;                // resource service.name
+  virtual DictionaryColumn service_name() = 0;  // resource service.name
   // kSpan, kResource, kScope.
   virtual DictionaryColumn attribute(AttributeScope scope, std::string_view key) = 0;
   // Events and links: names, times since span start (ns, kInt), linked ids (kString, hex), attributes.
@@ -86,28 +86,45 @@ class RowGroup {
   virtual NestedColumn nested_attribute(AttributeScope scope, std::string_view key) = 0;
 };
 
-enum class ConditionOp : uint8_t { kEqual, kNotEqual, kLess, kLessEqual, kGreater, kGreaterEqual, kRegex, kExists };
-enum class Intrinsic : uint8_t { kNone, kName, kStatus, kKind, kDuration, kServiceName, kStatusMessage };
+enum class ConditionOp : uint8_t {
+  kEqual,
+  kNotEqual,
+  kLess,
+  kLessEqual,
+  kGreater,
+  kGreaterEqual,
+  kRegex,
+  kExists
+};
+enum class Intrinsic : uint8_t {
+  kNone,
+  kName,
+  kStatus,
+  kKind,
+  kDuration,
+  kServiceName,
+  kStatusMessage
+};
 
 // A hint: rows for which it is false need not be shown, yet may be.
 struct Condition {
-  Intrinsic intrinsic = Intrinsic::kNone;      // kNone: the attribute below
-  std::optional<AttributeScope> scope;         // none: span, then resource
+  Intrinsic intrinsic = Intrinsic::kNone;  // kNone: the attribute below
+  std::optional<AttributeScope> scope;     // none: span, then resource
   std::string key;
   ConditionOp op = ConditionOp::kExists;
   model::ValueKind kind = model::ValueKind::kEmpty;
-  std::string text;                            // kString
-  int64_t number = 0;                          // kInt, kBool, duration ns, kind, status
-  double real = 0;                             // kDouble
+  std::string text;    // kString
+  int64_t number = 0;  // kInt, kBool, duration ns, kind, status
+  double real = 0;     // kDouble
   // kRegex: whether a text matches; empty: not known here. Safe from many threads.
   std::function<bool(std::string_view text)> matches;
 };
 
 struct ScanRequest {
-  TimestampNs min{0};                          // traces that overlap [min, max]
+  TimestampNs min{0};  // traces that overlap [min, max]
   TimestampNs max{UINT64_MAX};
-  std::vector<Condition> conditions;           // traces without any row that meets them ...
-  bool all_conditions = true;                  // ... all (true) or any (false) may be skipped
+  std::vector<Condition> conditions;  // traces without any row that meets them ...
+  bool all_conditions = true;         // ... all (true) or any (false) may be skipped
   // Asked before a stored row group is read whose traces all end by `newest`, which falls from one to the next:
   // false ends the scan. Empty: everything is wanted.
   std::function<bool(TimestampNs newest)> wanted;
@@ -120,10 +137,12 @@ class Querier {
   virtual Result<std::optional<model::SpanBatch>> find(const TraceId& id) const = 0;
   // Calls `visit` with row groups, newest traces first; false stops the scan.
   // Whole row groups that cannot hold a match are never decoded.
-  virtual Status scan(const ScanRequest& request, const std::function<bool(RowGroup&)>& visit) const = 0;
+  virtual Status scan(const ScanRequest& request,
+                      const std::function<bool(RowGroup&)>& visit) const = 0;
   // Attribute keys present in the time range, sorted.
-  virtual Result<std::vector<std::string>> attribute_keys(AttributeScope scope, TimestampNs min, TimestampNs max) const = 0;
-  virtual uint64_t inspected_bytes() const = 0;   // read so far through this Querier
+  virtual Result<std::vector<std::string>> attribute_keys(AttributeScope scope, TimestampNs min,
+                                                          TimestampNs max) const = 0;
+  virtual uint64_t inspected_bytes() const = 0;  // read so far through this Querier
 };
 
 class Queryable {

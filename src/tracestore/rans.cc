@@ -19,8 +19,9 @@ Frequencies Frequencies::of(std::span<const uint64_t> counts) {
   }
   // What rounding left over or took too much goes to and from where it matters least.
   while (given != kRansScale) {
-    const auto most = *std::max_element(f.symbols_.begin(), f.symbols_.end(),
-                                        [&](uint8_t a, uint8_t b) { return f.frequency_[a] < f.frequency_[b]; });
+    const auto most =
+        *std::max_element(f.symbols_.begin(), f.symbols_.end(),
+                          [&](uint8_t a, uint8_t b) { return f.frequency_[a] < f.frequency_[b]; });
     const uint32_t room = f.frequency_[most] / 2u;
     if (given < kRansScale) {
       f.frequency_[most] = static_cast<uint16_t>(f.frequency_[most] + (kRansScale - given));
@@ -65,7 +66,8 @@ Frequencies Frequencies::read(ByteReader& in) {
     symbol = (i == 0 ? 0 : symbol + 1) + distance;
     const uint64_t frequency = i + 1 < count ? in.uvarint() : kRansScale - given;
     if (!in.ok() || symbol > 255 || frequency == 0 || frequency > kRansScale - given) return {};
-    if (i + 1 < count && given + frequency >= kRansScale) return {};   // nothing left for those to come
+    if (i + 1 < count && given + frequency >= kRansScale)
+      return {};  // nothing left for those to come
     given += frequency;
     f.symbols_.push_back(static_cast<uint8_t>(symbol));
     f.frequency_[symbol] = static_cast<uint16_t>(frequency);
@@ -85,7 +87,8 @@ double Frequencies::cost(std::span<const uint64_t> counts) const {
   double bits = 0;
   for (size_t symbol = 0; symbol < counts.size(); ++symbol)
     if (counts[symbol] > 0)
-      bits += static_cast<double>(counts[symbol]) * (kRansScaleBits - std::log2(static_cast<double>(frequency_[symbol])));
+      bits += static_cast<double>(counts[symbol]) *
+              (kRansScaleBits - std::log2(static_cast<double>(frequency_[symbol])));
   return bits;
 }
 

@@ -39,7 +39,7 @@ class Frequencies {
 
  private:
   void number();
-  std::vector<uint8_t> symbols_;               // ascending
+  std::vector<uint8_t> symbols_;  // ascending
   std::array<uint16_t, 256> frequency_{};
   std::array<uint16_t, 256> start_{};
   std::vector<uint8_t> slots_;

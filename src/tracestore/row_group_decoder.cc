@@ -8,17 +8,22 @@
 namespace sightline::tracestore {
 namespace {
 
-constexpr uint64_t chunk_key(ChunkType type, uint64_t key) { return static_cast<uint64_t>(type) << 32 | key; }
+constexpr uint64_t chunk_key(ChunkType type, uint64_t key) {
+  return static_cast<uint64_t>(type) << 32 | key;
+}
 constexpr uint32_t kRareKey = UINT32_MAX;
 
-std::unexpected<Error> torn(std::string_view what) { return fail(Errc::kCorrupt, "row group: ", what); }
+std::unexpected<Error> torn(std::string_view what) {
+  return fail(Errc::kCorrupt, "row group: ", what);
+}
 
 }  // namespace
 
 Result<RowGroupDecoder> RowGroupDecoder::open(std::string_view bytes, const RowGroupZone& zone,
                                               std::shared_ptr<const void> owner,
                                               std::shared_ptr<std::atomic<uint64_t>> inspected) {
-  if (bytes.size() != uint64_t{zone.chunk_bytes} + zone.directory_bytes) return torn("length does not match its zone");
+  if (bytes.size() != uint64_t{zone.chunk_bytes} + zone.directory_bytes)
+    return torn("length does not match its zone");
   if (zone.rows == 0 || zone.rows > kRowsMax || zone.traces == 0 || zone.traces > zone.rows ||
       zone.events > kEntriesMax || zone.links > kEntriesMax)
     return torn("counts are out of bounds");
@@ -35,7 +40,8 @@ Result<RowGroupDecoder> RowGroupDecoder::open(std::string_view bytes, const RowG
     const uint64_t key = in.uvarint();
     const uint64_t length = in.uvarint();
     const auto crc = in.le<uint32_t>();
-    if (key >= kKeysMax || length > zone.chunk_bytes - offset) return torn("directory passes the end");
+    if (key >= kKeysMax || length > zone.chunk_bytes - offset)
+      return torn("directory passes the end");
     decoder.chunks_[chunk_key(type, key)] = {bytes.substr(offset, length), crc};
     offset += length;
   }
@@ -104,14 +110,16 @@ Result<const RowGroupTables*> RowGroupDecoder::tables() {
 Result<const PagedIntegers*> RowGroupDecoder::paged(ChunkType type, uint32_t context_count) {
   auto found = paged_.find(type);
   if (found == paged_.end()) {
-    auto column = PagedIntegers::open(chunk_bytes(type, 0), context_count, static_cast<uint32_t>(tables_->pages.size()));
+    auto column = PagedIntegers::open(chunk_bytes(type, 0), context_count,
+                                      static_cast<uint32_t>(tables_->pages.size()));
     if (!column) return in_context("row group", std::move(column).error());
     found = paged_.emplace(type, std::move(*column)).first;
   }
   return &found->second;
 }
 
-Status RowGroupDecoder::read_numbers(ChunkType type, uint32_t context_count, uint32_t page, std::span<const uint32_t> contexts,
+Status RowGroupDecoder::read_numbers(ChunkType type, uint32_t context_count, uint32_t page,
+                                     std::span<const uint32_t> contexts,
                                      std::vector<uint64_t>& out) {
   const auto column = paged(type, context_count);
   if (!column) return std::unexpected(column.error());
@@ -124,7 +132,8 @@ Result<const std::vector<uint32_t>*> RowGroupDecoder::begins_of_pages(ChunkType 
     std::vector<uint32_t> begins{0};
     const std::string_view bytes = chunk_bytes(counts, 0);
     ByteReader in(bytes);
-    const auto values = bytes.empty() ? std::vector<uint64_t>(tables_->pages.size(), 0) : decode_integers(in, tables_->pages.size());
+    const auto values = bytes.empty() ? std::vector<uint64_t>(tables_->pages.size(), 0)
+                                      : decode_integers(in, tables_->pages.size());
     if (!values || !in.at_end()) return torn("counts of pages are torn");
     for (const uint64_t count : *values) {
       if (count > kEntriesMax - begins.back()) return torn("counts of pages are out of bounds");
@@ -164,12 +173,15 @@ Status RowGroupDecoder::read_classes(uint32_t number, PageRows& rows) {
 Status RowGroupDecoder::read_parents(uint32_t number, PageRows& rows) {
   const RowPage& page = tables_->pages[number];
   std::vector<uint64_t> symbols;
-  if (auto status = read_numbers(ChunkType::kParents, class_count(), number, rows.classes, symbols); !status) return status;
+  if (auto status = read_numbers(ChunkType::kParents, class_count(), number, rows.classes, symbols);
+      !status)
+    return status;
   const auto begins = begins_of_pages(ChunkType::kForeignOfPages);
   if (!begins) return std::unexpected(begins.error());
   const std::string_view foreign = chunk_bytes(ChunkType::kForeignParents, 0);
   const std::string_view ids = chunk_bytes(ChunkType::kSpanIds, 0);
-  if (ids.size() != size_t{zone_.rows} * sizeof(SpanId) || foreign.size() != size_t{(*begins)->back()} * sizeof(SpanId))
+  if (ids.size() != size_t{zone_.rows} * sizeof(SpanId) ||
+      foreign.size() != size_t{(*begins)->back()} * sizeof(SpanId))
     return torn("ids have the wrong length");
   const auto id_at = [](std::string_view from, size_t index) {
     SpanId id;
@@ -206,11 +218,15 @@ Status RowGroupDecoder::read_parents(uint32_t number, PageRows& rows) {
 Status RowGroupDecoder::read_resources(uint32_t number, PageRows& rows) {
   const RowPage& page = tables_->pages[number];
   std::vector<uint64_t> symbols;
-  if (auto status = read_numbers(ChunkType::kResources, class_count(), number, rows.classes, symbols); !status) return status;
+  if (auto status =
+          read_numbers(ChunkType::kResources, class_count(), number, rows.classes, symbols);
+      !status)
+    return status;
   for (uint32_t row = 0; row < page.rows; ++row) {
     if (symbols[row] == 0) {
       const uint32_t parent = rows.parent_rows[row];
-      if (parent == kNoRow || parent - page.begin >= row) return torn("a row takes its resource from no parent");
+      if (parent == kNoRow || parent - page.begin >= row)
+        return torn("a row takes its resource from no parent");
       rows.resources.push_back(rows.resources[parent - page.begin]);
       continue;
     }
@@ -225,11 +241,17 @@ Status RowGroupDecoder::read_times(uint32_t number, PageRows& rows) {
   const RowPage& page = tables_->pages[number];
   std::vector<uint32_t> contexts = rows.classes;
   uint32_t row = 0;
-  for (uint32_t trace = page.first_trace; trace < page.first_trace + page.traces; row += tables_->trace_rows[trace++])
+  for (uint32_t trace = page.first_trace; trace < page.first_trace + page.traces;
+       row += tables_->trace_rows[trace++])
     contexts[row] = class_count();
   std::vector<uint64_t> starts, durations;
-  if (auto status = read_numbers(ChunkType::kStarts, class_count() + 1, number, contexts, starts); !status) return status;
-  if (auto status = read_numbers(ChunkType::kDurations, class_count(), number, rows.classes, durations); !status) return status;
+  if (auto status = read_numbers(ChunkType::kStarts, class_count() + 1, number, contexts, starts);
+      !status)
+    return status;
+  if (auto status =
+          read_numbers(ChunkType::kDurations, class_count(), number, rows.classes, durations);
+      !status)
+    return status;
   uint64_t trace_start = zone_.min_start.value;
   row = 0;
   for (uint32_t trace = page.first_trace; trace < page.first_trace + page.traces; ++trace) {
@@ -249,9 +271,10 @@ Result<const PageRows*> RowGroupDecoder::page_rows(uint32_t number) {
   auto& kept = pages_[number].rows;
   if (kept) return &*kept;
   PageRows rows;
-  for (const auto step : {&RowGroupDecoder::read_classes, &RowGroupDecoder::read_parents, &RowGroupDecoder::read_resources,
-                          &RowGroupDecoder::read_times})
-    if (auto status = (this->*step)(number, rows); !status) return std::unexpected(std::move(status).error());
+  for (const auto step : {&RowGroupDecoder::read_classes, &RowGroupDecoder::read_parents,
+                          &RowGroupDecoder::read_resources, &RowGroupDecoder::read_times})
+    if (auto status = (this->*step)(number, rows); !status)
+      return std::unexpected(std::move(status).error());
   kept = std::move(rows);
   return &*kept;
 }
@@ -264,18 +287,22 @@ Result<const PageEntries*> RowGroupDecoder::page_entries(AttributeOwner owner, u
   if (!rows) return std::unexpected(rows.error());
   PageEntries entries;
   std::vector<uint64_t> counts, numbers;
-  if (auto status = read_numbers(events ? ChunkType::kEventCounts : ChunkType::kLinkCounts, class_count(), number, (*rows)->classes, counts);
+  if (auto status = read_numbers(events ? ChunkType::kEventCounts : ChunkType::kLinkCounts,
+                                 class_count(), number, (*rows)->classes, counts);
       !status)
     return std::unexpected(std::move(status).error());
   std::vector<uint32_t> of_class;
   const uint64_t total = events ? zone_.events : zone_.links;
   entries.offsets.push_back(0);
   for (size_t row = 0; row < counts.size(); ++row) {
-    if (counts[row] > total - entries.offsets.back()) return torn("more events or links than its zone says");
+    if (counts[row] > total - entries.offsets.back())
+      return torn("more events or links than its zone says");
     of_class.insert(of_class.end(), counts[row], (*rows)->classes[row]);
     entries.offsets.push_back(entries.offsets.back() + static_cast<uint32_t>(counts[row]));
   }
-  if (auto status = read_numbers(events ? ChunkType::kEventClasses : ChunkType::kLinkShapes, class_count(), number, of_class, numbers); !status)
+  if (auto status = read_numbers(events ? ChunkType::kEventClasses : ChunkType::kLinkShapes,
+                                 class_count(), number, of_class, numbers);
+      !status)
     return std::unexpected(std::move(status).error());
   const size_t bound = tables_->context_shapes[static_cast<size_t>(owner)].size();
   for (const uint64_t context : numbers) {
@@ -286,7 +313,8 @@ Result<const PageEntries*> RowGroupDecoder::page_entries(AttributeOwner owner, u
   return &*kept;
 }
 
-Result<std::span<const uint32_t>> RowGroupDecoder::page_contexts(AttributeOwner owner, uint32_t page) {
+Result<std::span<const uint32_t>> RowGroupDecoder::page_contexts(AttributeOwner owner,
+                                                                 uint32_t page) {
   if (owner == AttributeOwner::kSpan) {
     const auto rows = page_rows(page);
     if (!rows) return std::unexpected(rows.error());
@@ -297,7 +325,8 @@ Result<std::span<const uint32_t>> RowGroupDecoder::page_contexts(AttributeOwner 
   return std::span<const uint32_t>((*entries)->contexts);
 }
 
-Result<const RowGroupDecoder::ValueSource*> RowGroupDecoder::value_source(AttributeOwner owner, uint32_t key) {
+Result<const RowGroupDecoder::ValueSource*> RowGroupDecoder::value_source(AttributeOwner owner,
+                                                                          uint32_t key) {
   const bool frequent = is_frequent(owner, key);
   const uint32_t slot = frequent ? key : kRareKey;
   auto found = values_.find(static_cast<uint64_t>(owner) << 32 | slot);
@@ -305,21 +334,31 @@ Result<const RowGroupDecoder::ValueSource*> RowGroupDecoder::value_source(Attrib
   ValueSource source;
   uint32_t context_count = 1;
   const auto number = static_cast<size_t>(owner);
-  if (frequent) context_count = number_contexts(tables_->shapes[number], tables_->context_shapes[number], key, source.local);
-  else source.local.assign(tables_->context_shapes[number].size(), 0);
-  const Chunk* own = frequent ? chunk(chunk_of(ChunkType::kValues, owner), key) : chunk(chunk_of(ChunkType::kRareValues, owner));
+  if (frequent)
+    context_count = number_contexts(tables_->shapes[number], tables_->context_shapes[number], key,
+                                    source.local);
+  else
+    source.local.assign(tables_->context_shapes[number].size(), 0);
+  const Chunk* own = frequent ? chunk(chunk_of(ChunkType::kValues, owner), key)
+                              : chunk(chunk_of(ChunkType::kRareValues, owner));
   // Shapes may name keys that no span here has: those of duplicates that were left out.
-  if (own == nullptr) return &values_.emplace(static_cast<uint64_t>(owner) << 32 | slot, std::move(source)).first->second;
-  auto reader = ValueColumnReader::open(read(*own), context_count, static_cast<uint32_t>(tables_->pages.size()));
+  if (own == nullptr)
+    return &values_.emplace(static_cast<uint64_t>(owner) << 32 | slot, std::move(source))
+                .first->second;
+  auto reader = ValueColumnReader::open(read(*own), context_count,
+                                        static_cast<uint32_t>(tables_->pages.size()));
   if (!reader) return in_context("row group", std::move(reader).error());
   source.reader = std::move(*reader);
-  return &values_.emplace(static_cast<uint64_t>(owner) << 32 | slot, std::move(source)).first->second;
+  return &values_.emplace(static_cast<uint64_t>(owner) << 32 | slot, std::move(source))
+              .first->second;
 }
 
-Result<const ValueColumnReader*> RowGroupDecoder::text_source(ChunkType type, uint32_t context_count) {
+Result<const ValueColumnReader*> RowGroupDecoder::text_source(ChunkType type,
+                                                              uint32_t context_count) {
   auto found = texts_.find(type);
   if (found == texts_.end()) {
-    auto reader = ValueColumnReader::open(chunk_bytes(type, 0), context_count, static_cast<uint32_t>(tables_->pages.size()));
+    auto reader = ValueColumnReader::open(chunk_bytes(type, 0), context_count,
+                                          static_cast<uint32_t>(tables_->pages.size()));
     if (!reader) return in_context("row group", std::move(reader).error());
     found = texts_.emplace(type, std::move(*reader)).first;
   }

@@ -26,10 +26,10 @@ namespace sightline::tracestore {
 
 // What every user of a row group needs first.
 struct CoreColumns {
-  std::vector<uint32_t> trace_rows;        // of each trace
+  std::vector<uint32_t> trace_rows;  // of each trace
   std::vector<SpanId> span_ids;
   std::vector<SpanId> parents;
-  std::vector<uint32_t> parent_rows;       // kNoRow for roots and orphans
+  std::vector<uint32_t> parent_rows;  // kNoRow for roots and orphans
   std::vector<uint64_t> starts;
   std::vector<uint64_t> ends;
 };
@@ -45,8 +45,8 @@ struct PageRows {
 };
 // The events or links of one page.
 struct PageEntries {
-  std::vector<uint32_t> offsets;           // rows + 1: which entries each row owns
-  std::vector<uint32_t> contexts;          // class of each event, shape of each link
+  std::vector<uint32_t> offsets;   // rows + 1: which entries each row owns
+  std::vector<uint32_t> contexts;  // class of each event, shape of each link
 };
 
 // Values of a column and a code for each occurrence; `storage` keeps the values.
@@ -83,12 +83,13 @@ class RowGroupDecoder final : private ChunkSource {
   Result<CoreColumns> core();
   Result<std::vector<uint8_t>> kinds();
   Result<std::vector<uint8_t>> statuses();
-  Result<std::vector<uint32_t>> scopes();                          // index into the tables' batch
+  Result<std::vector<uint32_t>> scopes();  // index into the tables' batch
   Result<DecodedColumn> names();
-  Result<DecodedColumn> texts(ChunkType type);                     // kStatusMessages, kTraceStates
-  Result<std::vector<uint32_t>> offsets(AttributeOwner entries);   // row_count + 1 running sums, of events or links
+  Result<DecodedColumn> texts(ChunkType type);  // kStatusMessages, kTraceStates
+  Result<std::vector<uint32_t>> offsets(
+      AttributeOwner entries);  // row_count + 1 running sums, of events or links
   Result<DecodedColumn> event_names();
-  Result<std::vector<uint64_t>> event_times();                     // since the start of the span, modulo 2^64
+  Result<std::vector<uint64_t>> event_times();  // since the start of the span, modulo 2^64
   template <typename Id>
   Result<std::vector<Id>> raw_ids(ChunkType type, size_t count) const;
 
@@ -101,7 +102,8 @@ class RowGroupDecoder final : private ChunkSource {
   };
   Result<Attribute> attribute(AttributeOwner owner, std::string_view key);
   // Values that the key may have, and perhaps others; empty when it has none, nullopt when only reading them all could tell.
-  Result<std::optional<DecodedColumn>> attribute_dictionary(AttributeOwner owner, std::string_view key);
+  Result<std::optional<DecodedColumn>> attribute_dictionary(AttributeOwner owner,
+                                                            std::string_view key);
 
   // The spans of some runs of rows, ascending, everything in them but the trace id.
   Result<std::shared_ptr<model::SpanBatch>> spans(std::span<const model::Run> runs);
@@ -114,7 +116,7 @@ class RowGroupDecoder final : private ChunkSource {
   // A column of values, and which of its contexts each class is.
   struct ValueSource {
     ValueColumnReader reader;
-    std::vector<uint32_t> local;             // of each context of the owner
+    std::vector<uint32_t> local;  // of each context of the owner
   };
   struct Page {
     std::optional<PageRows> rows;
@@ -127,13 +129,17 @@ class RowGroupDecoder final : private ChunkSource {
   std::string_view chunk_bytes(ChunkType type, uint64_t key) const override;
   const Chunk* chunk(ChunkType type, uint64_t key = 0) const;
   std::string_view read(const Chunk& chunk) const;
-  bool is_frequent(AttributeOwner owner, uint32_t key) const { return chunk(chunk_of(ChunkType::kValues, owner), key) != nullptr; }
+  bool is_frequent(AttributeOwner owner, uint32_t key) const {
+    return chunk(chunk_of(ChunkType::kValues, owner), key) != nullptr;
+  }
   uint32_t class_count() const { return static_cast<uint32_t>(tables_->classes.size()); }
 
   // Values of one page, as many as contexts. Zeros when the chunk is absent.
-  Status read_numbers(ChunkType type, uint32_t context_count, uint32_t page, std::span<const uint32_t> contexts, std::vector<uint64_t>& out);
+  Status read_numbers(ChunkType type, uint32_t context_count, uint32_t page,
+                      std::span<const uint32_t> contexts, std::vector<uint64_t>& out);
   Result<const PagedIntegers*> paged(ChunkType type, uint32_t context_count);
-  Result<const ValueSource*> value_source(AttributeOwner owner, uint32_t key);     // the rare ones' when the key has none
+  Result<const ValueSource*> value_source(AttributeOwner owner,
+                                          uint32_t key);  // the rare ones' when the key has none
   Result<const ValueColumnReader*> text_source(ChunkType type, uint32_t context_count);
 
   Result<const PageRows*> page_rows(uint32_t page);
@@ -147,17 +153,18 @@ class RowGroupDecoder final : private ChunkSource {
   // Where the foreign parents or links of each page begin.
   Result<const std::vector<uint32_t>*> begins_of_pages(ChunkType counts);
   // The dictionary of a source, with codes unless only that is wanted.
-  Result<DecodedColumn> decode_column(const ValueSource& source, AttributeOwner owner, uint32_t key);
+  Result<DecodedColumn> decode_column(const ValueSource& source, AttributeOwner owner,
+                                      uint32_t key);
 
   RowGroupZone zone_;
   std::shared_ptr<const void> owner_;
   std::shared_ptr<std::atomic<uint64_t>> inspected_;
-  absl::flat_hash_map<uint64_t, Chunk> chunks_;   // type << 32 | key
+  absl::flat_hash_map<uint64_t, Chunk> chunks_;  // type << 32 | key
   std::shared_ptr<const RowGroupTables> tables_;
   std::vector<Page> pages_;
   std::map<ChunkType, PagedIntegers> paged_;
   std::map<ChunkType, ValueColumnReader> texts_;
-  std::map<uint64_t, ValueSource> values_;        // owner << 32 | key; key UINT32_MAX for the rare ones
+  std::map<uint64_t, ValueSource> values_;  // owner << 32 | key; key UINT32_MAX for the rare ones
   std::map<ChunkType, std::vector<uint32_t>> begins_;
 };
 

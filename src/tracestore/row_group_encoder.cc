@@ -32,9 +32,11 @@ class AttributeColumns {
   AttributeColumns(AttributeOwner of, KeyNumbers& keys) : owner(of), shapes(keys) {}
 
   // Codes of the values, appended; any order of entities.
-  void intern(std::span<const model::AttributeView> attributes, uint32_t shape, uint32_t context, std::vector<uint32_t>& codes) {
+  void intern(std::span<const model::AttributeView> attributes, uint32_t shape, uint32_t context,
+              std::vector<uint32_t>& codes) {
     const std::vector<uint32_t>& keys = shapes.shapes()[shape];
-    for (size_t i = 0; i < keys.size(); ++i) codes.push_back(column(keys[i]).builder.code_of(attributes[i].value, context));
+    for (size_t i = 0; i < keys.size(); ++i)
+      codes.push_back(column(keys[i]).builder.code_of(attributes[i].value, context));
   }
   // The same entity's codes in the order of rows.
   void add(std::span<const uint32_t> codes, uint32_t shape, uint32_t context) {
@@ -59,20 +61,20 @@ class AttributeColumns {
     auto& made = columns[key];
     if (!made) {
       made = std::make_unique<Column>();
-      made->catch_up(pages);   // pages that ended before the key first came are empty
+      made->catch_up(pages);  // pages that ended before the key first came are empty
     }
     return *made;
   }
   const AttributeOwner owner;
   ShapeNumbers shapes;
-  std::vector<std::unique_ptr<Column>> columns;   // by key number
+  std::vector<std::unique_ptr<Column>> columns;  // by key number
   uint32_t pages = 0;
 };
 
 // What is needed of a span in the order of rows, side by side: spans lie scattered over many batches.
 struct EncodedRow {
   uint32_t trace = 0;
-  uint32_t message = 0;          // number of its text; 0: none
+  uint32_t message = 0;  // number of its text; 0: none
   uint32_t trace_state = 0;
   uint32_t first_event = 0;
   uint32_t first_link = 0;
@@ -81,9 +83,9 @@ struct EncodedRow {
   SpanId parent_id;
   uint64_t start = 0;
   uint64_t end = 0;
-  uint32_t number = 0;           // of its class
+  uint32_t number = 0;  // of its class
   uint32_t resource = 0;
-  uint32_t first_code = 0;       // of its attributes' values
+  uint32_t first_code = 0;  // of its attributes' values
   uint32_t dropped_attributes = 0;
   uint32_t dropped_events = 0;
   uint32_t dropped_links = 0;
@@ -93,8 +95,8 @@ struct EncodedRow {
   uint8_t status = 0;
 };
 struct EncodedEvent {
-  uint64_t time = 0;             // since the start of the span
-  uint32_t number = 0;           // of its class
+  uint64_t time = 0;    // since the start of the span
+  uint32_t number = 0;  // of its class
   uint32_t dropped_attributes = 0;
   uint32_t first_code = 0;
 };
@@ -124,8 +126,12 @@ struct NumberColumn {
 
 class RowGroupEncoder::State {
  public:
-  State() : tables_(keys_), spans_(AttributeOwner::kSpan, keys_), events_(AttributeOwner::kEvent, keys_), links_(AttributeOwner::kLink, keys_) {
-    texts_.of({});   // number 0
+  State()
+      : tables_(keys_),
+        spans_(AttributeOwner::kSpan, keys_),
+        events_(AttributeOwner::kEvent, keys_),
+        links_(AttributeOwner::kLink, keys_) {
+    texts_.of({});  // number 0
   }
 
   void begin_batch(const model::SpanBatch& batch) {
@@ -141,7 +147,8 @@ class RowGroupEncoder::State {
     const auto [resource, scope] = tables_.of(*batch_, span.scope);
     const auto attributes = batch_->of(span.attributes);
     const uint32_t shape = spans_.shapes.of(attributes);
-    e.number = classes_.of({names_.of(span.name), static_cast<uint32_t>(span.kind), span.flags, scope, shape});
+    e.number = classes_.of(
+        {names_.of(span.name), static_cast<uint32_t>(span.kind), span.flags, scope, shape});
     e.resource = resource;
     e.first_code = static_cast<uint32_t>(codes_.size());
     spans_.intern(attributes, shape, e.number, codes_);
@@ -182,16 +189,22 @@ class RowGroupEncoder::State {
   void intern_event(const model::SpanView& span, const model::EventView& event) {
     const auto attributes = batch_->of(event.attributes);
     const uint32_t shape = events_.shapes.of(attributes);
-    EncodedEvent e{.time = event.time.value - span.start.value, .number = event_classes_.of({event_names_.of(event.name), shape}),
-                   .dropped_attributes = event.dropped_attributes, .first_code = static_cast<uint32_t>(codes_.size())};
+    EncodedEvent e{.time = event.time.value - span.start.value,
+                   .number = event_classes_.of({event_names_.of(event.name), shape}),
+                   .dropped_attributes = event.dropped_attributes,
+                   .first_code = static_cast<uint32_t>(codes_.size())};
     events_.intern(attributes, shape, e.number, codes_);
     all_events_.push_back(e);
   }
   void intern_link(const model::LinkView& link) {
     const auto attributes = batch_->of(link.attributes);
-    EncodedLink e{.trace_id = link.trace_id, .span_id = link.span_id, .shape = links_.shapes.of(attributes),
-                  .trace_state = link.trace_state.empty() ? 0 : texts_.of(link.trace_state), .flags = link.flags,
-                  .dropped_attributes = link.dropped_attributes, .first_code = static_cast<uint32_t>(codes_.size())};
+    EncodedLink e{.trace_id = link.trace_id,
+                  .span_id = link.span_id,
+                  .shape = links_.shapes.of(attributes),
+                  .trace_state = link.trace_state.empty() ? 0 : texts_.of(link.trace_state),
+                  .flags = link.flags,
+                  .dropped_attributes = link.dropped_attributes,
+                  .first_code = static_cast<uint32_t>(codes_.size())};
     links_.intern(attributes, e.shape, e.shape, codes_);
     all_links_.push_back(e);
   }
@@ -210,10 +223,13 @@ class RowGroupEncoder::State {
       for (; at < encoded_.size() && encoded_[at].trace == trace; ++at) {
         const EncodedRow& row = encoded_[at];
         if (!seen.insert({load_le<uint64_t>(row.span_id.bytes.data()), row.kind}).second) continue;
-        if (kept - begin == kRowsMax) ++result.spans_left_out;
-        else encoded_[kept++] = row;
+        if (kept - begin == kRowsMax)
+          ++result.spans_left_out;
+        else
+          encoded_[kept++] = row;
       }
-      std::stable_sort(encoded_.begin() + static_cast<ptrdiff_t>(begin), encoded_.begin() + static_cast<ptrdiff_t>(kept),
+      std::stable_sort(encoded_.begin() + static_cast<ptrdiff_t>(begin),
+                       encoded_.begin() + static_cast<ptrdiff_t>(kept),
                        [](const EncodedRow& a, const EncodedRow& b) { return a.start < b.start; });
       result.traces.push_back(trace);
       trace_rows_.push_back(static_cast<uint32_t>(kept - begin));
@@ -222,7 +238,8 @@ class RowGroupEncoder::State {
   }
 
   void encode(RowGroupZone& zone) {
-    put_integers(ChunkType::kTraceRows, std::vector<uint64_t>(trace_rows_.begin(), trace_rows_.end()));
+    put_integers(ChunkType::kTraceRows,
+                 std::vector<uint64_t>(trace_rows_.begin(), trace_rows_.end()));
     put_span_ids();
     put_classes();
     put_resources();
@@ -268,14 +285,16 @@ class RowGroupEncoder::State {
     encode_integers(values, bytes);
     put(type, 0, bytes);
   }
-  void put_paged(ChunkType type, std::span<const uint64_t> values, std::span<const uint32_t> contexts, uint32_t context_count,
+  void put_paged(ChunkType type, std::span<const uint64_t> values,
+                 std::span<const uint32_t> contexts, uint32_t context_count,
                  std::span<const uint32_t> page_ends) {
     std::string bytes;
     encode_paged({values, contexts, context_count, page_ends}, bytes);
     put(type, 0, bytes);
   }
   void put_paged(ChunkType type, const NumberColumn& column, uint32_t context_count) {
-    if (!all_zero(column.values)) put_paged(type, column.values, column.contexts, context_count, column.page_ends);
+    if (!all_zero(column.values))
+      put_paged(type, column.values, column.contexts, context_count, column.page_ends);
   }
   template <typename Number>
   void put_numbers(ChunkType type, Number EncodedRow::* field) {
@@ -285,11 +304,14 @@ class RowGroupEncoder::State {
     if (!all_zero(values)) put_paged(type, values, class_of_row_, class_count(), page_ends_);
   }
   void put_texts(ChunkType type, uint32_t EncodedRow::* text) {
-    if (std::all_of(encoded_.begin(), encoded_.end(), [&](const EncodedRow& row) { return row.*text == 0; })) return;
+    if (std::all_of(encoded_.begin(), encoded_.end(),
+                    [&](const EncodedRow& row) { return row.*text == 0; }))
+      return;
     ValueColumnBuilder column;
     for (const RowPage& page : pages_) {
       for (uint32_t row = page.begin; row < page.begin + page.rows; ++row)
-        column.add(model::ValueView::of_string(texts_.texts()[encoded_[row].*text]), class_of_row_[row]);
+        column.add(model::ValueView::of_string(texts_.texts()[encoded_[row].*text]),
+                   class_of_row_[row]);
       column.end_page();
     }
     put(type, 0, column.encode(class_count()));
@@ -325,7 +347,9 @@ class RowGroupEncoder::State {
       end_nested_page();
     }
   }
-  std::span<const uint32_t> codes_at(uint32_t first) const { return std::span(codes_).subspan(first); }
+  std::span<const uint32_t> codes_at(uint32_t first) const {
+    return std::span(codes_).subspan(first);
+  }
 
   void add_event(const EncodedEvent& event, uint32_t of_class) {
     event_class_numbers_.add(event.number, of_class);
@@ -347,7 +371,8 @@ class RowGroupEncoder::State {
     ++links_in_page_;
   }
   void end_nested_page() {
-    for (NumberColumn* column : {&event_class_numbers_, &event_times_, &event_dropped_, &link_shapes_, &link_flags_, &link_dropped_})
+    for (NumberColumn* column : {&event_class_numbers_, &event_times_, &event_dropped_,
+                                 &link_shapes_, &link_flags_, &link_dropped_})
       column->end_page();
     events_.end_page();
     links_.end_page();
@@ -372,10 +397,13 @@ class RowGroupEncoder::State {
     put_compressed(ChunkType::kScopeTable, tables_.scopes());
     put_compressed(ChunkType::kResourceTable, tables_.resources());
     put_compressed(ChunkType::kScopePairs, tables_.pairs());
-    const ClassSequence sequence = encode_class_sequence(class_of_row_, class_count(), pages_, trace_rows_);
+    const ClassSequence sequence =
+        encode_class_sequence(class_of_row_, class_count(), pages_, trace_rows_);
     put_compressed(ChunkType::kSuccessors, sequence.successors);
-    put_paged(ChunkType::kClasses, sequence.ranks, sequence.contexts, class_count() + 1, page_ends_);
-    if (!sequence.others.empty()) put_paged(ChunkType::kOtherClasses, sequence.others, {}, 1, sequence.other_page_ends);
+    put_paged(ChunkType::kClasses, sequence.ranks, sequence.contexts, class_count() + 1,
+              page_ends_);
+    if (!sequence.others.empty())
+      put_paged(ChunkType::kOtherClasses, sequence.others, {}, 1, sequence.other_page_ends);
   }
 
   // A count, then for each field of the tuples the list of all their values.
@@ -393,7 +421,8 @@ class RowGroupEncoder::State {
   }
 
   void put_resources() {
-    const ResourceSequence sequence = encode_resource_sequence(resource_of_row_, class_of_row_, class_count(), parent_rows_);
+    const ResourceSequence sequence =
+        encode_resource_sequence(resource_of_row_, class_of_row_, class_count(), parent_rows_);
     put_compressed(ChunkType::kResourcesOfClasses, sequence.of_classes);
     put_paged(ChunkType::kResources, sequence.symbols, class_of_row_, class_count(), page_ends_);
   }
@@ -422,7 +451,8 @@ class RowGroupEncoder::State {
       }
       foreign_of_pages.push_back(foreign_count);
     }
-    if (!all_zero(symbols)) put_paged(ChunkType::kParents, symbols, class_of_row_, class_count(), page_ends_);
+    if (!all_zero(symbols))
+      put_paged(ChunkType::kParents, symbols, class_of_row_, class_count(), page_ends_);
     put(ChunkType::kForeignParents, 0, foreign);
     put_integers(ChunkType::kForeignOfPages, foreign_of_pages);
   }
@@ -447,8 +477,10 @@ class RowGroupEncoder::State {
         }
       }
     }
-    if (!all_zero(starts)) put_paged(ChunkType::kStarts, starts, contexts, class_count() + 1, page_ends_);
-    if (!all_zero(durations)) put_paged(ChunkType::kDurations, durations, class_of_row_, class_count(), page_ends_);
+    if (!all_zero(starts))
+      put_paged(ChunkType::kStarts, starts, contexts, class_count() + 1, page_ends_);
+    if (!all_zero(durations))
+      put_paged(ChunkType::kDurations, durations, class_of_row_, class_count(), page_ends_);
   }
 
   void put_span_fields() {
@@ -500,7 +532,8 @@ class RowGroupEncoder::State {
   }
 
   // `context_shapes`: the shape of each context.
-  void put_attributes(AttributeColumns& owner, uint32_t context_count, const std::vector<uint32_t>& context_shapes) {
+  void put_attributes(AttributeColumns& owner, uint32_t context_count,
+                      const std::vector<uint32_t>& context_shapes) {
     const auto& shapes = owner.shapes.shapes();
     if (shapes.empty()) return;
     std::string table;
@@ -515,7 +548,8 @@ class RowGroupEncoder::State {
     uint32_t frequent = 0;
     for (uint32_t key = 0; key < owner.columns.size(); ++key) {
       if (!owner.columns[key]) continue;
-      is_rare[key] = owner.columns[key]->builder.count() < kRareValuesBelow || frequent >= kFrequentKeysMax;
+      is_rare[key] =
+          owner.columns[key]->builder.count() < kRareValuesBelow || frequent >= kFrequentKeysMax;
       any_rare |= is_rare[key];
       frequent += is_rare[key] ? 0 : 1;
     }
@@ -523,7 +557,8 @@ class RowGroupEncoder::State {
     for (uint32_t key = 0; key < owner.columns.size(); ++key) {
       if (!owner.columns[key] || is_rare[key]) continue;
       const uint32_t used = number_contexts(shapes, context_shapes, key, local);
-      put(chunk_of(ChunkType::kValues, owner.owner), key, owner.columns[key]->builder.encode(local, used));
+      put(chunk_of(ChunkType::kValues, owner.owner), key,
+          owner.columns[key]->builder.encode(local, used));
     }
     if (any_rare) put_rare(owner, is_rare);
   }
@@ -539,12 +574,14 @@ class RowGroupEncoder::State {
       if (!has_rare[shape]) return;
       const std::vector<uint32_t>& keys = shapes[shape];
       for (size_t i = 0; i < keys.size(); ++i)
-        if (is_rare[keys[i]]) rare.add(owner.columns[keys[i]]->builder.value(codes_[first_code + i]), 0);
+        if (is_rare[keys[i]])
+          rare.add(owner.columns[keys[i]]->builder.value(codes_[first_code + i]), 0);
     };
     for (const RowPage& page : pages_) {
       for (uint32_t row = page.begin; row < page.begin + page.rows; ++row) {
         const EncodedRow& e = encoded_[row];
-        if (owner.owner == AttributeOwner::kSpan) add(e.first_code, classes_.tuples()[e.number][kClassShape]);
+        if (owner.owner == AttributeOwner::kSpan)
+          add(e.first_code, classes_.tuples()[e.number][kClassShape]);
         for (uint32_t i = 0; owner.owner == AttributeOwner::kEvent && i < e.events; ++i) {
           const EncodedEvent& event = all_events_[e.first_event + i];
           add(event.first_code, event_classes_.tuples()[event.number][1]);
@@ -579,13 +616,13 @@ class RowGroupEncoder::State {
   }
 
   const model::SpanBatch* batch_ = nullptr;
-  std::vector<EncodedRow> encoded_;        // by row, once united
-  std::vector<EncodedEvent> all_events_;   // as they came
+  std::vector<EncodedRow> encoded_;       // by row, once united
+  std::vector<EncodedEvent> all_events_;  // as they came
   std::vector<EncodedLink> all_links_;
-  std::vector<uint32_t> codes_;            // of all attributes' values, as they came
+  std::vector<uint32_t> codes_;  // of all attributes' values, as they came
   std::vector<uint32_t> trace_rows_;
   std::vector<RowPage> pages_;
-  std::vector<uint32_t> page_ends_;        // rows
+  std::vector<uint32_t> page_ends_;  // rows
   std::vector<uint32_t> parent_rows_;
   std::vector<uint32_t> class_of_row_;
   std::vector<uint32_t> resource_of_row_;
@@ -593,7 +630,7 @@ class RowGroupEncoder::State {
   KeyNumbers keys_;
   TextNumbers names_;
   TextNumbers event_names_;
-  TextNumbers texts_;                      // status messages and trace states
+  TextNumbers texts_;  // status messages and trace states
   ScopeTables tables_;
   TupleNumbers<kClassFields> classes_;
   TupleNumbers<2> event_classes_;
@@ -618,7 +655,9 @@ class RowGroupEncoder::State {
 RowGroupEncoder::RowGroupEncoder() : state_(std::make_unique<State>()) {}
 RowGroupEncoder::~RowGroupEncoder() = default;
 void RowGroupEncoder::begin_batch(const model::SpanBatch& batch) { state_->begin_batch(batch); }
-void RowGroupEncoder::add(uint32_t trace, uint32_t index, uint64_t arrival) { state_->add(trace, index, arrival); }
+void RowGroupEncoder::add(uint32_t trace, uint32_t index, uint64_t arrival) {
+  state_->add(trace, index, arrival);
+}
 RowGroupEncoder::Encoded RowGroupEncoder::finish() { return state_->finish(); }
 
 std::string encode_row_group(std::span<const TraceSpans> traces, RowGroupZone& zone) {

@@ -25,9 +25,9 @@ class RowGroupEncoder {
 
   struct Encoded {
     std::string bytes;
-    RowGroupZone zone;                     // all but its offset and first trace
-    std::vector<uint32_t> traces;          // their numbers, ascending
-    uint64_t spans_left_out = 0;           // beyond kRowsMax of one trace
+    RowGroupZone zone;             // all but its offset and first trace
+    std::vector<uint32_t> traces;  // their numbers, ascending
+    uint64_t spans_left_out = 0;   // beyond kRowsMax of one trace
   };
   // Not empty; together at most kRowsMax spans. Once.
   Encoded finish();

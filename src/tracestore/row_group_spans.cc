@@ -6,7 +6,9 @@
 namespace sightline::tracestore {
 namespace {
 
-std::unexpected<Error> torn(std::string_view what) { return fail(Errc::kCorrupt, "row group: ", what); }
+std::unexpected<Error> torn(std::string_view what) {
+  return fail(Errc::kCorrupt, "row group: ", what);
+}
 
 }  // namespace
 
@@ -15,7 +17,8 @@ std::unexpected<Error> torn(std::string_view what) { return fail(Errc::kCorrupt,
 class PageAttributes {
  public:
   // Entries [begin, end) of the page, whose contexts are `contexts`.
-  static Result<PageAttributes> read(RowGroupDecoder& decoder, AttributeOwner owner, uint32_t page, std::span<const uint32_t> contexts,
+  static Result<PageAttributes> read(RowGroupDecoder& decoder, AttributeOwner owner, uint32_t page,
+                                     std::span<const uint32_t> contexts,
                                      std::span<const model::Run> wanted) {
     PageAttributes attributes(*decoder.tables_, owner);
     attributes.choose_columns(decoder, contexts, wanted);
@@ -24,7 +27,9 @@ class PageAttributes {
     for (Column& column : attributes.columns_) {
       const auto source = decoder.value_source(owner, column.key);
       if (!source) return std::unexpected(source.error());
-      if (auto status = (*source)->reader.read(page, column.contexts_of((*source)->local), column.values); !status)
+      if (auto status =
+              (*source)->reader.read(page, column.contexts_of((*source)->local), column.values);
+          !status)
         return std::unexpected(std::move(status).error());
       column.storage = (*source)->reader.storage();
     }
@@ -41,7 +46,8 @@ class PageAttributes {
   // Appends the attributes of the next entry to the batch.
   Result<model::Run> next(uint32_t context, model::SpanBatch& batch) {
     const auto& keys = shape_of(context);
-    const model::Run run{static_cast<uint32_t>(batch.attributes.size()), static_cast<uint32_t>(keys.size())};
+    const model::Run run{static_cast<uint32_t>(batch.attributes.size()),
+                         static_cast<uint32_t>(keys.size())};
     for (const uint32_t key : keys) {
       Column& column = columns_[column_of_key_[key]];
       if (column.next >= column.values.size()) return torn("attributes outnumber values");
@@ -69,14 +75,16 @@ class PageAttributes {
     }
   };
 
-  PageAttributes(const RowGroupTables& tables, AttributeOwner owner) : tables_(&tables), owner_(static_cast<size_t>(owner)) {}
+  PageAttributes(const RowGroupTables& tables, AttributeOwner owner)
+      : tables_(&tables), owner_(static_cast<size_t>(owner)) {}
 
   const RowGroupTables::Shape& shape_of(uint32_t context) const {
     return tables_->shapes[owner_][tables_->context_shapes[owner_][context]];
   }
 
   // One for each key of the wanted entries; the rare keys share one.
-  void choose_columns(const RowGroupDecoder& decoder, std::span<const uint32_t> contexts, std::span<const model::Run> wanted) {
+  void choose_columns(const RowGroupDecoder& decoder, std::span<const uint32_t> contexts,
+                      std::span<const model::Run> wanted) {
     column_of_key_.assign(tables_->keys.size(), kNone);
     const auto owner = static_cast<AttributeOwner>(owner_);
     bool any_rare = false;
@@ -103,13 +111,15 @@ class PageAttributes {
     // Values of rare keys lie in one list: all of them must be counted.
     for (const auto& shape : tables_->shapes[owner_])
       for (const uint32_t key : shape)
-        if (column_of_key_[key] == kNone && !decoder.is_frequent(owner, key)) column_of_key_[key] = rare;
+        if (column_of_key_[key] == kNone && !decoder.is_frequent(owner, key))
+          column_of_key_[key] = rare;
   }
 
   void count_values(std::span<const uint32_t> contexts) {
     for (const uint32_t context : contexts)
       for (const uint32_t key : shape_of(context))
-        if (column_of_key_[key] != kNone) columns_[column_of_key_[key]].entry_contexts.push_back(context);
+        if (column_of_key_[key] != kNone)
+          columns_[column_of_key_[key]].entry_contexts.push_back(context);
   }
 
   const RowGroupTables* tables_;
@@ -147,11 +157,16 @@ class SpanAssembler {
     const auto rows = d_.page_rows(page_);
     if (!rows) return std::unexpected(rows.error());
     rows_ = *rows;
-    const auto take = [&](ChunkType type, std::vector<uint64_t>& into) { return d_.read_numbers(type, d_.class_count(), page_, rows_->classes, into); };
-    for (Status status : {take(ChunkType::kStatuses, statuses_), take(ChunkType::kDroppedAttributes, dropped_attributes_),
-                          take(ChunkType::kDroppedEvents, dropped_events_), take(ChunkType::kDroppedLinks, dropped_links_),
-                          read_texts(ChunkType::kStatusMessages, messages_), read_texts(ChunkType::kTraceStates, states_),
-                          read_events(runs), read_links(runs)})
+    const auto take = [&](ChunkType type, std::vector<uint64_t>& into) {
+      return d_.read_numbers(type, d_.class_count(), page_, rows_->classes, into);
+    };
+    for (Status status :
+         {take(ChunkType::kStatuses, statuses_),
+          take(ChunkType::kDroppedAttributes, dropped_attributes_),
+          take(ChunkType::kDroppedEvents, dropped_events_),
+          take(ChunkType::kDroppedLinks, dropped_links_),
+          read_texts(ChunkType::kStatusMessages, messages_),
+          read_texts(ChunkType::kTraceStates, states_), read_events(runs), read_links(runs)})
       if (!status) return status;
     auto attributes = PageAttributes::read(d_, AttributeOwner::kSpan, page_, rows_->classes, runs);
     if (!attributes) return std::unexpected(std::move(attributes).error());
@@ -168,7 +183,8 @@ class SpanAssembler {
   }
 
   // The entries that the rows own; nothing when they own none.
-  static std::vector<model::Run> entries_of(const PageEntries& entries, std::span<const model::Run> runs) {
+  static std::vector<model::Run> entries_of(const PageEntries& entries,
+                                            std::span<const model::Run> runs) {
     std::vector<model::Run> wanted;
     for (const model::Run run : runs) {
       const uint32_t begin = entries.offsets[run.begin];
@@ -187,8 +203,10 @@ class SpanAssembler {
     if (wanted.empty()) return {};
     const auto classes = static_cast<uint32_t>(d_.tables_->event_classes.size());
     const auto& contexts = event_entries_->contexts;
-    for (Status status : {d_.read_numbers(ChunkType::kEventTimes, classes, page_, contexts, event_times_),
-                          d_.read_numbers(ChunkType::kEventDroppedAttributes, classes, page_, contexts, event_dropped_)})
+    for (Status status :
+         {d_.read_numbers(ChunkType::kEventTimes, classes, page_, contexts, event_times_),
+          d_.read_numbers(ChunkType::kEventDroppedAttributes, classes, page_, contexts,
+                          event_dropped_)})
       if (!status) return status;
     auto attributes = PageAttributes::read(d_, AttributeOwner::kEvent, page_, contexts, wanted);
     if (!attributes) return std::unexpected(std::move(attributes).error());
@@ -208,13 +226,16 @@ class SpanAssembler {
     first_link_ = (**begins)[page_];
     auto trace_ids = d_.raw_ids<TraceId>(ChunkType::kLinkTraceIds, d_.zone_.links);
     auto span_ids = d_.raw_ids<SpanId>(ChunkType::kLinkSpanIds, d_.zone_.links);
-    if (!trace_ids || !span_ids || first_link_ + link_entries_->contexts.size() > d_.zone_.links) return torn("ids of links are torn");
+    if (!trace_ids || !span_ids || first_link_ + link_entries_->contexts.size() > d_.zone_.links)
+      return torn("ids of links are torn");
     link_trace_ids_ = std::move(*trace_ids);
     link_span_ids_ = std::move(*span_ids);
     const auto shapes = static_cast<uint32_t>(d_.tables_->context_shapes[2].size());
     const auto& contexts = link_entries_->contexts;
-    for (Status status : {d_.read_numbers(ChunkType::kLinkFlags, shapes, page_, contexts, link_flags_),
-                          d_.read_numbers(ChunkType::kLinkDroppedAttributes, shapes, page_, contexts, link_dropped_)})
+    for (Status status :
+         {d_.read_numbers(ChunkType::kLinkFlags, shapes, page_, contexts, link_flags_),
+          d_.read_numbers(ChunkType::kLinkDroppedAttributes, shapes, page_, contexts,
+                          link_dropped_)})
       if (!status) return status;
     if (d_.chunk(ChunkType::kLinkTraceStates) != nullptr) {
       const auto reader = d_.text_source(ChunkType::kLinkTraceStates, shapes);
@@ -231,10 +252,14 @@ class SpanAssembler {
   Status add_row(uint32_t row) {
     const RowGroupTables& tables = *d_.tables_;
     const auto& of_class = tables.classes[rows_->classes[row]];
-    const auto scope = tables.scope_of_pair.find(uint64_t{rows_->resources[row]} << 32 | of_class[kClassScope]);
+    const auto scope =
+        tables.scope_of_pair.find(uint64_t{rows_->resources[row]} << 32 | of_class[kClassScope]);
     if (scope == tables.scope_of_pair.end()) return torn("a row is of no known scope");
     model::SpanView span;
-    std::memcpy(span.span_id.bytes.data(), d_.chunk_bytes(ChunkType::kSpanIds, 0).data() + size_t{begin_ + row} * sizeof(SpanId), sizeof(SpanId));
+    std::memcpy(
+        span.span_id.bytes.data(),
+        d_.chunk_bytes(ChunkType::kSpanIds, 0).data() + size_t{begin_ + row} * sizeof(SpanId),
+        sizeof(SpanId));
     span.parent_span_id = rows_->parents[row];
     span.scope = scope->second;
     span.kind = static_cast<model::SpanKind>(of_class[kClassKind]);
@@ -269,16 +294,22 @@ class SpanAssembler {
     const uint32_t context = event_entries_->contexts[entry];
     const auto attributes = events_->next(context, batch_);
     if (!attributes) return std::unexpected(attributes.error());
-    batch_.events.push_back({.time = {start.value + event_times_[entry]}, .name = d_.tables_->event_names[d_.tables_->event_classes[context][0]],
-                             .attributes = *attributes, .dropped_attributes = static_cast<uint32_t>(event_dropped_[entry])});
+    batch_.events.push_back({.time = {start.value + event_times_[entry]},
+                             .name = d_.tables_->event_names[d_.tables_->event_classes[context][0]],
+                             .attributes = *attributes,
+                             .dropped_attributes = static_cast<uint32_t>(event_dropped_[entry])});
     return {};
   }
   Status add_link(uint32_t entry) {
     const auto attributes = links_->next(link_entries_->contexts[entry], batch_);
     if (!attributes) return std::unexpected(attributes.error());
-    batch_.links.push_back({.trace_id = link_trace_ids_[first_link_ + entry], .span_id = link_span_ids_[first_link_ + entry],
-                            .trace_state = link_states_.empty() ? std::string_view() : link_states_[entry].bytes, .attributes = *attributes,
-                            .dropped_attributes = static_cast<uint32_t>(link_dropped_[entry]), .flags = static_cast<uint32_t>(link_flags_[entry])});
+    batch_.links.push_back(
+        {.trace_id = link_trace_ids_[first_link_ + entry],
+         .span_id = link_span_ids_[first_link_ + entry],
+         .trace_state = link_states_.empty() ? std::string_view() : link_states_[entry].bytes,
+         .attributes = *attributes,
+         .dropped_attributes = static_cast<uint32_t>(link_dropped_[entry]),
+         .flags = static_cast<uint32_t>(link_flags_[entry])});
     return {};
   }
 
@@ -315,10 +346,12 @@ Result<std::shared_ptr<model::SpanBatch>> RowGroupDecoder::spans(std::span<const
       in_page.push_back({runs[at].begin - page.begin, runs[at].count});
     }
     if (in_page.empty()) continue;
-    if (auto status = SpanAssembler(*this, number, *batch).add(in_page, owners); !status) return std::unexpected(std::move(status).error());
+    if (auto status = SpanAssembler(*this, number, *batch).add(in_page, owners); !status)
+      return std::unexpected(std::move(status).error());
   }
   if (at != runs.size()) return fail(Errc::kInternal, "rows out of range");
-  batch->owner = std::make_shared<const std::vector<std::shared_ptr<const void>>>(std::move(owners));
+  batch->owner =
+      std::make_shared<const std::vector<std::shared_ptr<const void>>>(std::move(owners));
   return batch;
 }
 

@@ -7,17 +7,21 @@
 namespace sightline::tracestore {
 namespace {
 
-std::unexpected<Error> torn(std::string_view what) { return fail(Errc::kCorrupt, "row group: ", what); }
+std::unexpected<Error> torn(std::string_view what) {
+  return fail(Errc::kCorrupt, "row group: ", what);
+}
 
 class TableReader {
  public:
-  TableReader(const ChunkSource& chunks, const RowGroupZone& zone, RowGroupTables& into) : chunks_(chunks), zone_(zone), tables_(into) {
-    tables_.storage.reserve(16);   // views point into its strings: they must not move
+  TableReader(const ChunkSource& chunks, const RowGroupZone& zone, RowGroupTables& into)
+      : chunks_(chunks), zone_(zone), tables_(into) {
+    tables_.storage.reserve(16);  // views point into its strings: they must not move
   }
 
   Status read() {
-    for (const auto step : {&TableReader::read_traces, &TableReader::read_keys, &TableReader::read_shapes, &TableReader::read_classes,
-                            &TableReader::read_scopes, &TableReader::read_lists})
+    for (const auto step :
+         {&TableReader::read_traces, &TableReader::read_keys, &TableReader::read_shapes,
+          &TableReader::read_classes, &TableReader::read_scopes, &TableReader::read_lists})
       if (auto status = (this->*step)(); !status) return status;
     return {};
   }
@@ -62,14 +66,17 @@ class TableReader {
   }
 
   Status read_keys() {
-    if (auto status = read_texts(ChunkType::kKeyTable, tables_.keys); !status) return in_context("keys", std::move(status).error());
-    for (size_t i = 0; i < tables_.keys.size(); ++i) tables_.key_numbers.try_emplace(tables_.keys[i], static_cast<uint32_t>(i));
+    if (auto status = read_texts(ChunkType::kKeyTable, tables_.keys); !status)
+      return in_context("keys", std::move(status).error());
+    for (size_t i = 0; i < tables_.keys.size(); ++i)
+      tables_.key_numbers.try_emplace(tables_.keys[i], static_cast<uint32_t>(i));
     return {};
   }
 
   Status read_shapes() {
     for (size_t owner = 0; owner < 3; ++owner) {
-      const auto bytes = unpack(chunk_of(ChunkType::kShapeTable, static_cast<AttributeOwner>(owner)));
+      const auto bytes =
+          unpack(chunk_of(ChunkType::kShapeTable, static_cast<AttributeOwner>(owner)));
       if (!bytes) return std::unexpected(bytes.error());
       auto& shapes = tables_.shapes[owner];
       if (bytes->empty()) continue;
@@ -93,8 +100,8 @@ class TableReader {
 
   // A table of tuples; every field checked against `bounds`.
   template <size_t kFields>
-  Status read_tuples(ChunkType type, const std::array<uint64_t, kFields>& bounds, uint64_t count_max,
-                     std::vector<std::array<uint32_t, kFields>>& into) {
+  Status read_tuples(ChunkType type, const std::array<uint64_t, kFields>& bounds,
+                     uint64_t count_max, std::vector<std::array<uint32_t, kFields>>& into) {
     const std::string_view bytes = chunks_.chunk_bytes(type, 0);
     if (bytes.empty()) return {};
     ByteReader in(bytes);
@@ -114,24 +121,35 @@ class TableReader {
 
   Status read_classes() {
     if (auto status = read_texts(ChunkType::kNames, tables_.names); !status) return status;
-    if (auto status = read_texts(ChunkType::kEventNames, tables_.event_names); !status) return status;
-    const auto shape_count = [&](AttributeOwner owner) { return tables_.shapes[static_cast<size_t>(owner)].size(); };
+    if (auto status = read_texts(ChunkType::kEventNames, tables_.event_names); !status)
+      return status;
+    const auto shape_count = [&](AttributeOwner owner) {
+      return tables_.shapes[static_cast<size_t>(owner)].size();
+    };
     constexpr uint64_t kAny = uint64_t{UINT32_MAX} + 1;
-    if (auto status = read_tuples<kClassFields>(ChunkType::kClassTable,
-                                                {tables_.names.size(), 256, kAny, kAny, shape_count(AttributeOwner::kSpan)}, kRowsMax,
-                                                tables_.classes);
+    if (auto status = read_tuples<kClassFields>(
+            ChunkType::kClassTable,
+            {tables_.names.size(), 256, kAny, kAny, shape_count(AttributeOwner::kSpan)}, kRowsMax,
+            tables_.classes);
         !status)
       return status;
     if (tables_.classes.empty()) return torn("classes are missing");
-    if (auto status = read_tuples<2>(ChunkType::kEventClassTable, {tables_.event_names.size(), shape_count(AttributeOwner::kEvent)},
-                                     kRowsMax, tables_.event_classes);
+    if (auto status =
+            read_tuples<2>(ChunkType::kEventClassTable,
+                           {tables_.event_names.size(), shape_count(AttributeOwner::kEvent)},
+                           kRowsMax, tables_.event_classes);
         !status)
       return status;
-    if (zone_.events > 0 && tables_.event_classes.empty()) return torn("classes of events are missing");
-    if (zone_.links > 0 && shape_count(AttributeOwner::kLink) == 0) return torn("shapes of links are missing");
-    for (const auto& of_class : tables_.classes) tables_.context_shapes[0].push_back(of_class[kClassShape]);
-    for (const auto& of_class : tables_.event_classes) tables_.context_shapes[1].push_back(of_class[1]);
-    for (uint32_t i = 0; i < shape_count(AttributeOwner::kLink); ++i) tables_.context_shapes[2].push_back(i);
+    if (zone_.events > 0 && tables_.event_classes.empty())
+      return torn("classes of events are missing");
+    if (zone_.links > 0 && shape_count(AttributeOwner::kLink) == 0)
+      return torn("shapes of links are missing");
+    for (const auto& of_class : tables_.classes)
+      tables_.context_shapes[0].push_back(of_class[kClassShape]);
+    for (const auto& of_class : tables_.event_classes)
+      tables_.context_shapes[1].push_back(of_class[1]);
+    for (uint32_t i = 0; i < shape_count(AttributeOwner::kLink); ++i)
+      tables_.context_shapes[2].push_back(i);
     return {};
   }
 
@@ -158,7 +176,8 @@ class TableReader {
       resource.dropped_attributes = static_cast<uint32_t>(in.uvarint());
       resource.schema_url = in.sized();
     }
-    return in.ok() && in.at_end() && !tables_.batch.resources.empty() ? Status{} : torn("resources are torn");
+    return in.ok() && in.at_end() && !tables_.batch.resources.empty() ? Status{}
+                                                                      : torn("resources are torn");
   }
 
   Status read_scopes() {
@@ -184,15 +203,18 @@ class TableReader {
     for (uint64_t left = pairs.uvarint(); left > 0 && pairs.ok(); --left) {
       const uint64_t resource = pairs.uvarint();
       const uint64_t scope = pairs.uvarint();
-      if (!pairs.ok() || resource >= tables_.batch.resources.size() || scope >= scopes.size()) return torn("pairs of scopes are torn");
-      tables_.scope_of_pair.try_emplace(resource << 32 | scope, static_cast<uint32_t>(tables_.batch.scopes.size()));
+      if (!pairs.ok() || resource >= tables_.batch.resources.size() || scope >= scopes.size())
+        return torn("pairs of scopes are torn");
+      tables_.scope_of_pair.try_emplace(resource << 32 | scope,
+                                        static_cast<uint32_t>(tables_.batch.scopes.size()));
       tables_.batch.scopes.push_back(scopes[scope]);
       tables_.batch.scopes.back().resource = static_cast<uint32_t>(resource);
     }
     return pairs.ok() && pairs.at_end() ? Status{} : torn("pairs of scopes are torn");
   }
 
-  Status read_list_of_lists(ChunkType type, size_t count, uint64_t bound, RowGroupTables::ListOfLists& into) {
+  Status read_list_of_lists(ChunkType type, size_t count, uint64_t bound,
+                            RowGroupTables::ListOfLists& into) {
     const auto bytes = unpack(type);
     if (!bytes) return std::unexpected(bytes.error());
     ByteReader in(*bytes);
@@ -210,10 +232,12 @@ class TableReader {
   }
 
   Status read_lists() {
-    if (auto status = read_list_of_lists(ChunkType::kSuccessors, tables_.classes.size() + 1, tables_.classes.size(), tables_.successors); !status)
+    if (auto status = read_list_of_lists(ChunkType::kSuccessors, tables_.classes.size() + 1,
+                                         tables_.classes.size(), tables_.successors);
+        !status)
       return status;
-    return read_list_of_lists(ChunkType::kResourcesOfClasses, tables_.classes.size(), tables_.batch.resources.size(),
-                              tables_.resources_of_classes);
+    return read_list_of_lists(ChunkType::kResourcesOfClasses, tables_.classes.size(),
+                              tables_.batch.resources.size(), tables_.resources_of_classes);
   }
 
   const ChunkSource& chunks_;
@@ -223,14 +247,17 @@ class TableReader {
 
 }  // namespace
 
-Result<std::shared_ptr<const RowGroupTables>> RowGroupTables::read(const ChunkSource& chunks, const RowGroupZone& zone) {
+Result<std::shared_ptr<const RowGroupTables>> RowGroupTables::read(const ChunkSource& chunks,
+                                                                   const RowGroupZone& zone) {
   auto tables = std::make_shared<RowGroupTables>();
-  if (auto status = TableReader(chunks, zone, *tables).read(); !status) return std::unexpected(std::move(status).error());
+  if (auto status = TableReader(chunks, zone, *tables).read(); !status)
+    return std::unexpected(std::move(status).error());
   return tables;
 }
 
 size_t RowGroupTables::bytes() const {
-  size_t bytes = sizeof(*this) + trace_rows.size() * 4 + keys.size() * 48 + classes.size() * 64 + batch.attributes.size() * 48;
+  size_t bytes = sizeof(*this) + trace_rows.size() * 4 + keys.size() * 48 + classes.size() * 64 +
+                 batch.attributes.size() * 48;
   for (const std::string& text : storage) bytes += text.size();
   for (const auto& list : successors) bytes += 24 + list.size() * 4;
   return bytes;

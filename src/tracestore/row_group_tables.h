@@ -26,7 +26,7 @@ class ChunkSource {
 };
 
 struct RowGroupTables {
-  using Shape = std::vector<uint32_t>;               // numbers of keys
+  using Shape = std::vector<uint32_t>;  // numbers of keys
   using ListOfLists = std::vector<std::vector<uint32_t>>;
 
   std::vector<uint32_t> trace_rows;
@@ -34,26 +34,27 @@ struct RowGroupTables {
 
   std::vector<std::string_view> keys;
   absl::flat_hash_map<std::string_view, uint32_t> key_numbers;
-  std::array<std::vector<Shape>, 3> shapes;          // by AttributeOwner
+  std::array<std::vector<Shape>, 3> shapes;  // by AttributeOwner
 
   std::vector<std::string_view> names;
   std::vector<std::array<uint32_t, kClassFields>> classes;
   std::vector<std::string_view> event_names;
   std::vector<std::array<uint32_t, 2>> event_classes;
-  ListOfLists successors;                            // of each class, and behind them of the begin of a trace
+  ListOfLists successors;  // of each class, and behind them of the begin of a trace
   ListOfLists resources_of_classes;
 
   // Resources and scopes as of a batch: one scope for each pair that occurs. No spans.
   model::SpanBatch batch;
-  absl::flat_hash_map<uint64_t, uint32_t> scope_of_pair;   // resource << 32 | scope
+  absl::flat_hash_map<uint64_t, uint32_t> scope_of_pair;  // resource << 32 | scope
 
   // The shape of each context that values of the owner's attributes may have: classes of spans, of events; shapes of links.
   std::array<std::vector<uint32_t>, 3> context_shapes;
 
-  std::vector<std::string> storage;                  // what views point into
+  std::vector<std::string> storage;  // what views point into
   size_t bytes() const;
 
-  static Result<std::shared_ptr<const RowGroupTables>> read(const ChunkSource& chunks, const RowGroupZone& zone);
+  static Result<std::shared_ptr<const RowGroupTables>> read(const ChunkSource& chunks,
+                                                            const RowGroupZone& zone);
 };
 
 }  // namespace sightline::tracestore

@@ -38,7 +38,8 @@ TEST(IntegerCodec, EveryEncodingGivesBackWhatWentIn) {
 
 std::vector<TraceSpans> group_by_trace(const model::SpanBatch& batch) {
   std::map<TraceId, std::vector<SpanRef>> traces;
-  for (uint32_t i = 0; i < batch.spans.size(); ++i) traces[batch.spans[i].trace_id].push_back({&batch, i});
+  for (uint32_t i = 0; i < batch.spans.size(); ++i)
+    traces[batch.spans[i].trace_id].push_back({&batch, i});
   std::vector<TraceSpans> result;
   for (auto& [id, spans] : traces) {
     unite_spans(spans);
@@ -51,7 +52,8 @@ TEST(RowGroup, GivesBackEverythingOfRandomSpans) {
   for (uint64_t seed = 0; seed < 60; ++seed) {
     SpanSource source(seed);
     std::vector<TraceId> ids;
-    for (uint64_t i = 0, n = 1 + source.random().below(20); i < n; ++i) ids.push_back(source.trace_id());
+    for (uint64_t i = 0, n = 1 + source.random().below(20); i < n; ++i)
+      ids.push_back(source.trace_id());
     const auto batch = source.batch(ids, 1 + source.random().below(400), kNow);
     const auto traces = group_by_trace(*batch);
     RowGroupZone zone;
@@ -67,7 +69,8 @@ TEST(RowGroup, GivesBackEverythingOfRandomSpans) {
       for (size_t i = 0; i < trace.spans.size(); ++i) {
         model::SpanView span = (*back)->spans[i];
         span.trace_id = trace.id;
-        ASSERT_EQ(testing::canonical(**back, span), testing::canonical(*batch, trace.spans[i].span()))
+        ASSERT_EQ(testing::canonical(**back, span),
+                  testing::canonical(*batch, trace.spans[i].span()))
             << "seed " << seed << " row " << row + i;
       }
       row += static_cast<uint32_t>(trace.spans.size());

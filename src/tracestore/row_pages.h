@@ -10,9 +10,9 @@
 namespace sightline::tracestore {
 
 struct RowPage {
-  uint32_t begin = 0;          // first row
+  uint32_t begin = 0;  // first row
   uint32_t rows = 0;
-  uint32_t first_trace = 0;    // within the row group
+  uint32_t first_trace = 0;  // within the row group
   uint32_t traces = 0;
 };
 
@@ -33,11 +33,12 @@ inline std::vector<RowPage> divide_rows(std::span<const uint32_t> trace_rows) {
 
 // How a row says which row its parent is. Most parents are the row before, or one of its ancestors.
 inline constexpr uint64_t kParentNone = 0;
-inline constexpr uint64_t kParentForeign = 1;     // not in the trace
+inline constexpr uint64_t kParentForeign = 1;  // not in the trace
 inline constexpr uint64_t kParentStepsMax = 62;
 
 // `parent_rows` of the rows from `begin`, the first of the trace, up to `row` are known.
-inline uint64_t parent_symbol(uint32_t row, uint32_t parent, uint32_t begin, std::span<const uint32_t> parent_rows) {
+inline uint64_t parent_symbol(uint32_t row, uint32_t parent, uint32_t begin,
+                              std::span<const uint32_t> parent_rows) {
   uint32_t candidate = row - 1;
   if (row > begin)
     for (uint64_t step = 0; step <= kParentStepsMax && candidate < row; ++step) {
@@ -48,7 +49,8 @@ inline uint64_t parent_symbol(uint32_t row, uint32_t parent, uint32_t begin, std
   return 3 + 2 * (static_cast<uint64_t>(distance) << 1 ^ static_cast<uint64_t>(distance >> 63));
 }
 // The row; UINT32_MAX when the symbol names none of [begin, end).
-inline uint32_t parent_of_symbol(uint64_t symbol, uint32_t row, uint32_t begin, uint32_t end, std::span<const uint32_t> parent_rows) {
+inline uint32_t parent_of_symbol(uint64_t symbol, uint32_t row, uint32_t begin, uint32_t end,
+                                 std::span<const uint32_t> parent_rows) {
   if (symbol % 2 == 0) {
     uint32_t candidate = row - 1;
     if (row == begin || (symbol - 2) / 2 > kParentStepsMax) return UINT32_MAX;

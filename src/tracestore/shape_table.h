@@ -60,14 +60,15 @@ class ShapeNumbers {
     uint32_t shape = UINT32_MAX;
     std::vector<uint32_t> children;
   };
-  static constexpr size_t kLookedAt = 6;   // children compared one by one; beyond, they are hashed
+  static constexpr size_t kLookedAt = 6;  // children compared one by one; beyond, they are hashed
 
   uint32_t child(uint32_t node, std::string_view key) {
     const auto& children = nodes_[node].children;
     for (size_t i = 0; i < std::min(children.size(), kLookedAt); ++i)
       if (keys_.keys()[nodes_[children[i]].key] == key) return children[i];
     const uint32_t number = keys_.of(key);
-    const auto [known, is_new] = children_.try_emplace(uint64_t{node} << 32 | number, static_cast<uint32_t>(nodes_.size()));
+    const auto [known, is_new] =
+        children_.try_emplace(uint64_t{node} << 32 | number, static_cast<uint32_t>(nodes_.size()));
     if (is_new) {
       nodes_[node].children.push_back(known->second);
       nodes_.push_back({number, node, UINT32_MAX, {}});

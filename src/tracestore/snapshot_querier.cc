@@ -34,9 +34,7 @@ class KeySet {
         return;
     }
   }
-  std::vector<std::string> sorted() const {
-    return {keys_.begin(), keys_.end()};
-  }
+  std::vector<std::string> sorted() const { return {keys_.begin(), keys_.end()}; }
 
  private:
   std::set<std::string, std::less<>> keys_;
@@ -47,7 +45,8 @@ Status add_stored_keys(RowGroupDecoder& decoder, AttributeScope scope, KeySet& k
     const auto tables = decoder.tables();
     if (!tables) return std::unexpected(tables.error());
     if (scope == AttributeScope::kResource)
-      for (const auto& resource : (*tables)->batch.resources) keys.add((*tables)->batch, resource.attributes);
+      for (const auto& resource : (*tables)->batch.resources)
+        keys.add((*tables)->batch, resource.attributes);
     else
       for (const auto& s : (*tables)->batch.scopes) keys.add((*tables)->batch, s.attributes);
     return {};
@@ -67,7 +66,8 @@ Status add_live_keys(const std::vector<LiveTrace>& traces, AttributeScope scope,
   for (const LiveTrace& trace : traces)
     for (const auto& part : trace.parts)
       for (const LiveRow& row : part->rows) rows.push_back(&row);
-  std::sort(rows.begin(), rows.end(), [](const LiveRow* a, const LiveRow* b) { return a->batch < b->batch; });
+  std::sort(rows.begin(), rows.end(),
+            [](const LiveRow* a, const LiveRow* b) { return a->batch < b->batch; });
   LiveBatchReader reader(0);
   for (const LiveRow* row : rows) {
     const auto batch = reader.read(row->batch);
@@ -102,23 +102,28 @@ Result<std::optional<model::SpanBatch>> SnapshotQuerier::find(const TraceId& id)
   return std::move(gatherer).finish(std::move(owners));
 }
 
-Status SnapshotQuerier::scan(const ScanRequest& request, const std::function<bool(RowGroup&)>& visit) const {
+Status SnapshotQuerier::scan(const ScanRequest& request,
+                             const std::function<bool(RowGroup&)>& visit) const {
   // All live traces, whatever their time: a part in a block may overlap the range.
-  SnapshotScan scan(snapshot_->blocks(), live_.collect(snapshot_->visible(), {0}, kAlways), request, inspected_);
+  SnapshotScan scan(snapshot_->blocks(), live_.collect(snapshot_->visible(), {0}, kAlways), request,
+                    inspected_);
   return scan.run(visit);
 }
 
-Result<std::vector<std::string>> SnapshotQuerier::attribute_keys(AttributeScope scope, TimestampNs min,
+Result<std::vector<std::string>> SnapshotQuerier::attribute_keys(AttributeScope scope,
+                                                                 TimestampNs min,
                                                                  TimestampNs max) const {
   KeySet keys;
-  if (auto status = add_live_keys(live_.collect(snapshot_->visible(), min, max), scope, keys); !status)
+  if (auto status = add_live_keys(live_.collect(snapshot_->visible(), min, max), scope, keys);
+      !status)
     return std::unexpected(std::move(status).error());
   for (const auto& block : snapshot_->blocks()) {
     for (uint32_t i = 0; i < block->zones().size() && !block->is_corrupt(); ++i) {
       const RowGroupZone& zone = block->zones()[i];
       if (zone.min_start > max || zone.max_end < min) continue;
       auto decoder = block->row_group(i, inspected_);
-      const Status added = decoder ? add_stored_keys(*decoder, scope, keys) : std::unexpected(decoder.error());
+      const Status added =
+          decoder ? add_stored_keys(*decoder, scope, keys) : std::unexpected(decoder.error());
       if (!added) block->mark_corrupt(added.error());
     }
   }

@@ -17,8 +17,10 @@ class SnapshotQuerier final : public Querier {
       : snapshot_(std::move(snapshot)), live_(live) {}
 
   Result<std::optional<model::SpanBatch>> find(const TraceId& id) const override;
-  Status scan(const ScanRequest& request, const std::function<bool(RowGroup&)>& visit) const override;
-  Result<std::vector<std::string>> attribute_keys(AttributeScope scope, TimestampNs min, TimestampNs max) const override;
+  Status scan(const ScanRequest& request,
+              const std::function<bool(RowGroup&)>& visit) const override;
+  Result<std::vector<std::string>> attribute_keys(AttributeScope scope, TimestampNs min,
+                                                  TimestampNs max) const override;
   uint64_t inspected_bytes() const override { return inspected_->load(std::memory_order_relaxed); }
 
  private:

@@ -10,7 +10,7 @@ namespace sightline::tracestore {
 namespace {
 
 constexpr size_t kGatheredRowsPerGroup = 8192;
-constexpr size_t kRowsPerStoredPart = 32;    // a guess, to close groups in time
+constexpr size_t kRowsPerStoredPart = 32;  // a guess, to close groups in time
 
 bool overlaps(TimestampNs start, TimestampNs end, const ScanRequest& request) {
   return start <= request.max && end >= request.min;
@@ -18,9 +18,12 @@ bool overlaps(TimestampNs start, TimestampNs end, const ScanRequest& request) {
 
 }  // namespace
 
-SnapshotScan::SnapshotScan(const BlockList& blocks, std::vector<LiveTrace> live, const ScanRequest& request,
-                           InspectedBytes inspected)
-    : blocks_(blocks), live_(std::move(live)), request_(request), inspected_(std::move(inspected)) {}
+SnapshotScan::SnapshotScan(const BlockList& blocks, std::vector<LiveTrace> live,
+                           const ScanRequest& request, InspectedBytes inspected)
+    : blocks_(blocks),
+      live_(std::move(live)),
+      request_(request),
+      inspected_(std::move(inspected)) {}
 
 Status SnapshotScan::run(const std::function<bool(RowGroup&)>& visit) {
   find_scattered();
@@ -34,7 +37,8 @@ void SnapshotScan::find_scattered() {
   absl::flat_hash_set<TraceId, TraceIdHash> known;
   for (const LiveTrace& trace : live_) {
     Scattered scattered{trace.id, &trace, locate(blocks_, trace.id), {UINT64_MAX}};
-    for (const auto& part : trace.parts) scattered.about = std::min(scattered.about, part->min_start);
+    for (const auto& part : trace.parts)
+      scattered.about = std::min(scattered.about, part->min_start);
     if (!scattered.stored.empty()) not_in_row_groups_.insert(trace.id);
     if (!is_outside(scattered)) scattered_.push_back(std::move(scattered));
     known.insert(trace.id);
@@ -43,7 +47,7 @@ void SnapshotScan::find_scattered() {
     for (const TraceId& id : block->summary().continued) {
       if (!known.insert(id).second) continue;
       Scattered scattered{id, nullptr, locate(blocks_, id), {0}};
-      if (scattered.stored.size() < 2) continue;   // reunited since
+      if (scattered.stored.size() < 2) continue;  // reunited since
       not_in_row_groups_.insert(id);
       const StoredPart& newest = scattered.stored.back();
       scattered.about = newest.block->zones()[newest.block->row_group_of(newest.ordinal)].min_start;
@@ -56,8 +60,9 @@ void SnapshotScan::find_scattered() {
 
 bool SnapshotScan::is_outside(const Scattered& trace) const {
   if (!trace.stored.empty()) return false;
-  return std::none_of(trace.live->parts.begin(), trace.live->parts.end(),
-                      [&](const auto& part) { return overlaps(part->min_start, part->max_end, request_); });
+  return std::none_of(trace.live->parts.begin(), trace.live->parts.end(), [&](const auto& part) {
+    return overlaps(part->min_start, part->max_end, request_);
+  });
 }
 
 Result<bool> SnapshotScan::show_scattered(const Visit& visit) {
@@ -127,15 +132,18 @@ bool SnapshotScan::show_stored(const Visit& visit) {
   std::vector<Candidate> candidates;
   for (const auto& block : blocks_)
     for (uint32_t i = 0; i < block->zones().size(); ++i)
-      if (zone_may_match(block->zones()[i], request_)) candidates.push_back({block.get(), i, block->zones()[i].max_end});
+      if (zone_may_match(block->zones()[i], request_))
+        candidates.push_back({block.get(), i, block->zones()[i].max_end});
   std::sort(candidates.begin(), candidates.end(),
             [](const Candidate& a, const Candidate& b) { return a.newest > b.newest; });
   for (const Candidate& candidate : candidates) {
     if (request_.wanted && !request_.wanted(candidate.newest)) return true;
     if (candidate.block->is_corrupt()) continue;
     const auto go_on = show_row_group(*candidate.block, candidate.number, visit);
-    if (!go_on) candidate.block->mark_corrupt(go_on.error());
-    else if (!*go_on) return false;
+    if (!go_on)
+      candidate.block->mark_corrupt(go_on.error());
+    else if (!*go_on)
+      return false;
   }
   return true;
 }

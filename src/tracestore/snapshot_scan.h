@@ -25,12 +25,12 @@ class SnapshotScan {
     TraceId id;
     const LiveTrace* live = nullptr;
     std::vector<StoredPart> stored;
-    TimestampNs about;                   // for the order only
+    TimestampNs about;  // for the order only
   };
   using Visit = std::function<bool(RowGroup&)>;
 
   void find_scattered();
-  bool is_outside(const Scattered& trace) const;   // surely; only for traces that are all live
+  bool is_outside(const Scattered& trace) const;  // surely; only for traces that are all live
   Result<bool> show_scattered(const Visit& visit);
   Result<bool> show_gathered(std::span<const Scattered> traces, const Visit& visit);
   bool show_stored(const Visit& visit);

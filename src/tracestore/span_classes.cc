@@ -10,10 +10,11 @@
 namespace sightline::tracestore {
 namespace {
 
-constexpr uint32_t kFollowsOften = 3;        // rarer successors are not worth a place in the list
+constexpr uint32_t kFollowsOften = 3;  // rarer successors are not worth a place in the list
 constexpr size_t kSuccessorsMax = 250;
 
-void append_attributes(std::string& out, const model::SpanBatch& batch, model::Run run, KeyNumbers& keys) {
+void append_attributes(std::string& out, const model::SpanBatch& batch, model::Run run,
+                       KeyNumbers& keys) {
   append_uvarint(out, run.count);
   for (const auto& [key, value] : batch.of(run)) {
     append_uvarint(out, keys.of(key));
@@ -22,7 +23,8 @@ void append_attributes(std::string& out, const model::SpanBatch& batch, model::R
 }
 
 // How often each value comes for each of `groups` groups, the most frequent first.
-std::vector<std::vector<uint32_t>> rank_by_group(const std::vector<uint64_t>& sorted_pairs, uint32_t groups, uint32_t often,
+std::vector<std::vector<uint32_t>> rank_by_group(const std::vector<uint64_t>& sorted_pairs,
+                                                 uint32_t groups, uint32_t often,
                                                  size_t values_max) {
   struct Counted {
     uint32_t value;
@@ -33,13 +35,16 @@ std::vector<std::vector<uint32_t>> rank_by_group(const std::vector<uint64_t>& so
     size_t end = at;
     while (end < sorted_pairs.size() && sorted_pairs[end] == sorted_pairs[at]) ++end;
     if (end - at >= often)
-      counted[sorted_pairs[at] >> 32].push_back({static_cast<uint32_t>(sorted_pairs[at]), static_cast<uint32_t>(end - at)});
+      counted[sorted_pairs[at] >> 32].push_back(
+          {static_cast<uint32_t>(sorted_pairs[at]), static_cast<uint32_t>(end - at)});
     at = end;
   }
   std::vector<std::vector<uint32_t>> ranked(groups);
   for (uint32_t group = 0; group < groups; ++group) {
-    std::stable_sort(counted[group].begin(), counted[group].end(), [](const Counted& a, const Counted& b) { return a.times > b.times; });
-    for (size_t i = 0; i < std::min(values_max, counted[group].size()); ++i) ranked[group].push_back(counted[group][i].value);
+    std::stable_sort(counted[group].begin(), counted[group].end(),
+                     [](const Counted& a, const Counted& b) { return a.times > b.times; });
+    for (size_t i = 0; i < std::min(values_max, counted[group].size()); ++i)
+      ranked[group].push_back(counted[group][i].value);
   }
   return ranked;
 }
@@ -58,7 +63,8 @@ class Places {
  public:
   explicit Places(const std::vector<std::vector<uint32_t>>& lists) {
     for (uint32_t group = 0; group < lists.size(); ++group)
-      for (uint32_t i = 0; i < lists[group].size(); ++i) places_[uint64_t{group} << 32 | lists[group][i]] = i;
+      for (uint32_t i = 0; i < lists[group].size(); ++i)
+        places_[uint64_t{group} << 32 | lists[group][i]] = i;
   }
   // 1 + place; 0 when it is not there.
   uint64_t of(uint32_t group, uint32_t value) const {
@@ -91,7 +97,11 @@ ScopeTables::Pair ScopeTables::of(const model::SpanBatch& batch, uint32_t scope)
   append_uvarint(content, view.dropped_attributes);
   append_sized(content, view.schema_url);
   pair.scope = scopes_.of(std::move(content));
-  if (pair_numbers_.try_emplace(uint64_t{pair.resource} << 32 | pair.scope, static_cast<uint32_t>(pairs_.size())).second) pairs_.push_back(pair);
+  if (pair_numbers_
+          .try_emplace(uint64_t{pair.resource} << 32 | pair.scope,
+                       static_cast<uint32_t>(pairs_.size()))
+          .second)
+    pairs_.push_back(pair);
   known = pair;
   return pair;
 }
@@ -114,14 +124,17 @@ std::string ScopeTables::pairs() const {
 }
 
 ClassSequence encode_class_sequence(const std::vector<uint32_t>& class_of_row, uint32_t class_count,
-                                    const std::vector<RowPage>& pages, const std::vector<uint32_t>& trace_rows) {
+                                    const std::vector<RowPage>& pages,
+                                    const std::vector<uint32_t>& trace_rows) {
   ClassSequence sequence;
   sequence.contexts.reserve(class_of_row.size());
   for (const uint32_t count : trace_rows)
     for (uint32_t i = 0; i < count; ++i)
-      sequence.contexts.push_back(i == 0 ? class_count : class_of_row[sequence.contexts.size() - 1]);
+      sequence.contexts.push_back(i == 0 ? class_count
+                                         : class_of_row[sequence.contexts.size() - 1]);
   std::vector<uint64_t> pairs;
-  for (size_t row = 0; row < class_of_row.size(); ++row) pairs.push_back(uint64_t{sequence.contexts[row]} << 32 | class_of_row[row]);
+  for (size_t row = 0; row < class_of_row.size(); ++row)
+    pairs.push_back(uint64_t{sequence.contexts[row]} << 32 | class_of_row[row]);
   std::sort(pairs.begin(), pairs.end());
   const auto lists = rank_by_group(pairs, class_count + 1, kFollowsOften, kSuccessorsMax);
   sequence.successors = write_lists(lists);
@@ -137,18 +150,22 @@ ClassSequence encode_class_sequence(const std::vector<uint32_t>& class_of_row, u
   return sequence;
 }
 
-ResourceSequence encode_resource_sequence(const std::vector<uint32_t>& resource_of_row, const std::vector<uint32_t>& class_of_row,
-                                          uint32_t class_count, const std::vector<uint32_t>& parent_rows) {
+ResourceSequence encode_resource_sequence(const std::vector<uint32_t>& resource_of_row,
+                                          const std::vector<uint32_t>& class_of_row,
+                                          uint32_t class_count,
+                                          const std::vector<uint32_t>& parent_rows) {
   ResourceSequence sequence;
   std::vector<uint64_t> pairs;
-  for (size_t row = 0; row < class_of_row.size(); ++row) pairs.push_back(uint64_t{class_of_row[row]} << 32 | resource_of_row[row]);
+  for (size_t row = 0; row < class_of_row.size(); ++row)
+    pairs.push_back(uint64_t{class_of_row[row]} << 32 | resource_of_row[row]);
   std::sort(pairs.begin(), pairs.end());
   const auto lists = rank_by_group(pairs, class_count, 1, SIZE_MAX);
   sequence.of_classes = write_lists(lists);
   const Places places(lists);
   for (uint32_t row = 0; row < class_of_row.size(); ++row) {
     const uint32_t parent = parent_rows[row];
-    const bool as_parent = parent != kNoRow && parent < row && resource_of_row[parent] == resource_of_row[row];
+    const bool as_parent =
+        parent != kNoRow && parent < row && resource_of_row[parent] == resource_of_row[row];
     sequence.symbols.push_back(as_parent ? 0 : places.of(class_of_row[row], resource_of_row[row]));
   }
   return sequence;

@@ -77,7 +77,8 @@ class ScopeTables {
     std::vector<std::string> encoded;
     absl::flat_hash_map<std::string, uint32_t> numbers;
     uint32_t of(std::string content) {
-      const auto [known, is_new] = numbers.try_emplace(content, static_cast<uint32_t>(encoded.size()));
+      const auto [known, is_new] =
+          numbers.try_emplace(content, static_cast<uint32_t>(encoded.size()));
       if (is_new) encoded.push_back(std::move(content));
       return known->second;
     }
@@ -85,7 +86,7 @@ class ScopeTables {
   static std::string table(const Contents& contents);
 
   KeyNumbers& keys_;
-  std::vector<std::optional<Pair>> known_;   // by scope of the batch at hand
+  std::vector<std::optional<Pair>> known_;  // by scope of the batch at hand
   Contents resources_;
   Contents scopes_;
   std::vector<Pair> pairs_;
@@ -97,24 +98,29 @@ class ScopeTables {
 struct ClassSequence {
   std::string successors;
   std::vector<uint64_t> ranks;
-  std::vector<uint32_t> contexts;          // class of the row before; the number of classes at the begin of a trace
+  std::vector<uint32_t>
+      contexts;  // class of the row before; the number of classes at the begin of a trace
   std::vector<uint64_t> others;
   std::vector<uint32_t> other_page_ends;
 };
 ClassSequence encode_class_sequence(const std::vector<uint32_t>& class_of_row, uint32_t class_count,
-                                    const std::vector<RowPage>& pages, const std::vector<uint32_t>& trace_rows);
+                                    const std::vector<RowPage>& pages,
+                                    const std::vector<uint32_t>& trace_rows);
 
 // The resource of each row: 0 for that of its parent, else 1 + its place among those of its class.
 struct ResourceSequence {
   std::string of_classes;
   std::vector<uint64_t> symbols;
 };
-ResourceSequence encode_resource_sequence(const std::vector<uint32_t>& resource_of_row, const std::vector<uint32_t>& class_of_row,
-                                          uint32_t class_count, const std::vector<uint32_t>& parent_rows);
+ResourceSequence encode_resource_sequence(const std::vector<uint32_t>& resource_of_row,
+                                          const std::vector<uint32_t>& class_of_row,
+                                          uint32_t class_count,
+                                          const std::vector<uint32_t>& parent_rows);
 
 // Numbers the contexts whose shape has the key, in their order; others get 0. Returns how many.
 template <typename Shapes>
-uint32_t number_contexts(const Shapes& shapes, const std::vector<uint32_t>& context_shapes, uint32_t key, std::vector<uint32_t>& local) {
+uint32_t number_contexts(const Shapes& shapes, const std::vector<uint32_t>& context_shapes,
+                         uint32_t key, std::vector<uint32_t>& local) {
   std::vector<bool> has(shapes.size());
   for (size_t shape = 0; shape < shapes.size(); ++shape)
     for (const uint32_t other : shapes[shape]) has[shape] = has[shape] || other == key;

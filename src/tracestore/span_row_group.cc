@@ -4,11 +4,16 @@
 
 namespace sightline::tracestore {
 
-SpanRowGroup::SpanRowGroup(std::vector<TraceSpans> traces, std::vector<std::shared_ptr<const void>> owners)
+SpanRowGroup::SpanRowGroup(std::vector<TraceSpans> traces,
+                           std::vector<std::shared_ptr<const void>> owners)
     : owners_(std::move(owners)) {
   for (TraceSpans& trace : traces) {
-    TraceRows rows{.id = trace.id, .begin = row_count(), .count = static_cast<uint32_t>(trace.spans.size()),
-                   .root = kNoRow, .start = {UINT64_MAX}, .end = {0}};
+    TraceRows rows{.id = trace.id,
+                   .begin = row_count(),
+                   .count = static_cast<uint32_t>(trace.spans.size()),
+                   .root = kNoRow,
+                   .start = {UINT64_MAX},
+                   .end = {0}};
     for (const SpanRef& ref : trace.spans) {
       const model::SpanView& span = ref.span();
       if (rows.root == kNoRow && !span.parent_span_id.is_valid()) rows.root = row_count();
@@ -37,7 +42,8 @@ const SpanRowGroup::Tree& SpanRowGroup::tree() {
     tree_ = std::make_unique<Tree>();
     tree_->parent_rows.resize(rows_.size());
     for (const TraceRows& trace : traces_)
-      find_parent_rows(span_ids_, parents_, trace.begin, trace.begin + trace.count, tree_->parent_rows);
+      find_parent_rows(span_ids_, parents_, trace.begin, trace.begin + trace.count,
+                       tree_->parent_rows);
     tree_->sets = number_nested_sets(traces_, tree_->parent_rows);
   }
   return *tree_;
@@ -81,7 +87,8 @@ NestedColumn SpanRowGroup::per_event(Key key, ValueOfEvent value_of_event) {
     column->second.offsets = event_offsets_;
     DictionaryBuilder builder(column->second.values);
     for (const SpanRef& ref : rows_)
-      for (const model::EventView& event : ref.batch->events_of(ref.span())) builder.add(value_of_event(ref, event));
+      for (const model::EventView& event : ref.batch->events_of(ref.span()))
+        builder.add(value_of_event(ref, event));
   }
   return column->second.view();
 }
@@ -93,7 +100,8 @@ NestedColumn SpanRowGroup::per_link(Key key, ValueOfLink value_of_link) {
     column->second.offsets = link_offsets_;
     DictionaryBuilder builder(column->second.values);
     for (const SpanRef& ref : rows_)
-      for (const model::LinkView& link : ref.batch->links_of(ref.span())) builder.add(value_of_link(ref, link));
+      for (const model::LinkView& link : ref.batch->links_of(ref.span()))
+        builder.add(value_of_link(ref, link));
   }
   return column->second.view();
 }
@@ -103,23 +111,29 @@ model::ValueView SpanRowGroup::hex_value(std::string hex) {
 }
 
 DictionaryColumn SpanRowGroup::name() {
-  return per_row({Column::kName, {}, {}}, [](const SpanRef& r) { return model::ValueView::of_string(r.span().name); });
+  return per_row({Column::kName, {}, {}},
+                 [](const SpanRef& r) { return model::ValueView::of_string(r.span().name); });
 }
 DictionaryColumn SpanRowGroup::status_message() {
-  return per_row({Column::kStatusMessage, {}, {}},
-                 [](const SpanRef& r) { return model::ValueView::of_string(r.span().status_message); });
+  return per_row({Column::kStatusMessage, {}, {}}, [](const SpanRef& r) {
+    return model::ValueView::of_string(r.span().status_message);
+  });
 }
 DictionaryColumn SpanRowGroup::scope_name() {
-  return per_scope({Column::kScopeName, {}, {}}, [](const model::SpanBatch&, const model::ScopeView& scope) {
-    return model::ValueView::of_string(scope.name);
-  });
+  return per_scope({Column::kScopeName, {}, {}},
+                   [](const model::SpanBatch&, const model::ScopeView& scope) {
+                     return model::ValueView::of_string(scope.name);
+                   });
 }
 DictionaryColumn SpanRowGroup::scope_version() {
-  return per_scope({Column::kScopeVersion, {}, {}}, [](const model::SpanBatch&, const model::ScopeView& scope) {
-    return model::ValueView::of_string(scope.version);
-  });
+  return per_scope({Column::kScopeVersion, {}, {}},
+                   [](const model::SpanBatch&, const model::ScopeView& scope) {
+                     return model::ValueView::of_string(scope.version);
+                   });
 }
-DictionaryColumn SpanRowGroup::service_name() { return attribute(AttributeScope::kResource, "service.name"); }
+DictionaryColumn SpanRowGroup::service_name() {
+  return attribute(AttributeScope::kResource, "service.name");
+}
 
 DictionaryColumn SpanRowGroup::attribute(AttributeScope scope, std::string_view key) {
   const Key column{Column::kAttribute, scope, std::string(key)};
@@ -133,7 +147,8 @@ DictionaryColumn SpanRowGroup::attribute(AttributeScope scope, std::string_view 
         return batch.find(s.attributes, key);
       });
     default:
-      return per_row(column, [&](const SpanRef& r) { return r.batch->find(r.span().attributes, key); });
+      return per_row(column,
+                     [&](const SpanRef& r) { return r.batch->find(r.span().attributes, key); });
   }
 }
 
@@ -143,19 +158,22 @@ NestedColumn SpanRowGroup::event_name() {
   });
 }
 NestedColumn SpanRowGroup::event_time_since_start() {
-  return per_event({Column::kEventTime, {}, {}}, [](const SpanRef& r, const model::EventView& event) {
+  return per_event({Column::kEventTime, {}, {}}, [](const SpanRef& r,
+                                                    const model::EventView& event) {
     return model::ValueView::of_int(static_cast<int64_t>(event.time.value - r.span().start.value));
   });
 }
 NestedColumn SpanRowGroup::link_trace_id() {
-  return per_link({Column::kLinkTraceId, {}, {}}, [this](const SpanRef&, const model::LinkView& link) {
-    return hex_value(to_hex(link.trace_id));
-  });
+  return per_link({Column::kLinkTraceId, {}, {}},
+                  [this](const SpanRef&, const model::LinkView& link) {
+                    return hex_value(to_hex(link.trace_id));
+                  });
 }
 NestedColumn SpanRowGroup::link_span_id() {
-  return per_link({Column::kLinkSpanId, {}, {}}, [this](const SpanRef&, const model::LinkView& link) {
-    return hex_value(to_hex(link.span_id));
-  });
+  return per_link({Column::kLinkSpanId, {}, {}},
+                  [this](const SpanRef&, const model::LinkView& link) {
+                    return hex_value(to_hex(link.span_id));
+                  });
 }
 NestedColumn SpanRowGroup::nested_attribute(AttributeScope scope, std::string_view key) {
   const Key column{Column::kAttribute, scope, std::string(key)};

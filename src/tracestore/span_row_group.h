@@ -46,8 +46,17 @@ class SpanRowGroup final : public RowGroup {
   const std::vector<SpanRef>& rows() const { return rows_; }
 
  private:
-  enum class Column : uint8_t { kName, kStatusMessage, kScopeName, kScopeVersion, kEventName, kEventTime,
-                                kLinkTraceId, kLinkSpanId, kAttribute };
+  enum class Column : uint8_t {
+    kName,
+    kStatusMessage,
+    kScopeName,
+    kScopeVersion,
+    kEventName,
+    kEventTime,
+    kLinkTraceId,
+    kLinkSpanId,
+    kAttribute
+  };
   struct Tree {
     std::vector<uint32_t> parent_rows;
     NestedSets sets;
@@ -79,7 +88,7 @@ class SpanRowGroup final : public RowGroup {
   std::vector<uint32_t> link_offsets_;
   std::map<Key, OwnedColumn> columns_;
   std::map<Key, OwnedNestedColumn> nested_;
-  std::deque<std::string> texts_;   // hex ids; a deque never moves them
+  std::deque<std::string> texts_;  // hex ids; a deque never moves them
 };
 
 }  // namespace sightline::tracestore

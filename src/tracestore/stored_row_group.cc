@@ -13,8 +13,12 @@ Result<std::unique_ptr<StoredRowGroup>> StoredRowGroup::open(const Block& block,
   SL_ASSERT(block.zones()[number].first_trace == first_trace);
   uint32_t row = 0;
   for (size_t i = 0; i < core->trace_rows.size(); ++i) {
-    TraceRows trace{.id = block.trace_id(first_trace + static_cast<uint32_t>(i)), .begin = row,
-                    .count = core->trace_rows[i], .root = kNoRow, .start = {UINT64_MAX}, .end = {0}};
+    TraceRows trace{.id = block.trace_id(first_trace + static_cast<uint32_t>(i)),
+                    .begin = row,
+                    .count = core->trace_rows[i],
+                    .root = kNoRow,
+                    .start = {UINT64_MAX},
+                    .end = {0}};
     for (; row < trace.begin + trace.count; ++row) {
       if (trace.root == kNoRow && !core->parents[row].is_valid()) trace.root = row;
       const uint64_t start = core->starts[row], end = core->ends[row];
@@ -38,7 +42,7 @@ Result<std::unique_ptr<StoredRowGroup>> StoredRowGroup::open(const Block& block,
 void StoredRowGroup::select(std::vector<TraceRows> kept) {
   const std::vector<uint32_t> before = std::move(rows_);
   rows_.clear();
-  std::vector<uint32_t> of_shown;          // rows of what was shown so far
+  std::vector<uint32_t> of_shown;  // rows of what was shown so far
   uint32_t row = 0;
   for (TraceRows& trace : kept) {
     for (uint32_t i = 0; i < trace.count; ++i) {
@@ -54,7 +58,8 @@ void StoredRowGroup::select(std::vector<TraceRows> kept) {
   traces_ = std::move(kept);
   selected_ = true;
   const auto take = [&](auto& column) {
-    for (size_t i = 0; i < of_shown.size(); ++i) column[i] = column[of_shown[i]];   // they ascend: never overwrites ahead
+    for (size_t i = 0; i < of_shown.size(); ++i)
+      column[i] = column[of_shown[i]];  // they ascend: never overwrites ahead
     column.resize(of_shown.size());
   };
   take(span_ids_);
@@ -89,8 +94,10 @@ DictionaryColumn StoredRowGroup::scope_column(Key key, ValueOfScope value_of_sco
   if (!tables) note(tables.error());
   if (tables && scopes_.empty()) {
     auto scopes = decoder_.scopes();
-    if (scopes) scopes_ = std::move(*scopes);
-    else note(scopes.error());
+    if (scopes)
+      scopes_ = std::move(*scopes);
+    else
+      note(scopes.error());
   }
   std::vector<uint32_t> code_of_scope;
   if (tables) {
@@ -109,11 +116,15 @@ DictionaryColumn StoredRowGroup::scope_column(Key key, ValueOfScope value_of_sco
 
 DictionaryColumn StoredRowGroup::scope_name() {
   return scope_column({ChunkType::kScopeTable, AttributeScope::kSpan, "name"},
-                      [](const model::SpanBatch&, const model::ScopeView& s) { return model::ValueView::of_string(s.name); });
+                      [](const model::SpanBatch&, const model::ScopeView& s) {
+                        return model::ValueView::of_string(s.name);
+                      });
 }
 DictionaryColumn StoredRowGroup::scope_version() {
   return scope_column({ChunkType::kScopeTable, AttributeScope::kSpan, "version"},
-                      [](const model::SpanBatch&, const model::ScopeView& s) { return model::ValueView::of_string(s.version); });
+                      [](const model::SpanBatch&, const model::ScopeView& s) {
+                        return model::ValueView::of_string(s.version);
+                      });
 }
 
 DictionaryColumn StoredRowGroup::attribute(AttributeScope scope, std::string_view key) {
@@ -147,11 +158,13 @@ const StoredRowGroup::Nesting& StoredRowGroup::nesting(AttributeOwner entries) {
     auto offsets = decoder_.offsets(entries);
     if (!offsets) note(offsets.error());
     Nesting& made = entry->second;
-    made.stored = offsets ? std::move(*offsets) : std::vector<uint32_t>(decoder_.zone().rows + 1, 0);
+    made.stored =
+        offsets ? std::move(*offsets) : std::vector<uint32_t>(decoder_.zone().rows + 1, 0);
     made.shown = made.stored;
     if (selected_) {
       made.shown.assign(1, 0);
-      for (const uint32_t row : rows_) made.shown.push_back(made.shown.back() + made.stored[row + 1] - made.stored[row]);
+      for (const uint32_t row : rows_)
+        made.shown.push_back(made.shown.back() + made.stored[row + 1] - made.stored[row]);
     }
   }
   return entry->second;
@@ -162,7 +175,8 @@ NestedColumn StoredRowGroup::keep_nested(Key key, const Nesting& nesting, OwnedC
   if (selected_) {
     std::vector<uint32_t> codes;
     for (const uint32_t row : rows_)
-      codes.insert(codes.end(), values.codes.begin() + nesting.stored[row], values.codes.begin() + nesting.stored[row + 1]);
+      codes.insert(codes.end(), values.codes.begin() + nesting.stored[row],
+                   values.codes.begin() + nesting.stored[row + 1]);
     values.codes = std::move(codes);
   }
   OwnedNestedColumn& column = nested_[std::move(key)];
@@ -194,7 +208,8 @@ NestedColumn StoredRowGroup::event_time_since_start() {
   const auto times = decoder_.event_times();
   if (times) {
     DictionaryBuilder builder(column);
-    for (const uint64_t time : *times) builder.add(model::ValueView::of_int(static_cast<int64_t>(time)));
+    for (const uint64_t time : *times)
+      builder.add(model::ValueView::of_int(static_cast<int64_t>(time)));
   } else {
     note(times.error());
   }
@@ -208,10 +223,13 @@ NestedColumn StoredRowGroup::hex_ids(ChunkType type) {
   DictionaryBuilder builder(column);
   const auto add = [&](const auto& ids) {
     if (!ids) return note(ids.error());
-    for (const auto& id : *ids) builder.add(model::ValueView::of_string(texts_.emplace_back(to_hex(id))));
+    for (const auto& id : *ids)
+      builder.add(model::ValueView::of_string(texts_.emplace_back(to_hex(id))));
   };
-  if (type == ChunkType::kLinkTraceIds) add(decoder_.raw_ids<TraceId>(type, decoder_.zone().links));
-  else add(decoder_.raw_ids<SpanId>(type, decoder_.zone().links));
+  if (type == ChunkType::kLinkTraceIds)
+    add(decoder_.raw_ids<TraceId>(type, decoder_.zone().links));
+  else
+    add(decoder_.raw_ids<SpanId>(type, decoder_.zone().links));
   return keep_nested(std::move(key), nesting(AttributeOwner::kLink), std::move(column));
 }
 NestedColumn StoredRowGroup::link_trace_id() { return hex_ids(ChunkType::kLinkTraceIds); }
@@ -219,7 +237,8 @@ NestedColumn StoredRowGroup::link_span_id() { return hex_ids(ChunkType::kLinkSpa
 
 NestedColumn StoredRowGroup::nested_attribute(AttributeScope scope, std::string_view key) {
   Key column_key{ChunkType::kValues, scope, std::string(key)};
-  if (const auto known = nested_.find(column_key); known != nested_.end()) return known->second.view();
+  if (const auto known = nested_.find(column_key); known != nested_.end())
+    return known->second.view();
   const bool links = scope == AttributeScope::kLink;
   OwnedColumn column;
   auto values = decoder_.attribute(links ? AttributeOwner::kLink : AttributeOwner::kEvent, key);
@@ -229,7 +248,8 @@ NestedColumn StoredRowGroup::nested_attribute(AttributeScope scope, std::string_
   } else {
     note(values.error());
   }
-  return keep_nested(std::move(column_key), nesting(links ? AttributeOwner::kLink : AttributeOwner::kEvent),
+  return keep_nested(std::move(column_key),
+                     nesting(links ? AttributeOwner::kLink : AttributeOwner::kEvent),
                      std::move(column));
 }
 

@@ -18,7 +18,8 @@ namespace sightline::tracestore {
 
 class StoredRowGroup final : public RowGroup {
  public:
-  static Result<std::unique_ptr<StoredRowGroup>> open(const Block& block, uint32_t number, RowGroupDecoder decoder);
+  static Result<std::unique_ptr<StoredRowGroup>> open(const Block& block, uint32_t number,
+                                                      RowGroupDecoder decoder);
 
   // Leaves out the traces for which `keep`, asked in order, is false. Before any column is read.
   template <typename Keep>
@@ -36,18 +37,36 @@ class StoredRowGroup final : public RowGroup {
   std::span<const SpanId> parent_span_id() override { return parents_; }
   std::span<const uint64_t> start_ns() override { return starts_; }
   std::span<const uint64_t> duration_ns() override { return durations_; }
-  std::span<const uint8_t> kind() override { return small_numbers(kinds_, [&] { return decoder_.kinds(); }); }
-  std::span<const uint8_t> status() override { return small_numbers(statuses_, [&] { return decoder_.statuses(); }); }
-  std::span<const uint32_t> parent_row() override { number_tree(); return parent_rows_; }
-  std::span<const uint32_t> nested_left() override { number_tree(); return sets_->left; }
-  std::span<const uint32_t> nested_right() override { number_tree(); return sets_->right; }
-  DictionaryColumn name() override { return text_column(ChunkType::kNames, [&] { return decoder_.names(); }); }
+  std::span<const uint8_t> kind() override {
+    return small_numbers(kinds_, [&] { return decoder_.kinds(); });
+  }
+  std::span<const uint8_t> status() override {
+    return small_numbers(statuses_, [&] { return decoder_.statuses(); });
+  }
+  std::span<const uint32_t> parent_row() override {
+    number_tree();
+    return parent_rows_;
+  }
+  std::span<const uint32_t> nested_left() override {
+    number_tree();
+    return sets_->left;
+  }
+  std::span<const uint32_t> nested_right() override {
+    number_tree();
+    return sets_->right;
+  }
+  DictionaryColumn name() override {
+    return text_column(ChunkType::kNames, [&] { return decoder_.names(); });
+  }
   DictionaryColumn status_message() override {
-    return text_column(ChunkType::kStatusMessages, [&] { return decoder_.texts(ChunkType::kStatusMessages); });
+    return text_column(ChunkType::kStatusMessages,
+                       [&] { return decoder_.texts(ChunkType::kStatusMessages); });
   }
   DictionaryColumn scope_name() override;
   DictionaryColumn scope_version() override;
-  DictionaryColumn service_name() override { return attribute(AttributeScope::kResource, "service.name"); }
+  DictionaryColumn service_name() override {
+    return attribute(AttributeScope::kResource, "service.name");
+  }
   DictionaryColumn attribute(AttributeScope scope, std::string_view key) override;
   NestedColumn event_name() override;
   NestedColumn event_time_since_start() override;
@@ -72,7 +91,8 @@ class StoredRowGroup final : public RowGroup {
     if (!numbers.empty() || row_count() == 0) return numbers;
     auto values = decode();
     if (!values) note(values.error());
-    return numbers = shown(values ? std::move(*values) : std::vector<uint8_t>(decoder_.zone().rows, 0));
+    return numbers =
+               shown(values ? std::move(*values) : std::vector<uint8_t>(decoder_.zone().rows, 0));
   }
   template <typename Decode>
   DictionaryColumn text_column(ChunkType type, Decode decode) {
@@ -91,16 +111,19 @@ class StoredRowGroup final : public RowGroup {
   template <typename T>
   std::vector<T> shown(std::vector<T> stored) const {
     if (!selected_) return stored;
-    for (size_t i = 0; i < rows_.size(); ++i) stored[i] = stored[rows_[i]];  // rows_ ascend: never overwrites ahead
+    for (size_t i = 0; i < rows_.size(); ++i)
+      stored[i] = stored[rows_[i]];  // rows_ ascend: never overwrites ahead
     stored.resize(rows_.size());
     return stored;
   }
-  void note(const Error& error) { if (status_) status_ = std::unexpected(error); }
+  void note(const Error& error) {
+    if (status_) status_ = std::unexpected(error);
+  }
 
   RowGroupDecoder decoder_;
   Status status_;
   bool selected_ = false;
-  std::vector<uint32_t> rows_;             // stored rows shown, when selected_
+  std::vector<uint32_t> rows_;  // stored rows shown, when selected_
   std::vector<TraceRows> traces_;
   std::vector<SpanId> span_ids_;
   std::vector<SpanId> parents_;
@@ -110,12 +133,12 @@ class StoredRowGroup final : public RowGroup {
   std::vector<uint8_t> kinds_;
   std::vector<uint8_t> statuses_;
   std::unique_ptr<NestedSets> sets_;
-  std::vector<uint32_t> scopes_;           // of stored rows, when needed
+  std::vector<uint32_t> scopes_;  // of stored rows, when needed
   std::map<AttributeOwner, Nesting> nestings_;
   std::map<Key, OwnedColumn> columns_;
   std::map<Key, OwnedNestedColumn> nested_;
   std::vector<std::shared_ptr<const void>> storage_;
-  std::deque<std::string> texts_;          // hex ids; a deque never moves them
+  std::deque<std::string> texts_;  // hex ids; a deque never moves them
 };
 
 }  // namespace sightline::tracestore

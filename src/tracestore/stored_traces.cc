@@ -4,14 +4,17 @@
 
 namespace sightline::tracestore {
 
-std::vector<StoredPart> locate(std::span<const std::shared_ptr<const Block>> blocks, const TraceId& id) {
+std::vector<StoredPart> locate(std::span<const std::shared_ptr<const Block>> blocks,
+                               const TraceId& id) {
   std::vector<StoredPart> parts;
   for (uint32_t i = 0; i < blocks.size(); ++i) {
     const Block& block = *blocks[i];
     if (block.is_corrupt()) continue;
     const auto found = block.find(id);
-    if (!found) block.mark_corrupt(found.error());
-    else if (*found) parts.push_back({&block, i, **found});
+    if (!found)
+      block.mark_corrupt(found.error());
+    else if (*found)
+      parts.push_back({&block, i, **found});
   }
   return parts;
 }
@@ -27,12 +30,16 @@ std::vector<std::shared_ptr<const model::SpanBatch>> read_parts(std::vector<Stor
     const Block& block = *parts[at].block;
     const uint32_t row_group = block.row_group_of(parts[at].ordinal);
     ordinals.clear();
-    for (; at < parts.size() && parts[at].block == &block && block.row_group_of(parts[at].ordinal) == row_group; ++at)
+    for (; at < parts.size() && parts[at].block == &block &&
+           block.row_group_of(parts[at].ordinal) == row_group;
+         ++at)
       ordinals.push_back(parts[at].ordinal);
     if (block.is_corrupt()) continue;
     auto batch = block.read_traces(ordinals, row_group, inspected);
-    if (batch) batches.push_back(std::move(*batch));
-    else block.mark_corrupt(batch.error());
+    if (batch)
+      batches.push_back(std::move(*batch));
+    else
+      block.mark_corrupt(batch.error());
   }
   return batches;
 }

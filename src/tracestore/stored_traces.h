@@ -11,12 +11,13 @@ namespace sightline::tracestore {
 
 struct StoredPart {
   const Block* block = nullptr;
-  uint32_t order = 0;      // of the block in its list: older first
+  uint32_t order = 0;  // of the block in its list: older first
   uint32_t ordinal = 0;
 };
 
 // Where the trace lies, older blocks first. Blocks found corrupt are marked and passed by.
-std::vector<StoredPart> locate(std::span<const std::shared_ptr<const Block>> blocks, const TraceId& id);
+std::vector<StoredPart> locate(std::span<const std::shared_ptr<const Block>> blocks,
+                               const TraceId& id);
 
 // What corrupt blocks held is left out, and they are marked; older blocks come first.
 std::vector<std::shared_ptr<const model::SpanBatch>> read_parts(std::vector<StoredPart> parts,

@@ -114,7 +114,8 @@ inline std::string encode(const model::SpanBatch& batch) {
   return out;
 }
 
-inline Result<std::shared_ptr<const model::SpanBatch>> decode(std::shared_ptr<const std::string> bytes) {
+inline Result<std::shared_ptr<const model::SpanBatch>> decode(
+    std::shared_ptr<const std::string> bytes) {
   auto batch = std::make_shared<model::SpanBatch>();
   batch->owner = bytes;
   batch->encoded = *bytes;
@@ -210,8 +211,8 @@ class SpanSource {
 
   // `span_count` spans spread over `traces`, everything an OTLP span can hold now and then.
   // About one span in twenty repeats a span id seen before.
-  std::shared_ptr<const model::SpanBatch> batch(const std::vector<TraceId>& traces, size_t span_count,
-                                                TimestampNs around) {
+  std::shared_ptr<const model::SpanBatch> batch(const std::vector<TraceId>& traces,
+                                                size_t span_count, TimestampNs around) {
     model::SpanBatch b;
     for (uint64_t i = 0, n = 1 + random_.below(3); i < n; ++i) {
       model::ResourceView r;
@@ -231,7 +232,8 @@ class SpanSource {
       if (one_in(9)) s.schema_url = text("https://schema/", 3);
       b.scopes.push_back(s);
     }
-    for (size_t i = 0; i < span_count; ++i) add_span(b, traces[random_.below(traces.size())], around);
+    for (size_t i = 0; i < span_count; ++i)
+      add_span(b, traces[random_.below(traces.size())], around);
     auto made = decode(std::make_shared<const std::string>(encode(b)));
     return *made;
   }
@@ -263,8 +265,10 @@ class SpanSource {
         return v;
       }
       case 6: {
-        model::ValueView v{.kind = one_in(2) ? model::ValueKind::kArray : model::ValueKind::kKvlist};
-        v.bytes = keep(std::string("\x0a\x03\x0a\x01", 4) + std::to_string(depth + random_.below(4)));
+        model::ValueView v{.kind =
+                               one_in(2) ? model::ValueKind::kArray : model::ValueKind::kKvlist};
+        v.bytes =
+            keep(std::string("\x0a\x03\x0a\x01", 4) + std::to_string(depth + random_.below(4)));
         return v;
       }
       case 7: return model::ValueView::of_string("");
@@ -277,8 +281,10 @@ class SpanSource {
     const model::Run run{static_cast<uint32_t>(b.attributes.size()),
                          count_max == 0 ? 0 : static_cast<uint32_t>(random_.below(count_max + 1))};
     for (uint32_t i = 0; i < run.count; ++i)
-      b.attributes.push_back({one_in(15) ? keep(std::string(prefix) + ".rare." + std::to_string(random_.next()))
-                                         : text(prefix, 8), value()});
+      b.attributes.push_back(
+          {one_in(15) ? keep(std::string(prefix) + ".rare." + std::to_string(random_.next()))
+                      : text(prefix, 8),
+           value()});
     return run;
   }
 
@@ -297,18 +303,21 @@ class SpanSource {
     ids.push_back(s.span_id);
     s.scope = static_cast<uint32_t>(random_.below(b.scopes.size()));
     s.kind = static_cast<model::SpanKind>(random_.below(6));
-    s.status = one_in(4) ? static_cast<model::StatusCode>(random_.below(3)) : model::StatusCode::kUnset;
+    s.status =
+        one_in(4) ? static_cast<model::StatusCode>(random_.below(3)) : model::StatusCode::kUnset;
     s.flags = one_in(3) ? 0x101 : static_cast<uint32_t>(random_.below(2));
     s.name = text("GET /", 30);
     if (s.status == model::StatusCode::kError) s.status_message = text("it broke: ", 9);
     if (one_in(8)) s.trace_state = text("vendor=", 9);
     s.start = {around.value + random_.below(1'000'000'000)};
-    s.end = {one_in(20) ? s.start.value - random_.below(1000) : s.start.value + random_.below(500'000'000)};
+    s.end = {one_in(20) ? s.start.value - random_.below(1000)
+                        : s.start.value + random_.below(500'000'000)};
     s.attributes = attributes(b, 9, "attr");
     s.events.begin = static_cast<uint32_t>(b.events.size());
     if (one_in(4)) s.events.count = 1 + static_cast<uint32_t>(random_.below(3));
     for (uint32_t i = 0; i < s.events.count; ++i) {
-      model::EventView e{.time = {s.start.value + random_.below(5'000'000) - 1000}, .name = text("event ", 4)};
+      model::EventView e{.time = {s.start.value + random_.below(5'000'000) - 1000},
+                         .name = text("event ", 4)};
       e.attributes = attributes(b, 4, "ev");
       if (one_in(5)) e.dropped_attributes = 7;
       b.events.push_back(e);

@@ -8,11 +8,11 @@ namespace {
 
 // Bytes of a template that stand for something. A text that has one of them itself gets it behind kLiteral.
 enum Mark : char {
-  kDecimal = 1,        // digits without leading zero
-  kPadded = 2,         // u8 width: digits, leading zeros kept
-  kHex = 3,            // u8 width up to 16: lower case
-  kLiteral = 4,        // the next byte as it is
-  kUuid = 5,           // 8-4-4-4-12 lower case: two numbers
+  kDecimal = 1,  // digits without leading zero
+  kPadded = 2,   // u8 width: digits, leading zeros kept
+  kHex = 3,      // u8 width up to 16: lower case
+  kLiteral = 4,  // the next byte as it is
+  kUuid = 5,     // 8-4-4-4-12 lower case: two numbers
 };
 
 constexpr size_t kDecimalDigitsMax = 18;
@@ -22,7 +22,9 @@ constexpr size_t kUuidBytes = 36;
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f'); }
-bool is_word(char c) { return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
+bool is_word(char c) {
+  return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
 uint64_t hex_digit(char c) { return static_cast<uint64_t>(is_digit(c) ? c - '0' : c - 'a' + 10); }
 
 uint64_t hex_number(std::string_view digits) {
@@ -70,7 +72,7 @@ void split_decimal(std::string_view digits, std::string& out, std::vector<uint64
 }
 
 struct Piece {
-  char mark = 0;              // 0: a byte of the text
+  char mark = 0;  // 0: a byte of the text
   uint8_t width = 0;
 };
 
@@ -96,7 +98,8 @@ void split_text(std::string_view text, std::string& out, std::vector<uint64_t>& 
     const char c = text[at];
     const bool begins = at == 0 || !is_word(text[at - 1]);
     if (begins && is_hex(c)) {
-      if (is_uuid(text.substr(at)) && (at + kUuidBytes == text.size() || !is_word(text[at + kUuidBytes]))) {
+      if (is_uuid(text.substr(at)) &&
+          (at + kUuidBytes == text.size() || !is_word(text[at + kUuidBytes]))) {
         split_uuid(text.substr(at), out, numbers);
         at += kUuidBytes;
         continue;
@@ -104,7 +107,8 @@ void split_text(std::string_view text, std::string& out, std::vector<uint64_t>& 
       size_t end = at, letters = 0;
       while (end < text.size() && is_hex(text[end])) letters += is_digit(text[end++]) ? 0 : 1;
       const size_t length = end - at;
-      if (letters > 0 && letters < length && length >= kHexDigitsMin && (end == text.size() || !is_word(text[end]))) {
+      if (letters > 0 && letters < length && length >= kHexDigitsMin &&
+          (end == text.size() || !is_word(text[end]))) {
         for (size_t i = at; i < end; i += kHexDigitsMax) {
           const auto digits = text.substr(i, std::min(kHexDigitsMax, end - i));
           out.push_back(kHex);
@@ -137,20 +141,25 @@ size_t numbers_of_template(std::string_view text_template) {
   Piece piece;
   for (size_t at = 0; at < text_template.size();) {
     if (!next_piece(text_template, at, piece)) return SIZE_MAX;
-    if (piece.mark == kUuid) count += 2;
-    else if (piece.mark != 0 && piece.mark != kLiteral) ++count;
+    if (piece.mark == kUuid)
+      count += 2;
+    else if (piece.mark != 0 && piece.mark != kLiteral)
+      ++count;
   }
   return count;
 }
 
-bool join_text(std::string_view text_template, std::span<const uint64_t> numbers, size_t bytes_max, std::string& out) {
+bool join_text(std::string_view text_template, std::span<const uint64_t> numbers, size_t bytes_max,
+               std::string& out) {
   const size_t begin = out.size();
   size_t next = 0;
   Piece piece;
   for (size_t at = 0; at < text_template.size();) {
     const char c = text_template[at];
     if (!next_piece(text_template, at, piece) || out.size() - begin > bytes_max) return false;
-    const size_t wanted = piece.mark == 0 || piece.mark == kLiteral ? 0 : piece.mark == kUuid ? 2 : 1;
+    const size_t wanted = piece.mark == 0 || piece.mark == kLiteral ? 0
+                          : piece.mark == kUuid                     ? 2
+                                                                    : 1;
     if (next + wanted > numbers.size()) return false;
     switch (piece.mark) {
       case 0: out.push_back(c); break;
@@ -171,7 +180,8 @@ bool join_text(std::string_view text_template, std::span<const uint64_t> numbers
         break;
       default: {
         std::array<char, 24> digits;
-        const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), numbers[next]).ptr;
+        const auto end =
+            std::to_chars(digits.data(), digits.data() + digits.size(), numbers[next]).ptr;
         const auto length = static_cast<size_t>(end - digits.data());
         if (piece.mark == kPadded) {
           if (length > piece.width) return false;

@@ -18,6 +18,7 @@ void split_text(std::string_view text, std::string& out, std::vector<uint64_t>& 
 size_t numbers_of_template(std::string_view text_template);
 
 // `numbers` as many as numbers_of_template() says. False when one does not fit its place or the text passes `bytes_max`.
-bool join_text(std::string_view text_template, std::span<const uint64_t> numbers, size_t bytes_max, std::string& out);
+bool join_text(std::string_view text_template, std::span<const uint64_t> numbers, size_t bytes_max,
+               std::string& out);
 
 }  // namespace sightline::tracestore

@@ -22,14 +22,16 @@ void repair(std::string& bytes) {
   const size_t tail = bytes.size() - 16;
   const auto length = load_le<uint32_t>(bytes.data() + tail);
   if (length > tail - 8) return;
-  store_le<uint32_t>(bytes.data() + tail + 4, crc32c(std::string_view(bytes).substr(tail - length, length)));
+  store_le<uint32_t>(bytes.data() + tail + 4,
+                     crc32c(std::string_view(bytes).substr(tail - length, length)));
 }
 
 void read_everything(const Block& block) {
   (void)block.find(TraceId{});
   for (uint32_t i = 0; i < block.zones().size(); ++i) {
     std::vector<uint32_t> ordinals;
-    for (uint32_t t = 0; t < block.zones()[i].traces; ++t) ordinals.push_back(block.zones()[i].first_trace + t);
+    for (uint32_t t = 0; t < block.zones()[i].traces; ++t)
+      ordinals.push_back(block.zones()[i].first_trace + t);
     (void)block.read_traces(ordinals, i, nullptr);
     auto decoder = block.row_group(i, nullptr);
     if (!decoder) continue;

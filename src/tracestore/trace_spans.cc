@@ -47,9 +47,11 @@ void unite_spans(std::vector<SpanRef>& spans) {
   seen.reserve(spans.size());
   for (const SpanRef& ref : spans) {
     const model::SpanView& span = ref.span();
-    if (seen.insert({span.span_id, span.kind}).second) entries.push_back({{span.span_id, span.kind}, span.start, ref});
+    if (seen.insert({span.span_id, span.kind}).second)
+      entries.push_back({{span.span_id, span.kind}, span.start, ref});
   }
-  std::stable_sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return a.start < b.start; });
+  std::stable_sort(entries.begin(), entries.end(),
+                   [](const Entry& a, const Entry& b) { return a.start < b.start; });
   spans.clear();
   for (const Entry& entry : entries) spans.push_back(entry.ref);
 }

@@ -53,7 +53,8 @@ class SpanGatherer {
   Seen scope_of_source_;
   Seen resource_of_source_;
   absl::flat_hash_map<std::string, uint32_t> resource_by_content_;
-  absl::flat_hash_map<std::string, uint32_t> scope_by_content_;   // with its resource's number in front
+  absl::flat_hash_map<std::string, uint32_t>
+      scope_by_content_;  // with its resource's number in front
 };
 
 // Numbers of values for hashing into dictionaries.

@@ -8,18 +8,24 @@
 namespace sightline::tracestore {
 namespace {
 
-constexpr uint8_t kRecordOtlpRequest = 1;   // docs/formats/trace_wal.md
+constexpr uint8_t kRecordOtlpRequest = 1;  // docs/formats/trace_wal.md
 
 }  // namespace
 
-TraceStore::TraceStore(io::FileSystem& fs, Clock& clock, Telemetry& telemetry, TraceStoreOptions options)
-    : fs_(fs), clock_(clock), options_(std::move(options)), metrics_(std::make_unique<Metrics>(telemetry)),
-      memory_(options_.hot_bytes_max), directory_(fs, options_.blocks_directory) {
-  wal_use_.set_load([this](io::RecordPosition position) -> Result<std::shared_ptr<const model::SpanBatch>> {
-    auto bytes = wal_->read(position);
-    if (!bytes) return in_context("trace store: wal", std::move(bytes).error());
-    return options_.decode(std::make_shared<const std::string>(std::move(*bytes)));
-  });
+TraceStore::TraceStore(io::FileSystem& fs, Clock& clock, Telemetry& telemetry,
+                       TraceStoreOptions options)
+    : fs_(fs),
+      clock_(clock),
+      options_(std::move(options)),
+      metrics_(std::make_unique<Metrics>(telemetry)),
+      memory_(options_.hot_bytes_max),
+      directory_(fs, options_.blocks_directory) {
+  wal_use_.set_load(
+      [this](io::RecordPosition position) -> Result<std::shared_ptr<const model::SpanBatch>> {
+        auto bytes = wal_->read(position);
+        if (!bytes) return in_context("trace store: wal", std::move(bytes).error());
+        return options_.decode(std::make_shared<const std::string>(std::move(*bytes)));
+      });
 }
 
 TraceStore::~TraceStore() {
@@ -28,16 +34,19 @@ TraceStore::~TraceStore() {
   if (auto status = pins_->flush(); !status) SL_LOG_WARN("trace store: {}", status.error().message);
 }
 
-Result<std::unique_ptr<TraceStore>> TraceStore::open(io::FileSystem& fs, Clock& clock, Telemetry& telemetry,
+Result<std::unique_ptr<TraceStore>> TraceStore::open(io::FileSystem& fs, Clock& clock,
+                                                     Telemetry& telemetry,
                                                      TraceStoreOptions options) {
   std::unique_ptr<TraceStore> store(new TraceStore(fs, clock, telemetry, std::move(options)));
-  if (auto status = store->recover(); !status) return in_context("trace store", std::move(status).error());
+  if (auto status = store->recover(); !status)
+    return in_context("trace store", std::move(status).error());
   return store;
 }
 
 Status TraceStore::recover() {
   std::vector<std::string> directories{options_.wal_directory};
-  if (options_.blocks_directory != options_.wal_directory) directories.push_back(options_.blocks_directory);
+  if (options_.blocks_directory != options_.wal_directory)
+    directories.push_back(options_.blocks_directory);
   for (const std::string& directory : directories) {
     if (auto made = fs_.create_directories(directory); !made) return made;
     auto lock = fs_.lock(directory);
@@ -58,15 +67,19 @@ Status TraceStore::recover_wal() {
   io::RecordLogRecovery recovery;
   auto wal = io::RecordLog::open(
       fs_, options_.wal_directory,
-      {.sync = options_.sync, .segment_bytes_max = options_.wal_segment_bytes,
+      {.sync = options_.sync,
+       .segment_bytes_max = options_.wal_segment_bytes,
        .record_bytes_max = options_.limits.record_bytes_max},
-      [this](uint64_t segment, uint8_t type, std::string_view payload) { return replay(segment, type, payload); },
+      [this](uint64_t segment, uint8_t type, std::string_view payload) {
+        return replay(segment, type, payload);
+      },
       &recovery);
   if (!wal) return in_context("wal", std::move(wal).error());
   wal_ = std::move(*wal);
   if (!recovery.note.empty()) SL_LOG_WARN("trace store: {}", recovery.note);
   if (recovery.records > 0)
-    SL_LOG_INFO("trace store: {} records with {} spans recovered from the WAL", recovery.records, live_.span_count());
+    SL_LOG_INFO("trace store: {} records with {} spans recovered from the WAL", recovery.records,
+                live_.span_count());
   return {};
 }
 
@@ -76,8 +89,9 @@ Status TraceStore::replay(uint64_t segment, uint8_t type, std::string_view paylo
   const io::RecordPosition position = replayed_;
   replayed_.offset += io::kRecordHeaderBytes + payload.size();
   Result<std::shared_ptr<const model::SpanBatch>> batch =
-      type == kRecordOtlpRequest ? options_.decode(std::make_shared<const std::string>(payload))
-                                 : fail(Errc::kCorrupt, "record type ", static_cast<int>(type), " is unknown");
+      type == kRecordOtlpRequest
+          ? options_.decode(std::make_shared<const std::string>(payload))
+          : fail(Errc::kCorrupt, "record type ", static_cast<int>(type), " is unknown");
   if (!batch) {
     metrics_->replay_errors.add();
     SL_LOG_ERROR("trace store: wal segment {}: {}", segment, batch.error().message);
@@ -93,10 +107,11 @@ Status TraceStore::admit(const model::SpanBatch& batch) const {
   if (stopping_) return fail(Errc::kUnavailable, "the trace store is shutting down");
   if (limits.live_bytes_max != 0 && wal_use_.live_bytes() >= limits.live_bytes_max) {
     metrics_->over_live_bytes.add(batch.spans.size());
-    return fail(Errc::kResourceExhausted, "live traces occupy ", wal_use_.live_bytes(), " bytes of ",
-                limits.live_bytes_max, "; blocks cannot be written fast enough");
+    return fail(Errc::kResourceExhausted, "live traces occupy ", wal_use_.live_bytes(),
+                " bytes of ", limits.live_bytes_max, "; blocks cannot be written fast enough");
   }
-  if (limits.live_traces_max != 0 && live_.trace_count() >= limits.live_traces_max && !live_.knows_any(batch)) {
+  if (limits.live_traces_max != 0 && live_.trace_count() >= limits.live_traces_max &&
+      !live_.knows_any(batch)) {
     metrics_->over_live_traces.add(batch.spans.size());
     return fail(Errc::kResourceExhausted, "LIVE_TRACES_EXCEEDED: max live traces exceeded: limit ",
                 limits.live_traces_max);
@@ -110,14 +125,15 @@ Status TraceStore::append(std::shared_ptr<const model::SpanBatch> batch) {
   std::string encoded;
   if (batch->encoded.empty()) encoded = options_.encode(*batch);
   const WalUse::Pending pending(wal_use_);
-  const auto position = wal_->append_at(kRecordOtlpRequest, batch->encoded.empty() ? encoded : batch->encoded);
+  const auto position =
+      wal_->append_at(kRecordOtlpRequest, batch->encoded.empty() ? encoded : batch->encoded);
   if (!position) return in_context("trace store: wal", position.error());
   return insert(std::move(batch), *position,
                 {options_.limits.live_traces_max, options_.limits.bytes_per_trace_max});
 }
 
-Status TraceStore::insert(std::shared_ptr<const model::SpanBatch> batch, io::RecordPosition position,
-                          const InsertLimits& limits) {
+Status TraceStore::insert(std::shared_ptr<const model::SpanBatch> batch,
+                          io::RecordPosition position, const InsertLimits& limits) {
   const auto live = std::make_shared<LiveBatch>(batch, wal_use_, position);
   const Inserted inserted = live_.insert(live, *batch, clock_.monotonic(), limits);
   publication_.publish(*live);
@@ -129,8 +145,9 @@ Status TraceStore::insert(std::shared_ptr<const model::SpanBatch> batch, io::Rec
   metrics_->live_bytes.set(static_cast<double>(wal_use_.live_bytes()));
   if (inserted.spans > 0) return {};
   if (inserted.too_large)
-    return fail(Errc::kInvalidArgument, "TRACE_TOO_LARGE: max size of trace (", limits.bytes_per_trace_max,
-                ") exceeded while adding to trace ", to_hex(*inserted.too_large));
+    return fail(Errc::kInvalidArgument, "TRACE_TOO_LARGE: max size of trace (",
+                limits.bytes_per_trace_max, ") exceeded while adding to trace ",
+                to_hex(*inserted.too_large));
   return fail(Errc::kResourceExhausted, "LIVE_TRACES_EXCEEDED: max live traces exceeded: limit ",
               limits.live_traces_max);
 }

@@ -40,15 +40,15 @@ struct TraceStoreStats {
   uint64_t block_bytes = 0;
   uint64_t wal_bytes = 0;
   uint64_t pinned_traces = 0;
-  std::optional<TimestampNs> oldest;   // earliest start and latest end of what is stored
+  std::optional<TimestampNs> oldest;  // earliest start and latest end of what is stored
   std::optional<TimestampNs> newest;
 };
 
 class TraceStore final : public TraceWriter, public Queryable {
  public:
   // Recovers what the directories hold. kAlreadyExists when another process has them.
-  static Result<std::unique_ptr<TraceStore>> open(io::FileSystem& fs, Clock& clock, Telemetry& telemetry,
-                                                  TraceStoreOptions options);
+  static Result<std::unique_ptr<TraceStore>> open(io::FileSystem& fs, Clock& clock,
+                                                  Telemetry& telemetry, TraceStoreOptions options);
   ~TraceStore() override;
 
   Status append(std::shared_ptr<const model::SpanBatch> batch) override;
@@ -76,7 +76,8 @@ class TraceStore final : public TraceWriter, public Queryable {
   Status recover_wal();
   Status replay(uint64_t segment, uint8_t type, std::string_view payload);
   Status admit(const model::SpanBatch& batch) const;
-  Status insert(std::shared_ptr<const model::SpanBatch> batch, io::RecordPosition position, const InsertLimits& limits);
+  Status insert(std::shared_ptr<const model::SpanBatch> batch, io::RecordPosition position,
+                const InsertLimits& limits);
 
   // Maintenance, all under maintenance_mutex_; trace_store_maintenance.cc.
   Status cut(bool everything);
@@ -89,7 +90,8 @@ class TraceStore final : public TraceWriter, public Queryable {
   BlockList loosened_blocks();
   // Writes the wanted traces of `inputs` into one new block (none when there are none) and
   // publishes the list with it and without them.
-  Status replace_blocks(const BlockList& inputs, const std::function<bool(const TraceId&)>& keep, bool pinned);
+  Status replace_blocks(const BlockList& inputs, const std::function<bool(const TraceId&)>& keep,
+                        bool pinned);
   std::vector<TraceId> continued_in(const BlockList& others, const std::vector<TraceId>& ids) const;
   void publish_list(BlockList list);
 
@@ -97,22 +99,22 @@ class TraceStore final : public TraceWriter, public Queryable {
   Clock& clock_;
   const TraceStoreOptions options_;
   const std::unique_ptr<Metrics> metrics_;
-  std::vector<std::unique_ptr<io::DirectoryLock>> locks_;   // set by open()
+  std::vector<std::unique_ptr<io::DirectoryLock>> locks_;  // set by open()
   mutable WalUse wal_use_;
   LiveTraces live_;
   LiveMemory memory_;
-  io::RecordPosition replayed_;                             // by recover_wal()
+  io::RecordPosition replayed_;  // by recover_wal()
   mutable Publication publication_;
-  std::unique_ptr<PinSet> pins_;                            // set by open()
-  std::unique_ptr<io::RecordLog> wal_;                      // set by open()
+  std::unique_ptr<PinSet> pins_;        // set by open()
+  std::unique_ptr<io::RecordLog> wal_;  // set by open()
   std::atomic<bool> stopping_{false};
 
   std::mutex maintenance_mutex_;
-  BlockDirectory directory_;                                // guarded by maintenance_mutex_
-  uint64_t unpins_seen_ = 0;                                // guarded by maintenance_mutex_
-  bool wal_cut_due_ = false;                                // guarded by maintenance_mutex_
-  uint64_t wal_current_ = 0;                                // guarded by maintenance_mutex_: began with the last cut
-  uint64_t wal_removed_before_ = 0;                         // guarded by maintenance_mutex_
+  BlockDirectory directory_;         // guarded by maintenance_mutex_
+  uint64_t unpins_seen_ = 0;         // guarded by maintenance_mutex_
+  bool wal_cut_due_ = false;         // guarded by maintenance_mutex_
+  uint64_t wal_current_ = 0;         // guarded by maintenance_mutex_: began with the last cut
+  uint64_t wal_removed_before_ = 0;  // guarded by maintenance_mutex_
 };
 
 }  // namespace sightline::tracestore

@@ -20,8 +20,12 @@ class Shop {
   std::shared_ptr<const model::SpanBatch> batch(TimestampNs at) {
     model::SpanBatch b;
     std::deque<std::string> texts;
-    const auto text = [&](std::string s) { return std::string_view(texts.emplace_back(std::move(s))); };
-    const auto string = [&](std::string s) { return model::ValueView::of_string(text(std::move(s))); };
+    const auto text = [&](std::string s) {
+      return std::string_view(texts.emplace_back(std::move(s)));
+    };
+    const auto string = [&](std::string s) {
+      return model::ValueView::of_string(text(std::move(s)));
+    };
     const auto attribute = [&](model::Run& run, std::string_view key, model::ValueView value) {
       b.attributes.push_back({key, value});
       ++run.count;
@@ -31,7 +35,8 @@ class Shop {
       model::ResourceView r;
       r.attributes.begin = static_cast<uint32_t>(b.attributes.size());
       attribute(r.attributes, "service.name", string("service-" + std::to_string(service)));
-      attribute(r.attributes, "k8s.pod.name", string("pod-" + std::to_string(service) + "-" + std::to_string(random.below(3))));
+      attribute(r.attributes, "k8s.pod.name",
+                string("pod-" + std::to_string(service) + "-" + std::to_string(random.below(3))));
       attribute(r.attributes, "telemetry.sdk.language", string("go"));
       b.resources.push_back(r);
       model::ScopeView scope;
@@ -59,12 +64,19 @@ class Shop {
         s.attributes.begin = static_cast<uint32_t>(b.attributes.size());
         attribute(s.attributes, "http.request.method", string("GET"));
         attribute(s.attributes, "http.route", string("/api/v1/thing-" + std::to_string(operation)));
-        attribute(s.attributes, "http.response.status_code", model::ValueView::of_int(random.below(50) == 0 ? 500 : 200));
-        attribute(s.attributes, "server.port", model::ValueView::of_int(static_cast<int64_t>(8000 + operation)));
-        attribute(s.attributes, "client.port", model::ValueView::of_int(static_cast<int64_t>(30000 + random.below(30000))));
+        attribute(s.attributes, "http.response.status_code",
+                  model::ValueView::of_int(random.below(50) == 0 ? 500 : 200));
+        attribute(s.attributes, "server.port",
+                  model::ValueView::of_int(static_cast<int64_t>(8000 + operation)));
+        attribute(s.attributes, "client.port",
+                  model::ValueView::of_int(static_cast<int64_t>(30000 + random.below(30000))));
         if (operation % 3 == 0)
-          attribute(s.attributes, "db.statement", string("SELECT * FROM orders WHERE id = " + std::to_string(random.below(1'000'000))));
-        if (operation % 5 == 0) attribute(s.attributes, "user.id", string("user-" + std::to_string(random.below(100'000))));
+          attribute(
+              s.attributes, "db.statement",
+              string("SELECT * FROM orders WHERE id = " + std::to_string(random.below(1'000'000))));
+        if (operation % 5 == 0)
+          attribute(s.attributes, "user.id",
+                    string("user-" + std::to_string(random.below(100'000))));
         b.spans.push_back(s);
       }
     }
@@ -135,7 +147,8 @@ void cut_block(benchmark::State& state) {
     (void)rig.store->flush();
     state.PauseTiming();
     const auto stats = rig.store->stats();
-    state.counters["bytes_per_span"] = static_cast<double>(stats.block_bytes) / static_cast<double>(stats.block_spans);
+    state.counters["bytes_per_span"] =
+        static_cast<double>(stats.block_bytes) / static_cast<double>(stats.block_spans);
     state.ResumeTiming();
   }
   state.SetItemsProcessed(state.iterations() * 200'000);
@@ -173,8 +186,10 @@ void scan_one_attribute(benchmark::State& state) {
     const auto querier = rig.store->querier();
     uint64_t matches = 0;
     (void)(*querier)->scan({}, [&](RowGroup& group) {
-      const DictionaryColumn column = group.attribute(AttributeScope::kSpan, "http.response.status_code");
-      for (uint32_t row = 0; row < group.row_count(); ++row) matches += column.at(row).int_value == 500 ? 1 : 0;
+      const DictionaryColumn column =
+          group.attribute(AttributeScope::kSpan, "http.response.status_code");
+      for (uint32_t row = 0; row < group.row_count(); ++row)
+        matches += column.at(row).int_value == 500 ? 1 : 0;
       return true;
     });
     benchmark::DoNotOptimize(matches);

@@ -31,7 +31,8 @@ TraceStoreOptions options_in(const std::string& path) {
 using Acknowledged = std::map<TraceId, std::vector<std::pair<SpanId, model::SpanKind>>>;
 
 // Appends, cuts, merges, pins and expires; errors are allowed, lies are not.
-void use_store(io::FileSystem& fs, const std::string& path, uint64_t seed, Acknowledged& acknowledged) {
+void use_store(io::FileSystem& fs, const std::string& path, uint64_t seed,
+               Acknowledged& acknowledged) {
   SpanSource source(seed);
   ManualClock clock(kStart);
   Telemetry telemetry;
@@ -44,14 +45,16 @@ void use_store(io::FileSystem& fs, const std::string& path, uint64_t seed, Ackno
     ids.push_back(source.trace_id());
     const auto batch = source.batch({ids.back(), pinned}, 12, clock.now());
     if ((*store)->append(batch))
-      for (const auto& span : batch->spans) acknowledged[span.trace_id].emplace_back(span.span_id, span.kind);
+      for (const auto& span : batch->spans)
+        acknowledged[span.trace_id].emplace_back(span.span_id, span.kind);
     clock.advance(std::chrono::seconds(11));
     (void)(*store)->maintain();
   }
   (void)(*store)->maintain();
 }
 
-void expect_acknowledged(io::FileSystem& fs, const std::string& path, const Acknowledged& acknowledged) {
+void expect_acknowledged(io::FileSystem& fs, const std::string& path,
+                         const Acknowledged& acknowledged) {
   ManualClock clock(kStart);
   Telemetry telemetry;
   auto store = TraceStore::open(fs, clock, telemetry, options_in(path));
@@ -67,8 +70,9 @@ void expect_acknowledged(io::FileSystem& fs, const std::string& path, const Ackn
     const auto found = (*querier)->find(id);
     ASSERT_TRUE(found && *found) << to_hex(id);
     for (const auto& [span_id, kind] : spans)
-      EXPECT_TRUE(std::any_of((*found)->spans.begin(), (*found)->spans.end(),
-                              [&](const auto& s) { return s.span_id == span_id && s.kind == kind; }))
+      EXPECT_TRUE(
+          std::any_of((*found)->spans.begin(), (*found)->spans.end(),
+                      [&](const auto& s) { return s.span_id == span_id && s.kind == kind; }))
           << to_hex(id) << " lost " << to_hex(span_id);
   }
   EXPECT_EQ(telemetry.counter_total("sightline_tracestore_blocks_quarantined_total"), 0u);
@@ -80,7 +84,8 @@ TEST(TraceStoreFaults, NothingAcknowledgedIsLostWhicheverOperationFails) {
   for (const auto mode : {io::FaultMode::kOnce, io::FaultMode::kFromThen}) {
     uint64_t fault = 1;
     for (;; ++fault) {
-      SCOPED_TRACE("fault " + std::to_string(fault) + (mode == io::FaultMode::kOnce ? " once" : " from then"));
+      SCOPED_TRACE("fault " + std::to_string(fault) +
+                   (mode == io::FaultMode::kOnce ? " once" : " from then"));
       io::TestingDirectory directory;
       io::FaultyFileSystem faulty(*real, {.fail_at = fault, .mode = mode});
       Acknowledged acknowledged;
@@ -149,7 +154,9 @@ TEST(TraceStoreFaults, ADamagedBlockIsSetAsideAndTheOthersAnswer) {
     const std::string block = files_below(directory.path() + "/blocks", ".trace").front();
     std::string bytes = *fs->read_all(block);
     bytes[part * (bytes.size() - 1) / 39] ^= 0x20;
-    { ASSERT_TRUE((*fs->create(block))->append(bytes)); }
+    {
+      ASSERT_TRUE((*fs->create(block))->append(bytes));
+    }
     auto store = TraceStore::open(*fs, clock, telemetry, options);
     ASSERT_TRUE(store) << store.error().message;
     const bool at_start = (*store)->stats().block_count == 1;

@@ -29,7 +29,7 @@ Status TraceStore::maintain() {
   metrics_->pinned_traces.set(static_cast<double>(pins_->count()));
   metrics_->live_traces.set(static_cast<double>(live_.trace_count()));
   metrics_->live_bytes.set(static_cast<double>(wal_use_.live_bytes()));
-  note(trim_wal());   // after forget(): only then are cut batches gone
+  note(trim_wal());  // after forget(): only then are cut batches gone
   return first_error;
 }
 
@@ -41,9 +41,12 @@ Status TraceStore::flush() {
 }
 
 Status TraceStore::cut(bool everything) {
-  const bool over_bytes = options_.max_block_bytes != 0 && wal_use_.live_bytes() > options_.max_block_bytes;
-  const CutRule rule{.now = clock_.monotonic(), .idle_period = options_.trace_idle_period,
-                     .duration_max = options_.max_block_duration, .everything = everything || over_bytes};
+  const bool over_bytes =
+      options_.max_block_bytes != 0 && wal_use_.live_bytes() > options_.max_block_bytes;
+  const CutRule rule{.now = clock_.monotonic(),
+                     .idle_period = options_.trace_idle_period,
+                     .duration_max = options_.max_block_duration,
+                     .everything = everything || over_bytes};
   const DueTraces due = live_.due(rule);
   if (due.traces == 0) return {};
   if (!rule.everything && !due.any_at_duration && due.bytes < options_.cut_bytes_min) return {};
@@ -65,7 +68,8 @@ Status TraceStore::write_cut(const std::vector<LiveTrace>& traces) {
   const std::vector<TraceId>& ids = cut.ids();
   BlockList list = *publication_.blocks();
   if (!ids.empty()) {
-    const BlockDescription description{.newest_received = clock_.now(), .continued = continued_in(list, ids),
+    const BlockDescription description{.newest_received = clock_.now(),
+                                       .continued = continued_in(list, ids),
                                        .replaced = directory_.leftovers(id)};
     if (auto status = (*writer)->finish(description); !status) return status;
     metrics_->over_rows.add(cut.spans_left_out());
@@ -92,7 +96,8 @@ Status TraceStore::trim_wal() {
   }
   const uint64_t bound = std::min(wal_current_, wal_use_.lowest_used());
   if (bound <= wal_removed_before_) return {};
-  if (auto status = wal_->remove_before(bound); !status) return in_context("wal", std::move(status).error());
+  if (auto status = wal_->remove_before(bound); !status)
+    return in_context("wal", std::move(status).error());
   wal_removed_before_ = bound;
   return {};
 }
@@ -120,7 +125,8 @@ void TraceStore::set_corrupt_aside() {
   if (sound.size() != blocks->size()) publish_list(std::move(sound));
 }
 
-std::vector<TraceId> TraceStore::continued_in(const BlockList& others, const std::vector<TraceId>& ids) const {
+std::vector<TraceId> TraceStore::continued_in(const BlockList& others,
+                                              const std::vector<TraceId>& ids) const {
   std::vector<TraceId> continued;
   for (const TraceId& id : ids)
     if (!locate(others, id).empty()) continued.push_back(id);
@@ -139,9 +145,11 @@ Status TraceStore::compact() {
   return {};
 }
 
-Status TraceStore::replace_blocks(const BlockList& inputs, const std::function<bool(const TraceId&)>& keep,
-                                  bool pinned) {
-  const auto is_input = [&](const auto& block) { return std::find(inputs.begin(), inputs.end(), block) != inputs.end(); };
+Status TraceStore::replace_blocks(const BlockList& inputs,
+                                  const std::function<bool(const TraceId&)>& keep, bool pinned) {
+  const auto is_input = [&](const auto& block) {
+    return std::find(inputs.begin(), inputs.end(), block) != inputs.end();
+  };
   BlockList list = *publication_.blocks();
   std::erase_if(list, is_input);
   std::vector<TraceId> kept;
@@ -154,12 +162,17 @@ Status TraceStore::replace_blocks(const BlockList& inputs, const std::function<b
     if (!writer) return std::unexpected(std::move(writer).error());
     // What is kept is decided once: a pin that comes meanwhile changes nothing here.
     const absl::flat_hash_set<TraceId, TraceIdHash> wanted(kept.begin(), kept.end());
-    if (auto status = merge_traces(inputs, [&](const TraceId& t) { return wanted.contains(t); }, **writer, options_.row_group_rows);
+    if (auto status = merge_traces(
+            inputs, [&](const TraceId& t) { return wanted.contains(t); }, **writer,
+            options_.row_group_rows);
         !status)
       return status;
-    BlockDescription description{.pinned = pinned, .continued = continued_in(list, kept), .replaced = directory_.leftovers(id)};
+    BlockDescription description{.pinned = pinned,
+                                 .continued = continued_in(list, kept),
+                                 .replaced = directory_.leftovers(id)};
     for (const auto& input : inputs) {
-      description.newest_received = std::max(description.newest_received, input->summary().newest_received);
+      description.newest_received =
+          std::max(description.newest_received, input->summary().newest_received);
       description.replaced.push_back(input->id());
     }
     if (auto status = (*writer)->finish(description); !status) return status;
@@ -182,10 +195,11 @@ BlockList TraceStore::expired_blocks() const {
   for (const auto& block : *blocks) bytes += block->summary().bytes;
   const uint64_t now = clock_.now().value;
   const auto keep_for = static_cast<uint64_t>(options_.block_retention.count());
-  for (const auto& block : *blocks) {   // oldest first
+  for (const auto& block : *blocks) {  // oldest first
     const BlockSummary& summary = block->summary();
     if (summary.pinned || block->is_corrupt()) continue;
-    const bool too_old = keep_for != 0 && now > keep_for && summary.newest_received.value < now - keep_for;
+    const bool too_old =
+        keep_for != 0 && now > keep_for && summary.newest_received.value < now - keep_for;
     const bool too_much = options_.retention_bytes != 0 && bytes > options_.retention_bytes;
     if (!too_old && !too_much) continue;
     bytes -= summary.bytes;
@@ -205,7 +219,8 @@ BlockList TraceStore::loosened_blocks() {
     const BlockSummary& summary = block->summary();
     if (!summary.pinned || block->is_corrupt()) continue;
     uint32_t pinned = 0;
-    for (uint32_t i = 0; i < summary.traces; ++i) pinned += !block->is_gone(i) && pins_->contains(block->trace_id(i)) ? 1 : 0;
+    for (uint32_t i = 0; i < summary.traces; ++i)
+      pinned += !block->is_gone(i) && pins_->contains(block->trace_id(i)) ? 1 : 0;
     if (pinned * 2 < summary.traces - summary.gone) loosened.push_back(block);
   }
   return loosened;
@@ -224,7 +239,7 @@ Status TraceStore::retain() {
   for (const auto& block : loosened_blocks()) {
     if (auto status = replace_blocks({block}, is_pinned, true); !status) {
       metrics_->retention_errors.add();
-      --unpins_seen_;   // look again
+      --unpins_seen_;  // look again
       return in_context("retention", std::move(status).error());
     }
   }

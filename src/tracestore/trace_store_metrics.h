@@ -7,28 +7,40 @@ namespace sightline::tracestore {
 
 struct TraceStore::Metrics {
   explicit Metrics(Telemetry& t)
-      : traces_created(t.counter("tempo_ingester_traces_created_total", "Traces that became live.")),
+      : traces_created(
+            t.counter("tempo_ingester_traces_created_total", "Traces that became live.")),
         live_traces(t.gauge("tempo_ingester_live_traces", "Traces not yet in a block.")),
         live_bytes(t.gauge("tempo_ingester_live_trace_bytes", "Memory of live batches.")),
-        replay_errors(t.counter("tempo_ingester_replay_errors_total", "WAL records that could not be replayed.")),
+        replay_errors(t.counter("tempo_ingester_replay_errors_total",
+                                "WAL records that could not be replayed.")),
         over_live_traces(discarded(t, "live_traces_exceeded")),
         over_trace_bytes(discarded(t, "trace_too_large")),
         over_live_bytes(discarded(t, "live_bytes_exceeded")),
         over_rows(discarded(t, "too_many_spans_in_trace")),
-        blocks_cut(t.counter("tempo_ingester_blocks_flushed_total", "Blocks cut from live traces.")),
-        failed_cuts(t.counter("tempo_ingester_failed_flushes_total", "Blocks that could not be written.")),
+        blocks_cut(
+            t.counter("tempo_ingester_blocks_flushed_total", "Blocks cut from live traces.")),
+        failed_cuts(
+            t.counter("tempo_ingester_failed_flushes_total", "Blocks that could not be written.")),
         block_count(t.gauge("tempodb_blocklist_length", "Blocks that answer queries.")),
-        block_bytes(t.gauge("tempodb_backend_bytes_total", "Bytes of the blocks that answer queries.")),
-        compacted_blocks(t.counter("tempodb_compaction_blocks_total", "Blocks merged into others.")),
-        compacted_bytes(t.counter("tempodb_compaction_bytes_written_total", "Bytes of merged blocks.")),
+        block_bytes(
+            t.gauge("tempodb_backend_bytes_total", "Bytes of the blocks that answer queries.")),
+        compacted_blocks(
+            t.counter("tempodb_compaction_blocks_total", "Blocks merged into others.")),
+        compacted_bytes(
+            t.counter("tempodb_compaction_bytes_written_total", "Bytes of merged blocks.")),
         compaction_errors(t.counter("tempodb_compaction_errors_total", "Mergers that failed.")),
-        retention_deleted(t.counter("tempodb_retention_deleted_total", "Blocks that retention removed.")),
-        retention_errors(t.counter("tempodb_retention_errors_total", "Retention that failed; tried again.")),
-        pinned_traces(t.gauge("sightline_tracestore_pinned_traces", "Trace ids that retention leaves alone.")),
-        quarantined(t.counter("sightline_tracestore_blocks_quarantined_total", "Blocks set aside as corrupt.")) {}
+        retention_deleted(
+            t.counter("tempodb_retention_deleted_total", "Blocks that retention removed.")),
+        retention_errors(
+            t.counter("tempodb_retention_errors_total", "Retention that failed; tried again.")),
+        pinned_traces(t.gauge("sightline_tracestore_pinned_traces",
+                              "Trace ids that retention leaves alone.")),
+        quarantined(t.counter("sightline_tracestore_blocks_quarantined_total",
+                              "Blocks set aside as corrupt.")) {}
 
   static Counter& discarded(Telemetry& t, std::string reason) {
-    return t.counter("tempo_discarded_spans_total", "Spans refused or dropped, by reason.", {{"reason", std::move(reason)}});
+    return t.counter("tempo_discarded_spans_total", "Spans refused or dropped, by reason.",
+                     {{"reason", std::move(reason)}});
   }
 
   Counter& traces_created;

@@ -12,41 +12,49 @@
 namespace sightline::tracestore {
 namespace {
 
-using testing::SpanSource;
 using std::chrono::minutes;
 using std::chrono::seconds;
+using testing::SpanSource;
 
 constexpr TimestampNs kStart{1'700'000'000'000'000'000};
 constexpr auto kRetention = minutes(60);
 
 using SpanKey = std::pair<SpanId, model::SpanKind>;
 struct ModelSpan {
-  std::vector<std::string> contents;   // in order of arrival; the first counts
-  TimestampNs received;                // the first
+  std::vector<std::string> contents;  // in order of arrival; the first counts
+  TimestampNs received;               // the first
   TimestampNs last_received;
 };
 struct ModelTrace {
   std::map<SpanKey, ModelSpan> spans;
   bool pinned = false;
-  bool ever_pinned = false;            // may stay in a pinned block until half of that is unpinned
-  bool pinned_whole = true;            // pinned since before anything could expire
+  bool ever_pinned = false;  // may stay in a pinned block until half of that is unpinned
+  bool pinned_whole = true;  // pinned since before anything could expire
 };
 
 class Simulation {
  public:
-  explicit Simulation(uint64_t seed) : source_(seed), random_(seed * 7919 + 1), clock_(kStart) { open(); }
+  explicit Simulation(uint64_t seed) : source_(seed), random_(seed * 7919 + 1), clock_(kStart) {
+    open();
+  }
 
   void step() {
     switch (random_.below(20)) {
       case 0: open(); break;
       case 1: ASSERT_TRUE(store_->flush()); break;
-      case 2: case 3: case 4: ASSERT_TRUE(store_->maintain()); break;
+      case 2:
+      case 3:
+      case 4: ASSERT_TRUE(store_->maintain()); break;
       case 5: clock_.advance(seconds(random_.below(20))); break;
-      case 6: clock_.advance(minutes(random_.below(12))); ASSERT_TRUE(store_->maintain()); break;
+      case 6:
+        clock_.advance(minutes(random_.below(12)));
+        ASSERT_TRUE(store_->maintain());
+        break;
       case 7: pin(); break;
       case 8: unpin(); break;
       case 9: check_scan(); break;
-      case 10: case 11: check_find(); break;
+      case 10:
+      case 11: check_find(); break;
       case 12: hold_snapshot(); break;
       default: append(); break;
     }
@@ -67,8 +75,9 @@ class Simulation {
       EXPECT_TRUE(trace.ever_pinned || !found(id)) << to_hex(id);
     }
     // The schedule went everywhere it should.
-    for (const char* counter : {"tempo_ingester_blocks_flushed_total", "tempodb_compaction_blocks_total",
-                                "tempodb_retention_deleted_total"})
+    for (const char* counter :
+         {"tempo_ingester_blocks_flushed_total", "tempodb_compaction_blocks_total",
+          "tempodb_retention_deleted_total"})
       EXPECT_GT(telemetry_.counter_total(counter), 0u) << counter;
     for (auto& [id, trace] : model_) store_->unpin(id);
     ASSERT_TRUE(store_->maintain());
@@ -85,8 +94,10 @@ class Simulation {
     o.blocks_directory = directory_.path() + "/blocks";
     o.wal_segment_bytes = 16 << 10;
     o.cut_bytes_min = 4 << 10;
-    o.row_group_rows = random_.below(2) == 0 ? 40 : 2'000;   // of several pages, too
-    o.hot_bytes_max = random_.below(2) == 0 ? 20'000 : 0;    // nearly all batches are read back from the WAL, or none
+    o.row_group_rows = random_.below(2) == 0 ? 40 : 2'000;  // of several pages, too
+    o.hot_bytes_max = random_.below(2) == 0
+                          ? 20'000
+                          : 0;  // nearly all batches are read back from the WAL, or none
     o.max_block_duration = minutes(2);
     o.compaction_inputs_min = 3;
     o.block_retention = kRetention;
@@ -99,7 +110,8 @@ class Simulation {
 
   TraceId some_trace() {
     if (ids_.empty() || random_.below(4) == 0) ids_.push_back(source_.trace_id());
-    const size_t recent = std::min<size_t>(ids_.size(), 1 + random_.below(random_.below(5) == 0 ? ids_.size() : 12));
+    const size_t recent =
+        std::min<size_t>(ids_.size(), 1 + random_.below(random_.below(5) == 0 ? ids_.size() : 12));
     return ids_[ids_.size() - recent];
   }
 
@@ -117,7 +129,8 @@ class Simulation {
   }
 
   bool is_young(TimestampNs received) const {
-    return clock_.now().value - received.value <= static_cast<uint64_t>(std::chrono::nanoseconds(kRetention).count());
+    return clock_.now().value - received.value <=
+           static_cast<uint64_t>(std::chrono::nanoseconds(kRetention).count());
   }
 
   void pin() {
@@ -158,13 +171,16 @@ class Simulation {
         ASSERT_NE(expected, trace.spans.end());
         const auto content = testing::canonical(*batch, span);
         const auto& contents = expected->second.contents;
-        const auto last = is_young(expected->second.received) ? contents.begin() + 1 : contents.end();
+        const auto last =
+            is_young(expected->second.received) ? contents.begin() + 1 : contents.end();
         ASSERT_NE(std::find(contents.begin(), last, content), last);
       }
     }
     for (const auto& [key, span] : trace.spans) {
-      const bool must_be_there = is_young(span.last_received) || (trace.pinned && trace.pinned_whole);
-      ASSERT_TRUE(!must_be_there || seen.contains(key)) << to_hex(id) << " lacks " << to_hex(key.first);
+      const bool must_be_there =
+          is_young(span.last_received) || (trace.pinned && trace.pinned_whole);
+      ASSERT_TRUE(!must_be_there || seen.contains(key))
+          << to_hex(id) << " lacks " << to_hex(key.first);
     }
   }
 
@@ -206,7 +222,8 @@ class Simulation {
       ASSERT_EQ(group.scope_name().at(row).bytes, whole.scope_of(span).name);
       ASSERT_EQ(group.service_name().at(row).bytes, whole.service_name(span));
       for (const char* key : {"attr1", "attr5", "missing"})
-        ASSERT_TRUE(same(group.attribute(AttributeScope::kSpan, key).at(row), whole.find(span.attributes, key)));
+        ASSERT_TRUE(same(group.attribute(AttributeScope::kSpan, key).at(row),
+                         whole.find(span.attributes, key)));
       ASSERT_TRUE(same(group.attribute(AttributeScope::kResource, "res2").at(row),
                        whole.find(whole.resource_of(span).attributes, "res2")));
       const uint32_t parent = group.parent_row()[row];
@@ -221,13 +238,15 @@ class Simulation {
       for (uint32_t e = 0; e < span.events.count; ++e) {
         const model::EventView& event = whole.events_of(span)[e];
         ASSERT_EQ(names.values.at(names.offsets[row] + e).bytes, event.name);
-        ASSERT_TRUE(same(attributes.values.at(names.offsets[row] + e), whole.find(event.attributes, "ev1")));
+        ASSERT_TRUE(same(attributes.values.at(names.offsets[row] + e),
+                         whole.find(event.attributes, "ev1")));
         ASSERT_EQ(group.event_time_since_start().values.at(names.offsets[row] + e).int_value,
                   static_cast<int64_t>(event.time.value - span.start.value));
       }
       const NestedColumn links = group.link_trace_id();
       for (uint32_t l = 0; l < span.links.count; ++l)
-        ASSERT_EQ(links.values.at(links.offsets[row] + l).bytes, to_hex(whole.links_of(span)[l].trace_id));
+        ASSERT_EQ(links.values.at(links.offsets[row] + l).bytes,
+                  to_hex(whole.links_of(span)[l].trace_id));
     }
   }
 
@@ -238,14 +257,17 @@ class Simulation {
     for (int i = 0; i < 5 && !ids_.empty(); ++i) {
       const TraceId id = some_trace();
       const auto found_now = held_->find(id);
-      held_contents_[id] = *found_now ? testing::canonical(**found_now) : std::vector<std::string>();
+      held_contents_[id] =
+          *found_now ? testing::canonical(**found_now) : std::vector<std::string>();
     }
   }
 
   void release_snapshot() {
     for (const auto& [id, content] : held_contents_) {
       const auto found_then = held_->find(id);
-      EXPECT_EQ(*found_then ? testing::canonical(**found_then) : std::vector<std::string>(), content) << "snapshot changed";
+      EXPECT_EQ(*found_then ? testing::canonical(**found_then) : std::vector<std::string>(),
+                content)
+          << "snapshot changed";
     }
     held_contents_.clear();
     held_.reset();
@@ -267,7 +289,8 @@ class Simulation {
 TEST(TraceStoreModel, AnyScheduleAnswersLikeAPlainMap) {
   spdlog::set_level(spdlog::level::warn);
   uint64_t first = 1, count = 6;
-  if (const char* seed = std::getenv("SIGHTLINE_SEED")) first = std::strtoull(seed, nullptr, 10), count = 1;
+  if (const char* seed = std::getenv("SIGHTLINE_SEED"))
+    first = std::strtoull(seed, nullptr, 10), count = 1;
   if (const char* n = std::getenv("SIGHTLINE_SEEDS")) count = std::strtoull(n, nullptr, 10);
   for (uint64_t seed = first; seed < first + count; ++seed) {
     SCOPED_TRACE("SIGHTLINE_SEED=" + std::to_string(seed));

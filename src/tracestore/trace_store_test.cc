@@ -56,7 +56,8 @@ TEST_F(StoreFixture, FindsWhatWasAppendedAlsoAfterRestart) {
     unite_spans(spans);
     EXPECT_EQ(found->spans.size(), spans.size());
     for (size_t i = 0; i < spans.size(); ++i)
-      EXPECT_EQ(testing::canonical(*found, found->spans[i]), testing::canonical(*batch, spans[i].span()));
+      EXPECT_EQ(testing::canonical(*found, found->spans[i]),
+                testing::canonical(*batch, spans[i].span()));
     EXPECT_FALSE(find(source.trace_id()));
     found.reset();
     open(options());
@@ -152,7 +153,7 @@ TEST_F(StoreFixture, LateSpansJoinTheirTraceInOneRowGroup) {
   SpanSource source(6);
   open(options());
   const TraceId id = source.trace_id(), other = source.trace_id();
-  for (int part = 0; part < 3; ++part) {   // two parts in blocks, the third live
+  for (int part = 0; part < 3; ++part) {  // two parts in blocks, the third live
     ASSERT_TRUE(store->append(source.batch({id, other}, 20, kNow)));
     if (part < 2) {
       ASSERT_TRUE(store->flush()) << "part " << part;
@@ -192,25 +193,32 @@ TEST_F(StoreFixture, ScansPassByRowGroupsThatCannotMatch) {
   };
   const uint64_t all = rows_shown({});
   EXPECT_EQ(all, store->stats().block_spans);
-  const Condition nobody{.intrinsic = Intrinsic::kName, .op = ConditionOp::kEqual,
-                         .kind = model::ValueKind::kString, .text = "nobody has this"};
-  const Condition somebody{.intrinsic = Intrinsic::kName, .op = ConditionOp::kEqual,
-                           .kind = model::ValueKind::kString, .text = "GET /3"};
-  const Condition slow{.intrinsic = Intrinsic::kDuration, .op = ConditionOp::kGreater, .number = 10'000'000'000};
-  const Condition no_key{.scope = AttributeScope::kSpan, .key = "no.such.key", .op = ConditionOp::kExists};
+  const Condition nobody{.intrinsic = Intrinsic::kName,
+                         .op = ConditionOp::kEqual,
+                         .kind = model::ValueKind::kString,
+                         .text = "nobody has this"};
+  const Condition somebody{.intrinsic = Intrinsic::kName,
+                           .op = ConditionOp::kEqual,
+                           .kind = model::ValueKind::kString,
+                           .text = "GET /3"};
+  const Condition slow{
+      .intrinsic = Intrinsic::kDuration, .op = ConditionOp::kGreater, .number = 10'000'000'000};
+  const Condition no_key{
+      .scope = AttributeScope::kSpan, .key = "no.such.key", .op = ConditionOp::kExists};
   EXPECT_EQ(rows_shown({.conditions = {nobody}}), 0u);
   EXPECT_EQ(rows_shown({.conditions = {slow}}), 0u);
   EXPECT_EQ(rows_shown({.conditions = {no_key}}), 0u);
   EXPECT_GT(rows_shown({.conditions = {somebody}}), 0u);
   EXPECT_EQ(rows_shown({.conditions = {somebody, nobody}}), 0u);
-  EXPECT_EQ(rows_shown({.conditions = {somebody, nobody}, .all_conditions = false}), rows_shown({.conditions = {somebody}}));
+  EXPECT_EQ(rows_shown({.conditions = {somebody, nobody}, .all_conditions = false}),
+            rows_shown({.conditions = {somebody}}));
   EXPECT_EQ(rows_shown({.max = {kNow.value - 1'000'000'000}}), 0u);
 }
 
 TEST_F(StoreFixture, AppendsMaintenanceAndReadersRunTogether) {
   auto o = options();
   o.cut_bytes_min = 1;
-  o.trace_idle_period = std::chrono::nanoseconds(0);   // everything is due at once
+  o.trace_idle_period = std::chrono::nanoseconds(0);  // everything is due at once
   o.compaction_inputs_min = 2;
   open(o);
   std::atomic<int> running{3};

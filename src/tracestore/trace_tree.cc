@@ -14,7 +14,8 @@ struct Children {
 };
 
 Children list_children(const TraceRows& trace, std::span<const uint32_t> parent_rows) {
-  Children children{std::vector<uint32_t>(trace.count, kNoRow), std::vector<uint32_t>(trace.count, kNoRow)};
+  Children children{std::vector<uint32_t>(trace.count, kNoRow),
+                    std::vector<uint32_t>(trace.count, kNoRow)};
   for (uint32_t i = trace.count; i-- > 0;) {
     const uint32_t parent = parent_rows[trace.begin + i];
     if (parent == kNoRow) continue;
@@ -87,20 +88,22 @@ void find_parent_rows(std::span<const SpanId> span_ids, std::span<const SpanId> 
   }
   for (uint32_t row = begin; row < end; ++row) {
     const auto found = parents[row].is_valid() ? rows.find(parents[row]) : rows.end();
-    parent_rows[row] = found == rows.end()             ? kNoRow
+    parent_rows[row] = found == rows.end()          ? kNoRow
                        : found->second.first != row ? found->second.first
                                                     : found->second.second;
   }
 }
 
 NestedSets number_nested_sets(std::span<const TraceRows> traces, std::span<uint32_t> parent_rows) {
-  NestedSets sets{std::vector<uint32_t>(parent_rows.size()), std::vector<uint32_t>(parent_rows.size())};
+  NestedSets sets{std::vector<uint32_t>(parent_rows.size()),
+                  std::vector<uint32_t>(parent_rows.size())};
   std::vector<uint32_t> stack;
   for (const TraceRows& trace : traces) {
     const Children children = list_children(trace, parent_rows);
     uint32_t number = 1;
     for (uint32_t i = 0; i < trace.count; ++i)
-      if (parent_rows[trace.begin + i] == kNoRow) number_tree(i, trace, children, number, sets, stack);
+      if (parent_rows[trace.begin + i] == kNoRow)
+        number_tree(i, trace, children, number, sets, stack);
     std::vector<uint32_t> visited_by;
     for (uint32_t i = 0; i < trace.count; ++i) {
       if (sets.left[trace.begin + i] != 0) continue;  // what is left over hangs on loops

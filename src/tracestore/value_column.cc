@@ -19,17 +19,20 @@ constexpr size_t kDistinctPerByte = 64;
 
 bool is_integer(ValueKind kind) { return kind == ValueKind::kInt || kind == ValueKind::kBool; }
 bool is_bytes(ValueKind kind) {
-  return kind == ValueKind::kString || kind == ValueKind::kBytes || kind == ValueKind::kArray || kind == ValueKind::kKvlist;
+  return kind == ValueKind::kString || kind == ValueKind::kBytes || kind == ValueKind::kArray ||
+         kind == ValueKind::kKvlist;
 }
 
-std::unexpected<Error> torn(std::string_view what) { return fail(Errc::kCorrupt, "value column: ", what); }
+std::unexpected<Error> torn(std::string_view what) {
+  return fail(Errc::kCorrupt, "value column: ", what);
+}
 
 }  // namespace
 
 // What segments decompressed to, when somebody asked. An address never changes, so views of it stay valid.
 struct ValueDictionary::Loaded {
   std::vector<std::unique_ptr<const std::string>> segments;
-  std::vector<uint64_t> begins;           // of each value in the joined contents of its segment
+  std::vector<uint64_t> begins;  // of each value in the joined contents of its segment
   std::vector<uint64_t> segment_bytes;
 };
 
@@ -44,12 +47,15 @@ Result<ValueDictionary> ValueDictionary::open(ByteReader& in, size_t count, int 
   ValueDictionary dictionary;
   dictionary.count_ = count;
   const uint8_t form = in.u8();
-  if (!in.ok() || form > 1 || (form == 1 && depth > 0)) return torn("form of a dictionary is unknown");
+  if (!in.ok() || form > 1 || (form == 1 && depth > 0))
+    return torn("form of a dictionary is unknown");
   // Distinct values take some bytes each: what is claimed must not make us allocate much more than there is.
-  if (count > kDistinctSlack + kDistinctPerByte * in.remaining()) return torn("more values than its bytes can hold");
+  if (count > kDistinctSlack + kDistinctPerByte * in.remaining())
+    return torn("more values than its bytes can hold");
   if (form == 1) {
     const size_t page_count = (count + kTemplatedPage - 1) / kTemplatedPage;
-    auto column = ValueColumnReader::open(in.bytes(in.remaining()), 1, static_cast<uint32_t>(page_count), depth + 1);
+    auto column = ValueColumnReader::open(in.bytes(in.remaining()), 1,
+                                          static_cast<uint32_t>(page_count), depth + 1);
     if (!column) return std::unexpected(std::move(column).error());
     if (column->has_dictionary()) return torn("a dictionary within a dictionary");
     dictionary.templated_ = std::make_shared<Templated>();
@@ -78,7 +84,8 @@ Result<ValueDictionary> ValueDictionary::open(ByteReader& in, size_t count, int 
     ValueView& value = dictionary.values_[i];
     value.kind = static_cast<ValueKind>((*kinds)[i]);
     if (is_integer(value.kind)) value.int_value = unzigzag((*integers)[integer++]);
-    if (value.kind == ValueKind::kDouble) value.int_value = static_cast<int64_t>((*doubles)[real++]);
+    if (value.kind == ValueKind::kDouble)
+      value.int_value = static_cast<int64_t>((*doubles)[real++]);
     if (bytes_count == 0) continue;
     dictionary.segment_of_.push_back(static_cast<uint32_t>(loaded->segment_bytes.size()));
     loaded->begins.push_back(segment_bytes);
@@ -103,7 +110,8 @@ Result<ValueDictionary> ValueDictionary::open(ByteReader& in, size_t count, int 
   dictionary.lengths_.reserve(count);
   length = 0;
   for (const ValueView& value : dictionary.values_)
-    dictionary.lengths_.push_back(is_bytes(value.kind) ? static_cast<uint32_t>((*lengths)[length++]) : 0);
+    dictionary.lengths_.push_back(is_bytes(value.kind) ? static_cast<uint32_t>((*lengths)[length++])
+                                                       : 0);
   dictionary.loaded_ = std::move(loaded);
   return dictionary;
 }
@@ -114,7 +122,9 @@ Result<ValueView> ValueDictionary::at(size_t index) const {
     if (page.empty()) {
       const size_t begin = index / kTemplatedPage * kTemplatedPage;
       const std::vector<uint32_t> contexts(std::min<size_t>(kTemplatedPage, count_ - begin), 0);
-      if (auto status = templated_->column.read(static_cast<uint32_t>(index / kTemplatedPage), contexts, page); !status) {
+      if (auto status = templated_->column.read(static_cast<uint32_t>(index / kTemplatedPage),
+                                                contexts, page);
+          !status) {
         page.clear();
         return std::unexpected(std::move(status).error());
       }
@@ -132,31 +142,38 @@ Result<ValueView> ValueDictionary::at(size_t index) const {
     ByteReader in(segments_[segment]);
     auto bytes = decode_bytes(in, loaded_->segment_bytes[segment]);
     if (!bytes) return in_context("value column", std::move(bytes).error());
-    if (bytes->size() != loaded_->segment_bytes[segment]) return torn("contents have another length");
+    if (bytes->size() != loaded_->segment_bytes[segment])
+      return torn("contents have another length");
     content = std::make_unique<const std::string>(std::move(*bytes));
   }
   value.bytes = std::string_view(*content).substr(loaded_->begins[index], lengths_[index]);
   return value;
 }
 
-Result<ValueColumnReader> ValueColumnReader::open(std::string_view bytes, uint32_t context_count, uint32_t page_count,
-                                                  int depth) {
+Result<ValueColumnReader> ValueColumnReader::open(std::string_view bytes, uint32_t context_count,
+                                                  uint32_t page_count, int depth) {
   ValueColumnReader reader;
   ByteReader in(bytes);
   const uint8_t layout = in.u8();
-  if (!in.ok() || layout > static_cast<uint8_t>(Layout::kTemplates)) return torn("layout is unknown");
+  if (!in.ok() || layout > static_cast<uint8_t>(Layout::kTemplates))
+    return torn("layout is unknown");
   reader.layout_ = static_cast<Layout>(layout);
   Status status;
   switch (reader.layout_) {
-    case Layout::kDictionary: status = reader.open_codes(in, context_count, page_count, depth); break;
-    case Layout::kTemplates: status = reader.open_templates(in, context_count, page_count, depth); break;
+    case Layout::kDictionary:
+      status = reader.open_codes(in, context_count, page_count, depth);
+      break;
+    case Layout::kTemplates:
+      status = reader.open_templates(in, context_count, page_count, depth);
+      break;
     default: status = reader.open_numbers(in, context_count, page_count);
   }
   if (!status) return std::unexpected(std::move(status).error());
   return reader;
 }
 
-Status ValueColumnReader::open_numbers(ByteReader& in, uint32_t context_count, uint32_t page_count) {
+Status ValueColumnReader::open_numbers(ByteReader& in, uint32_t context_count,
+                                       uint32_t page_count) {
   if (layout_ == Layout::kDecimals) scale_ = in.u8();
   base_ = in.svarint();
   if (!in.ok() || scale_ >= std::size(kPowersOfTen)) return torn("numbers are torn");
@@ -167,7 +184,8 @@ Status ValueColumnReader::open_numbers(ByteReader& in, uint32_t context_count, u
 }
 
 // The dictionary and the codes into it; up to the end of `in`.
-Status ValueColumnReader::open_codes(ByteReader& in, uint32_t context_count, uint32_t page_count, int depth) {
+Status ValueColumnReader::open_codes(ByteReader& in, uint32_t context_count, uint32_t page_count,
+                                     int depth) {
   const uint64_t count = in.uvarint();
   ByteReader content(in.sized());
   if (!in.ok() || count == 0 || count > kEntriesMax) return torn("dictionary is torn");
@@ -209,7 +227,8 @@ Status ValueColumnReader::open_codes(ByteReader& in, uint32_t context_count, uin
   return in.ok() && in.at_end() ? Status{} : torn("bytes behind the codes");
 }
 
-Status ValueColumnReader::open_templates(ByteReader& in, uint32_t context_count, uint32_t page_count, int depth) {
+Status ValueColumnReader::open_templates(ByteReader& in, uint32_t context_count,
+                                         uint32_t page_count, int depth) {
   ByteReader templates(in.sized());
   if (!in.ok()) return torn("templates are torn");
   if (auto status = open_codes(templates, context_count, page_count, depth); !status) return status;
@@ -218,19 +237,22 @@ Status ValueColumnReader::open_templates(ByteReader& in, uint32_t context_count,
   for (size_t i = 0; i < dictionary.count(); ++i) {
     const auto value = dictionary.at(i);
     if (!value) return std::unexpected(value.error());
-    const size_t numbers = value->kind == ValueKind::kString ? numbers_of_template(value->bytes) : SIZE_MAX;
+    const size_t numbers =
+        value->kind == ValueKind::kString ? numbers_of_template(value->bytes) : SIZE_MAX;
     storage_->first_slot.push_back(static_cast<uint32_t>(slots));
     if (numbers > kSlotsMax - slots) return torn("a template is torn");
     slots += numbers;
   }
   storage_->first_slot.push_back(static_cast<uint32_t>(slots));
-  auto numbers = PagedIntegers::open(in.bytes(in.remaining()), static_cast<uint32_t>(slots), page_count);
+  auto numbers =
+      PagedIntegers::open(in.bytes(in.remaining()), static_cast<uint32_t>(slots), page_count);
   if (!numbers) return std::unexpected(std::move(numbers).error());
   slots_ = std::move(*numbers);
   return {};
 }
 
-Status ValueColumnReader::read_codes(uint32_t page, std::span<const uint32_t> contexts, std::vector<uint32_t>& out) const {
+Status ValueColumnReader::read_codes(uint32_t page, std::span<const uint32_t> contexts,
+                                     std::vector<uint32_t>& out) const {
   if (contexts.empty()) return {};
   std::vector<uint64_t> symbols;
   if (auto status = codes_.read(page, contexts.size(), contexts, symbols); !status) return status;
@@ -247,7 +269,8 @@ Status ValueColumnReader::read_codes(uint32_t page, std::span<const uint32_t> co
   return {};
 }
 
-Status ValueColumnReader::read(uint32_t page, std::span<const uint32_t> contexts, std::vector<ValueView>& out) const {
+Status ValueColumnReader::read(uint32_t page, std::span<const uint32_t> contexts,
+                               std::vector<ValueView>& out) const {
   if (layout_ == Layout::kTemplates) return read_texts(page, contexts, out);
   if (layout_ == Layout::kDictionary) {
     std::vector<uint32_t> codes;
@@ -263,18 +286,21 @@ Status ValueColumnReader::read(uint32_t page, std::span<const uint32_t> contexts
   if (auto status = codes_.read(page, contexts.size(), contexts, numbers); !status) return status;
   for (const uint64_t number : numbers) {
     const auto value = static_cast<int64_t>(static_cast<uint64_t>(base_) + number);
-    out.push_back(layout_ == Layout::kIntegers ? ValueView::of_int(value)
-                                               : ValueView::of_double(static_cast<double>(value) / kPowersOfTen[scale_]));
+    out.push_back(layout_ == Layout::kIntegers
+                      ? ValueView::of_int(value)
+                      : ValueView::of_double(static_cast<double>(value) / kPowersOfTen[scale_]));
   }
   return {};
 }
 
-Status ValueColumnReader::read_texts(uint32_t page, std::span<const uint32_t> contexts, std::vector<ValueView>& out) const {
+Status ValueColumnReader::read_texts(uint32_t page, std::span<const uint32_t> contexts,
+                                     std::vector<ValueView>& out) const {
   std::vector<uint32_t> codes;
   if (auto status = read_codes(page, contexts, codes); !status) return status;
   std::vector<uint32_t> slots;
   for (const uint32_t code : codes)
-    for (uint32_t slot = storage_->first_slot[code]; slot < storage_->first_slot[code + 1]; ++slot) slots.push_back(slot);
+    for (uint32_t slot = storage_->first_slot[code]; slot < storage_->first_slot[code + 1]; ++slot)
+      slots.push_back(slot);
   if (slots.size() > kEntriesMax) return torn("too many numbers");
   std::vector<uint64_t> numbers;
   if (auto status = slots_.read(page, slots.size(), slots, numbers); !status) return status;
@@ -285,7 +311,8 @@ Status ValueColumnReader::read_texts(uint32_t page, std::span<const uint32_t> co
     const auto value = storage_->dictionary.at(code);
     if (!value) return std::unexpected(value.error());
     const size_t wanted = storage_->first_slot[code + 1] - storage_->first_slot[code];
-    if (!join_text(value->bytes, std::span(numbers).subspan(next, wanted), kChunkBytesMax - text.size(), text))
+    if (!join_text(value->bytes, std::span(numbers).subspan(next, wanted),
+                   kChunkBytesMax - text.size(), text))
       return torn("a number does not fit its template");
     next += wanted;
     ends.push_back(text.size());

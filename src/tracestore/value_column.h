@@ -26,7 +26,9 @@ namespace sightline::tracestore {
 // Collects values, copies what is distinct, and encodes them.
 class ValueColumnBuilder {
  public:
-  void add(const model::ValueView& value, uint32_t context) { add_code(code_of(value, context), context); }
+  void add(const model::ValueView& value, uint32_t context) {
+    add_code(code_of(value, context), context);
+  }
   // In two steps: values get their codes in any order, and are added later.
   uint32_t code_of(const model::ValueView& value, uint32_t context);
   void add_code(uint32_t code, uint32_t context) {
@@ -44,12 +46,12 @@ class ValueColumnBuilder {
   friend class ValueColumnEncoder;
 
   TextArena arena_;
-  std::vector<model::ValueView> values_;   // distinct, in order of first appearance
+  std::vector<model::ValueView> values_;  // distinct, in order of first appearance
   std::vector<uint32_t> codes_;
   std::vector<uint32_t> contexts_;
   std::vector<uint32_t> page_ends_;
   absl::flat_hash_map<model::ValueView, uint32_t, ValueHash, ValueEqual> code_of_;
-  std::vector<uint32_t> usual_;            // by context: the code seen last, which is likely to come again
+  std::vector<uint32_t> usual_;  // by context: the code seen last, which is likely to come again
 };
 
 // Distinct values that are read when needed, a segment at a time.
@@ -64,45 +66,49 @@ class ValueDictionary {
   struct Templated;
   struct Loaded;
   size_t count_ = 0;
-  std::vector<model::ValueView> values_;   // of bytes: the kind alone, contents lie in segments
+  std::vector<model::ValueView> values_;  // of bytes: the kind alone, contents lie in segments
   std::vector<uint32_t> lengths_;
-  std::vector<uint32_t> segment_of_;       // of each value; empty when none has contents
+  std::vector<uint32_t> segment_of_;  // of each value; empty when none has contents
   std::vector<std::string_view> segments_;
   std::shared_ptr<Loaded> loaded_;
-  std::shared_ptr<Templated> templated_;   // instead of all these
+  std::shared_ptr<Templated> templated_;  // instead of all these
 };
 
 class ValueColumnReader {
  public:
-  static Result<ValueColumnReader> open(std::string_view bytes, uint32_t context_count, uint32_t page_count, int depth = 0);
+  static Result<ValueColumnReader> open(std::string_view bytes, uint32_t context_count,
+                                        uint32_t page_count, int depth = 0);
 
   // Appends the values of one page. Views live as long as storage().
-  Status read(uint32_t page, std::span<const uint32_t> contexts, std::vector<model::ValueView>& out) const;
+  Status read(uint32_t page, std::span<const uint32_t> contexts,
+              std::vector<model::ValueView>& out) const;
   // For a column of a dictionary: its values, and one page's codes into them.
   bool has_dictionary() const { return layout_ == Layout::kDictionary; }
   Result<std::vector<model::ValueView>> dictionary() const;
-  Status read_codes(uint32_t page, std::span<const uint32_t> contexts, std::vector<uint32_t>& out) const;
+  Status read_codes(uint32_t page, std::span<const uint32_t> contexts,
+                    std::vector<uint32_t>& out) const;
   std::shared_ptr<const void> storage() const { return storage_; }
 
  private:
   enum class Layout : uint8_t { kDictionary = 0, kIntegers = 1, kDecimals = 2, kTemplates = 3 };
   struct Storage {
     std::deque<std::string> texts;
-    ValueDictionary dictionary;            // values; or templates
-    std::vector<uint32_t> first_slot;      // of each template, and behind the last
+    ValueDictionary dictionary;        // values; or templates
+    std::vector<uint32_t> first_slot;  // of each template, and behind the last
   };
   friend class ValueColumnEncoder;
   Status open_numbers(ByteReader& in, uint32_t context_count, uint32_t page_count);
   Status open_codes(ByteReader& in, uint32_t context_count, uint32_t page_count, int depth);
   Status open_templates(ByteReader& in, uint32_t context_count, uint32_t page_count, int depth);
-  Status read_texts(uint32_t page, std::span<const uint32_t> contexts, std::vector<model::ValueView>& out) const;
+  Status read_texts(uint32_t page, std::span<const uint32_t> contexts,
+                    std::vector<model::ValueView>& out) const;
 
   Layout layout_ = Layout::kDictionary;
   int64_t base_ = 0;
   unsigned scale_ = 0;
-  std::vector<uint32_t> usual_;            // by context: the usual code
-  std::vector<uint32_t> new_from_;         // by page: the first code of those that occur once
-  PagedIntegers codes_;                    // or numbers
+  std::vector<uint32_t> usual_;     // by context: the usual code
+  std::vector<uint32_t> new_from_;  // by page: the first code of those that occur once
+  PagedIntegers codes_;             // or numbers
   PagedIntegers slots_;
   std::shared_ptr<Storage> storage_ = std::make_shared<Storage>();
 };
@@ -112,6 +118,6 @@ std::string value_encoding_name(std::string_view bytes);
 
 // One value in place: kind, then content.
 void append_value(std::string& out, const model::ValueView& value);
-model::ValueView read_value(ByteReader& in);   // an unknown kind reads as torn
+model::ValueView read_value(ByteReader& in);  // an unknown kind reads as torn
 
 }  // namespace sightline::tracestore

@@ -16,20 +16,24 @@ using model::ValueView;
 
 bool is_integer(ValueKind kind) { return kind == ValueKind::kInt || kind == ValueKind::kBool; }
 bool is_bytes(ValueKind kind) {
-  return kind == ValueKind::kString || kind == ValueKind::kBytes || kind == ValueKind::kArray || kind == ValueKind::kKvlist;
+  return kind == ValueKind::kString || kind == ValueKind::kBytes || kind == ValueKind::kArray ||
+         kind == ValueKind::kKvlist;
 }
 bool all_of_kind(const std::vector<ValueView>& values, ValueKind kind) {
-  return std::all_of(values.begin(), values.end(), [&](const ValueView& v) { return v.kind == kind; });
+  return std::all_of(values.begin(), values.end(),
+                     [&](const ValueView& v) { return v.kind == kind; });
 }
 
-constexpr size_t kTemplatesValuesMin = 32;   // fewer distinct values are not worth looking for templates
+constexpr size_t kTemplatesValuesMin =
+    32;  // fewer distinct values are not worth looking for templates
 constexpr size_t kTemplatesMax = 4096;
 constexpr double kPowersOfTen[] = {1, 10, 100, 1000, 10000};
 
 bool is_decimal(const ValueView& value, unsigned scale) {
   const double scaled = std::round(value.double_value * kPowersOfTen[scale]);
   if (!(std::abs(scaled) < 1e15)) return false;
-  const ValueView back = ValueView::of_double(static_cast<double>(static_cast<int64_t>(scaled)) / kPowersOfTen[scale]);
+  const ValueView back =
+      ValueView::of_double(static_cast<double>(static_cast<int64_t>(scaled)) / kPowersOfTen[scale]);
   return back.int_value == value.int_value;
 }
 
@@ -40,21 +44,23 @@ std::optional<unsigned> decimal_scale(const std::vector<ValueView>& values) {
     while (!is_decimal(value, scale))
       if (++scale == std::size(kPowersOfTen)) return std::nullopt;
   // A large one may have been exact at a smaller scale alone.
-  const bool all = std::all_of(values.begin(), values.end(), [&](const ValueView& v) { return is_decimal(v, scale); });
+  const bool all = std::all_of(values.begin(), values.end(),
+                               [&](const ValueView& v) { return is_decimal(v, scale); });
   return all ? std::optional(scale) : std::nullopt;
 }
 
 // Distinct texts as distinct templates and numbers.
 struct SplitTexts {
   std::vector<std::string> templates;
-  std::vector<uint32_t> template_of;         // of each text
-  std::vector<uint64_t> numbers;             // of all texts, joined
-  std::vector<uint32_t> number_offsets;      // of each text, and behind the last
+  std::vector<uint32_t> template_of;     // of each text
+  std::vector<uint64_t> numbers;         // of all texts, joined
+  std::vector<uint32_t> number_offsets;  // of each text, and behind the last
 };
 
 // nullopt when templates would not be much fewer than texts.
 std::optional<SplitTexts> split_all(const std::vector<ValueView>& values) {
-  if (values.size() < kTemplatesValuesMin || !all_of_kind(values, ValueKind::kString)) return std::nullopt;
+  if (values.size() < kTemplatesValuesMin || !all_of_kind(values, ValueKind::kString))
+    return std::nullopt;
   SplitTexts split;
   absl::flat_hash_map<std::string, uint32_t> numbers_of;
   std::string one;
@@ -62,11 +68,14 @@ std::optional<SplitTexts> split_all(const std::vector<ValueView>& values) {
     one.clear();
     split.number_offsets.push_back(static_cast<uint32_t>(split.numbers.size()));
     split_text(value.bytes, one, split.numbers);
-    const auto [known, is_new] = numbers_of.try_emplace(one, static_cast<uint32_t>(split.templates.size()));
+    const auto [known, is_new] =
+        numbers_of.try_emplace(one, static_cast<uint32_t>(split.templates.size()));
     if (is_new) split.templates.push_back(one);
     split.template_of.push_back(known->second);
-    const bool too_many = split.templates.size() > kTemplatesMax ||
-                          (split.template_of.size() >= kTemplatesValuesMin && split.templates.size() * 2 > split.template_of.size() + kTemplatesValuesMin);
+    const bool too_many =
+        split.templates.size() > kTemplatesMax ||
+        (split.template_of.size() >= kTemplatesValuesMin &&
+         split.templates.size() * 2 > split.template_of.size() + kTemplatesValuesMin);
     if (too_many || split.numbers.size() > kEntriesMax) return std::nullopt;
   }
   split.number_offsets.push_back(static_cast<uint32_t>(split.numbers.size()));
@@ -87,16 +96,19 @@ struct CodedValues {
 
 class ValueColumnEncoder {
  public:
-  ValueColumnEncoder(const std::vector<ValueView>& values, const CodedValues& coded) : values_(values), coded_(coded) {}
+  ValueColumnEncoder(const std::vector<ValueView>& values, const CodedValues& coded)
+      : values_(values), coded_(coded) {}
 
   std::string encode() {
     std::string out;
     if (coded_.codes.empty()) return out;
     const size_t count = coded_.codes.size();
     const bool mostly_new = values_.size() > 64 && values_.size() * 5 > count * 2;
-    if (mostly_new && all_of_kind(values_, ValueKind::kInt)) return encode_numbers(ValueColumnReader::Layout::kIntegers, 0);
+    if (mostly_new && all_of_kind(values_, ValueKind::kInt))
+      return encode_numbers(ValueColumnReader::Layout::kIntegers, 0);
     if (mostly_new && all_of_kind(values_, ValueKind::kDouble))
-      if (const auto scale = decimal_scale(values_)) return encode_numbers(ValueColumnReader::Layout::kDecimals, *scale);
+      if (const auto scale = decimal_scale(values_))
+        return encode_numbers(ValueColumnReader::Layout::kDecimals, *scale);
     auto split = split_all(values_);
     if (mostly_new && split) return encode_templates(*split);
     put_layout(out, ValueColumnReader::Layout::kDictionary);
@@ -112,7 +124,8 @@ class ValueColumnEncoder {
     for (const std::string& t : split.templates) templates.push_back(ValueView::of_string(t));
     std::vector<uint32_t> codes;
     for (const uint32_t code : coded_.codes) codes.push_back(split.template_of[code]);
-    const CodedValues coded{codes, coded_.contexts, coded_.page_ends, coded_.context_count, templates.size()};
+    const CodedValues coded{codes, coded_.contexts, coded_.page_ends, coded_.context_count,
+                            templates.size()};
     ValueColumnEncoder of_templates(templates, coded);
     std::string coded_templates;
     of_templates.encode_dictionary(std::nullopt, coded_templates);
@@ -127,8 +140,10 @@ class ValueColumnEncoder {
     std::vector<ValueView> ordered;
     for (const uint32_t code : order_) ordered.push_back(values_[code]);
     std::string dictionary;
-    if (split) append_templated(*split, dictionary);
-    else append_plain(ordered, dictionary);
+    if (split)
+      append_templated(*split, dictionary);
+    else
+      append_plain(ordered, dictionary);
     append_sized(out, dictionary);
     if (values_.size() > 1) append_codes(out);
   }
@@ -136,7 +151,9 @@ class ValueColumnEncoder {
  private:
   static constexpr uint32_t kNone = UINT32_MAX;
 
-  static void put_layout(std::string& out, ValueColumnReader::Layout layout) { out.push_back(static_cast<char>(layout)); }
+  static void put_layout(std::string& out, ValueColumnReader::Layout layout) {
+    out.push_back(static_cast<char>(layout));
+  }
 
   std::string encode_numbers(ValueColumnReader::Layout layout, unsigned scale) {
     std::string out;
@@ -152,7 +169,8 @@ class ValueColumnEncoder {
     append_svarint(out, base);
     std::vector<uint64_t> numbers;
     for (const uint32_t code : coded_.codes)
-      numbers.push_back(static_cast<uint64_t>(number_of(values_[code])) - static_cast<uint64_t>(base));
+      numbers.push_back(static_cast<uint64_t>(number_of(values_[code])) -
+                        static_cast<uint64_t>(base));
     encode_paged({numbers, coded_.contexts, coded_.context_count, coded_.page_ends}, out);
     return out;
   }
@@ -172,7 +190,8 @@ class ValueColumnEncoder {
       is_new_[code] = times[code] == 1 && !is_usual[code];
       if (!is_new_[code]) order_.push_back(code);
     }
-    std::stable_sort(order_.begin(), order_.end(), [&](uint32_t a, uint32_t b) { return times[a] > times[b]; });
+    std::stable_sort(order_.begin(), order_.end(),
+                     [&](uint32_t a, uint32_t b) { return times[a] > times[b]; });
     for (const uint32_t code : coded_.codes)
       if (is_new_[code]) order_.push_back(code);
     rank_.assign(values_.size(), 0);
@@ -183,15 +202,18 @@ class ValueColumnEncoder {
     // Codes by context, counted by sorting: contexts are few, codes many.
     std::vector<uint64_t> pairs;
     pairs.reserve(coded_.codes.size());
-    for (size_t i = 0; i < coded_.codes.size(); ++i) pairs.push_back(uint64_t{context(i)} << 32 | coded_.codes[i]);
+    for (size_t i = 0; i < coded_.codes.size(); ++i)
+      pairs.push_back(uint64_t{context(i)} << 32 | coded_.codes[i]);
     std::vector<uint32_t> best(coded_.context_count, 0);
     // A vote first: a context with one value for all is the rule and needs no sorting.
     std::vector<uint32_t> only(coded_.context_count, kNone);
     std::vector<bool> mixed(coded_.context_count);
     for (const uint64_t pair : pairs) {
       const auto c = static_cast<uint32_t>(pair >> 32), code = static_cast<uint32_t>(pair);
-      if (only[c] == kNone) only[c] = code;
-      else if (only[c] != code) mixed[c] = true;
+      if (only[c] == kNone)
+        only[c] = code;
+      else if (only[c] != code)
+        mixed[c] = true;
     }
     std::erase_if(pairs, [&](uint64_t pair) { return !mixed[pair >> 32]; });
     for (uint32_t c = 0; c < coded_.context_count; ++c)
@@ -250,7 +272,8 @@ class ValueColumnEncoder {
     for (const ValueView& value : values) {
       kinds.push_back(static_cast<uint64_t>(value.kind));
       if (is_integer(value.kind)) integers.push_back(zigzag(value.int_value));
-      if (value.kind == ValueKind::kDouble) doubles.push_back(static_cast<uint64_t>(value.int_value));
+      if (value.kind == ValueKind::kDouble)
+        doubles.push_back(static_cast<uint64_t>(value.int_value));
       if (is_bytes(value.kind)) lengths.push_back(value.bytes.size());
     }
     encode_integers(kinds, out);
@@ -273,14 +296,16 @@ class ValueColumnEncoder {
     out.push_back(1);
     std::vector<uint32_t> page_ends;
     const auto count = static_cast<uint32_t>(order_.size());
-    for (uint32_t end = kTemplatedPage; end < count; end += kTemplatedPage) page_ends.push_back(end);
+    for (uint32_t end = kTemplatedPage; end < count; end += kTemplatedPage)
+      page_ends.push_back(end);
     page_ends.push_back(count);
     const CodedValues coded{order_, {}, page_ends, 1, order_.size()};
     out += ValueColumnEncoder(values_, coded).encode_templates(split);
   }
 
   // `order` of the templates in their dictionary, as the reader will know them.
-  void encode_slots(const SplitTexts& split, const std::vector<uint32_t>& order, std::string& out) const {
+  void encode_slots(const SplitTexts& split, const std::vector<uint32_t>& order,
+                    std::string& out) const {
     std::vector<uint32_t> first_slot(split.templates.size());
     uint32_t slots = 0;
     for (const uint32_t t : order) {
@@ -317,7 +342,8 @@ uint32_t ValueColumnBuilder::code_of(const ValueView& value, uint32_t context) {
   if (context >= usual_.size()) usual_.resize(context + 1, UINT32_MAX);
   uint32_t& usual = usual_[context];
   if (usual != UINT32_MAX && values_[usual] == value) return usual;
-  if (const auto known = code_of_.find(value); known != code_of_.end()) return usual = known->second;
+  if (const auto known = code_of_.find(value); known != code_of_.end())
+    return usual = known->second;
   usual = static_cast<uint32_t>(values_.size());
   values_.push_back(value);
   values_.back().bytes = arena_.keep(value.bytes);
@@ -326,14 +352,17 @@ uint32_t ValueColumnBuilder::code_of(const ValueView& value, uint32_t context) {
 }
 
 std::string ValueColumnBuilder::encode(uint32_t context_count) const {
-  return ValueColumnEncoder(values_, {codes_, contexts_, page_ends_, context_count, values_.size()}).encode();
+  return ValueColumnEncoder(values_, {codes_, contexts_, page_ends_, context_count, values_.size()})
+      .encode();
 }
 
-std::string ValueColumnBuilder::encode(std::span<const uint32_t> local, uint32_t context_count) const {
+std::string ValueColumnBuilder::encode(std::span<const uint32_t> local,
+                                       uint32_t context_count) const {
   std::vector<uint32_t> contexts;
   contexts.reserve(contexts_.size());
   for (const uint32_t context : contexts_) contexts.push_back(local[context]);
-  return ValueColumnEncoder(values_, {codes_, contexts, page_ends_, context_count, values_.size()}).encode();
+  return ValueColumnEncoder(values_, {codes_, contexts, page_ends_, context_count, values_.size()})
+      .encode();
 }
 
 }  // namespace sightline::tracestore

@@ -22,8 +22,12 @@ struct Residuals {
   std::vector<int64_t> values;
 };
 
-int64_t minus(int64_t a, int64_t b) { return static_cast<int64_t>(static_cast<uint64_t>(a) - static_cast<uint64_t>(b)); }
-int64_t plus(int64_t a, int64_t b) { return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b)); }
+int64_t minus(int64_t a, int64_t b) {
+  return static_cast<int64_t>(static_cast<uint64_t>(a) - static_cast<uint64_t>(b));
+}
+int64_t plus(int64_t a, int64_t b) {
+  return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
+}
 
 void difference(std::vector<int64_t>& values) {
   for (size_t i = 0; i + 1 < values.size(); ++i) values[i] = minus(values[i + 1], values[i]);
@@ -37,7 +41,8 @@ uint64_t settle(Residuals& r) {
   std::nth_element(sorted.begin(), middle, sorted.end());
   const auto bits = [&](int64_t base) {
     uint64_t sum = 0;
-    for (const int64_t v : r.values) sum += static_cast<uint64_t>(std::bit_width(zigzag(minus(v, base))));
+    for (const int64_t v : r.values)
+      sum += static_cast<uint64_t>(std::bit_width(zigzag(minus(v, base))));
     return sum;
   };
   const uint64_t plain = bits(0);
@@ -121,7 +126,8 @@ std::optional<Rounded> round_to(std::span<const double> values, unsigned decimal
     const double i = std::nearbyint(v * kPowersOfTen[decimals]);
     if (!(std::abs(i) <= kExactMax) || std::signbit(v)) return std::nullopt;
     const double near = i / kPowersOfTen[decimals];
-    const int64_t step = minus(static_cast<int64_t>(std::bit_cast<uint64_t>(v)), static_cast<int64_t>(std::bit_cast<uint64_t>(near)));
+    const int64_t step = minus(static_cast<int64_t>(std::bit_cast<uint64_t>(v)),
+                               static_cast<int64_t>(std::bit_cast<uint64_t>(near)));
     if (std::abs(step) > 1 << 20) return std::nullopt;
     r.integers.push_back(static_cast<int64_t>(i));
     r.steps.push_back(step);
@@ -183,7 +189,9 @@ bool read_scaled(ByteReader& in, std::span<double> out) {
   std::vector<int64_t> integers(out.size());
   if (!in.ok() || !read_residuals(in, integers)) return false;
   const double power = kPowersOfTen[decimals];
-  for (size_t i = 0; i < out.size(); ++i) out[i] = decimals == 0 ? static_cast<double>(integers[i]) : static_cast<double>(integers[i]) / power;
+  for (size_t i = 0; i < out.size(); ++i)
+    out[i] =
+        decimals == 0 ? static_cast<double>(integers[i]) : static_cast<double>(integers[i]) / power;
   return read_misfits(in, out);
 }
 
@@ -202,7 +210,8 @@ const char* adaptive_codec_name(AdaptiveCodec codec) {
 void append_adaptive_column(std::string& out, std::span<const double> values) {
   if (values.empty()) return;
   const auto bits = [](double v) { return std::bit_cast<uint64_t>(v); };
-  if (std::all_of(values.begin(), values.end(), [&](double v) { return bits(v) == bits(values.front()); })) {
+  if (std::all_of(values.begin(), values.end(),
+                  [&](double v) { return bits(v) == bits(values.front()); })) {
     out.push_back(static_cast<char>(AdaptiveCodec::kConstant));
     append_le(out, bits(values.front()));
     return;

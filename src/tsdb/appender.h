@@ -37,7 +37,8 @@ class Appender {
   // `created`: when the counter started, if known. A sample equal to the newest one is accepted and ignored.
   virtual Status append(SeriesId series, TimestampMs time, double value,
                         std::optional<TimestampMs> created = std::nullopt) = 0;
-  virtual Status append_histogram(SeriesId series, TimestampMs time, const model::Histogram& histogram,
+  virtual Status append_histogram(SeriesId series, TimestampMs time,
+                                  const model::Histogram& histogram,
                                   std::optional<TimestampMs> created = std::nullopt) = 0;
   // A repetition of the newest exemplar is accepted and ignored; older than the newest is kOutOfRange.
   virtual Status append_exemplar(SeriesId series, const model::Exemplar& exemplar) = 0;

@@ -6,23 +6,31 @@
 namespace sightline::tsdb {
 namespace {
 
-uint32_t u32_at(std::string_view bytes, size_t index) { return load_le<uint32_t>(bytes.data() + index * 4); }
+uint32_t u32_at(std::string_view bytes, size_t index) {
+  return load_le<uint32_t>(bytes.data() + index * 4);
+}
 
-Result<std::unique_ptr<io::ReadableFile>> open_with_magic(io::FileSystem& fs, const std::string& path,
-                                                         std::array<std::string_view, 2> magics) {
+Result<std::unique_ptr<io::ReadableFile>> open_with_magic(io::FileSystem& fs,
+                                                          const std::string& path,
+                                                          std::array<std::string_view, 2> magics) {
   auto file = fs.open_read(path);
   if (!file) return file;
   const std::string_view bytes = (*file)->bytes();
-  if (!bytes.starts_with(magics[0]) && !bytes.starts_with(magics[1])) return fail(Errc::kCorrupt, path, ": not a file of this kind and version");
+  if (!bytes.starts_with(magics[0]) && !bytes.starts_with(magics[1]))
+    return fail(Errc::kCorrupt, path, ": not a file of this kind and version");
   return file;
 }
 
-int64_t wrapping_sum(int64_t a, uint64_t b) { return static_cast<int64_t>(static_cast<uint64_t>(a) + b); }
+int64_t wrapping_sum(int64_t a, uint64_t b) {
+  return static_cast<int64_t>(static_cast<uint64_t>(a) + b);
+}
 
 // Bytes behind a checksum at `offset`.
-Result<std::string_view> checked(std::string_view file, uint64_t offset, uint64_t length, const char* what) {
+Result<std::string_view> checked(std::string_view file, uint64_t offset, uint64_t length,
+                                 const char* what) {
   if (offset > file.size() || file.size() - offset < 4 || length > file.size() - offset - 4)
-    return fail(Errc::kCorrupt, what, " at ", offset, " of ", length, " bytes lies beyond the end of its file");
+    return fail(Errc::kCorrupt, what, " at ", offset, " of ", length,
+                " bytes lies beyond the end of its file");
   const std::string_view bytes = file.substr(offset + 4, length);
   if (crc32c(bytes) != load_le<uint32_t>(file.data() + offset))
     return fail(Errc::kCorrupt, what, " at ", offset, ": checksum does not match");
@@ -34,7 +42,8 @@ Result<std::string_view> checked(std::string_view file, uint64_t offset, uint64_
 Result<std::shared_ptr<const Block>> Block::open(io::FileSystem& fs, const std::string& directory) {
   std::shared_ptr<Block> block(new Block());
   block->directory_ = directory;
-  if (auto status = block->load(fs); !status) return in_context(directory, std::move(status).error());
+  if (auto status = block->load(fs); !status)
+    return in_context(directory, std::move(status).error());
   return block;
 }
 
@@ -44,7 +53,8 @@ Status Block::load(io::FileSystem& fs) {
   auto meta = parse_block_meta(*json);
   if (!meta) return std::unexpected(std::move(meta).error());
   meta_ = std::move(*meta);
-  const auto open = [&](std::string_view name, std::array<std::string_view, 2> magics, std::unique_ptr<io::ReadableFile>& out) -> Status {
+  const auto open = [&](std::string_view name, std::array<std::string_view, 2> magics,
+                        std::unique_ptr<io::ReadableFile>& out) -> Status {
     auto file = open_with_magic(fs, directory_ + "/" + std::string(name), magics);
     if (!file) return std::unexpected(std::move(file).error());
     out = std::move(*file);
@@ -52,9 +62,13 @@ Status Block::load(io::FileSystem& fs) {
     return {};
   };
   meta_.bytes = json->size();
-  if (auto status = open(kChunksFile, {kChunksMagic, kChunksMagic1}, chunks_file_); !status) return status;
-  if (auto status = open(kExemplarsFile, {kExemplarsMagic, kExemplarsMagic1}, exemplars_file_); !status) return status;
-  if (auto status = open(kIndexFile, {kIndexMagic, kIndexMagic1}, index_file_); !status) return status;
+  if (auto status = open(kChunksFile, {kChunksMagic, kChunksMagic1}, chunks_file_); !status)
+    return status;
+  if (auto status = open(kExemplarsFile, {kExemplarsMagic, kExemplarsMagic1}, exemplars_file_);
+      !status)
+    return status;
+  if (auto status = open(kIndexFile, {kIndexMagic, kIndexMagic1}, index_file_); !status)
+    return status;
   return load_index();
 }
 
@@ -63,17 +77,21 @@ Status Block::load_index() {
   is_version_1_ = bytes.starts_with(kIndexMagic1);
   const size_t sections = is_version_1_ ? kSectionCount1 : kSectionCount;
   const size_t table_bytes = index_table_bytes(sections);
-  if (bytes.size() < kMagicBytes + table_bytes) return fail(Errc::kCorrupt, "index of ", bytes.size(), " bytes is too short");
+  if (bytes.size() < kMagicBytes + table_bytes)
+    return fail(Errc::kCorrupt, "index of ", bytes.size(), " bytes is too short");
   const std::string_view table = bytes.substr(bytes.size() - table_bytes);
-  if (crc32c(table.substr(0, table.size() - 4)) != load_le<uint32_t>(table.data() + table.size() - 4))
+  if (crc32c(table.substr(0, table.size() - 4)) !=
+      load_le<uint32_t>(table.data() + table.size() - 4))
     return fail(Errc::kCorrupt, "index: table of sections does not check");
   for (size_t i = 0; i < sections; ++i) {
     const char* entry = table.data() + i * kSectionEntryBytes;
     const auto offset = load_le<uint64_t>(entry);
     const auto length = load_le<uint64_t>(entry + 8);
-    if (offset > bytes.size() || length > bytes.size() - offset) return fail(Errc::kCorrupt, "index: section ", i, " lies beyond the end");
+    if (offset > bytes.size() || length > bytes.size() - offset)
+      return fail(Errc::kCorrupt, "index: section ", i, " lies beyond the end");
     sections_[i] = bytes.substr(offset, length);
-    if (crc32c(sections_[i]) != load_le<uint32_t>(entry + 16)) return fail(Errc::kCorrupt, "index: section ", i, " does not check");
+    if (crc32c(sections_[i]) != load_le<uint32_t>(entry + 16))
+      return fail(Errc::kCorrupt, "index: section ", i, " does not check");
   }
   const auto count = [&](IndexSection section, size_t entry_bytes, size_t extra, uint32_t& out) {
     if (sections_[section].size() < 4) return false;
@@ -85,7 +103,8 @@ Status Block::load_index() {
       !count(kNames, kNameEntryBytes, 0, name_count_))
     return fail(Errc::kCorrupt, "index: a count does not fit its section");
   group_count_ = static_cast<uint32_t>(sections_[kGroups].size() / kGroupEntryBytes);
-  if (!is_version_1_ && sections_[kGroupMembers].size() != uint64_t{series_count_} * kGroupMemberBytes)
+  if (!is_version_1_ &&
+      sections_[kGroupMembers].size() != uint64_t{series_count_} * kGroupMemberBytes)
     return fail(Errc::kCorrupt, "index: a group member is missing");
   return {};
 }
@@ -115,7 +134,8 @@ bool Block::read_labels(ByteReader& in, model::Labels& labels) const {
 
 Result<model::Labels> Block::labels(uint32_t series) const {
   model::Labels result;
-  const uint32_t offset = series < series_count_ ? u32_at(sections_[kSeriesOffsets], 1 + series) : UINT32_MAX;
+  const uint32_t offset =
+      series < series_count_ ? u32_at(sections_[kSeriesOffsets], 1 + series) : UINT32_MAX;
   const std::string_view entries = sections_[kSeriesEntries];
   ByteReader in(entries.substr(std::min<size_t>(offset, entries.size())));
   if (read_labels(in, result)) return result;
@@ -125,7 +145,8 @@ Result<model::Labels> Block::labels(uint32_t series) const {
 
 Result<Block::SeriesInfo> Block::series(uint32_t series) const {
   SeriesInfo info;
-  const uint32_t offset = series < series_count_ ? u32_at(sections_[kSeriesOffsets], 1 + series) : UINT32_MAX;
+  const uint32_t offset =
+      series < series_count_ ? u32_at(sections_[kSeriesOffsets], 1 + series) : UINT32_MAX;
   const std::string_view entries = sections_[kSeriesEntries];
   ByteReader in(entries.substr(std::min<size_t>(offset, entries.size())));
   bool good = read_labels(in, info.labels);
@@ -154,14 +175,18 @@ bool Block::read_chunk_refs(ByteReader& in, SeriesInfo& info) const {
   int64_t previous = 0;
   for (uint64_t i = 0; i < count; ++i) {
     ChunkRef c{.kind = ChunkRef::kHistograms};
-    if (is_version_1_) c.kind = static_cast<ChunkRef::Kind>(in.u8());
-    else at = in.uvarint();
+    if (is_version_1_)
+      c.kind = static_cast<ChunkRef::Kind>(in.u8());
+    else
+      at = in.uvarint();
     c.min_time = wrapping_sum(previous, static_cast<uint64_t>(in.svarint()));
     c.max_time = wrapping_sum(c.min_time, in.uvarint());
     c.count = static_cast<uint32_t>(in.uvarint());
     c.offset = at;
     c.length = in.uvarint();
-    if (!in.ok() || !is_within_chunks(c.offset, c.length) || (c.kind != ChunkRef::kFloats && c.kind != ChunkRef::kHistograms)) return false;
+    if (!in.ok() || !is_within_chunks(c.offset, c.length) ||
+        (c.kind != ChunkRef::kFloats && c.kind != ChunkRef::kHistograms))
+      return false;
     at += 4 + c.length;
     previous = c.max_time;
     info.chunks.push_back(c);
@@ -171,8 +196,11 @@ bool Block::read_chunk_refs(ByteReader& in, SeriesInfo& info) const {
 
 Block::ChunkRef Block::group_ref(uint32_t group) const {
   const char* entry = sections_[kGroups].data() + uint64_t{group} * kGroupEntryBytes;
-  return {.min_time = load_le<int64_t>(entry + 8), .max_time = load_le<int64_t>(entry + 16), .count = load_le<uint32_t>(entry + 28),
-          .offset = load_le<uint64_t>(entry), .length = load_le<uint32_t>(entry + 24)};
+  return {.min_time = load_le<int64_t>(entry + 8),
+          .max_time = load_le<int64_t>(entry + 16),
+          .count = load_le<uint32_t>(entry + 28),
+          .offset = load_le<uint64_t>(entry),
+          .length = load_le<uint32_t>(entry + 24)};
 }
 
 bool Block::add_group_refs(uint32_t series, SeriesInfo& info) const {
@@ -195,12 +223,16 @@ Result<std::string_view> Block::chunk_bytes(const ChunkRef& chunk) const {
   return in_context(directory_, std::move(bytes).error());
 }
 
-Result<std::string_view> Block::group_bytes(uint32_t group) const { return chunk_bytes(group_ref(group)); }
+Result<std::string_view> Block::group_bytes(uint32_t group) const {
+  return chunk_bytes(group_ref(group));
+}
 
 Status Block::read_chunk(const ChunkRef& chunk, FamilyCache* cache, SampleColumns& out) const {
   auto bytes = chunk_bytes(chunk);
   if (!bytes) return std::unexpected(std::move(bytes).error());
-  Status status = chunk.kind == ChunkRef::kGroup ? read_group_member(*bytes, chunk.member, cache, out) : decode_chunk(*bytes, out);
+  Status status = chunk.kind == ChunkRef::kGroup
+                      ? read_group_member(*bytes, chunk.member, cache, out)
+                      : decode_chunk(*bytes, out);
   if (status) return {};
   mark_damaged();
   return in_context(directory_, std::move(status).error());
@@ -224,7 +256,8 @@ Status Block::read_times(const ChunkRef& chunk, std::vector<int64_t>& out) const
 
 Status Block::read_exemplars(const SeriesInfo& info, std::vector<StoredExemplar>& out) const {
   if (info.exemplar_bytes == 0) return {};
-  const auto bytes = checked(exemplars_file_->bytes(), info.exemplar_offset, info.exemplar_bytes, "exemplar column");
+  const auto bytes = checked(exemplars_file_->bytes(), info.exemplar_offset, info.exemplar_bytes,
+                             "exemplar column");
   Status status = bytes ? decode_exemplars(*bytes, out) : Status(std::unexpected(bytes.error()));
   if (status) return {};
   mark_damaged();
@@ -264,8 +297,10 @@ Block::ValueRun Block::values_of(std::string_view name) const {
       const ValueRun run{load_le<uint32_t>(entry + 4), load_le<uint32_t>(entry + 8)};
       return run.first <= value_count_ && run.count <= value_count_ - run.first ? run : ValueRun{};
     }
-    if (text < name) low = middle + 1;
-    else high = middle;
+    if (text < name)
+      low = middle + 1;
+    else
+      high = middle;
   }
   return {};
 }
@@ -275,8 +310,10 @@ uint32_t Block::lower_bound(ValueRun run, std::string_view text) const {
   uint32_t high = run.first + run.count;
   while (low < high) {
     const uint32_t middle = low + (high - low) / 2;
-    if (value_text(middle) < text) low = middle + 1;
-    else high = middle;
+    if (value_text(middle) < text)
+      low = middle + 1;
+    else
+      high = middle;
   }
   return low;
 }
@@ -294,7 +331,8 @@ Roaring Block::with(std::string_view name, std::string_view value) const {
   return value_postings(at);
 }
 
-void Block::each_value(std::string_view name, std::string_view prefix, const ValueVisitor& visit) const {
+void Block::each_value(std::string_view name, std::string_view prefix,
+                       const ValueVisitor& visit) const {
   const ValueRun run = values_of(name);
   for (uint32_t at = lower_bound(run, prefix); at < run.first + run.count; ++at) {
     const std::string_view text = value_text(at);
@@ -305,7 +343,8 @@ void Block::each_value(std::string_view name, std::string_view prefix, const Val
 std::vector<std::string> Block::names() const {
   std::vector<std::string> result;
   for (uint32_t i = 0; i < name_count_; ++i)
-    result.emplace_back(symbol(load_le<uint32_t>(sections_[kNames].data() + 4 + uint64_t{i} * kNameEntryBytes)));
+    result.emplace_back(
+        symbol(load_le<uint32_t>(sections_[kNames].data() + 4 + uint64_t{i} * kNameEntryBytes)));
   return result;
 }
 

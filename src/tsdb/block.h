@@ -16,7 +16,8 @@ namespace sightline::tsdb {
 
 class Block final : public PostingsSource {
  public:
-  static Result<std::shared_ptr<const Block>> open(io::FileSystem& fs, const std::string& directory);
+  static Result<std::shared_ptr<const Block>> open(io::FileSystem& fs,
+                                                   const std::string& directory);
 
   const BlockMeta& meta() const { return meta_; }
   const std::string& directory() const { return directory_; }
@@ -24,18 +25,22 @@ class Block final : public PostingsSource {
 
   // Samples of one series within a time range.
   struct ChunkRef {
-    enum Kind : uint8_t { kFloats = 1, kHistograms = 2, kGroup = 3 } kind = kGroup;  // kFloats: version 1 alone
+    enum Kind : uint8_t {
+      kFloats = 1,
+      kHistograms = 2,
+      kGroup = 3
+    } kind = kGroup;  // kFloats: version 1 alone
     int64_t min_time = 0;
     int64_t max_time = 0;
     uint32_t count = 0;
-    uint64_t offset = 0;      // in `chunks`
+    uint64_t offset = 0;  // in `chunks`
     uint64_t length = 0;
-    uint32_t member = 0;      // of a group
+    uint32_t member = 0;  // of a group
   };
   struct SeriesInfo {
     model::Labels labels;
     std::vector<ChunkRef> chunks;
-    uint64_t exemplar_bytes = 0;         // 0: none
+    uint64_t exemplar_bytes = 0;  // 0: none
     uint64_t exemplar_offset = 0;
     int64_t exemplar_min = 0;
     int64_t exemplar_max = 0;
@@ -58,7 +63,8 @@ class Block final : public PostingsSource {
 
   Roaring all() const override;
   Roaring with(std::string_view name, std::string_view value) const override;
-  void each_value(std::string_view name, std::string_view prefix, const ValueVisitor& visit) const override;
+  void each_value(std::string_view name, std::string_view prefix,
+                  const ValueVisitor& visit) const override;
   std::vector<std::string> names() const override;
 
  private:

@@ -30,8 +30,8 @@ std::string BlockMeta::to_json() const {
   "compaction": {{"level": {}, "sources": [{}], "parents": [{}]}}
 }}
 )",
-                     kVersion, number, min_time, max_time, series, samples, chunks, exemplars, level, list(sources),
-                     list(parents));
+                     kVersion, number, min_time, max_time, series, samples, chunks, exemplars,
+                     level, list(sources), list(parents));
 }
 
 std::optional<uint64_t> block_number(std::string_view directory_name) {
@@ -55,13 +55,15 @@ Result<BlockMeta> parse_block_meta(std::string_view json) {
     return fail(Errc::kCorrupt, "meta.json: ", simdjson::error_message(error));
   uint64_t version = 0;
   if (root["version"].get(version) || version == 0 || version > kVersion)
-    return fail(Errc::kCorrupt, "meta.json: version is ", version, ", this program reads up to ", kVersion);
+    return fail(Errc::kCorrupt, "meta.json: version is ", version, ", this program reads up to ",
+                kVersion);
   BlockMeta m;
   uint64_t level = 0;
   const auto stats = root["stats"];
   const auto compaction = root["compaction"];
-  if (root["number"].get(m.number) || root["minTime"].get(m.min_time) || root["maxTime"].get(m.max_time) ||
-      stats["numSeries"].get(m.series) || stats["numSamples"].get(m.samples) || stats["numChunks"].get(m.chunks) ||
+  if (root["number"].get(m.number) || root["minTime"].get(m.min_time) ||
+      root["maxTime"].get(m.max_time) || stats["numSeries"].get(m.series) ||
+      stats["numSamples"].get(m.samples) || stats["numChunks"].get(m.chunks) ||
       stats["numExemplars"].get(m.exemplars) || compaction["level"].get(level))
     return fail(Errc::kCorrupt, "meta.json: a field is missing or not a number");
   m.level = static_cast<uint32_t>(level);
@@ -77,7 +79,8 @@ Result<BlockMeta> parse_block_meta(std::string_view json) {
   };
   if (!read_list("sources", m.sources) || !read_list("parents", m.parents))
     return fail(Errc::kCorrupt, "meta.json: sources or parents are not lists of numbers");
-  if (m.min_time >= m.max_time) return fail(Errc::kCorrupt, "meta.json: minTime is not below maxTime");
+  if (m.min_time >= m.max_time)
+    return fail(Errc::kCorrupt, "meta.json: minTime is not below maxTime");
   return m;
 }
 

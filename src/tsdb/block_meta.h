@@ -11,19 +11,19 @@
 namespace sightline::tsdb {
 
 struct BlockMeta {
-  uint64_t number = 0;               // grows with each block written
-  int64_t min_time = 0;              // ms, of the first sample or exemplar
-  int64_t max_time = 0;              // ms, one past the last
+  uint64_t number = 0;   // grows with each block written
+  int64_t min_time = 0;  // ms, of the first sample or exemplar
+  int64_t max_time = 0;  // ms, one past the last
   uint64_t series = 0;
   uint64_t samples = 0;
   uint64_t chunks = 0;
   uint64_t exemplars = 0;
-  uint64_t bytes = 0;                // on disk; not stored
-  uint32_t level = 1;                // how often compacted, from 1
-  std::vector<uint64_t> sources;     // blocks cut from the head that went in; itself when level is 1
-  std::vector<uint64_t> parents;     // blocks it replaces
+  uint64_t bytes = 0;             // on disk; not stored
+  uint32_t level = 1;             // how often compacted, from 1
+  std::vector<uint64_t> sources;  // blocks cut from the head that went in; itself when level is 1
+  std::vector<uint64_t> parents;  // blocks it replaces
 
-  std::string id() const;            // "00000012"
+  std::string id() const;  // "00000012"
   std::string directory_name() const { return "block-" + id(); }
   // Of two blocks with a sample at the same time, the one with the smaller age wins.
   uint64_t age() const { return sources.empty() ? number : sources.front(); }

@@ -7,9 +7,9 @@ namespace sightline::tsdb {
 struct BlockParts {
   GroupParts groups;
   uint64_t checksums = 0;
-  uint64_t histograms = 0;   // native ones
+  uint64_t histograms = 0;  // native ones
   uint64_t exemplars = 0;
-  uint64_t index_labels = 0; // symbols and series entries
+  uint64_t index_labels = 0;  // symbols and series entries
   uint64_t index_postings = 0;
   uint64_t index_groups = 0;
   void add(const BlockParts& other);

@@ -43,7 +43,9 @@ FamilyPlace family_place(const model::Labels& labels) {
   }
   std::string key(name);
   for (const model::LabelView label : labels) {
-    if (label.name == model::kMetricName || (label.name == "le" && place.role == FamilyRole::kBucket)) continue;
+    if (label.name == model::kMetricName ||
+        (label.name == "le" && place.role == FamilyRole::kBucket))
+      continue;
     append_sized(key, label.name);
     append_sized(key, label.value);
   }
@@ -59,7 +61,8 @@ struct BlockWriter::File {
   std::string buffer;
   uint64_t offset = 0;  // of the next byte
 
-  static Result<std::unique_ptr<File>> create(io::FileSystem& fs, const std::string& path, std::string_view magic) {
+  static Result<std::unique_ptr<File>> create(io::FileSystem& fs, const std::string& path,
+                                              std::string_view magic) {
     auto opened = fs.create(path);
     if (!opened) return std::unexpected(std::move(opened).error());
     auto result = std::make_unique<File>();
@@ -103,12 +106,15 @@ BlockWriter::BlockWriter(io::FileSystem& fs, std::string parent, uint64_t number
   meta_.max_time = std::numeric_limits<int64_t>::min();
 }
 
-Result<std::unique_ptr<BlockWriter>> BlockWriter::create(io::FileSystem& fs, std::string parent, uint64_t number) {
+Result<std::unique_ptr<BlockWriter>> BlockWriter::create(io::FileSystem& fs, std::string parent,
+                                                         uint64_t number) {
   std::unique_ptr<BlockWriter> writer(new BlockWriter(fs, std::move(parent), number));
   const std::string& dir = writer->temporary_;
   if (fs.exists(dir))
-    if (auto status = fs.remove_all(dir); !status) return std::unexpected(std::move(status).error());
-  if (auto status = fs.create_directories(dir); !status) return std::unexpected(std::move(status).error());
+    if (auto status = fs.remove_all(dir); !status)
+      return std::unexpected(std::move(status).error());
+  if (auto status = fs.create_directories(dir); !status)
+    return std::unexpected(std::move(status).error());
   auto chunks = File::create(fs, dir + "/" + std::string(kChunksFile), kChunksMagic);
   if (!chunks) return std::unexpected(std::move(chunks).error());
   writer->chunks_ = std::move(*chunks);
@@ -126,7 +132,8 @@ BlockWriter::~BlockWriter() {
 }
 
 uint32_t BlockWriter::symbol(std::string_view text) {
-  if (const auto found = symbol_numbers_.find(text); found != symbol_numbers_.end()) return found->second;
+  if (const auto found = symbol_numbers_.find(text); found != symbol_numbers_.end())
+    return found->second;
   const auto number = static_cast<uint32_t>(symbol_numbers_.size());
   symbol_numbers_.emplace(text, number);
   symbol_bytes_ += text;
@@ -151,8 +158,10 @@ Status BlockWriter::write(BlockSource& source, size_t samples_max) {
   return write_groups(source, samples_max);
 }
 
-Status BlockWriter::add_series(BlockSource& source, uint32_t number, const model::Labels& labels, size_t samples_max) {
-  if (entries_.size() > std::numeric_limits<uint32_t>::max() / 2 || symbol_bytes_.size() > std::numeric_limits<uint32_t>::max() / 2)
+Status BlockWriter::add_series(BlockSource& source, uint32_t number, const model::Labels& labels,
+                               size_t samples_max) {
+  if (entries_.size() > std::numeric_limits<uint32_t>::max() / 2 ||
+      symbol_bytes_.size() > std::numeric_limits<uint32_t>::max() / 2)
     return fail(Errc::kResourceExhausted, "block index is over 2 GiB");
   std::vector<int64_t> times;
   SampleColumns histograms;
@@ -164,8 +173,13 @@ Status BlockWriter::add_series(BlockSource& source, uint32_t number, const model
   const auto series = static_cast<uint32_t>(series_offsets_.size());
   if (!times.empty()) {
     const FamilyPlace place = family_place(labels);
-    placements_.push_back({.times_hash = xxh3({reinterpret_cast<const char*>(times.data()), times.size() * sizeof(int64_t)}),
-                           .family = place.family, .le = place.le, .source_number = number, .series = series, .role = place.role});
+    placements_.push_back({.times_hash = xxh3({reinterpret_cast<const char*>(times.data()),
+                                               times.size() * sizeof(int64_t)}),
+                           .family = place.family,
+                           .le = place.le,
+                           .source_number = number,
+                           .series = series,
+                           .role = place.role});
   }
   add_labels(labels);
   ++meta_.series;
@@ -184,7 +198,8 @@ void BlockWriter::add_labels(const model::Labels& labels) {
     auto name = postings_.find(label.name);
     if (name == postings_.end()) name = postings_.try_emplace(std::string(label.name)).first;
     auto found = name->second.find(label.value);
-    if (found == name->second.end()) found = name->second.try_emplace(std::string(label.value)).first;
+    if (found == name->second.end())
+      found = name->second.try_emplace(std::string(label.value)).first;
     found->second.symbol = value;
     found->second.series.add(series);
   }
@@ -202,7 +217,8 @@ Status BlockWriter::add_histograms(const SampleColumns& columns, size_t samples_
     auto created = std::span(columns.histogram_created);
     if (!created.empty()) created = created.subspan(begin, count);
     if (std::all_of(created.begin(), created.end(), [](int64_t c) { return c == 0; })) created = {};
-    const std::string bytes = encode_chunk(times, std::span(columns.histograms).subspan(begin, count), created);
+    const std::string bytes =
+        encode_chunk(times, std::span(columns.histograms).subspan(begin, count), created);
     const auto offset = chunks_->append_checked(bytes);
     if (!offset) return std::unexpected(offset.error());
     append_uvarint(entries_, *offset);
@@ -238,33 +254,42 @@ Status BlockWriter::add_exemplars(const std::vector<StoredExemplar>& exemplars) 
 // Series with the same timestamps next to each other, families within them.
 Status BlockWriter::write_groups(BlockSource& source, size_t samples_max) {
   std::sort(placements_.begin(), placements_.end(), [](const Placement& a, const Placement& b) {
-    return std::tie(a.times_hash, a.family, a.role, a.le, a.series) < std::tie(b.times_hash, b.family, b.role, b.le, b.series);
+    return std::tie(a.times_hash, a.family, a.role, a.le, a.series) <
+           std::tie(b.times_hash, b.family, b.role, b.le, b.series);
   });
   for (size_t begin = 0; begin < placements_.size();) {
     size_t end = begin;
-    while (end < placements_.size() && placements_[end].times_hash == placements_[begin].times_hash) {
+    while (end < placements_.size() &&
+           placements_[end].times_hash == placements_[begin].times_hash) {
       size_t next = end + 1;  // past the family
-      while (next < placements_.size() && placements_[next].times_hash == placements_[end].times_hash &&
+      while (next < placements_.size() &&
+             placements_[next].times_hash == placements_[end].times_hash &&
              placements_[next].family == placements_[end].family && next - end < kFamilyBucketsMax)
         ++next;
       if (end > begin && next - begin > kGroupMembersWanted) break;
       end = next;
     }
-    if (auto status = write_group(source, std::span(placements_).subspan(begin, end - begin), samples_max); !status) return status;
+    if (auto status =
+            write_group(source, std::span(placements_).subspan(begin, end - begin), samples_max);
+        !status)
+      return status;
     begin = end;
   }
   placements_.clear();
   return {};
 }
 
-Status BlockWriter::write_group(BlockSource& source, std::span<const Placement> members, size_t samples_max) {
+Status BlockWriter::write_group(BlockSource& source, std::span<const Placement> members,
+                                size_t samples_max) {
   while (columns_.size() < members.size()) columns_.emplace_back();
   std::vector<Placement> same;
   std::vector<const SampleColumns*> columns;
   std::vector<size_t> others;
   for (size_t i = 0; i < members.size(); ++i) {
-    if (auto status = source.read_floats(members[i].source_number, columns_[i]); !status) return status;
-    if (columns_[i].times.empty()) return fail(Errc::kInternal, "a series lost its samples while a block was written");
+    if (auto status = source.read_floats(members[i].source_number, columns_[i]); !status)
+      return status;
+    if (columns_[i].times.empty())
+      return fail(Errc::kInternal, "a series lost its samples while a block was written");
     if (columns_[i].times != columns_[0].times) {
       others.push_back(i);
       continue;
@@ -275,18 +300,24 @@ Status BlockWriter::write_group(BlockSource& source, std::span<const Placement> 
   if (auto status = write_pieces(same, columns, samples_max); !status) return status;
   for (const size_t i : others) {  // two columns of times with one hash
     const SampleColumns* alone = &columns_[i];
-    if (auto status = write_pieces(members.subspan(i, 1), std::span(&alone, 1), samples_max); !status) return status;
+    if (auto status = write_pieces(members.subspan(i, 1), std::span(&alone, 1), samples_max);
+        !status)
+      return status;
   }
   return {};
 }
 
-Status BlockWriter::write_pieces(std::span<const Placement> members, std::span<const SampleColumns* const> columns, size_t samples_max) {
+Status BlockWriter::write_pieces(std::span<const Placement> members,
+                                 std::span<const SampleColumns* const> columns,
+                                 size_t samples_max) {
   const std::span<const int64_t> times = columns.front()->times;
   const size_t pieces = (times.size() + samples_max - 1) / samples_max;
-  if (pieces > std::numeric_limits<uint16_t>::max()) return fail(Errc::kResourceExhausted, "series with ", times.size(), " samples in one block");
+  if (pieces > std::numeric_limits<uint16_t>::max())
+    return fail(Errc::kResourceExhausted, "series with ", times.size(), " samples in one block");
   const auto first_group = static_cast<uint32_t>(group_table_.size() / kGroupEntryBytes);
   for (size_t m = 0; m < members.size(); ++m)
-    group_refs_[members[m].series] = {first_group, static_cast<uint16_t>(pieces), static_cast<uint16_t>(m)};
+    group_refs_[members[m].series] = {first_group, static_cast<uint16_t>(pieces),
+                                      static_cast<uint16_t>(m)};
   std::vector<GroupMember> group(members.size());
   for (size_t i = 0; i < pieces; ++i) {
     const size_t begin = times.size() * i / pieces;
@@ -294,8 +325,10 @@ Status BlockWriter::write_pieces(std::span<const Placement> members, std::span<c
     for (size_t m = 0; m < members.size(); ++m) {
       std::span<const int64_t> created = columns[m]->created;
       if (!created.empty()) created = created.subspan(begin, count);
-      if (std::all_of(created.begin(), created.end(), [](int64_t c) { return c == 0; })) created = {};
-      group[m] = {members[m].role, members[m].family, std::span(columns[m]->values).subspan(begin, count), created};
+      if (std::all_of(created.begin(), created.end(), [](int64_t c) { return c == 0; }))
+        created = {};
+      group[m] = {members[m].role, members[m].family,
+                  std::span(columns[m]->values).subspan(begin, count), created};
     }
     const auto piece = times.subspan(begin, count);
     const std::string bytes = encode_group(piece, group);
@@ -368,16 +401,20 @@ Result<BlockMeta> BlockWriter::finish(BlockMeta meta) {
     if (auto status = chunks_->finish(); !status) return status;
     if (auto status = exemplars_->finish(); !status) return status;
     if (auto status = write_index(); !status) return status;
-    if (auto status = io::write_file_atomically(fs_, temporary_ + "/" + std::string(kMetaFile), meta_.to_json()); !status)
+    if (auto status = io::write_file_atomically(fs_, temporary_ + "/" + std::string(kMetaFile),
+                                                meta_.to_json());
+        !status)
       return status;
     if (auto status = fs_.sync_directory(temporary_); !status) return status;
-    if (auto status = fs_.rename(temporary_, parent_ + "/" + meta_.directory_name()); !status) return status;
+    if (auto status = fs_.rename(temporary_, parent_ + "/" + meta_.directory_name()); !status)
+      return status;
     auto status = fs_.sync_directory(parent_);
     // Not surely there: then surely not, if the disk still listens.
     finished_ = status || !fs_.rename(parent_ + "/" + meta_.directory_name(), temporary_);
     return status;
   };
-  if (auto status = run(); !status) return in_context("writing " + meta_.directory_name(), std::move(status).error());
+  if (auto status = run(); !status)
+    return in_context("writing " + meta_.directory_name(), std::move(status).error());
   return meta_;
 }
 

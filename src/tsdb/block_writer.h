@@ -28,7 +28,7 @@ class BlockSource {
   // Series by series, ascending by labels; false at the end. They are numbered from 0 as they come.
   virtual Result<bool> next(model::Labels& labels) = 0;
   // Of series `number`, which came already; each clears `out`.
-  virtual Status read_times(uint32_t number, std::vector<int64_t>& out) = 0;     // of its floats
+  virtual Status read_times(uint32_t number, std::vector<int64_t>& out) = 0;  // of its floats
   virtual Status read_floats(uint32_t number, SampleColumns& out) = 0;
   virtual Status read_histograms(uint32_t number, SampleColumns& out) = 0;
   virtual Status read_exemplars(uint32_t number, std::vector<StoredExemplar>& out) = 0;
@@ -37,7 +37,8 @@ class BlockSource {
 class BlockWriter {
  public:
   // `parent` is the directory of all blocks.
-  static Result<std::unique_ptr<BlockWriter>> create(io::FileSystem& fs, std::string parent, uint64_t number);
+  static Result<std::unique_ptr<BlockWriter>> create(io::FileSystem& fs, std::string parent,
+                                                     uint64_t number);
   ~BlockWriter();
 
   // Once. Pieces of at most `samples_max` samples. A series without anything is left out.
@@ -73,13 +74,15 @@ class BlockWriter {
     uint16_t member = 0;
   };
 
-  Status add_series(BlockSource& source, uint32_t number, const model::Labels& labels, size_t samples_max);
+  Status add_series(BlockSource& source, uint32_t number, const model::Labels& labels,
+                    size_t samples_max);
   void add_labels(const model::Labels& labels);
   Status add_histograms(const SampleColumns& columns, size_t samples_max);
   Status add_exemplars(const std::vector<StoredExemplar>& exemplars);
   Status write_groups(BlockSource& source, size_t samples_max);
   Status write_group(BlockSource& source, std::span<const Placement> members, size_t samples_max);
-  Status write_pieces(std::span<const Placement> members, std::span<const SampleColumns* const> columns, size_t samples_max);
+  Status write_pieces(std::span<const Placement> members,
+                      std::span<const SampleColumns* const> columns, size_t samples_max);
   uint32_t symbol(std::string_view text);
   Status write_index();
   void note(int64_t min, int64_t max);
@@ -98,9 +101,9 @@ class BlockWriter {
   std::string entries_;
   std::vector<uint32_t> series_offsets_;
   std::vector<Placement> placements_;
-  std::vector<GroupRef> group_refs_;       // by series
+  std::vector<GroupRef> group_refs_;  // by series
   std::string group_table_;
-  std::deque<SampleColumns> columns_;      // of a group's members; kept for their memory
+  std::deque<SampleColumns> columns_;  // of a group's members; kept for their memory
   std::map<std::string, std::map<std::string, ValuePostings, std::less<>>, std::less<>> postings_;
 };
 

@@ -10,7 +10,8 @@ constexpr std::string_view kMagic("SLTK\x01\0\0\0", 8);
 
 }  // namespace
 
-Status write_checkpoint(io::FileSystem& fs, const std::string& path, const Checkpoint& c, std::string_view entries) {
+Status write_checkpoint(io::FileSystem& fs, const std::string& path, const Checkpoint& c,
+                        std::string_view entries) {
   std::string body;
   append_svarint(body, c.cut_time);
   append_uvarint(body, c.cut_commit);
@@ -23,7 +24,8 @@ Status write_checkpoint(io::FileSystem& fs, const std::string& path, const Check
   return io::write_file_atomically(fs, path, bytes);
 }
 
-Result<Checkpoint> read_checkpoint(io::FileSystem& fs, const std::string& path, const WalVisitor& visitor) {
+Result<Checkpoint> read_checkpoint(io::FileSystem& fs, const std::string& path,
+                                   const WalVisitor& visitor) {
   Checkpoint c;
   if (!fs.exists(path)) return c;
   auto bytes = fs.read_all(path);

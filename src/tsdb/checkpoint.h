@@ -12,17 +12,21 @@
 namespace sightline::tsdb {
 
 struct Checkpoint {
-  int64_t cut_time = kNoTime;    // samples below it, from commits up to cut_commit, are in blocks
+  int64_t cut_time = kNoTime;  // samples below it, from commits up to cut_commit, are in blocks
   uint64_t cut_commit = 0;
   uint64_t last_commit = 0;
   uint64_t last_wal_number = 0;
 
-  bool covers(int64_t time, uint64_t commit) const { return time < cut_time && commit <= cut_commit; }
+  bool covers(int64_t time, uint64_t commit) const {
+    return time < cut_time && commit <= cut_commit;
+  }
 };
 
 // `entries` is a log record's payload with series and metadata.
-Status write_checkpoint(io::FileSystem& fs, const std::string& path, const Checkpoint& checkpoint, std::string_view entries);
+Status write_checkpoint(io::FileSystem& fs, const std::string& path, const Checkpoint& checkpoint,
+                        std::string_view entries);
 // Calls `visitor` for the entries. An absent file is an empty checkpoint.
-Result<Checkpoint> read_checkpoint(io::FileSystem& fs, const std::string& path, const WalVisitor& visitor);
+Result<Checkpoint> read_checkpoint(io::FileSystem& fs, const std::string& path,
+                                   const WalVisitor& visitor);
 
 }  // namespace sightline::tsdb

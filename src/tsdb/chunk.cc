@@ -7,7 +7,8 @@
 namespace sightline::tsdb {
 namespace {
 
-std::string begin_chunk(ChunkKind kind, std::span<const int64_t> times, std::span<const int64_t> created) {
+std::string begin_chunk(ChunkKind kind, std::span<const int64_t> times,
+                        std::span<const int64_t> created) {
   SL_ASSERT(!times.empty() && times.size() <= kChunkSamplesMax);
   SL_ASSERT(created.empty() || created.size() == times.size());
   std::string out;
@@ -20,7 +21,8 @@ std::string begin_chunk(ChunkKind kind, std::span<const int64_t> times, std::spa
 }
 
 // Reads `count` times, and created timestamps if there are any, to the end of the columns.
-bool read_times(ByteReader& in, size_t count, std::vector<int64_t>& times, std::vector<int64_t>& created) {
+bool read_times(ByteReader& in, size_t count, std::vector<int64_t>& times,
+                std::vector<int64_t>& created) {
   const size_t before = times.size();
   times.resize(before + count);
   const std::span<int64_t> fresh = std::span(times).subspan(before);
@@ -93,9 +95,12 @@ Status decode_chunk(std::string_view bytes, SampleColumns& out) {
   const uint8_t kind = in.u8();
   const uint64_t count = in.uvarint();
   bool good = in.ok() && count > 0 && count <= kChunkSamplesMax;
-  if (good && kind == static_cast<uint8_t>(ChunkKind::kFloat)) good = read_floats(in, count, out);
-  else if (good && kind == static_cast<uint8_t>(ChunkKind::kHistogram)) good = read_histograms(in, count, out);
-  else good = false;
+  if (good && kind == static_cast<uint8_t>(ChunkKind::kFloat))
+    good = read_floats(in, count, out);
+  else if (good && kind == static_cast<uint8_t>(ChunkKind::kHistogram))
+    good = read_histograms(in, count, out);
+  else
+    good = false;
   if (good) return {};
   out.times.resize(floats);
   out.values.resize(floats);
@@ -103,7 +108,8 @@ Status decode_chunk(std::string_view bytes, SampleColumns& out) {
   out.histogram_times.resize(histograms);
   out.histograms.resize(histograms);
   if (out.histogram_created.size() > histograms) out.histogram_created.resize(histograms);
-  return fail(Errc::kCorrupt, "chunk of kind ", int{kind}, ", ", bytes.size(), " bytes, is damaged near byte ", in.offset());
+  return fail(Errc::kCorrupt, "chunk of kind ", int{kind}, ", ", bytes.size(),
+              " bytes, is damaged near byte ", in.offset());
 }
 
 }  // namespace sightline::tsdb

@@ -46,8 +46,15 @@ size_t expect_values(const std::vector<double>& values) {
 TEST(IntegerColumn, Extremes) {
   constexpr int64_t kMin = std::numeric_limits<int64_t>::min();
   constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
-  for (const auto& values : std::vector<std::vector<int64_t>>{
-           {}, {0}, {kMin}, {kMax, kMin}, {kMin, kMax, kMin}, {0, kMax, 0, kMin, 0}, {1, 1, 1}, {1, 2}, {3, 2, 1, kMin, 0}})
+  for (const auto& values : std::vector<std::vector<int64_t>>{{},
+                                                              {0},
+                                                              {kMin},
+                                                              {kMax, kMin},
+                                                              {kMin, kMax, kMin},
+                                                              {0, kMax, 0, kMin, 0},
+                                                              {1, 1, 1},
+                                                              {1, 2},
+                                                              {3, 2, 1, kMin, 0}})
     expect_integers(values);
 }
 
@@ -95,11 +102,22 @@ TEST(ValueColumn, BitExactForAdversarialValues) {
   const uint64_t seed = Random::entropy_seed();
   SCOPED_TRACE("seed " + std::to_string(seed));
   Random random(seed);
-  const std::vector<double> specials = {0.0, -0.0, 1, -1, 0.1, 1e-300, 1e300, 9007199254740992.0, 9007199254740993.0,
-                                        std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity(),
-                                        std::numeric_limits<double>::quiet_NaN(), model::stale_marker(),
+  const std::vector<double> specials = {0.0,
+                                        -0.0,
+                                        1,
+                                        -1,
+                                        0.1,
+                                        1e-300,
+                                        1e300,
+                                        9007199254740992.0,
+                                        9007199254740993.0,
+                                        std::numeric_limits<double>::infinity(),
+                                        -std::numeric_limits<double>::infinity(),
+                                        std::numeric_limits<double>::quiet_NaN(),
+                                        model::stale_marker(),
                                         std::bit_cast<double>(uint64_t{0x7ff8dead0000beef}),
-                                        std::numeric_limits<double>::denorm_min(), std::numeric_limits<double>::max()};
+                                        std::numeric_limits<double>::denorm_min(),
+                                        std::numeric_limits<double>::max()};
   for (int round = 0; round < 3000; ++round) {
     std::vector<double> values(random.below(260) + 1);
     const uint64_t kind = random.below(6);
@@ -109,7 +127,10 @@ TEST(ValueColumn, BitExactForAdversarialValues) {
         case 0: v = specials[random.below(specials.size())]; break;
         case 1: v = std::bit_cast<double>(random.next()); break;
         case 2: v = value += static_cast<double>(random.below(10)); break;
-        case 3: v = static_cast<double>(random.below(100000)) / std::pow(10.0, static_cast<double>(random.below(6))); break;
+        case 3:
+          v = static_cast<double>(random.below(100000)) /
+              std::pow(10.0, static_cast<double>(random.below(6)));
+          break;
         case 4: v = value *= 1.0001; break;
         default: v = random.unit(); break;
       }
@@ -120,7 +141,9 @@ TEST(ValueColumn, BitExactForAdversarialValues) {
 }
 
 model::Histogram random_histogram(Random& random, bool integral) {
-  const auto count = [&] { return integral ? static_cast<double>(random.below(1000)) : random.unit() * 10; };
+  const auto count = [&] {
+    return integral ? static_cast<double>(random.below(1000)) : random.unit() * 10;
+  };
   model::Histogram h;
   h.reset_hint = static_cast<model::ResetHint>(random.below(4));
   h.schema = static_cast<int32_t>(random.below(13)) - 4;
@@ -157,7 +180,8 @@ TEST(Chunk, FloatsAndHistogramsRoundTrip) {
     const bool integral = random.below(2) == 0;
     model::Histogram h = random_histogram(random, integral);
     for (size_t i = 0; i < count; ++i) {
-      times.push_back(time += 1 + static_cast<int64_t>(random.below(2) == 0 ? 15'000 : random.below(100)));
+      times.push_back(time +=
+                      1 + static_cast<int64_t>(random.below(2) == 0 ? 15'000 : random.below(100)));
       created.push_back(random.below(5) == 0 ? 0 : 1000);
       values.push_back(static_cast<double>(random.below(100)));
       if (random.below(5) == 0) h = random_histogram(random, random.below(2) == 0);
@@ -167,7 +191,8 @@ TEST(Chunk, FloatsAndHistogramsRoundTrip) {
     }
     const bool with_created = random.below(2) == 0;
     SampleColumns out;
-    const std::span<const int64_t> c = with_created ? std::span<const int64_t>(created) : std::span<const int64_t>();
+    const std::span<const int64_t> c =
+        with_created ? std::span<const int64_t>(created) : std::span<const int64_t>();
     const std::string floats = encode_chunk(times, std::span<const double>(values), c);
     const std::string natives = encode_chunk(times, std::span<const HistogramPtr>(histograms), c);
     ASSERT_TRUE(decode_chunk(floats, out));
@@ -186,7 +211,8 @@ TEST(Chunk, FloatsAndHistogramsRoundTrip) {
 }
 
 TEST(Histogram, WhatContradictsItselfIsRefused) {
-  const model::Histogram good{.schema = 3, .count = 7, .sum = 2.5, .positive_spans = {{1, 2}}, .positive_buckets = {3, 4}};
+  const model::Histogram good{
+      .schema = 3, .count = 7, .sum = 2.5, .positive_spans = {{1, 2}}, .positive_buckets = {3, 4}};
   EXPECT_TRUE(check_histogram(good));
   const auto refused = [&](auto change) {
     model::Histogram h = good;
@@ -201,7 +227,10 @@ TEST(Histogram, WhatContradictsItselfIsRefused) {
   refused([](auto& h) { h.positive_spans.push_back({-1, 0}); });
   refused([](auto& h) { h.count = -1; });
   refused([](auto& h) { h.custom_values = {1}; });
-  refused([](auto& h) { h.schema = model::kCustomBucketsSchema; h.custom_values = {2, 1}; });
+  refused([](auto& h) {
+    h.schema = model::kCustomBucketsSchema;
+    h.custom_values = {2, 1};
+  });
 }
 
 std::vector<StoredExemplar> some_exemplars(Random& random, size_t count) {
@@ -211,7 +240,9 @@ std::vector<StoredExemplar> some_exemplars(Random& random, size_t count) {
     const uint64_t id = random.next() | 1;
     std::memcpy(e.trace_id.bytes.data(), &id, 8);
     std::memcpy(e.span_id.bytes.data(), &id, 8);
-    if (random.below(4) == 0) e.labels = std::make_shared<std::string>(model::make_labels({{"k", random.below(2) == 0 ? "v" : "w"}}).packed());
+    if (random.below(4) == 0)
+      e.labels = std::make_shared<std::string>(
+          model::make_labels({{"k", random.below(2) == 0 ? "v" : "w"}}).packed());
     if (random.below(9) == 0) e.trace_id = {};
     e.has_time = random.below(3) != 0;
     out.push_back(std::move(e));
@@ -241,8 +272,10 @@ TEST(Exemplars, ThinningKeepsTheTellingOnes) {
   EXPECT_GE(kept.size(), 16u);
   EXPECT_LE(kept.size(), 17u);
   const auto by_value = [](const auto& a, const auto& b) { return a.value < b.value; };
-  EXPECT_EQ(std::min_element(kept.begin(), kept.end(), by_value)->value, std::min_element(all.begin(), all.end(), by_value)->value);
-  EXPECT_EQ(std::max_element(kept.begin(), kept.end(), by_value)->value, std::max_element(all.begin(), all.end(), by_value)->value);
+  EXPECT_EQ(std::min_element(kept.begin(), kept.end(), by_value)->value,
+            std::min_element(all.begin(), all.end(), by_value)->value);
+  EXPECT_EQ(std::max_element(kept.begin(), kept.end(), by_value)->value,
+            std::max_element(all.begin(), all.end(), by_value)->value);
   EXPECT_EQ(kept.back().time, all.back().time);
   auto again = kept;
   thin_exemplars(again, budget);

@@ -26,11 +26,13 @@ Status CommitQueue::commit(Transaction& transaction) {
   size_t items = 0;
   std::vector<Waiter*> rest;
   for (Waiter* waiter : waiting_) {
-    const bool take = batch.empty() || items + waiter->transaction->items() <= options_.limits.commit_items_max;
+    const bool take =
+        batch.empty() || items + waiter->transaction->items() <= options_.limits.commit_items_max;
     (take ? batch : rest).push_back(waiter);
     if (take) items += waiter->transaction->items();
   }
-  if (std::find(batch.begin(), batch.end(), &self) == batch.end()) {  // ours is too big to ride along: alone, then
+  if (std::find(batch.begin(), batch.end(), &self) ==
+      batch.end()) {  // ours is too big to ride along: alone, then
     rest = waiting_;
     std::erase(rest, &self);
     batch = {&self};
@@ -93,7 +95,8 @@ void CommitQueue::number(HeadSeries& series, uint64_t value) {
   series.wal_number = value;
 }
 
-void CommitQueue::encode(std::span<Waiter* const> batch, std::vector<SeriesPtr>& fresh, std::vector<SeriesPtr>& unseen) {
+void CommitQueue::encode(std::span<Waiter* const> batch, std::vector<SeriesPtr>& fresh,
+                         std::vector<SeriesPtr>& unseen) {
   const auto number_of = [&](const SeriesPtr& series) {
     if (series->wal_number == 0) {
       number(*series, ++last_wal_number_);
@@ -107,7 +110,8 @@ void CommitQueue::encode(std::span<Waiter* const> batch, std::vector<SeriesPtr>&
     Transaction& t = *waiter->transaction;
     for (const Transaction::Sample& s : t.samples)
       if (s.place != Place::kDuplicate)
-        writer_.add_sample(number_of(t.touched[s.touched].series), s.time, s.created, s.value, s.histogram.get());
+        writer_.add_sample(number_of(t.touched[s.touched].series), s.time, s.created, s.value,
+                           s.histogram.get());
     for (const Transaction::Exemplar& e : t.exemplars)
       writer_.add_exemplar(number_of(t.touched[e.touched].series), e.exemplar);
     for (const auto& [metric, metadata] : t.metadata) writer_.add(WalMetadata{metric, metadata});
@@ -118,7 +122,8 @@ void CommitQueue::announce_exemplars(std::span<Waiter* const> batch) {
   if (!options_.on_exemplar) return;
   for (Waiter* waiter : batch)
     for (const Transaction::Exemplar& e : waiter->transaction->exemplars)
-      if (const TraceId trace = e.exemplar.to_exemplar().trace(); trace.is_valid()) options_.on_exemplar(trace);
+      if (const TraceId trace = e.exemplar.to_exemplar().trace(); trace.is_valid())
+        options_.on_exemplar(trace);
 }
 
 Status CommitQueue::write(std::span<Waiter* const> batch) {
@@ -155,7 +160,8 @@ void CommitQueue::apply(Transaction& t, uint64_t commit, const ActiveReaders& re
   int64_t max_time = kNoTime;
   const int64_t cut_time = cut_time_.load();  // changes only while no commit is applied
   head_.for_each_by_shard(
-      std::span(t.samples), [&](const Transaction::Sample& s) -> HeadSeries& { return *t.touched[s.touched].series; },
+      std::span(t.samples),
+      [&](const Transaction::Sample& s) -> HeadSeries& { return *t.touched[s.touched].series; },
       [&](Transaction::Sample& s) {
         if (s.place == Place::kDuplicate) return;
         ++(s.histogram == nullptr ? floats : histograms);
@@ -169,7 +175,8 @@ void CommitQueue::apply(Transaction& t, uint64_t commit, const ActiveReaders& re
           series.append_late({s.time, s.created, s.value, std::move(s.histogram), commit});
         } else {
           counters_.out_of_order_appended.add();
-          (void)series.append_out_of_order({s.time, s.created, s.value, std::move(s.histogram), commit});
+          (void)series.append_out_of_order(
+              {s.time, s.created, s.value, std::move(s.histogram), commit});
         }
       });
   if (max_time != kNoTime) {

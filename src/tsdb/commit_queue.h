@@ -21,9 +21,9 @@ namespace sightline::tsdb {
 // What an Appender gathered, checked against what it saw then.
 struct Transaction {
   struct Touched {
-    SeriesPtr series;                           // with one user for us
-    SeriesEdge edge;                            // of the series, then of our own samples
-    uint64_t seen_commit = 0;                   // the series' when `edge` was taken
+    SeriesPtr series;          // with one user for us
+    SeriesEdge edge;           // of the series, then of our own samples
+    uint64_t seen_commit = 0;  // the series' when `edge` was taken
     std::unique_ptr<StoredExemplar> newest_exemplar;
     bool exemplar_seen = false;
   };
@@ -52,10 +52,16 @@ class CommitQueue {
  public:
   CommitQueue(Head& head, MetadataStore& metadata, ReaderRegistry& readers, TsdbCounters& counters,
               const TsdbOptions& options, const std::atomic<int64_t>& cut_time)
-      : head_(head), metadata_(metadata), readers_(readers), counters_(counters), options_(options), cut_time_(cut_time) {}
+      : head_(head),
+        metadata_(metadata),
+        readers_(readers),
+        counters_(counters),
+        options_(options),
+        cut_time_(cut_time) {}
 
   // Before the first commit(): where it goes on after a restart.
-  void start(io::RecordLog& log, uint64_t last_commit, uint64_t last_wal_number, std::map<uint64_t, int64_t> segments);
+  void start(io::RecordLog& log, uint64_t last_commit, uint64_t last_wal_number,
+             std::map<uint64_t, int64_t> segments);
 
   // kUnavailable when the disk is full: nothing happened then.
   Status commit(Transaction& transaction);
@@ -75,7 +81,8 @@ class CommitQueue {
 
   Status write(std::span<Waiter* const> batch);
   void settle_conflicts(std::span<Waiter* const> batch);
-  void encode(std::span<Waiter* const> batch, std::vector<SeriesPtr>& fresh, std::vector<SeriesPtr>& unseen);
+  void encode(std::span<Waiter* const> batch, std::vector<SeriesPtr>& fresh,
+              std::vector<SeriesPtr>& unseen);
   void number(HeadSeries& series, uint64_t value);
   void announce_exemplars(std::span<Waiter* const> batch);
   void apply(Transaction& transaction, uint64_t commit, const ActiveReaders& readers);
@@ -88,8 +95,8 @@ class CommitQueue {
   const std::atomic<int64_t>& cut_time_;  // below lie blocks
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::vector<Waiter*> waiting_;       // guarded by mutex_
-  bool leading_ = false;               // guarded by mutex_: one thread owns what follows
+  std::vector<Waiter*> waiting_;  // guarded by mutex_
+  bool leading_ = false;          // guarded by mutex_: one thread owns what follows
   io::RecordLog* log_ = nullptr;
   WalWriter writer_;
   uint64_t last_commit_ = 0;

@@ -12,7 +12,8 @@ namespace {
 // What the head holds in one window.
 class HeadSource final : public BlockSource {
  public:
-  HeadSource(Head& head, const HeadWindow& window) : head_(head), window_(window), series_(head.select({})) {}
+  HeadSource(Head& head, const HeadWindow& window)
+      : head_(head), window_(window), series_(head.select({})) {}
 
   Result<bool> next(model::Labels& labels) override {
     if (next_ == series_.size()) return false;
@@ -44,7 +45,9 @@ class HeadSource final : public BlockSource {
  private:
   Status read_all(uint32_t number, SampleColumns& out) {
     SampleGathering gathering(out, window_.start, window_.end - 1);
-    if (auto status = gather_head(head_, *series_[number], window_.commit, window_.start, window_.end - 1, gathering); !status)
+    if (auto status = gather_head(head_, *series_[number], window_.commit, window_.start,
+                                  window_.end - 1, gathering);
+        !status)
       return status;
     gathering.finish();
     return {};
@@ -61,7 +64,7 @@ class HeadSource final : public BlockSource {
 // One block being read in order of labels.
 struct Cursor {
   const Block* block;
-  size_t age;            // index into the sources
+  size_t age;  // index into the sources
   uint32_t series = 0;
   model::Labels labels;
 };
@@ -76,13 +79,15 @@ struct LaterLabels {
 // What several blocks hold, by age: overlapping samples joined, exemplars thinned.
 class MergeSource final : public BlockSource {
  public:
-  MergeSource(const BlockList& sources, const ExemplarBudget& budget) : sources_(sources), budget_(budget) {}
+  MergeSource(const BlockList& sources, const ExemplarBudget& budget)
+      : sources_(sources), budget_(budget) {}
 
   Result<bool> next(model::Labels& labels) override {
     if (cursors_.empty())
       for (size_t i = 0; i < sources_.size(); ++i) {
         cursors_.push_back({.block = sources_[i].get(), .age = i});
-        if (auto status = step(cursors_.back()); !status) return std::unexpected(std::move(status).error());
+        if (auto status = step(cursors_.back()); !status)
+          return std::unexpected(std::move(status).error());
       }
     if (queue_.empty()) return false;
     labels = queue_.top()->labels;
@@ -114,8 +119,12 @@ class MergeSource final : public BlockSource {
     }
     return {};
   }
-  Status read_floats(uint32_t number, SampleColumns& out) override { return read_samples(number, false, out); }
-  Status read_histograms(uint32_t number, SampleColumns& out) override { return read_samples(number, true, out); }
+  Status read_floats(uint32_t number, SampleColumns& out) override {
+    return read_samples(number, false, out);
+  }
+  Status read_histograms(uint32_t number, SampleColumns& out) override {
+    return read_samples(number, true, out);
+  }
 
   Status read_exemplars(uint32_t number, std::vector<StoredExemplar>& out) override {
     out.clear();
@@ -123,10 +132,12 @@ class MergeSource final : public BlockSource {
     std::vector<StoredExemplar> all;
     for (size_t i = 0; i < infos_.size(); ++i)
       if (auto status = block(number, i).read_exemplars(infos_[i], all); !status) return status;
-    std::stable_sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.time < b.time; });
+    std::stable_sort(all.begin(), all.end(),
+                     [](const auto& a, const auto& b) { return a.time < b.time; });
     for (StoredExemplar& e : all) {
       bool repeated = false;
-      for (size_t k = out.size(); k-- > 0 && out[k].time == e.time && !repeated;) repeated = same_exemplar(out[k], e);
+      for (size_t k = out.size(); k-- > 0 && out[k].time == e.time && !repeated;)
+        repeated = same_exemplar(out[k], e);
       if (!repeated) out.push_back(std::move(e));
     }
     thin_exemplars(out, budget_);
@@ -147,7 +158,9 @@ class MergeSource final : public BlockSource {
     queue_.push(&cursor);
     return {};
   }
-  const Block& block(uint32_t number, size_t i) const { return *sources_[places_[firsts_[number] + i].source]; }
+  const Block& block(uint32_t number, size_t i) const {
+    return *sources_[places_[firsts_[number] + i].source];
+  }
   // Where the series lies in each of the blocks that have it.
   Status open(uint32_t number) {
     if (opened_ == number) return {};
@@ -163,13 +176,17 @@ class MergeSource final : public BlockSource {
     return {};
   }
   Status read_samples(uint32_t number, bool histograms, SampleColumns& out) {
-    SampleGathering gathering(out, std::numeric_limits<int64_t>::min(), std::numeric_limits<int64_t>::max());
+    SampleGathering gathering(out, std::numeric_limits<int64_t>::min(),
+                              std::numeric_limits<int64_t>::max());
     if (auto status = open(number); !status) return status;
     for (size_t i = 0; i < infos_.size(); ++i)
       for (const Block::ChunkRef& chunk : infos_[i].chunks) {
         if ((chunk.kind == Block::ChunkRef::kHistograms) != histograms) continue;
         const Block& from = block(number, i);
-        if (auto status = gathering.add_decoded([&](SampleColumns& columns) { return from.read_chunk(chunk, &families_, columns); }); !status)
+        if (auto status = gathering.add_decoded([&](SampleColumns& columns) {
+              return from.read_chunk(chunk, &families_, columns);
+            });
+            !status)
           return status;
       }
     gathering.finish();
@@ -203,20 +220,23 @@ BlockList overlapping_group(const BlockList& by_time) {
 
 }  // namespace
 
-Result<std::optional<BlockMeta>> write_head_block(io::FileSystem& fs, const std::string& parent, uint64_t number,
-                                                  Head& head, const HeadWindow& window, const TsdbOptions& options) {
+Result<std::optional<BlockMeta>> write_head_block(io::FileSystem& fs, const std::string& parent,
+                                                  uint64_t number, Head& head,
+                                                  const HeadWindow& window,
+                                                  const TsdbOptions& options) {
   auto writer = BlockWriter::create(fs, parent, number);
   if (!writer) return std::unexpected(std::move(writer).error());
   HeadSource source(head, window);
-  if (auto status = (*writer)->write(source, options.block_chunk_samples_max); !status) return std::unexpected(std::move(status).error());
+  if (auto status = (*writer)->write(source, options.block_chunk_samples_max); !status)
+    return std::unexpected(std::move(status).error());
   if ((*writer)->empty()) return std::nullopt;
   auto meta = (*writer)->finish({.level = 1, .sources = {number}});
   if (!meta) return std::unexpected(std::move(meta).error());
   return std::move(*meta);
 }
 
-Result<BlockMeta> merge_blocks(io::FileSystem& fs, const std::string& parent, uint64_t number, const BlockList& sources,
-                               const TsdbOptions& options) {
+Result<BlockMeta> merge_blocks(io::FileSystem& fs, const std::string& parent, uint64_t number,
+                               const BlockList& sources, const TsdbOptions& options) {
   auto writer = BlockWriter::create(fs, parent, number);
   if (!writer) return std::unexpected(std::move(writer).error());
   BlockMeta meta{.level = 0};
@@ -233,7 +253,8 @@ Result<BlockMeta> merge_blocks(io::FileSystem& fs, const std::string& parent, ui
   std::sort(meta.sources.begin(), meta.sources.end());
   ExemplarBudget budget = options.exemplars;
   // Windows of whole multiples, so that thinning again later only joins windows.
-  const int64_t times_longer = (max_time - min_time + options.block_duration_ms - 1) / options.block_duration_ms;
+  const int64_t times_longer =
+      (max_time - min_time + options.block_duration_ms - 1) / options.block_duration_ms;
   int64_t factor = 1;
   while (factor * 3 <= times_longer) factor *= 3;
   budget.window_ms *= factor;
@@ -246,23 +267,28 @@ Result<BlockMeta> merge_blocks(io::FileSystem& fs, const std::string& parent, ui
 int64_t block_duration_max(const TsdbOptions& options) {
   if (options.block_duration_max_ms > 0) return options.block_duration_max_ms;
   const int64_t longest = 31 * kDayMs;
-  return options.retention_time_ms > 0 ? std::min(longest, options.retention_time_ms / 10) : longest;
+  return options.retention_time_ms > 0 ? std::min(longest, options.retention_time_ms / 10)
+                                       : longest;
 }
 
 BlockList plan_compaction(const BlockList& blocks, const TsdbOptions& options) {
   BlockList by_time = blocks;
   std::erase_if(by_time, [](const auto& block) { return block->is_damaged(); });
-  std::stable_sort(by_time.begin(), by_time.end(),
-                   [](const auto& a, const auto& b) { return a->meta().min_time < b->meta().min_time; });
+  std::stable_sort(by_time.begin(), by_time.end(), [](const auto& a, const auto& b) {
+    return a->meta().min_time < b->meta().min_time;
+  });
   const auto by_age = [](BlockList group) {
-    std::sort(group.begin(), group.end(), [](const auto& a, const auto& b) { return a->meta().age() < b->meta().age(); });
+    std::sort(group.begin(), group.end(),
+              [](const auto& a, const auto& b) { return a->meta().age() < b->meta().age(); });
     return group;
   };
   if (BlockList group = overlapping_group(by_time); !group.empty()) return by_age(std::move(group));
   if (by_time.empty()) return {};
   const int64_t newest = by_time.back()->meta().min_time;
   const int64_t longest = block_duration_max(options);
-  const int64_t first = options.head_window_ms < options.block_duration_ms ? options.block_duration_ms : options.block_duration_ms * 3;
+  const int64_t first = options.head_window_ms < options.block_duration_ms
+                            ? options.block_duration_ms
+                            : options.block_duration_ms * 3;
   for (int64_t range = first; range <= std::max(longest, options.block_duration_ms); range *= 3) {
     BlockList group;
     int64_t group_start = 0;

@@ -6,19 +6,21 @@
 namespace sightline::tsdb {
 
 struct HeadWindow {
-  int64_t start = 0;     // of the block-sized window
-  int64_t end = 0;       // exclusive
-  uint64_t commit = 0;   // samples up to it
+  int64_t start = 0;    // of the block-sized window
+  int64_t end = 0;      // exclusive
+  uint64_t commit = 0;  // samples up to it
 };
 
 // A block of what the head holds in the window; nullopt when that is nothing.
-Result<std::optional<BlockMeta>> write_head_block(io::FileSystem& fs, const std::string& parent, uint64_t number,
-                                                  Head& head, const HeadWindow& window, const TsdbOptions& options);
+Result<std::optional<BlockMeta>> write_head_block(io::FileSystem& fs, const std::string& parent,
+                                                  uint64_t number, Head& head,
+                                                  const HeadWindow& window,
+                                                  const TsdbOptions& options);
 
 // One block of several; sources by age. Overlapping samples are joined, exemplars thinned
 // by the same policy in windows that grow with the block.
-Result<BlockMeta> merge_blocks(io::FileSystem& fs, const std::string& parent, uint64_t number, const BlockList& sources,
-                               const TsdbOptions& options);
+Result<BlockMeta> merge_blocks(io::FileSystem& fs, const std::string& parent, uint64_t number,
+                               const BlockList& sources, const TsdbOptions& options);
 
 // Which blocks to merge next; empty when nothing is due. Overlapping ones first, then
 // neighbours of one window of one, three, nine, ... block durations that is over.

@@ -13,9 +13,11 @@ uint64_t bits_of(double v) { return std::bit_cast<uint64_t>(v); }
 std::optional<int64_t> scaled(double v, unsigned decimals) {
   const double r = v * kPowersOfTen[decimals];
   if (!(std::abs(r) <= kExactMax)) return std::nullopt;
-  const auto i = static_cast<int64_t>(r + std::copysign(0.5, r));  // nearly the nearest: what follows tells
+  const auto i =
+      static_cast<int64_t>(r + std::copysign(0.5, r));  // nearly the nearest: what follows tells
   const auto back = static_cast<double>(i);
-  if (bits_of(decimals == 0 ? back : back / kPowersOfTen[decimals]) != bits_of(v)) return std::nullopt;
+  if (bits_of(decimals == 0 ? back : back / kPowersOfTen[decimals]) != bits_of(v))
+    return std::nullopt;
   return i;
 }
 
@@ -41,13 +43,16 @@ std::optional<unsigned> guess_decimals(std::span<const double> values) {
   for (const double v : values) {
     unsigned d = decimals;
     while (d <= kDecimalsMax && !scaled(v, d)) ++d;
-    if (d <= kDecimalsMax) decimals = d;
-    else if (++misfits > values.size() / 8 + 1) return std::nullopt;
+    if (d <= kDecimalsMax)
+      decimals = d;
+    else if (++misfits > values.size() / 8 + 1)
+      return std::nullopt;
   }
   return decimals;
 }
 
-void append_misfits(std::string& out, std::span<const double> values, std::span<const uint32_t> misfits) {
+void append_misfits(std::string& out, std::span<const double> values,
+                    std::span<const uint32_t> misfits) {
   append_uvarint(out, misfits.size());
   uint32_t previous = 0;
   for (const uint32_t at : misfits) {

@@ -37,7 +37,8 @@ uint64_t rank_of(const StoredExemplar& e) {
 
 // Which of exemplars[begin, end) stay. The newest is beside the budget: it
 // is kept until a newer one comes, and then takes its chance.
-std::vector<bool> choose(const std::vector<StoredExemplar>& exemplars, size_t begin, size_t end, uint32_t max) {
+std::vector<bool> choose(const std::vector<StoredExemplar>& exemplars, size_t begin, size_t end,
+                         uint32_t max) {
   const size_t count = end - begin;
   std::vector<bool> keep(count, false);
   size_t low = 0;
@@ -74,17 +75,21 @@ model::Exemplar StoredExemplar::to_exemplar() const {
 
 bool same_exemplar(const StoredExemplar& a, const StoredExemplar& b) {
   return a.time == b.time && std::bit_cast<uint64_t>(a.value) == std::bit_cast<uint64_t>(b.value) &&
-         a.trace_id == b.trace_id && a.span_id == b.span_id && a.packed_labels() == b.packed_labels();
+         a.trace_id == b.trace_id && a.span_id == b.span_id &&
+         a.packed_labels() == b.packed_labels();
 }
 
-void thin_exemplars(std::vector<StoredExemplar>& exemplars, const ExemplarBudget& budget, size_t from) {
+void thin_exemplars(std::vector<StoredExemplar>& exemplars, const ExemplarBudget& budget,
+                    size_t from) {
   size_t out = from;
   for (size_t begin = from; begin < exemplars.size();) {
     const int64_t window = window_of(exemplars[begin].time, budget.window_ms);
     size_t end = begin + 1;
-    while (end < exemplars.size() && window_of(exemplars[end].time, budget.window_ms) == window) ++end;
+    while (end < exemplars.size() && window_of(exemplars[end].time, budget.window_ms) == window)
+      ++end;
     const bool over = end - begin > size_t{budget.per_window_max} + 1;
-    const std::vector<bool> keep = over ? choose(exemplars, begin, end, budget.per_window_max) : std::vector<bool>();
+    const std::vector<bool> keep =
+        over ? choose(exemplars, begin, end, budget.per_window_max) : std::vector<bool>();
     for (size_t i = begin; i < end; ++i) {
       if (over && !keep[i - begin]) continue;
       if (out != i) exemplars[out] = std::move(exemplars[i]);
@@ -105,9 +110,11 @@ std::string encode_exemplars(const std::vector<StoredExemplar>& exemplars) {
     times.push_back(e.time);
     values.push_back(e.value);
     const std::string_view labels = e.packed_labels();
-    rest.push_back(static_cast<char>((e.trace_id.is_valid() ? kHasTrace : 0) | (e.span_id.is_valid() ? kHasSpan : 0) |
-                                     (labels.empty() ? 0 : kHasLabels) | (e.has_time ? 0 : kWithoutTime)));
-    if (e.trace_id.is_valid()) rest.append(reinterpret_cast<const char*>(e.trace_id.bytes.data()), 16);
+    rest.push_back(static_cast<char>(
+        (e.trace_id.is_valid() ? kHasTrace : 0) | (e.span_id.is_valid() ? kHasSpan : 0) |
+        (labels.empty() ? 0 : kHasLabels) | (e.has_time ? 0 : kWithoutTime)));
+    if (e.trace_id.is_valid())
+      rest.append(reinterpret_cast<const char*>(e.trace_id.bytes.data()), 16);
     if (e.span_id.is_valid()) rest.append(reinterpret_cast<const char*>(e.span_id.bytes.data()), 8);
     if (labels.empty()) continue;
     const auto [at, fresh] = label_numbers.emplace(labels, label_numbers.size());
@@ -127,7 +134,9 @@ std::string encode_exemplars(const std::vector<StoredExemplar>& exemplars) {
 Status decode_exemplars(std::string_view bytes, std::vector<StoredExemplar>& out) {
   ByteReader in(bytes);
   const uint64_t count = in.uvarint();
-  const auto damaged = [&] { return fail(Errc::kCorrupt, "exemplars are damaged near byte ", in.offset()); };
+  const auto damaged = [&] {
+    return fail(Errc::kCorrupt, "exemplars are damaged near byte ", in.offset());
+  };
   if (!in.ok() || count > kExemplarsMax || count > in.remaining()) return damaged();
   std::vector<int64_t> times(count);
   std::vector<double> values(count);
@@ -145,7 +154,8 @@ Status decode_exemplars(std::string_view bytes, std::vector<StoredExemplar>& out
     StoredExemplar e{.time = times[i], .value = values[i]};
     const uint8_t flags = in.u8();
     e.has_time = (flags & kWithoutTime) == 0;
-    if ((flags & kHasTrace) != 0) e.trace_id = trace_id_from_bytes(in.bytes(16)).value_or(TraceId{});
+    if ((flags & kHasTrace) != 0)
+      e.trace_id = trace_id_from_bytes(in.bytes(16)).value_or(TraceId{});
     if ((flags & kHasSpan) != 0) e.span_id = span_id_from_bytes(in.bytes(8)).value_or(SpanId{});
     const uint64_t number = (flags & kHasLabels) != 0 ? in.uvarint() : 0;
     if (!in.ok() || flags > 15 || ((flags & kHasLabels) != 0 && number >= table.size())) {

@@ -31,7 +31,9 @@ struct StoredExemplar {
   uint64_t commit = 0;  // which commit brought it; in memory only
   std::shared_ptr<const std::string> labels;
 
-  std::string_view packed_labels() const { return labels != nullptr ? std::string_view(*labels) : std::string_view(); }
+  std::string_view packed_labels() const {
+    return labels != nullptr ? std::string_view(*labels) : std::string_view();
+  }
   model::Exemplar to_exemplar() const;
 };
 
@@ -39,7 +41,8 @@ bool same_exemplar(const StoredExemplar& a, const StoredExemplar& b);  // but fo
 
 // Removes exemplars, ascending by time, from windows that hold more than the
 // budget. Looks only at those from index `from` on.
-void thin_exemplars(std::vector<StoredExemplar>& exemplars, const ExemplarBudget& budget, size_t from = 0);
+void thin_exemplars(std::vector<StoredExemplar>& exemplars, const ExemplarBudget& budget,
+                    size_t from = 0);
 
 // `exemplars` ascend by time.
 std::string encode_exemplars(const std::vector<StoredExemplar>& exemplars);

@@ -12,13 +12,14 @@ namespace {
 uint64_t bits_of(double v) { return std::bit_cast<uint64_t>(v); }
 
 bool is_whole(double v) {
-  return std::abs(v) < kExactMax && bits_of(std::trunc(v)) == bits_of(v) && bits_of(v) != bits_of(-0.0);
+  return std::abs(v) < kExactMax && bits_of(std::trunc(v)) == bits_of(v) &&
+         bits_of(v) != bits_of(-0.0);
 }
 
 // Of one family: how many measurements a row has, then how they fall into the buckets.
 struct RowModel {
   explicit RowModel(size_t buckets) : per_bucket(buckets), irregular_buckets(buckets) {}
-  AdaptiveBit irregular;                       // a row where something went down
+  AdaptiveBit irregular;  // a row where something went down
   ResidualModel total;
   std::vector<ResidualModel> per_bucket;
   std::vector<ResidualModel> irregular_buckets;
@@ -26,7 +27,8 @@ struct RowModel {
 
 unsigned context_of(uint64_t left) { return left < 2 ? 0u : left < 4 ? 1u : left < 16 ? 2u : 3u; }
 
-void put_row(RangeEncoder& coder, RawBitWriter& raw, RowModel& model, std::span<const int64_t> row) {
+void put_row(RangeEncoder& coder, RawBitWriter& raw, RowModel& model,
+             std::span<const int64_t> row) {
   uint64_t total = 0;
   bool regular = true;
   for (const int64_t d : row) {
@@ -132,7 +134,8 @@ bool read_family(std::string_view bytes, size_t buckets, size_t samples, std::ve
     if (!get_row(coder, raw, model, row)) return false;
     uint64_t sum = 0;
     for (size_t k = 0; k < buckets; ++k) {
-      inside[k] = static_cast<int64_t>(static_cast<uint64_t>(inside[k]) + static_cast<uint64_t>(row[k]));
+      inside[k] =
+          static_cast<int64_t>(static_cast<uint64_t>(inside[k]) + static_cast<uint64_t>(row[k]));
       sum += static_cast<uint64_t>(inside[k]);
       out[k * samples + t] = static_cast<double>(static_cast<int64_t>(sum));
     }

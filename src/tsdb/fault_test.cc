@@ -18,7 +18,8 @@ namespace {
 using model::Labels;
 using model::make_labels;
 
-TsdbOptions small_options(const std::string& directory, io::SyncPolicy sync = io::SyncPolicy::kNone) {
+TsdbOptions small_options(const std::string& directory,
+                          io::SyncPolicy sync = io::SyncPolicy::kNone) {
   TsdbOptions options;
   options.directory = directory;
   options.sync = sync;
@@ -44,11 +45,14 @@ void run_workload(Tsdb& db, ManualClock& clock, Acknowledged& acknowledged) {
     clock.set_wall(TimestampNs{static_cast<uint64_t>(time) * 1'000'000});
     auto appender = db.appender();
     const auto id = appender->series(kSteady);
-    const auto churn = appender->series(make_labels({{"__name__", "churn"}, {"i", std::to_string(i / 8)}}));
+    const auto churn =
+        appender->series(make_labels({{"__name__", "churn"}, {"i", std::to_string(i / 8)}}));
     ASSERT_TRUE(id && churn);
     ASSERT_TRUE(appender->append(*id, {time}, static_cast<double>(i)));
     ASSERT_TRUE(appender->append(*churn, {time}, static_cast<double>(i)));
-    const bool exemplar = i % 3 == 0 && appender->append_exemplar(*id, test_exemplar(time, 1, static_cast<uint8_t>(i + 1)));
+    const bool exemplar =
+        i % 3 == 0 &&
+        appender->append_exemplar(*id, test_exemplar(time, 1, static_cast<uint8_t>(i + 1)));
     if (appender->commit()) {
       acknowledged.samples[time] = static_cast<double>(i);
       if (exemplar) acknowledged.exemplars.insert(time);
@@ -76,7 +80,8 @@ void expect_exactly(Tsdb& db, const Acknowledged& acknowledged, bool only) {
     ASSERT_TRUE(found.contains(time)) << "lost " << time;
     ASSERT_EQ(found[time], value);
   }
-  for (const int64_t time : acknowledged.exemplars) ASSERT_TRUE(traces.contains(time)) << "lost the exemplar at " << time;
+  for (const int64_t time : acknowledged.exemplars)
+    ASSERT_TRUE(traces.contains(time)) << "lost the exemplar at " << time;
   ASSERT_TRUE(!only || found.size() == acknowledged.samples.size());
 }
 
@@ -111,8 +116,12 @@ void enumerate_faults(io::FaultMode mode, Errc error, io::SyncPolicy sync) {
   EXPECT_GT(operations, 100u);
 }
 
-TEST(Faults, DiskFullOnce) { enumerate_faults(io::FaultMode::kOnce, Errc::kUnavailable, io::SyncPolicy::kNone); }
-TEST(Faults, BrokenDiskFromThenOn) { enumerate_faults(io::FaultMode::kFromThen, Errc::kIo, io::SyncPolicy::kAlways); }
+TEST(Faults, DiskFullOnce) {
+  enumerate_faults(io::FaultMode::kOnce, Errc::kUnavailable, io::SyncPolicy::kNone);
+}
+TEST(Faults, BrokenDiskFromThenOn) {
+  enumerate_faults(io::FaultMode::kFromThen, Errc::kIo, io::SyncPolicy::kAlways);
+}
 
 TEST(Faults, DiskFullIsUnavailableAndPasses) {
   io::TestingDirectory directory;
@@ -120,7 +129,8 @@ TEST(Faults, DiskFullIsUnavailableAndPasses) {
   io::FaultyFileSystem faulty(*real, {});
   ManualClock clock({static_cast<uint64_t>(kTestStart) * 1'000'000});
   Telemetry telemetry;
-  auto db = std::move(*Tsdb::open(faulty, clock, telemetry, small_options(directory.path() + "/db")));
+  auto db =
+      std::move(*Tsdb::open(faulty, clock, telemetry, small_options(directory.path() + "/db")));
   const auto add = [&](int64_t time) -> Status {
     auto appender = db->appender();
     const auto id = appender->series(kSteady);
@@ -215,7 +225,8 @@ TEST(Threads, WritersReadersAndMaintenanceTogether) {
       for (size_t i = 0; i < (*set)->size(); ++i) {
         ASSERT_TRUE((*set)->read(i, {}, columns));
         for (size_t k = 0; k < columns.times.size(); ++k)
-          ASSERT_EQ(columns.values[k], static_cast<double>((columns.times[k] - kTestStart) / kMinuteMs));
+          ASSERT_EQ(columns.values[k],
+                    static_cast<double>((columns.times[k] - kTestStart) / kMinuteMs));
       }
     }
   });

@@ -15,13 +15,23 @@ using model::Labels;
 using model::make_labels;
 
 const Labels kCounter = make_labels({{"__name__", "requests_total"}, {"job", "demo"}});
-const Labels kGauge = make_labels({{"__name__", "temperature"}, {"job", "demo"}, {"room", "k\xc3\xbc" "che"}});
+const Labels kGauge = make_labels({{"__name__", "temperature"},
+                                   {"job", "demo"},
+                                   {"room",
+                                    "k\xc3\xbc"
+                                    "che"}});
 const Labels kNative = make_labels({{"__name__", "latency"}, {"job", "demo"}});
 
-double gauge_value(int i) { return i % 50 == 49 ? model::stale_marker() : 20 + i * 0.25 + (i % 7 == 0 ? 1.0 / 3 : 0); }
+double gauge_value(int i) {
+  return i % 50 == 49 ? model::stale_marker() : 20 + i * 0.25 + (i % 7 == 0 ? 1.0 / 3 : 0);
+}
 
 model::Histogram native_value(int i) {
-  return {.schema = 2, .count = 3.0 + i, .sum = 0.5, .positive_spans = {{0, 2}}, .positive_buckets = {1.0 + i, 2}};
+  return {.schema = 2,
+          .count = 3.0 + i,
+          .sum = 0.5,
+          .positive_spans = {{0, 2}},
+          .positive_buckets = {1.0 + i, 2}};
 }
 
 model::Exemplar golden_exemplar(int i) {
@@ -30,17 +40,19 @@ model::Exemplar golden_exemplar(int i) {
   return e;
 }
 
-constexpr int kSamples = 200;    // one a minute
-constexpr int kInBlock = 150;    // the rest is in the log
+constexpr int kSamples = 200;  // one a minute
+constexpr int kInBlock = 150;  // the rest is in the log
 
 void write_part(Tsdb& db, int from, int to) {
   for (int i = from; i < to; ++i) {
     auto appender = db.appender();
     const TimestampMs time{kTestStart + i * kMinuteMs};
-    ASSERT_TRUE(appender->append(*appender->series(kCounter), time, i * 3, TimestampMs{kTestStart - 1}));
+    ASSERT_TRUE(
+        appender->append(*appender->series(kCounter), time, i * 3, TimestampMs{kTestStart - 1}));
     ASSERT_TRUE(appender->append(*appender->series(kGauge), time, gauge_value(i)));
     ASSERT_TRUE(appender->append_histogram(*appender->series(kNative), time, native_value(i)));
-    ASSERT_TRUE(i % 10 != 0 || appender->append_exemplar(*appender->series(kCounter), golden_exemplar(i)));
+    ASSERT_TRUE(i % 10 != 0 ||
+                appender->append_exemplar(*appender->series(kCounter), golden_exemplar(i)));
     appender->set_metadata("requests_total", {model::MetricType::kCounter, "", "Requests."});
     ASSERT_TRUE(appender->commit());
   }
@@ -63,7 +75,8 @@ void expect_golden(TestingStore& store) {
   }
   const auto exemplars = store.exemplars(kCounter);
   ASSERT_EQ(exemplars.size(), size_t{kSamples / 10});
-  for (int i = 0; i < kSamples / 10; ++i) EXPECT_EQ(exemplars[static_cast<size_t>(i)], golden_exemplar(i * 10));
+  for (int i = 0; i < kSamples / 10; ++i)
+    EXPECT_EQ(exemplars[static_cast<size_t>(i)], golden_exemplar(i * 10));
   EXPECT_EQ((*store.db().querier())->metadata({}).at("requests_total").help, "Requests.");
 }
 
@@ -93,7 +106,8 @@ TEST(Golden, EveryVersionIsRead) {
     TestingStore store(golden_options());
     store.close();
     std::filesystem::remove_all(store.options().directory);
-    std::filesystem::copy(entry.path(), store.options().directory, std::filesystem::copy_options::recursive);
+    std::filesystem::copy(entry.path(), store.options().directory,
+                          std::filesystem::copy_options::recursive);
     store.reopen();
     expect_golden(store);
     EXPECT_EQ(store.db().stats().blocks.size(), 2u);

@@ -8,22 +8,26 @@ namespace sightline::tsdb {
 
 Status Head::check_labels(const model::Labels& labels) const {
   const TsdbLimits& limits = options_.limits;
-  if (labels.empty()) return fail(Errc::kInvalidArgument, "empty label set: a series needs at least one label");
+  if (labels.empty())
+    return fail(Errc::kInvalidArgument, "empty label set: a series needs at least one label");
   size_t count = 0;
   for (const model::LabelView label : labels) {
     ++count;
-    if (label.name.empty()) return fail(Errc::kInvalidArgument, labels.to_string(), ": a label name is empty");
+    if (label.name.empty())
+      return fail(Errc::kInvalidArgument, labels.to_string(), ": a label name is empty");
     if (label.name.size() > limits.label_name_bytes_max)
-      return fail(Errc::kInvalidArgument, "label name of ", label.name.size(), " bytes is over the limit of ",
-                  limits.label_name_bytes_max);
+      return fail(Errc::kInvalidArgument, "label name of ", label.name.size(),
+                  " bytes is over the limit of ", limits.label_name_bytes_max);
     if (label.value.size() > limits.label_value_bytes_max)
       return fail(Errc::kInvalidArgument, "label ", label.name, ": value of ", label.value.size(),
                   " bytes is over the limit of ", limits.label_value_bytes_max);
     if (!is_valid_utf8(label.name) || !is_valid_utf8(label.value))
-      return fail(Errc::kInvalidArgument, "label ", to_valid_utf8(label.name), " is not valid UTF-8");
+      return fail(Errc::kInvalidArgument, "label ", to_valid_utf8(label.name),
+                  " is not valid UTF-8");
   }
   if (count > limits.labels_per_series_max)
-    return fail(Errc::kInvalidArgument, "series with ", count, " labels, the limit is ", limits.labels_per_series_max);
+    return fail(Errc::kInvalidArgument, "series with ", count, " labels, the limit is ",
+                limits.labels_per_series_max);
   return {};
 }
 
@@ -37,10 +41,11 @@ Result<SeriesPtr> Head::find_or_create(const model::Labels& labels) {
       return *found;
     }
   }
-  if (auto status = check_labels(labels); !status) return std::unexpected(std::move(status).error());
+  if (auto status = check_labels(labels); !status)
+    return std::unexpected(std::move(status).error());
   if (series_count() >= options_.limits.series_active_max)
-    return fail(Errc::kResourceExhausted, "too many active series: the limit is ", options_.limits.series_active_max,
-                "; refused ", labels.to_string());
+    return fail(Errc::kResourceExhausted, "too many active series: the limit is ",
+                options_.limits.series_active_max, "; refused ", labels.to_string());
   SeriesPtr series = restore(labels);
   const std::lock_guard lock(home.mutex);
   ++series->users;
@@ -122,7 +127,8 @@ std::vector<SeriesPtr> Head::select(std::span<const Matcher> matchers) const {
     result.reserve(found.cardinality());
     for (const uint32_t number : found) result.push_back(by_number_[number]);
   }
-  std::sort(result.begin(), result.end(), [](const auto& a, const auto& b) { return a->labels() < b->labels(); });
+  std::sort(result.begin(), result.end(),
+            [](const auto& a, const auto& b) { return a->labels() < b->labels(); });
   return result;
 }
 
@@ -131,7 +137,8 @@ std::vector<std::string> Head::label_names(std::span<const Matcher> matchers) co
   return select_names(postings_, matchers);
 }
 
-std::vector<std::string> Head::label_values(std::string_view name, std::span<const Matcher> matchers) const {
+std::vector<std::string> Head::label_values(std::string_view name,
+                                            std::span<const Matcher> matchers) const {
   const std::shared_lock lock(index_mutex_);
   return select_values(postings_, name, matchers);
 }
@@ -154,7 +161,8 @@ void Head::truncate(int64_t time, uint64_t commit) {
         const SeriesPtr series = at->second;
         if (time != kNoTime) series->truncate(time, commit, known);
         if (const auto first = series->min_time()) min_time = std::min(min_time, *first);
-        if (series->users > 0 || series->has_data() || (series->edge().time != kNoTime && series->edge().time >= known)) {
+        if (series->users > 0 || series->has_data() ||
+            (series->edge().time != kNoTime && series->edge().time >= known)) {
           ++at;
           continue;
         }
@@ -205,15 +213,18 @@ HeadSummary Head::summary(size_t limit) {
       const uint64_t count = postings_.series_count(name, value);
       ++values;
       bytes += count * value.size();
-      if (name == model::kMetricName) result.series_by_metric.push_back({std::string(value), count});
+      if (name == model::kMetricName)
+        result.series_by_metric.push_back({std::string(value), count});
       result.series_by_pair.push_back({name + "=" + std::string(value), count});
       return true;
     });
     result.values_by_label.push_back({name, values});
     result.bytes_by_label.push_back({name, bytes});
   }
-  for (auto* list : {&result.series_by_metric, &result.values_by_label, &result.bytes_by_label, &result.series_by_pair}) {
-    std::stable_sort(list->begin(), list->end(), [](const auto& a, const auto& b) { return a.value > b.value; });
+  for (auto* list : {&result.series_by_metric, &result.values_by_label, &result.bytes_by_label,
+                     &result.series_by_pair}) {
+    std::stable_sort(list->begin(), list->end(),
+                     [](const auto& a, const auto& b) { return a.value > b.value; });
     if (list->size() > limit) list->resize(limit);
   }
   return result;

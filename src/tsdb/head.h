@@ -27,14 +27,14 @@ struct NameCount {
 };
 
 struct HeadSummary {
-  uint64_t series = 0;        // visible ones
+  uint64_t series = 0;  // visible ones
   uint64_t label_pairs = 0;
   uint64_t chunks = 0;
   uint64_t exemplars = 0;
-  std::vector<NameCount> series_by_metric;        // largest first
+  std::vector<NameCount> series_by_metric;  // largest first
   std::vector<NameCount> values_by_label;
   std::vector<NameCount> bytes_by_label;
-  std::vector<NameCount> series_by_pair;          // "job=a"
+  std::vector<NameCount> series_by_pair;  // "job=a"
 };
 
 class Head {
@@ -56,10 +56,12 @@ class Head {
   // Every user of a transaction at once.
   template <typename Touched>
   void release_all(std::span<Touched> touched) {
-    for_each_by_shard(touched, [](const Touched& t) -> HeadSeries& { return *t.series; }, [](Touched& t) {
-      SL_ASSERT(t.series->users > 0);
-      --t.series->users;
-    });
+    for_each_by_shard(
+        touched, [](const Touched& t) -> HeadSeries& { return *t.series; },
+        [](Touched& t) {
+          SL_ASSERT(t.series->users > 0);
+          --t.series->users;
+        });
   }
   // Calls `visit` for each item under its series' mutex, shard by shard; the items of one series in order.
   template <typename Item, typename SeriesOf, typename Visit>
@@ -77,7 +79,8 @@ class Head {
     std::vector<uint32_t> order(items.size());
     std::array<uint32_t, kShards> next{};
     std::copy_n(ends.begin(), kShards, next.begin());
-    for (uint32_t i = 0; i < items.size(); ++i) order[next[series_of(items[i]).id() % kShards]++] = i;
+    for (uint32_t i = 0; i < items.size(); ++i)
+      order[next[series_of(items[i]).id() % kShards]++] = i;
     for (size_t s = 0; s < kShards; ++s) {
       if (ends[s] == ends[s + 1]) continue;
       const std::lock_guard lock(shards_[s].mutex);
@@ -94,7 +97,8 @@ class Head {
   // Sorted by labels. Empty matchers select all.
   std::vector<SeriesPtr> select(std::span<const Matcher> matchers) const;
   std::vector<std::string> label_names(std::span<const Matcher> matchers) const;
-  std::vector<std::string> label_values(std::string_view name, std::span<const Matcher> matchers) const;
+  std::vector<std::string> label_values(std::string_view name,
+                                        std::span<const Matcher> matchers) const;
 
   // Calls back for every series, visible or not, under its shard's mutex, a shard at a time.
   void each_series(const std::function<void(HeadSeries&)>& visit);
@@ -102,7 +106,9 @@ class Head {
   // sample is still needed to tell what is out of order; with kNoTime only the latter.
   void truncate(int64_t time, uint64_t commit);
   // Series that nothing was ever written to, or that are only known for their newest sample.
-  bool has_idle_series() const { return series_count() > published_count_.load(std::memory_order_relaxed); }
+  bool has_idle_series() const {
+    return series_count() > published_count_.load(std::memory_order_relaxed);
+  }
   // Samples older than this are refused, so that what is older need not be known.
   int64_t known_from() const;
 
@@ -126,7 +132,9 @@ class Head {
   };
   struct SameLabels {
     using is_transparent = void;
-    bool operator()(const SeriesPtr& a, const SeriesPtr& b) const { return a->labels() == b->labels(); }
+    bool operator()(const SeriesPtr& a, const SeriesPtr& b) const {
+      return a->labels() == b->labels();
+    }
     bool operator()(const SeriesPtr& a, const model::Labels& b) const { return a->labels() == b; }
     bool operator()(const model::Labels& a, const SeriesPtr& b) const { return a == b->labels(); }
   };
@@ -143,16 +151,16 @@ class Head {
 
   const TsdbOptions& options_;
   std::array<Shard, kShards> shards_;
-  std::atomic<uint64_t> next_id_{1};       // counts only
-  std::atomic<uint64_t> series_count_{0};  // likewise
+  std::atomic<uint64_t> next_id_{1};          // counts only
+  std::atomic<uint64_t> series_count_{0};     // likewise
   std::atomic<uint64_t> published_count_{0};  // likewise
-  std::atomic<int64_t> max_time_{kNoTime};                                // written by the leader and truncate()
-  std::atomic<int64_t> min_time_{std::numeric_limits<int64_t>::max()};    // likewise
+  std::atomic<int64_t> max_time_{kNoTime};    // written by the leader and truncate()
+  std::atomic<int64_t> min_time_{std::numeric_limits<int64_t>::max()};  // likewise
 
   mutable std::shared_mutex index_mutex_;
-  MutablePostings postings_;               // guarded by index_mutex_
-  std::vector<SeriesPtr> by_number_;       // guarded by index_mutex_; null: free
-  std::vector<uint32_t> free_numbers_;     // guarded by index_mutex_
+  MutablePostings postings_;            // guarded by index_mutex_
+  std::vector<SeriesPtr> by_number_;    // guarded by index_mutex_; null: free
+  std::vector<uint32_t> free_numbers_;  // guarded by index_mutex_
 };
 
 }  // namespace sightline::tsdb

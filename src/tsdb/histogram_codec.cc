@@ -16,7 +16,9 @@ using model::Histogram;
 constexpr uint8_t kSameLayout = 4;  // schema, threshold, spans and bounds as before
 constexpr uint8_t kIntegral = 8;    // every count is a whole number below 2^53
 
-bool same_bits(double a, double b) { return std::bit_cast<uint64_t>(a) == std::bit_cast<uint64_t>(b); }
+bool same_bits(double a, double b) {
+  return std::bit_cast<uint64_t>(a) == std::bit_cast<uint64_t>(b);
+}
 
 bool same_layout(const Histogram& a, const Histogram& b) {
   if (a.custom_values.size() != b.custom_values.size()) return false;
@@ -26,9 +28,7 @@ bool same_layout(const Histogram& a, const Histogram& b) {
          a.positive_spans == b.positive_spans && a.negative_spans == b.negative_spans;
 }
 
-bool is_whole(double v) {
-  return v >= 0 && v <= 9007199254740992.0 && same_bits(v, std::trunc(v));
-}
+bool is_whole(double v) { return v >= 0 && v <= 9007199254740992.0 && same_bits(v, std::trunc(v)); }
 
 bool is_whole(const std::vector<double>& values) {
   for (const double v : values)
@@ -65,34 +65,44 @@ bool read_spans(ByteReader& in, std::vector<BucketSpan>& spans) {
 }
 
 void append_count(std::string& out, double v, double previous, bool integral) {
-  if (integral) append_svarint(out, static_cast<int64_t>(v) - static_cast<int64_t>(previous));
-  else append_le(out, v);
+  if (integral)
+    append_svarint(out, static_cast<int64_t>(v) - static_cast<int64_t>(previous));
+  else
+    append_le(out, v);
 }
 
 double read_count(ByteReader& in, double previous, bool integral) {
   if (!integral) return in.le<double>();
-  return static_cast<double>(static_cast<int64_t>(static_cast<uint64_t>(previous) + static_cast<uint64_t>(in.svarint())));
+  return static_cast<double>(
+      static_cast<int64_t>(static_cast<uint64_t>(previous) + static_cast<uint64_t>(in.svarint())));
 }
 
-double at_or_zero(const std::vector<double>* values, size_t i) { return values != nullptr ? (*values)[i] : 0; }
+double at_or_zero(const std::vector<double>* values, size_t i) {
+  return values != nullptr ? (*values)[i] : 0;
+}
 
 bool usable_as_base(const Histogram& h) {
-  return is_whole(h.zero_count) && is_whole(h.count) && is_whole(h.positive_buckets) && is_whole(h.negative_buckets);
+  return is_whole(h.zero_count) && is_whole(h.count) && is_whole(h.positive_buckets) &&
+         is_whole(h.negative_buckets);
 }
 
-Status check_side(const std::vector<BucketSpan>& spans, const std::vector<double>& buckets, const char* side) {
+Status check_side(const std::vector<BucketSpan>& spans, const std::vector<double>& buckets,
+                  const char* side) {
   for (size_t i = 1; i < spans.size(); ++i)
     if (spans[i].offset < 0)
-      return fail(Errc::kInvalidArgument, side, " side, span number ", i + 1, " with offset ", spans[i].offset,
-                  ": histogram has a span whose offset is negative");
+      return fail(Errc::kInvalidArgument, side, " side, span number ", i + 1, " with offset ",
+                  spans[i].offset, ": histogram has a span whose offset is negative");
   if (spans.size() > kHistogramBucketsMax || buckets.size() > kHistogramBucketsMax)
-    return fail(Errc::kInvalidArgument, side, " side: more than ", kHistogramBucketsMax, " buckets");
+    return fail(Errc::kInvalidArgument, side, " side: more than ", kHistogramBucketsMax,
+                " buckets");
   if (bucket_count(spans) != buckets.size())
-    return fail(Errc::kInvalidArgument, side, " side: spans need ", bucket_count(spans), " buckets, have ",
-                buckets.size(), " buckets: histogram spans specify different number of buckets than provided");
+    return fail(Errc::kInvalidArgument, side, " side: spans need ", bucket_count(spans),
+                " buckets, have ", buckets.size(),
+                " buckets: histogram spans specify different number of buckets than provided");
   for (size_t i = 0; i < buckets.size(); ++i)
     if (buckets[i] < 0)
-      return fail(Errc::kInvalidArgument, side, " side, bucket number ", i + 1, ": observation count is ", buckets[i],
+      return fail(Errc::kInvalidArgument, side, " side, bucket number ", i + 1,
+                  ": observation count is ", buckets[i],
                   ": histogram has a bucket whose observation count is negative");
   return {};
 }
@@ -102,16 +112,19 @@ Status check_side(const std::vector<BucketSpan>& spans, const std::vector<double
 Status check_histogram(const Histogram& h) {
   const bool custom = h.schema == model::kCustomBucketsSchema;
   if (!custom && (h.schema < -4 || h.schema > 8))
-    return fail(Errc::kInvalidArgument, "histogram schema ", h.schema, " is unknown, want -4 to 8 or -53");
+    return fail(Errc::kInvalidArgument, "histogram schema ", h.schema,
+                " is unknown, want -4 to 8 or -53");
   if (!custom && !h.custom_values.empty())
-    return fail(Errc::kInvalidArgument, "histogram with exponential schema must not have custom bounds");
+    return fail(Errc::kInvalidArgument,
+                "histogram with exponential schema must not have custom bounds");
   if (custom && (!h.negative_spans.empty() || !h.negative_buckets.empty() || h.zero_count != 0))
     return fail(Errc::kInvalidArgument, "custom buckets: must not have negative or zero buckets");
   for (size_t i = 0; i < h.custom_values.size(); ++i) {
     if (!std::isfinite(h.custom_values[i]))
       return fail(Errc::kInvalidArgument, "custom buckets: bound number ", i + 1, " is not finite");
     if (i > 0 && !(h.custom_values[i - 1] < h.custom_values[i]))
-      return fail(Errc::kInvalidArgument, "custom buckets: bounds must ascend, number ", i + 1, " does not");
+      return fail(Errc::kInvalidArgument, "custom buckets: bounds must ascend, number ", i + 1,
+                  " does not");
   }
   if (h.zero_count < 0)
     return fail(Errc::kInvalidArgument, "zero bucket has observation count of ", h.zero_count,
@@ -122,8 +135,8 @@ Status check_histogram(const Histogram& h) {
   if (auto s = check_side(h.negative_spans, h.negative_buckets, "negative"); !s) return s;
   if (auto s = check_side(h.positive_spans, h.positive_buckets, "positive"); !s) return s;
   if (custom && bucket_count(h.positive_spans) > h.custom_values.size() + 1)
-    return fail(Errc::kInvalidArgument, "custom buckets: ", h.positive_buckets.size(), " buckets for ",
-                h.custom_values.size(), " bounds");
+    return fail(Errc::kInvalidArgument, "custom buckets: ", h.positive_buckets.size(),
+                " buckets for ", h.custom_values.size(), " bounds");
   return {};
 }
 
@@ -146,9 +159,11 @@ void append_histogram_bytes(std::string& out, const Histogram& h, const Histogra
   append_count(out, h.count, base != nullptr ? base->count : 0, integral);
   append_count(out, h.zero_count, base != nullptr ? base->zero_count : 0, integral);
   for (size_t i = 0; i < h.positive_buckets.size(); ++i)
-    append_count(out, h.positive_buckets[i], at_or_zero(base ? &base->positive_buckets : nullptr, i), integral);
+    append_count(out, h.positive_buckets[i],
+                 at_or_zero(base ? &base->positive_buckets : nullptr, i), integral);
   for (size_t i = 0; i < h.negative_buckets.size(); ++i)
-    append_count(out, h.negative_buckets[i], at_or_zero(base ? &base->negative_buckets : nullptr, i), integral);
+    append_count(out, h.negative_buckets[i],
+                 at_or_zero(base ? &base->negative_buckets : nullptr, i), integral);
 }
 
 std::shared_ptr<const Histogram> read_histogram_bytes(ByteReader& in, const Histogram* previous) {
@@ -181,9 +196,11 @@ std::shared_ptr<const Histogram> read_histogram_bytes(ByteReader& in, const Hist
   const size_t negative = bucket_count(h->negative_spans);
   if (!in.ok() || positive + negative > in.remaining()) return nullptr;
   for (size_t i = 0; i < positive; ++i)
-    h->positive_buckets.push_back(read_count(in, at_or_zero(base ? &base->positive_buckets : nullptr, i), integral));
+    h->positive_buckets.push_back(
+        read_count(in, at_or_zero(base ? &base->positive_buckets : nullptr, i), integral));
   for (size_t i = 0; i < negative; ++i)
-    h->negative_buckets.push_back(read_count(in, at_or_zero(base ? &base->negative_buckets : nullptr, i), integral));
+    h->negative_buckets.push_back(
+        read_count(in, at_or_zero(base ? &base->negative_buckets : nullptr, i), integral));
   return in.ok() ? h : nullptr;
 }
 

@@ -18,8 +18,10 @@ inline constexpr size_t kHistogramBucketsMax = 65'536;
 Status check_histogram(const model::Histogram& histogram);
 
 // `previous` may be null.
-void append_histogram_bytes(std::string& out, const model::Histogram& histogram, const model::Histogram* previous);
+void append_histogram_bytes(std::string& out, const model::Histogram& histogram,
+                            const model::Histogram* previous);
 // Null when the bytes are damaged.
-std::shared_ptr<const model::Histogram> read_histogram_bytes(ByteReader& in, const model::Histogram* previous);
+std::shared_ptr<const model::Histogram> read_histogram_bytes(ByteReader& in,
+                                                             const model::Histogram* previous);
 
 }  // namespace sightline::tsdb

@@ -54,7 +54,9 @@ Packing choose(const Words& values) {
   Packing best;
   Words residuals = values;
   Words sorted;
-  const auto below = [](uint64_t a, uint64_t b) { return static_cast<int64_t>(a) < static_cast<int64_t>(b); };
+  const auto below = [](uint64_t a, uint64_t b) {
+    return static_cast<int64_t>(a) < static_cast<int64_t>(b);
+  };
   for (unsigned order = 0; order <= 2 && !residuals.empty(); ++order) {
     if (all_equal(residuals)) {  // further differences are all zero
       consider(residuals, order, residuals.front(), best);
@@ -65,11 +67,13 @@ Packing choose(const Words& values) {
     // Or the middle one, when a few lie far below; or a low one, when more do.
     sorted = residuals;
     const auto at = [&](size_t index) {
-      std::nth_element(sorted.begin(), sorted.begin() + static_cast<ptrdiff_t>(index), sorted.end(), below);
+      std::nth_element(sorted.begin(), sorted.begin() + static_cast<ptrdiff_t>(index), sorted.end(),
+                       below);
       return sorted[index];
     };
     consider(residuals, order, at(sorted.size() / 2), best);
-    if (bit_width(*greatest - *least) > kPlainWidthMax) consider(residuals, order, at(sorted.size() / 16), best);
+    if (bit_width(*greatest - *least) > kPlainWidthMax)
+      consider(residuals, order, at(sorted.size() / 16), best);
     difference(residuals);
   }
   return best;
@@ -98,7 +102,8 @@ void unpack_bits(std::string_view bytes, unsigned width, uint64_t base, std::spa
   size_t bit = 0;
   if (width <= 56) {  // one unaligned load holds any entry
     for (; i < out.size() && bit / 8 + 8 <= bytes.size(); ++i, bit += width)
-      out[i] = static_cast<int64_t>(((load_le<uint64_t>(bytes.data() + bit / 8) >> (bit % 8)) & mask) + base);
+      out[i] = static_cast<int64_t>(
+          ((load_le<uint64_t>(bytes.data() + bit / 8) >> (bit % 8)) & mask) + base);
   }
   for (; i < out.size(); ++i, bit += width) {
     Wide word = 0;
@@ -151,8 +156,10 @@ bool read_integer_column(ByteReader& in, std::span<int64_t> out) {
   if (!in.ok() || width > 64 || outlier_count > residuals.size()) return false;
   const std::string_view packed = in.bytes((residuals.size() * width + 7) / 8);
   if (!in.ok()) return false;
-  if (width == 0) std::fill(residuals.begin(), residuals.end(), static_cast<int64_t>(base));
-  else unpack_bits(packed, width, base, residuals);
+  if (width == 0)
+    std::fill(residuals.begin(), residuals.end(), static_cast<int64_t>(base));
+  else
+    unpack_bits(packed, width, base, residuals);
   size_t at = 0;
   for (uint64_t i = 0; i < outlier_count; ++i) {
     const uint64_t gap = in.uvarint();

@@ -17,7 +17,8 @@ void Tsdb::maintain() {
     if (const auto time = due_cut_time())
       if (auto status = cut(*time); !status)
         SL_LOG_ERROR("tsdb: cutting a block failed, will try again: {}", status.error().message);
-  if (head_.has_idle_series()) head_.truncate(kNoTime, 0);  // forgets nothing but series that hold nothing
+  if (head_.has_idle_series())
+    head_.truncate(kNoTime, 0);  // forgets nothing but series that hold nothing
   quarantine_damaged();
   compact();
   retire();
@@ -37,7 +38,8 @@ void Tsdb::update_gauges() {
 
 Status Tsdb::flush() {
   const std::lock_guard lock(maintain_mutex_);
-  if (!truncate_if_unread()) return fail(Errc::kUnavailable, "queries still read what the last block was cut from");
+  if (!truncate_if_unread())
+    return fail(Errc::kUnavailable, "queries still read what the last block was cut from");
   if (head_.min_time() > head_.max_time()) return {};
   return cut(head_.max_time() + 1);
 }
@@ -95,13 +97,14 @@ Status Tsdb::cut(int64_t time) {
 Status Tsdb::write_head_blocks(int64_t time, uint64_t commit, BlockList& fresh) {
   for (const int64_t start : head_.windows_below(time, options_.head_window_ms)) {
     const HeadWindow window{start, std::min(time, start + options_.head_window_ms), commit};
-    auto meta = write_head_block(fs_, options_.directory, next_block_number_++, head_, window, options_);
+    auto meta =
+        write_head_block(fs_, options_.directory, next_block_number_++, head_, window, options_);
     if (!meta) return std::unexpected(std::move(meta).error());
     if (!*meta) continue;
     auto block = Block::open(fs_, path((*meta)->directory_name()));
     if (!block) return std::unexpected(std::move(block).error());
-    SL_LOG_INFO("tsdb: block {} cut: {} series, {} samples, {} exemplars, {} bytes", (*meta)->id(), (*meta)->series,
-                (*meta)->samples, (*meta)->exemplars, (*block)->meta().bytes);
+    SL_LOG_INFO("tsdb: block {} cut: {} series, {} samples, {} exemplars, {} bytes", (*meta)->id(),
+                (*meta)->series, (*meta)->samples, (*meta)->exemplars, (*block)->meta().bytes);
     fresh.push_back(std::move(*block));
   }
   return {};
@@ -127,8 +130,10 @@ Status Tsdb::save_checkpoint(int64_t time, uint64_t commit, uint64_t segment) {
   for (const auto& [number, edge] : numbered)
     if (edge.time != kNoTime && edge.time < time && edge.time >= known)
       entries.add_sample(number, edge.time, 0, edge.value, edge.histogram.get());
-  for (const auto& [metric, metadata] : metadata_.get({})) entries.add(WalMetadata{metric, metadata});
-  if (auto status = write_checkpoint(fs_, path("checkpoint"), checkpoint, entries.bytes()); !status) return status;
+  for (const auto& [metric, metadata] : metadata_.get({}))
+    entries.add(WalMetadata{metric, metadata});
+  if (auto status = write_checkpoint(fs_, path("checkpoint"), checkpoint, entries.bytes()); !status)
+    return status;
   return log_->remove_before(keep_from);
 }
 
@@ -140,7 +145,8 @@ void Tsdb::quarantine_damaged() {
       kept.push_back(block);
       continue;
     }
-    SL_LOG_ERROR("tsdb: {} does not check; set aside as {}.corrupt", block->directory(), block->directory());
+    SL_LOG_ERROR("tsdb: {} does not check; set aside as {}.corrupt", block->directory(),
+                 block->directory());
     counters_.blocks_corrupt.add();
     if (auto status = fs_.rename(block->directory(), block->directory() + ".corrupt"); !status)
       SL_LOG_ERROR("tsdb: {}", status.error().message);
@@ -155,7 +161,8 @@ void Tsdb::compact() {
     if (group.empty()) return;
     auto meta = merge_blocks(fs_, options_.directory, next_block_number_++, group, options_);
     Result<std::shared_ptr<const Block>> block =
-        meta ? Block::open(fs_, path(meta->directory_name())) : Result<std::shared_ptr<const Block>>(std::unexpected(meta.error()));
+        meta ? Block::open(fs_, path(meta->directory_name()))
+             : Result<std::shared_ptr<const Block>>(std::unexpected(meta.error()));
     if (!block) {
       SL_LOG_ERROR("tsdb: compaction failed: {}", block.error().message);
       counters_.compactions_failed.add();
@@ -167,14 +174,15 @@ void Tsdb::compact() {
       if (std::find(group.begin(), group.end(), each) == group.end()) next.push_back(each);
     publish_blocks(std::move(next));
     for (const auto& each : group) delete_block(*each);
-    SL_LOG_INFO("tsdb: block {} compacted from {} blocks: {} samples, {} exemplars, {} bytes", meta->id(), group.size(),
-                meta->samples, meta->exemplars, (*block)->meta().bytes);
+    SL_LOG_INFO("tsdb: block {} compacted from {} blocks: {} samples, {} exemplars, {} bytes",
+                meta->id(), group.size(), meta->samples, meta->exemplars, (*block)->meta().bytes);
   }
 }
 
 void Tsdb::retire() {
   BlockList list = *blocks();
-  std::sort(list.begin(), list.end(), [](const auto& a, const auto& b) { return a->meta().max_time > b->meta().max_time; });
+  std::sort(list.begin(), list.end(),
+            [](const auto& a, const auto& b) { return a->meta().max_time > b->meta().max_time; });
   // The age of data counts from the newest sample, or from now when the clock is behind it: a
   // clock that jumps ahead deletes nothing.
   int64_t newest = head_.max_time();
@@ -195,7 +203,8 @@ void Tsdb::retire() {
     while (!list.empty() && list.back()->meta().max_time <= newest - options_.retention_time_ms)
       retire_oldest(counters_.blocks_retired_time);
   if (options_.retention_bytes > 0)
-    while (!list.empty() && bytes > options_.retention_bytes) retire_oldest(counters_.blocks_retired_size);
+    while (!list.empty() && bytes > options_.retention_bytes)
+      retire_oldest(counters_.blocks_retired_size);
   if (gone.empty()) return;
   publish_blocks(std::move(list));
   for (const auto& block : gone) delete_block(*block);

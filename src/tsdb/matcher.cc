@@ -10,7 +10,9 @@ namespace {
 constexpr int64_t kRegexMemoryMax = 8 << 20;
 constexpr size_t kSetMatchesMax = 256;
 
-bool is_meta(char c) { return std::string_view("\\.+*?()|[]{}^$").find(c) != std::string_view::npos; }
+bool is_meta(char c) {
+  return std::string_view("\\.+*?()|[]{}^$").find(c) != std::string_view::npos;
+}
 
 // Reads literal characters from `at` on; stops at the first that is none.
 std::string take_literal(std::string_view regex, size_t& at) {
@@ -33,20 +35,28 @@ bool has_top_level_bar(std::string_view regex) {
   bool in_class = false;
   for (size_t i = 0; i < regex.size(); ++i) {
     const char c = regex[i];
-    if (c == '\\') ++i;
-    else if (in_class) in_class = c != ']';
-    else if (c == '[') in_class = true;
-    else if (c == '(') ++depth;
-    else if (c == ')') --depth;
-    else if (c == '|' && depth == 0) return true;
+    if (c == '\\')
+      ++i;
+    else if (in_class)
+      in_class = c != ']';
+    else if (c == '[')
+      in_class = true;
+    else if (c == '(')
+      ++depth;
+    else if (c == ')')
+      --depth;
+    else if (c == '|' && depth == 0)
+      return true;
   }
   return false;
 }
 
 // a|b|c, or the same in one pair of parentheses. Empty unless it is only that.
 std::vector<std::string> literal_alternatives(std::string_view regex) {
-  if (regex.starts_with("(?:") && regex.ends_with(")")) regex = regex.substr(3, regex.size() - 4);
-  else if (regex.starts_with("(") && regex.ends_with(")")) regex = regex.substr(1, regex.size() - 2);
+  if (regex.starts_with("(?:") && regex.ends_with(")"))
+    regex = regex.substr(3, regex.size() - 4);
+  else if (regex.starts_with("(") && regex.ends_with(")"))
+    regex = regex.substr(1, regex.size() - 2);
   std::vector<std::string> result;
   for (size_t at = 0;; ++at) {
     result.push_back(take_literal(regex, at));
@@ -62,9 +72,11 @@ std::string literal_prefix(std::string_view regex) {
   if (has_top_level_bar(regex)) return {};
   size_t at = 0;
   std::string prefix = take_literal(regex, at);
-  const bool optional = at < regex.size() && (regex[at] == '*' || regex[at] == '?' || regex[at] == '{');
+  const bool optional =
+      at < regex.size() && (regex[at] == '*' || regex[at] == '?' || regex[at] == '{');
   if (optional && !prefix.empty()) {  // the last character may be absent: all of its UTF-8 bytes
-    while (!prefix.empty() && (static_cast<uint8_t>(prefix.back()) & 0xc0) == 0x80) prefix.pop_back();
+    while (!prefix.empty() && (static_cast<uint8_t>(prefix.back()) & 0xc0) == 0x80)
+      prefix.pop_back();
     if (!prefix.empty()) prefix.pop_back();
   }
   return prefix;
@@ -85,7 +97,8 @@ Result<Matcher> Matcher::create(MatchOp op, std::string name, std::string value)
   // Checked as given first, so that the error speaks of the user's own text.
   const RE2 as_given(m.value_, options);
   if (!as_given.ok())
-    return fail(Errc::kInvalidArgument, "error parsing regexp: ", as_given.error(), as_given.error_arg().empty() ? "" : ": ",
+    return fail(Errc::kInvalidArgument, "error parsing regexp: ", as_given.error(),
+                as_given.error_arg().empty() ? "" : ": ",
                 as_given.error_arg().empty() ? "" : "`" + as_given.error_arg() + "`");
   auto regex = std::make_shared<RE2>("^(?s:" + m.value_ + ")$", options);
   if (!regex->ok()) return fail(Errc::kInvalidArgument, "error parsing regexp: ", regex->error());

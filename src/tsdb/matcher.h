@@ -21,7 +21,7 @@ class Matcher {
   // kInvalidArgument when the regex does not compile, in the peer's words.
   static Result<Matcher> create(MatchOp op, std::string name, std::string value);
 
-  bool matches(std::string_view value) const;   // an absent label is ""
+  bool matches(std::string_view value) const;  // an absent label is ""
   bool matches_empty() const { return matches({}); }
   MatchOp op() const { return op_; }
   const std::string& name() const { return name_; }
@@ -30,7 +30,7 @@ class Matcher {
   const std::vector<std::string>& set_matches() const { return set_matches_; }
   // A literal every match starts with; empty when there is none.
   const std::string& prefix() const { return prefix_; }
-  std::string to_string() const;                // job=~"a|b"
+  std::string to_string() const;  // job=~"a|b"
 
  private:
   MatchOp op_ = MatchOp::kEqual;

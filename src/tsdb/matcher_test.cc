@@ -51,10 +51,13 @@ TEST(Matcher, Table) {
   };
   for (const Row& row : rows) {
     const Matcher m = make(row.op, row.pattern);
-    for (const auto& value : row.yes) EXPECT_TRUE(m.matches(value)) << m.to_string() << " on '" << value << "'";
-    for (const auto& value : row.no) EXPECT_FALSE(m.matches(value)) << m.to_string() << " on '" << value << "'";
     for (const auto& value : row.yes)
-      EXPECT_TRUE(row.op != kRegex || value.starts_with(m.prefix())) << m.to_string() << " prefix " << m.prefix();
+      EXPECT_TRUE(m.matches(value)) << m.to_string() << " on '" << value << "'";
+    for (const auto& value : row.no)
+      EXPECT_FALSE(m.matches(value)) << m.to_string() << " on '" << value << "'";
+    for (const auto& value : row.yes)
+      EXPECT_TRUE(row.op != kRegex || value.starts_with(m.prefix()))
+          << m.to_string() << " prefix " << m.prefix();
   }
 }
 
@@ -76,8 +79,10 @@ TEST(Postings, AgreeWithBruteForce) {
   const uint64_t seed = Random::entropy_seed();
   SCOPED_TRACE("seed " + std::to_string(seed));
   Random random(seed);
-  const std::vector<std::string> values = {"", "a", "ab", "abc", "b", "b1", "prod-1", "prod-2", "\n"};
-  const std::vector<std::string> patterns = {"", "a", "a|b", "a.*", "prod-.*", ".*", ".+", "a|", "b1?", "x"};
+  const std::vector<std::string> values = {"",   "a",      "ab",     "abc", "b",
+                                           "b1", "prod-1", "prod-2", "\n"};
+  const std::vector<std::string> patterns = {"",   "a",  "a|b", "a.*", "prod-.*",
+                                             ".*", ".+", "a|",  "b1?", "x"};
   MutablePostings index;
   std::vector<model::Labels> all;
   for (uint32_t i = 0; i < 300; ++i) {
@@ -92,7 +97,8 @@ TEST(Postings, AgreeWithBruteForce) {
     std::vector<Matcher> matchers;
     const uint64_t count = random.below(4);
     for (uint64_t k = 0; k < count; ++k)
-      matchers.push_back(make(static_cast<MatchOp>(random.below(4)), patterns[random.below(patterns.size())],
+      matchers.push_back(make(static_cast<MatchOp>(random.below(4)),
+                              patterns[random.below(patterns.size())],
                               std::array{"l", "m", "n", "none"}[random.below(4)]));
     const Roaring found = select_postings(index, matchers);
     std::string text;

@@ -7,12 +7,12 @@
 namespace sightline::tsdb {
 namespace {
 
-
 constexpr size_t kFewMax = 16;
 
 // Union of the values of m.name() for which `wanted` holds.
 template <typename Wanted>
-Roaring union_where(const PostingsSource& source, const std::string& name, std::string_view prefix, Wanted wanted) {
+Roaring union_where(const PostingsSource& source, const std::string& name, std::string_view prefix,
+                    Wanted wanted) {
   Roaring result;
   source.each_value(name, prefix, [&](std::string_view value) {
     if (wanted(value)) result |= source.with(name, value);
@@ -31,17 +31,20 @@ Roaring union_of(const PostingsSource& source, const Matcher& m) {
 Roaring holding(const PostingsSource& source, const Matcher& m) {
   if (m.op() == MatchOp::kEqual) return source.with(m.name(), m.value());
   if (m.op() == MatchOp::kRegex && !m.set_matches().empty()) return union_of(source, m);
-  return union_where(source, m.name(), m.prefix(), [&](std::string_view value) { return m.matches(value); });
+  return union_where(source, m.name(), m.prefix(),
+                     [&](std::string_view value) { return m.matches(value); });
 }
 
 // Series that have the label with a value the matcher refuses; it takes "".
 Roaring breaking(const PostingsSource& source, const Matcher& m) {
   if (m.op() == MatchOp::kNotEqual) return source.with(m.name(), m.value());
   if (m.op() == MatchOp::kNotRegex && !m.set_matches().empty()) return union_of(source, m);
-  return union_where(source, m.name(), {}, [&](std::string_view value) { return !m.matches(value); });
+  return union_where(source, m.name(), {},
+                     [&](std::string_view value) { return !m.matches(value); });
 }
 
-bool intersects(const PostingsSource& source, const std::string& name, std::string_view value, const Roaring& among) {
+bool intersects(const PostingsSource& source, const std::string& name, std::string_view value,
+                const Roaring& among) {
   return source.with(name, value).intersect(among);
 }
 
@@ -57,12 +60,15 @@ Roaring select_postings(const PostingsSource& source, std::span<const Matcher> m
     if (m->op() == MatchOp::kRegex && !m->set_matches().empty()) return 1;
     return m->prefix().empty() ? 3 : 2;
   };
-  std::stable_sort(positive.begin(), positive.end(), [&](auto* a, auto* b) { return cost(a) < cost(b); });
+  std::stable_sort(positive.begin(), positive.end(),
+                   [&](auto* a, auto* b) { return cost(a) < cost(b); });
   Roaring result;
   if (positive.empty()) result = source.all();
   for (size_t i = 0; i < positive.size(); ++i) {
-    if (i == 0) result = holding(source, *positive[i]);
-    else result &= holding(source, *positive[i]);
+    if (i == 0)
+      result = holding(source, *positive[i]);
+    else
+      result &= holding(source, *positive[i]);
     if (result.isEmpty()) return result;
   }
   for (const Matcher& m : matchers) {
@@ -73,7 +79,8 @@ Roaring select_postings(const PostingsSource& source, std::span<const Matcher> m
   return result;
 }
 
-std::vector<std::string> select_names(const PostingsSource& source, std::span<const Matcher> matchers) {
+std::vector<std::string> select_names(const PostingsSource& source,
+                                      std::span<const Matcher> matchers) {
   if (matchers.empty()) return source.names();
   const Roaring among = select_postings(source, matchers);
   std::vector<std::string> result;
@@ -120,7 +127,9 @@ void MutablePostings::List::remove(uint32_t series) {
   if (at != few_.end() && *at == series) few_.erase(at);
 }
 
-Roaring MutablePostings::List::bitmap() const { return many_ != nullptr ? *many_ : Roaring(few_.size(), few_.data()); }
+Roaring MutablePostings::List::bitmap() const {
+  return many_ != nullptr ? *many_ : Roaring(few_.size(), few_.data());
+}
 
 void MutablePostings::add(uint32_t series, std::string_view packed_labels) {
   all_.add(series);
@@ -158,7 +167,8 @@ Roaring MutablePostings::with(std::string_view name, std::string_view value) con
   return list == values->second.end() ? Roaring() : list->second.bitmap();
 }
 
-void MutablePostings::each_value(std::string_view name, std::string_view prefix, const ValueVisitor& visit) const {
+void MutablePostings::each_value(std::string_view name, std::string_view prefix,
+                                 const ValueVisitor& visit) const {
   const auto values = names_.find(name);
   if (values == names_.end()) return;
   for (auto at = values->second.lower_bound(prefix); at != values->second.end(); ++at)

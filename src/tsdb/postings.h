@@ -26,7 +26,8 @@ class PostingsSource {
   virtual Roaring with(std::string_view name, std::string_view value) const = 0;
   // Calls back for each value of `name` that starts with `prefix`, ascending, until it says false.
   using ValueVisitor = std::function<bool(std::string_view value)>;
-  virtual void each_value(std::string_view name, std::string_view prefix, const ValueVisitor& visit) const = 0;
+  virtual void each_value(std::string_view name, std::string_view prefix,
+                          const ValueVisitor& visit) const = 0;
   // Ascending.
   virtual std::vector<std::string> names() const = 0;
 };
@@ -34,7 +35,8 @@ class PostingsSource {
 // Series for which all matchers hold; an absent label is the empty value.
 Roaring select_postings(const PostingsSource& source, std::span<const Matcher> matchers);
 // Names, or values of `name`, that series for which all matchers hold have. Ascending.
-std::vector<std::string> select_names(const PostingsSource& source, std::span<const Matcher> matchers);
+std::vector<std::string> select_names(const PostingsSource& source,
+                                      std::span<const Matcher> matchers);
 std::vector<std::string> select_values(const PostingsSource& source, std::string_view name,
                                        std::span<const Matcher> matchers);
 
@@ -46,7 +48,8 @@ class MutablePostings final : public PostingsSource {
 
   Roaring all() const override { return all_; }
   Roaring with(std::string_view name, std::string_view value) const override;
-  void each_value(std::string_view name, std::string_view prefix, const ValueVisitor& visit) const override;
+  void each_value(std::string_view name, std::string_view prefix,
+                  const ValueVisitor& visit) const override;
   std::vector<std::string> names() const override;
 
   uint64_t pair_count() const { return pair_count_; }
@@ -62,7 +65,7 @@ class MutablePostings final : public PostingsSource {
     Roaring bitmap() const;
 
    private:
-    std::vector<uint32_t> few_;               // sorted
+    std::vector<uint32_t> few_;      // sorted
     std::unique_ptr<Roaring> many_;  // instead, beyond kFewMax
   };
   using Values = std::map<std::string, List, std::less<>>;

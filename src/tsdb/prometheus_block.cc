@@ -29,7 +29,8 @@ void put_in_order(SampleColumns& columns) {
   if (std::adjacent_find(times.begin(), times.end(), std::greater_equal<>()) == times.end()) return;
   std::vector<size_t> order(times.size());
   std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return times[a] < times[b]; });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return times[a] < times[b]; });
   SampleColumns sorted;
   for (const size_t i : order) {
     if (!sorted.times.empty() && sorted.times.back() == times[i]) continue;
@@ -41,9 +42,11 @@ void put_in_order(SampleColumns& columns) {
 
 }  // namespace
 
-Result<std::unique_ptr<PrometheusBlock>> PrometheusBlock::open(io::FileSystem& fs, const std::string& directory) {
+Result<std::unique_ptr<PrometheusBlock>> PrometheusBlock::open(io::FileSystem& fs,
+                                                               const std::string& directory) {
   std::unique_ptr<PrometheusBlock> block(new PrometheusBlock());
-  if (auto status = block->load(fs, directory); !status) return in_context(directory, std::move(status).error());
+  if (auto status = block->load(fs, directory); !status)
+    return in_context(directory, std::move(status).error());
   return block;
 }
 
@@ -52,15 +55,19 @@ Status PrometheusBlock::load(io::FileSystem& fs, const std::string& directory) {
   if (!index) return std::unexpected(std::move(index).error());
   index_ = std::move(*index);
   const std::string_view bytes = index_->bytes();
-  if (bytes.size() < 5 + kTocBytes || load_be32(bytes.data()) != kIndexMagicNumber) return fail(Errc::kCorrupt, "index: not one of Prometheus");
+  if (bytes.size() < 5 + kTocBytes || load_be32(bytes.data()) != kIndexMagicNumber)
+    return fail(Errc::kCorrupt, "index: not one of Prometheus");
   version_ = static_cast<uint8_t>(bytes[4]);
-  if (version_ != 1 && version_ != 2) return fail(Errc::kCorrupt, "index: version ", int{version_}, " is unknown");
+  if (version_ != 1 && version_ != 2)
+    return fail(Errc::kCorrupt, "index: version ", int{version_}, " is unknown");
   const std::string_view toc = bytes.substr(bytes.size() - kTocBytes);
-  if (crc32c(toc.substr(0, kTocBytes - 4)) != load_be32(toc.data() + kTocBytes - 4)) return damaged("index: table of contents", bytes.size() - kTocBytes);
+  if (crc32c(toc.substr(0, kTocBytes - 4)) != load_be32(toc.data() + kTocBytes - 4))
+    return damaged("index: table of contents", bytes.size() - kTocBytes);
   series_at_ = load_be64(toc.data() + 8);
   series_end_ = bytes.size() - kTocBytes;
   for (size_t section = 0; section < 6; ++section)  // ends where the next one begins
-    if (const uint64_t at = load_be64(toc.data() + section * 8); at > series_at_) series_end_ = std::min(series_end_, at);
+    if (const uint64_t at = load_be64(toc.data() + section * 8); at > series_at_)
+      series_end_ = std::min(series_end_, at);
   if (series_at_ > bytes.size()) return damaged("index: series offset", bytes.size() - kTocBytes);
   if (auto status = load_symbols(load_be64(toc.data())); !status) return status;
   for (int i = 1;; ++i) {
@@ -82,19 +89,24 @@ Status PrometheusBlock::load(io::FileSystem& fs, const std::string& directory) {
 
 Status PrometheusBlock::load_symbols(uint64_t offset) {
   const std::string_view bytes = index_->bytes();
-  if (offset > bytes.size() || bytes.size() - offset < 8) return damaged("index: symbol table", offset);
+  if (offset > bytes.size() || bytes.size() - offset < 8)
+    return damaged("index: symbol table", offset);
   const uint32_t length = load_be32(bytes.data() + offset);
-  if (length < 4 || length > bytes.size() - offset - 8) return damaged("index: symbol table", offset);
+  if (length < 4 || length > bytes.size() - offset - 8)
+    return damaged("index: symbol table", offset);
   const std::string_view content = bytes.substr(offset + 4, length);
-  if (crc32c(content) != load_be32(content.data() + length)) return damaged("index: symbol table", offset);
+  if (crc32c(content) != load_be32(content.data() + length))
+    return damaged("index: symbol table", offset);
   ByteReader in(content);
   const uint32_t count = in.be32();
   for (uint32_t i = 0; i < count; ++i) {
     const uint64_t at = offset + 4 + in.offset();
     const std::string_view symbol = in.sized();
     if (!in.ok()) return damaged("index: symbol", at);
-    if (version_ == 1) symbols_by_offset_.emplace(at, symbol);
-    else symbols_.push_back(symbol);
+    if (version_ == 1)
+      symbols_by_offset_.emplace(at, symbol);
+    else
+      symbols_.push_back(symbol);
   }
   return {};
 }
@@ -103,7 +115,8 @@ Status PrometheusBlock::load_tombstones(std::string_view bytes) {
   if (bytes.size() < 9 || load_be32(bytes.data()) != kTombstonesMagicNumber || bytes[4] != 1)
     return fail(Errc::kCorrupt, "tombstones: not a file of Prometheus");
   const std::string_view content = bytes.substr(5, bytes.size() - 9);
-  if (crc32c(content) != load_be32(bytes.data() + bytes.size() - 4)) return damaged("tombstones: content", 5);
+  if (crc32c(content) != load_be32(bytes.data() + bytes.size() - 4))
+    return damaged("tombstones: content", 5);
   ByteReader in(content);
   while (!in.at_end()) {
     const uint64_t series = in.uvarint();
@@ -125,7 +138,8 @@ Result<std::string_view> PrometheusBlock::symbol(uint64_t ref) const {
 
 Result<bool> PrometheusBlock::next(model::Labels& labels) {
   const std::string_view bytes = index_->bytes();
-  if (version_ == 2) series_at_ = (series_at_ + kSeriesAlignment - 1) / kSeriesAlignment * kSeriesAlignment;
+  if (version_ == 2)
+    series_at_ = (series_at_ + kSeriesAlignment - 1) / kSeriesAlignment * kSeriesAlignment;
   if (series_at_ >= series_end_) return false;
   const uint64_t at = series_at_;
   ByteReader in(bytes.substr(at, series_end_ - at));
@@ -133,8 +147,10 @@ Result<bool> PrometheusBlock::next(model::Labels& labels) {
   const uint32_t checksum = in.be32();
   if (!in.ok() || crc32c(body) != checksum) return damaged("index: series", at);
   series_at_ = at + in.offset();
-  if (auto status = read_entry(body, at, labels); !status) return std::unexpected(std::move(status).error());
-  if (series_.size() > 1 && !(previous_ < labels)) return fail(Errc::kCorrupt, "index: series at byte ", at, " is out of order");
+  if (auto status = read_entry(body, at, labels); !status)
+    return std::unexpected(std::move(status).error());
+  if (series_.size() > 1 && !(previous_ < labels))
+    return fail(Errc::kCorrupt, "index: series at byte ", at, " is out of order");
   previous_ = labels;
   return true;
 }
@@ -176,7 +192,8 @@ Status PrometheusBlock::read_entry(std::string_view body, uint64_t at, model::La
 Result<std::string_view> PrometheusBlock::chunk(uint64_t ref) const {
   const uint64_t segment = ref >> 32;
   const uint64_t offset = ref & 0xffffffffu;
-  if (segment >= segments_.size() || offset > segments_[segment]->bytes().size()) return fail(Errc::kCorrupt, "chunk ", ref, " lies beyond the segments");
+  if (segment >= segments_.size() || offset > segments_[segment]->bytes().size())
+    return fail(Errc::kCorrupt, "chunk ", ref, " lies beyond the segments");
   ByteReader in(segments_[segment]->bytes().substr(offset));
   const uint64_t length = in.uvarint();
   if (!in.ok() || length > UINT32_MAX) return damaged("chunk", offset);
@@ -193,15 +210,17 @@ Status PrometheusBlock::read_floats(uint32_t number, SampleColumns& out) {
     const auto content = chunk(each.ref);
     if (!content) return std::unexpected(content.error());
     if (const auto encoding = static_cast<uint8_t>(content->front()); encoding != kXorEncoding)
-      return fail(Errc::kUnsupported, "holds chunks of encoding ", int{encoding}, ", as native histograms have; they cannot be imported");
+      return fail(Errc::kUnsupported, "holds chunks of encoding ", int{encoding},
+                  ", as native histograms have; they cannot be imported");
     SampleColumns part;
     if (auto status = decode_xor_chunk(content->substr(1), part); !status) return status;
     const auto deleted = deleted_.find(series.ref);
     for (size_t i = 0; i < part.times.size(); ++i) {
       const int64_t time = part.times[i];
-      const bool gone = deleted != deleted_.end() && std::any_of(deleted->second.begin(), deleted->second.end(), [&](const Interval& d) {
-                          return time >= d.min && time <= d.max;
-                        });
+      const bool gone =
+          deleted != deleted_.end() &&
+          std::any_of(deleted->second.begin(), deleted->second.end(),
+                      [&](const Interval& d) { return time >= d.min && time <= d.max; });
       if (gone) continue;
       out.times.push_back(time);
       out.values.push_back(part.values[i]);

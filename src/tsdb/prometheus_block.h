@@ -13,7 +13,8 @@ namespace sightline::tsdb {
 
 class PrometheusBlock final : public BlockSource {
  public:
-  static Result<std::unique_ptr<PrometheusBlock>> open(io::FileSystem& fs, const std::string& directory);
+  static Result<std::unique_ptr<PrometheusBlock>> open(io::FileSystem& fs,
+                                                       const std::string& directory);
 
   Result<bool> next(model::Labels& labels) override;
   Status read_times(uint32_t number, std::vector<int64_t>& out) override;
@@ -34,7 +35,7 @@ class PrometheusBlock final : public BlockSource {
     int64_t max = 0;
   };
   struct Series {
-    uint64_t ref = 0;           // what tombstones name it by
+    uint64_t ref = 0;  // what tombstones name it by
     std::vector<Chunk> chunks;
   };
 
@@ -48,14 +49,14 @@ class PrometheusBlock final : public BlockSource {
 
   std::unique_ptr<io::ReadableFile> index_;
   std::vector<std::unique_ptr<io::ReadableFile>> segments_;
-  std::vector<std::string_view> symbols_;              // version 2
+  std::vector<std::string_view> symbols_;                   // version 2
   std::map<uint64_t, std::string_view> symbols_by_offset_;  // version 1
   uint8_t version_ = 2;
-  uint64_t series_at_ = 0;                             // where the next entry begins
+  uint64_t series_at_ = 0;  // where the next entry begins
   uint64_t series_end_ = 0;
   std::map<uint64_t, std::vector<Interval>> deleted_;  // by series
   std::vector<Series> series_;
-  model::Labels previous_;                             // of the series that came last
+  model::Labels previous_;  // of the series that came last
 };
 
 }  // namespace sightline::tsdb

@@ -28,7 +28,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   append_sized(index, entry);
   append_be32(index, crc32c(entry));
   std::string toc;
-  for (const uint64_t offset : {uint64_t{5}, series, uint64_t{0}, uint64_t{0}, uint64_t{0}, uint64_t{0}}) append_be64(toc, offset);
+  for (const uint64_t offset :
+       {uint64_t{5}, series, uint64_t{0}, uint64_t{0}, uint64_t{0}, uint64_t{0}})
+    append_be64(toc, offset);
   index += toc;
   append_be32(index, crc32c(toc));
   if (auto file = fs->create(directory.path() + "/index")) (void)(*file)->append(index);

@@ -27,7 +27,10 @@ TEST(XorChunk, KeepsEveryBit) {
     double value = 1;
     for (uint64_t n = random.below(kXorSamplesMax) + 1; n > 0; --n) {
       const uint64_t step = random.below(4);
-      time += 1 + static_cast<int64_t>(step == 0 ? random.below(10) : step == 1 ? 15'000 : step == 2 ? random.below(200'000) : random.next() >> 24);
+      time += 1 + static_cast<int64_t>(step == 0   ? random.below(10)
+                                       : step == 1 ? 15'000
+                                       : step == 2 ? random.below(200'000)
+                                                   : random.next() >> 24);
       value = random.below(3) == 0 ? std::bit_cast<double>(random.next()) : value + 1;
       times.push_back(time);
       values.push_back(value);
@@ -44,12 +47,14 @@ TEST(XorChunk, KeepsEveryBit) {
 
 // The bits as Prometheus writes them: two samples, one second apart, of 1 and 2.
 TEST(XorChunk, WorkedExample) {
-  const std::string bytes = encode_xor_chunk(std::vector<int64_t>{1000, 2000}, std::vector<double>{1, 2});
+  const std::string bytes =
+      encode_xor_chunk(std::vector<int64_t>{1000, 2000}, std::vector<double>{1, 2});
   EXPECT_EQ(bytes, std::string("\x00\x02"                          // two samples
                                "\xd0\x0f"                          // 1000
                                "\x3f\xf0\x00\x00\x00\x00\x00\x00"  // 1.0
                                "\xe8\x07"                          // 1000 later
-                               "\xc2\x5f\xff", 17));               // 11, one leading zero, eleven bits, all of them ones
+                               "\xc2\x5f\xff",
+                               17));  // 11, one leading zero, eleven bits, all of them ones
   SampleColumns out;
   ASSERT_TRUE(decode_xor_chunk(bytes, out));
   EXPECT_EQ(out.values, (std::vector<double>{1, 2}));
@@ -61,7 +66,8 @@ class PrometheusBlockTest : public testing::Test {
     for (int i = 0; i < 500; ++i) {
       auto appender = store_.db().appender();
       for (int s = 0; s < 20; ++s)
-        ASSERT_TRUE(appender->append(*appender->series(series(s)), {kTestStart + i * 15'000}, s % 3 == 0 ? i * 0.1 : i * s));
+        ASSERT_TRUE(appender->append(*appender->series(series(s)), {kTestStart + i * 15'000},
+                                     s % 3 == 0 ? i * 0.1 : i * s));
       ASSERT_TRUE(appender->commit());
     }
     ASSERT_TRUE(store_.db().flush());
@@ -79,7 +85,9 @@ class PrometheusBlockTest : public testing::Test {
       exports_.push_back(out_.path() + "/" + exported->directory);
     }
   }
-  static model::Labels series(int s) { return make_labels({{"__name__", s % 2 == 0 ? "a" : "b"}, {"s", std::to_string(s)}}); }
+  static model::Labels series(int s) {
+    return make_labels({{"__name__", s % 2 == 0 ? "a" : "b"}, {"s", std::to_string(s)}});
+  }
 
   TestingStore store_{{.future_max_ms = 0}};
   io::TestingDirectory out_;
@@ -123,7 +131,8 @@ TEST_F(PrometheusBlockTest, WhatIsExportedIsImported) {
     ASSERT_TRUE((*set)->read(i, {}, columns));
     ASSERT_EQ(columns.times.size(), 500u);
     const int s = std::stoi(std::string((*set)->labels(i).get("s")));
-    for (int k = 0; k < 500; ++k) ASSERT_EQ(columns.values[static_cast<size_t>(k)], s % 3 == 0 ? k * 0.1 : k * s);
+    for (int k = 0; k < 500; ++k)
+      ASSERT_EQ(columns.values[static_cast<size_t>(k)], s % 3 == 0 ? k * 0.1 : k * s);
   }
 }
 
@@ -161,9 +170,11 @@ TEST_F(PrometheusBlockTest, NativeHistogramsAreRefused) {
   EXPECT_TRUE((*closed)->blocks()->empty());
 
   TestingStore own({.future_max_ms = 0});
-  const model::Histogram histogram{.schema = 3, .count = 7, .sum = 2.5, .positive_spans = {{1, 2}}, .positive_buckets = {3, 4}};
+  const model::Histogram histogram{
+      .schema = 3, .count = 7, .sum = 2.5, .positive_spans = {{1, 2}}, .positive_buckets = {3, 4}};
   auto appender = own.db().appender();
-  ASSERT_TRUE(appender->append_histogram(*appender->series(make_labels({{"__name__", "h"}})), {kTestStart}, histogram));
+  ASSERT_TRUE(appender->append_histogram(*appender->series(make_labels({{"__name__", "h"}})),
+                                         {kTestStart}, histogram));
   ASSERT_TRUE(appender->commit());
   ASSERT_TRUE(own.db().flush());
   auto native = Block::open(own.fs(), own.path(own.db().stats().blocks.front().directory_name()));
@@ -235,7 +246,8 @@ TEST_F(PrometheusBlockTest, VerifyFindsABrokenBlock) {
   std::ofstream(path, std::ios::binary) << bytes;
   auto closed = ClosedStore::open(store_.fs(), store_.options().directory);
   ASSERT_TRUE(closed);
-  EXPECT_FALSE(ClosedStore::open(store_.fs(), store_.options().directory)) << "a second one must wait";
+  EXPECT_FALSE(ClosedStore::open(store_.fs(), store_.options().directory))
+      << "a second one must wait";
   const auto entries = (*closed)->blocks();
   ASSERT_TRUE(entries);
   size_t broken = 0;

@@ -28,7 +28,8 @@ void append_aligned(std::string& out, size_t alignment) {
 
 class Exporter {
  public:
-  Exporter(io::FileSystem& fs, const Block& block, std::string directory) : fs_(fs), block_(block), directory_(std::move(directory)) {}
+  Exporter(io::FileSystem& fs, const Block& block, std::string directory)
+      : fs_(fs), block_(block), directory_(std::move(directory)) {}
 
   Status write(PrometheusExport& result) {
     if (auto status = fs_.create_directories(directory_ + "/chunks"); !status) return status;
@@ -95,7 +96,8 @@ class Exporter {
   // Returns where it is: the segment in the upper half.
   Result<uint64_t> add_chunk(std::span<const int64_t> times, std::span<const double> values) {
     if (segment_bytes_ > kSegmentBytesMax) {
-      if (auto status = finish_segment(); !status) return std::unexpected(std::move(status).error());
+      if (auto status = finish_segment(); !status)
+        return std::unexpected(std::move(status).error());
       if (auto status = next_segment(); !status) return std::unexpected(std::move(status).error());
     }
     const uint64_t ref = (segment_ - 1) << 32 | segment_bytes_;
@@ -138,13 +140,18 @@ class Exporter {
     for (size_t begin = 0; begin < samples; begin += kXorSamplesMax) {
       const size_t count = std::min(kXorSamplesMax, samples - begin);
       const auto times = std::span<const int64_t>(columns.times).subspan(begin, count);
-      const auto at = add_chunk(times, std::span<const double>(columns.values).subspan(begin, count));
+      const auto at =
+          add_chunk(times, std::span<const double>(columns.values).subspan(begin, count));
       if (!at) return std::unexpected(at.error());
-      if (begin == 0) append_svarint(body, times.front());
-      else append_uvarint(body, static_cast<uint64_t>(times.front() - last_time));
+      if (begin == 0)
+        append_svarint(body, times.front());
+      else
+        append_uvarint(body, static_cast<uint64_t>(times.front() - last_time));
       append_uvarint(body, static_cast<uint64_t>(times.back() - times.front()));
-      if (begin == 0) append_uvarint(body, *at);
-      else append_svarint(body, static_cast<int64_t>(*at - last_ref));
+      if (begin == 0)
+        append_uvarint(body, *at);
+      else
+        append_svarint(body, static_cast<int64_t>(*at - last_ref));
       last_time = times.back();
       last_ref = *at;
       ++chunks_;
@@ -176,7 +183,8 @@ class Exporter {
     const uint64_t postings = index_.size();
     std::string table;
     uint32_t entries = 0;
-    const auto list = [&](std::string_view name, std::string_view value, const std::vector<uint32_t>& refs) {
+    const auto list = [&](std::string_view name, std::string_view value,
+                          const std::vector<uint32_t>& refs) {
       const uint64_t at = add_postings(refs);
       append_uvarint(table, 2);
       append_sized(table, name);
@@ -196,7 +204,9 @@ class Exporter {
     append_be32(content, entries);
     append_part(index_, content + table);
     std::string toc;
-    for (const uint64_t offset : {uint64_t{5}, series_offset_, label_indices, label_table, postings, postings_table}) append_be64(toc, offset);
+    for (const uint64_t offset :
+         {uint64_t{5}, series_offset_, label_indices, label_table, postings, postings_table})
+      append_be64(toc, offset);
     index_ += toc;
     append_be32(index_, crc32c(toc));
   }
@@ -211,7 +221,8 @@ class Exporter {
 	"version": 1
 }}
 )",
-                       result.directory, min_time_, max_time_, result.samples, result.series, chunks_);
+                       result.directory, min_time_, max_time_, result.samples, result.series,
+                       chunks_);
   }
 
   Status put_file(const std::string& name, std::string_view bytes) {
@@ -245,7 +256,8 @@ std::string make_ulid(int64_t time_ms, Random& random) {
   constexpr std::string_view kDigits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
   time_ms = std::max<int64_t>(time_ms, 0);
   std::string out;
-  for (int shift = 45; shift >= 0; shift -= 5) out.push_back(kDigits[static_cast<size_t>((time_ms >> shift) & 31)]);
+  for (int shift = 45; shift >= 0; shift -= 5)
+    out.push_back(kDigits[static_cast<size_t>((time_ms >> shift) & 31)]);
   for (int i = 0; i < 16; ++i) out.push_back(kDigits[random.below(32)]);
   return out;
 }
@@ -261,11 +273,13 @@ Result<uint64_t> native_histogram_samples(const Block& block) {
   return samples;
 }
 
-Result<PrometheusExport> export_prometheus_block(io::FileSystem& fs, const Block& block, const std::string& parent, Random& random) {
+Result<PrometheusExport> export_prometheus_block(io::FileSystem& fs, const Block& block,
+                                                 const std::string& parent, Random& random) {
   const auto histograms = native_histogram_samples(block);
   if (!histograms) return std::unexpected(histograms.error());
   if (*histograms > 0)
-    return fail(Errc::kUnsupported, "block ", block.meta().id(), " holds ", *histograms, " samples of native histograms, which cannot be exported");
+    return fail(Errc::kUnsupported, "block ", block.meta().id(), " holds ", *histograms,
+                " samples of native histograms, which cannot be exported");
   PrometheusExport result{.directory = make_ulid(block.meta().min_time, random)};
   const std::string target = parent + "/" + result.directory;
   Status status = Exporter(fs, block, target + ".tmp").write(result);

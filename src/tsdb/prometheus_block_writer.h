@@ -11,14 +11,16 @@
 namespace sightline::tsdb {
 
 struct PrometheusExport {
-  std::string directory;     // its name, a ULID, within the parent; empty: there were no samples, and nothing was written
+  std::string
+      directory;  // its name, a ULID, within the parent; empty: there were no samples, and nothing was written
   uint64_t series = 0;
   uint64_t samples = 0;
   uint64_t exemplars_left_out = 0;
 };
 
 Result<uint64_t> native_histogram_samples(const Block& block);
-Result<PrometheusExport> export_prometheus_block(io::FileSystem& fs, const Block& block, const std::string& parent, Random& random);
+Result<PrometheusExport> export_prometheus_block(io::FileSystem& fs, const Block& block,
+                                                 const std::string& parent, Random& random);
 
 // 48 bits of milliseconds and 80 of chance, as 26 characters.
 std::string make_ulid(int64_t time_ms, Random& random);

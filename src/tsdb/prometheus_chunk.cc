@@ -18,7 +18,8 @@ class BitsOut {
         free_ = 8;
       }
       --free_;
-      bytes_.back() = static_cast<char>(static_cast<uint8_t>(bytes_.back()) | (((bits >> count) & 1) << free_));
+      bytes_.back() =
+          static_cast<char>(static_cast<uint8_t>(bytes_.back()) | (((bits >> count) & 1) << free_));
     }
   }
   void put_bytes(std::string_view bytes) {
@@ -41,7 +42,8 @@ class BitsIn {
       return 0;
     }
     uint64_t out = 0;
-    for (; count > 0; --count, ++at_) out = (out << 1) | ((static_cast<uint8_t>(bytes_[at_ / 8]) >> (7 - at_ % 8)) & 1);
+    for (; count > 0; --count, ++at_)
+      out = (out << 1) | ((static_cast<uint8_t>(bytes_[at_ / 8]) >> (7 - at_ % 8)) & 1);
     return out;
   }
   uint64_t uvarint() {
@@ -88,8 +90,10 @@ uint64_t get_xor(BitsIn& in, Window& window) {
     const auto leading = static_cast<unsigned>(in.get(5));
     auto length = static_cast<unsigned>(in.get(6));
     if (length == 0) length = 64;
-    if (leading + length > 64) (void)in.get(UINT32_MAX);  // no such window: not ok from here on
-    else window = {leading, 64 - leading - length};
+    if (leading + length > 64)
+      (void)in.get(UINT32_MAX);  // no such window: not ok from here on
+    else
+      window = {leading, 64 - leading - length};
   }
   if (window.leading == 0xff) (void)in.get(UINT32_MAX);
   if (!in.ok()) return 0;
@@ -120,7 +124,9 @@ int64_t get_dod(BitsIn& in) {
   return bits > int64_t{1} << (width - 1) ? bits - (int64_t{1} << width) : bits;
 }
 
-int64_t plus(int64_t a, int64_t b) { return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b)); }
+int64_t plus(int64_t a, int64_t b) {
+  return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
+}
 
 }  // namespace
 
@@ -179,7 +185,8 @@ Status decode_xor_chunk(std::string_view data, SampleColumns& out) {
   if (good) return {};
   out.times.resize(before);
   out.values.resize(before);
-  return fail(Errc::kCorrupt, "XOR chunk of ", count, " samples in ", data.size(), " bytes is damaged");
+  return fail(Errc::kCorrupt, "XOR chunk of ", count, " samples in ", data.size(),
+              " bytes is damaged");
 }
 
 }  // namespace sightline::tsdb

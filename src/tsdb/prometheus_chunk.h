@@ -12,7 +12,7 @@
 
 namespace sightline::tsdb {
 
-inline constexpr uint8_t kXorEncoding = 1;   // in a chunk's encoding byte
+inline constexpr uint8_t kXorEncoding = 1;  // in a chunk's encoding byte
 inline constexpr size_t kXorSamplesMax = 120;
 
 // At most kXorSamplesMax samples, at least one.

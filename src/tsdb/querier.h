@@ -31,11 +31,12 @@ struct TimeRange {
 // The samples of one series in time order, as parallel arrays. Reused between
 // series: read() clears and refills them.
 struct SampleColumns {
-  std::vector<int64_t> times;          // ms, strictly ascending
-  std::vector<double> values;          // stale markers included
-  std::vector<int64_t> created;        // ms, 0 = unknown; empty when unknown for all
+  std::vector<int64_t> times;    // ms, strictly ascending
+  std::vector<double> values;    // stale markers included
+  std::vector<int64_t> created;  // ms, 0 = unknown; empty when unknown for all
   std::vector<int64_t> histogram_times;
-  std::vector<std::shared_ptr<const model::Histogram>> histograms;  // a sum that is the stale marker marks staleness
+  std::vector<std::shared_ptr<const model::Histogram>>
+      histograms;  // a sum that is the stale marker marks staleness
   std::vector<int64_t> histogram_created;
   void clear();
 };
@@ -49,17 +50,21 @@ class SeriesSet {
   // Samples within `range`, which must lie within the selected one.
   virtual Status read(size_t index, TimeRange range, SampleColumns& out) const = 0;
   // Exemplars within `range`, ascending by time, appended to `out`.
-  virtual Status read_exemplars(size_t index, TimeRange range, std::vector<model::Exemplar>& out) const = 0;
+  virtual Status read_exemplars(size_t index, TimeRange range,
+                                std::vector<model::Exemplar>& out) const = 0;
 };
 
 class Querier {
  public:
   virtual ~Querier() = default;
   // All matchers must hold. Series without data in `range` may be among the results.
-  virtual Result<std::unique_ptr<SeriesSet>> select(std::span<const Matcher> matchers, TimeRange range) const = 0;
+  virtual Result<std::unique_ptr<SeriesSet>> select(std::span<const Matcher> matchers,
+                                                    TimeRange range) const = 0;
   // Sorted; of all series when there are no matchers.
-  virtual Result<std::vector<std::string>> label_names(std::span<const Matcher> matchers, TimeRange range) const = 0;
-  virtual Result<std::vector<std::string>> label_values(std::string_view name, std::span<const Matcher> matchers,
+  virtual Result<std::vector<std::string>> label_names(std::span<const Matcher> matchers,
+                                                       TimeRange range) const = 0;
+  virtual Result<std::vector<std::string>> label_values(std::string_view name,
+                                                        std::span<const Matcher> matchers,
                                                         TimeRange range) const = 0;
   // Metadata by family name; all of them when `metric` is empty.
   virtual std::map<std::string, model::MetricMetadata> metadata(std::string_view metric) const = 0;

@@ -83,12 +83,13 @@ class RangeEncoder {
   uint32_t range_ = 0xffffffffu;
   uint8_t held_ = 0;
   uint64_t pending_ = 1;
-  bool first_ = true;   // the first byte is always 0 and not written
+  bool first_ = true;  // the first byte is always 0 and not written
 };
 
 class RangeDecoder {
  public:
-  explicit RangeDecoder(std::string_view bytes) : at_(bytes.data()), end_(bytes.data() + bytes.size()) {
+  explicit RangeDecoder(std::string_view bytes)
+      : at_(bytes.data()), end_(bytes.data() + bytes.size()) {
     for (int i = 0; i < 4; ++i) code_ = (code_ << 8) | next();
   }
   bool get(AdaptiveBit& model) {

@@ -16,7 +16,8 @@ constexpr uint64_t kNumberGapMax = 16u << 20;  // series that came and went betw
 bool replaces(const Block& later, const Block& earlier) {
   const auto& all = later.meta().sources;
   const auto& some = earlier.meta().sources;
-  return later.meta().number > earlier.meta().number && std::includes(all.begin(), all.end(), some.begin(), some.end());
+  return later.meta().number > earlier.meta().number &&
+         std::includes(all.begin(), all.end(), some.begin(), some.end());
 }
 
 bool same_sample(const SeriesEdge& edge, const WalSample& s) {
@@ -40,7 +41,8 @@ Status Tsdb::load_blocks() {
   if (!names) return std::unexpected(std::move(names).error());
   BlockList loaded;
   for (const std::string& name : *names) {
-    if (const auto taken = block_number_taken(name)) next_block_number_ = std::max(next_block_number_, *taken + 1);
+    if (const auto taken = block_number_taken(name))
+      next_block_number_ = std::max(next_block_number_, *taken + 1);
     if (name.starts_with(kBlockDirectoryPrefix) && name.ends_with(".tmp")) {
       if (auto status = fs_.remove_all(path(name)); !status) return status;
       continue;
@@ -59,9 +61,12 @@ Status Tsdb::load_blocks() {
   }
   BlockList kept;
   for (const auto& block : loaded) {
-    const bool replaced = std::any_of(loaded.begin(), loaded.end(), [&](const auto& other) { return replaces(*other, *block); });
-    if (replaced) delete_block(*block);  // a compaction was cut short after its rename
-    else kept.push_back(block);
+    const bool replaced = std::any_of(loaded.begin(), loaded.end(),
+                                      [&](const auto& other) { return replaces(*other, *block); });
+    if (replaced)
+      delete_block(*block);  // a compaction was cut short after its rename
+    else
+      kept.push_back(block);
     head_.note_max_time(block->meta().max_time - 1);
   }
   publish_blocks(std::move(kept));
@@ -69,13 +74,16 @@ Status Tsdb::load_blocks() {
 }
 
 // Nobody else is there yet: no locks.
-void Tsdb::restore_sample(const WalSample& s, uint64_t commit, int64_t cut_time, HeadSeries& series) {
+void Tsdb::restore_sample(const WalSample& s, uint64_t commit, int64_t cut_time,
+                          HeadSeries& series) {
   const SeriesEdge& edge = series.edge();
   // Its place was checked before it was logged; here only order matters.
   if (edge.time == kNoTime || s.time > edge.time) {
     series.begin_commit(commit, {});
-    if (s.time < cut_time) series.append_late({s.time, s.created, s.value, s.histogram, commit});
-    else series.append(s.time, s.value, s.histogram, s.created, options_);
+    if (s.time < cut_time)
+      series.append_late({s.time, s.created, s.value, s.histogram, commit});
+    else
+      series.append(s.time, s.value, s.histogram, s.created, options_);
   } else if (!same_sample(edge, s)) {
     (void)series.append_out_of_order({s.time, s.created, s.value, s.histogram, commit});
   }
@@ -110,7 +118,8 @@ Status Tsdb::replay() {
     last_number = std::max(last_number, s.number);
     if (by_number.empty()) first_number = s.number;
     const uint64_t below = s.number < first_number ? first_number - s.number : 0;
-    if (below > kNumberGapMax || (below == 0 && s.number - first_number > by_number.size() + kNumberGapMax))
+    if (below > kNumberGapMax ||
+        (below == 0 && s.number - first_number > by_number.size() + kNumberGapMax))
       return Status(fail(Errc::kCorrupt, "series number ", s.number, " lies far from the others"));
     by_number.insert(by_number.begin(), below, nullptr);
     first_number -= below;
@@ -119,7 +128,8 @@ Status Tsdb::replay() {
     return Status();
   };
   const auto series_of = [&](uint64_t number) -> HeadSeries* {
-    HeadSeries* found = number - first_number < by_number.size() ? by_number[number - first_number].get() : nullptr;
+    HeadSeries* found =
+        number - first_number < by_number.size() ? by_number[number - first_number].get() : nullptr;
     if (found == nullptr) ++orphans;
     return found;
   };
@@ -151,8 +161,11 @@ Status Tsdb::replay() {
   };
   auto read = read_checkpoint(fs_, path("checkpoint"), visitor);
   if (!read && read.error().code == Errc::kCorrupt) {
-    SL_LOG_ERROR("tsdb: set aside as checkpoint.corrupt, samples of series it alone names are lost: {}", read.error().message);
-    if (auto status = fs_.rename(path("checkpoint"), path("checkpoint.corrupt")); !status) return status;
+    SL_LOG_ERROR(
+        "tsdb: set aside as checkpoint.corrupt, samples of series it alone names are lost: {}",
+        read.error().message);
+    if (auto status = fs_.rename(path("checkpoint"), path("checkpoint.corrupt")); !status)
+      return status;
     read = Checkpoint();
   }
   if (!read) return std::unexpected(std::move(read).error());
@@ -161,28 +174,32 @@ Status Tsdb::replay() {
   const auto started = clock_.monotonic();
   io::RecordLogRecovery recovery;
   auto log = io::RecordLog::open(
-      fs_, path("wal"), {.sync = options_.sync, .segment_bytes_max = options_.wal_segment_bytes_max},
+      fs_, path("wal"),
+      {.sync = options_.sync, .segment_bytes_max = options_.wal_segment_bytes_max},
       [&](uint64_t number, uint8_t type, std::string_view payload) {
         segment = number;
         (void)segments.try_emplace(number, kNoTime);
-        if (type != kWalCommit) return Status(fail(Errc::kCorrupt, "record of type ", int{type}, " is unknown"));
+        if (type != kWalCommit)
+          return Status(fail(Errc::kCorrupt, "record of type ", int{type}, " is unknown"));
         return read_wal_record(payload, visitor);
       },
       &recovery);
   if (!log) return std::unexpected(std::move(log).error());
   log_ = std::move(*log);
   if (!recovery.note.empty()) SL_LOG_WARN("tsdb: the log was damaged: {}", recovery.note);
-  if (orphans > 0) SL_LOG_WARN("tsdb: {} entries of the log name a series that was lost with the damage", orphans);
+  if (orphans > 0)
+    SL_LOG_WARN("tsdb: {} entries of the log name a series that was lost with the damage", orphans);
   counters_.wal_dropped_bytes.add(recovery.bytes_dropped);
   cut_time_.store(checkpoint.cut_time);
   blocks_reach_ = checkpoint.cut_time;
   head_.publish_with_data();
   counters_.head_series.set(static_cast<double>(head_.series_count()));
-  queue_.start(*log_, std::max(last_commit, checkpoint.last_commit), std::max(last_number, checkpoint.last_wal_number),
-               std::move(segments));
-  SL_LOG_INFO("tsdb: {} series and {} samples from {} log segments, {} blocks, in {} ms", head_.series_count(), samples,
-              recovery.segments, blocks()->size(),
-              std::chrono::duration_cast<std::chrono::milliseconds>(clock_.monotonic() - started).count());
+  queue_.start(*log_, std::max(last_commit, checkpoint.last_commit),
+               std::max(last_number, checkpoint.last_wal_number), std::move(segments));
+  SL_LOG_INFO(
+      "tsdb: {} series and {} samples from {} log segments, {} blocks, in {} ms",
+      head_.series_count(), samples, recovery.segments, blocks()->size(),
+      std::chrono::duration_cast<std::chrono::milliseconds>(clock_.monotonic() - started).count());
   return {};
 }
 

@@ -13,7 +13,8 @@ namespace sightline::tsdb {
 class ResidualModel {
  public:
   void put(RangeEncoder& coder, RawBitWriter& raw, int64_t value) {
-    const uint64_t size = value < 0 ? 0 - static_cast<uint64_t>(value) : static_cast<uint64_t>(value);
+    const uint64_t size =
+        value < 0 ? 0 - static_cast<uint64_t>(value) : static_cast<uint64_t>(value);
     if (put_size(coder, raw, size)) coder.put(sign_, value < 0);
   }
   int64_t get(RangeDecoder& coder, RawBitReader& raw) {

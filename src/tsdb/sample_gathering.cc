@@ -8,11 +8,13 @@ namespace {
 
 // Cuts what was added from `before` on to [min, max]; true when it follows what was there.
 template <typename T>
-bool trim(std::vector<int64_t>& times, std::vector<T>& values, std::vector<int64_t>& created, size_t before, int64_t min,
-          int64_t max) {
+bool trim(std::vector<int64_t>& times, std::vector<T>& values, std::vector<int64_t>& created,
+          size_t before, int64_t min, int64_t max) {
   const auto begin = times.begin() + static_cast<ptrdiff_t>(before);
-  const auto keep_from = static_cast<size_t>(std::lower_bound(begin, times.end(), min) - times.begin());
-  const auto keep_to = static_cast<size_t>(std::upper_bound(begin, times.end(), max) - times.begin());
+  const auto keep_from =
+      static_cast<size_t>(std::lower_bound(begin, times.end(), min) - times.begin());
+  const auto keep_to =
+      static_cast<size_t>(std::upper_bound(begin, times.end(), max) - times.begin());
   const auto cut = [&](auto& column) {
     if (column.empty()) return;
     column.resize(std::max(keep_to, before));
@@ -28,11 +30,14 @@ bool trim(std::vector<int64_t>& times, std::vector<T>& values, std::vector<int64
 
 // Sorts by time; of equal times the first stays.
 template <typename T>
-void sort_columns(std::vector<int64_t>& times, std::vector<T>& values, std::vector<int64_t>& created) {
+void sort_columns(std::vector<int64_t>& times, std::vector<T>& values,
+                  std::vector<int64_t>& created) {
   std::vector<uint32_t> order(times.size());
   std::iota(order.begin(), order.end(), 0u);
-  std::stable_sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) { return times[a] < times[b]; });
-  order.erase(std::unique(order.begin(), order.end(), [&](uint32_t a, uint32_t b) { return times[a] == times[b]; }),
+  std::stable_sort(order.begin(), order.end(),
+                   [&](uint32_t a, uint32_t b) { return times[a] < times[b]; });
+  order.erase(std::unique(order.begin(), order.end(),
+                          [&](uint32_t a, uint32_t b) { return times[a] == times[b]; }),
               order.end());
   const auto permute = [&](auto& column) {
     if (column.empty()) return;
@@ -46,7 +51,8 @@ void sort_columns(std::vector<int64_t>& times, std::vector<T>& values, std::vect
   permute(times);
 }
 
-void add_created(std::vector<int64_t>& to, size_t before, size_t count, const std::vector<int64_t>& from) {
+void add_created(std::vector<int64_t>& to, size_t before, size_t count,
+                 const std::vector<int64_t>& from) {
   if (from.empty() && to.empty()) return;
   to.resize(before);
   to.insert(to.end(), from.begin(), from.end());
@@ -60,7 +66,8 @@ void SampleGathering::check_floats(size_t before) {
 }
 
 void SampleGathering::check_histograms(size_t before) {
-  if (!trim(out_.histogram_times, out_.histograms, out_.histogram_created, before, min_, max_)) histograms_sorted_ = false;
+  if (!trim(out_.histogram_times, out_.histograms, out_.histogram_created, before, min_, max_))
+    histograms_sorted_ = false;
 }
 
 Status SampleGathering::add_chunk(std::string_view bytes) {
@@ -83,8 +90,10 @@ void SampleGathering::add(const SampleColumns& part) {
   out_.values.insert(out_.values.end(), part.values.begin(), part.values.end());
   check_floats(floats);
   const size_t histograms = out_.histogram_times.size();
-  add_created(out_.histogram_created, histograms, part.histogram_times.size(), part.histogram_created);
-  out_.histogram_times.insert(out_.histogram_times.end(), part.histogram_times.begin(), part.histogram_times.end());
+  add_created(out_.histogram_created, histograms, part.histogram_times.size(),
+              part.histogram_created);
+  out_.histogram_times.insert(out_.histogram_times.end(), part.histogram_times.begin(),
+                              part.histogram_times.end());
   out_.histograms.insert(out_.histograms.end(), part.histograms.begin(), part.histograms.end());
   check_histograms(histograms);
 }
@@ -107,7 +116,8 @@ void SampleGathering::add(std::span<const OutOfOrderSample> late) {
 
 void SampleGathering::finish() {
   if (!floats_sorted_) sort_columns(out_.times, out_.values, out_.created);
-  if (!histograms_sorted_) sort_columns(out_.histogram_times, out_.histograms, out_.histogram_created);
+  if (!histograms_sorted_)
+    sort_columns(out_.histogram_times, out_.histograms, out_.histogram_created);
 }
 
 }  // namespace sightline::tsdb

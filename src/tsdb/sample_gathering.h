@@ -13,7 +13,9 @@ namespace sightline::tsdb {
 class SampleGathering {
  public:
   // `out` is cleared; complete after finish().
-  SampleGathering(SampleColumns& out, int64_t min, int64_t max) : out_(out), min_(min), max_(max) { out_.clear(); }
+  SampleGathering(SampleColumns& out, int64_t min, int64_t max) : out_(out), min_(min), max_(max) {
+    out_.clear();
+  }
 
   Status add_chunk(std::string_view bytes);
   // Whatever `decode` appends.

@@ -17,10 +17,12 @@ constexpr uint8_t kHasCreated = 4;
 struct Unit {
   UnitKind kind = kSingle;
   bool has_created = false;
-  uint32_t buckets = 0;      // of a family
+  uint32_t buckets = 0;  // of a family
   uint32_t first_member = 0;
   std::string_view bytes;
-  uint32_t members() const { return kind == kSingle ? 1 : buckets + (kind == kFamilyWithCount ? 1 : 0); }
+  uint32_t members() const {
+    return kind == kSingle ? 1 : buckets + (kind == kFamilyWithCount ? 1 : 0);
+  }
 };
 
 struct Layout {
@@ -30,7 +32,9 @@ struct Layout {
   uint64_t table_bytes = 0;
 };
 
-std::unexpected<Error> damaged(const char* what) { return fail(Errc::kCorrupt, "group: ", what, " is damaged"); }
+std::unexpected<Error> damaged(const char* what) {
+  return fail(Errc::kCorrupt, "group: ", what, " is damaged");
+}
 
 Result<Layout> parse(std::string_view bytes, uint32_t up_to_member = UINT32_MAX) {
   ByteReader in(bytes);
@@ -38,20 +42,24 @@ Result<Layout> parse(std::string_view bytes, uint32_t up_to_member = UINT32_MAX)
   layout.samples = in.uvarint();
   layout.times = in.sized();
   const uint64_t count = in.uvarint();
-  if (!in.ok() || layout.samples == 0 || layout.samples > kGroupSamplesMax || count == 0 || count > kGroupMembersMax)
+  if (!in.ok() || layout.samples == 0 || layout.samples > kGroupSamplesMax || count == 0 ||
+      count > kGroupMembersMax)
     return damaged("head");
   std::vector<uint64_t> lengths;
   uint32_t member = 0;
   for (uint64_t i = 0; i < count; ++i) {
     const uint8_t tag = in.u8();
-    Unit unit{.kind = static_cast<UnitKind>(tag & 3), .has_created = (tag & kHasCreated) != 0, .first_member = member};
+    Unit unit{.kind = static_cast<UnitKind>(tag & 3),
+              .has_created = (tag & kHasCreated) != 0,
+              .first_member = member};
     if (unit.kind != kSingle) {
       const uint64_t buckets = in.uvarint();
       if (buckets < 2 || buckets > kFamilyBucketsMax) return damaged("family");
       unit.buckets = static_cast<uint32_t>(buckets);
     }
     lengths.push_back(in.uvarint());
-    if (!in.ok() || tag > (kHasCreated | kFamilyWithCount) || (tag & 3) == 3) return damaged("table");
+    if (!in.ok() || tag > (kHasCreated | kFamilyWithCount) || (tag & 3) == 3)
+      return damaged("table");
     member += unit.members();
     if (member > kGroupMembersMax) return damaged("table");
     layout.units.push_back(unit);
@@ -82,12 +90,15 @@ Family family_at(std::span<const GroupMember> members, size_t begin) {
   if (first.role != FamilyRole::kBucket) return f;
   size_t at = begin;
   const auto fits = [&](const GroupMember& m) {
-    return m.family == first.family && std::equal(m.created.begin(), m.created.end(), first.created.begin(), first.created.end());
+    return m.family == first.family && std::equal(m.created.begin(), m.created.end(),
+                                                  first.created.begin(), first.created.end());
   };
-  while (at < members.size() && at - begin < kFamilyBucketsMax && members[at].role == FamilyRole::kBucket && fits(members[at])) ++at;
+  while (at < members.size() && at - begin < kFamilyBucketsMax &&
+         members[at].role == FamilyRole::kBucket && fits(members[at]))
+    ++at;
   f.buckets = at - begin;
-  f.has_count = at < members.size() && members[at].role == FamilyRole::kCount && fits(members[at]) &&
-                same_bits(members[at].values, members[at - 1].values);
+  f.has_count = at < members.size() && members[at].role == FamilyRole::kCount &&
+                fits(members[at]) && same_bits(members[at].values, members[at - 1].values);
   return f.buckets < 2 ? Family() : f;
 }
 
@@ -100,11 +111,13 @@ std::string encode_created(std::span<const int64_t> created) {
 }  // namespace
 
 std::string encode_group(std::span<const int64_t> times, std::span<const GroupMember> members) {
-  SL_ASSERT(!times.empty() && times.size() <= kGroupSamplesMax && members.size() <= kGroupMembersMax);
+  SL_ASSERT(!times.empty() && times.size() <= kGroupSamplesMax &&
+            members.size() <= kGroupMembersMax);
   std::string table;
   std::string bodies;
   uint64_t units = 0;
-  const auto add = [&](uint8_t kind, size_t buckets, std::span<const int64_t> created, const std::string& body) {
+  const auto add = [&](uint8_t kind, size_t buckets, std::span<const int64_t> created,
+                       const std::string& body) {
     const std::string head = encode_created(created);
     table.push_back(static_cast<char>(kind | (created.empty() ? 0 : kHasCreated)));
     if (kind != kSingle) append_uvarint(table, buckets);
@@ -119,7 +132,8 @@ std::string encode_group(std::span<const int64_t> times, std::span<const GroupMe
       buckets.clear();
       for (size_t k = 0; k < family.buckets; ++k) buckets.push_back(members[at + k].values);
       if (const auto body = encode_family(buckets)) {
-        add(family.has_count ? kFamilyWithCount : kFamily, family.buckets, members[at].created, *body);
+        add(family.has_count ? kFamilyWithCount : kFamily, family.buckets, members[at].created,
+            *body);
         at += family.buckets + (family.has_count ? 1 : 0);
         continue;
       }
@@ -181,7 +195,8 @@ bool read_times(const Layout& layout, std::vector<int64_t>& out) {
   return good;
 }
 
-bool read_values(const Layout& layout, const Unit& unit, ByteReader& in, uint32_t index, FamilyCache* cache, std::span<double> out) {
+bool read_values(const Layout& layout, const Unit& unit, ByteReader& in, uint32_t index,
+                 FamilyCache* cache, std::span<double> out) {
   if (unit.kind == kSingle) return read_adaptive_column(in, out) && in.ok() && in.at_end();
   FamilyCache::Columns columns = cache != nullptr ? cache->find(unit.bytes.data()) : nullptr;
   if (columns == nullptr) {
@@ -191,7 +206,8 @@ bool read_values(const Layout& layout, const Unit& unit, ByteReader& in, uint32_
     if (cache != nullptr) cache->keep(unit.bytes.data(), columns);
   }
   const size_t bucket = std::min(index, unit.buckets - 1);  // the count is the last bucket's
-  std::copy_n(columns->begin() + static_cast<ptrdiff_t>(bucket * layout.samples), layout.samples, out.begin());
+  std::copy_n(columns->begin() + static_cast<ptrdiff_t>(bucket * layout.samples), layout.samples,
+              out.begin());
   return true;
 }
 
@@ -204,7 +220,8 @@ Status read_group_times(std::string_view bytes, std::vector<int64_t>& out) {
   return {};
 }
 
-Status read_group_member(std::string_view bytes, uint32_t member, FamilyCache* cache, SampleColumns& out) {
+Status read_group_member(std::string_view bytes, uint32_t member, FamilyCache* cache,
+                         SampleColumns& out) {
   auto layout = parse(bytes, member);
   if (!layout) return std::unexpected(std::move(layout).error());
   const auto unit = std::find_if(layout->units.begin(), layout->units.end(), [&](const Unit& u) {
@@ -223,7 +240,8 @@ Status read_group_member(std::string_view bytes, uint32_t member, FamilyCache* c
     out.created.resize(before + layout->samples);
   }
   out.values.resize(before + layout->samples);
-  good = good && read_values(*layout, *unit, in, member - unit->first_member, cache, std::span(out.values).subspan(before));
+  good = good && read_values(*layout, *unit, in, member - unit->first_member, cache,
+                             std::span(out.values).subspan(before));
   if (good) return {};
   out.times.resize(before);
   out.values.resize(before);

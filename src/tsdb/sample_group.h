@@ -53,18 +53,19 @@ class FamilyCache {
 // Bytes of a group by what they hold.
 struct GroupParts {
   uint64_t times = 0;
-  uint64_t table = 0;                                 // counts and lengths
+  uint64_t table = 0;  // counts and lengths
   uint64_t families = 0;
   uint64_t family_samples = 0;
   uint64_t created = 0;
-  std::array<uint64_t, kAdaptiveCodecs> columns{};         // by codec
+  std::array<uint64_t, kAdaptiveCodecs> columns{};  // by codec
   std::array<uint64_t, kAdaptiveCodecs> column_samples{};
   void add(const GroupParts& other);
 };
 
 Status read_group_times(std::string_view bytes, std::vector<int64_t>& out);
 // Appends the samples of one member to `out`, which is as before when the bytes are damaged. `cache` may be null.
-Status read_group_member(std::string_view bytes, uint32_t member, FamilyCache* cache, SampleColumns& out);
+Status read_group_member(std::string_view bytes, uint32_t member, FamilyCache* cache,
+                         SampleColumns& out);
 Result<GroupParts> measure_group(std::string_view bytes);
 
 }  // namespace sightline::tsdb

@@ -17,7 +17,8 @@ using Column = std::vector<double>;
 
 std::vector<int64_t> times_of(size_t n) {
   std::vector<int64_t> times;
-  for (size_t i = 0; i < n; ++i) times.push_back(1'700'000'000'000 + static_cast<int64_t>(i) * 15'000 + (i % 7 == 0 ? 1 : 0));
+  for (size_t i = 0; i < n; ++i)
+    times.push_back(1'700'000'000'000 + static_cast<int64_t>(i) * 15'000 + (i % 7 == 0 ? 1 : 0));
   return times;
 }
 
@@ -38,9 +39,16 @@ Column round_trip(const Column& values, AdaptiveCodec* codec = nullptr) {
 
 TEST(AdaptiveColumn, KeepsEveryBit) {
   const double nan = std::nan("7");
-  const std::vector<Column> columns = {
-      {1}, {-0.0}, {1, 1, 1}, {0, -0.0}, {1, 2, 3, 4, 5, 6, 7, 8, 9, 3}, {0.1, 0.2, 0.3}, {1e300, -1e-300, nan, INFINITY},
-      {model::stale_marker(), 1, 2, 3, 4, 5, 6, 7, 8}, {9007199254740991, -9007199254740991, 0, 5}, {1.5, 2.25, model::stale_marker()}};
+  const std::vector<Column> columns = {{1},
+                                       {-0.0},
+                                       {1, 1, 1},
+                                       {0, -0.0},
+                                       {1, 2, 3, 4, 5, 6, 7, 8, 9, 3},
+                                       {0.1, 0.2, 0.3},
+                                       {1e300, -1e-300, nan, INFINITY},
+                                       {model::stale_marker(), 1, 2, 3, 4, 5, 6, 7, 8},
+                                       {9007199254740991, -9007199254740991, 0, 5},
+                                       {1.5, 2.25, model::stale_marker()}};
   for (const Column& column : columns) EXPECT_TRUE(same(round_trip(column), column));
 }
 
@@ -59,7 +67,8 @@ TEST(AdaptiveColumn, ASumOfNanosecondsIsAnIntegerAndItsRounding) {
 
 TEST(AdaptiveColumn, RandomColumns) {
   const char* given = std::getenv("SIGHTLINE_SEED");
-  const uint64_t seed = given != nullptr ? std::strtoull(given, nullptr, 10) : Random::entropy_seed();
+  const uint64_t seed =
+      given != nullptr ? std::strtoull(given, nullptr, 10) : Random::entropy_seed();
   SCOPED_TRACE("SIGHTLINE_SEED=" + std::to_string(seed));
   Random random(seed);
   for (int round = 0; round < 300; ++round) {
@@ -101,14 +110,16 @@ Family make_family(size_t buckets, size_t samples, Random& random, bool reset, b
 
 TEST(SampleGroup, FamiliesAndOthersTogether) {
   Random random(7);
-  for (const auto& [reset, stale] : {std::pair(false, false), std::pair(true, false), std::pair(true, true)}) {
+  for (const auto& [reset, stale] :
+       {std::pair(false, false), std::pair(true, false), std::pair(true, true)}) {
     const size_t samples = 200;
     const Family f = make_family(12, samples, random, reset, stale);
     Column gauge;
     for (size_t i = 0; i < samples; ++i) gauge.push_back(std::sin(static_cast<double>(i)));
     const std::vector<int64_t> created(samples, 1'600'000'000'000);
     std::vector<GroupMember> members;
-    for (const Column& bucket : f.buckets) members.push_back({FamilyRole::kBucket, 5, bucket, created});
+    for (const Column& bucket : f.buckets)
+      members.push_back({FamilyRole::kBucket, 5, bucket, created});
     members.push_back({FamilyRole::kCount, 5, f.count, created});
     members.push_back({FamilyRole::kNone, 9, gauge, {}});
     const auto times = times_of(samples);
@@ -119,7 +130,9 @@ TEST(SampleGroup, FamiliesAndOthersTogether) {
       SampleColumns out;
       ASSERT_TRUE(read_group_member(bytes, m, &cache, out));
       EXPECT_EQ(out.times, times);
-      EXPECT_EQ(std::memcmp(out.values.data(), members[m].values.data(), samples * sizeof(double)), 0) << m;
+      EXPECT_EQ(std::memcmp(out.values.data(), members[m].values.data(), samples * sizeof(double)),
+                0)
+          << m;
       EXPECT_EQ(out.created.empty(), members[m].created.empty());
     }
     SampleColumns none;
@@ -133,7 +146,8 @@ TEST(SampleGroup, FamiliesAndOthersTogether) {
 TEST(SampleGroup, NoFamilyWhereBucketsAreNotCounts) {
   const Column fractions = {0.5, 1.5};
   const Column more = {1, 2};
-  const std::vector<GroupMember> members = {{FamilyRole::kBucket, 1, fractions, {}}, {FamilyRole::kBucket, 1, more, {}}};
+  const std::vector<GroupMember> members = {{FamilyRole::kBucket, 1, fractions, {}},
+                                            {FamilyRole::kBucket, 1, more, {}}};
   const std::string bytes = encode_group(times_of(2), members);
   EXPECT_EQ(measure_group(bytes)->family_samples, 0u);
   SampleColumns out;
@@ -149,7 +163,8 @@ TEST(SampleGroup, DamagedBytes) {
   for (const Column& bucket : f.buckets) members.push_back({FamilyRole::kBucket, 5, bucket, {}});
   members.push_back({FamilyRole::kNone, 0, f.buckets[0], {}});
   const std::string bytes = encode_group(times_of(30), members);
-  for (size_t n = 0; n < bytes.size(); ++n) EXPECT_FALSE(measure_group(std::string_view(bytes).substr(0, n)));
+  for (size_t n = 0; n < bytes.size(); ++n)
+    EXPECT_FALSE(measure_group(std::string_view(bytes).substr(0, n)));
   for (size_t i = 0; i < bytes.size() * 8; ++i) {
     std::string flipped = bytes;
     flipped[i / 8] = static_cast<char>(flipped[i / 8] ^ (1 << (i % 8)));

@@ -8,7 +8,9 @@
 namespace sightline::tsdb {
 namespace {
 
-bool same_bits(double a, double b) { return std::bit_cast<uint64_t>(a) == std::bit_cast<uint64_t>(b); }
+bool same_bits(double a, double b) {
+  return std::bit_cast<uint64_t>(a) == std::bit_cast<uint64_t>(b);
+}
 
 bool same_histogram(const model::Histogram& a, const model::Histogram& b) {
   if (!same_bits(a.sum, b.sum)) return false;
@@ -25,32 +27,39 @@ void erase_front(std::vector<T>& v, size_t n) {
 
 }  // namespace
 
-Result<Place> place_sample(const SeriesEdge& edge, int64_t time, double value, const model::Histogram* histogram,
-                           const AppendRules& rules) {
+Result<Place> place_sample(const SeriesEdge& edge, int64_t time, double value,
+                           const model::Histogram* histogram, const AppendRules& rules) {
   if (time < -kTimeAbsMax || time > std::min(kTimeAbsMax, rules.future_limit))
     return fail(Errc::kOutOfRange, "out of bounds: sample at ", time, " ms, the latest allowed is ",
                 std::min(kTimeAbsMax, rules.future_limit), " ms");
   if (time >= rules.min_valid_time) {
     if (edge.time == kNoTime || time > edge.time) return Place::kInOrder;
     if (time == edge.time) {
-      const bool same = histogram == nullptr ? edge.histogram == nullptr && same_bits(edge.value, value)
-                                             : edge.histogram != nullptr && same_histogram(*edge.histogram, *histogram);
+      const bool same =
+          histogram == nullptr
+              ? edge.histogram == nullptr && same_bits(edge.value, value)
+              : edge.histogram != nullptr && same_histogram(*edge.histogram, *histogram);
       if (same) return Place::kDuplicate;
       if (histogram == nullptr && edge.histogram == nullptr)
-        return fail(Errc::kAlreadyExists, "duplicate sample for timestamp ", time, "; overrides not allowed: existing ",
-                    format_float_go(edge.value), ", new value ", format_float_go(value));
-      return fail(Errc::kAlreadyExists, "duplicate sample for timestamp ", time, "; overrides not allowed");
+        return fail(Errc::kAlreadyExists, "duplicate sample for timestamp ", time,
+                    "; overrides not allowed: existing ", format_float_go(edge.value),
+                    ", new value ", format_float_go(value));
+      return fail(Errc::kAlreadyExists, "duplicate sample for timestamp ", time,
+                  "; overrides not allowed");
     }
   }
   if (rules.out_of_order_window_ms > 0) {
-    const int64_t earliest = rules.head_max_time == kNoTime ? kNoTime : rules.head_max_time - rules.out_of_order_window_ms;
+    const int64_t earliest = rules.head_max_time == kNoTime
+                                 ? kNoTime
+                                 : rules.head_max_time - rules.out_of_order_window_ms;
     if (time >= earliest) return Place::kOutOfOrder;
     return fail(Errc::kOutOfRange, "too old sample: ", time, " ms is before ", earliest, " ms");
   }
   if (time < rules.min_valid_time)
-    return fail(Errc::kOutOfRange, "out of bounds: sample at ", time, " ms, the earliest allowed is ",
-                rules.min_valid_time, " ms");
-  return fail(Errc::kOutOfRange, "out of order sample: ", time, " ms, the newest is at ", edge.time, " ms");
+    return fail(Errc::kOutOfRange, "out of bounds: sample at ", time,
+                " ms, the earliest allowed is ", rules.min_valid_time, " ms");
+  return fail(Errc::kOutOfRange, "out of order sample: ", time, " ms, the newest is at ", edge.time,
+              " ms");
 }
 
 void HeadSeries::begin_commit(uint64_t commit, const ActiveReaders& readers) {
@@ -80,12 +89,16 @@ void HeadSeries::append(int64_t time, double value, HistogramPtr histogram, int6
                         const TsdbOptions& options) {
   if (!tail_times_.empty()) {
     const bool kind_changes = (histogram != nullptr) != !tail_histograms_.empty();
-    if (kind_changes || time >= tail_end_ || tail_times_.size() >= options.head_chunk_samples) seal();
+    if (kind_changes || time >= tail_end_ || tail_times_.size() >= options.head_chunk_samples)
+      seal();
   }
-  if (tail_times_.empty()) tail_end_ = window_start(time, options.head_window_ms) + options.head_window_ms;
+  if (tail_times_.empty())
+    tail_end_ = window_start(time, options.head_window_ms) + options.head_window_ms;
   append_created(tail_created_, tail_times_.size(), created);
-  if (histogram == nullptr) tail_values_.push_back(value);
-  else tail_histograms_.push_back(histogram);
+  if (histogram == nullptr)
+    tail_values_.push_back(value);
+  else
+    tail_histograms_.push_back(histogram);
   tail_times_.push_back(time);
   edge_.time = time;
   edge_.value = value;
@@ -98,9 +111,9 @@ void HeadSeries::seal() {
   std::string bytes = floats ? encode_chunk(tail_times_, tail_values_, tail_created_)
                              : encode_chunk(tail_times_, tail_histograms_, tail_created_);
   bytes.shrink_to_fit();
-  chunks_.push_back(std::make_shared<HeadChunk>(tail_times_.front(), tail_times_.back(),
-                                                static_cast<uint32_t>(tail_times_.size()),
-                                                floats ? ChunkKind::kFloat : ChunkKind::kHistogram, std::move(bytes)));
+  chunks_.push_back(std::make_shared<HeadChunk>(
+      tail_times_.front(), tail_times_.back(), static_cast<uint32_t>(tail_times_.size()),
+      floats ? ChunkKind::kFloat : ChunkKind::kHistogram, std::move(bytes)));
   tail_times_.clear();
   tail_values_.clear();
   tail_histograms_.clear();
@@ -118,8 +131,9 @@ void HeadSeries::restore_edge(int64_t time, double value, HistogramPtr histogram
 
 bool HeadSeries::append_out_of_order(OutOfOrderSample sample) {
   if (late_ == nullptr) late_ = std::make_unique<std::vector<OutOfOrderSample>>();
-  const auto at = std::lower_bound(late_->begin(), late_->end(), sample.time,
-                                   [](const OutOfOrderSample& s, int64_t time) { return s.time < time; });
+  const auto at =
+      std::lower_bound(late_->begin(), late_->end(), sample.time,
+                       [](const OutOfOrderSample& s, int64_t time) { return s.time < time; });
   if (at != late_->end() && at->time == sample.time) return false;
   late_->insert(at, std::move(sample));
   return true;
@@ -128,15 +142,18 @@ bool HeadSeries::append_out_of_order(OutOfOrderSample sample) {
 void HeadSeries::append_exemplar(StoredExemplar exemplar, const ExemplarBudget& budget) {
   if (exemplars_ == nullptr) exemplars_ = std::make_unique<Exemplars>();
   const int64_t start = window_start(exemplar.time, budget.window_ms);
-  if (exemplars_->kept.empty() || exemplar.time >= exemplars_->newest.time) exemplars_->newest = exemplar;
+  if (exemplars_->kept.empty() || exemplar.time >= exemplars_->newest.time)
+    exemplars_->newest = exemplar;
   std::vector<StoredExemplar>& kept = exemplars_->kept;
-  const auto at = std::upper_bound(kept.begin(), kept.end(), exemplar.time,
-                                   [](int64_t time, const StoredExemplar& e) { return time < e.time; });
+  const auto at =
+      std::upper_bound(kept.begin(), kept.end(), exemplar.time,
+                       [](int64_t time, const StoredExemplar& e) { return time < e.time; });
   for (auto same = at; same != kept.begin() && std::prev(same)->time == exemplar.time; --same)
     if (same_exemplar(*std::prev(same), exemplar)) return;
   kept.insert(at, std::move(exemplar));
-  const auto from = std::lower_bound(kept.begin(), kept.end(), start,
-                                     [](const StoredExemplar& e, int64_t time) { return e.time < time; });
+  const auto from =
+      std::lower_bound(kept.begin(), kept.end(), start,
+                       [](const StoredExemplar& e, int64_t time) { return e.time < time; });
   if (kept.end() - from > ptrdiff_t{budget.per_window_max})
     thin_exemplars(kept, budget, static_cast<size_t>(from - kept.begin()));
 }
@@ -155,34 +172,47 @@ void HeadSeries::collect(uint64_t commit, int64_t min, int64_t max,
     SampleColumns part;
     if (!decode_chunk(chunk->bytes, part)) continue;  // cannot be: we made it
     const auto& times = part.times.empty() ? part.histogram_times : part.times;
-    const auto n = static_cast<size_t>(std::upper_bound(times.begin(), times.end(), last) - times.begin());
+    const auto n =
+        static_cast<size_t>(std::upper_bound(times.begin(), times.end(), last) - times.begin());
     std::string bytes;
-    const auto created = [&](std::vector<int64_t>& c) { return std::span<const int64_t>(c).first(c.empty() ? 0 : n); };
+    const auto created = [&](std::vector<int64_t>& c) {
+      return std::span<const int64_t>(c).first(c.empty() ? 0 : n);
+    };
     if (chunk->kind == ChunkKind::kFloat)
-      bytes = encode_chunk(std::span(times).first(n), std::span<const double>(part.values).first(n), created(part.created));
+      bytes = encode_chunk(std::span(times).first(n), std::span<const double>(part.values).first(n),
+                           created(part.created));
     else
-      bytes = encode_chunk(std::span(times).first(n), std::span<const HistogramPtr>(part.histograms).first(n),
+      bytes = encode_chunk(std::span(times).first(n),
+                           std::span<const HistogramPtr>(part.histograms).first(n),
                            created(part.histogram_created));
-    chunks.push_back(std::make_shared<HeadChunk>(chunk->min_time, times[n - 1], static_cast<uint32_t>(n), chunk->kind,
-                                                 std::move(bytes)));
+    chunks.push_back(std::make_shared<HeadChunk>(
+        chunk->min_time, times[n - 1], static_cast<uint32_t>(n), chunk->kind, std::move(bytes)));
   }
-  const auto first = std::lower_bound(tail_times_.begin(), tail_times_.end(), min) - tail_times_.begin();
-  const auto end = std::upper_bound(tail_times_.begin(), tail_times_.end(), last) - tail_times_.begin();
+  const auto first =
+      std::lower_bound(tail_times_.begin(), tail_times_.end(), min) - tail_times_.begin();
+  const auto end =
+      std::upper_bound(tail_times_.begin(), tail_times_.end(), last) - tail_times_.begin();
   if (first < end) {
     const bool floats = tail_histograms_.empty();
     auto& times = floats ? open.times : open.histogram_times;
     times.insert(times.end(), tail_times_.begin() + first, tail_times_.begin() + end);
-    if (floats) open.values.insert(open.values.end(), tail_values_.begin() + first, tail_values_.begin() + end);
-    else open.histograms.insert(open.histograms.end(), tail_histograms_.begin() + first, tail_histograms_.begin() + end);
+    if (floats)
+      open.values.insert(open.values.end(), tail_values_.begin() + first,
+                         tail_values_.begin() + end);
+    else
+      open.histograms.insert(open.histograms.end(), tail_histograms_.begin() + first,
+                             tail_histograms_.begin() + end);
     auto& created = floats ? open.created : open.histogram_created;
-    if (!tail_created_.empty()) created.insert(created.end(), tail_created_.begin() + first, tail_created_.begin() + end);
+    if (!tail_created_.empty())
+      created.insert(created.end(), tail_created_.begin() + first, tail_created_.begin() + end);
   }
   if (late_ == nullptr) return;
   for (const OutOfOrderSample& s : *late_)
     if (s.time >= min && s.time <= max && s.commit <= commit) late.push_back(s);
 }
 
-void HeadSeries::collect_exemplars(uint64_t commit, int64_t min, int64_t max, std::vector<StoredExemplar>& out) const {
+void HeadSeries::collect_exemplars(uint64_t commit, int64_t min, int64_t max,
+                                   std::vector<StoredExemplar>& out) const {
   if (exemplars_ == nullptr) return;
   const auto& kept = exemplars_->kept;
   auto at = std::lower_bound(kept.begin(), kept.end(), min,
@@ -193,7 +223,8 @@ void HeadSeries::collect_exemplars(uint64_t commit, int64_t min, int64_t max, st
 
 void HeadSeries::truncate(int64_t time, uint64_t commit, int64_t known_from) {
   std::erase_if(chunks_, [&](const auto& chunk) { return chunk->max_time < time; });
-  const auto n = static_cast<size_t>(std::lower_bound(tail_times_.begin(), tail_times_.end(), time) - tail_times_.begin());
+  const auto n = static_cast<size_t>(
+      std::lower_bound(tail_times_.begin(), tail_times_.end(), time) - tail_times_.begin());
   erase_front(tail_times_, n);
   erase_front(tail_values_, n);
   erase_front(tail_histograms_, n);
@@ -205,17 +236,20 @@ void HeadSeries::truncate(int64_t time, uint64_t commit, int64_t known_from) {
     tail_times_ = {};
   }
   if (late_ != nullptr) {
-    std::erase_if(*late_, [&](const OutOfOrderSample& s) { return s.time < time && s.commit <= commit; });
+    std::erase_if(*late_,
+                  [&](const OutOfOrderSample& s) { return s.time < time && s.commit <= commit; });
     if (late_->empty()) late_.reset();
   }
   if (exemplars_ != nullptr) {
-    std::erase_if(exemplars_->kept, [&](const StoredExemplar& e) { return e.time < time && e.commit <= commit; });
+    std::erase_if(exemplars_->kept,
+                  [&](const StoredExemplar& e) { return e.time < time && e.commit <= commit; });
     if (exemplars_->kept.empty() && exemplars_->newest.time < known_from) exemplars_.reset();
   }
 }
 
 bool HeadSeries::has_data() const {
-  return !chunks_.empty() || !tail_times_.empty() || late_ != nullptr || (exemplars_ != nullptr && !exemplars_->kept.empty());
+  return !chunks_.empty() || !tail_times_.empty() || late_ != nullptr ||
+         (exemplars_ != nullptr && !exemplars_->kept.empty());
 }
 
 void HeadSeries::note_windows(int64_t time, int64_t window_ms, std::set<int64_t>& windows) const {
@@ -233,8 +267,10 @@ void HeadSeries::note_windows(int64_t time, int64_t window_ms, std::set<int64_t>
 std::optional<int64_t> HeadSeries::min_time() const {
   std::optional<int64_t> result;
   const auto take = [&](int64_t time) { result = std::min(result.value_or(time), time); };
-  if (!chunks_.empty()) take(chunks_.front()->min_time);
-  else if (!tail_times_.empty()) take(tail_times_.front());
+  if (!chunks_.empty())
+    take(chunks_.front()->min_time);
+  else if (!tail_times_.empty())
+    take(tail_times_.front());
   if (late_ != nullptr) take(late_->front().time);
   if (exemplars_ != nullptr && !exemplars_->kept.empty()) take(exemplars_->kept.front().time);
   return result;

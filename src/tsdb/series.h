@@ -34,7 +34,7 @@ struct SeriesEdge {
 
 struct AppendRules {
   int64_t head_max_time = kNoTime;
-  int64_t min_valid_time = kNoTime;   // older ones are refused
+  int64_t min_valid_time = kNoTime;  // older ones are refused
   int64_t future_limit = std::numeric_limits<int64_t>::max();
   int64_t out_of_order_window_ms = 0;
 };
@@ -44,8 +44,8 @@ enum class Place : uint8_t { kInOrder, kDuplicate, kOutOfOrder };
 // Where a sample belongs (spec/prometheus-api.md section 7). kOutOfRange or kAlreadyExists
 // with the peer's words: "out of order sample", "too old sample", "out of bounds",
 // "duplicate sample for timestamp". `histogram` is null for a float.
-Result<Place> place_sample(const SeriesEdge& edge, int64_t time, double value, const model::Histogram* histogram,
-                           const AppendRules& rules);
+Result<Place> place_sample(const SeriesEdge& edge, int64_t time, double value,
+                           const model::Histogram* histogram, const AppendRules& rules);
 
 struct HeadChunk {
   int64_t min_time;
@@ -71,7 +71,8 @@ struct ActiveReaders {
 
 class HeadSeries {
  public:
-  HeadSeries(uint64_t id, model::Labels labels) : id_(id), hash_(labels.hash()), labels_(std::move(labels)) {}
+  HeadSeries(uint64_t id, model::Labels labels)
+      : id_(id), hash_(labels.hash()), labels_(std::move(labels)) {}
 
   // Set once: any thread.
   uint64_t id() const { return id_; }
@@ -82,7 +83,8 @@ class HeadSeries {
   const SeriesEdge& edge() const { return edge_; }
   uint64_t last_commit() const { return last_commit_; }
   void begin_commit(uint64_t commit, const ActiveReaders& readers);
-  void append(int64_t time, double value, HistogramPtr histogram, int64_t created, const TsdbOptions& options);
+  void append(int64_t time, double value, HistogramPtr histogram, int64_t created,
+              const TsdbOptions& options);
   // Newer than all others, but of a time that is cut into blocks already: kept beside.
   void append_late(OutOfOrderSample sample);
   // What is known of the newest sample when that lies in a block. For opening.
@@ -91,13 +93,17 @@ class HeadSeries {
   bool append_out_of_order(OutOfOrderSample sample);
   // Keeps within the budget. The caller checked that it is not older than the newest.
   void append_exemplar(StoredExemplar exemplar, const ExemplarBudget& budget);
-  const StoredExemplar* newest_exemplar() const { return exemplars_ ? &exemplars_->newest : nullptr; }
+  const StoredExemplar* newest_exemplar() const {
+    return exemplars_ ? &exemplars_->newest : nullptr;
+  }
 
   // What a reader as of `commit` sees in [min, max], added to `chunks` (sealed, may
   // reach beyond the range), `open` and `late` (within it).
-  void collect(uint64_t commit, int64_t min, int64_t max, std::vector<std::shared_ptr<const HeadChunk>>& chunks,
-               SampleColumns& open, std::vector<OutOfOrderSample>& late) const;
-  void collect_exemplars(uint64_t commit, int64_t min, int64_t max, std::vector<StoredExemplar>& out) const;
+  void collect(uint64_t commit, int64_t min, int64_t max,
+               std::vector<std::shared_ptr<const HeadChunk>>& chunks, SampleColumns& open,
+               std::vector<OutOfOrderSample>& late) const;
+  void collect_exemplars(uint64_t commit, int64_t min, int64_t max,
+                         std::vector<StoredExemplar>& out) const;
 
   // Forgets what a block holds now: everything below `time` that was there at `commit`; and the newest exemplar
   // once it is below `known_from`.
@@ -111,15 +117,15 @@ class HeadSeries {
   uint64_t exemplar_count() const { return exemplars_ ? exemplars_->kept.size() : 0; }
 
   // Guarded by the shard's mutex.
-  uint32_t users = 0;      // open transactions that name it: not collected meanwhile
+  uint32_t users = 0;  // open transactions that name it: not collected meanwhile
   // The leader's.
-  uint64_t wal_number = 0;            // its number in the log; 0: not logged yet
-  uint32_t index_number = UINT32_MAX; // in the head's postings; UINT32_MAX: not visible yet
+  uint64_t wal_number = 0;             // its number in the log; 0: not logged yet
+  uint32_t index_number = UINT32_MAX;  // in the head's postings; UINT32_MAX: not visible yet
 
  private:
   struct Mark {
     uint64_t commit = 0;
-    int64_t time = kNoTime;   // newest in-order sample after that commit
+    int64_t time = kNoTime;  // newest in-order sample after that commit
   };
   struct Exemplars {
     std::vector<StoredExemplar> kept;  // ascending by time
@@ -135,15 +141,15 @@ class HeadSeries {
 
   SeriesEdge edge_;
   uint64_t last_commit_ = 0;
-  Mark previous_;                                // before last_commit_
-  std::unique_ptr<std::vector<Mark>> history_;   // older ones, while a reader needs them
+  Mark previous_;                               // before last_commit_
+  std::unique_ptr<std::vector<Mark>> history_;  // older ones, while a reader needs them
   std::vector<std::shared_ptr<const HeadChunk>> chunks_;
   // The open chunk: floats or histograms.
-  int64_t tail_end_ = kNoTime;                   // of its window
+  int64_t tail_end_ = kNoTime;  // of its window
   std::vector<int64_t> tail_times_;
   std::vector<double> tail_values_;
   std::vector<HistogramPtr> tail_histograms_;
-  std::vector<int64_t> tail_created_;            // empty while all are 0
+  std::vector<int64_t> tail_created_;  // empty while all are 0
   std::unique_ptr<std::vector<OutOfOrderSample>> late_;
   std::unique_ptr<Exemplars> exemplars_;
 };

@@ -17,7 +17,7 @@ namespace {
 using model::Labels;
 
 struct ModelSample {
-  uint64_t bits = 0;   // of a float
+  uint64_t bits = 0;  // of a float
   double histogram_count = -1;
   int64_t created = 0;
   friend bool operator==(const ModelSample&, const ModelSample&) = default;
@@ -31,7 +31,8 @@ class Schedule {
  public:
   Schedule(uint64_t seed, TsdbOptions options) : random_(seed), store_(std::move(options)) {
     for (int i = 0; i < 12; ++i)
-      series_.push_back(model::make_labels({{"__name__", i % 3 == 0 ? "h" : "c"}, {"i", std::to_string(i)}}));
+      series_.push_back(
+          model::make_labels({{"__name__", i % 3 == 0 ? "h" : "c"}, {"i", std::to_string(i)}}));
   }
 
   void run(int steps) {
@@ -73,16 +74,20 @@ class Schedule {
     ASSERT_TRUE(appender->commit());
     for (auto& [labels, fresh] : pending) {
       ModelSeries& known = model_[labels];
-      for (const auto& each : fresh.samples) known.samples.insert(each);  // the first of one time stays
+      for (const auto& each : fresh.samples)
+        known.samples.insert(each);  // the first of one time stays
       for (const auto& each : fresh.exemplars) known.exemplars.insert(each);
     }
   }
 
-  void one_sample(Appender& appender, const Labels& labels, std::map<Labels, ModelSeries>& pending) {
+  void one_sample(Appender& appender, const Labels& labels,
+                  std::map<Labels, ModelSeries>& pending) {
     int64_t time = now_;
-    if (random_.below(10) == 0) time -= static_cast<int64_t>(random_.below(static_cast<uint64_t>(90 * kMinuteMs)));
+    if (random_.below(10) == 0)
+      time -= static_cast<int64_t>(random_.below(static_cast<uint64_t>(90 * kMinuteMs)));
     const int64_t created = random_.below(3) == 0 ? kTestStart - 5 : 0;
-    const std::optional<TimestampMs> start = created != 0 ? std::optional(TimestampMs{created}) : std::nullopt;
+    const std::optional<TimestampMs> start =
+        created != 0 ? std::optional(TimestampMs{created}) : std::nullopt;
     const auto id = appender.series(labels);
     ASSERT_TRUE(id);
     ModelSample sample{.created = created};
@@ -94,14 +99,16 @@ class Schedule {
       sample.histogram_count = h.count;
       status = appender.append_histogram(*id, {time}, h, start);
     } else {
-      const double values[] = {static_cast<double>(random_.below(100)), random_.unit(), model::stale_marker(), -0.0, 1e300};
+      const double values[] = {static_cast<double>(random_.below(100)), random_.unit(),
+                               model::stale_marker(), -0.0, 1e300};
       const double value = values[random_.below(20) == 0 ? random_.below(5) : random_.below(2)];
       sample.bits = std::bit_cast<uint64_t>(value);
       status = appender.append(*id, {time}, value, start);
     }
     if (status) pending[labels].samples.emplace(time, sample);
     if (random_.below(10) != 0) return;
-    const model::Exemplar e = test_exemplar(time, random_.unit(), static_cast<uint8_t>(random_.below(255) + 1));
+    const model::Exemplar e =
+        test_exemplar(time, random_.unit(), static_cast<uint8_t>(random_.below(255) + 1));
     if (appender.append_exemplar(*id, e)) pending[labels].exemplars.emplace(time, e.value);
   }
 
@@ -111,8 +118,9 @@ class Schedule {
       out[columns.times[i]] = {.bits = std::bit_cast<uint64_t>(columns.values[i]),
                                .created = columns.created.empty() ? 0 : columns.created[i]};
     for (size_t i = 0; i < columns.histogram_times.size(); ++i)
-      out[columns.histogram_times[i]] = {.histogram_count = columns.histograms[i]->count,
-                                         .created = columns.histogram_created.empty() ? 0 : columns.histogram_created[i]};
+      out[columns.histogram_times[i]] = {
+          .histogram_count = columns.histograms[i]->count,
+          .created = columns.histogram_created.empty() ? 0 : columns.histogram_created[i]};
     return out;
   }
 
@@ -126,7 +134,8 @@ class Schedule {
     TimeRange range;
     if (random_.below(2) == 0) {
       range.min = {now_ - static_cast<int64_t>(random_.below(static_cast<uint64_t>(kDayMs)))};
-      range.max = {range.min.value + static_cast<int64_t>(random_.below(static_cast<uint64_t>(kDayMs)))};
+      range.max = {range.min.value +
+                   static_cast<int64_t>(random_.below(static_cast<uint64_t>(kDayMs)))};
     }
     for (const auto& [labels, known] : model_) {
       const SampleColumns columns = store_.read(labels, range);
@@ -135,11 +144,14 @@ class Schedule {
       for (const auto& [time, sample] : found) {
         ASSERT_TRUE(time >= range.min.value && time <= range.max.value);
         const auto expected = known.samples.find(time);
-        ASSERT_NE(expected, known.samples.end()) << labels.to_string() << " has an unknown sample at " << time;
+        ASSERT_NE(expected, known.samples.end())
+            << labels.to_string() << " has an unknown sample at " << time;
         ASSERT_EQ(sample, expected->second) << labels.to_string() << " at " << time;
       }
       for (const auto& [time, sample] : known.samples)
-        ASSERT_TRUE(!(time >= range.min.value && time <= range.max.value && time > kept_from()) || found.contains(time)) << labels.to_string() << " lost its sample at " << time;
+        ASSERT_TRUE(!(time >= range.min.value && time <= range.max.value && time > kept_from()) ||
+                    found.contains(time))
+            << labels.to_string() << " lost its sample at " << time;
       check_exemplars(labels, known, range);
     }
   }
@@ -154,7 +166,8 @@ class Schedule {
     }
     if (range.min != TimestampMs::min()) return;
     for (const auto& [time, value] : known.exemplars)  // thinned perhaps, but never to none
-      ASSERT_TRUE(time <= kept_from() || hours.contains(window_start(time, kHourMs))) << labels.to_string() << " " << time;
+      ASSERT_TRUE(time <= kept_from() || hours.contains(window_start(time, kHourMs)))
+          << labels.to_string() << " " << time;
   }
 
   // What a querier saw when it was made it sees later.
@@ -169,9 +182,11 @@ class Schedule {
     for (size_t i = 0; i < (*set)->size(); ++i) {
       ASSERT_TRUE((*set)->read(i, {}, columns));
       for (const auto& [time, sample] : samples_of(columns))
-        ASSERT_TRUE(then[(*set)->labels(i)].samples.contains(time)) << "sees what came later: " << time;
+        ASSERT_TRUE(then[(*set)->labels(i)].samples.contains(time))
+            << "sees what came later: " << time;
       for (const auto& [time, sample] : then[(*set)->labels(i)].samples)
-        ASSERT_TRUE(time <= kept_from() || samples_of(columns).contains(time)) << "no longer sees " << time;
+        ASSERT_TRUE(time <= kept_from() || samples_of(columns).contains(time))
+            << "no longer sees " << time;
     }
   }
 

@@ -13,12 +13,14 @@ bool overlaps(const Block& block, TimeRange range) {
   return block.meta().min_time <= range.max.value && block.meta().max_time > range.min.value;
 }
 
-void log_damage(const Error& error) { SL_LOG_ERROR("tsdb: left out of an answer: {}", error.message); }
+void log_damage(const Error& error) {
+  SL_LOG_ERROR("tsdb: left out of an answer: {}", error.message);
+}
 
 class StoreSeriesSet final : public SeriesSet {
  public:
   struct Place {
-    uint32_t block = 0;   // index into the snapshot's blocks
+    uint32_t block = 0;  // index into the snapshot's blocks
     uint32_t series = 0;
   };
   struct Entry {
@@ -39,53 +41,65 @@ class StoreSeriesSet final : public SeriesSet {
     SampleGathering gathering(out, range.min.value, range.max.value);
     for (const Place& place : entry.places) {
       const Block& block = *(*snapshot_->blocks)[place.block];
-      if (auto status = read_block(block, place.series, range, gathering); !status) log_damage(status.error());
+      if (auto status = read_block(block, place.series, range, gathering); !status)
+        log_damage(status.error());
     }
     if (entry.head != nullptr)
-      if (auto status = gather_head(snapshot_->head, *entry.head, snapshot_->registration->commit(), range.min.value,
-                                    range.max.value, gathering);
+      if (auto status = gather_head(snapshot_->head, *entry.head, snapshot_->registration->commit(),
+                                    range.min.value, range.max.value, gathering);
           !status)
         return status;
     gathering.finish();
     return {};
   }
 
-  Status read_exemplars(size_t index, TimeRange range, std::vector<model::Exemplar>& out) const override {
+  Status read_exemplars(size_t index, TimeRange range,
+                        std::vector<model::Exemplar>& out) const override {
     const Entry& entry = entries_[index];
     std::vector<StoredExemplar> found;
     for (const Place& place : entry.places) {
       const Block& block = *(*snapshot_->blocks)[place.block];
-      if (auto status = read_block_exemplars(block, place.series, range, found); !status) log_damage(status.error());
+      if (auto status = read_block_exemplars(block, place.series, range, found); !status)
+        log_damage(status.error());
     }
     if (entry.head != nullptr) {
       const std::lock_guard lock(snapshot_->head.mutex_of(*entry.head));
-      entry.head->collect_exemplars(snapshot_->registration->commit(), range.min.value, range.max.value, found);
+      entry.head->collect_exemplars(snapshot_->registration->commit(), range.min.value,
+                                    range.max.value, found);
     }
-    std::stable_sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.time < b.time; });
+    std::stable_sort(found.begin(), found.end(),
+                     [](const auto& a, const auto& b) { return a.time < b.time; });
     for (size_t i = 0; i < found.size(); ++i) {
       bool repeated = false;  // a block and the head may both have it for a while
-      for (size_t k = i; k-- > 0 && found[k].time == found[i].time && !repeated;) repeated = same_exemplar(found[k], found[i]);
+      for (size_t k = i; k-- > 0 && found[k].time == found[i].time && !repeated;)
+        repeated = same_exemplar(found[k], found[i]);
       if (!repeated) out.push_back(found[i].to_exemplar());
     }
     return {};
   }
 
  private:
-  Status read_block(const Block& block, uint32_t series, TimeRange range, SampleGathering& out) const {
+  Status read_block(const Block& block, uint32_t series, TimeRange range,
+                    SampleGathering& out) const {
     auto info = block.series(series);
     if (!info) return std::unexpected(std::move(info).error());
     for (const Block::ChunkRef& chunk : info->chunks) {
       if (chunk.min_time > range.max.value || chunk.max_time < range.min.value) continue;
-      if (auto status = out.add_decoded([&](SampleColumns& columns) { return block.read_chunk(chunk, &families_, columns); }); !status)
+      if (auto status = out.add_decoded(
+              [&](SampleColumns& columns) { return block.read_chunk(chunk, &families_, columns); });
+          !status)
         return status;
     }
     return {};
   }
 
-  static Status read_block_exemplars(const Block& block, uint32_t series, TimeRange range, std::vector<StoredExemplar>& out) {
+  static Status read_block_exemplars(const Block& block, uint32_t series, TimeRange range,
+                                     std::vector<StoredExemplar>& out) {
     auto info = block.series(series);
     if (!info) return std::unexpected(std::move(info).error());
-    if (info->exemplar_bytes == 0 || info->exemplar_min > range.max.value || info->exemplar_max < range.min.value) return {};
+    if (info->exemplar_bytes == 0 || info->exemplar_min > range.max.value ||
+        info->exemplar_max < range.min.value)
+      return {};
     std::vector<StoredExemplar> all;
     if (auto status = block.read_exemplars(*info, all); !status) return status;
     for (StoredExemplar& e : all)
@@ -116,10 +130,12 @@ Status gather_head(Head& head, const HeadSeries& series, uint64_t commit, int64_
   return {};
 }
 
-Result<std::unique_ptr<SeriesSet>> StoreQuerier::select(std::span<const Matcher> matchers, TimeRange range) const {
+Result<std::unique_ptr<SeriesSet>> StoreQuerier::select(std::span<const Matcher> matchers,
+                                                        TimeRange range) const {
   using Entry = StoreSeriesSet::Entry;
   std::vector<Entry> found;
-  for (SeriesPtr& series : snapshot_->head.select(matchers)) found.push_back({.head = std::move(series)});
+  for (SeriesPtr& series : snapshot_->head.select(matchers))
+    found.push_back({.head = std::move(series)});
   const BlockList& blocks = *snapshot_->blocks;
   for (uint32_t b = 0; b < blocks.size(); ++b) {
     if (!overlaps(*blocks[b], range)) continue;
@@ -135,11 +151,13 @@ Result<std::unique_ptr<SeriesSet>> StoreQuerier::select(std::span<const Matcher>
   std::vector<uint32_t> order(found.size());
   for (uint32_t i = 0; i < order.size(); ++i) order[i] = i;
   const auto by_name = [&](uint32_t a, uint32_t b) { return found[a].name() < found[b].name(); };
-  if (!std::is_sorted(order.begin(), order.end(), by_name)) std::stable_sort(order.begin(), order.end(), by_name);
+  if (!std::is_sorted(order.begin(), order.end(), by_name))
+    std::stable_sort(order.begin(), order.end(), by_name);
   std::vector<Entry> entries;
   for (const uint32_t i : order) {
     if (!entries.empty() && entries.back().name() == found[i].name()) {
-      entries.back().places.insert(entries.back().places.end(), found[i].places.begin(), found[i].places.end());
+      entries.back().places.insert(entries.back().places.end(), found[i].places.begin(),
+                                   found[i].places.end());
       continue;
     }
     entries.push_back(std::move(found[i]));
@@ -147,7 +165,8 @@ Result<std::unique_ptr<SeriesSet>> StoreQuerier::select(std::span<const Matcher>
   return std::make_unique<StoreSeriesSet>(snapshot_, std::move(entries));
 }
 
-Result<std::vector<std::string>> StoreQuerier::label_names(std::span<const Matcher> matchers, TimeRange range) const {
+Result<std::vector<std::string>> StoreQuerier::label_names(std::span<const Matcher> matchers,
+                                                           TimeRange range) const {
   std::set<std::string> names;
   for (std::string& name : snapshot_->head.label_names(matchers)) names.insert(std::move(name));
   for (const auto& block : *snapshot_->blocks)
@@ -156,13 +175,16 @@ Result<std::vector<std::string>> StoreQuerier::label_names(std::span<const Match
   return std::vector<std::string>(names.begin(), names.end());
 }
 
-Result<std::vector<std::string>> StoreQuerier::label_values(std::string_view name, std::span<const Matcher> matchers,
+Result<std::vector<std::string>> StoreQuerier::label_values(std::string_view name,
+                                                            std::span<const Matcher> matchers,
                                                             TimeRange range) const {
   std::set<std::string> values;
-  for (std::string& value : snapshot_->head.label_values(name, matchers)) values.insert(std::move(value));
+  for (std::string& value : snapshot_->head.label_values(name, matchers))
+    values.insert(std::move(value));
   for (const auto& block : *snapshot_->blocks)
     if (overlaps(*block, range))
-      for (std::string& value : select_values(*block, name, matchers)) values.insert(std::move(value));
+      for (std::string& value : select_values(*block, name, matchers))
+        values.insert(std::move(value));
   return std::vector<std::string>(values.begin(), values.end());
 }
 

@@ -24,11 +24,15 @@ struct StoreSnapshot {
 
 class StoreQuerier final : public Querier {
  public:
-  explicit StoreQuerier(std::shared_ptr<const StoreSnapshot> snapshot) : snapshot_(std::move(snapshot)) {}
+  explicit StoreQuerier(std::shared_ptr<const StoreSnapshot> snapshot)
+      : snapshot_(std::move(snapshot)) {}
 
-  Result<std::unique_ptr<SeriesSet>> select(std::span<const Matcher> matchers, TimeRange range) const override;
-  Result<std::vector<std::string>> label_names(std::span<const Matcher> matchers, TimeRange range) const override;
-  Result<std::vector<std::string>> label_values(std::string_view name, std::span<const Matcher> matchers,
+  Result<std::unique_ptr<SeriesSet>> select(std::span<const Matcher> matchers,
+                                            TimeRange range) const override;
+  Result<std::vector<std::string>> label_names(std::span<const Matcher> matchers,
+                                               TimeRange range) const override;
+  Result<std::vector<std::string>> label_values(std::string_view name,
+                                                std::span<const Matcher> matchers,
                                                 TimeRange range) const override;
   std::map<std::string, model::MetricMetadata> metadata(std::string_view metric) const override;
 

@@ -60,7 +60,9 @@ class TestingStore {
   }
   std::vector<model::Exemplar> exemplars(const model::Labels& labels, TimeRange range = {}) {
     std::vector<model::Exemplar> found;
-    with_series(labels, range, [&](const SeriesSet& set, size_t i) { EXPECT_TRUE(set.read_exemplars(i, range, found)); });
+    with_series(labels, range, [&](const SeriesSet& set, size_t i) {
+      EXPECT_TRUE(set.read_exemplars(i, range, found));
+    });
     return found;
   }
 
@@ -69,7 +71,8 @@ class TestingStore {
   void with_series(const model::Labels& labels, TimeRange range, Visit visit) {
     std::vector<Matcher> matchers;
     for (const model::LabelView label : labels)
-      matchers.push_back(*Matcher::create(MatchOp::kEqual, std::string(label.name), std::string(label.value)));
+      matchers.push_back(
+          *Matcher::create(MatchOp::kEqual, std::string(label.name), std::string(label.value)));
     auto querier = db_->querier();
     auto set = (*querier)->select(matchers, range);
     ASSERT_TRUE(set) << set.error().message;

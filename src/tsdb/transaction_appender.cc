@@ -13,25 +13,31 @@ void TransactionAppender::begin() {
   rules.head_max_time = context_.head.max_time();
   if (rules.head_max_time != kNoTime && rules.head_max_time > kNoTime + options.block_duration_ms)
     rules.min_valid_time = rules.head_max_time - options.block_duration_ms / 2;
-  if (options.future_max_ms > 0) rules.future_limit = context_.clock.now_ms().value + options.future_max_ms;
+  if (options.future_max_ms > 0)
+    rules.future_limit = context_.clock.now_ms().value + options.future_max_ms;
   rules.out_of_order_window_ms = options.out_of_order_window_ms;
 }
 
 uint32_t TransactionAppender::touch(Head::Acquired acquired) {
-  const auto [at, fresh] = touched_by_id_.try_emplace(acquired.series->id(), static_cast<uint32_t>(transaction_.touched.size()));
+  const auto [at, fresh] = touched_by_id_.try_emplace(
+      acquired.series->id(), static_cast<uint32_t>(transaction_.touched.size()));
   if (!fresh) {
     context_.head.release(*acquired.series);
     return at->second;
   }
-  transaction_.touched.push_back({.series = std::move(acquired.series), .edge = std::move(acquired.edge), .seen_commit = acquired.last_commit});
+  transaction_.touched.push_back({.series = std::move(acquired.series),
+                                  .edge = std::move(acquired.edge),
+                                  .seen_commit = acquired.last_commit});
   return at->second;
 }
 
 Result<uint32_t> TransactionAppender::touch(SeriesId id) {
-  if (const auto found = touched_by_id_.find(id.value); found != touched_by_id_.end()) return found->second;
+  if (const auto found = touched_by_id_.find(id.value); found != touched_by_id_.end())
+    return found->second;
   Head::Acquired acquired = context_.head.acquire(id);
   if (acquired.series == nullptr)
-    return fail(Errc::kNotFound, "series ", id.value, " is not in the head any more; ask for it by its labels again");
+    return fail(Errc::kNotFound, "series ", id.value,
+                " is not in the head any more; ask for it by its labels again");
   return touch(std::move(acquired));
 }
 
@@ -39,7 +45,8 @@ Result<SeriesId> TransactionAppender::series(const model::Labels& labels) {
   auto found = context_.head.find_or_create(labels);
   if (!found) {
     const bool limit = found.error().code == Errc::kResourceExhausted;
-    (limit ? context_.counters.series_refused_limit : context_.counters.series_refused_labels).add();
+    (limit ? context_.counters.series_refused_limit : context_.counters.series_refused_labels)
+        .add();
     return std::unexpected(std::move(found).error());
   }
   Head::Acquired acquired{.series = std::move(*found)};
@@ -53,13 +60,13 @@ Result<SeriesId> TransactionAppender::series(const model::Labels& labels) {
   return id;
 }
 
-Status TransactionAppender::add_sample(SeriesId id, int64_t time, double value, HistogramPtr histogram,
-                                       std::optional<TimestampMs> created) {
+Status TransactionAppender::add_sample(SeriesId id, int64_t time, double value,
+                                       HistogramPtr histogram, std::optional<TimestampMs> created) {
   auto index = touch(id);
   if (!index) return std::unexpected(std::move(index).error());
   if (transaction_.items() >= context_.options.limits.commit_items_max)
-    return fail(Errc::kResourceExhausted, "transaction has ", transaction_.items(), " items, the limit is ",
-                context_.options.limits.commit_items_max);
+    return fail(Errc::kResourceExhausted, "transaction has ", transaction_.items(),
+                " items, the limit is ", context_.options.limits.commit_items_max);
   Transaction::Touched& touched = transaction_.touched[*index];
   auto place = place_sample(touched.edge, time, value, histogram.get(), transaction_.rules);
   if (!place) {
@@ -69,21 +76,25 @@ Status TransactionAppender::add_sample(SeriesId id, int64_t time, double value, 
   }
   if (*place == Place::kDuplicate) return {};
   if (*place == Place::kInOrder) touched.edge = {time, value, histogram};
-  transaction_.samples.push_back({*index, *place, time, created ? created->value : 0, value, std::move(histogram)});
+  transaction_.samples.push_back(
+      {*index, *place, time, created ? created->value : 0, value, std::move(histogram)});
   return {};
 }
 
-Status TransactionAppender::append(SeriesId series, TimestampMs time, double value, std::optional<TimestampMs> created) {
+Status TransactionAppender::append(SeriesId series, TimestampMs time, double value,
+                                   std::optional<TimestampMs> created) {
   return add_sample(series, time.value, value, nullptr, created);
 }
 
-Status TransactionAppender::append_histogram(SeriesId series, TimestampMs time, const model::Histogram& histogram,
+Status TransactionAppender::append_histogram(SeriesId series, TimestampMs time,
+                                             const model::Histogram& histogram,
                                              std::optional<TimestampMs> created) {
   if (auto status = check_histogram(histogram); !status) {
     context_.counters.samples_refused_invalid.add();
     return status;
   }
-  return add_sample(series, time.value, 0, std::make_shared<const model::Histogram>(histogram), created);
+  return add_sample(series, time.value, 0, std::make_shared<const model::Histogram>(histogram),
+                    created);
 }
 
 Status TransactionAppender::append_exemplar(SeriesId series, const model::Exemplar& exemplar) {
@@ -91,14 +102,16 @@ Status TransactionAppender::append_exemplar(SeriesId series, const model::Exempl
   auto index = touch(series);
   if (!index) return std::unexpected(std::move(index).error());
   if (transaction_.items() >= options.limits.commit_items_max)
-    return fail(Errc::kResourceExhausted, "transaction is over the limit of ", options.limits.commit_items_max, " items");
+    return fail(Errc::kResourceExhausted, "transaction is over the limit of ",
+                options.limits.commit_items_max, " items");
   const std::string_view labels = exemplar.labels.packed();
   if (labels.size() > options.limits.exemplar_label_bytes_max)
-    return fail(Errc::kInvalidArgument, "exemplar labels of ", labels.size(), " bytes, the limit is ",
-                options.limits.exemplar_label_bytes_max);
+    return fail(Errc::kInvalidArgument, "exemplar labels of ", labels.size(),
+                " bytes, the limit is ", options.limits.exemplar_label_bytes_max);
   for (const model::LabelView label : exemplar.labels)
     if (label.name.empty() || !is_valid_utf8(label.name) || !is_valid_utf8(label.value))
-      return fail(Errc::kInvalidArgument, "exemplar label ", to_valid_utf8(label.name), " is empty or not valid UTF-8");
+      return fail(Errc::kInvalidArgument, "exemplar label ", to_valid_utf8(label.name),
+                  " is empty or not valid UTF-8");
   const AppendRules& rules = transaction_.rules;
   const int64_t time = exemplar.time.value;
   const bool in_window = rules.out_of_order_window_ms > 0 && rules.head_max_time != kNoTime &&
@@ -108,7 +121,8 @@ Status TransactionAppender::append_exemplar(SeriesId series, const model::Exempl
   Transaction::Touched& touched = transaction_.touched[*index];
   if (!touched.exemplar_seen) {
     const std::lock_guard lock(context_.head.mutex_of(*touched.series));
-    if (const StoredExemplar* newest = touched.series->newest_exemplar()) touched.newest_exemplar = std::make_unique<StoredExemplar>(*newest);
+    if (const StoredExemplar* newest = touched.series->newest_exemplar())
+      touched.newest_exemplar = std::make_unique<StoredExemplar>(*newest);
     touched.exemplar_seen = true;
   }
   StoredExemplar stored{.time = time,
@@ -118,22 +132,27 @@ Status TransactionAppender::append_exemplar(SeriesId series, const model::Exempl
                         .has_time = exemplar.has_time};
   if (!labels.empty()) stored.labels = std::make_shared<const std::string>(labels);
   if (touched.newest_exemplar && same_exemplar(*touched.newest_exemplar, stored)) return {};
-  const bool late = (touched.newest_exemplar && time < touched.newest_exemplar->time) || time < rules.min_valid_time;
+  const bool late = (touched.newest_exemplar && time < touched.newest_exemplar->time) ||
+                    time < rules.min_valid_time;
   if (late && !in_window) {
     context_.counters.exemplars_out_of_order.add();
-    return fail(Errc::kOutOfRange, "out of order exemplar: ", time, " ms, series ", touched.series->labels().to_string());
+    return fail(Errc::kOutOfRange, "out of order exemplar: ", time, " ms, series ",
+                touched.series->labels().to_string());
   }
-  if (!touched.newest_exemplar || time >= touched.newest_exemplar->time) touched.newest_exemplar = std::make_unique<StoredExemplar>(stored);
+  if (!touched.newest_exemplar || time >= touched.newest_exemplar->time)
+    touched.newest_exemplar = std::make_unique<StoredExemplar>(stored);
   transaction_.exemplars.push_back({*index, std::move(stored)});
   return {};
 }
 
-void TransactionAppender::set_metadata(std::string_view metric, const model::MetricMetadata& metadata) {
+void TransactionAppender::set_metadata(std::string_view metric,
+                                       const model::MetricMetadata& metadata) {
   const TsdbLimits& limits = context_.options.limits;
   if (metric.empty() || metric.size() > limits.label_value_bytes_max) return;
   if (metadata.unit.size() + metadata.help.size() > limits.metadata_bytes_max) return;
   if (!context_.metadata.differs(metric, metadata)) return;
-  if (context_.metadata.size() + transaction_.metadata.size() >= limits.metadata_entries_max) return;
+  if (context_.metadata.size() + transaction_.metadata.size() >= limits.metadata_entries_max)
+    return;
   transaction_.metadata.emplace_back(std::string(metric), metadata);
 }
 

@@ -26,7 +26,8 @@ class TransactionAppender final : public Appender {
   ~TransactionAppender() override { rollback(); }
 
   Result<SeriesId> series(const model::Labels& labels) override;
-  Status append(SeriesId series, TimestampMs time, double value, std::optional<TimestampMs> created) override;
+  Status append(SeriesId series, TimestampMs time, double value,
+                std::optional<TimestampMs> created) override;
   Status append_histogram(SeriesId series, TimestampMs time, const model::Histogram& histogram,
                           std::optional<TimestampMs> created) override;
   Status append_exemplar(SeriesId series, const model::Exemplar& exemplar) override;
@@ -39,7 +40,8 @@ class TransactionAppender final : public Appender {
   // Index into transaction_.touched.
   Result<uint32_t> touch(SeriesId id);
   uint32_t touch(Head::Acquired acquired);
-  Status add_sample(SeriesId id, int64_t time, double value, HistogramPtr histogram, std::optional<TimestampMs> created);
+  Status add_sample(SeriesId id, int64_t time, double value, HistogramPtr histogram,
+                    std::optional<TimestampMs> created);
 
   const AppenderContext& context_;
   Transaction transaction_;

@@ -18,30 +18,40 @@ Tsdb::Tsdb(io::FileSystem& fs, Clock& clock, Telemetry& telemetry, TsdbOptions o
 
 Tsdb::~Tsdb() {
   if (log_ == nullptr) return;
-  if (auto status = log_->sync(); !status) SL_LOG_ERROR("tsdb: closing the log: {}", status.error().message);
+  if (auto status = log_->sync(); !status)
+    SL_LOG_ERROR("tsdb: closing the log: {}", status.error().message);
 }
 
-Result<std::unique_ptr<Tsdb>> Tsdb::open(io::FileSystem& fs, Clock& clock, Telemetry& telemetry, TsdbOptions options) {
+Result<std::unique_ptr<Tsdb>> Tsdb::open(io::FileSystem& fs, Clock& clock, Telemetry& telemetry,
+                                         TsdbOptions options) {
   if (options.directory.empty()) return fail(Errc::kInvalidArgument, "tsdb: no directory given");
-  if (options.block_duration_ms <= 0 || options.head_window_ms <= 0 || options.head_chunk_samples == 0 || options.block_chunk_samples_max == 0 ||
-      options.block_chunk_samples_max > kGroupSamplesMax || options.head_chunk_samples > kChunkSamplesMax ||
-      options.exemplars.window_ms <= 0 || options.exemplars.per_window_max < 3)
-    return fail(Errc::kInvalidArgument, "tsdb: a duration or a chunk size in the options is out of range");
+  if (options.block_duration_ms <= 0 || options.head_window_ms <= 0 ||
+      options.head_chunk_samples == 0 || options.block_chunk_samples_max == 0 ||
+      options.block_chunk_samples_max > kGroupSamplesMax ||
+      options.head_chunk_samples > kChunkSamplesMax || options.exemplars.window_ms <= 0 ||
+      options.exemplars.per_window_max < 3)
+    return fail(Errc::kInvalidArgument,
+                "tsdb: a duration or a chunk size in the options is out of range");
   options.head_window_ms = std::min(options.head_window_ms, options.block_duration_ms);
   std::unique_ptr<Tsdb> db(new Tsdb(fs, clock, telemetry, std::move(options)));
   if (auto status = db->recover(); !status) return in_context("tsdb", std::move(status).error());
   return db;
 }
 
-std::unique_ptr<Appender> Tsdb::appender() { return std::make_unique<TransactionAppender>(appender_context_); }
+std::unique_ptr<Appender> Tsdb::appender() {
+  return std::make_unique<TransactionAppender>(appender_context_);
+}
 
-Result<std::unique_ptr<Querier>> Tsdb::querier() const { return std::make_unique<StoreQuerier>(snapshot()); }
+Result<std::unique_ptr<Querier>> Tsdb::querier() const {
+  return std::make_unique<StoreQuerier>(snapshot());
+}
 
 std::shared_ptr<const StoreSnapshot> Tsdb::snapshot() const {
   // Registered first: the head keeps what this list of blocks does not hold.
   auto registration = readers_.begin();
   auto list = blocks();
-  return std::make_shared<const StoreSnapshot>(StoreSnapshot{head_, metadata_, std::move(registration), std::move(list)});
+  return std::make_shared<const StoreSnapshot>(
+      StoreSnapshot{head_, metadata_, std::move(registration), std::move(list)});
 }
 
 std::shared_ptr<const BlockList> Tsdb::blocks() const {
@@ -51,7 +61,8 @@ std::shared_ptr<const BlockList> Tsdb::blocks() const {
 
 void Tsdb::publish_blocks(BlockList blocks) {
   std::sort(blocks.begin(), blocks.end(), [](const auto& a, const auto& b) {
-    return std::pair(a->meta().age(), a->meta().number) < std::pair(b->meta().age(), b->meta().number);
+    return std::pair(a->meta().age(), a->meta().number) <
+           std::pair(b->meta().age(), b->meta().number);
   });
   counters_.blocks_loaded.set(static_cast<double>(blocks.size()));
   auto list = std::make_shared<const BlockList>(std::move(blocks));
@@ -71,10 +82,12 @@ Status Tsdb::for_each_exemplar_trace(TimeRange range, const TraceVisitor& visit)
     found.clear();
   };
   for (const auto& block : *view->blocks) {
-    if (block->meta().min_time > range.max.value || block->meta().max_time <= range.min.value) continue;
+    if (block->meta().min_time > range.max.value || block->meta().max_time <= range.min.value)
+      continue;
     for (uint32_t i = 0; i < block->series_count(); ++i) {
       auto info = block->series(i);
-      Status status = info ? block->read_exemplars(*info, found) : Status(std::unexpected(info.error()));
+      Status status =
+          info ? block->read_exemplars(*info, found) : Status(std::unexpected(info.error()));
       if (!status) SL_LOG_ERROR("tsdb: exemplars left out: {}", status.error().message);
       report();
     }
@@ -82,7 +95,8 @@ Status Tsdb::for_each_exemplar_trace(TimeRange range, const TraceVisitor& visit)
   for (const SeriesPtr& series : view->head.select({})) {
     {
       const std::lock_guard lock(view->head.mutex_of(*series));
-      series->collect_exemplars(view->registration->commit(), range.min.value, range.max.value, found);
+      series->collect_exemplars(view->registration->commit(), range.min.value, range.max.value,
+                                found);
     }
     report();
   }
@@ -111,10 +125,12 @@ TsdbStats Tsdb::stats(size_t limit) const {
     min = std::min(min.value_or(meta.min_time), meta.min_time);
     max = std::max(max.value_or(meta.max_time - 1), meta.max_time - 1);
   }
-  std::sort(stats.blocks.begin(), stats.blocks.end(), [](const auto& a, const auto& b) { return a.min_time < b.min_time; });
+  std::sort(stats.blocks.begin(), stats.blocks.end(),
+            [](const auto& a, const auto& b) { return a.min_time < b.min_time; });
   if (min) stats.min_time = TimestampMs{*min};
   if (max) stats.max_time = TimestampMs{*max};
-  stats.samples_appended = counters_.samples_appended.value() + counters_.histograms_appended.value();
+  stats.samples_appended =
+      counters_.samples_appended.value() + counters_.histograms_appended.value();
   stats.corruptions = counters_.blocks_corrupt.value();
   return stats;
 }

@@ -26,21 +26,22 @@ struct TsdbStats {
   HeadSummary head;
   uint64_t samples_in_blocks = 0;
   uint64_t exemplars_in_blocks = 0;
-  uint64_t bytes_on_disk = 0;                // blocks, log, checkpoint
+  uint64_t bytes_on_disk = 0;  // blocks, log, checkpoint
   uint64_t wal_bytes = 0;
   std::optional<TimestampMs> head_min_time;  // of samples in the head
   std::optional<TimestampMs> head_max_time;
-  std::optional<TimestampMs> min_time;       // of everything
+  std::optional<TimestampMs> min_time;  // of everything
   std::optional<TimestampMs> max_time;
-  std::vector<BlockMeta> blocks;             // ascending by time
-  uint64_t samples_appended = 0;             // since open()
-  uint64_t corruptions = 0;                  // blocks set aside since open()
+  std::vector<BlockMeta> blocks;  // ascending by time
+  uint64_t samples_appended = 0;  // since open()
+  uint64_t corruptions = 0;       // blocks set aside since open()
 };
 
 class Tsdb final : public Appendable, public Queryable {
  public:
   // Replays the log; what was torn or corrupt is logged. `fs`, `clock` and `telemetry` outlive it.
-  static Result<std::unique_ptr<Tsdb>> open(io::FileSystem& fs, Clock& clock, Telemetry& telemetry, TsdbOptions options);
+  static Result<std::unique_ptr<Tsdb>> open(io::FileSystem& fs, Clock& clock, Telemetry& telemetry,
+                                            TsdbOptions options);
   ~Tsdb() override;
   Tsdb(const Tsdb&) = delete;
   Tsdb& operator=(const Tsdb&) = delete;
@@ -76,8 +77,11 @@ class Tsdb final : public Appendable, public Queryable {
   Status recover();
   Status load_blocks();
   Status replay();
-  void restore_sample(const WalSample& sample, uint64_t commit, int64_t cut_time, HeadSeries& series);
-  std::string path(std::string_view name) const { return options_.directory + "/" + std::string(name); }
+  void restore_sample(const WalSample& sample, uint64_t commit, int64_t cut_time,
+                      HeadSeries& series);
+  std::string path(std::string_view name) const {
+    return options_.directory + "/" + std::string(name);
+  }
   std::shared_ptr<const StoreSnapshot> snapshot() const;
   std::shared_ptr<const BlockList> blocks() const;
   void publish_blocks(BlockList blocks);
@@ -99,11 +103,12 @@ class Tsdb final : public Appendable, public Queryable {
   const TsdbOptions options_;
   mutable TsdbCounters counters_;
   std::unique_ptr<io::DirectoryLock> lock_;
-  mutable Head head_;                        // reading it takes its locks
+  mutable Head head_;  // reading it takes its locks
   MetadataStore metadata_;
   mutable ReaderRegistry readers_;
   CommitQueue queue_;
-  std::atomic<int64_t> cut_time_{kNoTime};   // written within CommitQueue::exclusively(); commits read it
+  std::atomic<int64_t> cut_time_{
+      kNoTime};  // written within CommitQueue::exclusively(); commits read it
   AppenderContext appender_context_;
   std::unique_ptr<io::RecordLog> log_;
 
@@ -111,8 +116,8 @@ class Tsdb final : public Appendable, public Queryable {
   std::shared_ptr<const BlockList> blocks_;  // guarded by blocks_mutex_; a list is never edited
 
   std::mutex maintain_mutex_;
-  uint64_t next_block_number_ = 1;                // guarded by maintain_mutex_, like all below
-  int64_t blocks_reach_ = kNoTime;                // up to where the head was cut into blocks
+  uint64_t next_block_number_ = 1;  // guarded by maintain_mutex_, like all below
+  int64_t blocks_reach_ = kNoTime;  // up to where the head was cut into blocks
   std::optional<PendingTruncation> truncation_;
 };
 

@@ -33,7 +33,9 @@ struct BenchStore {
     if (ids.empty())
       for (const auto& l : labels) ids.push_back(*appender->series(l));
     for (size_t i = 0; i < ids.size(); ++i)
-      (void)appender->append(ids[i], {time}, static_cast<double>((time - kStart) / 1000 * static_cast<int64_t>(i % 5)));
+      (void)appender->append(
+          ids[i], {time},
+          static_cast<double>((time - kStart) / 1000 * static_cast<int64_t>(i % 5)));
     (void)appender->commit();
   }
 
@@ -81,7 +83,8 @@ void BM_ReadBlock(benchmark::State& state) {
   }
   state.SetItemsProcessed(state.iterations() * 480'000);
   const BlockMeta meta = store.db->stats().blocks.front();
-  state.counters["bytes_per_sample"] = static_cast<double>(meta.bytes) / static_cast<double>(meta.samples);
+  state.counters["bytes_per_sample"] =
+      static_cast<double>(meta.bytes) / static_cast<double>(meta.samples);
 }
 BENCHMARK(BM_ReadBlock)->Unit(benchmark::kMillisecond);
 
@@ -90,7 +93,8 @@ void BM_SelectOneOfMany(benchmark::State& state) {
   store.append(kStart);
   const std::vector<Matcher> matchers = {*Matcher::create(MatchOp::kRegex, "pod", "checkout-1.*"),
                                          *Matcher::create(MatchOp::kEqual, "le", "5")};
-  for (auto _ : state) benchmark::DoNotOptimize((*store.db->querier())->select(matchers, {}).value()->size());
+  for (auto _ : state)
+    benchmark::DoNotOptimize((*store.db->querier())->select(matchers, {}).value()->size());
 }
 BENCHMARK(BM_SelectOneOfMany)->Unit(benchmark::kMicrosecond);
 

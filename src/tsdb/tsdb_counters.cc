@@ -4,26 +4,45 @@ namespace sightline::tsdb {
 
 TsdbCounters::TsdbCounters(Telemetry& t)
     : head_series(t.gauge("prometheus_tsdb_head_series", "Series in the head.")),
-      samples_appended(t.counter("prometheus_tsdb_head_samples_appended_total", "Samples appended.", {{"type", "float"}})),
-      histograms_appended(t.counter("prometheus_tsdb_head_samples_appended_total", "Samples appended.", {{"type", "histogram"}})),
-      exemplars_appended(t.counter("prometheus_tsdb_exemplar_exemplars_appended_total", "Exemplars appended.")),
-      exemplars_out_of_order(t.counter("prometheus_tsdb_exemplar_out_of_order_exemplars_total", "Exemplars refused: older than the newest of their series.")),
-      out_of_order_samples(t.counter("prometheus_tsdb_out_of_order_samples_total", "Samples refused: out of order.")),
-      out_of_order_appended(t.counter("prometheus_tsdb_head_out_of_order_samples_appended_total", "Samples taken out of order.")),
-      out_of_bounds_samples(t.counter("prometheus_tsdb_out_of_bound_samples_total", "Samples refused: before the head or too far ahead.")),
-      too_old_samples(t.counter("prometheus_tsdb_too_old_samples_total", "Samples refused: before the out-of-order window.")),
-      duplicate_samples(t.counter("sightline_tsdb_duplicate_samples_total", "Samples refused: same time, other value.")),
-      series_refused_limit(t.counter("sightline_tsdb_series_refused_total", "Series refused.", {{"reason", "series_active_max"}})),
-      series_refused_labels(t.counter("sightline_tsdb_series_refused_total", "Series refused.", {{"reason", "labels"}})),
-      samples_refused_invalid(t.counter("sightline_tsdb_invalid_histograms_total", "Histograms refused: they contradict themselves.")),
-      commits_failed(t.counter("sightline_tsdb_commits_failed_total", "Commits that could not be logged.")),
-      wal_dropped_bytes(t.counter("sightline_tsdb_wal_dropped_bytes_total", "Bytes of torn or corrupt log found at start.")),
+      samples_appended(t.counter("prometheus_tsdb_head_samples_appended_total", "Samples appended.",
+                                 {{"type", "float"}})),
+      histograms_appended(t.counter("prometheus_tsdb_head_samples_appended_total",
+                                    "Samples appended.", {{"type", "histogram"}})),
+      exemplars_appended(
+          t.counter("prometheus_tsdb_exemplar_exemplars_appended_total", "Exemplars appended.")),
+      exemplars_out_of_order(
+          t.counter("prometheus_tsdb_exemplar_out_of_order_exemplars_total",
+                    "Exemplars refused: older than the newest of their series.")),
+      out_of_order_samples(t.counter("prometheus_tsdb_out_of_order_samples_total",
+                                     "Samples refused: out of order.")),
+      out_of_order_appended(t.counter("prometheus_tsdb_head_out_of_order_samples_appended_total",
+                                      "Samples taken out of order.")),
+      out_of_bounds_samples(t.counter("prometheus_tsdb_out_of_bound_samples_total",
+                                      "Samples refused: before the head or too far ahead.")),
+      too_old_samples(t.counter("prometheus_tsdb_too_old_samples_total",
+                                "Samples refused: before the out-of-order window.")),
+      duplicate_samples(t.counter("sightline_tsdb_duplicate_samples_total",
+                                  "Samples refused: same time, other value.")),
+      series_refused_limit(t.counter("sightline_tsdb_series_refused_total", "Series refused.",
+                                     {{"reason", "series_active_max"}})),
+      series_refused_labels(t.counter("sightline_tsdb_series_refused_total", "Series refused.",
+                                      {{"reason", "labels"}})),
+      samples_refused_invalid(t.counter("sightline_tsdb_invalid_histograms_total",
+                                        "Histograms refused: they contradict themselves.")),
+      commits_failed(
+          t.counter("sightline_tsdb_commits_failed_total", "Commits that could not be logged.")),
+      wal_dropped_bytes(t.counter("sightline_tsdb_wal_dropped_bytes_total",
+                                  "Bytes of torn or corrupt log found at start.")),
       blocks_cut(t.counter("sightline_tsdb_blocks_cut_total", "Blocks written from the head.")),
       compactions(t.counter("prometheus_tsdb_compactions_total", "Compactions done.")),
-      compactions_failed(t.counter("prometheus_tsdb_compactions_failed_total", "Compactions that failed.")),
-      blocks_corrupt(t.counter("sightline_tsdb_blocks_quarantined_total", "Blocks set aside because they do not check.")),
-      blocks_retired_time(t.counter("prometheus_tsdb_time_retentions_total", "Blocks deleted by retention time.")),
-      blocks_retired_size(t.counter("prometheus_tsdb_size_retentions_total", "Blocks deleted by retention size.")),
+      compactions_failed(
+          t.counter("prometheus_tsdb_compactions_failed_total", "Compactions that failed.")),
+      blocks_corrupt(t.counter("sightline_tsdb_blocks_quarantined_total",
+                               "Blocks set aside because they do not check.")),
+      blocks_retired_time(
+          t.counter("prometheus_tsdb_time_retentions_total", "Blocks deleted by retention time.")),
+      blocks_retired_size(
+          t.counter("prometheus_tsdb_size_retentions_total", "Blocks deleted by retention size.")),
       blocks_loaded(t.gauge("prometheus_tsdb_blocks_loaded", "Blocks being served.")),
       blocks_bytes(t.gauge("prometheus_tsdb_storage_blocks_bytes", "Bytes of all blocks.")),
       wal_bytes(t.gauge("prometheus_tsdb_wal_storage_size_bytes", "Bytes of the log.")),
@@ -31,10 +50,14 @@ TsdbCounters::TsdbCounters(Telemetry& t)
       head_max_time(t.gauge("prometheus_tsdb_head_max_time", "Newest sample in the head, ms.")) {}
 
 void TsdbCounters::count_refused_sample(const Error& error) {
-  if (error.code == Errc::kAlreadyExists) duplicate_samples.add();
-  else if (error.message.starts_with("out of order")) out_of_order_samples.add();
-  else if (error.message.starts_with("too old")) too_old_samples.add();
-  else out_of_bounds_samples.add();
+  if (error.code == Errc::kAlreadyExists)
+    duplicate_samples.add();
+  else if (error.message.starts_with("out of order"))
+    out_of_order_samples.add();
+  else if (error.message.starts_with("too old"))
+    too_old_samples.add();
+  else
+    out_of_bounds_samples.add();
 }
 
 }  // namespace sightline::tsdb

@@ -13,14 +13,14 @@ struct TsdbCounters {
   Counter& histograms_appended;
   Counter& exemplars_appended;
   Counter& exemplars_out_of_order;
-  Counter& out_of_order_samples;      // refused
-  Counter& out_of_order_appended;     // taken into the out-of-order window
+  Counter& out_of_order_samples;   // refused
+  Counter& out_of_order_appended;  // taken into the out-of-order window
   Counter& out_of_bounds_samples;
   Counter& too_old_samples;
-  Counter& duplicate_samples;         // refused: same time, other value
+  Counter& duplicate_samples;  // refused: same time, other value
   Counter& series_refused_limit;
   Counter& series_refused_labels;
-  Counter& samples_refused_invalid;   // histograms that do not check
+  Counter& samples_refused_invalid;  // histograms that do not check
   Counter& commits_failed;
   Counter& wal_dropped_bytes;
   Counter& blocks_cut;
@@ -32,7 +32,7 @@ struct TsdbCounters {
   Gauge& blocks_loaded;
   Gauge& blocks_bytes;
   Gauge& wal_bytes;
-  Gauge& head_min_time;               // ms
+  Gauge& head_min_time;  // ms
   Gauge& head_max_time;
 
   // Counts a refusal of place_sample() under its reason.

@@ -10,7 +10,9 @@ namespace {
 using model::Labels;
 using model::make_labels;
 
-Labels named(std::string_view name, std::string_view job = "a") { return make_labels({{"__name__", name}, {"job", job}}); }
+Labels named(std::string_view name, std::string_view job = "a") {
+  return make_labels({{"__name__", name}, {"job", job}});
+}
 
 TsdbOptions unbounded() {
   TsdbOptions options;
@@ -55,7 +57,8 @@ TEST(Tsdb, SeriesNamedAndNeverWrittenAreForgotten) {
   const auto id = open->series(named("kept"));
   store.db().maintain();
   store.db().maintain();
-  EXPECT_TRUE(store.telemetry().text().find("prometheus_tsdb_head_series 1\n") != std::string::npos);
+  EXPECT_TRUE(store.telemetry().text().find("prometheus_tsdb_head_series 1\n") !=
+              std::string::npos);
   ASSERT_TRUE(open->append(*id, {kTestStart}, 1));
   ASSERT_TRUE(open->commit());
   EXPECT_EQ(store.read(named("kept")).values, std::vector<double>{1});
@@ -68,7 +71,8 @@ TEST(Tsdb, ExemplarHookAndOrder) {
   TestingStore store(options);
   const Labels x = named("x");
   ASSERT_TRUE(store.add_exemplar(x, test_exemplar(kTestStart, 1, 1)));
-  ASSERT_TRUE(store.add_exemplar(x, test_exemplar(kTestStart, 1, 1))) << "a repetition is accepted and ignored";
+  ASSERT_TRUE(store.add_exemplar(x, test_exemplar(kTestStart, 1, 1)))
+      << "a repetition is accepted and ignored";
   ASSERT_TRUE(store.add_exemplar(x, test_exemplar(kTestStart + 5, 1, 2)));
   const auto late = store.add_exemplar(x, test_exemplar(kTestStart + 1, 1, 3));
   ASSERT_FALSE(late);
@@ -79,10 +83,13 @@ TEST(Tsdb, ExemplarHookAndOrder) {
   ASSERT_TRUE(store.add_exemplar(x, old));
   EXPECT_EQ(announced.size(), 3u);
   EXPECT_EQ(store.exemplars(x).size(), 3u);
-  EXPECT_EQ(store.telemetry().counter_total("prometheus_tsdb_exemplar_exemplars_appended_total"), 3u);
-  EXPECT_EQ(store.telemetry().counter_total("prometheus_tsdb_exemplar_out_of_order_exemplars_total"), 1u);
+  EXPECT_EQ(store.telemetry().counter_total("prometheus_tsdb_exemplar_exemplars_appended_total"),
+            3u);
+  EXPECT_EQ(
+      store.telemetry().counter_total("prometheus_tsdb_exemplar_out_of_order_exemplars_total"), 1u);
   size_t traces = 0;
-  ASSERT_TRUE(store.db().for_each_exemplar_trace({{kTestStart + 1}, {kTestStart + 6}}, [&](TraceId, TimestampMs) { ++traces; }));
+  ASSERT_TRUE(store.db().for_each_exemplar_trace({{kTestStart + 1}, {kTestStart + 6}},
+                                                 [&](TraceId, TimestampMs) { ++traces; }));
   EXPECT_EQ(traces, 2u);
 }
 
@@ -99,8 +106,10 @@ TEST(Tsdb, OrderDuplicatesAndBoundsAnswerInThePeersWords) {
   ASSERT_FALSE(order);
   EXPECT_EQ(order.error().code, Errc::kOutOfRange);
   EXPECT_TRUE(order.error().message.starts_with("out of order sample"));
-  EXPECT_TRUE(store.add(x, kTestStart - 2 * kHourMs, 2).error().message.starts_with("out of bounds"));
-  EXPECT_TRUE(store.add(x, kTestStart + 11 * kMinuteMs, 2).error().message.starts_with("out of bounds"));
+  EXPECT_TRUE(
+      store.add(x, kTestStart - 2 * kHourMs, 2).error().message.starts_with("out of bounds"));
+  EXPECT_TRUE(
+      store.add(x, kTestStart + 11 * kMinuteMs, 2).error().message.starts_with("out of bounds"));
   EXPECT_EQ(store.telemetry().counter_total("prometheus_tsdb_out_of_order_samples_total"), 1u);
   EXPECT_EQ(store.telemetry().counter_total("prometheus_tsdb_out_of_bound_samples_total"), 2u);
   EXPECT_EQ(store.telemetry().counter_total("sightline_tsdb_duplicate_samples_total"), 1u);
@@ -114,7 +123,8 @@ TEST(Tsdb, OutOfOrderWindowTakesLateSamples) {
   ASSERT_TRUE(store.add(x, kTestStart, 3));
   ASSERT_TRUE(store.add(x, kTestStart - 30 * kMinuteMs, 1));
   ASSERT_TRUE(store.add(x, kTestStart - 10 * kMinuteMs, 2));
-  EXPECT_TRUE(store.add(x, kTestStart - 2 * kHourMs, 0).error().message.starts_with("too old sample"));
+  EXPECT_TRUE(
+      store.add(x, kTestStart - 2 * kHourMs, 0).error().message.starts_with("too old sample"));
   EXPECT_EQ(store.read(x).values, (std::vector<double>{1, 2, 3}));
   store.reopen();
   EXPECT_EQ(store.read(x).values, (std::vector<double>{1, 2, 3}));
@@ -134,7 +144,8 @@ TEST(Tsdb, BlocksAreCutCompactedAndRetired) {
   for (int64_t t = 0; t < 2 * kDayMs; t += kMinuteMs, ++count) {
     ASSERT_TRUE(store.add(x, kTestStart + t, static_cast<double>(t)));
     if (t % (10 * kMinuteMs) == 0) {
-      ASSERT_TRUE(store.add_exemplar(x, test_exemplar(kTestStart + t, 1, static_cast<uint8_t>(count))));
+      ASSERT_TRUE(
+          store.add_exemplar(x, test_exemplar(kTestStart + t, 1, static_cast<uint8_t>(count))));
       store.clock().set_wall(TimestampNs{static_cast<uint64_t>(kTestStart + t) * 1'000'000});
       store.db().maintain();
     }
@@ -142,7 +153,8 @@ TEST(Tsdb, BlocksAreCutCompactedAndRetired) {
   const auto check = [&] {
     const SampleColumns columns = store.read(x);
     ASSERT_EQ(columns.times.size(), count);
-    for (size_t i = 0; i < count; ++i) ASSERT_EQ(columns.values[i], static_cast<double>(columns.times[i] - kTestStart));
+    for (size_t i = 0; i < count; ++i)
+      ASSERT_EQ(columns.values[i], static_cast<double>(columns.times[i] - kTestStart));
     EXPECT_EQ(store.exemplars(x).size(), (count + 9) / 10);
     EXPECT_EQ(store.read(gone).values, std::vector<double>{9});
   };
@@ -193,11 +205,14 @@ TEST(Tsdb, MetadataHistogramsAndCreatedSurviveEverything) {
   TestingStore store(unbounded());
   const Labels x = named("x");
   const Labels h = named("h");
-  model::Histogram histogram{.schema = 3, .count = 7, .sum = 2.5, .positive_spans = {{1, 2}}, .positive_buckets = {3, 4}};
+  model::Histogram histogram{
+      .schema = 3, .count = 7, .sum = 2.5, .positive_spans = {{1, 2}}, .positive_buckets = {3, 4}};
   {
     auto appender = store.db().appender();
-    ASSERT_TRUE(appender->append(*appender->series(x), {kTestStart}, 5, TimestampMs{kTestStart - 1000}));
-    ASSERT_TRUE(appender->append_histogram(*appender->series(h), {kTestStart}, histogram, TimestampMs{42}));
+    ASSERT_TRUE(
+        appender->append(*appender->series(x), {kTestStart}, 5, TimestampMs{kTestStart - 1000}));
+    ASSERT_TRUE(
+        appender->append_histogram(*appender->series(h), {kTestStart}, histogram, TimestampMs{42}));
     appender->set_metadata("x", {model::MetricType::kCounter, "seconds", "Help."});
     ASSERT_TRUE(appender->commit());
   }
@@ -209,7 +224,8 @@ TEST(Tsdb, MetadataHistogramsAndCreatedSurviveEverything) {
     EXPECT_EQ(columns.histogram_created, std::vector<int64_t>{42});
     const auto metadata = (*store.db().querier())->metadata("x");
     ASSERT_EQ(metadata.size(), 1u);
-    EXPECT_EQ(metadata.at("x"), (model::MetricMetadata{model::MetricType::kCounter, "seconds", "Help."}));
+    EXPECT_EQ(metadata.at("x"),
+              (model::MetricMetadata{model::MetricType::kCounter, "seconds", "Help."}));
   };
   check();
   store.reopen();
@@ -235,7 +251,8 @@ TEST(Tsdb, LimitsRefuseAndCount) {
   EXPECT_TRUE(store.add(named("a"), kTestStart, 1));
   EXPECT_TRUE(store.add(named("b"), kTestStart, 1));
   EXPECT_EQ(store.add(named("c"), kTestStart, 1).error().code, Errc::kResourceExhausted);
-  EXPECT_EQ(store.add(named(std::string(101, 'x')), kTestStart, 1).error().code, Errc::kInvalidArgument);
+  EXPECT_EQ(store.add(named(std::string(101, 'x')), kTestStart, 1).error().code,
+            Errc::kInvalidArgument);
   EXPECT_EQ(store.add(named("\xff"), kTestStart, 1).error().code, Errc::kInvalidArgument);
   EXPECT_EQ(store.add({}, kTestStart, 1).error().code, Errc::kInvalidArgument);
   EXPECT_EQ(store.telemetry().counter_total("sightline_tsdb_series_refused_total"), 4u);

@@ -26,7 +26,9 @@ std::string encode_scaled(std::span<const double> values, unsigned decimals, con
 class BitWriter {
  public:
   explicit BitWriter(std::string& out) : out_(out) {}
-  ~BitWriter() { if (filled_ > 0) out_.push_back(static_cast<char>(pending_ << (8 - filled_))); }
+  ~BitWriter() {
+    if (filled_ > 0) out_.push_back(static_cast<char>(pending_ << (8 - filled_)));
+  }
   void put(uint64_t bits, unsigned count) {
     while (count > 0) {
       const unsigned n = std::min(count, 8 - filled_);

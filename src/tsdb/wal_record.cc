@@ -12,16 +12,17 @@ namespace {
 // Low three bits of an entry's first byte; the others are flags.
 enum Tag : uint8_t { kSeries = 1, kSample = 2, kHistogramSample = 3, kExemplar = 4, kMetadata = 5 };
 constexpr uint8_t kTagMask = 7;
-constexpr uint8_t kHasCreated = 8;     // of samples
-constexpr uint8_t kWholeNumber = 16;   // of a float: zigzag varint instead of eight bytes
-constexpr uint8_t kSameTime = 32;      // as the entry before
-constexpr uint8_t kHasTrace = 8;       // of exemplars
+constexpr uint8_t kHasCreated = 8;    // of samples
+constexpr uint8_t kWholeNumber = 16;  // of a float: zigzag varint instead of eight bytes
+constexpr uint8_t kSameTime = 32;     // as the entry before
+constexpr uint8_t kHasTrace = 8;      // of exemplars
 constexpr uint8_t kHasSpan = 16;
 constexpr uint8_t kHasLabels = 64;
-constexpr uint8_t kWithoutTime = 128;       // the wire carried no time
+constexpr uint8_t kWithoutTime = 128;  // the wire carried no time
 
 bool is_whole(double v) {
-  return std::abs(v) < 9007199254740992.0 && std::bit_cast<uint64_t>(std::trunc(v)) == std::bit_cast<uint64_t>(v) &&
+  return std::abs(v) < 9007199254740992.0 &&
+         std::bit_cast<uint64_t>(std::trunc(v)) == std::bit_cast<uint64_t>(v) &&
          !(v == 0 && std::signbit(v));
 }
 
@@ -50,11 +51,18 @@ void WalWriter::add_sample(uint64_t number, int64_t time, int64_t created, doubl
   if (time == previous_time_) tag |= kSameTime;
   bytes_.push_back(static_cast<char>(tag));
   append_svarint(bytes_, static_cast<int64_t>(number - previous_number_));
-  if (time != previous_time_) append_svarint(bytes_, static_cast<int64_t>(static_cast<uint64_t>(time) - static_cast<uint64_t>(previous_time_)));
-  if (created != 0) append_svarint(bytes_, static_cast<int64_t>(static_cast<uint64_t>(time) - static_cast<uint64_t>(created)));
-  if (histogram != nullptr) append_histogram_bytes(bytes_, *histogram, nullptr);
-  else if (whole) append_svarint(bytes_, static_cast<int64_t>(value));
-  else append_le(bytes_, value);
+  if (time != previous_time_)
+    append_svarint(bytes_, static_cast<int64_t>(static_cast<uint64_t>(time) -
+                                                static_cast<uint64_t>(previous_time_)));
+  if (created != 0)
+    append_svarint(
+        bytes_, static_cast<int64_t>(static_cast<uint64_t>(time) - static_cast<uint64_t>(created)));
+  if (histogram != nullptr)
+    append_histogram_bytes(bytes_, *histogram, nullptr);
+  else if (whole)
+    append_svarint(bytes_, static_cast<int64_t>(value));
+  else
+    append_le(bytes_, value);
   previous_number_ = number;
   previous_time_ = time;
   max_time_ = std::max(max_time_, time);
@@ -69,9 +77,12 @@ void WalWriter::add_exemplar(uint64_t number, const StoredExemplar& e) {
   if (!e.has_time) tag |= kWithoutTime;
   bytes_.push_back(static_cast<char>(tag));
   append_svarint(bytes_, static_cast<int64_t>(number - previous_number_));
-  if (e.time != previous_time_) append_svarint(bytes_, static_cast<int64_t>(static_cast<uint64_t>(e.time) - static_cast<uint64_t>(previous_time_)));
+  if (e.time != previous_time_)
+    append_svarint(bytes_, static_cast<int64_t>(static_cast<uint64_t>(e.time) -
+                                                static_cast<uint64_t>(previous_time_)));
   append_le(bytes_, e.value);
-  if (e.trace_id.is_valid()) bytes_.append(reinterpret_cast<const char*>(e.trace_id.bytes.data()), 16);
+  if (e.trace_id.is_valid())
+    bytes_.append(reinterpret_cast<const char*>(e.trace_id.bytes.data()), 16);
   if (e.span_id.is_valid()) bytes_.append(reinterpret_cast<const char*>(e.span_id.bytes.data()), 8);
   if (!e.packed_labels().empty()) append_sized(bytes_, e.packed_labels());
   previous_number_ = number;
@@ -92,7 +103,8 @@ namespace {
 // Reads the entries of one record; series numbers and times go from one to the next.
 class RecordReader {
  public:
-  RecordReader(std::string_view payload, const WalVisitor& visitor) : in_(payload), visitor_(visitor) {}
+  RecordReader(std::string_view payload, const WalVisitor& visitor)
+      : in_(payload), visitor_(visitor) {}
 
   Status run() {
     if (auto status = visitor_.on_commit(in_.uvarint()); !status) return status;
@@ -115,7 +127,9 @@ class RecordReader {
 
   void read_place(uint8_t tag) {
     number_ += static_cast<uint64_t>(in_.svarint());
-    if ((tag & kSameTime) == 0) time_ = static_cast<int64_t>(static_cast<uint64_t>(time_) + static_cast<uint64_t>(in_.svarint()));
+    if ((tag & kSameTime) == 0)
+      time_ =
+          static_cast<int64_t>(static_cast<uint64_t>(time_) + static_cast<uint64_t>(in_.svarint()));
   }
 
   Status series() {
@@ -127,7 +141,9 @@ class RecordReader {
   Status sample(uint8_t tag) {
     read_place(tag);
     WalSample s{.number = number_, .time = time_};
-    if ((tag & kHasCreated) != 0) s.created = static_cast<int64_t>(static_cast<uint64_t>(time_) - static_cast<uint64_t>(in_.svarint()));
+    if ((tag & kHasCreated) != 0)
+      s.created =
+          static_cast<int64_t>(static_cast<uint64_t>(time_) - static_cast<uint64_t>(in_.svarint()));
     if ((tag & kTagMask) == kHistogramSample) {
       s.histogram = read_histogram_bytes(in_, nullptr);
       if (s.histogram == nullptr) return damaged();
@@ -145,8 +161,10 @@ class RecordReader {
     e.exemplar.time = time_;
     e.exemplar.value = in_.le<double>();
     e.exemplar.has_time = (tag & kWithoutTime) == 0;
-    if ((tag & kHasTrace) != 0) e.exemplar.trace_id = trace_id_from_bytes(in_.bytes(16)).value_or(TraceId{});
-    if ((tag & kHasSpan) != 0) e.exemplar.span_id = span_id_from_bytes(in_.bytes(8)).value_or(SpanId{});
+    if ((tag & kHasTrace) != 0)
+      e.exemplar.trace_id = trace_id_from_bytes(in_.bytes(16)).value_or(TraceId{});
+    if ((tag & kHasSpan) != 0)
+      e.exemplar.span_id = span_id_from_bytes(in_.bytes(8)).value_or(SpanId{});
     if ((tag & kHasLabels) != 0) {
       const std::string_view packed = in_.sized();
       if (!in_.ok() || !model::Labels::is_packed(packed)) return damaged();
@@ -165,7 +183,9 @@ class RecordReader {
     return visitor_.on_metadata(m);
   }
 
-  std::unexpected<Error> damaged() const { return fail(Errc::kCorrupt, "commit record is damaged near byte ", in_.offset()); }
+  std::unexpected<Error> damaged() const {
+    return fail(Errc::kCorrupt, "commit record is damaged near byte ", in_.offset());
+  }
 
   ByteReader in_;
   const WalVisitor& visitor_;

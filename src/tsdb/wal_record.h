@@ -15,7 +15,7 @@
 
 namespace sightline::tsdb {
 
-inline constexpr uint8_t kWalCommit = 1;      // record type in io::RecordLog
+inline constexpr uint8_t kWalCommit = 1;  // record type in io::RecordLog
 
 struct WalSeries {
   uint64_t number = 0;
@@ -24,9 +24,9 @@ struct WalSeries {
 struct WalSample {
   uint64_t number = 0;
   int64_t time = 0;
-  int64_t created = 0;      // 0: unknown
+  int64_t created = 0;  // 0: unknown
   double value = 0;
-  HistogramPtr histogram;   // null: a float
+  HistogramPtr histogram;  // null: a float
 };
 struct WalExemplar {
   uint64_t number = 0;
@@ -42,7 +42,8 @@ class WalWriter {
  public:
   void begin(uint64_t commit);
   void add(const WalSeries& series);
-  void add_sample(uint64_t number, int64_t time, int64_t created, double value, const model::Histogram* histogram);
+  void add_sample(uint64_t number, int64_t time, int64_t created, double value,
+                  const model::Histogram* histogram);
   void add_exemplar(uint64_t number, const StoredExemplar& exemplar);
   void add(const WalMetadata& metadata);
   std::string_view bytes() const { return bytes_; }

@@ -13,11 +13,13 @@ namespace {
 
 using protozero::pbf_writer;
 using Messages = std::vector<std::string>;
-using Answer = Result<Messages> (*)(const JaegerApi&, std::string_view request, const Cancelled& cancelled);
+using Answer = Result<Messages> (*)(const JaegerApi&, std::string_view request,
+                                    const Cancelled& cancelled);
 
 net::GrpcCode grpc_code(Errc code) {
   switch (code) {
-    case Errc::kInvalidArgument: case Errc::kOutOfRange: return net::GrpcCode::kInvalidArgument;
+    case Errc::kInvalidArgument:
+    case Errc::kOutOfRange: return net::GrpcCode::kInvalidArgument;
     case Errc::kNotFound: return net::GrpcCode::kNotFound;
     case Errc::kResourceExhausted: return net::GrpcCode::kResourceExhausted;
     case Errc::kCancelled: return net::GrpcCode::kCancelled;
@@ -37,9 +39,12 @@ Status check(const ProtobufReader& r) {
 uint64_t nanoseconds_of(std::string_view bytes) {
   int64_t seconds = 0, nanos = 0;
   for (ProtobufReader r(bytes); r.next();) {
-    if (r.tag() == protobuf_varint(1)) seconds = static_cast<int64_t>(r.varint());
-    else if (r.tag() == protobuf_varint(2)) nanos = static_cast<int32_t>(r.varint());
-    else r.skip();
+    if (r.tag() == protobuf_varint(1))
+      seconds = static_cast<int64_t>(r.varint());
+    else if (r.tag() == protobuf_varint(2))
+      nanos = static_cast<int32_t>(r.varint());
+    else
+      r.skip();
   }
   if (seconds < 0 || seconds > INT64_MAX / 2'000'000'000 || nanos < 0) return 0;
   return static_cast<uint64_t>(seconds) * 1'000'000'000 + static_cast<uint64_t>(nanos);
@@ -48,9 +53,12 @@ uint64_t nanoseconds_of(std::string_view bytes) {
 std::pair<std::string, std::string> tag_of(std::string_view bytes) {
   std::pair<std::string, std::string> tag;
   for (ProtobufReader r(bytes); r.next();) {
-    if (r.tag() == protobuf_bytes(1)) tag.first = r.bytes();
-    else if (r.tag() == protobuf_bytes(2)) tag.second = r.bytes();
-    else r.skip();
+    if (r.tag() == protobuf_bytes(1))
+      tag.first = r.bytes();
+    else if (r.tag() == protobuf_bytes(2))
+      tag.second = r.bytes();
+    else
+      r.skip();
   }
   return tag;
 }
@@ -65,12 +73,19 @@ Status read_parameters(std::string_view bytes, TraceQuestion& question) {
       case protobuf_bytes(3): question.tags.push_back(tag_of(r.bytes())); break;
       case protobuf_bytes(4): question.start = {nanoseconds_of(r.bytes())}; break;
       case protobuf_bytes(5): question.end = {nanoseconds_of(r.bytes())}; break;
-      case protobuf_bytes(6): question.duration_min = std::chrono::nanoseconds(static_cast<int64_t>(nanoseconds_of(r.bytes()))); break;
-      case protobuf_bytes(7):
-        if (const auto ns = static_cast<int64_t>(nanoseconds_of(r.bytes())); ns > 0) question.duration_max = std::chrono::nanoseconds(ns);
+      case protobuf_bytes(6):
+        question.duration_min =
+            std::chrono::nanoseconds(static_cast<int64_t>(nanoseconds_of(r.bytes())));
         break;
-      case protobuf_varint(8): question.limit = static_cast<uint32_t>(std::max(static_cast<int32_t>(r.varint()), 0)); break;
-      case protobuf_bytes(10): return fail(Errc::kInvalidArgument, "structured filters are not supported");
+      case protobuf_bytes(7):
+        if (const auto ns = static_cast<int64_t>(nanoseconds_of(r.bytes())); ns > 0)
+          question.duration_max = std::chrono::nanoseconds(ns);
+        break;
+      case protobuf_varint(8):
+        question.limit = static_cast<uint32_t>(std::max(static_cast<int32_t>(r.varint()), 0));
+        break;
+      case protobuf_bytes(10):
+        return fail(Errc::kInvalidArgument, "structured filters are not supported");
       default: r.skip();
     }
   }
@@ -85,7 +100,8 @@ Result<TraceQuestion> question_of(std::string_view request) {
       r.skip();
       continue;
     }
-    if (auto read = read_parameters(r.bytes(), question); !read) return std::unexpected(std::move(read).error());
+    if (auto read = read_parameters(r.bytes(), question); !read)
+      return std::unexpected(std::move(read).error());
   }
   if (auto fine = check(r); !fine) return std::unexpected(std::move(fine).error());
   if (question.end.value == 0) question.end = {UINT64_MAX};
@@ -96,8 +112,10 @@ Result<Messages> get_trace(const JaegerApi& api, std::string_view request, const
   std::string_view text;
   ProtobufReader r(request);
   while (r.next()) {
-    if (r.tag() == protobuf_bytes(1)) text = r.bytes();
-    else r.skip();
+    if (r.tag() == protobuf_bytes(1))
+      text = r.bytes();
+    else
+      r.skip();
   }
   if (auto fine = check(r); !fine) return std::unexpected(std::move(fine).error());
   const auto id = parse_id(text);
@@ -107,13 +125,15 @@ Result<Messages> get_trace(const JaegerApi& api, std::string_view request, const
   return Messages{wire::otlp::encode_traces(**trace)};
 }
 
-Result<std::vector<TracePtr>> traces_of(const JaegerApi& api, std::string_view request, const Cancelled& cancelled) {
+Result<std::vector<TracePtr>> traces_of(const JaegerApi& api, std::string_view request,
+                                        const Cancelled& cancelled) {
   const auto question = question_of(request);
   if (!question) return std::unexpected(question.error());
   return find_traces(api, *question, cancelled);
 }
 
-Result<Messages> find_all(const JaegerApi& api, std::string_view request, const Cancelled& cancelled) {
+Result<Messages> find_all(const JaegerApi& api, std::string_view request,
+                          const Cancelled& cancelled) {
   const auto traces = traces_of(api, request, cancelled);
   if (!traces) return std::unexpected(traces.error());
   Messages messages;
@@ -141,9 +161,12 @@ std::string summary_of(const model::SpanBatch& trace) {
     ids.insert(span.span_id);
     start = std::min(start, span.start.value);
     end = std::max(end, span.end.value);
-    if (!span.parent_span_id.is_valid() && (root == nullptr || span.start < root->start)) root = &span;
+    if (!span.parent_span_id.is_valid() && (root == nullptr || span.start < root->start))
+      root = &span;
   }
-  const auto orphans = std::ranges::count_if(trace.spans, [&](const auto& s) { return s.parent_span_id.is_valid() && !ids.contains(s.parent_span_id); });
+  const auto orphans = std::ranges::count_if(trace.spans, [&](const auto& s) {
+    return s.parent_span_id.is_valid() && !ids.contains(s.parent_span_id);
+  });
   std::string out;
   pbf_writer writer(out);
   writer.add_string(1, to_hex(trace.spans.front().trace_id));
@@ -167,11 +190,13 @@ std::string summary_of(const model::SpanBatch& trace) {
   return out;
 }
 
-Result<Messages> find_summaries(const JaegerApi& api, std::string_view request, const Cancelled& cancelled) {
+Result<Messages> find_summaries(const JaegerApi& api, std::string_view request,
+                                const Cancelled& cancelled) {
   const auto traces = traces_of(api, request, cancelled);
   if (!traces) return std::unexpected(traces.error());
   Messages messages;
-  for (const TracePtr& trace : *traces) pbf_writer(messages.emplace_back()).add_message(1, summary_of(*trace));
+  for (const TracePtr& trace : *traces)
+    pbf_writer(messages.emplace_back()).add_message(1, summary_of(*trace));
   return messages;
 }
 
@@ -184,13 +209,17 @@ Result<Messages> get_services(const JaegerApi& api, std::string_view, const Canc
   return messages;
 }
 
-Result<Messages> get_operations(const JaegerApi& api, std::string_view request, const Cancelled& cancelled) {
+Result<Messages> get_operations(const JaegerApi& api, std::string_view request,
+                                const Cancelled& cancelled) {
   std::string service, kind;
   ProtobufReader r(request);
   while (r.next()) {
-    if (r.tag() == protobuf_bytes(1)) service = r.bytes();
-    else if (r.tag() == protobuf_bytes(2)) kind = r.bytes();
-    else r.skip();
+    if (r.tag() == protobuf_bytes(1))
+      service = r.bytes();
+    else if (r.tag() == protobuf_bytes(2))
+      kind = r.bytes();
+    else
+      r.skip();
   }
   if (auto fine = check(r); !fine) return std::unexpected(std::move(fine).error());
   if (service.empty()) return fail(Errc::kInvalidArgument, "service is required");
@@ -208,13 +237,17 @@ Result<Messages> get_operations(const JaegerApi& api, std::string_view request, 
   return messages;
 }
 
-Result<Messages> get_dependencies(const JaegerApi& api, std::string_view request, const Cancelled& cancelled) {
+Result<Messages> get_dependencies(const JaegerApi& api, std::string_view request,
+                                  const Cancelled& cancelled) {
   TimestampNs start{0}, end{0};
   ProtobufReader r(request);
   while (r.next()) {
-    if (r.tag() == protobuf_bytes(1)) start = {nanoseconds_of(r.bytes())};
-    else if (r.tag() == protobuf_bytes(2)) end = {nanoseconds_of(r.bytes())};
-    else r.skip();
+    if (r.tag() == protobuf_bytes(1))
+      start = {nanoseconds_of(r.bytes())};
+    else if (r.tag() == protobuf_bytes(2))
+      end = {nanoseconds_of(r.bytes())};
+    else
+      r.skip();
   }
   if (auto fine = check(r); !fine) return std::unexpected(std::move(fine).error());
   if (end.value == 0) end = {UINT64_MAX};
@@ -233,26 +266,34 @@ Result<Messages> get_dependencies(const JaegerApi& api, std::string_view request
   return messages;
 }
 
-net::GrpcReply answer_call(const JaegerApi& api, Answer answer, const net::SharedBytes& request, net::GrpcStreamCall& call) {
+net::GrpcReply answer_call(const JaegerApi& api, Answer answer, const net::SharedBytes& request,
+                           net::GrpcStreamCall& call) {
   auto messages = answer(api, *request, call.cancellation());
-  if (!messages) return {.code = grpc_code(messages.error().code), .message = messages.error().message};
+  if (!messages)
+    return {.code = grpc_code(messages.error().code), .message = messages.error().message};
   for (std::string& message : *messages)
-    if (!call.send(std::move(message))) return {.code = net::GrpcCode::kCancelled, .message = "cancelled"};
+    if (!call.send(std::move(message)))
+      return {.code = net::GrpcCode::kCancelled, .message = "cancelled"};
   return {};
 }
 
 }  // namespace
 
 net::GrpcStreamMethods jaeger_grpc_methods(const JaegerApi& api) {
-  static constexpr std::pair<const char*, Answer> kMethods[] = {{"GetTrace", get_trace},       {"FindTraces", find_all},
-                                                                {"GetServices", get_services}, {"GetOperations", get_operations},
-                                                                {"GetDependencies", get_dependencies}, {"FindTraceSummaries", find_summaries}};
+  static constexpr std::pair<const char*, Answer> kMethods[] = {
+      {"GetTrace", get_trace},
+      {"FindTraces", find_all},
+      {"GetServices", get_services},
+      {"GetOperations", get_operations},
+      {"GetDependencies", get_dependencies},
+      {"FindTraceSummaries", find_summaries}};
   const auto shared = std::make_shared<const JaegerApi>(api);
   net::GrpcStreamMethods methods;
   for (const auto& [name, answer] : kMethods)
-    methods["/jaeger.api_v3.QueryService/" + std::string(name)] = [shared, answer](const net::SharedBytes& request, net::GrpcStreamCall& call) {
-      return answer_call(*shared, answer, request, call);
-    };
+    methods["/jaeger.api_v3.QueryService/" + std::string(name)] =
+        [shared, answer](const net::SharedBytes& request, net::GrpcStreamCall& call) {
+          return answer_call(*shared, answer, request, call);
+        };
   return methods;
 }
 

@@ -15,6 +15,6 @@ void append_trace_json(std::string& out, const model::SpanBatch& trace);
 std::string envelope(std::string_view data, size_t total);
 // {"data":null,...,"errors":[{"code":404,"msg":"trace not found"}]}
 std::string error_envelope(int code, std::string_view message);
-void append_text(std::string& out, std::string_view text);   // quoted
+void append_text(std::string& out, std::string_view text);  // quoted
 
 }  // namespace sightline::api::jaeger

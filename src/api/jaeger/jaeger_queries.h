@@ -23,7 +23,7 @@ namespace sightline::api::jaeger {
 struct JaegerApiOptions {
   uint32_t traces_default = 20;
   uint32_t traces_max = 1'500;
-  uint32_t operations_max = 10'000;       // of one service
+  uint32_t operations_max = 10'000;  // of one service
   std::chrono::nanoseconds timeout = std::chrono::minutes(2);
 };
 
@@ -34,7 +34,7 @@ struct JaegerApi {
   JaegerApiOptions options;
 };
 
-using Cancelled = std::shared_ptr<const net::Cancellation>;   // may be null
+using Cancelled = std::shared_ptr<const net::Cancellation>;  // may be null
 using TracePtr = std::shared_ptr<const model::SpanBatch>;
 
 // Everything a span of a found trace must be.
@@ -46,28 +46,31 @@ struct TraceQuestion {
   TimestampNs end{UINT64_MAX};
   std::chrono::nanoseconds duration_min{0};
   std::optional<std::chrono::nanoseconds> duration_max;
-  uint32_t limit = 0;                     // 0: the default
+  uint32_t limit = 0;  // 0: the default
 };
 // As a filter: { resource.service.name = "a" && name = "b" && ... }.
 std::string traceql_of(const TraceQuestion& question);
 
 struct Operation {
   std::string name;
-  std::string kind;                       // "server", empty when unspecified
+  std::string kind;  // "server", empty when unspecified
 };
 struct Dependency {
-  std::string parent;                     // services
+  std::string parent;  // services
   std::string child;
   uint64_t calls = 0;
 };
 
 Result<std::vector<std::string>> find_services(const JaegerApi& api, const Cancelled& cancelled);
-Result<std::vector<Operation>> find_operations(const JaegerApi& api, const std::string& service, const std::string& kind, const Cancelled& cancelled);
+Result<std::vector<Operation>> find_operations(const JaegerApi& api, const std::string& service,
+                                               const std::string& kind, const Cancelled& cancelled);
 // Newest first.
-Result<std::vector<TracePtr>> find_traces(const JaegerApi& api, const TraceQuestion& question, const Cancelled& cancelled);
+Result<std::vector<TracePtr>> find_traces(const JaegerApi& api, const TraceQuestion& question,
+                                          const Cancelled& cancelled);
 Result<TracePtr> find_trace(const JaegerApi& api, const TraceId& id);
 // How often a span of one service had a child in another, among traces of that time.
-Result<std::vector<Dependency>> find_dependencies(const JaegerApi& api, TimestampNs start, TimestampNs end, const Cancelled& cancelled);
+Result<std::vector<Dependency>> find_dependencies(const JaegerApi& api, TimestampNs start,
+                                                  TimestampNs end, const Cancelled& cancelled);
 // 1 to 32 hex digits.
 Result<TraceId> parse_id(std::string_view text);
 

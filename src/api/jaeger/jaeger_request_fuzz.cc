@@ -12,7 +12,9 @@ struct NeverCancelled final : net::Cancellation {
 };
 struct Call final : net::GrpcStreamCall {
   std::string_view metadata(std::string_view) const override { return {}; }
-  std::shared_ptr<const net::Cancellation> cancellation() const override { return std::make_shared<NeverCancelled>(); }
+  std::shared_ptr<const net::Cancellation> cancellation() const override {
+    return std::make_shared<NeverCancelled>();
+  }
   bool send(std::string) override { return true; }
 };
 
@@ -21,8 +23,10 @@ struct Call final : net::GrpcStreamCall {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const traceql::testing::MemoryStore store(std::make_shared<model::SpanBatch>());
   static ManualClock clock{TimestampNs{1'700'000'000'000'000'000}};
-  static const net::GrpcStreamMethods methods = api::jaeger::jaeger_grpc_methods({.traces = store, .clock = clock});
-  const auto request = std::make_shared<const std::string>(reinterpret_cast<const char*>(data), size);
+  static const net::GrpcStreamMethods methods =
+      api::jaeger::jaeger_grpc_methods({.traces = store, .clock = clock});
+  const auto request =
+      std::make_shared<const std::string>(reinterpret_cast<const char*>(data), size);
   Call call;
   for (const auto& [name, handler] : methods) handler(request, call);
   net::Params params;

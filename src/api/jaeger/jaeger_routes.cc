@@ -13,7 +13,8 @@ using Handler = net::HttpResponse (*)(const JaegerApi&, const net::HttpRequest&)
 net::HttpResponse error_response(const Error& error) {
   int status = 500;
   switch (error.code) {
-    case Errc::kInvalidArgument: case Errc::kOutOfRange: status = 400; break;
+    case Errc::kInvalidArgument:
+    case Errc::kOutOfRange: status = 400; break;
     case Errc::kNotFound: status = 404; break;
     case Errc::kResourceExhausted: status = 429; break;
     case Errc::kCancelled: status = 499; break;
@@ -28,7 +29,9 @@ Result<std::optional<int64_t>> number(const net::Params& params, std::string_vie
   const std::string_view text = params.get(name);
   if (text.empty()) return std::nullopt;
   const auto value = parse_int(text);
-  if (!value || *value < 0 || *value > INT64_MAX / 1'000'000) return fail(Errc::kInvalidArgument, "unable to parse param '", name, "': \"", text, "\" is not a whole number of at least 0");
+  if (!value || *value < 0 || *value > INT64_MAX / 1'000'000)
+    return fail(Errc::kInvalidArgument, "unable to parse param '", name, "': \"", text,
+                "\" is not a whole number of at least 0");
   return *value;
 }
 
@@ -59,8 +62,10 @@ net::HttpResponse answer_service_operations(const JaegerApi& api, const net::Htt
 
 net::HttpResponse answer_operations(const JaegerApi& api, const net::HttpRequest& request) {
   const std::string service(request.params.get("service"));
-  if (service.empty()) return error_response({Errc::kInvalidArgument, "parameter 'service' is required"});
-  const auto operations = find_operations(api, service, std::string(request.params.get("spanKind")), request.cancellation);
+  if (service.empty())
+    return error_response({Errc::kInvalidArgument, "parameter 'service' is required"});
+  const auto operations = find_operations(api, service, std::string(request.params.get("spanKind")),
+                                          request.cancellation);
   if (!operations) return error_response(operations.error());
   std::string data = "[";
   for (const Operation& operation : *operations) {
@@ -89,8 +94,10 @@ net::HttpResponse answer_trace(const JaegerApi& api, const net::HttpRequest& req
 }
 
 Result<TraceQuestion> read_question(const JaegerApi& api, const net::Params& params) {
-  TraceQuestion question{.service = std::string(params.get("service")), .operation = std::string(params.get("operation"))};
-  if (question.service.empty()) return fail(Errc::kInvalidArgument, "parameter 'service' is required");
+  TraceQuestion question{.service = std::string(params.get("service")),
+                         .operation = std::string(params.get("operation"))};
+  if (question.service.empty())
+    return fail(Errc::kInvalidArgument, "parameter 'service' is required");
   auto tags = parse_tags(params);
   if (!tags) return std::unexpected(std::move(tags).error());
   question.tags = std::move(*tags);
@@ -100,21 +107,28 @@ Result<TraceQuestion> read_question(const JaegerApi& api, const net::Params& par
     if (!*value) continue;
     if (name == "start") question.start = {static_cast<uint64_t>(**value) * 1'000};
     if (name == "end") question.end = {static_cast<uint64_t>(**value) * 1'000};
-    if (name == "limit") question.limit = static_cast<uint32_t>(std::min<int64_t>(**value, UINT32_MAX));
+    if (name == "limit")
+      question.limit = static_cast<uint32_t>(std::min<int64_t>(**value, UINT32_MAX));
   }
   // The UI also sends the text it made start of; alone it counts from now.
   if (params.get("start").empty() && !params.get("lookback").empty()) {
     const auto back = parse_prometheus_duration(params.get("lookback"));
-    if (!back) return fail(Errc::kInvalidArgument, "unable to parse param 'lookback': ", back.error().message);
+    if (!back)
+      return fail(Errc::kInvalidArgument,
+                  "unable to parse param 'lookback': ", back.error().message);
     const uint64_t ns = static_cast<uint64_t>(back->count()) * 1'000'000;
     question.start = {api.clock.now().value - std::min(ns, api.clock.now().value)};
   }
   for (const std::string_view name : {"minDuration", "maxDuration"}) {
     if (params.get(name).empty()) continue;
     const auto duration = parse_go_duration(params.get(name));
-    if (!duration) return fail(Errc::kInvalidArgument, "unable to parse param '", name, "': ", duration.error().message);
-    if (name == "minDuration") question.duration_min = *duration;
-    else question.duration_max = *duration;
+    if (!duration)
+      return fail(Errc::kInvalidArgument, "unable to parse param '", name,
+                  "': ", duration.error().message);
+    if (name == "minDuration")
+      question.duration_min = *duration;
+    else
+      question.duration_max = *duration;
   }
   return question;
 }
@@ -126,8 +140,10 @@ net::HttpResponse answer_traces(const JaegerApi& api, const net::HttpRequest& re
     const auto id = parse_id(text);
     if (!id) return error_response(id.error());
     auto trace = find_trace(api, *id);
-    if (trace) traces.push_back(std::move(*trace));
-    else if (trace.error().code != Errc::kNotFound) return error_response(trace.error());
+    if (trace)
+      traces.push_back(std::move(*trace));
+    else if (trace.error().code != Errc::kNotFound)
+      return error_response(trace.error());
   }
   if (!ids.empty()) return traces_response(traces);
   const auto question = read_question(api, request.params);
@@ -142,9 +158,11 @@ net::HttpResponse answer_dependencies(const JaegerApi& api, const net::HttpReque
   if (!end_ms) return error_response(end_ms.error());
   const auto lookback_ms = number(request.params, "lookback");
   if (!lookback_ms) return error_response(lookback_ms.error());
-  const uint64_t end = *end_ms ? static_cast<uint64_t>(**end_ms) * 1'000'000 : api.clock.now().value;
+  const uint64_t end =
+      *end_ms ? static_cast<uint64_t>(**end_ms) * 1'000'000 : api.clock.now().value;
   const uint64_t back = static_cast<uint64_t>(lookback_ms->value_or(24 * 3'600'000)) * 1'000'000;
-  const auto dependencies = find_dependencies(api, {end - std::min(end, back)}, {end}, request.cancellation);
+  const auto dependencies =
+      find_dependencies(api, {end - std::min(end, back)}, {end}, request.cancellation);
   if (!dependencies) return error_response(dependencies.error());
   std::string data = "[";
   for (const Dependency& dependency : *dependencies) {
@@ -177,7 +195,9 @@ class TagsReader {
 
  private:
   char peek() {
-    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\t' || text_[at_] == '\n' || text_[at_] == '\r')) ++at_;
+    while (at_ < text_.size() &&
+           (text_[at_] == ' ' || text_[at_] == '\t' || text_[at_] == '\n' || text_[at_] == '\r'))
+      ++at_;
     return at_ < text_.size() ? text_[at_] : '\0';
   }
   bool take(char c) {
@@ -194,7 +214,7 @@ class TagsReader {
       if (c == '\\') {
         if (at_ >= text_.size()) return std::nullopt;
         c = text_[at_++];
-        if (c == 'u') return std::nullopt;   // no client escapes what UTF-8 can say
+        if (c == 'u') return std::nullopt;  // no client escapes what UTF-8 can say
         c = c == 'n' ? '\n' : c == 't' ? '\t' : c == 'r' ? '\r' : c;
       }
       out.push_back(c);
@@ -221,28 +241,34 @@ Result<std::vector<std::pair<std::string, std::string>>> parse_tags(const net::P
   std::vector<std::pair<std::string, std::string>> tags;
   for (const std::string_view tag : params.all("tag")) {
     const size_t colon = tag.find(':');
-    if (colon == std::string_view::npos) return fail(Errc::kInvalidArgument, "malformed 'tag' parameter, expecting key:value, received: ", tag);
+    if (colon == std::string_view::npos)
+      return fail(Errc::kInvalidArgument,
+                  "malformed 'tag' parameter, expecting key:value, received: ", tag);
     tags.emplace_back(tag.substr(0, colon), tag.substr(colon + 1));
   }
   for (const std::string_view text : params.all("tags")) {
     if (text.empty()) continue;
     auto read = TagsReader(text).read();
-    if (!read) return fail(Errc::kInvalidArgument, "malformed 'tags' parameter, cannot unmarshal JSON: ", text);
+    if (!read)
+      return fail(Errc::kInvalidArgument,
+                  "malformed 'tags' parameter, cannot unmarshal JSON: ", text);
     tags.insert(tags.end(), read->begin(), read->end());
   }
   return tags;
 }
 
 void add_jaeger_routes(net::HttpRouter& router, JaegerApi api) {
-  static constexpr std::pair<std::string_view, Handler> kPaths[] = {{"/api/services", answer_services},
-                                                                    {"/api/services/{service}/operations", answer_service_operations},
-                                                                    {"/api/operations", answer_operations},
-                                                                    {"/api/traces", answer_traces},
-                                                                    {"/api/traces/{id}", answer_trace},
-                                                                    {"/api/dependencies", answer_dependencies}};
+  static constexpr std::pair<std::string_view, Handler> kPaths[] = {
+      {"/api/services", answer_services},
+      {"/api/services/{service}/operations", answer_service_operations},
+      {"/api/operations", answer_operations},
+      {"/api/traces", answer_traces},
+      {"/api/traces/{id}", answer_trace},
+      {"/api/dependencies", answer_dependencies}};
   const auto shared = std::make_shared<const JaegerApi>(std::move(api));
   for (const auto& [pattern, handler] : kPaths)
-    router.add("GET", shared->prefix + std::string(pattern), [shared, handler](net::HttpRequest& request) { return handler(*shared, request); });
+    router.add("GET", shared->prefix + std::string(pattern),
+               [shared, handler](net::HttpRequest& request) { return handler(*shared, request); });
 }
 
 }  // namespace sightline::api::jaeger

@@ -15,7 +15,8 @@ namespace {
 std::shared_ptr<const model::SpanBatch> shop_spans() {
   const std::vector<traceql::ScriptLine> lines = {
       {1, 0, "trace 1"},
-      {2, 1, R"(a "GET /slow" start=100s duration=503ms kind=server service=web .code=500 status=error message="boom" scope=lib resource.host="h1")"},
+      {2, 1,
+       R"(a "GET /slow" start=100s duration=503ms kind=server service=web .code=500 status=error message="boom" scope=lib resource.host="h1")"},
       {3, 2, R"(b "query" service=db duration=10ms kind=client .method="GET" .ok=true .ratio=0.5)"},
       {4, 3, R"(event exception at=1ms .type="io")"},
       {5, 3, "link 2 c"},
@@ -43,10 +44,12 @@ struct Jaeger : ::testing::Test {
     EXPECT_TRUE(request.params.parse(query));
     return router.dispatch(request);
   }
-  Call ask(const std::string& method, std::string request, net::GrpcCode code = net::GrpcCode::kOk) {
+  Call ask(const std::string& method, std::string request,
+           net::GrpcCode code = net::GrpcCode::kOk) {
     Call call;
     const auto methods = jaeger_grpc_methods(api);
-    const auto reply = methods.at("/jaeger.api_v3.QueryService/" + method)(std::make_shared<const std::string>(std::move(request)), call);
+    const auto reply = methods.at("/jaeger.api_v3.QueryService/" + method)(
+        std::make_shared<const std::string>(std::move(request)), call);
     EXPECT_EQ(reply.code, code) << reply.message;
     return call;
   }
@@ -58,34 +61,41 @@ struct Jaeger : ::testing::Test {
 };
 
 TEST_F(Jaeger, ListsServicesAndOperations) {
-  EXPECT_EQ(get("/jaeger/api/services").body, R"({"data":["db","web"],"total":2,"limit":0,"offset":0,"errors":null})");
-  EXPECT_EQ(get("/jaeger/api/services/web/operations").body, R"({"data":["GET /","GET /slow"],"total":2,"limit":0,"offset":0,"errors":null})");
-  EXPECT_EQ(get("/jaeger/api/operations", "service=db").body,
-            R"({"data":[{"name":"query","spanKind":"client"}],"total":1,"limit":0,"offset":0,"errors":null})");
-  EXPECT_EQ(get("/jaeger/api/operations", "service=web&spanKind=client").body, R"({"data":[],"total":0,"limit":0,"offset":0,"errors":null})");
+  EXPECT_EQ(get("/jaeger/api/services").body,
+            R"({"data":["db","web"],"total":2,"limit":0,"offset":0,"errors":null})");
+  EXPECT_EQ(get("/jaeger/api/services/web/operations").body,
+            R"({"data":["GET /","GET /slow"],"total":2,"limit":0,"offset":0,"errors":null})");
+  EXPECT_EQ(
+      get("/jaeger/api/operations", "service=db").body,
+      R"({"data":[{"name":"query","spanKind":"client"}],"total":1,"limit":0,"offset":0,"errors":null})");
+  EXPECT_EQ(get("/jaeger/api/operations", "service=web&spanKind=client").body,
+            R"({"data":[],"total":0,"limit":0,"offset":0,"errors":null})");
   EXPECT_EQ(get("/jaeger/api/operations").status, 400);
   EXPECT_EQ(get("/jaeger/api/operations", "service=web&spanKind=odd").status, 400);
 }
 
 TEST_F(Jaeger, ShowsATrace) {
-  EXPECT_EQ(get("/jaeger/api/traces/31").body,
-            R"({"data":[{"traceID":"00000000000000000000000000000031","spans":[)"
-            R"({"traceID":"00000000000000000000000000000031","spanID":"0000000000000061","flags":0,"operationName":"GET /slow","references":[],)"
-            R"("startTime":100000000,"duration":503000,"tags":[{"key":"code","type":"int64","value":500},{"key":"span.kind","type":"string","value":"server"},)"
-            R"({"key":"error","type":"bool","value":true},{"key":"otel.status_code","type":"string","value":"ERROR"},)"
-            R"({"key":"otel.status_description","type":"string","value":"boom"},{"key":"otel.scope.name","type":"string","value":"lib"}],)"
-            R"("logs":[],"processID":"p1","warnings":null},)"
-            R"({"traceID":"00000000000000000000000000000031","spanID":"0000000000000062","flags":0,"operationName":"query",)"
-            R"("references":[{"refType":"CHILD_OF","traceID":"00000000000000000000000000000031","spanID":"0000000000000061"},)"
-            R"({"refType":"FOLLOWS_FROM","traceID":"00000000000000000000000000000032","spanID":"0000000000000063"}],)"
-            R"("startTime":100000000,"duration":10000,"tags":[{"key":"method","type":"string","value":"GET"},{"key":"ok","type":"bool","value":true},)"
-            R"({"key":"ratio","type":"float64","value":0.5},{"key":"span.kind","type":"string","value":"client"}],)"
-            R"("logs":[{"timestamp":100001000,"fields":[{"key":"event","type":"string","value":"exception"},{"key":"type","type":"string","value":"io"}]}],)"
-            R"("processID":"p2","warnings":null}],)"
-            R"("processes":{"p1":{"serviceName":"web","tags":[{"key":"host","type":"string","value":"h1"}]},"p2":{"serviceName":"db","tags":[]}},)"
-            R"("warnings":null}],"total":1,"limit":0,"offset":0,"errors":null})");
+  EXPECT_EQ(
+      get("/jaeger/api/traces/31").body,
+      R"({"data":[{"traceID":"00000000000000000000000000000031","spans":[)"
+      R"({"traceID":"00000000000000000000000000000031","spanID":"0000000000000061","flags":0,"operationName":"GET /slow","references":[],)"
+      R"("startTime":100000000,"duration":503000,"tags":[{"key":"code","type":"int64","value":500},{"key":"span.kind","type":"string","value":"server"},)"
+      R"({"key":"error","type":"bool","value":true},{"key":"otel.status_code","type":"string","value":"ERROR"},)"
+      R"({"key":"otel.status_description","type":"string","value":"boom"},{"key":"otel.scope.name","type":"string","value":"lib"}],)"
+      R"("logs":[],"processID":"p1","warnings":null},)"
+      R"({"traceID":"00000000000000000000000000000031","spanID":"0000000000000062","flags":0,"operationName":"query",)"
+      R"("references":[{"refType":"CHILD_OF","traceID":"00000000000000000000000000000031","spanID":"0000000000000061"},)"
+      R"({"refType":"FOLLOWS_FROM","traceID":"00000000000000000000000000000032","spanID":"0000000000000063"}],)"
+      R"("startTime":100000000,"duration":10000,"tags":[{"key":"method","type":"string","value":"GET"},{"key":"ok","type":"bool","value":true},)"
+      R"({"key":"ratio","type":"float64","value":0.5},{"key":"span.kind","type":"string","value":"client"}],)"
+      R"("logs":[{"timestamp":100001000,"fields":[{"key":"event","type":"string","value":"exception"},{"key":"type","type":"string","value":"io"}]}],)"
+      R"("processID":"p2","warnings":null}],)"
+      R"("processes":{"p1":{"serviceName":"web","tags":[{"key":"host","type":"string","value":"h1"}]},"p2":{"serviceName":"db","tags":[]}},)"
+      R"("warnings":null}],"total":1,"limit":0,"offset":0,"errors":null})");
   EXPECT_EQ(get("/jaeger/api/traces/99").status, 404);
-  EXPECT_EQ(get("/jaeger/api/traces/99").body, R"({"data":null,"total":0,"limit":0,"offset":0,"errors":[{"code":404,"msg":"trace not found"}]})");
+  EXPECT_EQ(
+      get("/jaeger/api/traces/99").body,
+      R"({"data":null,"total":0,"limit":0,"offset":0,"errors":[{"code":404,"msg":"trace not found"}]})");
   EXPECT_EQ(get("/jaeger/api/traces/zz").status, 400);
 }
 
@@ -93,8 +103,9 @@ TEST_F(Jaeger, FindsTraces) {
   const auto found = [&](const std::string& query) {
     const auto response = get("/jaeger/api/traces", query);
     EXPECT_EQ(response.status, 200) << response.body;
-    return std::pair(response.body.contains(R"({"traceID":"00000000000000000000000000000031","spans")"),
-                     response.body.contains(R"({"traceID":"00000000000000000000000000000032","spans")"));
+    return std::pair(
+        response.body.contains(R"({"traceID":"00000000000000000000000000000031","spans")"),
+        response.body.contains(R"({"traceID":"00000000000000000000000000000032","spans")"));
   };
   EXPECT_EQ(found("service=web"), std::pair(true, true));
   EXPECT_EQ(found("service=web&limit=1"), std::pair(false, true));
@@ -108,16 +119,20 @@ TEST_F(Jaeger, FindsTraces) {
   EXPECT_EQ(found("service=web&start=150000000&end=250000000"), std::pair(false, true));
   EXPECT_EQ(found("service=web&lookback=2m"), std::pair(false, true));
   EXPECT_EQ(found("traceID=31&traceID=32&traceID=33"), std::pair(true, true));
-  EXPECT_EQ(get("/jaeger/api/traces").body,
-            R"({"data":null,"total":0,"limit":0,"offset":0,"errors":[{"code":400,"msg":"parameter 'service' is required"}]})");
-  for (const char* bad : {"service=web&start=x", "service=web&tags=%7B", "service=web&tag=x", "service=web&minDuration=2s&maxDuration=1s", "service=web&limit=9999999"})
+  EXPECT_EQ(
+      get("/jaeger/api/traces").body,
+      R"({"data":null,"total":0,"limit":0,"offset":0,"errors":[{"code":400,"msg":"parameter 'service' is required"}]})");
+  for (const char* bad : {"service=web&start=x", "service=web&tags=%7B", "service=web&tag=x",
+                          "service=web&minDuration=2s&maxDuration=1s", "service=web&limit=9999999"})
     EXPECT_EQ(get("/jaeger/api/traces", bad).status, 400) << bad;
 }
 
 TEST_F(Jaeger, CountsCallsBetweenServices) {
-  EXPECT_EQ(get("/jaeger/api/dependencies", "endTs=300000&lookback=300000").body,
-            R"({"data":[{"parent":"web","child":"db","callCount":1}],"total":1,"limit":0,"offset":0,"errors":null})");
-  EXPECT_EQ(get("/jaeger/api/dependencies", "endTs=1000&lookback=1").body, R"({"data":[],"total":0,"limit":0,"offset":0,"errors":null})");
+  EXPECT_EQ(
+      get("/jaeger/api/dependencies", "endTs=300000&lookback=300000").body,
+      R"({"data":[{"parent":"web","child":"db","callCount":1}],"total":1,"limit":0,"offset":0,"errors":null})");
+  EXPECT_EQ(get("/jaeger/api/dependencies", "endTs=1000&lookback=1").body,
+            R"({"data":[],"total":0,"limit":0,"offset":0,"errors":null})");
   EXPECT_EQ(get("/jaeger/api/dependencies", "endTs=x").status, 400);
 }
 
@@ -126,7 +141,8 @@ TEST_F(Jaeger, StreamsTracesOverGrpc) {
   protozero::pbf_writer(id).add_string(1, "31");
   const Call one = ask("GetTrace", id);
   ASSERT_EQ(one.messages.size(), 1u);
-  const auto trace = wire::otlp::decode_traces(std::make_shared<const std::string>(one.messages[0]));
+  const auto trace =
+      wire::otlp::decode_traces(std::make_shared<const std::string>(one.messages[0]));
   ASSERT_TRUE(trace);
   EXPECT_EQ(trace->batch->spans.size(), 2u);
   std::string missing;
@@ -151,7 +167,8 @@ TEST_F(Jaeger, StreamsTracesOverGrpc) {
 
   std::string service;
   protozero::pbf_writer(service).add_string(1, "web");
-  EXPECT_EQ(ask("GetServices", "").messages.at(0), std::string("\x0a\x02") + "db" + "\x0a\x03" + "web");
+  EXPECT_EQ(ask("GetServices", "").messages.at(0),
+            std::string("\x0a\x02") + "db" + "\x0a\x03" + "web");
   EXPECT_TRUE(ask("GetOperations", service).messages.at(0).contains("GET /slow"));
   EXPECT_TRUE(ask("GetDependencies", "").messages.at(0).contains("web"));
   ask("GetOperations", "", net::GrpcCode::kInvalidArgument);

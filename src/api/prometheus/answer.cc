@@ -14,7 +14,8 @@ constexpr std::string_view kHead = R"({"status":"success","data":)";
 // The rest of the data, then what closes the envelope.
 class WithTail final : public net::BodySource {
  public:
-  WithTail(std::shared_ptr<net::BodySource> data, std::string tail) : data_(std::move(data)), tail_(std::move(tail)) {}
+  WithTail(std::shared_ptr<net::BodySource> data, std::string tail)
+      : data_(std::move(data)), tail_(std::move(tail)) {}
   Next next(std::string& out) override {
     const Next next = data_->next(out);
     if (next == Next::kEnd) out += tail_;
@@ -28,7 +29,8 @@ class WithTail final : public net::BodySource {
 
 class List final : public net::BodySource {
  public:
-  List(size_t count, std::function<Status(std::string&, size_t)> append) : count_(count), append_(std::move(append)) {}
+  List(size_t count, std::function<Status(std::string&, size_t)> append)
+      : count_(count), append_(std::move(append)) {}
   Next next(std::string& out) override {
     const size_t begin = out.size();
     if (at_ == 0) out += '[';
@@ -71,8 +73,8 @@ ErrorClass class_of(Errc code) {
   return {"internal", 500};
 }
 
-void append_annotations(std::string& out, std::string_view key, const std::vector<std::string>& texts,
-                        std::string_view kind) {
+void append_annotations(std::string& out, std::string_view key,
+                        const std::vector<std::string>& texts, std::string_view kind) {
   if (texts.empty()) return;
   out += ',';
   append_text(out, key);
@@ -84,7 +86,8 @@ void append_annotations(std::string& out, std::string_view key, const std::vecto
   }
   if (shown < texts.size()) {
     append_separator(out);
-    append_text(out, std::to_string(texts.size() - shown) + " more " + std::string(kind) + " annotations omitted");
+    append_text(out, std::to_string(texts.size() - shown) + " more " + std::string(kind) +
+                         " annotations omitted");
   }
   out += ']';
 }
@@ -104,7 +107,8 @@ net::HttpResponse to_response(Result<Answer> answer) {
   if (!answer) return error_response(answer.error());
   if (answer->data.empty() && !answer->rest) return net::HttpResponse{.status = 204};
   std::string tail;
-  if (!answer->members.empty()) tail = (answer->members.starts_with(',') ? "" : ",") + answer->members;
+  if (!answer->members.empty())
+    tail = (answer->members.starts_with(',') ? "" : ",") + answer->members;
   append_annotations(tail, "warnings", answer->warnings, "warning");
   append_annotations(tail, "infos", answer->infos, "info");
   tail += '}';
@@ -112,15 +116,19 @@ net::HttpResponse to_response(Result<Answer> answer) {
   if (!answer->rest) body.reserve(body.size() + answer->data.size() + tail.size());
   body += answer->data;
   auto next = answer->rest ? net::BodySource::Next::kMore : net::BodySource::Next::kEnd;
-  while (next == net::BodySource::Next::kMore && body.size() < kWholeAnswerBytesMax) next = answer->rest->next(body);
-  if (next == net::BodySource::Next::kBroken) return error_response({Errc::kInternal, "the answer could not be made"});
+  while (next == net::BodySource::Next::kMore && body.size() < kWholeAnswerBytesMax)
+    next = answer->rest->next(body);
+  if (next == net::BodySource::Next::kBroken)
+    return error_response({Errc::kInternal, "the answer could not be made"});
   if (next == net::BodySource::Next::kEnd) body += tail;
   auto response = net::HttpResponse::json(std::move(body));
-  if (next != net::BodySource::Next::kEnd) response.rest = std::make_shared<WithTail>(std::move(answer->rest), std::move(tail));
+  if (next != net::BodySource::Next::kEnd)
+    response.rest = std::make_shared<WithTail>(std::move(answer->rest), std::move(tail));
   return response;
 }
 
-std::shared_ptr<net::BodySource> list_source(size_t count, std::function<Status(std::string& out, size_t index)> append) {
+std::shared_ptr<net::BodySource> list_source(
+    size_t count, std::function<Status(std::string& out, size_t index)> append) {
   return std::make_shared<List>(count, std::move(append));
 }
 
@@ -137,12 +145,18 @@ void append_text(std::string& out, std::string_view text) {
   std::string safe;
   for (size_t i = begin; i < out.size(); ++i) {
     const std::string_view line_separator = std::string_view(out).substr(i, 3);
-    if (out[i] == '<') safe += "\\u003c";
-    else if (out[i] == '>') safe += "\\u003e";
-    else if (out[i] == '&') safe += "\\u0026";
-    else if (line_separator == "\xe2\x80\xa8") safe += "\\u2028", i += 2;
-    else if (line_separator == "\xe2\x80\xa9") safe += "\\u2029", i += 2;
-    else safe += out[i];
+    if (out[i] == '<')
+      safe += "\\u003c";
+    else if (out[i] == '>')
+      safe += "\\u003e";
+    else if (out[i] == '&')
+      safe += "\\u0026";
+    else if (line_separator == "\xe2\x80\xa8")
+      safe += "\\u2028", i += 2;
+    else if (line_separator == "\xe2\x80\xa9")
+      safe += "\\u2029", i += 2;
+    else
+      safe += out[i];
   }
   out.replace(begin, std::string::npos, safe);
 }

@@ -25,23 +25,24 @@ struct Answer {
   std::shared_ptr<net::BodySource> rest;  // of `data`, when it may be large; usually null
   std::vector<std::string> warnings;
   std::vector<std::string> infos;
-  std::string members;                    // further members of the envelope, "key":value; usually none
+  std::string members;  // further members of the envelope, "key":value; usually none
 };
 
 net::HttpResponse to_response(Result<Answer> answer);
 
 // A JSON list of `count` elements, each written when its turn comes. `append` keeps alive what it reads;
 // an error breaks the answer off.
-std::shared_ptr<net::BodySource> list_source(size_t count, std::function<Status(std::string& out, size_t index)> append);
+std::shared_ptr<net::BodySource> list_source(
+    size_t count, std::function<Status(std::string& out, size_t index)> append);
 
 // Pieces of JSON. As the peer does it, texts are written safe to stand in HTML (< as \u003c), labels are not.
-void append_text(std::string& out, std::string_view text);           // with quotes
-void append_plain_text(std::string& out, std::string_view text);     // with quotes, as labels are
-void append_labels(std::string& out, const model::Labels& labels);   // {"a":"b"}
+void append_text(std::string& out, std::string_view text);          // with quotes
+void append_plain_text(std::string& out, std::string_view text);    // with quotes, as labels are
+void append_labels(std::string& out, const model::Labels& labels);  // {"a":"b"}
 // "key":"text", with a comma in front unless an object or array has just been opened.
 void append_member(std::string& out, std::string_view key, std::string_view text);
-void append_key(std::string& out, std::string_view key);             // the same up to the colon
-void append_separator(std::string& out);                             // only that comma
+void append_key(std::string& out, std::string_view key);  // the same up to the colon
+void append_separator(std::string& out);                  // only that comma
 
 template <typename Integer>
 void append_integer_member(std::string& out, std::string_view key, Integer value) {

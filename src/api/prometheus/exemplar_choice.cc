@@ -7,7 +7,9 @@
 namespace sightline::api::prometheus {
 namespace {
 
-bool is_earlier(const ExemplarCandidate& a, const ExemplarCandidate& b) { return a.exemplar.time < b.exemplar.time; }
+bool is_earlier(const ExemplarCandidate& a, const ExemplarCandidate& b) {
+  return a.exemplar.time < b.exemplar.time;
+}
 
 double median_value(const std::vector<ExemplarCandidate>& candidates) {
   std::vector<double> values;
@@ -37,9 +39,11 @@ void keep_spread(std::vector<ExemplarCandidate>& candidates, size_t count) {
   const double length = static_cast<double>(candidates.back().exemplar.time.value - first) + 1;
   std::vector<size_t> best(count, SIZE_MAX);
   for (size_t i = 0; i < candidates.size(); ++i) {
-    const double at = static_cast<double>(candidates[i].exemplar.time.value - first) / length * static_cast<double>(count);
+    const double at = static_cast<double>(candidates[i].exemplar.time.value - first) / length *
+                      static_cast<double>(count);
     size_t& slot = best[std::min(count - 1, static_cast<size_t>(at))];
-    if (slot == SIZE_MAX || candidates[i].exemplar.value > candidates[slot].exemplar.value) slot = i;
+    if (slot == SIZE_MAX || candidates[i].exemplar.value > candidates[slot].exemplar.value)
+      slot = i;
   }
   std::vector<bool> chosen(candidates.size());
   size_t left = count;
@@ -48,7 +52,8 @@ void keep_spread(std::vector<ExemplarCandidate>& candidates, size_t count) {
   std::vector<size_t> others;
   for (size_t i = 0; i < candidates.size(); ++i)
     if (!chosen[i]) others.push_back(i);
-  std::ranges::stable_sort(others, std::greater(), [&](size_t i) { return candidates[i].exemplar.value; });
+  std::ranges::stable_sort(others, std::greater(),
+                           [&](size_t i) { return candidates[i].exemplar.value; });
   for (size_t i = 0; i < left; ++i) chosen[others[i]] = true;
   size_t kept = 0;
   for (size_t i = 0; i < candidates.size(); ++i)
@@ -68,16 +73,21 @@ std::optional<ExemplarStrategy> parse_strategy(std::string_view text) {
   return std::nullopt;
 }
 
-void choose_exemplars(std::vector<ExemplarCandidate>& candidates, size_t count, ExemplarStrategy strategy) {
+void choose_exemplars(std::vector<ExemplarCandidate>& candidates, size_t count,
+                      ExemplarStrategy strategy) {
   std::ranges::stable_sort(candidates, is_earlier);
   if (candidates.size() <= count) return;
   if (count == 0) return candidates.clear();
   switch (strategy) {
     case ExemplarStrategy::kSpread: return keep_spread(candidates, count);
-    case ExemplarStrategy::kExtreme: return keep_lowest(candidates, count, [](const ExemplarCandidate& c) { return -c.exemplar.value; });
+    case ExemplarStrategy::kExtreme:
+      return keep_lowest(candidates, count,
+                         [](const ExemplarCandidate& c) { return -c.exemplar.value; });
     case ExemplarStrategy::kTypical: {
       const double median = median_value(candidates);
-      return keep_lowest(candidates, count, [&](const ExemplarCandidate& c) { return std::fabs(c.exemplar.value - c.shown.value_or(median)); });
+      return keep_lowest(candidates, count, [&](const ExemplarCandidate& c) {
+        return std::fabs(c.exemplar.value - c.shown.value_or(median));
+      });
     }
   }
 }

@@ -23,7 +23,8 @@ struct ExemplarCandidate {
 };
 
 // Leaves at most `count` of the candidates, ascending by time. With the same candidates the choice is the same.
-void choose_exemplars(std::vector<ExemplarCandidate>& candidates, size_t count, ExemplarStrategy strategy);
+void choose_exemplars(std::vector<ExemplarCandidate>& candidates, size_t count,
+                      ExemplarStrategy strategy);
 
 // How many each of several series may show when all together may show `limit`: as even as can be, at
 // most what each has; earlier series take what does not divide.

@@ -11,9 +11,11 @@ namespace {
 
 using ::testing::ElementsAre;
 
-std::vector<ExemplarCandidate> candidates(std::initializer_list<std::pair<int64_t, double>> points) {
+std::vector<ExemplarCandidate> candidates(
+    std::initializer_list<std::pair<int64_t, double>> points) {
   std::vector<ExemplarCandidate> out;
-  for (const auto& [time, value] : points) out.push_back({.exemplar = {.value = value, .time = {time}}});
+  for (const auto& [time, value] : points)
+    out.push_back({.exemplar = {.value = value, .time = {time}}});
   return out;
 }
 
@@ -28,7 +30,9 @@ TEST(ExemplarChoice, SpreadTakesOneOfEachStretchAndTheLargestOfIt) {
   choose_exemplars(all, 3, ExemplarStrategy::kSpread);
   EXPECT_THAT(times(all), ElementsAre(10, 500, 1000));
   auto crowded = candidates({{0, 1}, {1, 5}, {2, 2}, {1000, 1}});
-  choose_exemplars(crowded, 3, ExemplarStrategy::kSpread);  // nothing in the middle: the largest left takes its place
+  choose_exemplars(
+      crowded, 3,
+      ExemplarStrategy::kSpread);  // nothing in the middle: the largest left takes its place
   EXPECT_THAT(times(crowded), ElementsAre(1, 2, 1000));
 }
 
@@ -81,7 +85,9 @@ TEST(ExemplarChoice, AnyChoiceHasTheAskedSizeAndOrder) {
   std::mt19937 random(seed);
   for (int round = 0; round < 300; ++round) {
     std::vector<ExemplarCandidate> all(1 + random() % 40);
-    for (auto& candidate : all) candidate.exemplar = {.value = static_cast<double>(random() % 9), .time = {static_cast<int64_t>(random() % 1000)}};
+    for (auto& candidate : all)
+      candidate.exemplar = {.value = static_cast<double>(random() % 9),
+                            .time = {static_cast<int64_t>(random() % 1000)}};
     const size_t count = 1 + random() % 40, size = all.size();
     choose_exemplars(all, count, static_cast<ExemplarStrategy>(round % 3));
     EXPECT_EQ(all.size(), std::min(size, count));

@@ -13,9 +13,14 @@ namespace {
 // Series by series, so that a large store's exemplars never lie in memory at once.
 class ExemplarsJson final : public net::BodySource {
  public:
-  ExemplarsJson(std::unique_ptr<tsdb::Querier> querier, SeriesSelection selection, tsdb::TimeRange range, TraceIdLabels labels,
+  ExemplarsJson(std::unique_ptr<tsdb::Querier> querier, SeriesSelection selection,
+                tsdb::TimeRange range, TraceIdLabels labels,
                 std::shared_ptr<const net::Cancellation> cancellation)
-      : querier_(std::move(querier)), selection_(std::move(selection)), range_(range), labels_(labels), cancellation_(std::move(cancellation)) {}
+      : querier_(std::move(querier)),
+        selection_(std::move(selection)),
+        range_(range),
+        labels_(labels),
+        cancellation_(std::move(cancellation)) {}
 
   Next next(std::string& out) override {
     const size_t begin = out.size();
@@ -63,10 +68,13 @@ Result<Answer> answer_query_exemplars(const PrometheusApi& api, const net::HttpR
   const std::string_view match = request.params.get("match");
   if (match == "expression") return answer_expression_exemplars(api, request);
   if (!match.empty() && match != "selectors")
-    return invalid_parameter("match", {Errc::kInvalidArgument, "not supported value " + promql::go_quote(match) + ", want expression or selectors"});
+    return invalid_parameter(
+        "match", {Errc::kInvalidArgument, "not supported value " + promql::go_quote(match) +
+                                              ", want expression or selectors"});
   const auto range = time_range(request.params);
   if (!range) return std::unexpected(range.error());
-  if (range->max < range->min) return fail(Errc::kInvalidArgument, "end timestamp must not be before start timestamp");
+  if (range->max < range->min)
+    return fail(Errc::kInvalidArgument, "end timestamp must not be before start timestamp");
   const auto expression = promql::parse(request.params.get("query"));
   if (!expression) return std::unexpected(expression.error());
   const auto selectors = promql::selectors_of(**expression);
@@ -76,7 +84,8 @@ Result<Answer> answer_query_exemplars(const PrometheusApi& api, const net::HttpR
   auto selection = select_any(**querier, selectors, *range);
   if (!selection) return std::unexpected(selection.error());
   const auto labels = api.exemplar_trace_id_alias ? TraceIdLabels::kBoth : TraceIdLabels::kAsStored;
-  return Answer{.rest = std::make_shared<ExemplarsJson>(std::move(*querier), std::move(*selection), *range, labels, request.cancellation)};
+  return Answer{.rest = std::make_shared<ExemplarsJson>(std::move(*querier), std::move(*selection),
+                                                        *range, labels, request.cancellation)};
 }
 
 }  // namespace sightline::api::prometheus

@@ -34,7 +34,8 @@ Result<double> number_parameter(const net::Params& params, std::string_view name
   if (text.empty()) return absent;
   const auto number = parse_float(text);
   if (number && !std::isnan(*number)) return *number;
-  return invalid_parameter(name, {Errc::kInvalidArgument, "cannot parse " + promql::go_quote(text) + " to a number"});
+  return invalid_parameter(
+      name, {Errc::kInvalidArgument, "cannot parse " + promql::go_quote(text) + " to a number"});
 }
 
 // start and end as /query_range wants them; step may be left out.
@@ -43,7 +44,8 @@ Result<RangeParameters> grid_parameters(const net::Params& params) {
   if (params.get("step").empty()) {
     const auto start = parse_time(params.get("start"));
     const auto end = parse_time(params.get("end"));
-    const double span_ms = start && end ? static_cast<double>(end->value) - static_cast<double>(start->value) : 0;
+    const double span_ms =
+        start && end ? static_cast<double>(end->value) - static_cast<double>(start->value) : 0;
     const double step_ms = std::max<double>(kDefaultStepMsMin, std::ceil(span_ms / kDefaultSteps));
     with_step = {};
     with_step.add("start", std::string(params.get("start")));
@@ -70,7 +72,9 @@ Result<Wanted> wanted_of(const net::Params& params) {
   if (const std::string_view text = params.get("strategy"); !text.empty()) {
     const auto strategy = parse_strategy(text);
     if (!strategy)
-      return invalid_parameter("strategy", {Errc::kInvalidArgument, "not supported value " + promql::go_quote(text) + ", want spread, extreme or typical"});
+      return invalid_parameter(
+          "strategy", {Errc::kInvalidArgument, "not supported value " + promql::go_quote(text) +
+                                                   ", want spread, extreme or typical"});
     out.strategy = *strategy;
   }
   return out;
@@ -95,23 +99,28 @@ bool shows_measured_values(const promql::Expr& expr) {
   if (inner.kind != promql::ExprKind::kAggregate) return false;
   const auto& aggregate = promql::as<promql::AggregateExpr>(inner);
   using promql::AggregateOp;
-  const bool keeps = aggregate.op == AggregateOp::kTopk || aggregate.op == AggregateOp::kBottomk || aggregate.op == AggregateOp::kMax ||
-                     aggregate.op == AggregateOp::kMin || aggregate.op == AggregateOp::kAvg;
+  const bool keeps = aggregate.op == AggregateOp::kTopk || aggregate.op == AggregateOp::kBottomk ||
+                     aggregate.op == AggregateOp::kMax || aggregate.op == AggregateOp::kMin ||
+                     aggregate.op == AggregateOp::kAvg;
   return keeps && shows_measured_values(*aggregate.expr);
 }
 
 int64_t saturated(double ms) {
-  return ms >= 9e18 ? std::numeric_limits<int64_t>::max() : ms <= -9e18 ? std::numeric_limits<int64_t>::min() : static_cast<int64_t>(ms);
+  return ms >= 9e18    ? std::numeric_limits<int64_t>::max()
+         : ms <= -9e18 ? std::numeric_limits<int64_t>::min()
+                       : static_cast<int64_t>(ms);
 }
 
 // Reads each input's exemplars once.
 class InputExemplars {
  public:
-  InputExemplars(const std::vector<promql::QueryInput>& inputs, const RangeParameters& range) : inputs_(inputs), read_(inputs.size()) {
+  InputExemplars(const std::vector<promql::QueryInput>& inputs, const RangeParameters& range)
+      : inputs_(inputs), read_(inputs.size()) {
     double low = std::numeric_limits<double>::infinity(), high = -low;
     for (const promql::QueryInput& input : inputs) {
       const auto offset = static_cast<double>(input.offset_ms);
-      low = std::min(low, static_cast<double>(input.at_ms.value_or(range.start.value)) - offset - static_cast<double>(input.window_ms));
+      low = std::min(low, static_cast<double>(input.at_ms.value_or(range.start.value)) - offset -
+                              static_cast<double>(input.window_ms));
       high = std::max(high, static_cast<double>(input.at_ms.value_or(range.end.value)) - offset);
     }
     range_ = {{saturated(low)}, {saturated(high)}};
@@ -134,10 +143,13 @@ class InputExemplars {
     read.emplace();
     const auto found = by_labels_.find(inputs_[input].labels);
     if (found == by_labels_.end()) return &*read;
-    if (auto status = found->second->set->read_exemplars(found->second->index, range_, *read); !status) return std::unexpected(status.error());
+    if (auto status = found->second->set->read_exemplars(found->second->index, range_, *read);
+        !status)
+      return std::unexpected(status.error());
     count_ += read->size();
     if (count_ > kExemplarCandidatesMax)
-      return fail(Errc::kExecution, "more than ", kExemplarCandidatesMax, " exemplars fed the result; ask for a shorter time or fewer series");
+      return fail(Errc::kExecution, "more than ", kExemplarCandidatesMax,
+                  " exemplars fed the result; ask for a shorter time or fewer series");
     return &*read;
   }
 
@@ -152,8 +164,9 @@ class InputExemplars {
 };
 
 // The first step that the exemplar fed through this source, if any.
-std::optional<size_t> fed_step(const model::Exemplar& exemplar, const promql::QueryInput& input, const promql::SeriesSource& source,
-                               const promql::Series& series, const promql::StepGrid& grid) {
+std::optional<size_t> fed_step(const model::Exemplar& exemplar, const promql::QueryInput& input,
+                               const promql::SeriesSource& source, const promql::Series& series,
+                               const promql::StepGrid& grid) {
   const int64_t time = exemplar.time.value;
   size_t first = 0, last = grid.count - 1;
   if (input.at_ms) {
@@ -180,17 +193,21 @@ struct Output {
 };
 
 bool is_before(const ExemplarCandidate& a, const ExemplarCandidate& b) {
-  const auto key = [](const ExemplarCandidate& c) { return std::tie(c.exemplar.time, c.exemplar.value, c.exemplar.trace_id, c.exemplar.span_id); };
+  const auto key = [](const ExemplarCandidate& c) {
+    return std::tie(c.exemplar.time, c.exemplar.value, c.exemplar.trace_id, c.exemplar.span_id);
+  };
   return key(a) < key(b);
 }
 
-Status gather(const promql::QueryResult& result, const Wanted& wanted, bool measured, InputExemplars& inputs, Output& out) {
+Status gather(const promql::QueryResult& result, const Wanted& wanted, bool measured,
+              InputExemplars& inputs, Output& out) {
   for (const promql::SeriesSource& source : out.series->sources) {
     const auto exemplars = inputs.of(source.input);
     if (!exemplars) return std::unexpected(exemplars.error());
     for (const model::Exemplar& exemplar : **exemplars) {
       if (!(exemplar.value >= wanted.min_value && exemplar.value <= wanted.max_value)) continue;
-      const auto step = fed_step(exemplar, result.inputs[source.input], source, *out.series, result.grid);
+      const auto step =
+          fed_step(exemplar, result.inputs[source.input], source, *out.series, result.grid);
       if (!step) continue;
       ExemplarCandidate candidate{exemplar, std::nullopt};
       if (measured && out.series->is_float(*step)) candidate.shown = out.series->floats[*step];
@@ -220,7 +237,8 @@ void append_output(std::string& out, const Output& output, TraceIdLabels labels)
 size_t apply_limit(std::vector<Output>& outputs, const Wanted& wanted) {
   std::vector<size_t> available;
   size_t all = 0, kept = 0;
-  for (const Output& output : outputs) available.push_back(output.candidates.size()), all += output.candidates.size();
+  for (const Output& output : outputs)
+    available.push_back(output.candidates.size()), all += output.candidates.size();
   const std::vector<size_t> shares = share_limit(available, wanted.limit);
   for (size_t i = 0; i < outputs.size(); ++i) {
     choose_exemplars(outputs[i].candidates, shares[i], wanted.strategy);
@@ -231,7 +249,8 @@ size_t apply_limit(std::vector<Output>& outputs, const Wanted& wanted) {
 
 }  // namespace
 
-Result<Answer> answer_expression_exemplars(const PrometheusApi& api, const net::HttpRequest& request) {
+Result<Answer> answer_expression_exemplars(const PrometheusApi& api,
+                                           const net::HttpRequest& request) {
   const auto wanted = wanted_of(request.params);
   if (!wanted) return std::unexpected(wanted.error());
   const std::string_view query = request.params.get("query");
@@ -241,18 +260,22 @@ Result<Answer> answer_expression_exemplars(const PrometheusApi& api, const net::
   if (!result) return std::unexpected(std::move(result).error());
   InputExemplars inputs(result->inputs, wanted->range);
   if (!result->inputs.empty())
-    if (auto status = inputs.select(api.store, promql::selectors_of(**expression)); !status) return std::unexpected(status.error());
+    if (auto status = inputs.select(api.store, promql::selectors_of(**expression)); !status)
+      return std::unexpected(status.error());
   const bool measured = shows_measured_values(**expression);
   std::vector<Output> outputs;
   for (const promql::Series& series : result->series) {
-    if (request.cancellation && request.cancellation->cancelled()) return fail(Errc::kCancelled, "query was canceled in exemplar selection");
+    if (request.cancellation && request.cancellation->cancelled())
+      return fail(Errc::kCancelled, "query was canceled in exemplar selection");
     Output output{&series, {}};
-    if (auto status = gather(*result, *wanted, measured, inputs, output); !status) return std::unexpected(status.error());
+    if (auto status = gather(*result, *wanted, measured, inputs, output); !status)
+      return std::unexpected(status.error());
     if (!output.candidates.empty()) outputs.push_back(std::move(output));
   }
   const size_t omitted = apply_limit(outputs, *wanted);
   const auto labels = api.exemplar_trace_id_alias ? TraceIdLabels::kBoth : TraceIdLabels::kAsStored;
-  Answer answer{.data = "[", .warnings = std::move(result->warnings), .infos = std::move(result->infos)};
+  Answer answer{
+      .data = "[", .warnings = std::move(result->warnings), .infos = std::move(result->infos)};
   for (const Output& output : outputs)
     if (!output.candidates.empty()) append_output(answer.data, output, labels);
   answer.data += ']';

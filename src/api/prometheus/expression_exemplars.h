@@ -11,6 +11,7 @@ namespace sightline::api::prometheus {
 
 inline constexpr size_t kExemplarCandidatesMax = 1'000'000;
 
-Result<Answer> answer_expression_exemplars(const PrometheusApi& api, const net::HttpRequest& request);
+Result<Answer> answer_expression_exemplars(const PrometheusApi& api,
+                                           const net::HttpRequest& request);
 
 }  // namespace sightline::api::prometheus

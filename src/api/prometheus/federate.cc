@@ -14,7 +14,8 @@ namespace {
 struct TextFormat {
   NameEscaping escaping = NameEscaping::kUnderscores;
   std::string content_type() const {
-    return "text/plain; version=0.0.4; charset=utf-8; escaping=" + std::string(escaping_name(escaping));
+    return "text/plain; version=0.0.4; charset=utf-8; escaping=" +
+           std::string(escaping_name(escaping));
   }
 };
 
@@ -47,23 +48,30 @@ TextFormat negotiate(std::string_view accept) {
 void append_quoted(std::string& out, std::string_view text) {
   out += '"';
   for (const char c : text) {
-    if (c == '\\') out += "\\\\";
-    else if (c == '"') out += "\\\"";
-    else if (c == '\n') out += "\\n";
-    else out += c;
+    if (c == '\\')
+      out += "\\\\";
+    else if (c == '"')
+      out += "\\\"";
+    else if (c == '\n')
+      out += "\\n";
+    else
+      out += c;
   }
   out += '"';
 }
 
 void append_name(std::string& out, std::string_view name) {
-  if (model::is_valid_metric_name_legacy(name)) out += name;
-  else append_quoted(out, name);
+  if (model::is_valid_metric_name_legacy(name))
+    out += name;
+  else
+    append_quoted(out, name);
 }
 
 using Pairs = std::vector<std::pair<std::string, std::string>>;
 
 // name{labels} value time, or {"utf8 name",labels} value time.
-void append_line(std::string& out, std::string_view name, const Pairs& labels, std::string_view value, int64_t time) {
+void append_line(std::string& out, std::string_view name, const Pairs& labels,
+                 std::string_view value, int64_t time) {
   const bool is_plain = model::is_valid_metric_name_legacy(name);
   if (is_plain) out += name;
   bool any = false;
@@ -88,7 +96,8 @@ void append_line(std::string& out, std::string_view name, const Pairs& labels, s
 
 class FederateText {
  public:
-  FederateText(const PrometheusApi& api, TextFormat format) : api_(api), format_(std::move(format)) {}
+  FederateText(const PrometheusApi& api, TextFormat format)
+      : api_(api), format_(std::move(format)) {}
 
   void add(const model::Labels& labels, int64_t time, double value) {
     if (!begin(labels, "untyped")) return;
@@ -109,7 +118,8 @@ class FederateText {
     name_ = escape_name(labels.metric_name(), format_.escaping);
     pairs_.clear();
     for (const model::LabelView label : labels)
-      if (label.name != model::kMetricName) pairs_.emplace_back(escape_name(label.name, format_.escaping), label.value);
+      if (label.name != model::kMetricName)
+        pairs_.emplace_back(escape_name(label.name, format_.escaping), label.value);
     const auto add_external = [&](const std::string& name, const std::string& value) {
       if (!labels.has(name)) pairs_.emplace_back(escape_name(name, format_.escaping), value);
     };
@@ -148,7 +158,8 @@ class FederateText {
         if (index < histogram.custom_values.size()) add_bucket(histogram.custom_values[index]);
       }
     }
-    for (; index < histogram.custom_values.size(); ++index) add_bucket(histogram.custom_values[index]);
+    for (; index < histogram.custom_values.size(); ++index)
+      add_bucket(histogram.custom_values[index]);
     cumulative = histogram.count;
     add_bucket(INFINITY);
     pairs_.pop_back();
@@ -165,13 +176,15 @@ class FederateText {
   std::string_view last_type_;
 };
 
-Status append_newest(FederateText& text, const FoundSeries& found, tsdb::TimeRange range, tsdb::SampleColumns& columns) {
+Status append_newest(FederateText& text, const FoundSeries& found, tsdb::TimeRange range,
+                     tsdb::SampleColumns& columns) {
   if (auto status = found.set->read(found.index, range, columns); !status) return status;
   const bool has_float = !columns.times.empty();
   const bool has_histogram = !columns.histogram_times.empty();
   if (!has_float && !has_histogram) return {};
   if (has_histogram && (!has_float || columns.histogram_times.back() > columns.times.back())) {
-    if (!model::is_stale_marker(columns.histograms.back()->sum)) text.add(found.labels(), columns.histogram_times.back(), *columns.histograms.back());
+    if (!model::is_stale_marker(columns.histograms.back()->sum))
+      text.add(found.labels(), columns.histogram_times.back(), *columns.histograms.back());
   } else if (!model::is_stale_marker(columns.values.back())) {
     text.add(found.labels(), columns.times.back(), columns.values.back() + 0.0);  // -0 leaves as 0
   }
@@ -183,18 +196,23 @@ net::HttpResponse federate(const PrometheusApi& api, const net::HttpRequest& req
   if (!sets) return net::HttpResponse::text(400, sets.error().message + "\n");
   const TimestampMs now = api.clock.now_ms();
   const tsdb::TimeRange range{{now.value - api.engine.options().lookback.count()}, now};
-  const auto failed = [](const Error& error) { return net::HttpResponse::text(500, error.message + "\n"); };
+  const auto failed = [](const Error& error) {
+    return net::HttpResponse::text(500, error.message + "\n");
+  };
   const auto querier = api.store.querier();
   if (!querier) return failed(querier.error());
   auto selection = select_any(**querier, *sets, range);
   if (!selection) return failed(selection.error());
-  std::ranges::stable_sort(selection->series, {}, [](const FoundSeries& found) { return found.labels().metric_name(); });
+  std::ranges::stable_sort(selection->series, {},
+                           [](const FoundSeries& found) { return found.labels().metric_name(); });
   const TextFormat format = negotiate(request.headers.get("Accept"));
   FederateText text(api, format);
   tsdb::SampleColumns columns;
   for (const FoundSeries& found : selection->series) {
-    if (request.cancellation && request.cancellation->cancelled()) return net::HttpResponse::text(499, "canceled\n");
-    if (auto status = append_newest(text, found, range, columns); !status) return failed(status.error());
+    if (request.cancellation && request.cancellation->cancelled())
+      return net::HttpResponse::text(499, "canceled\n");
+    if (auto status = append_newest(text, found, range, columns); !status)
+      return failed(status.error());
   }
   net::HttpResponse response;
   response.headers.set("Content-Type", format.content_type());
@@ -205,7 +223,9 @@ net::HttpResponse federate(const PrometheusApi& api, const net::HttpRequest& req
 }  // namespace
 
 void add_federate(net::HttpRouter& router, std::shared_ptr<const PrometheusApi> api) {
-  router.add("GET", "/federate", [api](net::HttpRequest& request) { return federate(*api, request); }, {.pool = api->query_pool});
+  router.add("GET", "/federate",
+             [api](net::HttpRequest& request) { return federate(*api, request); },
+             {.pool = api->query_pool});
 }
 
 }  // namespace sightline::api::prometheus

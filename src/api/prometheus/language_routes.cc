@@ -18,12 +18,60 @@ Result<promql::ExprPtr> parsed(const net::HttpRequest& request) {
 
 using Features = std::map<std::string, bool, std::less<>>;
 
-constexpr std::string_view kOperators[] = {
-    "!=", "!~", "%", "*", "+", "-", "/", "<", "</", "<=", "==", "=~", ">", ">/", ">=", "@", "^", "and", "atan2", "avg", "bottomk", "count",
-    "count_values", "group", "limit_ratio", "limitk", "max", "min", "or", "quantile", "stddev", "stdvar", "sum", "topk", "unless"};
-constexpr std::string_view kModifiers[] = {
-    "anchored", "at_modifier", "bool", "by", "delayed_name_removal", "duration_expr", "fill", "fill_left", "fill_right", "group_left",
-    "group_right", "ignoring", "negative_offset", "offset", "on", "per_query_lookback_delta", "smoothed", "subqueries", "without"};
+constexpr std::string_view kOperators[] = {"!=",
+                                           "!~",
+                                           "%",
+                                           "*",
+                                           "+",
+                                           "-",
+                                           "/",
+                                           "<",
+                                           "</",
+                                           "<=",
+                                           "==",
+                                           "=~",
+                                           ">",
+                                           ">/",
+                                           ">=",
+                                           "@",
+                                           "^",
+                                           "and",
+                                           "atan2",
+                                           "avg",
+                                           "bottomk",
+                                           "count",
+                                           "count_values",
+                                           "group",
+                                           "limit_ratio",
+                                           "limitk",
+                                           "max",
+                                           "min",
+                                           "or",
+                                           "quantile",
+                                           "stddev",
+                                           "stdvar",
+                                           "sum",
+                                           "topk",
+                                           "unless"};
+constexpr std::string_view kModifiers[] = {"anchored",
+                                           "at_modifier",
+                                           "bool",
+                                           "by",
+                                           "delayed_name_removal",
+                                           "duration_expr",
+                                           "fill",
+                                           "fill_left",
+                                           "fill_right",
+                                           "group_left",
+                                           "group_right",
+                                           "ignoring",
+                                           "negative_offset",
+                                           "offset",
+                                           "on",
+                                           "per_query_lookback_delta",
+                                           "smoothed",
+                                           "subqueries",
+                                           "without"};
 
 Features all_of(std::span<const std::string_view> names) {
   Features out;
@@ -41,20 +89,30 @@ Features functions() {
 std::map<std::string, Features> features_of(const PrometheusApi& api) {
   Features language = all_of(kModifiers);
   language.insert({{"per_step_stats", false}, {"type_and_unit_labels", false}});
-  return {{"api", {{"admin", api.admin_enabled}, {"exclude_alerts", true}, {"label_values_match", true}, {"lifecycle", api.lifecycle_enabled},
-                   {"query_exemplars_match_expression", true}, {"query_stats", true}, {"query_warnings", true}, {"remote_write_receiver", true},
-                   {"search", false}, {"time_range_labels", true}, {"time_range_series", true}}},
-          {"otlp_receiver", {}},
-          {"prometheus", {{"agent_mode", false}, {"auto_reload_config", false}, {"server_mode", true}}},
-          {"promql", std::move(language)},
-          {"promql_functions", functions()},
-          {"promql_operators", all_of(kOperators)},
-          {"rules", {}},
-          {"scrape", {{"extra_scrape_metrics", false}}},
-          {"service_discovery_providers", {{"static", true}}},
-          {"templating_functions", {}},
-          {"tsdb", {{"exemplar_storage", true}, {"isolation", true}, {"native_histograms", true}}},
-          {"ui", {}}};
+  return {
+      {"api",
+       {{"admin", api.admin_enabled},
+        {"exclude_alerts", true},
+        {"label_values_match", true},
+        {"lifecycle", api.lifecycle_enabled},
+        {"query_exemplars_match_expression", true},
+        {"query_stats", true},
+        {"query_warnings", true},
+        {"remote_write_receiver", true},
+        {"search", false},
+        {"time_range_labels", true},
+        {"time_range_series", true}}},
+      {"otlp_receiver", {}},
+      {"prometheus", {{"agent_mode", false}, {"auto_reload_config", false}, {"server_mode", true}}},
+      {"promql", std::move(language)},
+      {"promql_functions", functions()},
+      {"promql_operators", all_of(kOperators)},
+      {"rules", {}},
+      {"scrape", {{"extra_scrape_metrics", false}}},
+      {"service_discovery_providers", {{"static", true}}},
+      {"templating_functions", {}},
+      {"tsdb", {{"exemplar_storage", true}, {"isolation", true}, {"native_histograms", true}}},
+      {"ui", {}}};
 }
 
 }  // namespace
@@ -73,10 +131,14 @@ Result<Answer> answer_parse_query(const PrometheusApi&, const net::HttpRequest& 
   // Outside of texts these characters do not occur.
   Answer answer;
   for (const char c : promql::to_json(**expression)) {
-    if (c == '<') answer.data += "\\u003c";
-    else if (c == '>') answer.data += "\\u003e";
-    else if (c == '&') answer.data += "\\u0026";
-    else answer.data += c;
+    if (c == '<')
+      answer.data += "\\u003c";
+    else if (c == '>')
+      answer.data += "\\u003e";
+    else if (c == '&')
+      answer.data += "\\u0026";
+    else
+      answer.data += c;
   }
   return answer;
 }
@@ -88,7 +150,8 @@ Result<Answer> answer_features(const PrometheusApi& api, const net::HttpRequest&
     answer.data += '{';
     for (const auto& [name, is_on] : features) {
       append_separator(answer.data);
-      append_plain_text(answer.data, name);  // operators as they are: nothing here came from outside
+      append_plain_text(answer.data,
+                        name);  // operators as they are: nothing here came from outside
       answer.data += is_on ? ":true" : ":false";
     }
     answer.data += '}';

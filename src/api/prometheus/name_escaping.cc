@@ -21,8 +21,8 @@ uint32_t take_code_point(std::string_view& text) {
 }
 
 bool is_old_alphabet(uint32_t code, bool first) {
-  return (code >= 'a' && code <= 'z') || (code >= 'A' && code <= 'Z') || code == '_' || code == ':' ||
-         (!first && code >= '0' && code <= '9');
+  return (code >= 'a' && code <= 'z') || (code >= 'A' && code <= 'Z') || code == '_' ||
+         code == ':' || (!first && code >= '0' && code <= '9');
 }
 
 void append_hex(std::string& out, uint32_t code) {
@@ -38,20 +38,29 @@ std::optional<NameEscaping> parse_escaping(std::string_view text) {
   return std::nullopt;
 }
 
-std::string_view escaping_name(NameEscaping escaping) { return kNames[static_cast<size_t>(escaping)]; }
+std::string_view escaping_name(NameEscaping escaping) {
+  return kNames[static_cast<size_t>(escaping)];
+}
 
 std::string escape_name(std::string_view name, NameEscaping escaping) {
   const bool is_old = model::is_valid_metric_name_legacy(name);
-  if (escaping == NameEscaping::kAllowUtf8 || (is_old && escaping != NameEscaping::kDots)) return std::string(name);
+  if (escaping == NameEscaping::kAllowUtf8 || (is_old && escaping != NameEscaping::kDots))
+    return std::string(name);
   std::string out = escaping == NameEscaping::kValues ? "U__" : "";
   for (bool first = true; !name.empty(); first = false) {
     const uint32_t code = take_code_point(name);
-    if (code == '_' && escaping != NameEscaping::kUnderscores) out += "__";
-    else if (code == '.' && escaping == NameEscaping::kDots) out += "_dot_";
-    else if (is_old_alphabet(code, first)) out += static_cast<char>(code);
-    else if (escaping == NameEscaping::kUnderscores) out += '_';
-    else if (escaping == NameEscaping::kDots) out += "__";
-    else append_hex(out, code);
+    if (code == '_' && escaping != NameEscaping::kUnderscores)
+      out += "__";
+    else if (code == '.' && escaping == NameEscaping::kDots)
+      out += "_dot_";
+    else if (is_old_alphabet(code, first))
+      out += static_cast<char>(code);
+    else if (escaping == NameEscaping::kUnderscores)
+      out += '_';
+    else if (escaping == NameEscaping::kDots)
+      out += "__";
+    else
+      append_hex(out, code);
   }
   return out;
 }

@@ -10,6 +10,7 @@ namespace sightline::api::prometheus {
 
 inline constexpr int kSubscribersMax = 16;
 
-net::HttpResponse stream_notifications(const net::HttpRequest& request, std::shared_ptr<std::atomic<int>> subscribers);
+net::HttpResponse stream_notifications(const net::HttpRequest& request,
+                                       std::shared_ptr<std::atomic<int>> subscribers);
 
 }  // namespace sightline::api::prometheus

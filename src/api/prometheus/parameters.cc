@@ -66,7 +66,8 @@ std::optional<int64_t> parse_rfc3339_ms(std::string_view text) {
   const auto minute = hour ? take_number(text, 2, ':') : std::nullopt;
   const auto second = minute ? take_number(text, 2, 0) : std::nullopt;
   if (!second || *hour > 23 || *minute > 59 || *second > 59) return std::nullopt;
-  const std::chrono::year_month_day date{std::chrono::year(*year), std::chrono::month(static_cast<unsigned>(*month)),
+  const std::chrono::year_month_day date{std::chrono::year(*year),
+                                         std::chrono::month(static_cast<unsigned>(*month)),
                                          std::chrono::day(static_cast<unsigned>(*day))};
   const auto fraction = take_fraction_ms(text);
   const auto zone = fraction ? take_zone(text) : std::nullopt;
@@ -85,7 +86,8 @@ TimestampMs from_seconds(double seconds) {
 
 // "0x10": Go's float wants an exponent in a hexadecimal number.
 bool is_bare_hex(std::string_view text) {
-  return text.find_first_of("xX") != std::string_view::npos && text.find_first_of("pP") == std::string_view::npos;
+  return text.find_first_of("xX") != std::string_view::npos &&
+         text.find_first_of("pP") == std::string_view::npos;
 }
 
 void append_code_point(std::string& out, uint32_t c) {
@@ -93,7 +95,8 @@ void append_code_point(std::string& out, uint32_t c) {
   if (c < 0x80) return add(c);
   if (c < 0x800) return add(0xc0 | c >> 6), add(0x80 | (c & 0x3f));
   if (c < 0x10000) return add(0xe0 | c >> 12), add(0x80 | (c >> 6 & 0x3f)), add(0x80 | (c & 0x3f));
-  add(0xf0 | c >> 18), add(0x80 | (c >> 12 & 0x3f)), add(0x80 | (c >> 6 & 0x3f)), add(0x80 | (c & 0x3f));
+  add(0xf0 | c >> 18), add(0x80 | (c >> 12 & 0x3f)), add(0x80 | (c >> 6 & 0x3f)),
+      add(0x80 | (c & 0x3f));
 }
 
 // What "U__" stands before; nullopt when it is not such a text.
@@ -114,7 +117,8 @@ std::optional<std::string> unescape_name(std::string_view text) {
       uint32_t code = 0;
       const auto [stop, error] = std::from_chars(text.data(), text.data() + end, code, 16);
       const bool surrogate = code >= 0xd800 && code < 0xe000;
-      if (error != std::errc{} || stop != text.data() + end || surrogate || code > 0x10ffff) return std::nullopt;
+      if (error != std::errc{} || stop != text.data() + end || surrogate || code > 0x10ffff)
+        return std::nullopt;
       append_code_point(out, code);
     }
     text.remove_prefix(end + 1);
@@ -129,20 +133,24 @@ std::unexpected<Error> invalid_parameter(std::string_view name, Error error) {
 }
 
 Result<TimestampMs> parse_time(std::string_view text) {
-  if (const auto seconds = parse_float(text); seconds && !std::isnan(*seconds) && !is_bare_hex(text)) return from_seconds(*seconds);
+  if (const auto seconds = parse_float(text);
+      seconds && !std::isnan(*seconds) && !is_bare_hex(text))
+    return from_seconds(*seconds);
   if (const auto ms = parse_rfc3339_ms(text)) return TimestampMs{*ms};
   if (text == kMinTimeText) return TimestampMs::min();
   if (text == kMaxTimeText) return TimestampMs::max();
   return fail(Errc::kInvalidArgument, "cannot parse ", go_quote(text), " to a valid timestamp");
 }
 
-Result<TimestampMs> time_parameter(const net::Params& params, std::string_view name, TimestampMs absent) {
+Result<TimestampMs> time_parameter(const net::Params& params, std::string_view name,
+                                   TimestampMs absent) {
   const std::string_view text = params.get(name);
   if (text.empty()) return absent;
   auto time = parse_time(text);
   if (time) return time;
-  return invalid_parameter(name, {Errc::kInvalidArgument,
-                                  "invalid time value for '" + std::string(name) + "': " + time.error().message});
+  return invalid_parameter(
+      name, {Errc::kInvalidArgument,
+             "invalid time value for '" + std::string(name) + "': " + time.error().message});
 }
 
 Result<tsdb::TimeRange> time_range(const net::Params& params) {
@@ -157,15 +165,18 @@ Result<std::chrono::nanoseconds> parse_duration(std::string_view text) {
   if (const auto seconds = parse_float(text); seconds && !is_bare_hex(text)) {
     const double ns = *seconds * 1e9;
     if (!(ns < 0x1p63 && ns >= -0x1p63))
-      return fail(Errc::kInvalidArgument, "cannot parse ", go_quote(text), " to a valid duration. It overflows int64");
+      return fail(Errc::kInvalidArgument, "cannot parse ", go_quote(text),
+                  " to a valid duration. It overflows int64");
     return std::chrono::nanoseconds(static_cast<int64_t>(ns));
   }
-  constexpr auto kMsMax = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::nanoseconds::max());
+  constexpr auto kMsMax =
+      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::nanoseconds::max());
   if (const auto ms = parse_prometheus_duration(text); ms && *ms <= kMsMax) return *ms;
   return fail(Errc::kInvalidArgument, "cannot parse ", go_quote(text), " to a valid duration");
 }
 
-Result<std::optional<std::chrono::nanoseconds>> duration_parameter(const net::Params& params, std::string_view name) {
+Result<std::optional<std::chrono::nanoseconds>> duration_parameter(const net::Params& params,
+                                                                   std::string_view name) {
   const std::string_view text = params.get(name);
   if (text.empty()) return std::nullopt;
   auto duration = parse_duration(text);
@@ -178,8 +189,12 @@ Result<size_t> limit_parameter(const net::Params& params, std::string_view name)
   if (text.empty()) return SIZE_MAX;
   const auto limit = parse_int(text);
   if (!limit)
-    return invalid_parameter(name, {Errc::kInvalidArgument, "strconv.Atoi: parsing " + go_quote(text) + ": invalid syntax"});
-  if (*limit < 0) return invalid_parameter(name, {Errc::kInvalidArgument, std::string(name) + " must be non-negative"});
+    return invalid_parameter(
+        name,
+        {Errc::kInvalidArgument, "strconv.Atoi: parsing " + go_quote(text) + ": invalid syntax"});
+  if (*limit < 0)
+    return invalid_parameter(name,
+                             {Errc::kInvalidArgument, std::string(name) + " must be non-negative"});
   return *limit == 0 ? SIZE_MAX : static_cast<size_t>(*limit);
 }
 
@@ -196,7 +211,8 @@ Result<bool> bool_parameter(std::string_view text) {
     if (text == yes) return true;
   for (const std::string_view no : {"0", "f", "F", "FALSE", "false", "False"})
     if (text == no) return false;
-  return fail(Errc::kInvalidArgument, "strconv.ParseBool: parsing ", go_quote(text), ": invalid syntax");
+  return fail(Errc::kInvalidArgument, "strconv.ParseBool: parsing ", go_quote(text),
+              ": invalid syntax");
 }
 
 Result<MatcherSets> matcher_sets(const net::Params& params, EmptySelectors empty) {

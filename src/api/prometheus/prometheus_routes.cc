@@ -65,7 +65,8 @@ class CrossOrigin {
  public:
   explicit CrossOrigin(const std::string& origins) {
     // A pattern that is none allows nobody; the command line has refused it before.
-    if (auto pattern = tsdb::Matcher::create(tsdb::MatchOp::kRegex, "origin", origins)) allowed_.emplace(std::move(*pattern));
+    if (auto pattern = tsdb::Matcher::create(tsdb::MatchOp::kRegex, "origin", origins))
+      allowed_.emplace(std::move(*pattern));
   }
   void add_headers(const net::HttpRequest& request, net::HttpResponse& response) const {
     response.headers.add("Vary", "Origin");
@@ -73,7 +74,8 @@ class CrossOrigin {
     if (origin.empty() || !allowed_ || !allowed_->matches(origin)) return;
     response.headers.set("Access-Control-Allow-Origin", std::string(origin));
     response.headers.set("Access-Control-Allow-Methods", "GET, POST, OPTIONS");
-    response.headers.set("Access-Control-Allow-Headers", "Accept, Authorization, Content-Type, Origin");
+    response.headers.set("Access-Control-Allow-Headers",
+                         "Accept, Authorization, Content-Type, Origin");
     response.headers.set("Access-Control-Expose-Headers", "Date");
   }
 
@@ -82,9 +84,10 @@ class CrossOrigin {
 };
 
 void add_page(net::HttpRouter& router, std::string_view pattern, std::string body) {
-  router.add("GET,HEAD", pattern,
-             [body = std::move(body)](net::HttpRequest&) { return net::HttpResponse::text(200, body); },
-             {.run_on = net::RunOn::kSocketThread});
+  router.add(
+      "GET,HEAD", pattern,
+      [body = std::move(body)](net::HttpRequest&) { return net::HttpResponse::text(200, body); },
+      {.run_on = net::RunOn::kSocketThread});
 }
 
 }  // namespace
@@ -94,33 +97,43 @@ void add_prometheus_routes(net::HttpRouter& router, PrometheusApi api) {
   const auto origins = std::make_shared<const CrossOrigin>(shared->cors_origin);
   const net::RouteOptions at_once{.run_on = net::RunOn::kSocketThread};
   const auto add_options = [&](const std::string& pattern) {
-    router.add("OPTIONS", pattern, [origins](net::HttpRequest& request) {
-      net::HttpResponse response{.status = 204};
-      origins->add_headers(request, response);
-      return response;
-    }, at_once);
+    router.add(
+        "OPTIONS", pattern,
+        [origins](net::HttpRequest& request) {
+          net::HttpResponse response{.status = 204};
+          origins->add_headers(request, response);
+          return response;
+        },
+        at_once);
   };
   for (const Path& path : kPaths) {
     const std::string pattern = "/api/v1" + std::string(path.pattern);
     net::RouteOptions options;
     if (path.runs == Runs::kAtOnce) options = at_once;
     if (path.runs == Runs::kAsQuery) options.pool = shared->query_pool;
-    router.add(path.methods, pattern, [shared, origins, handler = path.handler](net::HttpRequest& request) {
-      net::HttpResponse response = to_response(handler(*shared, request));
-      if (response.headers.get("Vary").empty()) response.headers.add("Vary", "Accept-Encoding");
-      origins->add_headers(request, response);
-      return response;
-    }, options);
+    router.add(
+        path.methods, pattern,
+        [shared, origins, handler = path.handler](net::HttpRequest& request) {
+          net::HttpResponse response = to_response(handler(*shared, request));
+          if (response.headers.get("Vary").empty()) response.headers.add("Vary", "Accept-Encoding");
+          origins->add_headers(request, response);
+          return response;
+        },
+        options);
     add_options(pattern);
   }
   const auto subscribers = std::make_shared<std::atomic<int>>(0);
-  router.add("GET", "/api/v1/notifications/live", [origins, subscribers](net::HttpRequest& request) {
-    net::HttpResponse response = stream_notifications(request, subscribers);
-    origins->add_headers(request, response);
-    return response;
-  }, at_once);
+  router.add(
+      "GET", "/api/v1/notifications/live",
+      [origins, subscribers](net::HttpRequest& request) {
+        net::HttpResponse response = stream_notifications(request, subscribers);
+        origins->add_headers(request, response);
+        return response;
+      },
+      at_once);
   add_options("/api/v1/notifications/live");
-  for (const std::string_view path : {"/api/v1/write", "/api/v1/read"}) add_options(std::string(path));
+  for (const std::string_view path : {"/api/v1/write", "/api/v1/read"})
+    add_options(std::string(path));
   add_page(router, "/-/healthy", "Prometheus Server is Healthy.\n");
   add_page(router, "/-/ready", "Prometheus Server is Ready.\n");
   add_lifecycle_routes(router, shared);

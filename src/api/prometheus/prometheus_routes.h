@@ -39,18 +39,18 @@ struct PrometheusApi {
   std::function<TsdbStatusSnapshot(size_t limit)> tsdb_status;
   std::function<RuntimeInfo()> runtime_info;
   std::function<std::vector<BlockStatus>()> blocks;
-  std::string config_yaml;                   // secrets already hidden
-  std::map<std::string, std::string> flags;  // by name, without dashes
-  std::string version;                       // of this product
+  std::string config_yaml;                             // secrets already hidden
+  std::map<std::string, std::string> flags;            // by name, without dashes
+  std::string version;                                 // of this product
   std::map<std::string, std::string> external_labels;  // of what leaves by /federate and /read
-  std::string cors_origin = ".*";            // regex of the origins whose pages may read answers, anchored
+  std::string cors_origin = ".*";  // regex of the origins whose pages may read answers, anchored
   bool admin_enabled = false;
   AdminOperations admin;
   bool lifecycle_enabled = false;
-  std::function<void()> quit;                // asks the process to end
-  WorkPool* query_pool = nullptr;            // null: the server's
-  WorkPool* pool = nullptr;                  // helps to write large answers; null: nobody does
-  QueryJournal* journal = nullptr;           // null: none
+  std::function<void()> quit;       // asks the process to end
+  WorkPool* query_pool = nullptr;   // null: the server's
+  WorkPool* pool = nullptr;         // helps to write large answers; null: nobody does
+  QueryJournal* journal = nullptr;  // null: none
 };
 
 void add_prometheus_routes(net::HttpRouter& router, PrometheusApi api);

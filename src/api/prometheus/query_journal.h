@@ -15,10 +15,10 @@ namespace sightline::api::prometheus {
 struct QueryEvent {
   std::string_view query;
   TimestampMs start;
-  TimestampMs end;                        // start, for an instant query
-  std::chrono::milliseconds step{0};      // 0: an instant query
+  TimestampMs end;                    // start, for an instant query
+  std::chrono::milliseconds step{0};  // 0: an instant query
   std::chrono::nanoseconds queued{0};
-  std::string_view client;                // "127.0.0.1:53412"
+  std::string_view client;  // "127.0.0.1:53412"
   std::string_view method;
   std::string_view path;
 };
@@ -29,7 +29,8 @@ class QueryJournal {
   // A ticket for ended(), which always follows.
   virtual size_t begun(const QueryEvent& event) = 0;
   // `stats` null: it failed with `error`.
-  virtual void ended(size_t ticket, const QueryEvent& event, const promql::QueryStats* stats, const Error* error) = 0;
+  virtual void ended(size_t ticket, const QueryEvent& event, const promql::QueryStats* stats,
+                     const Error* error) = 0;
 };
 
 }  // namespace sightline::api::prometheus

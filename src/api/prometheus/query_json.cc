@@ -45,17 +45,22 @@ void append_metric(std::string& out, const model::Labels& labels) {
 void append_element(std::string& out, int64_t time, const promql::Series& series) {
   append_metric(out, series.labels);
   append_key(out, series.is_float(0) ? "value" : "histogram");
-  if (series.is_float(0)) append_point(out, time, series.floats[0]);
-  else append_point(out, time, *series.histograms[0]);
+  if (series.is_float(0))
+    append_point(out, time, series.floats[0]);
+  else
+    append_point(out, time, *series.histograms[0]);
   out += '}';
 }
 
-void append_steps(std::string& out, const promql::StepGrid& grid, const StepTimes& times, const promql::Series& series) {
+void append_steps(std::string& out, const promql::StepGrid& grid, const StepTimes& times,
+                  const promql::Series& series) {
   append_metric(out, series.labels);
   constexpr std::string_view kValues = R"(,"values":[)";
   out += kValues;
-  if (append_float_points(out, times, series)) out += ']';
-  else out.resize(out.size() - kValues.size());
+  if (append_float_points(out, times, series))
+    out += ']';
+  else
+    out.resize(out.size() - kValues.size());
   bool any = false;
   for (size_t step = 0; step < series.histograms.size(); ++step) {
     if (series.cells[step] != promql::CellKind::kHistogram) continue;
@@ -88,10 +93,13 @@ void append_single_time(std::string& out, const promql::StepGrid& grid) {
 
 class ResultJson final : public net::BodySource {
  public:
-  ResultJson(QueryResult result, const ResultShape& shape) : result_(std::move(result)), shape_(shape) {
+  ResultJson(QueryResult result, const ResultShape& shape)
+      : result_(std::move(result)), shape_(shape) {
     // An instant vector keeps a series that has nothing at its only step; it is no element.
     if (!is_raw() && !result_.is_range)
-      std::erase_if(result_.series, [](const promql::Series& series) { return series.cells.empty() || !series.has(0); });
+      std::erase_if(result_.series, [](const promql::Series& series) {
+        return series.cells.empty() || !series.has(0);
+      });
     count_ = std::min(shape.limit, is_raw() ? result_.raw.size() : result_.series.size());
     if (result_.is_range) times_.emplace(result_.grid);
   }
@@ -129,9 +137,12 @@ class ResultJson final : public net::BodySource {
 
   // As many series as make about a piece for each thread, and their memory goes.
   void append_batch(std::string& out) {
-    const size_t points = result_.is_range ? std::max<size_t>(result_.grid.count, 8) : is_raw() ? 256 : 8;
+    const size_t points = result_.is_range ? std::max<size_t>(result_.grid.count, 8)
+                          : is_raw()       ? 256
+                                           : 8;
     const size_t group = std::max<size_t>(1, kResultPieceBytes / 32 / points);
-    const size_t threads = shape_.pool == nullptr || count_ - at_ <= group ? 1 : shape_.pool->thread_count();
+    const size_t threads =
+        shape_.pool == nullptr || count_ - at_ <= group ? 1 : shape_.pool->thread_count();
     const size_t groups = std::min(threads, (count_ - at_ + group - 1) / group);
     const size_t end = std::min(count_, at_ + groups * group);
     if (groups == 1) {
@@ -155,8 +166,10 @@ class ResultJson final : public net::BodySource {
         continue;
       }
       promql::Series series = std::move(result_.series[i]);
-      if (result_.is_range) append_steps(out, result_.grid, *times_, series);
-      else append_element(out, result_.grid.at(0), series);
+      if (result_.is_range)
+        append_steps(out, result_.grid, *times_, series);
+      else
+        append_element(out, result_.grid.at(0), series);
     }
   }
 
@@ -173,7 +186,9 @@ class ResultJson final : public net::BodySource {
 bool exceeds_limit(const QueryResult& result, size_t limit) {
   if (result.type == ValueType::kMatrix && !result.is_range) return result.raw.size() > limit;
   if (result.is_range) return result.series.size() > limit;
-  const auto shown = [](const promql::Series& series) { return !series.cells.empty() && series.has(0); };
+  const auto shown = [](const promql::Series& series) {
+    return !series.cells.empty() && series.has(0);
+  };
   return static_cast<size_t>(std::ranges::count_if(result.series, shown)) > limit;
 }
 
@@ -181,7 +196,8 @@ std::shared_ptr<net::BodySource> query_data(QueryResult result, const ResultShap
   return std::make_shared<ResultJson>(std::move(result), shape);
 }
 
-void append_statistics(std::string& out, const promql::QueryStats& stats, std::chrono::nanoseconds queued) {
+void append_statistics(std::string& out, const promql::QueryStats& stats,
+                       std::chrono::nanoseconds queued) {
   const auto number = [&](std::string_view key, double value) {
     append_key(out, key);
     append_float_json(out, value);
@@ -209,7 +225,8 @@ void append_histogram(std::string& out, const model::Histogram& histogram) {
   for (const promql::BoundedBucket& bucket : promql::bounded_buckets(histogram)) {
     if (bucket.count == 0) continue;
     out += std::exchange(any, true) ? "," : R"(,"buckets":[)";
-    const int rule = bucket.lower_inclusive ? (bucket.upper_inclusive ? 3 : 1) : (bucket.upper_inclusive ? 0 : 2);
+    const int rule = bucket.lower_inclusive ? (bucket.upper_inclusive ? 3 : 1)
+                                            : (bucket.upper_inclusive ? 0 : 2);
     out += '[' + std::to_string(rule) + ',';
     append_value(out, bucket.lower);
     out += ',';
@@ -229,7 +246,8 @@ void append_exemplar(std::string& out, const model::Exemplar& exemplar, TraceIdL
     const std::string_view old = all.get(model::kTraceIdLabelOld);
     model::LabelsBuilder both(all);
     const std::string id(now.empty() ? old : now);
-    if (!id.empty()) all = both.set(model::kTraceIdLabel, id).set(model::kTraceIdLabelOld, id).build();
+    if (!id.empty())
+      all = both.set(model::kTraceIdLabel, id).set(model::kTraceIdLabelOld, id).build();
   }
   out += R"({"labels":)";
   append_labels(out, all);

@@ -21,7 +21,7 @@ struct ResultShape {
   size_t limit = SIZE_MAX;  // series
   QueryStatistics statistics = QueryStatistics::kNone;
   std::chrono::nanoseconds queued{0};  // before the query ran, for the statistics
-  WorkPool* pool = nullptr;            // several series at once on it; null: on the calling thread alone
+  WorkPool* pool = nullptr;  // several series at once on it; null: on the calling thread alone
 };
 
 // {"resultType":...,"result":...}, made series by series while it is sent; a series' columns go
@@ -30,7 +30,8 @@ std::shared_ptr<net::BodySource> query_data(promql::QueryResult result, const Re
 // Series that query_data() cuts away.
 bool exceeds_limit(const promql::QueryResult& result, size_t limit);
 // {"timings":{...},"samples":{...}}
-void append_statistics(std::string& out, const promql::QueryStats& stats, std::chrono::nanoseconds queued);
+void append_statistics(std::string& out, const promql::QueryStats& stats,
+                       std::chrono::nanoseconds queued);
 
 void append_histogram(std::string& out, const model::Histogram& histogram);
 

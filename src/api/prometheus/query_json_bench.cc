@@ -20,10 +20,14 @@ promql::QueryResult matrix(int64_t kind) {
   result.is_range = true;
   result.grid = {1'795'485'328'000, 30'000, kSteps};
   for (size_t i = 0; i < kSeries; ++i) {
-    promql::Series series(model::make_labels({{"job", "shop"}, {"route", "/cart"}, {"instance", "host-" + std::to_string(i)}}), kSteps);
+    promql::Series series(
+        model::make_labels(
+            {{"job", "shop"}, {"route", "/cart"}, {"instance", "host-" + std::to_string(i)}}),
+        kSteps);
     double value = 0;
     for (size_t step = 0; step < kSteps; ++step) {
-      if (kind == kRandomRates || step % 20 == 0) value = static_cast<double>(random() % 100'000) / 285.0;
+      if (kind == kRandomRates || step % 20 == 0)
+        value = static_cast<double>(random() % 100'000) / 285.0;
       series.set_float(step, kind == kIntegers ? std::floor(value * 1000) : value);
     }
     result.series.push_back(std::move(series));
@@ -49,11 +53,16 @@ void BM_MatrixToJson(benchmark::State& state) {
     }
   }
   state.SetBytesProcessed(static_cast<int64_t>(bytes));
-  state.counters["ns/point"] = benchmark::Counter(static_cast<double>(kSeries * kSteps) * static_cast<double>(state.iterations()) / 1e9,
-                                                  benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+  state.counters["ns/point"] = benchmark::Counter(
+      static_cast<double>(kSeries * kSteps) * static_cast<double>(state.iterations()) / 1e9,
+      benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
   state.counters["largest_piece_bytes"] = static_cast<double>(largest);
 }
-BENCHMARK(BM_MatrixToJson)->ArgsProduct({{kRandomRates, kRepeatingRates, kIntegers}, {1, 2}})->Unit(benchmark::kMillisecond)->UseRealTime()->MinTime(0.3);
+BENCHMARK(BM_MatrixToJson)
+    ->ArgsProduct({{kRandomRates, kRepeatingRates, kIntegers}, {1, 2}})
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime()
+    ->MinTime(0.3);
 
 }  // namespace
 }  // namespace sightline::api::prometheus

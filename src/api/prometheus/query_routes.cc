@@ -23,7 +23,8 @@ std::unexpected<Error> bad_parameter(std::string_view name, std::string what) {
   return invalid_parameter(name, {Errc::kInvalidArgument, std::move(what)});
 }
 
-Status read_timeout(const net::HttpRequest& request, const promql::EngineOptions& engine, promql::QueryOptions& out) {
+Status read_timeout(const net::HttpRequest& request, const promql::EngineOptions& engine,
+                    promql::QueryOptions& out) {
   const auto given = duration_parameter(request.params, "timeout");
   if (!given) return std::unexpected(given.error());
   if (*given && (*given)->count() <= 0)
@@ -37,13 +38,15 @@ Status read_timeout(const net::HttpRequest& request, const promql::EngineOptions
   return {};
 }
 
-Result<QueryParameters> query_parameters(const PrometheusApi& api, const net::HttpRequest& request, size_t limit) {
+Result<QueryParameters> query_parameters(const PrometheusApi& api, const net::HttpRequest& request,
+                                         size_t limit) {
   const net::Params& params = request.params;
   QueryParameters out{.query = params.get("query")};
   out.shape.limit = limit;
   out.shape.queued = request.queued;
   out.shape.pool = api.pool;
-  if (auto status = read_timeout(request, api.engine.options(), out.options); !status) return std::unexpected(status.error());
+  if (auto status = read_timeout(request, api.engine.options(), out.options); !status)
+    return std::unexpected(status.error());
   if (const std::string_view text = params.get("lookback_delta"); !text.empty()) {
     const auto lookback = parse_duration(text);
     if (!lookback) return in_context("error parsing lookback delta duration", lookback.error());
@@ -55,20 +58,24 @@ Result<QueryParameters> query_parameters(const PrometheusApi& api, const net::Ht
   const std::string_view stats = params.get("stats");
   if (!stats.empty()) out.shape.statistics = QueryStatistics::kShown;
   if (!stats.empty() && stats != "true" && stats != "all")
-    out.warnings.push_back("value \"" + std::string(stats) + "\" for parameter \"stats\" is deprecated and will be "
+    out.warnings.push_back("value \"" + std::string(stats) +
+                           "\" for parameter \"stats\" is deprecated and will be "
                            "rejected in the next major release, use \"true\" or \"all\"");
   return out;
 }
 
 Result<promql::QueryResult> with_parameter(Result<promql::QueryResult> result) {
-  if (!result && result.error().code == Errc::kInvalidArgument) return invalid_parameter("query", std::move(result).error());
+  if (!result && result.error().code == Errc::kInvalidArgument)
+    return invalid_parameter("query", std::move(result).error());
   return result;
 }
 
 Result<Answer> finish(Result<promql::QueryResult> result, QueryParameters parameters) {
   if (!result) return std::unexpected(std::move(result).error());
-  if (exceeds_limit(*result, parameters.shape.limit)) parameters.warnings.emplace_back(kTruncatedWarning);
-  parameters.warnings.insert(parameters.warnings.end(), std::make_move_iterator(result->warnings.begin()),
+  if (exceeds_limit(*result, parameters.shape.limit))
+    parameters.warnings.emplace_back(kTruncatedWarning);
+  parameters.warnings.insert(parameters.warnings.end(),
+                             std::make_move_iterator(result->warnings.begin()),
                              std::make_move_iterator(result->warnings.end()));
   Answer answer{.warnings = std::move(parameters.warnings), .infos = std::move(result->infos)};
   answer.rest = query_data(std::move(*result), parameters.shape);
@@ -81,13 +88,21 @@ Result<promql::QueryResult> journaled(const PrometheusApi& api, const QueryEvent
   if (api.journal == nullptr) return with_parameter(ask());
   const size_t ticket = api.journal->begun(event);
   auto result = ask();
-  api.journal->ended(ticket, event, result ? &result->stats : nullptr, result ? nullptr : &result.error());
+  api.journal->ended(ticket, event, result ? &result->stats : nullptr,
+                     result ? nullptr : &result.error());
   return with_parameter(std::move(result));
 }
 
-QueryEvent event_of(const net::HttpRequest& request, std::string_view query, const RangeParameters& range) {
-  return {.query = query, .start = range.start, .end = range.end, .step = range.step, .queued = request.queued,
-          .client = request.remote, .method = request.method, .path = request.path};
+QueryEvent event_of(const net::HttpRequest& request, std::string_view query,
+                    const RangeParameters& range) {
+  return {.query = query,
+          .start = range.start,
+          .end = range.end,
+          .step = range.step,
+          .queued = request.queued,
+          .client = request.remote,
+          .method = request.method,
+          .path = request.path};
 }
 
 // A parameter that has to be there: an empty time is as wrong as any other text.
@@ -109,22 +124,27 @@ Result<RangeParameters> range_parameters(const net::Params& params) {
   if (!step) return bad_parameter("step", step.error().message);
   const auto step_ms = std::chrono::duration_cast<std::chrono::milliseconds>(*step);
   if (step_ms.count() <= 0)
-    return bad_parameter("step", "zero or negative query resolution step widths are not accepted. Try a positive integer");
+    return bad_parameter(
+        "step",
+        "zero or negative query resolution step widths are not accepted. Try a positive integer");
   // Unsigned: the bounds of time are further apart than an int64_t holds.
   const uint64_t span_ms = static_cast<uint64_t>(end->value) - static_cast<uint64_t>(start->value);
   if (span_ms / static_cast<uint64_t>(step_ms.count()) > kStepsMax)
-    return fail(Errc::kInvalidArgument, "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the "
+    return fail(Errc::kInvalidArgument,
+                "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the "
                 "query resolution (?step=XX)");
   return RangeParameters{*start, *end, step_ms};
 }
 
-Result<promql::QueryResult> run_range_query(const PrometheusApi& api, const net::HttpRequest& request, std::string_view query,
+Result<promql::QueryResult> run_range_query(const PrometheusApi& api,
+                                            const net::HttpRequest& request, std::string_view query,
                                             const RangeParameters& range, Provenance provenance) {
   auto parameters = query_parameters(api, request, SIZE_MAX);
   if (!parameters) return std::unexpected(std::move(parameters).error());
   parameters->options.provenance = provenance == Provenance::kKept;
-  return journaled(api, event_of(request, query, range),
-                   [&] { return api.engine.range(query, range.start, range.end, range.step, parameters->options); });
+  return journaled(api, event_of(request, query, range), [&] {
+    return api.engine.range(query, range.start, range.end, range.step, parameters->options);
+  });
 }
 
 Result<Answer> answer_query(const PrometheusApi& api, const net::HttpRequest& request) {
@@ -134,8 +154,9 @@ Result<Answer> answer_query(const PrometheusApi& api, const net::HttpRequest& re
   if (!time) return std::unexpected(time.error());
   auto parameters = query_parameters(api, request, *limit);
   if (!parameters) return std::unexpected(std::move(parameters).error());
-  auto result = journaled(api, event_of(request, parameters->query, {*time, *time, {}}),
-                          [&] { return api.engine.instant(parameters->query, *time, parameters->options); });
+  auto result = journaled(api, event_of(request, parameters->query, {*time, *time, {}}), [&] {
+    return api.engine.instant(parameters->query, *time, parameters->options);
+  });
   return finish(std::move(result), std::move(*parameters));
 }
 
@@ -147,7 +168,8 @@ Result<Answer> answer_query_range(const PrometheusApi& api, const net::HttpReque
   auto parameters = query_parameters(api, request, *limit);
   if (!parameters) return std::unexpected(std::move(parameters).error());
   auto result = journaled(api, event_of(request, parameters->query, *range), [&] {
-    return api.engine.range(parameters->query, range->start, range->end, range->step, parameters->options);
+    return api.engine.range(parameters->query, range->start, range->end, range->step,
+                            parameters->options);
   });
   return finish(std::move(result), std::move(*parameters));
 }

@@ -19,7 +19,8 @@ Result<RangeParameters> range_parameters(const net::Params& params);
 // Runs `query` as /query_range would, with the request's timeout and lookback, told to the journal. A parse
 // error names the parameter.
 enum class Provenance : uint8_t { kNone, kKept };
-Result<promql::QueryResult> run_range_query(const PrometheusApi& api, const net::HttpRequest& request, std::string_view query,
+Result<promql::QueryResult> run_range_query(const PrometheusApi& api,
+                                            const net::HttpRequest& request, std::string_view query,
                                             const RangeParameters& range, Provenance provenance);
 
 }  // namespace sightline::api::prometheus

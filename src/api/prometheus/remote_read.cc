@@ -17,14 +17,17 @@ using wire::prometheus::ReadQuery;
 constexpr ReadLimits kLimits;
 using ExternalLabels = std::map<std::string, std::string>;
 
-Result<std::vector<tsdb::Matcher>> matchers_of(const ReadQuery& query, const ExternalLabels& external) {
-  constexpr tsdb::MatchOp kOps[] = {tsdb::MatchOp::kEqual, tsdb::MatchOp::kNotEqual, tsdb::MatchOp::kRegex, tsdb::MatchOp::kNotRegex};
+Result<std::vector<tsdb::Matcher>> matchers_of(const ReadQuery& query,
+                                               const ExternalLabels& external) {
+  constexpr tsdb::MatchOp kOps[] = {tsdb::MatchOp::kEqual, tsdb::MatchOp::kNotEqual,
+                                    tsdb::MatchOp::kRegex, tsdb::MatchOp::kNotRegex};
   std::vector<tsdb::Matcher> out;
   for (const wire::prometheus::ReadMatcher& matcher : query.matchers) {
     const tsdb::MatchOp op = kOps[static_cast<size_t>(matcher.type)];
     const auto ours = external.find(matcher.name);
     // An external label is in no stored series: what asks for ours means those without it.
-    const bool is_met = op == tsdb::MatchOp::kEqual && ours != external.end() && ours->second == matcher.value;
+    const bool is_met =
+        op == tsdb::MatchOp::kEqual && ours != external.end() && ours->second == matcher.value;
     auto made = tsdb::Matcher::create(op, matcher.name, is_met ? std::string() : matcher.value);
     if (!made) return std::unexpected(std::move(made).error());
     out.push_back(std::move(*made));
@@ -47,7 +50,8 @@ struct Selected {
   ~Selected() { sets.clear(); }
 };
 
-Result<std::shared_ptr<Selected>> select(const PrometheusApi& api, const wire::prometheus::ReadRequest& request) {
+Result<std::shared_ptr<Selected>> select(const PrometheusApi& api,
+                                         const wire::prometheus::ReadRequest& request) {
   auto querier = api.store.querier();
   if (!querier) return std::unexpected(std::move(querier).error());
   auto out = std::make_shared<Selected>();
@@ -68,7 +72,8 @@ Result<std::shared_ptr<Selected>> select(const PrometheusApi& api, const wire::p
 std::string series_message(const model::Labels& labels, const tsdb::SampleColumns& columns) {
   wire::prometheus::ReadSeriesWriter writer(labels);
   for (size_t i = 0; i < columns.times.size(); ++i) writer.add(columns.times[i], columns.values[i]);
-  for (size_t i = 0; i < columns.histograms.size(); ++i) writer.add(columns.histogram_times[i], *columns.histograms[i]);
+  for (size_t i = 0; i < columns.histograms.size(); ++i)
+    writer.add(columns.histogram_times[i], *columns.histograms[i]);
   return writer.take();
 }
 
@@ -80,12 +85,14 @@ Result<std::string> sampled(const Selected& selected, const ExternalLabels& exte
     const tsdb::SeriesSet& set = *selected.sets[q];
     std::string result;
     for (size_t i = 0; i < set.size(); ++i) {
-      if (auto status = set.read(i, selected.ranges[q], columns); !status) return std::unexpected(std::move(status).error());
+      if (auto status = set.read(i, selected.ranges[q], columns); !status)
+        return std::unexpected(std::move(status).error());
       const size_t count = columns.times.size() + columns.histograms.size();
       if (count == 0) continue;
       if ((samples += count) > kLimits.samples_max)
         return fail(Errc::kResourceExhausted, "exceeded sample limit (", kLimits.samples_max, ")");
-      wire::prometheus::append_series(result, series_message(with_external(set.labels(i), external), columns));
+      wire::prometheus::append_series(
+          result, series_message(with_external(set.labels(i), external), columns));
     }
     wire::prometheus::append_query_result(response, result);
   }
@@ -95,8 +102,11 @@ Result<std::string> sampled(const Selected& selected, const ExternalLabels& exte
 // Frames of one series each, in the order of queries and labels.
 class Frames final : public net::BodySource {
  public:
-  Frames(std::shared_ptr<Selected> selected, ExternalLabels external, std::shared_ptr<const net::Cancellation> client)
-      : selected_(std::move(selected)), external_(std::move(external)), client_(std::move(client)) {}
+  Frames(std::shared_ptr<Selected> selected, ExternalLabels external,
+         std::shared_ptr<const net::Cancellation> client)
+      : selected_(std::move(selected)),
+        external_(std::move(external)),
+        client_(std::move(client)) {}
 
   Next next(std::string& out) override {
     const size_t begin = out.size();
@@ -122,7 +132,8 @@ class Frames final : public net::BodySource {
       size_t last = first, bytes = labels.packed().size();
       do bytes += chunks[last++].data.size();
       while (last < chunks.size() && bytes + chunks[last].data.size() < kLimits.frame_bytes_max);
-      wire::prometheus::append_frame(out, labels, std::span(chunks).subspan(first, last - first), query_);
+      wire::prometheus::append_frame(out, labels, std::span(chunks).subspan(first, last - first),
+                                     query_);
       first = last;
     }
   }
@@ -133,14 +144,17 @@ class Frames final : public net::BodySource {
       const size_t count = std::min(kLimits.chunk_samples, columns.times.size() - at);
       const auto times = std::span(columns.times).subspan(at, count);
       chunks.push_back({times.front(), times.back(), wire::prometheus::kXorChunkType,
-                        wire::prometheus::encode_xor_chunk(times, std::span(columns.values).subspan(at, count))});
+                        wire::prometheus::encode_xor_chunk(
+                            times, std::span(columns.values).subspan(at, count))});
     }
     for (size_t at = 0; at < columns.histograms.size();) {
       const auto times = std::span(columns.histogram_times).subspan(at);
       const auto histograms = std::span(columns.histograms).subspan(at);
-      const size_t count = wire::prometheus::float_histogram_chunk_length(histograms, kLimits.chunk_samples);
+      const size_t count =
+          wire::prometheus::float_histogram_chunk_length(histograms, kLimits.chunk_samples);
       chunks.push_back({times.front(), times[count - 1], wire::prometheus::kFloatHistogramChunkType,
-                        wire::prometheus::encode_float_histogram_chunk(times.first(count), histograms.first(count))});
+                        wire::prometheus::encode_float_histogram_chunk(times.first(count),
+                                                                       histograms.first(count))});
       at += count;
     }
     std::ranges::stable_sort(chunks, {}, &ReadChunk::min_time_ms);
@@ -166,10 +180,12 @@ net::HttpResponse refused(const Error& error) {
 Result<int64_t> chosen_type(const std::vector<int64_t>& accepted) {
   if (accepted.empty()) return wire::prometheus::kReadSamples;
   for (const int64_t type : accepted)
-    if (type == wire::prometheus::kReadSamples || type == wire::prometheus::kReadStreamedChunks) return type;
+    if (type == wire::prometheus::kReadSamples || type == wire::prometheus::kReadStreamedChunks)
+      return type;
   std::string list;
   for (const int64_t type : accepted) list += (list.empty() ? "" : " ") + std::to_string(type);
-  return fail(Errc::kInvalidArgument, "server does not support any of the requested response types: [", list,
+  return fail(Errc::kInvalidArgument,
+              "server does not support any of the requested response types: [", list,
               "]; supported: map[SAMPLES:{} STREAMED_XOR_CHUNKS:{}]");
 }
 
@@ -184,7 +200,8 @@ net::HttpResponse read(const PrometheusApi& api, const net::HttpRequest& request
   if (!selected) return refused(selected.error());
   net::HttpResponse response;
   if (*type == wire::prometheus::kReadStreamedChunks) {
-    response.headers.set("Content-Type", "application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse");
+    response.headers.set("Content-Type",
+                         "application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse");
     response.rest = std::make_shared<Frames>(*selected, api.external_labels, request.cancellation);
     return response;
   }
@@ -199,8 +216,9 @@ net::HttpResponse read(const PrometheusApi& api, const net::HttpRequest& request
 }  // namespace
 
 void add_remote_read(net::HttpRouter& router, std::shared_ptr<const PrometheusApi> api) {
-  router.add("POST", "/api/v1/read", [api](net::HttpRequest& request) { return read(*api, request); },
-             {.pool = api->query_pool, .body_bytes_max = kLimits.request_bytes_max, .raw_body = true});
+  router.add(
+      "POST", "/api/v1/read", [api](net::HttpRequest& request) { return read(*api, request); },
+      {.pool = api->query_pool, .body_bytes_max = kLimits.request_bytes_max, .raw_body = true});
 }
 
 }  // namespace sightline::api::prometheus

@@ -11,8 +11,8 @@
 namespace sightline::api::prometheus {
 
 struct ReadLimits {
-  size_t request_bytes_max = 32u << 20;   // unpacked
-  uint64_t samples_max = 50'000'000;      // of an answer that is made whole
+  size_t request_bytes_max = 32u << 20;  // unpacked
+  uint64_t samples_max = 50'000'000;     // of an answer that is made whole
   size_t frame_bytes_max = 1u << 20;
   size_t chunk_samples = 120;
 };

@@ -30,7 +30,8 @@ net::HttpResponse refuse(const Error& error) {
 
 // 1.0 is the default message; a `proto` parameter names another one.
 std::optional<WriteVersion> version_of(std::string_view content_type) {
-  if (content_type.substr(0, content_type.find(';')) != "application/x-protobuf") return std::nullopt;
+  if (content_type.substr(0, content_type.find(';')) != "application/x-protobuf")
+    return std::nullopt;
   const size_t at = content_type.find("proto=");
   if (at == std::string_view::npos) return WriteVersion::k1;
   const std::string_view proto = content_type.substr(at + 6, content_type.find(';', at) - at - 6);
@@ -40,18 +41,24 @@ std::optional<WriteVersion> version_of(std::string_view content_type) {
 }
 
 void say_written(net::HttpResponse& response, const WriteTransaction::Written& written) {
-  response.headers.set("X-Prometheus-Remote-Write-Samples-Written", std::to_string(written.samples));
-  response.headers.set("X-Prometheus-Remote-Write-Histograms-Written", std::to_string(written.histograms));
-  response.headers.set("X-Prometheus-Remote-Write-Exemplars-Written", std::to_string(written.exemplars));
+  response.headers.set("X-Prometheus-Remote-Write-Samples-Written",
+                       std::to_string(written.samples));
+  response.headers.set("X-Prometheus-Remote-Write-Histograms-Written",
+                       std::to_string(written.histograms));
+  response.headers.set("X-Prometheus-Remote-Write-Exemplars-Written",
+                       std::to_string(written.exemplars));
 }
 
 net::HttpResponse write_plain(std::string_view plain, WriteVersion version, Receiver& receiver) {
   auto appender = receiver.store.appender();
   WriteTransaction transaction(*appender, receiver.cache, receiver.counters, version);
-  auto status = version == WriteVersion::k1 ? wire::prometheus::decode_write_request(plain, transaction)
-                                            : wire::prometheus::decode_write_request_2(plain, transaction);
-  if (status) status = appender->commit();
-  else appender->rollback();
+  auto status = version == WriteVersion::k1
+                    ? wire::prometheus::decode_write_request(plain, transaction)
+                    : wire::prometheus::decode_write_request_2(plain, transaction);
+  if (status)
+    status = appender->commit();
+  else
+    appender->rollback();
   if (!status) {
     receiver.counters.requests_refused.add();
     auto response = refuse(status.error());
@@ -63,7 +70,8 @@ net::HttpResponse write_plain(std::string_view plain, WriteVersion version, Rece
   receiver.counters.histograms.add(written.histograms);
   receiver.counters.exemplars.add(written.exemplars);
   net::HttpResponse response{.status = 204};
-  if (const std::string refusals = transaction.refusals(); !refusals.empty()) response = net::HttpResponse::text(400, refusals);
+  if (const std::string refusals = transaction.refusals(); !refusals.empty())
+    response = net::HttpResponse::text(400, refusals);
   if (version == WriteVersion::k2) say_written(response, written);
   return response;
 }
@@ -72,9 +80,14 @@ net::HttpResponse write(net::HttpRequest& request, Receiver& receiver) {
   const auto type = request.headers.get("Content-Type");
   const auto version = version_of(type);
   if (!version)
-    return net::HttpResponse::text(415, "content type \"" + std::string(type) + "\" is not supported; send prometheus.WriteRequest or io.prometheus.write.v2.Request as application/x-protobuf\n");
-  if (const auto encoding = request.headers.get("Content-Encoding"); !encoding.empty() && encoding != "snappy")
-    return net::HttpResponse::text(415, "content encoding \"" + std::string(encoding) + "\" is not supported; use snappy\n");
+    return net::HttpResponse::text(
+        415, "content type \"" + std::string(type) +
+                 "\" is not supported; send prometheus.WriteRequest or "
+                 "io.prometheus.write.v2.Request as application/x-protobuf\n");
+  if (const auto encoding = request.headers.get("Content-Encoding");
+      !encoding.empty() && encoding != "snappy")
+    return net::HttpResponse::text(
+        415, "content encoding \"" + std::string(encoding) + "\" is not supported; use snappy\n");
   auto plain = net::snappy_decompress(request.body, kWriteRequestBytesMax);
   if (!plain) {
     // Whatever is wrong with the bytes themselves is the sender's fault and never better by sending again.
@@ -89,16 +102,23 @@ net::HttpResponse write(net::HttpRequest& request, Receiver& receiver) {
 void add_remote_write(net::HttpRouter& router, tsdb::Appendable& store, Telemetry& telemetry) {
   const auto receiver = std::shared_ptr<Receiver>(new Receiver{
       store,
-      WriteCounters{
-          telemetry.counter("sightline_remote_write_samples_total", "Samples stored by remote write."),
-          telemetry.counter("sightline_remote_write_histograms_total", "Native histograms stored by remote write."),
-          telemetry.counter("sightline_remote_write_exemplars_total", "Exemplars stored by remote write."),
-          telemetry.counter("sightline_remote_write_exemplars_refused_total", "Exemplars of remote write the store refused."),
-          telemetry.counter("sightline_remote_write_samples_refused_total", "Samples and histograms of remote write the store refused."),
-          telemetry.counter("sightline_remote_write_series_skipped_total", "Series of remote write skipped for their labels."),
-          telemetry.counter("sightline_remote_write_requests_refused_total", "Remote write requests refused whole.")},
+      WriteCounters{telemetry.counter("sightline_remote_write_samples_total",
+                                      "Samples stored by remote write."),
+                    telemetry.counter("sightline_remote_write_histograms_total",
+                                      "Native histograms stored by remote write."),
+                    telemetry.counter("sightline_remote_write_exemplars_total",
+                                      "Exemplars stored by remote write."),
+                    telemetry.counter("sightline_remote_write_exemplars_refused_total",
+                                      "Exemplars of remote write the store refused."),
+                    telemetry.counter("sightline_remote_write_samples_refused_total",
+                                      "Samples and histograms of remote write the store refused."),
+                    telemetry.counter("sightline_remote_write_series_skipped_total",
+                                      "Series of remote write skipped for their labels."),
+                    telemetry.counter("sightline_remote_write_requests_refused_total",
+                                      "Remote write requests refused whole.")},
       {}});
-  router.add("POST", "/api/v1/write", [receiver](net::HttpRequest& request) { return write(request, *receiver); },
+  router.add("POST", "/api/v1/write",
+             [receiver](net::HttpRequest& request) { return write(request, *receiver); },
              {.body_bytes_max = kWriteRequestBytesMax, .raw_body = true});
 }
 

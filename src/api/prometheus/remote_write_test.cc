@@ -15,7 +15,9 @@ class RemoteWriteTest : public testing::Test {
  protected:
   void SetUp() override {
     add_remote_write(router_, store_.db(), store_.telemetry());
-    add_prometheus_routes(router_, {.engine = engine_, .store = store_.db(), .clock = store_.clock(), .version = "test"});
+    add_prometheus_routes(
+        router_,
+        {.engine = engine_, .store = store_.db(), .clock = store_.clock(), .version = "test"});
   }
   static void label(protozero::pbf_writer& out, std::string_view name, std::string_view value) {
     protozero::pbf_writer pair(out, 1);
@@ -42,13 +44,16 @@ class RemoteWriteTest : public testing::Test {
     }
     return out;
   }
-  net::HttpResponse post(const std::string& body, const std::string& type = "application/x-protobuf") {
-    net::HttpRequest request{.method = "POST", .path = "/api/v1/write", .body = net::snappy_compress(body)};
+  net::HttpResponse post(const std::string& body,
+                         const std::string& type = "application/x-protobuf") {
+    net::HttpRequest request{
+        .method = "POST", .path = "/api/v1/write", .body = net::snappy_compress(body)};
     request.headers.set("Content-Type", type);
     request.headers.set("Content-Encoding", "snappy");
     return router_.dispatch(request);
   }
-  net::HttpResponse get(const std::string& path, std::vector<std::pair<std::string, std::string>> params) {
+  net::HttpResponse get(const std::string& path,
+                        std::vector<std::pair<std::string, std::string>> params) {
     net::HttpRequest request{.method = "GET", .path = path};
     for (auto& [name, value] : params) request.params.add(name, value);
     return router_.dispatch(request);
@@ -62,17 +67,24 @@ class RemoteWriteTest : public testing::Test {
 
 TEST_F(RemoteWriteTest, WhatIsWrittenCanBeAsked) {
   EXPECT_EQ(post(request(tsdb::kTestStart, 1)).status, 204);
-  EXPECT_EQ(get("/api/v1/query", {{"query", "up"}, {"time", at_}}).body,
-            R"({"status":"success","data":{"resultType":"vector","result":[{"metric":{"__name__":"up","job":"j"},"value":[)" + at_ + R"(,"1"]}]}})");
-  EXPECT_EQ(get("/api/v1/query_exemplars", {{"query", "up"}, {"start", at_}, {"end", at_}}).body,
-            R"({"status":"success","data":[{"seriesLabels":{"__name__":"up","job":"j"},"exemplars":[{"labels":{"traceID":"0af7651916cd43dd8448eb211c80319c",)"
-            R"("trace_id":"0af7651916cd43dd8448eb211c80319c"},"value":"0.5","timestamp":)" + at_ + "}]}]}");
+  EXPECT_EQ(
+      get("/api/v1/query", {{"query", "up"}, {"time", at_}}).body,
+      R"({"status":"success","data":{"resultType":"vector","result":[{"metric":{"__name__":"up","job":"j"},"value":[)" +
+          at_ + R"(,"1"]}]}})");
+  EXPECT_EQ(
+      get("/api/v1/query_exemplars", {{"query", "up"}, {"start", at_}, {"end", at_}}).body,
+      R"({"status":"success","data":[{"seriesLabels":{"__name__":"up","job":"j"},"exemplars":[{"labels":{"traceID":"0af7651916cd43dd8448eb211c80319c",)"
+      R"("trace_id":"0af7651916cd43dd8448eb211c80319c"},"value":"0.5","timestamp":)" +
+          at_ + "}]}]}");
   EXPECT_EQ(get("/api/v1/labels", {}).body, R"({"status":"success","data":["__name__","job"]})");
   EXPECT_EQ(get("/api/v1/label/job/values", {}).body, R"({"status":"success","data":["j"]})");
 }
 
 TEST_F(RemoteWriteTest, BadDataIsNeverAskedForAgain) {
-  EXPECT_EQ(post(request(tsdb::kTestStart, 1), "application/x-protobuf;proto=io.prometheus.write.v3.Request").status, 415);
+  EXPECT_EQ(post(request(tsdb::kTestStart, 1),
+                 "application/x-protobuf;proto=io.prometheus.write.v3.Request")
+                .status,
+            415);
   EXPECT_EQ(post("\xff\xff\xff").status, 400);
   EXPECT_EQ(post(request(tsdb::kTestStart, 1)).status, 204);
   EXPECT_EQ(post(request(tsdb::kTestStart, 1)).status, 204);           // the same again
@@ -133,7 +145,9 @@ constexpr auto kType2 = "application/x-protobuf;proto=io.prometheus.write.v2.Req
 std::string written(const net::HttpResponse& response) {
   std::string out;
   for (const char* what : {"Samples", "Histograms", "Exemplars"})
-    out += std::string(response.headers.get("X-Prometheus-Remote-Write-" + std::string(what) + "-Written")) + " ";
+    out += std::string(response.headers.get("X-Prometheus-Remote-Write-" + std::string(what) +
+                                            "-Written")) +
+           " ";
   return out;
 }
 
@@ -167,7 +181,9 @@ TEST_F(RemoteWriteTest, Version2StoresWhatIsGoodAndSaysWhatIsBad) {
   const auto response = post(request.bytes(), kType2);
   EXPECT_EQ(response.status, 400);
   EXPECT_EQ(written(response), "1 0 1 ");
-  EXPECT_EQ(response.body, "invalid labels: __name__ is not in order\nTimeSeries must contain at least one sample or histogram for series empty\n");
+  EXPECT_EQ(response.body,
+            "invalid labels: __name__ is not in order\nTimeSeries must contain at least one sample "
+            "or histogram for series empty\n");
   const auto requests = model::make_labels({{"__name__", "requests_total"}, {"job", "j"}});
   EXPECT_EQ(store_.read(requests).created, std::vector<int64_t>{tsdb::kTestStart - 1000});
   EXPECT_EQ(store_.exemplars(requests).size(), 1u);
@@ -219,19 +235,28 @@ TEST_F(RemoteWriteTest, Version2WithoutItsSymbolsIsRefused) {
 TEST_F(RemoteWriteTest, SeriesThatLeftTheStoreAreFoundAgain) {
   ASSERT_EQ(post(request(tsdb::kTestStart, 1)).status, 204);
   ASSERT_EQ(post(request(tsdb::kTestStart + 15'000, 2)).status, 204);
-  ASSERT_TRUE(store_.add(model::make_labels({{"__name__", "other"}}), tsdb::kTestStart + 5 * tsdb::kHourMs, 1));
+  ASSERT_TRUE(store_.add(model::make_labels({{"__name__", "other"}}),
+                         tsdb::kTestStart + 5 * tsdb::kHourMs, 1));
   ASSERT_TRUE(store_.db().flush());
   store_.db().maintain();
   ASSERT_EQ(post(request(tsdb::kTestStart + 5 * tsdb::kHourMs + 15'000, 3)).status, 204);
-  EXPECT_EQ(store_.read(model::make_labels({{"__name__", "up"}, {"job", "j"}})).values, (std::vector<double>{1, 2, 3}));
+  EXPECT_EQ(store_.read(model::make_labels({{"__name__", "up"}, {"job", "j"}})).values,
+            (std::vector<double>{1, 2, 3}));
 }
 
 TEST_F(RemoteWriteTest, FaultsOfQueriesAreThePeers) {
-  EXPECT_EQ(get("/api/v1/query", {{"query", "sum("}}).body,
-            R"({"status":"error","errorType":"bad_data","error":"invalid parameter \"query\": 1:5: parse error: unclosed left parenthesis"})");
-  EXPECT_EQ(get("/api/v1/query_range", {{"query", "up"}, {"start", "0"}, {"end", "1000000"}, {"step", "1"}}).body,
-            R"x({"status":"error","errorType":"bad_data","error":"exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)"})x");
-  EXPECT_EQ(get("/api/v1/query_exemplars", {{"query", "test"}, {"start", "1795485328000"}, {"end", "1795485329000"}}).body, R"({"status":"success","data":[]})");
+  EXPECT_EQ(
+      get("/api/v1/query", {{"query", "sum("}}).body,
+      R"({"status":"error","errorType":"bad_data","error":"invalid parameter \"query\": 1:5: parse error: unclosed left parenthesis"})");
+  EXPECT_EQ(
+      get("/api/v1/query_range",
+          {{"query", "up"}, {"start", "0"}, {"end", "1000000"}, {"step", "1"}})
+          .body,
+      R"x({"status":"error","errorType":"bad_data","error":"exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)"})x");
+  EXPECT_EQ(get("/api/v1/query_exemplars",
+                {{"query", "test"}, {"start", "1795485328000"}, {"end", "1795485329000"}})
+                .body,
+            R"({"status":"success","data":[]})");
   EXPECT_EQ(get("/-/ready", {}).body, "Prometheus Server is Ready.\n");
 }
 

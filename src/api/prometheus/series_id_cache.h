@@ -23,7 +23,9 @@ class SeriesIdCache {
     uint64_t second = 0;
     friend bool operator==(const Key&, const Key&) = default;
     template <typename H>
-    friend H AbslHashValue(H h, const Key& key) { return H::combine(std::move(h), key.first); }
+    friend H AbslHashValue(H h, const Key& key) {
+      return H::combine(std::move(h), key.first);
+    }
   };
   // `kind` tells encodings apart.
   Key key_of(uint64_t kind, std::string_view bytes) const {

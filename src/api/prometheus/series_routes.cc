@@ -24,7 +24,8 @@ Result<SeriesParameters> series_parameters(const net::HttpRequest& request, Matc
   const auto range = time_range(request.params);
   if (!range) return std::unexpected(range.error());
   auto matchers = matcher_sets(request.params);
-  if (!matchers && errors == MatchErrors::kNamed) return invalid_parameter("match[]", std::move(matchers).error());
+  if (!matchers && errors == MatchErrors::kNamed)
+    return invalid_parameter("match[]", std::move(matchers).error());
   if (!matchers) return std::unexpected(std::move(matchers).error());
   return SeriesParameters{*range, *limit, std::move(*matchers)};
 }
@@ -57,7 +58,8 @@ Result<std::vector<std::string>> unite(const MatcherSets& sets, Ask ask) {
 }  // namespace
 
 Result<Answer> answer_series(const PrometheusApi& api, const net::HttpRequest& request) {
-  if (!request.params.has("match[]")) return fail(Errc::kInvalidArgument, "no match[] parameter provided");
+  if (!request.params.has("match[]"))
+    return fail(Errc::kInvalidArgument, "no match[] parameter provided");
   const auto parameters = series_parameters(request, MatchErrors::kNamed);
   if (!parameters) return std::unexpected(parameters.error());
   auto querier = api.store.querier();
@@ -70,10 +72,11 @@ Result<Answer> answer_series(const PrometheusApi& api, const net::HttpRequest& r
     SeriesSelection selection;
   };
   const auto found = std::make_shared<const Found>(std::move(*querier), std::move(*selection));
-  Answer answer{.rest = list_source(std::min(parameters->limit, count), [found](std::string& out, size_t index) -> Status {
-    append_labels(out, found->selection.series[index].labels());
-    return {};
-  })};
+  Answer answer{.rest = list_source(std::min(parameters->limit, count),
+                                    [found](std::string& out, size_t index) -> Status {
+                                      append_labels(out, found->selection.series[index].labels());
+                                      return {};
+                                    })};
   if (count > parameters->limit) answer.warnings.emplace_back(kTruncatedWarning);
   return answer;
 }
@@ -108,7 +111,8 @@ Result<Answer> answer_metadata(const PrometheusApi& api, const net::HttpRequest&
   const auto limit = number_limit_parameter(request.params, "limit");
   if (!limit) return std::unexpected(limit.error());
   // The store keeps one entry for a metric, so any number allows it.
-  if (const auto each = number_limit_parameter(request.params, "limit_per_metric"); !each) return std::unexpected(each.error());
+  if (const auto each = number_limit_parameter(request.params, "limit_per_metric"); !each)
+    return std::unexpected(each.error());
   const auto querier = api.store.querier();
   if (!querier) return std::unexpected(querier.error());
   Answer answer{.data = "{"};

@@ -4,7 +4,8 @@
 
 namespace sightline::api::prometheus {
 
-Result<SeriesSelection> select_any(const tsdb::Querier& querier, const MatcherSets& matcher_sets, tsdb::TimeRange range) {
+Result<SeriesSelection> select_any(const tsdb::Querier& querier, const MatcherSets& matcher_sets,
+                                   tsdb::TimeRange range) {
   SeriesSelection selection;
   if (range.max < range.min) return selection;
   for (const auto& matchers : matcher_sets) {

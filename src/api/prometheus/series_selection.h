@@ -20,6 +20,7 @@ struct SeriesSelection {
   std::vector<FoundSeries> series;                     // sorted by labels
 };
 
-Result<SeriesSelection> select_any(const tsdb::Querier& querier, const MatcherSets& matcher_sets, tsdb::TimeRange range);
+Result<SeriesSelection> select_any(const tsdb::Querier& querier, const MatcherSets& matcher_sets,
+                                   tsdb::TimeRange range);
 
 }  // namespace sightline::api::prometheus

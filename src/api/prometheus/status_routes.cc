@@ -31,7 +31,8 @@ void append_target(std::string& out, const ActiveTarget& target) {
   append_labels(out, target.labels);
   append_member(out, "scrapePool", target.scrape_pool);
   append_member(out, "scrapeUrl", target.scrape_url);
-  append_member(out, "globalUrl", target.global_url.empty() ? target.scrape_url : target.global_url);
+  append_member(out, "globalUrl",
+                target.global_url.empty() ? target.scrape_url : target.global_url);
   append_member(out, "lastError", target.last_error);
   append_time_member(out, "lastScrape", target.last_scrape);
   append_number_member(out, "lastScrapeDuration", target.last_scrape_duration_seconds);
@@ -41,7 +42,9 @@ void append_target(std::string& out, const ActiveTarget& target) {
   out += '}';
 }
 
-TargetsSnapshot targets_of(const PrometheusApi& api) { return api.targets ? api.targets() : TargetsSnapshot{}; }
+TargetsSnapshot targets_of(const PrometheusApi& api) {
+  return api.targets ? api.targets() : TargetsSnapshot{};
+}
 
 // Dropped targets of every pool, pools without any included.
 std::map<std::string, size_t> dropped_by_pool(const TargetsSnapshot& targets) {
@@ -65,7 +68,8 @@ void append_dropped(std::string& out, const TargetsSnapshot& targets, std::strin
   out += ']';
   append_key(out, "droppedTargetCounts");
   out += '{';
-  for (const auto& [name, count] : dropped_by_pool(targets)) append_integer_member(out, name, count);
+  for (const auto& [name, count] : dropped_by_pool(targets))
+    append_integer_member(out, name, count);
   out += '}';
 }
 
@@ -86,12 +90,14 @@ void append_counts(std::string& out, std::string_view key, const std::vector<Nam
 bool is_of_family(std::string_view metric, std::string_view family) {
   if (!metric.starts_with(family)) return false;
   const std::string_view suffix = metric.substr(family.size());
-  constexpr std::string_view kSuffixes[] = {"", "_total", "_bucket", "_sum", "_count", "_info", "_created"};
+  constexpr std::string_view kSuffixes[] = {"",       "_total", "_bucket", "_sum",
+                                            "_count", "_info",  "_created"};
   return std::ranges::find(kSuffixes, suffix) != std::end(kSuffixes);
 }
 
 bool all_match(const std::vector<tsdb::Matcher>& matchers, const model::Labels& labels) {
-  return std::ranges::all_of(matchers, [&](const tsdb::Matcher& m) { return m.matches(labels.get(m.name())); });
+  return std::ranges::all_of(
+      matchers, [&](const tsdb::Matcher& m) { return m.matches(labels.get(m.name())); });
 }
 
 }  // namespace
@@ -108,8 +114,10 @@ Result<Answer> answer_targets(const PrometheusApi& api, const net::HttpRequest& 
     for (const ActiveTarget& target : targets.active)
       if (pool.empty() || target.scrape_pool == pool) append_target(answer.data, target);
   answer.data += ']';
-  if (all || state == "dropped") append_dropped(answer.data, targets, pool);
-  else answer.data += R"(,"droppedTargets":[],"droppedTargetCounts":null)";
+  if (all || state == "dropped")
+    append_dropped(answer.data, targets, pool);
+  else
+    answer.data += R"(,"droppedTargets":[],"droppedTargetCounts":null)";
   answer.data += '}';
   return answer;
 }
@@ -134,12 +142,15 @@ Result<Answer> answer_targets_metadata(const PrometheusApi& api, const net::Http
     // What a target exposes is what its series in the store are called.
     std::vector<tsdb::Matcher> own;
     for (const model::LabelView label : target.labels)
-      if (auto m = tsdb::Matcher::create(tsdb::MatchOp::kEqual, std::string(label.name), std::string(label.value)))
+      if (auto m = tsdb::Matcher::create(tsdb::MatchOp::kEqual, std::string(label.name),
+                                         std::string(label.value)))
         own.push_back(std::move(*m));
     const auto names = (*querier)->label_values(model::kMetricName, own, {});
     if (!names) return std::unexpected(names.error());
     for (const auto& [family, entry] : metadata) {
-      if (std::ranges::none_of(*names, [&](const std::string& name) { return is_of_family(name, family); })) continue;
+      if (std::ranges::none_of(*names,
+                               [&](const std::string& name) { return is_of_family(name, family); }))
+        continue;
       if (count++ == *limit) break;
       append_separator(answer.data);
       answer.data += R"({"target":)";
@@ -219,7 +230,8 @@ Result<Answer> answer_tsdb(const PrometheusApi& api, const net::HttpRequest& req
   size_t limit = kTopListDefault;
   if (const std::string_view text = request.params.get("limit"); !text.empty()) {
     const auto number = parse_int(text);
-    if (!number || *number < 1) return fail(Errc::kInvalidArgument, "limit must be a positive number");
+    if (!number || *number < 1)
+      return fail(Errc::kInvalidArgument, "limit must be a positive number");
     if (*number > static_cast<int64_t>(kTopListMax))
       return fail(Errc::kInvalidArgument, "limit must not exceed ", kTopListMax);
     limit = static_cast<size_t>(*number);
@@ -274,41 +286,54 @@ Result<Answer> answer_blocks(const PrometheusApi& api, const net::HttpRequest&) 
 }
 
 Result<Answer> answer_walreplay(const PrometheusApi&, const net::HttpRequest&) {
-  return Answer{.data = R"({"min":0,"max":0,"current":0})"};  // these routes are there once replay is over
+  return Answer{
+      .data = R"({"min":0,"max":0,"current":0})"};  // these routes are there once replay is over
 }
 
 // There are no rules yet, but a request that the peer refuses is refused.
 Result<Answer> answer_rules(const PrometheusApi&, const net::HttpRequest& request) {
-  const auto bad = [](std::string_view name, std::string what) { return invalid_parameter(name, {Errc::kInvalidArgument, std::move(what)}); };
+  const auto bad = [](std::string_view name, std::string what) {
+    return invalid_parameter(name, {Errc::kInvalidArgument, std::move(what)});
+  };
   const net::Params& params = request.params;
   if (const auto sets = matcher_sets(params); !sets) return std::unexpected(sets.error());
   std::string type(params.get("type"));
   for (char& c : type)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-  if (!type.empty() && type != "alert" && type != "record") return bad("type", "not supported value " + promql::go_quote(type));
+  if (!type.empty() && type != "alert" && type != "record")
+    return bad("type", "not supported value " + promql::go_quote(type));
   if (const std::string_view text = params.get("exclude_alerts"); !text.empty())
     if (const auto value = bool_parameter(text); !value)
       return bad("exclude_alerts", "error converting exclude_alerts: " + value.error().message);
   const std::string_view limit = params.get("group_limit");
   const std::string_view token = params.get("group_next_token");
   if (limit.empty() && !token.empty())
-    return bad("group_next_token", "group_limit needs to be present in order to paginate over the groups");
+    return bad("group_next_token",
+               "group_limit needs to be present in order to paginate over the groups");
   if (!limit.empty()) {
     const auto number = parse_int(limit);
     if (!number)
-      return bad("group_limit", "group_limit needs to be a valid number: strconv.ParseInt: parsing " + promql::go_quote(limit) + ": invalid syntax");
+      return bad("group_limit",
+                 "group_limit needs to be a valid number: strconv.ParseInt: parsing " +
+                     promql::go_quote(limit) + ": invalid syntax");
     if (*number <= 0) return bad("group_limit", "group_limit needs to be greater than 0");
   }
-  if (!token.empty()) return bad("group_next_token", "invalid group_next_token '" + std::string(token) + "'. were rule groups changed?");
+  if (!token.empty())
+    return bad("group_next_token",
+               "invalid group_next_token '" + std::string(token) + "'. were rule groups changed?");
   return Answer{.data = R"({"groups":[]})"};
 }
 
-Result<Answer> answer_alerts(const PrometheusApi&, const net::HttpRequest&) { return Answer{.data = R"({"alerts":[]})"}; }
+Result<Answer> answer_alerts(const PrometheusApi&, const net::HttpRequest&) {
+  return Answer{.data = R"({"alerts":[]})"};
+}
 
 Result<Answer> answer_alertmanagers(const PrometheusApi&, const net::HttpRequest&) {
   return Answer{.data = R"({"activeAlertmanagers":[],"droppedAlertmanagers":[]})"};
 }
 
-Result<Answer> answer_notifications(const PrometheusApi&, const net::HttpRequest&) { return Answer{.data = "[]"}; }
+Result<Answer> answer_notifications(const PrometheusApi&, const net::HttpRequest&) {
+  return Answer{.data = "[]"};
+}
 
 }  // namespace sightline::api::prometheus

@@ -16,12 +16,12 @@ struct ActiveTarget {
   model::Labels labels;
   std::string scrape_pool;
   std::string scrape_url;
-  std::string global_url;           // the same as others reach it; empty: the same
-  std::string last_error;           // empty: none
-  TimestampNs last_scrape;          // 0: never
+  std::string global_url;   // the same as others reach it; empty: the same
+  std::string last_error;   // empty: none
+  TimestampNs last_scrape;  // 0: never
   double last_scrape_duration_seconds = 0;
-  std::string health = "unknown";   // "up", "down", "unknown"
-  std::string scrape_interval;      // "15s"
+  std::string health = "unknown";  // "up", "down", "unknown"
+  std::string scrape_interval;     // "15s"
   std::string scrape_timeout;
 };
 
@@ -38,12 +38,12 @@ struct TargetsSnapshot {
 struct BlockStatus {
   std::string id;
   TimestampMs min_time;
-  TimestampMs max_time;                 // one past the last sample
+  TimestampMs max_time;  // one past the last sample
   uint64_t samples = 0;
   uint64_t series = 0;
   uint64_t chunks = 0;
   uint32_t level = 1;
-  std::vector<std::string> sources;     // ids
+  std::vector<std::string> sources;  // ids
 };
 
 struct NamedCount {
@@ -70,7 +70,7 @@ struct RuntimeInfo {
   bool config_loaded = true;
   std::string working_directory;
   std::string hostname;
-  std::string storage_retention;       // "15d"
+  std::string storage_retention;  // "15d"
   uint64_t corruptions = 0;
   uint64_t threads = 0;
 };

@@ -14,14 +14,17 @@ Status check_labels(const std::vector<model::LabelView>& labels) {
   bool has_name = false;
   for (const model::LabelView& label : labels) {
     if (!is_valid_utf8(label.name) || !is_valid_utf8(label.value))
-      return fail(Errc::kInvalidArgument, "invalid labels: ", to_valid_utf8(label.name), " is not valid UTF-8");
+      return fail(Errc::kInvalidArgument, "invalid labels: ", to_valid_utf8(label.name),
+                  " is not valid UTF-8");
     if (label.name.empty()) return fail(Errc::kInvalidArgument, "invalid labels: a name is empty");
     if (label.name <= previous)
-      return fail(Errc::kInvalidArgument, "invalid labels: ", label.name, label.name == previous ? " comes twice" : " is not in order");
+      return fail(Errc::kInvalidArgument, "invalid labels: ", label.name,
+                  label.name == previous ? " comes twice" : " is not in order");
     previous = label.name;
     has_name = has_name || (label.name == model::kMetricName && !label.value.empty());
   }
-  return has_name ? Status() : fail(Errc::kInvalidArgument, "invalid labels: there is no metric name");
+  return has_name ? Status()
+                  : fail(Errc::kInvalidArgument, "invalid labels: there is no metric name");
 }
 
 model::Labels make(const std::vector<model::LabelView>& labels) {
@@ -32,7 +35,8 @@ model::Labels make(const std::vector<model::LabelView>& labels) {
 
 // What a sender did wrong; everything else ends the request.
 bool is_bad_data(const Error& error) {
-  return error.code == Errc::kInvalidArgument || error.code == Errc::kOutOfRange || error.code == Errc::kAlreadyExists;
+  return error.code == Errc::kInvalidArgument || error.code == Errc::kOutOfRange ||
+         error.code == Errc::kAlreadyExists;
 }
 
 std::optional<TimestampMs> created(int64_t start_ms) {
@@ -44,7 +48,8 @@ std::string_view family_of(std::string_view name, model::MetricType type) {
   using model::MetricType;
   const bool histogram = type == MetricType::kHistogram || type == MetricType::kGaugeHistogram;
   for (const std::string_view ending : {"_bucket", "_count", "_sum"})
-    if (name.ends_with(ending) && (histogram || (type == MetricType::kSummary && ending != "_bucket")))
+    if (name.ends_with(ending) &&
+        (histogram || (type == MetricType::kSummary && ending != "_bucket")))
       return name.substr(0, name.size() - ending.size());
   return name;
 }
@@ -60,12 +65,15 @@ std::string WriteTransaction::refusals() const {
 
 Status WriteTransaction::refuse(Error error) {
   if (version_ == WriteVersion::k1 || !is_bad_data(error)) return std::unexpected(std::move(error));
-  if (refusals_.size() < kRefusalsMax) refusals_.push_back(std::move(error.message));
-  else ++refusals_left_out_;
+  if (refusals_.size() < kRefusalsMax)
+    refusals_.push_back(std::move(error.message));
+  else
+    ++refusals_left_out_;
   return {};
 }
 
-Result<tsdb::SeriesId> WriteTransaction::find_series(const wire::prometheus::WriteSeries& series, const SeriesIdCache::Key& key) {
+Result<tsdb::SeriesId> WriteTransaction::find_series(const wire::prometheus::WriteSeries& series,
+                                                     const SeriesIdCache::Key& key) {
   auto status = series.read_labels(labels_);
   if (status) status = check_labels(labels_);
   if (!status) {
@@ -88,7 +96,10 @@ Status WriteTransaction::on_series(const wire::prometheus::WriteSeries& series) 
   }
   if (version_ == WriteVersion::k2 && series.samples.empty() && series.histograms.empty()) {
     (void)series.read_labels(labels_);
-    return refuse({.code = Errc::kInvalidArgument, .message = "TimeSeries must contain at least one sample or histogram for series " + make(labels_).to_string()});
+    return refuse(
+        {.code = Errc::kInvalidArgument,
+         .message = "TimeSeries must contain at least one sample or histogram for series " +
+                    make(labels_).to_string()});
   }
   if (auto status = append_all(series, *id); !status) return status;
   append_exemplars(series, *id);
@@ -101,13 +112,15 @@ Status WriteTransaction::append_one(tsdb::SeriesId& id, const wire::prometheus::
                                     const std::function<Status(tsdb::SeriesId)>& append) {
   auto status = append(id);
   if (status || status.error().code != Errc::kNotFound) return status;
-  auto again = find_series(series, cache_.key_of(static_cast<uint64_t>(version_), series.identity()));
+  auto again =
+      find_series(series, cache_.key_of(static_cast<uint64_t>(version_), series.identity()));
   if (!again) return std::unexpected(std::move(again).error());
   id = *again;
   return append(id);
 }
 
-Status WriteTransaction::append_all(const wire::prometheus::WriteSeries& series, tsdb::SeriesId id) {
+Status WriteTransaction::append_all(const wire::prometheus::WriteSeries& series,
+                                    tsdb::SeriesId id) {
   const auto settle = [&](Status status, uint64_t& count) -> Status {
     if (status) {
       ++count;
@@ -117,38 +130,53 @@ Status WriteTransaction::append_all(const wire::prometheus::WriteSeries& series,
     return refuse(std::move(status).error());
   };
   for (const auto& sample : series.samples) {
-    auto status = append_one(id, series, [&](tsdb::SeriesId to) { return appender_.append(to, sample.time, sample.value, created(sample.start_ms)); });
+    auto status = append_one(id, series, [&](tsdb::SeriesId to) {
+      return appender_.append(to, sample.time, sample.value, created(sample.start_ms));
+    });
     if (auto settled = settle(std::move(status), written_.samples); !settled) return settled;
   }
   for (const auto& h : series.histograms) {
-    auto status = append_one(id, series, [&](tsdb::SeriesId to) { return appender_.append_histogram(to, h.time, h.histogram, created(h.start_ms)); });
+    auto status = append_one(id, series, [&](tsdb::SeriesId to) {
+      return appender_.append_histogram(to, h.time, h.histogram, created(h.start_ms));
+    });
     if (auto settled = settle(std::move(status), written_.histograms); !settled) return settled;
   }
   return {};
 }
 
 // A bad one never ends the request; 2.0 hears of it.
-void WriteTransaction::append_exemplars(const wire::prometheus::WriteSeries& series, tsdb::SeriesId id) {
+void WriteTransaction::append_exemplars(const wire::prometheus::WriteSeries& series,
+                                        tsdb::SeriesId id) {
   for (const auto& e : series.exemplars) {
-    const bool named = std::all_of(e.labels.begin(), e.labels.end(), [](const auto& label) { return !label.name.empty(); });
-    auto status = named ? append_one(id, series, [&](tsdb::SeriesId to) { return appender_.append_exemplar(to, model::Exemplar::from_labels(make(e.labels), e.value, e.time)); })
-                        : Status(fail(Errc::kInvalidArgument, "exemplar at ", e.time.value, " ms: a label cannot be read"));
+    const bool named = std::all_of(e.labels.begin(), e.labels.end(),
+                                   [](const auto& label) { return !label.name.empty(); });
+    auto status =
+        named ? append_one(id, series,
+                           [&](tsdb::SeriesId to) {
+                             return appender_.append_exemplar(
+                                 to, model::Exemplar::from_labels(make(e.labels), e.value, e.time));
+                           })
+              : Status(fail(Errc::kInvalidArgument, "exemplar at ", e.time.value,
+                            " ms: a label cannot be read"));
     if (status) {
       ++written_.exemplars;
       continue;
     }
     counters_.exemplars_refused.add();
-    if (is_bad_data(status.error())) (void)(version_ == WriteVersion::k2 ? refuse(std::move(status).error()) : Status());
+    if (is_bad_data(status.error()))
+      (void)(version_ == WriteVersion::k2 ? refuse(std::move(status).error()) : Status());
   }
 }
 
 void WriteTransaction::set_metadata(const wire::prometheus::WriteSeries& series) {
   if (!series.read_labels(labels_)) return;
   for (const model::LabelView& label : labels_)
-    if (label.name == model::kMetricName) appender_.set_metadata(family_of(label.value, series.metadata.type), series.metadata);
+    if (label.name == model::kMetricName)
+      appender_.set_metadata(family_of(label.value, series.metadata.type), series.metadata);
 }
 
-Status WriteTransaction::on_metadata(std::string_view metric, const model::MetricMetadata& metadata) {
+Status WriteTransaction::on_metadata(std::string_view metric,
+                                     const model::MetricMetadata& metadata) {
   appender_.set_metadata(metric, metadata);
   return {};
 }

@@ -24,7 +24,8 @@ enum class WriteVersion { k1, k2 };
 
 class WriteTransaction final : public wire::prometheus::WriteSink {
  public:
-  WriteTransaction(tsdb::Appender& appender, SeriesIdCache& cache, WriteCounters& counters, WriteVersion version)
+  WriteTransaction(tsdb::Appender& appender, SeriesIdCache& cache, WriteCounters& counters,
+                   WriteVersion version)
       : appender_(appender), cache_(cache), counters_(counters), version_(version) {}
 
   // An error ends the request: of 1.0 the first bad sample, of both a limit or a fault of the store.
@@ -41,9 +42,11 @@ class WriteTransaction final : public wire::prometheus::WriteSink {
   std::string refusals() const;
 
  private:
-  Result<tsdb::SeriesId> find_series(const wire::prometheus::WriteSeries& series, const SeriesIdCache::Key& key);
+  Result<tsdb::SeriesId> find_series(const wire::prometheus::WriteSeries& series,
+                                     const SeriesIdCache::Key& key);
   Status append_all(const wire::prometheus::WriteSeries& series, tsdb::SeriesId id);
-  Status append_one(tsdb::SeriesId& id, const wire::prometheus::WriteSeries& series, const std::function<Status(tsdb::SeriesId)>& append);
+  Status append_one(tsdb::SeriesId& id, const wire::prometheus::WriteSeries& series,
+                    const std::function<Status(tsdb::SeriesId)>& append);
   void append_exemplars(const wire::prometheus::WriteSeries& series, tsdb::SeriesId id);
   void set_metadata(const wire::prometheus::WriteSeries& series);
   // Of one item: passed on, or noted.

@@ -51,8 +51,10 @@ void write_received(std::string& out, const SelfStatus::Received& received) {
   append_float_json(object.member("spans_per_second"), received.spans_per_second);
   object.number("rejected_spans_total", received.rejected_spans_total);
   object.number("requests_total", received.requests_total);
-  if (received.last_span_at) object.time("last_span_at", *received.last_span_at);
-  else object.member("last_span_at") += "null";
+  if (received.last_span_at)
+    object.time("last_span_at", *received.last_span_at);
+  else
+    object.member("last_span_at") += "null";
   write_array(object.member("services"), received.services, [&](const ServiceStatus& service) {
     JsonObject each(out);
     each.text("name", service.name);
@@ -80,8 +82,9 @@ std::string to_json(const SelfStatus& status) {
     JsonObject object(out);
     object.text("version", status.version);
     object.time("started_at", status.started_at);
-    append_float_json(object.member("uptime_seconds"),
-                      static_cast<double>((status.now.value - status.started_at.value) / 1'000'000) / 1e3);
+    append_float_json(
+        object.member("uptime_seconds"),
+        static_cast<double>((status.now.value - status.started_at.value) / 1'000'000) / 1e3);
     object.text("data_dir", status.data_dir);
     write_array(object.member("roles"), status.roles, [&](const std::string& role) {
       out += '"';
@@ -100,7 +103,8 @@ std::string to_json(const SelfStatus& status) {
   return out;
 }
 
-void add_self_routes(net::HttpRouter& router, const Telemetry& telemetry, std::function<SelfStatus()> status) {
+void add_self_routes(net::HttpRouter& router, const Telemetry& telemetry,
+                     std::function<SelfStatus()> status) {
   router.add("GET", "/metrics", [&telemetry](net::HttpRequest&) {
     net::HttpResponse response = net::HttpResponse::text(200, telemetry.text());
     response.headers.set("Content-Type", "text/plain; version=0.0.4; charset=utf-8");

@@ -15,9 +15,9 @@
 namespace sightline::api::self {
 
 struct ListenerStatus {
-  std::string name;      // "OTLP gRPC"
-  std::string address;   // "127.0.0.1:4317"
-  std::string role;      // "collector", "traces", "metrics", "ui"
+  std::string name;     // "OTLP gRPC"
+  std::string address;  // "127.0.0.1:4317"
+  std::string role;     // "collector", "traces", "metrics", "ui"
 };
 
 struct ServiceStatus {
@@ -35,7 +35,7 @@ struct SelfStatus {
   std::vector<ListenerStatus> listeners;
   struct Received {
     uint64_t spans_total = 0;
-    double spans_per_second = 0;         // over the last seconds
+    double spans_per_second = 0;  // over the last seconds
     uint64_t rejected_spans_total = 0;
     uint64_t requests_total = 0;
     std::optional<TimestampNs> last_span_at;
@@ -53,6 +53,7 @@ struct SelfStatus {
 };
 
 std::string to_json(const SelfStatus& status);
-void add_self_routes(net::HttpRouter& router, const Telemetry& telemetry, std::function<SelfStatus()> status);
+void add_self_routes(net::HttpRouter& router, const Telemetry& telemetry,
+                     std::function<SelfStatus()> status);
 
 }  // namespace sightline::api::self

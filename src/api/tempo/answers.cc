@@ -13,7 +13,8 @@ void append_comma(std::string& out) {
   if (out.back() != '[' && out.back() != '{') out.push_back(',');
 }
 
-void append_attributes(std::string& out, const std::vector<std::pair<std::string, OwnedValue>>& attributes) {
+void append_attributes(std::string& out,
+                       const std::vector<std::pair<std::string, OwnedValue>>& attributes) {
   if (attributes.empty()) return;
   append_comma(out);
   out += R"("attributes":[)";
@@ -72,14 +73,16 @@ void append_services(std::string& out, const traceql::FoundTrace& trace) {
 
 void append_trace(std::string& out, const traceql::FoundTrace& trace, bool with_spansets) {
   out.append(R"({"traceID":")").append(to_hex(trace.id)).append("\"");
-  for (const auto& [key, text] : {std::pair<std::string_view, const std::string&>("rootServiceName", trace.root_service),
-                                  std::pair<std::string_view, const std::string&>("rootTraceName", trace.root_name)}) {
+  for (const auto& [key, text] :
+       {std::pair<std::string_view, const std::string&>("rootServiceName", trace.root_service),
+        std::pair<std::string_view, const std::string&>("rootTraceName", trace.root_name)}) {
     if (text.empty()) continue;
     out.append(",\"").append(key).append("\":");
     append_quoted(out, text);
   }
   append_number_text(out, "startTimeUnixNano", trace.start.value);
-  if (const uint64_t ms = trace.duration_ns / 1'000'000; ms != 0) out.append(R"(,"durationMs":)").append(std::to_string(ms));
+  if (const uint64_t ms = trace.duration_ns / 1'000'000; ms != 0)
+    out.append(R"(,"durationMs":)").append(std::to_string(ms));
   if (with_spansets && !trace.spansets.empty()) {
     out += R"(,"spanSet":)";
     append_spanset(out, trace.spansets.front());
@@ -108,7 +111,8 @@ std::string_view type_word(const OwnedValue& value) {
     case Type::kFloat: return "float";
     case Type::kBool: return "bool";
     case Type::kDuration: return "duration";
-    case Type::kStatus: case Type::kKind: return "keyword";
+    case Type::kStatus:
+    case Type::kKind: return "keyword";
     default: return "string";
   }
 }
@@ -120,11 +124,16 @@ void append_quoted(std::string& out, std::string_view text) {
 }
 
 void append_any_value(std::string& out, const OwnedValue& value) {
-  if (value.is_array) return wire::tempo::append_value_json(out, {.kind = model::ValueKind::kArray, .bytes = value.text});
+  if (value.is_array)
+    return wire::tempo::append_value_json(out,
+                                          {.kind = model::ValueKind::kArray, .bytes = value.text});
   switch (value.type) {
-    case Type::kInt: return wire::tempo::append_value_json(out, model::ValueView::of_int(value.integer));
-    case Type::kFloat: return wire::tempo::append_value_json(out, model::ValueView::of_double(value.real));
-    case Type::kBool: return wire::tempo::append_value_json(out, model::ValueView::of_bool(value.integer != 0));
+    case Type::kInt:
+      return wire::tempo::append_value_json(out, model::ValueView::of_int(value.integer));
+    case Type::kFloat:
+      return wire::tempo::append_value_json(out, model::ValueView::of_double(value.real));
+    case Type::kBool:
+      return wire::tempo::append_value_json(out, model::ValueView::of_bool(value.integer != 0));
     default: break;
   }
   const std::string text = traceql::display_text(value.view());
@@ -146,7 +155,8 @@ std::string search_json(const traceql::SearchResult& result, bool with_spansets)
     append_trace(out, trace, with_spansets);
   }
   out += R"(],"metrics":{)";
-  if (result.inspected_traces != 0) out.append(R"("inspectedTraces":)").append(std::to_string(result.inspected_traces));
+  if (result.inspected_traces != 0)
+    out.append(R"("inspectedTraces":)").append(std::to_string(result.inspected_traces));
   append_number_text(out, "inspectedBytes", result.inspected_bytes);
   append_comma(out);
   return out + R"("completedJobs":1,"totalJobs":1}})";

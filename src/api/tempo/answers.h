@@ -24,7 +24,8 @@ std::string tags_json_v1(const std::vector<std::string>& names);
 
 // The word for a value's type: string, int, float, bool, duration, keyword.
 std::string_view type_word(const traceql::OwnedValue& value);
-inline constexpr std::string_view kSeriesLeftOut = "the query has more series than the limit, some are left out";
+inline constexpr std::string_view kSeriesLeftOut =
+    "the query has more series than the limit, some are left out";
 
 // An AnyValue: durations, statuses and kinds are strings, as the peer shows them.
 void append_any_value(std::string& out, const traceql::OwnedValue& value);

@@ -11,10 +11,12 @@ inline traceql::Engine engine_of(const TempoApi& api) {
 }
 
 // `bounds` keeps the request's cancellation alive.
-inline void set_bounds(traceql::QueryBounds& bounds, const TimeRange& range, const net::HttpRequest& request) {
+inline void set_bounds(traceql::QueryBounds& bounds, const TimeRange& range,
+                       const net::HttpRequest& request) {
   bounds.start = range.start;
   bounds.end = range.end;
-  if (request.cancellation) bounds.cancelled = [c = request.cancellation] { return c->cancelled(); };
+  if (request.cancellation)
+    bounds.cancelled = [c = request.cancellation] { return c->cancelled(); };
 }
 
 }  // namespace sightline::api::tempo

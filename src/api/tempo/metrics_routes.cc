@@ -24,21 +24,30 @@ std::optional<int64_t> parse_rfc3339_ns(std::string_view text) {
     }
     return n;
   };
-  if (text.size() < 20 || text[4] != '-' || text[7] != '-' || (text[10] != 'T' && text[10] != 't') || text[13] != ':' || text[16] != ':')
+  if (text.size() < 20 || text[4] != '-' || text[7] != '-' ||
+      (text[10] != 'T' && text[10] != 't') || text[13] != ':' || text[16] != ':')
     return std::nullopt;
-  const int64_t parts[] = {number(0, 4), number(5, 2), number(8, 2), number(11, 2), number(14, 2), number(17, 2)};
+  const int64_t parts[] = {number(0, 4),  number(5, 2),  number(8, 2),
+                           number(11, 2), number(14, 2), number(17, 2)};
   if (std::ranges::any_of(parts, [](int64_t p) { return p < 0; })) return std::nullopt;
-  const std::chrono::year_month_day day{std::chrono::year(static_cast<int>(parts[0])), std::chrono::month(static_cast<unsigned>(parts[1])),
+  const std::chrono::year_month_day day{std::chrono::year(static_cast<int>(parts[0])),
+                                        std::chrono::month(static_cast<unsigned>(parts[1])),
                                         std::chrono::day(static_cast<unsigned>(parts[2]))};
-  if (!day.ok() || parts[3] > 23 || parts[4] > 59 || parts[5] > 60 || parts[0] < 1970 || parts[0] > 2200) return std::nullopt;
+  if (!day.ok() || parts[3] > 23 || parts[4] > 59 || parts[5] > 60 || parts[0] < 1970 ||
+      parts[0] > 2200)
+    return std::nullopt;
   const auto days = std::chrono::sys_days(day).time_since_epoch().count();
   int64_t ns = (((int64_t{days} * 24 + parts[3]) * 60 + parts[4]) * 60 + parts[5]) * kSecond;
   size_t at = 19;
   if (text[at] == '.')
-    for (int64_t unit = kSecond / 10; ++at < text.size() && text[at] >= '0' && text[at] <= '9'; unit /= 10) ns += (text[at] - '0') * unit;
+    for (int64_t unit = kSecond / 10; ++at < text.size() && text[at] >= '0' && text[at] <= '9';
+         unit /= 10)
+      ns += (text[at] - '0') * unit;
   const std::string_view zone = text.substr(at);
   if (zone == "Z" || zone == "z") return ns;
-  if (zone.size() != 6 || (zone[0] != '+' && zone[0] != '-') || zone[3] != ':' || number(at + 1, 2) < 0 || number(at + 4, 2) < 0) return std::nullopt;
+  if (zone.size() != 6 || (zone[0] != '+' && zone[0] != '-') || zone[3] != ':' ||
+      number(at + 1, 2) < 0 || number(at + 4, 2) < 0)
+    return std::nullopt;
   const int64_t offset = (number(at + 1, 2) * 60 + number(at + 4, 2)) * 60 * kSecond;
   return zone[0] == '+' ? ns - offset : ns + offset;
 }
@@ -52,16 +61,20 @@ Result<TimestampNs> parse_time(std::string_view name, std::string_view text) {
   } else {
     ns = parse_rfc3339_ns(text);
   }
-  if (!ns || *ns < 0) return fail(Errc::kInvalidArgument, "invalid ", name, ": \"", text, "\" is not a time");
+  if (!ns || *ns < 0)
+    return fail(Errc::kInvalidArgument, "invalid ", name, ": \"", text, "\" is not a time");
   return TimestampNs{static_cast<uint64_t>(*ns)};
 }
 
-Status read_times(const TempoApi& api, const net::Params& params, traceql::MetricsOptions& options) {
+Status read_times(const TempoApi& api, const net::Params& params,
+                  traceql::MetricsOptions& options) {
   const uint64_t now = api.clock.now().value;
   nanoseconds since = std::chrono::hours(1);
   if (const auto text = params.get("since"); !text.empty()) {
     const auto parsed = parse_go_duration(text);
-    if (!parsed || parsed->count() <= 0) return fail(Errc::kInvalidArgument, "invalid since: \"", text, "\" is not a positive duration");
+    if (!parsed || parsed->count() <= 0)
+      return fail(Errc::kInvalidArgument, "invalid since: \"", text,
+                  "\" is not a positive duration");
     since = *parsed;
   }
   options.end = {now};
@@ -70,13 +83,15 @@ Status read_times(const TempoApi& api, const net::Params& params, traceql::Metri
     if (!end) return std::unexpected(end.error());
     options.end = *end;
   }
-  options.start = {options.end.value - std::min<uint64_t>(options.end.value, static_cast<uint64_t>(since.count()))};
+  options.start = {options.end.value -
+                   std::min<uint64_t>(options.end.value, static_cast<uint64_t>(since.count()))};
   if (const auto text = params.get("start"); !text.empty()) {
     const auto start = parse_time("start", text);
     if (!start) return std::unexpected(start.error());
     options.start = *start;
   }
-  if (options.end <= options.start) return fail(Errc::kInvalidArgument, "end must be greater than start");
+  if (options.end <= options.start)
+    return fail(Errc::kInvalidArgument, "end must be greater than start");
   return {};
 }
 
@@ -84,8 +99,10 @@ Status read_times(const TempoApi& api, const net::Params& params, traceql::Metri
 nanoseconds default_step(nanoseconds range) {
   if (range < std::chrono::minutes(1)) return std::chrono::milliseconds(50);
   const nanoseconds wanted = range / 240;
-  for (const nanoseconds step : {nanoseconds(std::chrono::hours(1)), nanoseconds(std::chrono::minutes(5)), nanoseconds(std::chrono::minutes(1)),
-                                 nanoseconds(std::chrono::seconds(15)), nanoseconds(std::chrono::seconds(5))})
+  for (const nanoseconds step :
+       {nanoseconds(std::chrono::hours(1)), nanoseconds(std::chrono::minutes(5)),
+        nanoseconds(std::chrono::minutes(1)), nanoseconds(std::chrono::seconds(15)),
+        nanoseconds(std::chrono::seconds(5))})
     if (wanted >= step) return wanted / step * step;
   return std::max(wanted / kSecond * kSecond, nanoseconds(kSecond));
 }
@@ -95,21 +112,28 @@ Status read_step(const net::Params& params, traceql::MetricsOptions& options) {
   if (text.empty()) return {};
   const auto seconds = parse_float(text);
   const auto duration = parse_go_duration(text);
-  if (seconds && *seconds > 0 && *seconds < 9e9) options.step = nanoseconds(static_cast<int64_t>(*seconds * 1e9));
-  else if (duration && duration->count() > 0) options.step = *duration;
-  else return fail(Errc::kInvalidArgument, "invalid step: \"", text, "\" is not a positive duration");
+  if (seconds && *seconds > 0 && *seconds < 9e9)
+    options.step = nanoseconds(static_cast<int64_t>(*seconds * 1e9));
+  else if (duration && duration->count() > 0)
+    options.step = *duration;
+  else
+    return fail(Errc::kInvalidArgument, "invalid step: \"", text, "\" is not a positive duration");
   return {};
 }
 
-Status read_limits(const TempoApi& api, const net::Params& params, traceql::MetricsOptions& options) {
+Status read_limits(const TempoApi& api, const net::Params& params,
+                   traceql::MetricsOptions& options) {
   for (const std::string_view name : {"exemplars", "maxSeries"}) {
     const auto value = parse_integer(params, name);
     if (!value) return std::unexpected(value.error());
     if (!*value || **value == 0) continue;
-    if (**value < 0) return fail(Errc::kInvalidArgument, "invalid ", name, ": must be a non-negative number");
+    if (**value < 0)
+      return fail(Errc::kInvalidArgument, "invalid ", name, ": must be a non-negative number");
     const auto bounded = static_cast<uint32_t>(std::min<int64_t>(**value, UINT32_MAX));
-    if (name == "exemplars") options.exemplars = std::min(bounded, api.options.exemplars_max);
-    else options.series_max = std::min(bounded, api.options.series_max);
+    if (name == "exemplars")
+      options.exemplars = std::min(bounded, api.options.exemplars_max);
+    else
+      options.series_max = std::min(bounded, api.options.series_max);
   }
   return {};
 }
@@ -127,18 +151,24 @@ void append_labels(std::string& out, const traceql::MetricsLabels& labels) {
 void append_value(std::string& out, double value) {
   if (value == 0) return;
   out += R"(,"value":)";
-  if (std::isfinite(value)) append_float_json(out, value);
-  else out += value > 0 ? "\"Infinity\"" : std::isnan(value) ? "\"NaN\"" : "\"-Infinity\"";
+  if (std::isfinite(value))
+    append_float_json(out, value);
+  else
+    out += value > 0 ? "\"Infinity\"" : std::isnan(value) ? "\"NaN\"" : "\"-Infinity\"";
 }
 
-void append_series(std::string& out, const traceql::MetricsSeries& series, const std::vector<int64_t>& times) {
+void append_series(std::string& out, const traceql::MetricsSeries& series,
+                   const std::vector<int64_t>& times) {
   out.push_back('{');
   append_labels(out, series.labels);
   out += R"(,"samples":[)";
   bool first = true;
   for (size_t i = 0; i < times.size(); ++i) {
     if (std::isnan(series.values[i])) continue;
-    out.append(first ? "" : ",").append(R"({"timestampMs":")").append(std::to_string(times[i])).append("\"");
+    out.append(first ? "" : ",")
+        .append(R"({"timestampMs":")")
+        .append(std::to_string(times[i]))
+        .append("\"");
     append_value(out, series.values[i]);
     out.push_back('}');
     first = false;
@@ -149,7 +179,9 @@ void append_series(std::string& out, const traceql::MetricsSeries& series, const
     for (size_t i = 0; i < series.exemplars.size(); ++i) {
       const auto& exemplar = series.exemplars[i];
       traceql::MetricsLabels labels = exemplar.labels;
-      labels.insert(labels.begin(), {"trace:id", traceql::OwnedValue::of(traceql::Value::of_text(to_hex(exemplar.trace)))});
+      labels.insert(
+          labels.begin(),
+          {"trace:id", traceql::OwnedValue::of(traceql::Value::of_text(to_hex(exemplar.trace)))});
       out += i > 0 ? ",{" : "{";
       append_labels(out, labels);
       append_value(out, exemplar.value);
@@ -162,19 +194,27 @@ void append_series(std::string& out, const traceql::MetricsSeries& series, const
 
 void append_metrics(std::string& out, const traceql::MetricsResult& result) {
   out += R"(,"metrics":{)";
-  if (result.inspected_traces != 0) out.append(R"("inspectedTraces":)").append(std::to_string(result.inspected_traces)).append(",");
-  if (result.inspected_bytes != 0) out.append(R"("inspectedBytes":")").append(std::to_string(result.inspected_bytes)).append("\",");
+  if (result.inspected_traces != 0)
+    out.append(R"("inspectedTraces":)").append(std::to_string(result.inspected_traces)).append(",");
+  if (result.inspected_bytes != 0)
+    out.append(R"("inspectedBytes":")")
+        .append(std::to_string(result.inspected_bytes))
+        .append("\",");
   out += R"("completedJobs":1,"totalJobs":1})";
-  if (result.truncated) out.append(R"(,"status":"PARTIAL","message":")").append(kSeriesLeftOut).append("\"");
+  if (result.truncated)
+    out.append(R"(,"status":"PARTIAL","message":")").append(kSeriesLeftOut).append("\"");
 }
 
 Result<MetricsRequest> read_request(const TempoApi& api, const net::HttpRequest& http) {
   MetricsRequest request = default_metrics_request(api);
   const net::Params& params = http.params;
   request.query = params.has("q") ? params.get("q") : params.get("query");
-  if (auto done = read_times(api, params, request.options); !done) return std::unexpected(std::move(done).error());
-  if (auto done = read_limits(api, params, request.options); !done) return std::unexpected(std::move(done).error());
-  if (auto done = read_step(params, request.options); !done) return std::unexpected(std::move(done).error());
+  if (auto done = read_times(api, params, request.options); !done)
+    return std::unexpected(std::move(done).error());
+  if (auto done = read_limits(api, params, request.options); !done)
+    return std::unexpected(std::move(done).error());
+  if (auto done = read_step(params, request.options); !done)
+    return std::unexpected(std::move(done).error());
   set_bounds(request.options, {request.options.start, request.options.end, true}, http);
   return request;
 }
@@ -186,23 +226,26 @@ MetricsRequest default_metrics_request(const TempoApi& api) {
   request.options.series_max = api.options.series_max;
   request.options.exemplars = api.options.exemplars_default;
   request.options.exemplars_max = api.options.exemplars_max;
-  request.options.intervals_max = api.options.intervals_max + 2;   // rounding adds one at each end
+  request.options.intervals_max = api.options.intervals_max + 2;  // rounding adds one at each end
   return request;
 }
 
 Result<traceql::MetricsResult> run_query_range(const TempoApi& api, MetricsRequest request) {
   traceql::MetricsOptions& options = request.options;
-  if (options.end <= options.start) return fail(Errc::kInvalidArgument, "end must be greater than start");
-  const nanoseconds range(static_cast<int64_t>(std::min<uint64_t>(options.end.value - options.start.value, INT64_MAX)));
+  if (options.end <= options.start)
+    return fail(Errc::kInvalidArgument, "end must be greater than start");
+  const nanoseconds range(
+      static_cast<int64_t>(std::min<uint64_t>(options.end.value - options.start.value, INT64_MAX)));
   if (options.step.count() == 0) options.step = default_step(range);
   const nanoseconds smallest = std::max(range / api.options.intervals_max, nanoseconds(1'000'000));
   if (options.step < smallest)
-    return fail(Errc::kInvalidArgument, "step of ", format_go_duration(options.step), " is too small, minimum step for given range is ",
-                format_go_duration(smallest));
+    return fail(Errc::kInvalidArgument, "step of ", format_go_duration(options.step),
+                " is too small, minimum step for given range is ", format_go_duration(smallest));
   return engine_of(api).metrics_range(request.query, options);
 }
 
-Result<traceql::MetricsResult> run_query_instant(const TempoApi& api, const MetricsRequest& request) {
+Result<traceql::MetricsResult> run_query_instant(const TempoApi& api,
+                                                 const MetricsRequest& request) {
   return engine_of(api).metrics_instant(request.query, request.options);
 }
 

@@ -11,11 +11,12 @@ namespace sightline::api::tempo {
 
 struct MetricsRequest {
   std::string query;
-  traceql::MetricsOptions options;   // step 0: chosen by the range
+  traceql::MetricsOptions options;  // step 0: chosen by the range
 };
-MetricsRequest default_metrics_request(const TempoApi& api);   // no query, no range
+MetricsRequest default_metrics_request(const TempoApi& api);  // no query, no range
 Result<traceql::MetricsResult> run_query_range(const TempoApi& api, MetricsRequest request);
-Result<traceql::MetricsResult> run_query_instant(const TempoApi& api, const MetricsRequest& request);
+Result<traceql::MetricsResult> run_query_instant(const TempoApi& api,
+                                                 const MetricsRequest& request);
 
 net::HttpResponse answer_query_range(const TempoApi& api, const net::HttpRequest& request);
 net::HttpResponse answer_query_instant(const TempoApi& api, const net::HttpRequest& request);

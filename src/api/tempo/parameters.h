@@ -26,7 +26,7 @@ Result<TraceId> parse_trace_id_parameter(std::string_view text);
 // A whole number of at least `min`; nullopt when the parameter is absent or empty.
 Result<std::optional<int64_t>> parse_integer(const net::Params& params, std::string_view name);
 bool accepts_protobuf(const net::HttpRequest& request);
-net::HttpResponse protobuf_response(std::string body);   // application/protobuf
+net::HttpResponse protobuf_response(std::string body);  // application/protobuf
 
 // The error as Tempo answers it: its code's status and the message as plain text.
 net::HttpResponse error_response(const Error& error);

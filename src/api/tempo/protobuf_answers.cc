@@ -27,7 +27,8 @@ std::string any_value(const OwnedValue& value) {
   return out;
 }
 
-void add_key_value(pbf_writer& into, protozero::pbf_tag_type field, std::string_view key, const OwnedValue& value) {
+void add_key_value(pbf_writer& into, protozero::pbf_tag_type field, std::string_view key,
+                   const OwnedValue& value) {
   std::string pair;
   pbf_writer writer(pair);
   writer.add_string(1, key.data(), key.size());
@@ -105,10 +106,12 @@ std::string metadata_metrics(uint64_t bytes) {
 
 // Packs encoded items as field 1 of as few messages as `bytes_max` allows; `finish` ends each with whether it is the last.
 template <typename Finish>
-std::vector<std::string> packed(const std::vector<std::string>& items, size_t bytes_max, const Finish& finish) {
+std::vector<std::string> packed(const std::vector<std::string>& items, size_t bytes_max,
+                                const Finish& finish) {
   std::vector<std::string> messages(1);
   for (const std::string& item : items) {
-    if (!messages.back().empty() && messages.back().size() + item.size() + 10 > bytes_max) messages.emplace_back();
+    if (!messages.back().empty() && messages.back().size() + item.size() + 10 > bytes_max)
+      messages.emplace_back();
     pbf_writer(messages.back()).add_message(1, item);
   }
   for (size_t i = 0; i < messages.size(); ++i) finish(messages[i], i + 1 == messages.size());
@@ -122,14 +125,16 @@ void add_labels(pbf_writer& writer, const traceql::MetricsLabels& labels) {
 std::string exemplar_message(const traceql::MetricsExemplar& exemplar) {
   std::string out;
   pbf_writer writer(out);
-  add_key_value(writer, 1, "trace:id", OwnedValue::of(traceql::Value::of_text(to_hex(exemplar.trace))));
+  add_key_value(writer, 1, "trace:id",
+                OwnedValue::of(traceql::Value::of_text(to_hex(exemplar.trace))));
   add_labels(writer, exemplar.labels);
   if (exemplar.value != 0) writer.add_double(2, exemplar.value);
   writer.add_int64(3, exemplar.time.value);
   return out;
 }
 
-std::string series_message(const traceql::MetricsSeries& series, const std::vector<int64_t>& times) {
+std::string series_message(const traceql::MetricsSeries& series,
+                           const std::vector<int64_t>& times) {
   std::string out;
   pbf_writer writer(out);
   add_labels(writer, series.labels);
@@ -156,18 +161,22 @@ void finish_metrics(std::string& message, const traceql::MetricsResult& result, 
 
 }  // namespace
 
-std::vector<std::string> search_messages(const traceql::SearchResult& result, bool with_spansets, size_t bytes_max) {
+std::vector<std::string> search_messages(const traceql::SearchResult& result, bool with_spansets,
+                                         size_t bytes_max) {
   std::vector<std::string> traces;
   for (const auto& trace : result.traces) traces.push_back(trace_message(trace, with_spansets));
   return packed(traces, bytes_max, [&](std::string& message, bool last) {
-    pbf_writer(message).add_message(2, search_metrics(result.inspected_traces, result.inspected_bytes, last));
+    pbf_writer(message).add_message(
+        2, search_metrics(result.inspected_traces, result.inspected_bytes, last));
   });
 }
 
-std::vector<std::string> query_range_messages(const traceql::MetricsResult& result, size_t bytes_max) {
+std::vector<std::string> query_range_messages(const traceql::MetricsResult& result,
+                                              size_t bytes_max) {
   std::vector<std::string> series;
   for (const auto& s : result.series) series.push_back(series_message(s, result.times_ms));
-  return packed(series, bytes_max, [&](std::string& message, bool last) { finish_metrics(message, result, last); });
+  return packed(series, bytes_max,
+                [&](std::string& message, bool last) { finish_metrics(message, result, last); });
 }
 
 std::string query_instant_protobuf(const traceql::MetricsResult& result) {
@@ -211,7 +220,8 @@ std::string tags_protobuf_v2(const std::vector<NamedTags>& scopes) {
 std::string tag_values_protobuf_v1(const traceql::TagValues& values) {
   std::string out;
   pbf_writer writer(out);
-  for (const OwnedValue& value : values.values) writer.add_string(1, traceql::display_text(value.view()));
+  for (const OwnedValue& value : values.values)
+    writer.add_string(1, traceql::display_text(value.view()));
   writer.add_message(2, metadata_metrics(values.inspected_bytes));
   return out;
 }

@@ -14,9 +14,11 @@ namespace sightline::api::tempo {
 
 // SearchResponse messages that together say everything; each holds whole traces and, unless one trace alone is
 // larger, at most `bytes_max`. Only the last one's jobs are complete. Never empty.
-std::vector<std::string> search_messages(const traceql::SearchResult& result, bool with_spansets, size_t bytes_max);
+std::vector<std::string> search_messages(const traceql::SearchResult& result, bool with_spansets,
+                                         size_t bytes_max);
 // QueryRangeResponse likewise, by whole series.
-std::vector<std::string> query_range_messages(const traceql::MetricsResult& result, size_t bytes_max);
+std::vector<std::string> query_range_messages(const traceql::MetricsResult& result,
+                                              size_t bytes_max);
 std::string query_instant_protobuf(const traceql::MetricsResult& result);
 
 std::string tags_protobuf_v1(const std::vector<std::string>& names);

@@ -12,7 +12,8 @@ namespace {
 std::shared_ptr<const model::SpanBatch> demo_spans() {
   const std::vector<traceql::ScriptLine> lines = {
       {1, 0, "trace 1"},
-      {2, 1, R"(a "GET /slow" start=100s duration=503ms kind=server service=demo .code=500 status=error resource.host="h1")"},
+      {2, 1,
+       R"(a "GET /slow" start=100s duration=503ms kind=server service=demo .code=500 status=error resource.host="h1")"},
       {3, 2, R"(b "work" service=demo duration=10ms .method="GET")"},
       {4, 3, R"(event exception at=1ms .type="io")"},
       {5, 0, "trace 2"},
@@ -28,32 +29,41 @@ struct QueryRoutes : ::testing::Test {
     EXPECT_TRUE(request.params.parse(query));
     return router.dispatch(request);
   }
-  std::string body(std::string path, std::string query = "") { return get(std::move(path), std::move(query)).body; }
+  std::string body(std::string path, std::string query = "") {
+    return get(std::move(path), std::move(query)).body;
+  }
 
   traceql::testing::MemoryStore store{demo_spans()};
   ManualClock clock{TimestampNs{300'000'000'000}};
   net::HttpRouter router;
 };
 
-constexpr std::string_view kSlow = R"({"traceID":"00000000000000000000000000000031","rootServiceName":"demo","rootTraceName":"GET /slow",)"
-                                   R"("startTimeUnixNano":"100000000000","durationMs":503)";
-constexpr std::string_view kSpanset = R"({"spans":[{"spanID":"0000000000000061","name":"GET /slow","startTimeUnixNano":"100000000000",)"
-                                      R"("durationNanos":"503000000"}],"matched":1})";
+constexpr std::string_view kSlow =
+    R"({"traceID":"00000000000000000000000000000031","rootServiceName":"demo","rootTraceName":"GET /slow",)"
+    R"("startTimeUnixNano":"100000000000","durationMs":503)";
+constexpr std::string_view kSpanset =
+    R"({"spans":[{"spanID":"0000000000000061","name":"GET /slow","startTimeUnixNano":"100000000000",)"
+    R"("durationNanos":"503000000"}],"matched":1})";
 constexpr std::string_view kServices = R"("serviceStats":{"demo":{"spanCount":2,"errorCount":1}}})";
 
 TEST_F(QueryRoutes, SearchAnswersLikeThePeer) {
-  const std::string expected = R"({"traces":[)" + std::string(kSlow) + R"(,"spanSet":)" + std::string(kSpanset) + R"(,"spanSets":[)" +
-                               std::string(kSpanset) + "]," + std::string(kServices) +
-                               R"(],"metrics":{"inspectedTraces":2,"inspectedBytes":"100","completedJobs":1,"totalJobs":1}})";
+  const std::string expected =
+      R"({"traces":[)" + std::string(kSlow) + R"(,"spanSet":)" + std::string(kSpanset) +
+      R"(,"spanSets":[)" + std::string(kSpanset) + "]," + std::string(kServices) +
+      R"(],"metrics":{"inspectedTraces":2,"inspectedBytes":"100","completedJobs":1,"totalJobs":1}})";
   EXPECT_EQ(body("/api/search", "q=%7Bname%3D%22GET%20%2Fslow%22%7D"), expected);
-  EXPECT_EQ(body("/api/search", "q=%7Bname%3D%22none%22%7D"),
-            R"({"traces":[],"metrics":{"inspectedTraces":2,"inspectedBytes":"100","completedJobs":1,"totalJobs":1}})");
+  EXPECT_EQ(
+      body("/api/search", "q=%7Bname%3D%22none%22%7D"),
+      R"({"traces":[],"metrics":{"inspectedTraces":2,"inspectedBytes":"100","completedJobs":1,"totalJobs":1}})");
 }
 
 TEST_F(QueryRoutes, SearchByTagsAnswersTracesWithoutSpansets) {
-  const std::string expected = R"({"traces":[)" + std::string(kSlow) + "," + std::string(kServices) + R"(],"metrics")";
-  for (const char* query : {"tags=code%3D500", "tags=status.code%3Derror%20host%3Dh1", "minDuration=400ms", "code=500", "tags=name%3D%22GET%20%2Fslow%22"})
-    EXPECT_TRUE(body("/api/search", query).starts_with(expected)) << query << "\n" << body("/api/search", query);
+  const std::string expected =
+      R"({"traces":[)" + std::string(kSlow) + "," + std::string(kServices) + R"(],"metrics")";
+  for (const char* query : {"tags=code%3D500", "tags=status.code%3Derror%20host%3Dh1",
+                            "minDuration=400ms", "code=500", "tags=name%3D%22GET%20%2Fslow%22"})
+    EXPECT_TRUE(body("/api/search", query).starts_with(expected)) << query << "\n"
+                                                                  << body("/api/search", query);
 }
 
 TEST_F(QueryRoutes, SearchRefusesInThePeersWords) {
@@ -62,7 +72,8 @@ TEST_F(QueryRoutes, SearchRefusesInThePeersWords) {
     EXPECT_EQ(response.status, 400) << query;
     EXPECT_EQ(response.body, text);
   };
-  refused("q=%7Bfoo", "invalid TraceQL query: parse error at line 1, col 2: unknown identifier: foo");
+  refused("q=%7Bfoo",
+          "invalid TraceQL query: parse error at line 1, col 2: unknown identifier: foo");
   refused("q=%7B%7D&tags=a%3Db", "invalid request: can't specify tags and q in the same query");
   refused("limit=0", "invalid limit: must be a positive number");
   refused("spss=101", "spans per span set exceeds 100. received 101");
@@ -78,51 +89,66 @@ TEST_F(QueryRoutes, SearchKeepsToLimitAndTime) {
 }
 
 TEST_F(QueryRoutes, TagsAreListedByScope) {
-  EXPECT_EQ(body("/api/search/tags"), R"({"tagNames":["code","host","method","service.name","type"],"metrics":{}})");
-  EXPECT_EQ(body("/api/v2/search/tags", "scope=span"), R"({"scopes":[{"name":"span","tags":["code","method"]}],"metrics":{}})");
-  EXPECT_EQ(body("/api/v2/search/tags", "scope=span&q=%7Bname%3D%22work%22%7D"), R"({"scopes":[{"name":"span","tags":["method"]}],"metrics":{}})");
+  EXPECT_EQ(body("/api/search/tags"),
+            R"({"tagNames":["code","host","method","service.name","type"],"metrics":{}})");
+  EXPECT_EQ(body("/api/v2/search/tags", "scope=span"),
+            R"({"scopes":[{"name":"span","tags":["code","method"]}],"metrics":{}})");
+  EXPECT_EQ(body("/api/v2/search/tags", "scope=span&q=%7Bname%3D%22work%22%7D"),
+            R"({"scopes":[{"name":"span","tags":["method"]}],"metrics":{}})");
   EXPECT_EQ(body("/api/v2/search/tags", "scope=bogus"), "invalid scope: bogus");
-  EXPECT_TRUE(body("/api/v2/search/tags").ends_with(R"("trace:rootService","traceDuration"]}],"metrics":{}})"));
+  EXPECT_TRUE(body("/api/v2/search/tags")
+                  .ends_with(R"("trace:rootService","traceDuration"]}],"metrics":{}})"));
 }
 
 TEST_F(QueryRoutes, TagValuesHaveTypes) {
-  EXPECT_EQ(body("/api/v2/search/tag/span.code/values"),
-            R"({"tagValues":[{"type":"int","value":"200"},{"type":"int","value":"500"}],"metrics":{"inspectedBytes":"100"}})");
-  EXPECT_EQ(body("/api/v2/search/tag/resource.service.name/values", "q=%7Bname%3D%22work%22%20%26%26%20%7D"),
-            R"({"tagValues":[{"type":"string","value":"demo"}],"metrics":{"inspectedBytes":"100"}})");
+  EXPECT_EQ(
+      body("/api/v2/search/tag/span.code/values"),
+      R"({"tagValues":[{"type":"int","value":"200"},{"type":"int","value":"500"}],"metrics":{"inspectedBytes":"100"}})");
+  EXPECT_EQ(
+      body("/api/v2/search/tag/resource.service.name/values",
+           "q=%7Bname%3D%22work%22%20%26%26%20%7D"),
+      R"({"tagValues":[{"type":"string","value":"demo"}],"metrics":{"inspectedBytes":"100"}})");
   EXPECT_EQ(body("/api/v2/search/tag/resource%252Ehost/values"),
             R"({"tagValues":[{"type":"string","value":"h1"}],"metrics":{"inspectedBytes":"100"}})");
-  EXPECT_EQ(body("/api/v2/search/tag/status/values"),
-            R"({"tagValues":[{"type":"keyword","value":"error"},{"type":"keyword","value":"unset"},{"type":"keyword","value":"ok"}],"metrics":{}})");
+  EXPECT_EQ(
+      body("/api/v2/search/tag/status/values"),
+      R"({"tagValues":[{"type":"keyword","value":"error"},{"type":"keyword","value":"unset"},{"type":"keyword","value":"ok"}],"metrics":{}})");
   EXPECT_EQ(body("/api/v2/search/tag/duration/values"), R"({"tagValues":[],"metrics":{}})");
-  EXPECT_EQ(body("/api/search/tag/service.name/values"), R"({"tagValues":["demo"],"metrics":{"inspectedBytes":"100"}})");
+  EXPECT_EQ(body("/api/search/tag/service.name/values"),
+            R"({"tagValues":["demo"],"metrics":{"inspectedBytes":"100"}})");
   EXPECT_EQ(get("/api/v2/search/tag/service.name/values").status, 400);
 }
 
 TEST_F(QueryRoutes, MetricsOverARange) {
   const std::string range = "q=%7Bkind%3Dserver%7D%7Crate()by(name)&start=100&end=200&step=50";
-  EXPECT_EQ(body("/api/metrics/query_range", range),
-            R"({"series":[{"labels":[{"key":"name","value":{"stringValue":"GET /"}}],)"
-            R"("samples":[{"timestampMs":"100000"},{"timestampMs":"150000"},{"timestampMs":"200000","value":0.02}],)"
-            R"("exemplars":[{"labels":[{"key":"trace:id","value":{"stringValue":"00000000000000000000000000000032"}},)"
-            R"({"key":"kind","value":{"stringValue":"server"}},{"key":"name","value":{"stringValue":"GET /"}}],"value":0.02,"timestampMs":"200000"}]},)"
-            R"({"labels":[{"key":"name","value":{"stringValue":"GET /slow"}}],)"
-            R"("samples":[{"timestampMs":"100000","value":0.02},{"timestampMs":"150000"},{"timestampMs":"200000"}],)"
-            R"("exemplars":[{"labels":[{"key":"trace:id","value":{"stringValue":"00000000000000000000000000000031"}},)"
-            R"({"key":"kind","value":{"stringValue":"server"}},{"key":"name","value":{"stringValue":"GET /slow"}}],"value":0.02,"timestampMs":"100000"}]}],)"
-            R"("metrics":{"inspectedTraces":2,"inspectedBytes":"100","completedJobs":1,"totalJobs":1}})");
+  EXPECT_EQ(
+      body("/api/metrics/query_range", range),
+      R"({"series":[{"labels":[{"key":"name","value":{"stringValue":"GET /"}}],)"
+      R"("samples":[{"timestampMs":"100000"},{"timestampMs":"150000"},{"timestampMs":"200000","value":0.02}],)"
+      R"("exemplars":[{"labels":[{"key":"trace:id","value":{"stringValue":"00000000000000000000000000000032"}},)"
+      R"({"key":"kind","value":{"stringValue":"server"}},{"key":"name","value":{"stringValue":"GET /"}}],"value":0.02,"timestampMs":"200000"}]},)"
+      R"({"labels":[{"key":"name","value":{"stringValue":"GET /slow"}}],)"
+      R"("samples":[{"timestampMs":"100000","value":0.02},{"timestampMs":"150000"},{"timestampMs":"200000"}],)"
+      R"("exemplars":[{"labels":[{"key":"trace:id","value":{"stringValue":"00000000000000000000000000000031"}},)"
+      R"({"key":"kind","value":{"stringValue":"server"}},{"key":"name","value":{"stringValue":"GET /slow"}}],"value":0.02,"timestampMs":"100000"}]}],)"
+      R"("metrics":{"inspectedTraces":2,"inspectedBytes":"100","completedJobs":1,"totalJobs":1}})");
   EXPECT_EQ(body("/api/metrics/query_range", "q=%7B%7D"), "not a metrics query");
-  EXPECT_EQ(body("/api/metrics/query_range", "q=%7B%7D%7Crate()&start=5&end=5"), "end must be greater than start");
-  EXPECT_TRUE(body("/api/metrics/query_range", "q=%7B%7D%7Crate()&start=0&end=1000&step=1ms").starts_with("step of 1ms is too small, minimum step for given range is 100ms"));
-  EXPECT_TRUE(body("/api/metrics/query", "q=%7B%7D%7Ccount_over_time()&start=1970-01-01T00:00:50Z&end=250").starts_with(
-      R"({"series":[{"labels":[{"key":"__name__","value":{"stringValue":"count_over_time"}}],"value":3}],"metrics")"));
+  EXPECT_EQ(body("/api/metrics/query_range", "q=%7B%7D%7Crate()&start=5&end=5"),
+            "end must be greater than start");
+  EXPECT_TRUE(body("/api/metrics/query_range", "q=%7B%7D%7Crate()&start=0&end=1000&step=1ms")
+                  .starts_with("step of 1ms is too small, minimum step for given range is 100ms"));
+  EXPECT_TRUE(
+      body("/api/metrics/query", "q=%7B%7D%7Ccount_over_time()&start=1970-01-01T00:00:50Z&end=250")
+          .starts_with(
+              R"({"series":[{"labels":[{"key":"__name__","value":{"stringValue":"count_over_time"}}],"value":3}],"metrics")"));
 }
 
 TEST_F(QueryRoutes, ATraceCanBeFiltered) {
   const std::string part = body("/api/v2/traces/31", "q=%7Bname%3D%22work%22%7D");
   EXPECT_TRUE(part.contains(R"("name":"work")"));
   EXPECT_FALSE(part.contains("GET /slow"));
-  EXPECT_TRUE(part.ends_with(R"("status":"PARTIAL","message":"Trace filtered, only a subset of spans matching the filter is returned"})"));
+  EXPECT_TRUE(part.ends_with(
+      R"("status":"PARTIAL","message":"Trace filtered, only a subset of spans matching the filter is returned"})"));
 }
 
 TEST_F(QueryRoutes, AFilteredTraceCanKeepItsTree) {
@@ -143,8 +169,10 @@ TEST_F(QueryRoutes, AFilteredTraceCanKeepItsTree) {
 }
 
 TEST_F(QueryRoutes, NumbersAreRefusedInThePeersWords) {
-  EXPECT_EQ(body("/api/search", "limit=x"), "invalid limit: strconv.Atoi: parsing \"x\": invalid syntax");
-  EXPECT_EQ(body("/api/search", "start=x&end=5"), "invalid start: strconv.ParseInt: parsing \"x\": invalid syntax");
+  EXPECT_EQ(body("/api/search", "limit=x"),
+            "invalid limit: strconv.Atoi: parsing \"x\": invalid syntax");
+  EXPECT_EQ(body("/api/search", "start=x&end=5"),
+            "invalid start: strconv.ParseInt: parsing \"x\": invalid syntax");
   EXPECT_EQ(body("/api/search", "start=5"), "please provide both start and end times or neither");
 }
 

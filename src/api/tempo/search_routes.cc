@@ -20,7 +20,8 @@ Result<std::string> condition_of(std::string_view key, std::string_view value) {
   if (key == "root.service.name") return "rootServiceName = " + text;
   if (key == "status.code") {
     if (value != "error" && value != "ok" && value != "unset")
-      return fail(Errc::kInvalidArgument, "invalid tags: status.code must be error, ok or unset, got \"", value, "\"");
+      return fail(Errc::kInvalidArgument,
+                  "invalid tags: status.code must be error, ok or unset, got \"", value, "\"");
     return "status = " + std::string(value);
   }
   const std::string attribute = "." + traceql::quoted(key);
@@ -30,7 +31,8 @@ Result<std::string> condition_of(std::string_view key, std::string_view value) {
   return condition;
 }
 
-Result<uint32_t> count_parameter(const net::Params& params, std::string_view name, uint32_t fallback) {
+Result<uint32_t> count_parameter(const net::Params& params, std::string_view name,
+                                 uint32_t fallback) {
   const auto value = parse_integer(params, name);
   if (!value) return std::unexpected(value.error());
   if (!*value) return fallback;
@@ -39,16 +41,19 @@ Result<uint32_t> count_parameter(const net::Params& params, std::string_view nam
   return static_cast<uint32_t>(**value);
 }
 
-Status read_counts(const TempoApi& api, const net::Params& params, traceql::SearchOptions& options) {
+Status read_counts(const TempoApi& api, const net::Params& params,
+                   traceql::SearchOptions& options) {
   const auto limit = count_parameter(params, "limit", api.options.search_limit_default);
   if (!limit) return std::unexpected(limit.error());
   if (*limit == 0) return fail(Errc::kInvalidArgument, "invalid limit: must be a positive number");
   if (*limit > api.options.search_limit_max)
-    return fail(Errc::kInvalidArgument, "limit ", *limit, " exceeds max limit ", api.options.search_limit_max);
+    return fail(Errc::kInvalidArgument, "limit ", *limit, " exceeds max limit ",
+                api.options.search_limit_max);
   const auto spss = count_parameter(params, "spss", api.options.spans_per_spanset_default);
   if (!spss) return std::unexpected(spss.error());
   if (*spss > api.options.spans_per_spanset_max)
-    return fail(Errc::kInvalidArgument, "spans per span set exceeds ", api.options.spans_per_spanset_max, ". received ", *spss);
+    return fail(Errc::kInvalidArgument, "spans per span set exceeds ",
+                api.options.spans_per_spanset_max, ". received ", *spss);
   options.limit = *limit;
   options.spans_per_spanset = *spss;
   return {};
@@ -58,7 +63,8 @@ Status read_durations(const net::Params& params, traceql::SearchOptions& options
   for (const std::string_view name : {"minDuration", "maxDuration"}) {
     if (params.get(name).empty()) continue;
     const auto duration = parse_go_duration(params.get(name));
-    if (!duration) return fail(Errc::kInvalidArgument, "invalid ", name, ": ", duration.error().message);
+    if (!duration)
+      return fail(Errc::kInvalidArgument, "invalid ", name, ": ", duration.error().message);
     if (name == "minDuration") options.duration_min = *duration;
     if (name == "maxDuration") options.duration_max = *duration;
   }
@@ -68,7 +74,8 @@ Status read_durations(const net::Params& params, traceql::SearchOptions& options
 }
 
 bool is_reserved(std::string_view name) {
-  static constexpr std::string_view kReserved[] = {"q", "query", "tags", "minDuration", "maxDuration", "limit", "spss", "start", "end"};
+  static constexpr std::string_view kReserved[] = {
+      "q", "query", "tags", "minDuration", "maxDuration", "limit", "spss", "start", "end"};
   return std::ranges::find(kReserved, name) != std::end(kReserved);
 }
 
@@ -96,7 +103,8 @@ Result<std::string> traceql_of_tags(std::string_view text) {
       continue;
     }
     const size_t equals = text.find('=', at);
-    if (equals == std::string_view::npos || equals == at || text.substr(at, equals - at).contains(' '))
+    if (equals == std::string_view::npos || equals == at ||
+        text.substr(at, equals - at).contains(' '))
       return fail(Errc::kInvalidArgument, "invalid tags: expected key=value at offset ", at);
     const std::string_view key = text.substr(at, equals - at);
     std::string value;
@@ -106,7 +114,9 @@ Result<std::string> traceql_of_tags(std::string_view text) {
         if (text[at] == '\\' && at + 1 < text.size()) ++at;
         value.push_back(text[at]);
       }
-      if (at >= text.size()) return fail(Errc::kInvalidArgument, "invalid tags: quote opened at offset ", equals + 1, " is not closed");
+      if (at >= text.size())
+        return fail(Errc::kInvalidArgument, "invalid tags: quote opened at offset ", equals + 1,
+                    " is not closed");
       ++at;
     } else {
       const size_t end = std::min(text.find(' ', at), text.size());
@@ -124,15 +134,18 @@ Result<SearchAnswer> run_search(const TempoApi& api, const net::HttpRequest& req
   const net::Params& params = request.params;
   const std::string_view q = params.get("q");
   if (!q.empty() && !params.get("tags").empty())
-    return fail(Errc::kInvalidArgument, "invalid request: can't specify tags and q in the same query");
+    return fail(Errc::kInvalidArgument,
+                "invalid request: can't specify tags and q in the same query");
   traceql::SearchOptions options;
   const auto range = parse_time_range(params);
   if (!range) return std::unexpected(range.error());
   set_bounds(options, *range, request);
-  if (auto done = read_counts(api, params, options); !done) return std::unexpected(std::move(done).error());
+  if (auto done = read_counts(api, params, options); !done)
+    return std::unexpected(std::move(done).error());
   std::string query(q);
   if (q.empty()) {
-    if (auto done = read_durations(params, options); !done) return std::unexpected(std::move(done).error());
+    if (auto done = read_durations(params, options); !done)
+      return std::unexpected(std::move(done).error());
     auto legacy = legacy_query(params);
     if (!legacy) return std::unexpected(std::move(legacy).error());
     query = std::move(*legacy);
@@ -145,7 +158,9 @@ Result<SearchAnswer> run_search(const TempoApi& api, const net::HttpRequest& req
 net::HttpResponse answer_search(const TempoApi& api, const net::HttpRequest& request) {
   const auto answer = run_search(api, request);
   if (!answer) return error_response(answer.error());
-  if (accepts_protobuf(request)) return protobuf_response(search_messages(answer->result, answer->with_spansets, SIZE_MAX).front());
+  if (accepts_protobuf(request))
+    return protobuf_response(
+        search_messages(answer->result, answer->with_spansets, SIZE_MAX).front());
   return net::HttpResponse::json(search_json(answer->result, answer->with_spansets));
 }
 

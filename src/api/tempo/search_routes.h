@@ -8,7 +8,7 @@ namespace sightline::api::tempo {
 
 struct SearchAnswer {
   traceql::SearchResult result;
-  bool with_spansets = true;    // false: a search by tags
+  bool with_spansets = true;  // false: a search by tags
 };
 // Of the request its parameters and cancellation count.
 Result<SearchAnswer> run_search(const TempoApi& api, const net::HttpRequest& request);

@@ -17,7 +17,8 @@ net::HttpResponse plain(int status, std::string body) {
 bool is_ready(const TempoApi& api) { return !api.ready || api.ready(); }
 
 std::string version_text(const TempoApi& api) {
-  return "tempo, version " + api.options.version + " (branch: , revision: " + api.options.revision + ")\n";
+  return "tempo, version " + api.options.version + " (branch: , revision: " + api.options.revision +
+         ")\n";
 }
 
 std::string services_text(const TempoApi& api) {
@@ -30,7 +31,8 @@ std::string services_text(const TempoApi& api) {
 
 std::string endpoints_text(const TempoApi& api) {
   std::string out;
-  for (const std::string& path : tempo_paths(api)) out.append("GET,POST  ").append(path).append("\n");
+  for (const std::string& path : tempo_paths(api))
+    out.append("GET,POST  ").append(path).append("\n");
   return out;
 }
 
@@ -43,15 +45,20 @@ constexpr std::array<NamedSection, 7> kSections = {{
     {"version", version_text},
     {"services", services_text},
     {"endpoints", endpoints_text},
-    {"config", [](const TempoApi& api) { return api.config_text ? api.config_text() : std::string("{}\n"); }},
-    {"runtime_config", [](const TempoApi&) { return std::string("no runtime configuration is in use\n"); }},
+    {"config",
+     [](const TempoApi& api) { return api.config_text ? api.config_text() : std::string("{}\n"); }},
+    {"runtime_config",
+     [](const TempoApi&) { return std::string("no runtime configuration is in use\n"); }},
     {"usage-stats", [](const TempoApi&) { return std::string("usage is not reported\n"); }},
-    {"overrides", [](const TempoApi&) { return std::string("no tenant has overrides of its own\n"); }},
+    {"overrides",
+     [](const TempoApi&) { return std::string("no tenant has overrides of its own\n"); }},
 }};
 
 }  // namespace
 
-net::HttpResponse answer_echo(const TempoApi&, const net::HttpRequest&) { return plain(200, "echo\n"); }
+net::HttpResponse answer_echo(const TempoApi&, const net::HttpRequest&) {
+  return plain(200, "echo\n");
+}
 
 net::HttpResponse answer_ready(const TempoApi& api, const net::HttpRequest&) {
   return is_ready(api) ? plain(200, "ready\n") : plain(503, "not ready\n");
@@ -76,7 +83,8 @@ net::HttpResponse answer_status(const TempoApi& api, const net::HttpRequest&) {
 }
 
 net::HttpResponse answer_status_section(const TempoApi& api, const net::HttpRequest& request) {
-  const std::string_view name = request.captures.empty() ? std::string_view() : std::string_view(request.captures[0]);
+  const std::string_view name =
+      request.captures.empty() ? std::string_view() : std::string_view(request.captures[0]);
   for (const NamedSection& section : kSections)
     if (section.name == name) return plain(200, section.text(api));
   return plain(404, "404 page not found\n");

@@ -8,7 +8,9 @@ namespace sightline::api::tempo {
 net::HttpResponse answer_echo(const TempoApi& api, const net::HttpRequest& request);
 net::HttpResponse answer_ready(const TempoApi& api, const net::HttpRequest& request);
 net::HttpResponse answer_buildinfo(const TempoApi& api, const net::HttpRequest& request);
-net::HttpResponse answer_status(const TempoApi& api, const net::HttpRequest& request);           // all sections
-net::HttpResponse answer_status_section(const TempoApi& api, const net::HttpRequest& request);   // the captured one
+net::HttpResponse answer_status(const TempoApi& api,
+                                const net::HttpRequest& request);  // all sections
+net::HttpResponse answer_status_section(const TempoApi& api,
+                                        const net::HttpRequest& request);  // the captured one
 
 }  // namespace sightline::api::tempo

@@ -16,7 +16,10 @@ using Messages = std::vector<std::string>;
 
 net::GrpcCode grpc_code(Errc code) {
   switch (code) {
-    case Errc::kInvalidArgument: case Errc::kOutOfRange: case Errc::kExecution: case Errc::kUnsupported: return net::GrpcCode::kInvalidArgument;
+    case Errc::kInvalidArgument:
+    case Errc::kOutOfRange:
+    case Errc::kExecution:
+    case Errc::kUnsupported: return net::GrpcCode::kInvalidArgument;
     case Errc::kNotFound: return net::GrpcCode::kNotFound;
     case Errc::kResourceExhausted: return net::GrpcCode::kResourceExhausted;
     case Errc::kCancelled: return net::GrpcCode::kCancelled;
@@ -53,9 +56,12 @@ Result<std::string> tag_of(std::string_view bytes) {
   std::string_view key, value;
   ProtobufReader r(bytes);
   while (r.next()) {
-    if (r.tag() == protobuf_bytes(1)) key = r.bytes();
-    else if (r.tag() == protobuf_bytes(2)) value = r.bytes();
-    else r.skip();
+    if (r.tag() == protobuf_bytes(1))
+      key = r.bytes();
+    else if (r.tag() == protobuf_bytes(2))
+      value = r.bytes();
+    else
+      r.skip();
   }
   if (auto fine = check(r); !fine) return std::unexpected(std::move(fine).error());
   return logfmt_tag(key, value);
@@ -135,12 +141,17 @@ Result<MetricsRequest> metrics_request(const TempoApi& api, std::string_view byt
       case protobuf_bytes(1): request.query = r.bytes(); break;
       case protobuf_varint(2): request.options.start = {r.varint()}; break;
       case protobuf_varint(3): request.options.end = {r.varint()}; break;
-      case protobuf_varint(4): request.options.step = std::chrono::nanoseconds(static_cast<int64_t>(std::min<uint64_t>(r.varint(), INT64_MAX))); break;
+      case protobuf_varint(4):
+        request.options.step = std::chrono::nanoseconds(
+            static_cast<int64_t>(std::min<uint64_t>(r.varint(), INT64_MAX)));
+        break;
       case protobuf_varint(16):
-        if (const uint32_t n = number_of(r); n != 0) request.options.exemplars = std::min(n, api.options.exemplars_max);
+        if (const uint32_t n = number_of(r); n != 0)
+          request.options.exemplars = std::min(n, api.options.exemplars_max);
         break;
       case protobuf_varint(17):
-        if (const uint32_t n = number_of(r); n != 0) request.options.series_max = std::min(n, api.options.series_max);
+        if (const uint32_t n = number_of(r); n != 0)
+          request.options.series_max = std::min(n, api.options.series_max);
         break;
       default: r.skip();
     }
@@ -156,16 +167,20 @@ Result<Messages> search(const TempoApi& api, net::HttpRequest request) {
 }
 
 template <typename Find, typename Write>
-Result<Messages> one_message(const TempoApi& api, const net::HttpRequest& request, const Find& find, const Write& write) {
+Result<Messages> one_message(const TempoApi& api, const net::HttpRequest& request, const Find& find,
+                             const Write& write) {
   const auto found = find(api, request);
   if (!found) return std::unexpected(found.error());
   return Messages{write(*found)};
 }
 
-using Answer = std::function<Result<Messages>(const TempoApi&, std::string_view bytes, const std::shared_ptr<const net::Cancellation>&)>;
+using Answer = std::function<Result<Messages>(const TempoApi&, std::string_view bytes,
+                                              const std::shared_ptr<const net::Cancellation>&)>;
 
-Answer over_http(Result<net::HttpRequest> (*decode)(std::string_view), std::function<Result<Messages>(const TempoApi&, net::HttpRequest)> run) {
-  return [=](const TempoApi& api, std::string_view bytes, const std::shared_ptr<const net::Cancellation>& cancellation) -> Result<Messages> {
+Answer over_http(Result<net::HttpRequest> (*decode)(std::string_view),
+                 std::function<Result<Messages>(const TempoApi&, net::HttpRequest)> run) {
+  return [=](const TempoApi& api, std::string_view bytes,
+             const std::shared_ptr<const net::Cancellation>& cancellation) -> Result<Messages> {
     auto request = decode(bytes);
     if (!request) return std::unexpected(std::move(request).error());
     request->cancellation = cancellation;
@@ -173,21 +188,27 @@ Answer over_http(Result<net::HttpRequest> (*decode)(std::string_view), std::func
   };
 }
 
-Result<Messages> metrics(const TempoApi& api, std::string_view bytes, const std::shared_ptr<const net::Cancellation>& cancellation, bool instant) {
+Result<Messages> metrics(const TempoApi& api, std::string_view bytes,
+                         const std::shared_ptr<const net::Cancellation>& cancellation,
+                         bool instant) {
   auto request = metrics_request(api, bytes);
   if (!request) return std::unexpected(std::move(request).error());
   request->options.cancelled = [cancellation] { return cancellation->cancelled(); };
   const auto result = instant ? run_query_instant(api, *request) : run_query_range(api, *request);
   if (!result) return std::unexpected(result.error());
-  return instant ? Messages{query_instant_protobuf(*result)} : query_range_messages(*result, kMessageBytesMax);
+  return instant ? Messages{query_instant_protobuf(*result)}
+                 : query_range_messages(*result, kMessageBytesMax);
 }
 
 net::GrpcStreamHandler handler_of(std::shared_ptr<const TempoApi> api, Answer answer) {
-  return [api = std::move(api), answer = std::move(answer)](const net::SharedBytes& bytes, net::GrpcStreamCall& call) -> net::GrpcReply {
+  return [api = std::move(api), answer = std::move(answer)](
+             const net::SharedBytes& bytes, net::GrpcStreamCall& call) -> net::GrpcReply {
     auto messages = answer(*api, *bytes, call.cancellation());
-    if (!messages) return {.code = grpc_code(messages.error().code), .message = messages.error().message};
+    if (!messages)
+      return {.code = grpc_code(messages.error().code), .message = messages.error().message};
     for (std::string& message : *messages)
-      if (!call.send(std::move(message))) return {.code = net::GrpcCode::kCancelled, .message = "context canceled"};
+      if (!call.send(std::move(message)))
+        return {.code = net::GrpcCode::kCancelled, .message = "context canceled"};
     return {};
   };
 }
@@ -198,17 +219,30 @@ net::GrpcStreamMethods streaming_querier_methods(const TempoApi& api) {
   const auto shared = std::make_shared<const TempoApi>(api);
   net::GrpcStreamMethods methods;
   const auto add = [&](const char* name, Answer answer) {
-    methods["/tempopb.StreamingQuerier/" + std::string(name)] = handler_of(shared, std::move(answer));
+    methods["/tempopb.StreamingQuerier/" + std::string(name)] =
+        handler_of(shared, std::move(answer));
   };
   add("Search", over_http(search_request, search));
-  add("SearchTags", over_http(tags_request, [](const TempoApi& a, const net::HttpRequest& r) { return one_message(a, r, find_tags_v1, tags_protobuf_v1); }));
-  add("SearchTagsV2", over_http(tags_request, [](const TempoApi& a, const net::HttpRequest& r) { return one_message(a, r, find_tags_v2, tags_protobuf_v2); }));
+  add("SearchTags", over_http(tags_request, [](const TempoApi& a, const net::HttpRequest& r) {
+        return one_message(a, r, find_tags_v1, tags_protobuf_v1);
+      }));
+  add("SearchTagsV2", over_http(tags_request, [](const TempoApi& a, const net::HttpRequest& r) {
+        return one_message(a, r, find_tags_v2, tags_protobuf_v2);
+      }));
   add("SearchTagValues",
-      over_http(values_request, [](const TempoApi& a, const net::HttpRequest& r) { return one_message(a, r, find_tag_values_v1, tag_values_protobuf_v1); }));
+      over_http(values_request, [](const TempoApi& a, const net::HttpRequest& r) {
+        return one_message(a, r, find_tag_values_v1, tag_values_protobuf_v1);
+      }));
   add("SearchTagValuesV2",
-      over_http(values_request, [](const TempoApi& a, const net::HttpRequest& r) { return one_message(a, r, find_tag_values_v2, tag_values_protobuf_v2); }));
-  add("MetricsQueryRange", [](const TempoApi& a, std::string_view bytes, const auto& c) { return metrics(a, bytes, c, false); });
-  add("MetricsQueryInstant", [](const TempoApi& a, std::string_view bytes, const auto& c) { return metrics(a, bytes, c, true); });
+      over_http(values_request, [](const TempoApi& a, const net::HttpRequest& r) {
+        return one_message(a, r, find_tag_values_v2, tag_values_protobuf_v2);
+      }));
+  add("MetricsQueryRange", [](const TempoApi& a, std::string_view bytes, const auto& c) {
+    return metrics(a, bytes, c, false);
+  });
+  add("MetricsQueryInstant", [](const TempoApi& a, std::string_view bytes, const auto& c) {
+    return metrics(a, bytes, c, true);
+  });
   return methods;
 }
 

@@ -20,7 +20,8 @@ namespace {
 std::shared_ptr<const model::SpanBatch> demo_spans() {
   const std::vector<traceql::ScriptLine> lines = {
       {1, 0, "trace 1"},
-      {2, 1, R"(a "GET /slow" start=100s duration=503ms kind=server service=demo .code=500 status=error)"},
+      {2, 1,
+       R"(a "GET /slow" start=100s duration=503ms kind=server service=demo .code=500 status=error)"},
       {3, 2, R"(b "work" service=demo duration=10ms .method="GET")"},
       {4, 0, "trace 2"},
       {5, 1, R"(c "GET /" start=200s duration=20ms kind=server service=demo .code=200)"},
@@ -44,15 +45,18 @@ std::string strings_of(std::string_view message, protozero::pbf_tag_type field) 
 std::vector<std::string> messages_of(std::string_view message, protozero::pbf_tag_type field) {
   std::vector<std::string> out;
   for (protozero::pbf_reader r(message.data(), message.size()); r.next();) {
-    if (r.tag() == field) out.push_back(std::string(r.get_view()));
-    else r.skip();
+    if (r.tag() == field)
+      out.push_back(std::string(r.get_view()));
+    else
+      r.skip();
   }
   return out;
 }
 
 class Call final : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
  public:
-  Call(grpc::TemplatedGenericStub<grpc::ByteBuffer, grpc::ByteBuffer>& stub, const std::string& method, const std::string& request) {
+  Call(grpc::TemplatedGenericStub<grpc::ByteBuffer, grpc::ByteBuffer>& stub,
+       const std::string& method, const std::string& request) {
     context_.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(10));
     stub.PrepareBidiStreamingCall(&context_, "/tempopb.StreamingQuerier/" + method, {}, this);
     const grpc::Slice slice(request);
@@ -64,7 +68,8 @@ class Call final : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBu
   void OnReadDone(bool ok) override {
     if (!ok) return;
     grpc::Slice slice;
-    if (message_.DumpToSingleSlice(&slice).ok()) messages.emplace_back(reinterpret_cast<const char*>(slice.begin()), slice.size());
+    if (message_.DumpToSingleSlice(&slice).ok())
+      messages.emplace_back(reinterpret_cast<const char*>(slice.begin()), slice.size());
     StartRead(&message_);
   }
   void OnDone(const grpc::Status& status) override { done_.set_value(status); }
@@ -85,7 +90,9 @@ class StreamingQuerierTest : public ::testing::Test {
     options.methods = streaming_querier_methods(api_);
     grpc_ = *net::GrpcStreamServer::start(std::move(options), pool_, telemetry_);
     net::HttpServerOptions http;
-    http.http2 = [this](int descriptor, std::string read) { grpc_->take(descriptor, std::move(read)); };
+    http.http2 = [this](int descriptor, std::string read) {
+      grpc_->take(descriptor, std::move(read));
+    };
     http_ = *net::HttpServer::listen(std::move(http), router_, pool_, telemetry_);
     stub_ = std::make_unique<grpc::TemplatedGenericStub<grpc::ByteBuffer, grpc::ByteBuffer>>(
         grpc::CreateChannel(http_->local_address(), grpc::InsecureChannelCredentials()));
@@ -136,7 +143,8 @@ TEST_F(StreamingQuerierTest, SearchStreamsTraces) {
   ASSERT_EQ(spansets.size(), 1u);
   EXPECT_EQ(strings_of(messages_of(spansets[0], 1)[0], 1), "0000000000000061");
   // The same over HTTP, byte for byte.
-  EXPECT_EQ(get("/api/search", "q=%7Bname%3D%22GET%20%2Fslow%22%7D&limit=10&spss=1").body, messages[0]);
+  EXPECT_EQ(get("/api/search", "q=%7Bname%3D%22GET%20%2Fslow%22%7D&limit=10&spss=1").body,
+            messages[0]);
 }
 
 TEST_F(StreamingQuerierTest, SearchByTags) {
@@ -169,7 +177,9 @@ TEST_F(StreamingQuerierTest, TagsAndValues) {
   ASSERT_EQ(values.size(), 1u);
   EXPECT_EQ(strings_of(values[0], 1), "int");
   EXPECT_EQ(strings_of(values[0], 2), "500");
-  EXPECT_EQ(get("/api/v2/search/tag/span.code/values", "q=%7Bstatus%3Derror%7D").headers.get("Content-Type"), "application/protobuf");
+  EXPECT_EQ(get("/api/v2/search/tag/span.code/values", "q=%7Bstatus%3Derror%7D")
+                .headers.get("Content-Type"),
+            "application/protobuf");
 }
 
 TEST_F(StreamingQuerierTest, MetricsOverARangeAndAtOnce) {
@@ -188,7 +198,8 @@ TEST_F(StreamingQuerierTest, MetricsOverARangeAndAtOnce) {
   EXPECT_EQ(messages_of(series[0], 2).size(), 2u);
   EXPECT_FALSE(messages_of(series[0], 4).empty());
   request.resize(without_step);
-  EXPECT_EQ(messages_of(ask("MetricsQueryInstant", request).at(0), 1).size(), 1u);   // (100 s, 200 s] holds the second trace
+  EXPECT_EQ(messages_of(ask("MetricsQueryInstant", request).at(0), 1).size(),
+            1u);  // (100 s, 200 s] holds the second trace
 }
 
 TEST_F(StreamingQuerierTest, ErrorsAreStatuses) {
@@ -197,7 +208,8 @@ TEST_F(StreamingQuerierTest, ErrorsAreStatuses) {
   Call bad(*stub_, "Search", request);
   const auto status = bad.wait();
   EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
-  EXPECT_EQ(status.error_message(), "invalid TraceQL query: parse error at line 1, col 2: unknown identifier: foo");
+  EXPECT_EQ(status.error_message(),
+            "invalid TraceQL query: parse error at line 1, col 2: unknown identifier: foo");
   Call garbage(*stub_, "Search", "\xff\xff\xff");
   EXPECT_EQ(garbage.wait().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
   std::string search;

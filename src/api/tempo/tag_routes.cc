@@ -9,8 +9,8 @@
 namespace sightline::api::tempo {
 namespace {
 
-using tracestore::AttributeScope;
 using traceql::Intrinsic;
+using tracestore::AttributeScope;
 
 struct ScopeName {
   std::string_view name;
@@ -22,11 +22,31 @@ constexpr ScopeName kScopes[] = {{"span", AttributeScope::kSpan},
                                  {"event", AttributeScope::kEvent},
                                  {"link", AttributeScope::kLink},
                                  {"instrumentation", AttributeScope::kScope}};
-constexpr std::string_view kIntrinsics[] = {
-    "duration", "event:name", "event:timeSinceStart", "instrumentation:name", "instrumentation:version", "kind", "link:spanID",
-    "link:traceID", "name", "rootName", "rootServiceName", "span:duration", "span:id", "span:kind", "span:name", "span:parentID",
-    "span:status", "span:statusMessage", "status", "statusMessage", "trace:duration", "trace:id", "trace:rootName",
-    "trace:rootService", "traceDuration"};
+constexpr std::string_view kIntrinsics[] = {"duration",
+                                            "event:name",
+                                            "event:timeSinceStart",
+                                            "instrumentation:name",
+                                            "instrumentation:version",
+                                            "kind",
+                                            "link:spanID",
+                                            "link:traceID",
+                                            "name",
+                                            "rootName",
+                                            "rootServiceName",
+                                            "span:duration",
+                                            "span:id",
+                                            "span:kind",
+                                            "span:name",
+                                            "span:parentID",
+                                            "span:status",
+                                            "span:statusMessage",
+                                            "status",
+                                            "statusMessage",
+                                            "trace:duration",
+                                            "trace:id",
+                                            "trace:rootName",
+                                            "trace:rootService",
+                                            "traceDuration"};
 
 Result<traceql::TagValuesOptions> options_of(const TempoApi& api, const net::HttpRequest& request) {
   traceql::TagValuesOptions options;
@@ -37,8 +57,10 @@ Result<traceql::TagValuesOptions> options_of(const TempoApi& api, const net::Htt
   options.values_max = api.options.tag_values_max;
   const auto limit = parse_integer(request.params, "limit");
   if (!limit) return std::unexpected(limit.error());
-  if (*limit && **limit < 0) return fail(Errc::kInvalidArgument, "invalid limit: must be a non-negative number");
-  if (*limit && **limit > 0 && **limit < options.values_max) options.values_max = static_cast<uint32_t>(**limit);
+  if (*limit && **limit < 0)
+    return fail(Errc::kInvalidArgument, "invalid limit: must be a non-negative number");
+  if (*limit && **limit > 0 && **limit < options.values_max)
+    options.values_max = static_cast<uint32_t>(**limit);
   return options;
 }
 
@@ -54,7 +76,8 @@ Result<AskedScopes> asked_scopes(const net::Params& params) {
   for (const ScopeName& s : kScopes)
     if (all || s.name == scope) asked.stored.push_back(s.scope);
   asked.intrinsic = all || scope == "intrinsic";
-  if (asked.stored.empty() && !asked.intrinsic) return fail(Errc::kInvalidArgument, "invalid scope: ", scope);
+  if (asked.stored.empty() && !asked.intrinsic)
+    return fail(Errc::kInvalidArgument, "invalid scope: ", scope);
   return asked;
 }
 
@@ -81,20 +104,31 @@ traceql::TagValues keywords(std::initializer_list<std::string_view> words, trace
     for (int64_t i = 0; i < 6; ++i) {
       if (type == traceql::Type::kStatus && i > 2) break;
       const traceql::Value value = traceql::Value::of(type, i);
-      if (traceql::display_text(value) == word) values.values.push_back(traceql::OwnedValue::of(value));
+      if (traceql::display_text(value) == word)
+        values.values.push_back(traceql::OwnedValue::of(value));
     }
   return values;
 }
 
-Result<traceql::TagValues> values_of(const TempoApi& api, const traceql::Attribute& attribute, const traceql::TagValuesOptions& options) {
+Result<traceql::TagValues> values_of(const TempoApi& api, const traceql::Attribute& attribute,
+                                     const traceql::TagValuesOptions& options) {
   switch (attribute.intrinsic) {
     case Intrinsic::kStatus: return keywords({"error", "unset", "ok"}, traceql::Type::kStatus);
     case Intrinsic::kKind:
-      return keywords({"unspecified", "internal", "server", "client", "producer", "consumer"}, traceql::Type::kKind);
-    case Intrinsic::kDuration: case Intrinsic::kTraceDuration: case Intrinsic::kEventTimeSinceStart: case Intrinsic::kSpanId:
-    case Intrinsic::kParentId: case Intrinsic::kTraceId: case Intrinsic::kLinkTraceId: case Intrinsic::kLinkSpanId:
-    case Intrinsic::kChildCount: case Intrinsic::kNestedSetLeft: case Intrinsic::kNestedSetRight: case Intrinsic::kNestedSetParent:
-      return traceql::TagValues{};
+      return keywords({"unspecified", "internal", "server", "client", "producer", "consumer"},
+                      traceql::Type::kKind);
+    case Intrinsic::kDuration:
+    case Intrinsic::kTraceDuration:
+    case Intrinsic::kEventTimeSinceStart:
+    case Intrinsic::kSpanId:
+    case Intrinsic::kParentId:
+    case Intrinsic::kTraceId:
+    case Intrinsic::kLinkTraceId:
+    case Intrinsic::kLinkSpanId:
+    case Intrinsic::kChildCount:
+    case Intrinsic::kNestedSetLeft:
+    case Intrinsic::kNestedSetRight:
+    case Intrinsic::kNestedSetParent: return traceql::TagValues{};
     default: return engine_of(api).tag_values(attribute, options);
   }
 }
@@ -114,11 +148,13 @@ Result<std::vector<NamedTags>> find_tags_v2(const TempoApi& api, const net::Http
     if (!request.params.get("limit").empty() && scopes.back().tags.size() > options->values_max)
       scopes.back().tags.resize(options->values_max);
   }
-  if (asked->intrinsic) scopes.push_back({"intrinsic", {std::begin(kIntrinsics), std::end(kIntrinsics)}});
+  if (asked->intrinsic)
+    scopes.push_back({"intrinsic", {std::begin(kIntrinsics), std::end(kIntrinsics)}});
   return scopes;
 }
 
-Result<std::vector<std::string>> find_tags_v1(const TempoApi& api, const net::HttpRequest& request) {
+Result<std::vector<std::string>> find_tags_v1(const TempoApi& api,
+                                              const net::HttpRequest& request) {
   const auto asked = asked_scopes(request.params);
   if (!asked) return std::unexpected(asked.error());
   auto options = options_of(api, request);
@@ -128,23 +164,29 @@ Result<std::vector<std::string>> find_tags_v1(const TempoApi& api, const net::Ht
   if (!found) return std::unexpected(found.error());
   std::set<std::string> names;
   for (const auto& scope : *found) names.insert(scope.keys.begin(), scope.keys.end());
-  if (request.params.get("scope") == "intrinsic") names.insert(std::begin(kIntrinsics), std::end(kIntrinsics));
+  if (request.params.get("scope") == "intrinsic")
+    names.insert(std::begin(kIntrinsics), std::end(kIntrinsics));
   std::vector<std::string> list(names.begin(), names.end());
-  if (!request.params.get("limit").empty() && list.size() > options->values_max) list.resize(options->values_max);
+  if (!request.params.get("limit").empty() && list.size() > options->values_max)
+    list.resize(options->values_max);
   return list;
 }
 
-Result<traceql::TagValues> find_tag_values_v2(const TempoApi& api, const net::HttpRequest& request) {
+Result<traceql::TagValues> find_tag_values_v2(const TempoApi& api,
+                                              const net::HttpRequest& request) {
   const std::string tag = decoded_tag(request);
   const auto attribute = traceql::parse_attribute(tag);
   if (!attribute)
-    return fail(Errc::kInvalidArgument, "please provide a valid tagName: failed to parse identifier ", tag, ": ", attribute.error().message);
+    return fail(Errc::kInvalidArgument,
+                "please provide a valid tagName: failed to parse identifier ", tag, ": ",
+                attribute.error().message);
   const auto options = options_of(api, request);
   if (!options) return std::unexpected(options.error());
   return values_of(api, *attribute, *options);
 }
 
-Result<traceql::TagValues> find_tag_values_v1(const TempoApi& api, const net::HttpRequest& request) {
+Result<traceql::TagValues> find_tag_values_v1(const TempoApi& api,
+                                              const net::HttpRequest& request) {
   const std::string tag = decoded_tag(request);
   traceql::Attribute attribute{.name = tag};
   if (tag == "name") attribute = {.intrinsic = Intrinsic::kName};
@@ -161,25 +203,29 @@ Result<traceql::TagValues> find_tag_values_v1(const TempoApi& api, const net::Ht
 net::HttpResponse answer_tags_v2(const TempoApi& api, const net::HttpRequest& request) {
   const auto scopes = find_tags_v2(api, request);
   if (!scopes) return error_response(scopes.error());
-  return accepts_protobuf(request) ? protobuf_response(tags_protobuf_v2(*scopes)) : net::HttpResponse::json(tags_json_v2(*scopes));
+  return accepts_protobuf(request) ? protobuf_response(tags_protobuf_v2(*scopes))
+                                   : net::HttpResponse::json(tags_json_v2(*scopes));
 }
 
 net::HttpResponse answer_tags_v1(const TempoApi& api, const net::HttpRequest& request) {
   const auto names = find_tags_v1(api, request);
   if (!names) return error_response(names.error());
-  return accepts_protobuf(request) ? protobuf_response(tags_protobuf_v1(*names)) : net::HttpResponse::json(tags_json_v1(*names));
+  return accepts_protobuf(request) ? protobuf_response(tags_protobuf_v1(*names))
+                                   : net::HttpResponse::json(tags_json_v1(*names));
 }
 
 net::HttpResponse answer_tag_values_v2(const TempoApi& api, const net::HttpRequest& request) {
   const auto values = find_tag_values_v2(api, request);
   if (!values) return error_response(values.error());
-  return accepts_protobuf(request) ? protobuf_response(tag_values_protobuf_v2(*values)) : net::HttpResponse::json(tag_values_json_v2(*values));
+  return accepts_protobuf(request) ? protobuf_response(tag_values_protobuf_v2(*values))
+                                   : net::HttpResponse::json(tag_values_json_v2(*values));
 }
 
 net::HttpResponse answer_tag_values_v1(const TempoApi& api, const net::HttpRequest& request) {
   const auto values = find_tag_values_v1(api, request);
   if (!values) return error_response(values.error());
-  return accepts_protobuf(request) ? protobuf_response(tag_values_protobuf_v1(*values)) : net::HttpResponse::json(tag_values_json_v1(*values));
+  return accepts_protobuf(request) ? protobuf_response(tag_values_protobuf_v1(*values))
+                                   : net::HttpResponse::json(tag_values_json_v1(*values));
 }
 
 }  // namespace sightline::api::tempo

@@ -61,7 +61,9 @@ void add_tempo_routes(net::HttpRouter& router, TempoApi api) {
   const auto shared = std::make_shared<const TempoApi>(std::move(api));
   for (const Path& path : kPaths)
     router.add("GET,POST", path_of(*shared, path),
-               [shared, handler = path.handler](net::HttpRequest& request) { return handler(*shared, request); },
+               [shared, handler = path.handler](net::HttpRequest& request) {
+                 return handler(*shared, request);
+               },
                {.run_on = path.run_on});
 }
 

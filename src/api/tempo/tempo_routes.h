@@ -30,24 +30,24 @@ struct TempoApiOptions {
   uint32_t search_limit_max = 262'144;
   uint32_t spans_per_spanset_default = 3;
   uint32_t spans_per_spanset_max = 100;
-  uint32_t intervals_max = 10'000;        // of a metrics range query
-  uint32_t series_max = 1'000;            // of a metrics query, unless maxSeries asks for fewer
+  uint32_t intervals_max = 10'000;  // of a metrics range query
+  uint32_t series_max = 1'000;      // of a metrics query, unless maxSeries asks for fewer
   uint32_t exemplars_default = 100;
   uint32_t exemplars_max = 1'000;
-  uint32_t tag_values_max = 10'000;       // distinct values of one tag
+  uint32_t tag_values_max = 10'000;  // distinct values of one tag
   std::chrono::nanoseconds timeout = std::chrono::minutes(2);
 };
 
 struct TempoApi {
   const tracestore::Queryable& traces;
   Clock& clock;
-  std::function<bool()> ready;            // may be empty: always ready
-  std::string prefix;                     // "" or "/tempo"
+  std::function<bool()> ready;  // may be empty: always ready
+  std::string prefix;           // "" or "/tempo"
   TempoApiOptions options;
-  std::function<std::string()> config_text;   // shown at /status/config; may be empty
+  std::function<std::string()> config_text;  // shown at /status/config; may be empty
 };
 
-std::vector<std::string> tempo_paths(const TempoApi& api);   // patterns, with the prefix
+std::vector<std::string> tempo_paths(const TempoApi& api);  // patterns, with the prefix
 void add_tempo_routes(net::HttpRouter& router, TempoApi api);
 
 }  // namespace sightline::api::tempo

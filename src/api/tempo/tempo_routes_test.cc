@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-
 namespace sightline::api::tempo {
 namespace {
 
@@ -11,7 +10,9 @@ class OneTrace final : public tracestore::Queryable {
  public:
   std::optional<model::SpanBatch> trace;
 
-  Result<std::unique_ptr<tracestore::Querier>> querier() const override { return std::make_unique<View>(*this); }
+  Result<std::unique_ptr<tracestore::Querier>> querier() const override {
+    return std::make_unique<View>(*this);
+  }
 
  private:
   struct View final : tracestore::Querier {
@@ -20,8 +21,12 @@ class OneTrace final : public tracestore::Queryable {
       if (store.trace && store.trace->spans[0].trace_id == id) return store.trace;
       return std::nullopt;
     }
-    Status scan(const tracestore::ScanRequest&, const std::function<bool(tracestore::RowGroup&)>&) const override { return {}; }
-    Result<std::vector<std::string>> attribute_keys(tracestore::AttributeScope, TimestampNs, TimestampNs) const override {
+    Status scan(const tracestore::ScanRequest&,
+                const std::function<bool(tracestore::RowGroup&)>&) const override {
+      return {};
+    }
+    Result<std::vector<std::string>> attribute_keys(tracestore::AttributeScope, TimestampNs,
+                                                    TimestampNs) const override {
       return std::vector<std::string>{};
     }
     uint64_t inspected_bytes() const override { return 7; }
@@ -35,7 +40,8 @@ struct TempoRoutes : ::testing::Test {
     model::SpanBatch batch;
     batch.resources.push_back({});
     batch.scopes.push_back({});
-    model::SpanView span{.trace_id = *parse_trace_id("0000000000000000000000000000abcd"), .span_id = *parse_span_id("00000000000000ff")};
+    model::SpanView span{.trace_id = *parse_trace_id("0000000000000000000000000000abcd"),
+                         .span_id = *parse_span_id("00000000000000ff")};
     span.name = "GET /";
     span.start = {5};
     span.end = {9};
@@ -58,8 +64,9 @@ struct TempoRoutes : ::testing::Test {
 TEST_F(TempoRoutes, AnswerTheProbesOfClients) {
   EXPECT_EQ(get("/api/echo").body, "echo\n");
   EXPECT_EQ(get("/ready").body, "ready\n");
-  EXPECT_EQ(get("/api/status/buildinfo").body,
-            R"({"version":"2.9.0","revision":"","branch":"","buildUser":"","buildDate":"","goVersion":""})");
+  EXPECT_EQ(
+      get("/api/status/buildinfo").body,
+      R"({"version":"2.9.0","revision":"","branch":"","buildUser":"","buildDate":"","goVersion":""})");
   ready = false;
   EXPECT_EQ(get("/ready").status, 503);
 }
@@ -69,7 +76,8 @@ TEST_F(TempoRoutes, ShowTheirStatus) {
   EXPECT_TRUE(get("/status/services").body.contains("Running"));
   EXPECT_TRUE(get("/status/endpoints").body.contains("/api/v2/search/tag/{tag}/values\n"));
   EXPECT_EQ(get("/status/config").body, "{}\n");
-  for (const char* section : {"runtime_config", "usage-stats", "overrides"}) EXPECT_EQ(get("/status/" + std::string(section)).status, 200);
+  for (const char* section : {"runtime_config", "usage-stats", "overrides"})
+    EXPECT_EQ(get("/status/" + std::string(section)).status, 200);
   EXPECT_EQ(get("/status/nothing").status, 404);
   EXPECT_TRUE(get("/status").body.contains("---\nservices\n"));
   ready = false;
@@ -79,7 +87,10 @@ TEST_F(TempoRoutes, ShowTheirStatus) {
 TEST_F(TempoRoutes, MoveBelowTheirPrefix) {
   net::HttpRouter prefixed;
   add_tempo_routes(prefixed, {.traces = store, .clock = clock, .prefix = "/tempo"});
-  for (const auto& [path, status] : {std::pair("/tempo/api/echo", 200), {"/api/echo", 404}, {"/ready", 200}, {"/tempo/api/v2/traces/abcd", 200}}) {
+  for (const auto& [path, status] : {std::pair("/tempo/api/echo", 200),
+                                     {"/api/echo", 404},
+                                     {"/ready", 200},
+                                     {"/tempo/api/v2/traces/abcd", 200}}) {
     net::HttpRequest request{.method = "GET", .path = path};
     EXPECT_EQ(prefixed.dispatch(request).status, status) << path;
   }
@@ -93,7 +104,8 @@ TEST_F(TempoRoutes, FindATraceByShortAndLongId) {
     const auto v2 = get("/api/v2/traces/" + std::string(id));
     EXPECT_TRUE(v2.body.starts_with(R"({"trace":{"resourceSpans":[)")) << v2.body;
     EXPECT_TRUE(v2.body.ends_with(R"("metrics":{"inspectedBytes":"7"}})")) << v2.body;
-    EXPECT_EQ(get("/api/v2/traces/" + std::string(id), "", "application/protobuf").headers.get("Content-Type"),
+    EXPECT_EQ(get("/api/v2/traces/" + std::string(id), "", "application/protobuf")
+                  .headers.get("Content-Type"),
               "application/protobuf");
   }
 }
@@ -104,7 +116,8 @@ TEST_F(TempoRoutes, SayThatATraceIsNotThere) {
   EXPECT_EQ(get("/api/v2/traces/1").body, R"({"trace":{},"metrics":{}})");
   const auto bad = get("/api/traces/zz");
   EXPECT_EQ(bad.status, 400);
-  EXPECT_EQ(bad.body, "trace IDs can only contain hex characters: invalid character 'z' at position 1");
+  EXPECT_EQ(bad.body,
+            "trace IDs can only contain hex characters: invalid character 'z' at position 1");
   EXPECT_EQ(get("/api/traces/1", "start=10&end=5").body,
             "http parameter start must be before end. received start=10 end=5");
   EXPECT_EQ(get("/api/traces/1", "start=x&end=5").status, 400);

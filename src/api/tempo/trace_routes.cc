@@ -24,20 +24,26 @@ Result<KeptHierarchy> read_hierarchy(const net::Params& params) {
   if (!below) return std::unexpected(below.error());
   const auto above = parse_integer(params, "ancestor_depth");
   if (!above) return std::unexpected(above.error());
-  for (const auto& [name, depth] : {std::pair("match_depth", *below), std::pair("ancestor_depth", *above)})
-    if (depth && *depth < kAllLevels) return fail(Errc::kInvalidArgument, "invalid ", name, ": must be -1 or greater");
+  for (const auto& [name, depth] :
+       {std::pair("match_depth", *below), std::pair("ancestor_depth", *above)})
+    if (depth && *depth < kAllLevels)
+      return fail(Errc::kInvalidArgument, "invalid ", name, ": must be -1 or greater");
   const std::string_view keep = params.get("keep_hierarchy");
   if (keep != "" && keep != "true" && keep != "false" && keep != "1" && keep != "0")
-    return fail(Errc::kInvalidArgument, "invalid keep_hierarchy: \"", keep, "\" is not true or false");
+    return fail(Errc::kInvalidArgument, "invalid keep_hierarchy: \"", keep,
+                "\" is not true or false");
   kept.below = below->value_or(0);
   if (keep == "true" || keep == "1") kept.above = above->value_or(kAllLevels);
   return kept;
 }
 
 // Adds to the marked rows those that lie at most so many levels above and below one of them.
-void keep_levels(std::vector<uint8_t>& rows, std::span<const uint32_t> parents, const KeptHierarchy& kept) {
+void keep_levels(std::vector<uint8_t>& rows, std::span<const uint32_t> parents,
+                 const KeptHierarchy& kept) {
   const std::vector<uint8_t> matched = rows;
-  const auto within = [](int64_t level, int64_t depth) { return depth == kAllLevels || level <= depth; };
+  const auto within = [](int64_t level, int64_t depth) {
+    return depth == kAllLevels || level <= depth;
+  };
   for (uint32_t row = 0; row < rows.size(); ++row) {
     int64_t level = 1;
     for (uint32_t at = parents[row]; at != tracestore::kNoRow; at = parents[at], ++level) {
@@ -48,7 +54,8 @@ void keep_levels(std::vector<uint8_t>& rows, std::span<const uint32_t> parents, 
 }
 
 // Only the spans of `trace` that `query` matches, and what of the tree around them is asked for.
-Result<model::SpanBatch> filtered(const TempoApi& api, std::string_view query, const KeptHierarchy& kept,
+Result<model::SpanBatch> filtered(const TempoApi& api, std::string_view query,
+                                  const KeptHierarchy& kept,
                                   std::shared_ptr<const model::SpanBatch> trace) {
   tracestore::TraceSpans spans{.id = trace->spans.front().trace_id};
   for (uint32_t i = 0; i < trace->spans.size(); ++i) spans.spans.push_back({trace.get(), i});
@@ -63,7 +70,8 @@ Result<model::SpanBatch> filtered(const TempoApi& api, std::string_view query, c
 }
 
 // TraceByIDResponse.status and message, after the other fields.
-constexpr std::string_view kFilteredMessage = "Trace filtered, only a subset of spans matching the filter is returned";
+constexpr std::string_view kFilteredMessage =
+    "Trace filtered, only a subset of spans matching the filter is returned";
 void mark_filtered(std::string& body, bool protobuf) {
   if (protobuf) {
     body.append("\x18\x01\x22").push_back(static_cast<char>(kFilteredMessage.size()));
@@ -76,22 +84,27 @@ void mark_filtered(std::string& body, bool protobuf) {
 
 }  // namespace
 
-net::HttpResponse answer_trace(const TempoApi& api, const net::HttpRequest& request, TraceApi version) {
-  const auto id = parse_trace_id_parameter(request.captures.empty() ? std::string_view() : request.captures[0]);
+net::HttpResponse answer_trace(const TempoApi& api, const net::HttpRequest& request,
+                               TraceApi version) {
+  const auto id =
+      parse_trace_id_parameter(request.captures.empty() ? std::string_view() : request.captures[0]);
   if (!id) return error_response(id.error());
-  if (const auto range = parse_time_range(request.params); !range) return error_response(range.error());
+  if (const auto range = parse_time_range(request.params); !range)
+    return error_response(range.error());
   const auto querier = api.traces.querier();
   if (!querier) return error_response(querier.error());
   auto found = (*querier)->find(*id);
   if (!found) return error_response(found.error());
   if (!*found && version == TraceApi::kV1) return net::HttpResponse{.status = 404};
   model::SpanBatch trace = *found ? std::move(**found) : model::SpanBatch{};
-  const std::string_view filter = version == TraceApi::kV2 ? request.params.get("q") : std::string_view();
+  const std::string_view filter =
+      version == TraceApi::kV2 ? request.params.get("q") : std::string_view();
   const bool is_filtered = !filter.empty() && !trace.spans.empty();
   if (is_filtered) {
     const auto kept = read_hierarchy(request.params);
     if (!kept) return error_response(kept.error());
-    auto part = filtered(api, filter, *kept, std::make_shared<const model::SpanBatch>(std::move(trace)));
+    auto part =
+        filtered(api, filter, *kept, std::make_shared<const model::SpanBatch>(std::move(trace)));
     if (!part) return error_response(part.error());
     trace = std::move(*part);
   }
@@ -101,7 +114,8 @@ net::HttpResponse answer_trace(const TempoApi& api, const net::HttpRequest& requ
   if (version == TraceApi::kV1) {
     body = protobuf ? wire::tempo::trace_protobuf_v1(trace) : wire::tempo::trace_json_v1(trace);
   } else {
-    body = protobuf ? wire::tempo::trace_protobuf_v2(trace, bytes) : wire::tempo::trace_json_v2(trace, bytes);
+    body = protobuf ? wire::tempo::trace_protobuf_v2(trace, bytes)
+                    : wire::tempo::trace_json_v2(trace, bytes);
     if (is_filtered) mark_filtered(body, protobuf);
   }
   return protobuf ? protobuf_response(std::move(body)) : net::HttpResponse::json(std::move(body));

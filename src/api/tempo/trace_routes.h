@@ -10,6 +10,7 @@ namespace sightline::api::tempo {
 
 enum class TraceApi : uint8_t { kV1, kV2 };
 
-net::HttpResponse answer_trace(const TempoApi& api, const net::HttpRequest& request, TraceApi version);
+net::HttpResponse answer_trace(const TempoApi& api, const net::HttpRequest& request,
+                               TraceApi version);
 
 }  // namespace sightline::api::tempo

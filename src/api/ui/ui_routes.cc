@@ -55,7 +55,8 @@ net::HttpResponse list_data_sources(const UiContent& content) {
     append_field(out, "type", source.type);
     out += ',';
     append_field(out, "url", source.url);
-    out += source.is_default ? ",\"isDefault\":true,\"jsonData\":" : ",\"isDefault\":false,\"jsonData\":";
+    out += source.is_default ? ",\"isDefault\":true,\"jsonData\":"
+                             : ",\"isDefault\":false,\"jsonData\":";
     out += source.json_data.empty() ? "{}" : source.json_data;
     out += '}';
   }
@@ -72,7 +73,8 @@ net::HttpResponse show_dashboard(const UiContent& content, std::string_view uid)
   return net::HttpResponse::json("{\"message\":\"Dashboard not found\"}", 404);
 }
 
-net::HttpResponse proxy(const UiContent& content, const Forward& forward, net::HttpRequest& request) {
+net::HttpResponse proxy(const UiContent& content, const Forward& forward,
+                        net::HttpRequest& request) {
   const std::string_view uid = request.captures.at(0);
   const auto source = std::find_if(content.data_sources.begin(), content.data_sources.end(),
                                    [&](const DataSource& each) { return each.uid == uid; });
@@ -92,7 +94,9 @@ net::HttpResponse send_file(const EmbeddedFile& file, const net::HttpRequest& re
   net::HttpResponse response;
   response.headers.set("ETag", std::string(file.etag));
   // Files below /assets/ carry a hash in their name; pages are asked for anew each time.
-  response.headers.set("Cache-Control", file.path.starts_with("/assets/") ? "public, max-age=31536000, immutable" : "no-cache");
+  response.headers.set("Cache-Control", file.path.starts_with("/assets/")
+                                            ? "public, max-age=31536000, immutable"
+                                            : "no-cache");
   response.headers.set("Vary", "Accept-Encoding");
   response.headers.set("X-Content-Type-Options", "nosniff");
   if (request.headers.get("If-None-Match") == file.etag) {
@@ -113,7 +117,8 @@ net::HttpResponse send_file(const EmbeddedFile& file, const net::HttpRequest& re
 
 net::HttpResponse send_page(std::span<const EmbeddedFile> files, const net::HttpRequest& request) {
   const auto named = [&](std::string_view path) {
-    return std::find_if(files.begin(), files.end(), [&](const EmbeddedFile& file) { return file.path == path; });
+    return std::find_if(files.begin(), files.end(),
+                        [&](const EmbeddedFile& file) { return file.path == path; });
   };
   if (const auto file = named(request.path); file != files.end()) return send_file(*file, request);
   const bool is_api = request.path.starts_with("/api/") || request.path.starts_with("/assets/");
@@ -121,20 +126,32 @@ net::HttpResponse send_page(std::span<const EmbeddedFile> files, const net::Http
   const auto index = named("/index.html");
   if (is_api || !is_read) return net::HttpResponse::text(404, "404 page not found\n");
   if (index == files.end())
-    return net::HttpResponse::text(404, "this build of Sightline has no web pages; build it with SIGHTLINE_UI=ON\n");
+    return net::HttpResponse::text(
+        404, "this build of Sightline has no web pages; build it with SIGHTLINE_UI=ON\n");
   return send_file(*index, request);
 }
 
 }  // namespace
 
-void add_ui_routes(net::HttpRouter& router, std::shared_ptr<const UiContent> content, Forward forward, WorkPool* pool) {
+void add_ui_routes(net::HttpRouter& router, std::shared_ptr<const UiContent> content,
+                   Forward forward, WorkPool* pool) {
   const net::RouteOptions quick{.run_on = net::RunOn::kSocketThread};
-  router.add("GET", "/api/ui/dashboards", [content](net::HttpRequest&) { return list_dashboards(*content); }, quick);
-  router.add("GET", "/api/ui/dashboards/{uid}",
-             [content](net::HttpRequest& request) { return show_dashboard(*content, request.captures.at(0)); }, quick);
-  router.add("GET", "/api/ui/datasources", [content](net::HttpRequest&) { return list_data_sources(*content); }, quick);
+  router.add(
+      "GET", "/api/ui/dashboards",
+      [content](net::HttpRequest&) { return list_dashboards(*content); }, quick);
+  router.add(
+      "GET", "/api/ui/dashboards/{uid}",
+      [content](net::HttpRequest& request) {
+        return show_dashboard(*content, request.captures.at(0));
+      },
+      quick);
+  router.add(
+      "GET", "/api/ui/datasources",
+      [content](net::HttpRequest&) { return list_data_sources(*content); }, quick);
   router.add("GET,POST", "/api/datasources/proxy/uid/{uid}/{path...}",
-             [content, forward = std::move(forward)](net::HttpRequest& request) { return proxy(*content, forward, request); },
+             [content, forward = std::move(forward)](net::HttpRequest& request) {
+               return proxy(*content, forward, request);
+             },
              {.pool = pool});
 }
 

@@ -20,7 +20,7 @@ namespace sightline::api::ui {
 struct DataSource {
   std::string uid;
   std::string name;
-  std::string type;       // "prometheus", "tempo"
+  std::string type;  // "prometheus", "tempo"
   std::string url;
   bool is_default = false;
   std::string json_data;  // a JSON object: Grafana's jsonData
@@ -31,8 +31,8 @@ struct Dashboard {
   std::string title;
   std::vector<std::string> tags;
   std::string folder;
-  std::string path;       // the file it came from
-  std::string json;       // as the file has it
+  std::string path;  // the file it came from
+  std::string json;  // as the file has it
 };
 
 struct UiContent {
@@ -41,10 +41,12 @@ struct UiContent {
 };
 
 // Sends a request, rewritten to the data source's own path, where it belongs: into this process or over a socket.
-using Forward = std::function<net::HttpResponse(const DataSource& source, net::HttpRequest& request)>;
+using Forward =
+    std::function<net::HttpResponse(const DataSource& source, net::HttpRequest& request)>;
 
 // `pool`: where forwarded requests run; null: the server's.
-void add_ui_routes(net::HttpRouter& router, std::shared_ptr<const UiContent> content, Forward forward, WorkPool* pool = nullptr);
+void add_ui_routes(net::HttpRouter& router, std::shared_ptr<const UiContent> content,
+                   Forward forward, WorkPool* pool = nullptr);
 // Pages for every path that no route knows, except below /api/: those stay 404.
 void add_pages(net::HttpRouter& router, std::span<const EmbeddedFile> files);
 

@@ -9,8 +9,10 @@ namespace {
 
 std::shared_ptr<const UiContent> content() {
   auto made = std::make_shared<UiContent>();
-  made->data_sources.push_back({"prom", "Metrics", "prometheus", "http://localhost:9090", true, R"({"timeInterval":"15s"})"});
-  made->dashboards.push_back({"d1", "One \"quoted\"", {"a", "b"}, "", "one.json", R"({"title":"One"})"});
+  made->data_sources.push_back({"prom", "Metrics", "prometheus", "http://localhost:9090", true,
+                                R"({"timeInterval":"15s"})"});
+  made->dashboards.push_back(
+      {"d1", "One \"quoted\"", {"a", "b"}, "", "one.json", R"({"title":"One"})"});
   return made;
 }
 
@@ -20,14 +22,16 @@ TEST(UiRoutes, ListsWhatIsProvisioned) {
   net::HttpRouter router;
   add_ui_routes(router, content(), nullptr);
   auto request = get("/api/ui/dashboards");
-  EXPECT_EQ(router.dispatch(request).body, R"([{"uid":"d1","title":"One \"quoted\"","tags":["a","b"],"folder":""}])");
+  EXPECT_EQ(router.dispatch(request).body,
+            R"([{"uid":"d1","title":"One \"quoted\"","tags":["a","b"],"folder":""}])");
   request = get("/api/ui/dashboards/d1");
   EXPECT_EQ(router.dispatch(request).body, R"({"path":"one.json","dashboard":{"title":"One"}})");
   request = get("/api/ui/dashboards/none");
   EXPECT_EQ(router.dispatch(request).status, 404);
   request = get("/api/ui/datasources");
-  EXPECT_EQ(router.dispatch(request).body,
-            R"([{"uid":"prom","name":"Metrics","type":"prometheus","url":"http://localhost:9090","isDefault":true,"jsonData":{"timeInterval":"15s"}}])");
+  EXPECT_EQ(
+      router.dispatch(request).body,
+      R"([{"uid":"prom","name":"Metrics","type":"prometheus","url":"http://localhost:9090","isDefault":true,"jsonData":{"timeInterval":"15s"}}])");
 }
 
 TEST(UiRoutes, ForwardsTheRestOfThePathUntouched) {
@@ -48,8 +52,9 @@ TEST(UiRoutes, ForwardsTheRestOfThePathUntouched) {
 TEST(Pages, ServeFilesAndFallBackToTheIndex) {
   const std::string index = net::compress(net::Compression::kGzip, "<html>");
   const std::string script = net::compress(net::Compression::kGzip, "js");
-  const std::vector<EmbeddedFile> files = {{"/index.html", "text/html; charset=utf-8", "\"1\"", index},
-                                           {"/assets/a.js", "text/javascript", "\"2\"", script}};
+  const std::vector<EmbeddedFile> files = {
+      {"/index.html", "text/html; charset=utf-8", "\"1\"", index},
+      {"/assets/a.js", "text/javascript", "\"2\"", script}};
   net::HttpRouter router;
   add_pages(router, files);
   auto request = get("/trace/abc");

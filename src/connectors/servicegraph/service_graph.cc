@@ -22,7 +22,7 @@ using model::SpanView;
 
 struct EdgeKey {
   TraceId trace;
-  SpanId span;   // of the client; not valid: a server without a parent
+  SpanId span;  // of the client; not valid: a server without a parent
   friend bool operator==(const EdgeKey&, const EdgeKey&) = default;
   template <typename H>
   friend H AbslHashValue(H h, const EdgeKey& key) {
@@ -32,13 +32,13 @@ struct EdgeKey {
 
 struct Edge {
   EdgeKey key;
-  std::string connection;   // "", messaging_system, database, virtual_node
+  std::string connection;  // "", messaging_system, database, virtual_node
   std::string client, server;
   double client_seconds = 0, server_seconds = 0;
   bool failed = false;
-  std::map<std::string, std::string> dimensions;   // client_x, server_x
-  std::string peer;                                // what the client says of the other side
-  std::string virtual_node;                        // client, server
+  std::map<std::string, std::string> dimensions;  // client_x, server_x
+  std::string peer;                               // what the client says of the other side
+  std::string virtual_node;                       // client, server
   std::chrono::nanoseconds expires{0};
   bool is_complete() const { return !client.empty() && !server.empty(); }
 };
@@ -59,7 +59,8 @@ struct GraphSeries {
 
 std::string label_of(std::string_view name) {
   std::string out;
-  for (const char c : name) out += std::isalnum(static_cast<unsigned char>(c)) || c == '_' ? c : '_';
+  for (const char c : name)
+    out += std::isalnum(static_cast<unsigned char>(c)) || c == '_' ? c : '_';
   return out;
 }
 
@@ -68,45 +69,55 @@ double seconds_of(const SpanView& span) { return static_cast<double>(span.durati
 }  // namespace
 
 struct ServiceGraph::State {
-  State(const Clock& c, ServiceGraphOptions o) : clock(c), options(std::move(o)), started(c.now_ms()) {}
+  State(const Clock& c, ServiceGraphOptions o)
+      : clock(c), options(std::move(o)), started(c.now_ms()) {}
 
-  std::optional<std::string> attribute(const SpanBatch& batch, const SpanView& span, std::string_view name, bool of_resource) const;
+  std::optional<std::string> attribute(const SpanBatch& batch, const SpanView& span,
+                                       std::string_view name, bool of_resource) const;
   void observe_client(const SpanBatch& batch, const SpanView& span, Edge& edge) const;
   void observe_server(const SpanBatch& batch, const SpanView& span, Edge& edge) const;
-  void add_dimensions(const SpanBatch& batch, const SpanView& span, std::string_view side, Edge& edge) const;
+  void add_dimensions(const SpanBatch& batch, const SpanView& span, std::string_view side,
+                      Edge& edge) const;
   template <typename Observe>
   void upsert(const EdgeKey& key, Observe observe);
   void complete(const Edge& edge);
   void expire_edge(Edge& edge);
   void add(Durations& durations, double seconds) const;
   model::MetricPoint point(const model::Labels& labels, TimestampMs now) const;
-  model::MetricPoint histogram(const model::Labels& labels, const Durations& durations, TimestampMs now) const;
+  model::MetricPoint histogram(const model::Labels& labels, const Durations& durations,
+                               TimestampMs now) const;
 
   const Clock& clock;
   const ServiceGraphOptions options;
   const TimestampMs started;
   mutable std::mutex mutex;
   // Guarded by mutex.
-  std::list<Edge> waiting;   // oldest first
+  std::list<Edge> waiting;  // oldest first
   absl::flat_hash_map<EdgeKey, std::list<Edge>::iterator> by_key;
   std::map<model::Labels, GraphSeries> series;
   ServiceGraphCounts counts;
 };
 
-std::optional<std::string> ServiceGraph::State::attribute(const SpanBatch& batch, const SpanView& span, std::string_view name,
+std::optional<std::string> ServiceGraph::State::attribute(const SpanBatch& batch,
+                                                          const SpanView& span,
+                                                          std::string_view name,
                                                           bool of_resource) const {
-  const model::ValueView* value = of_resource ? batch.find(batch.resource_of(span).attributes, name) : nullptr;
+  const model::ValueView* value =
+      of_resource ? batch.find(batch.resource_of(span).attributes, name) : nullptr;
   if (value == nullptr) value = batch.find(span.attributes, name);
   if (value == nullptr) return std::nullopt;
   return model::value_text(*value);
 }
 
-void ServiceGraph::State::add_dimensions(const SpanBatch& batch, const SpanView& span, std::string_view side, Edge& edge) const {
+void ServiceGraph::State::add_dimensions(const SpanBatch& batch, const SpanView& span,
+                                         std::string_view side, Edge& edge) const {
   for (const std::string& name : options.dimensions)
-    if (auto value = attribute(batch, span, name, true)) edge.dimensions[std::string(side) + "_" + name] = std::move(*value);
+    if (auto value = attribute(batch, span, name, true))
+      edge.dimensions[std::string(side) + "_" + name] = std::move(*value);
 }
 
-void ServiceGraph::State::observe_client(const SpanBatch& batch, const SpanView& span, Edge& edge) const {
+void ServiceGraph::State::observe_client(const SpanBatch& batch, const SpanView& span,
+                                         Edge& edge) const {
   edge.connection = span.kind == SpanKind::kProducer ? "messaging_system" : "";
   edge.client = batch.service_name(span);
   edge.client_seconds = seconds_of(span);
@@ -128,7 +139,8 @@ void ServiceGraph::State::observe_client(const SpanBatch& batch, const SpanView&
   }
 }
 
-void ServiceGraph::State::observe_server(const SpanBatch& batch, const SpanView& span, Edge& edge) const {
+void ServiceGraph::State::observe_server(const SpanBatch& batch, const SpanView& span,
+                                         Edge& edge) const {
   edge.connection = span.kind == SpanKind::kConsumer ? "messaging_system" : "";
   edge.server = batch.service_name(span);
   edge.server_seconds = seconds_of(span);
@@ -164,18 +176,23 @@ void ServiceGraph::State::add(Durations& durations, double seconds) const {
   ++durations.count;
   durations.sum += seconds;
   if (options.buckets.empty()) {
-    if (!durations.exponential) durations.exponential = std::make_unique<model::ExponentialHistogram>(options.exponential_max_size);
+    if (!durations.exponential)
+      durations.exponential =
+          std::make_unique<model::ExponentialHistogram>(options.exponential_max_size);
     durations.exponential->add(seconds);
     return;
   }
   durations.buckets.resize(options.buckets.size() + 1);
-  const auto place = std::lower_bound(options.buckets.begin(), options.buckets.end(), seconds) - options.buckets.begin();
+  const auto place = std::lower_bound(options.buckets.begin(), options.buckets.end(), seconds) -
+                     options.buckets.begin();
   ++durations.buckets[static_cast<size_t>(place)];
 }
 
 void ServiceGraph::State::complete(const Edge& edge) {
   model::LabelsBuilder labels;
-  labels.set("client", edge.client).set("server", edge.server).set("connection_type", edge.connection);
+  labels.set("client", edge.client)
+      .set("server", edge.server)
+      .set("connection_type", edge.connection);
   labels.set("failed", edge.failed ? "true" : "false");
   for (const auto& [name, value] : edge.dimensions) labels.set(label_of(name), value);
   if (options.virtual_node_label) labels.set("virtual_node", edge.virtual_node);
@@ -213,7 +230,8 @@ void ServiceGraph::State::expire_edge(Edge& edge) {
   }
 }
 
-ServiceGraph::ServiceGraph(const Clock& clock, ServiceGraphOptions options) : state_(std::make_unique<State>(clock, std::move(options))) {}
+ServiceGraph::ServiceGraph(const Clock& clock, ServiceGraphOptions options)
+    : state_(std::make_unique<State>(clock, std::move(options))) {}
 ServiceGraph::~ServiceGraph() = default;
 
 void ServiceGraph::consume(const SpanBatch& batch) {
@@ -222,9 +240,11 @@ void ServiceGraph::consume(const SpanBatch& batch) {
   for (const SpanView& span : batch.spans) {
     if (batch.service_name(span).empty()) continue;
     if (span.kind == SpanKind::kClient || span.kind == SpanKind::kProducer)
-      s.upsert({span.trace_id, span.span_id}, [&](Edge& edge) { s.observe_client(batch, span, edge); });
+      s.upsert({span.trace_id, span.span_id},
+               [&](Edge& edge) { s.observe_client(batch, span, edge); });
     else if (span.kind == SpanKind::kServer || span.kind == SpanKind::kConsumer)
-      s.upsert({span.trace_id, span.parent_span_id}, [&](Edge& edge) { s.observe_server(batch, span, edge); });
+      s.upsert({span.trace_id, span.parent_span_id},
+               [&](Edge& edge) { s.observe_server(batch, span, edge); });
   }
 }
 
@@ -237,36 +257,54 @@ void ServiceGraph::expire() {
     s.by_key.erase(s.waiting.front().key);
     s.waiting.pop_front();
   }
-  std::erase_if(s.series, [&](const auto& entry) { return now - entry.second.last_seen > s.options.series_ttl; });
+  std::erase_if(s.series, [&](const auto& entry) {
+    return now - entry.second.last_seen > s.options.series_ttl;
+  });
 }
 
 model::MetricPoint ServiceGraph::State::point(const model::Labels& labels, TimestampMs now) const {
   return {.labels = labels, .time = now, .created = started};
 }
 
-model::MetricPoint ServiceGraph::State::histogram(const model::Labels& labels, const Durations& durations, TimestampMs now) const {
+model::MetricPoint ServiceGraph::State::histogram(const model::Labels& labels,
+                                                  const Durations& durations,
+                                                  TimestampMs now) const {
   model::MetricPoint made = point(labels, now);
   uint64_t sum = 0;
   for (size_t i = 0; i < options.buckets.size(); ++i)
-    made.buckets.push_back({.le = options.buckets[i], .count = sum += durations.buckets.empty() ? 0 : durations.buckets[i]});
+    made.buckets.push_back({.le = options.buckets[i],
+                            .count = sum += durations.buckets.empty() ? 0 : durations.buckets[i]});
   made.buckets.push_back({.le = std::numeric_limits<double>::infinity(), .count = durations.count});
   made.count = durations.count;
   made.sum = durations.sum;
-  if (durations.exponential) made.native = std::make_shared<const model::Histogram>(durations.exponential->to_native());
+  if (durations.exponential)
+    made.native = std::make_shared<const model::Histogram>(durations.exponential->to_native());
   return made;
 }
 
 std::vector<model::MetricFamily> ServiceGraph::collect() const {
   const State& s = *state_;
-  const auto offset = std::chrono::duration_cast<std::chrono::milliseconds>(s.options.timestamp_offset).count();
+  const auto offset =
+      std::chrono::duration_cast<std::chrono::milliseconds>(s.options.timestamp_offset).count();
   const TimestampMs now{s.clock.now_ms().value - offset};
-  std::vector<std::string> empty = {"client", "connection_type", "otel_scope_schema_url", "otel_scope_version", "server"};
+  std::vector<std::string> empty = {"client", "connection_type", "otel_scope_schema_url",
+                                    "otel_scope_version", "server"};
   if (s.options.virtual_node_label) empty.push_back("virtual_node");
   using model::MetricType;
-  model::MetricFamily requests{.name = "traces_service_graph_request", .metadata = {MetricType::kCounter, "", ""}, .empty_labels = empty};
-  model::MetricFamily failed{.name = "traces_service_graph_request_failed", .metadata = {MetricType::kCounter, "", ""}, .empty_labels = empty};
-  model::MetricFamily server{.name = "traces_service_graph_request_server_seconds", .metadata = {MetricType::kHistogram, "", ""}, .unit_suffix = "_seconds", .empty_labels = empty};
-  model::MetricFamily client{.name = "traces_service_graph_request_client_seconds", .metadata = {MetricType::kHistogram, "", ""}, .unit_suffix = "_seconds", .empty_labels = empty};
+  model::MetricFamily requests{.name = "traces_service_graph_request",
+                               .metadata = {MetricType::kCounter, "", ""},
+                               .empty_labels = empty};
+  model::MetricFamily failed{.name = "traces_service_graph_request_failed",
+                             .metadata = {MetricType::kCounter, "", ""},
+                             .empty_labels = empty};
+  model::MetricFamily server{.name = "traces_service_graph_request_server_seconds",
+                             .metadata = {MetricType::kHistogram, "", ""},
+                             .unit_suffix = "_seconds",
+                             .empty_labels = empty};
+  model::MetricFamily client{.name = "traces_service_graph_request_client_seconds",
+                             .metadata = {MetricType::kHistogram, "", ""},
+                             .unit_suffix = "_seconds",
+                             .empty_labels = empty};
   {
     const std::lock_guard lock(s.mutex);
     for (const auto& [labels, counted] : s.series) {
@@ -283,7 +321,8 @@ std::vector<model::MetricFamily> ServiceGraph::collect() const {
   std::vector<model::MetricFamily> families;
   for (model::MetricFamily* family : {&requests, &client, &failed, &server})
     if (!family->points.empty()) families.push_back(std::move(*family));
-  std::sort(families.begin(), families.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  std::sort(families.begin(), families.end(),
+            [](const auto& a, const auto& b) { return a.name < b.name; });
   return families;
 }
 

@@ -20,23 +20,23 @@
 namespace sightline::connectors::servicegraph {
 
 struct ServiceGraphOptions {
-  std::vector<double> buckets;            // seconds, ascending; empty: exponential histograms
+  std::vector<double> buckets;  // seconds, ascending; empty: exponential histograms
   uint32_t exponential_max_size = 160;
   std::vector<std::string> dimensions;
   size_t store_max_items = 1000;
   std::chrono::nanoseconds store_ttl{std::chrono::seconds(2)};
-  std::vector<std::string> peer_attributes;       // empty: no virtual nodes
+  std::vector<std::string> peer_attributes;  // empty: no virtual nodes
   bool virtual_node_label = false;
   std::vector<std::string> database_attributes;
-  std::chrono::nanoseconds timestamp_offset{0};   // points are dated that much earlier
+  std::chrono::nanoseconds timestamp_offset{0};  // points are dated that much earlier
   std::chrono::nanoseconds series_ttl{std::chrono::minutes(15)};
   size_t series_max = 100'000;
 };
 
 struct ServiceGraphCounts {
-  uint64_t edges = 0;           // begun
-  uint64_t expired_edges = 0;   // whose other side never came
-  uint64_t dropped_spans = 0;   // no room to wait, or no room for a new series
+  uint64_t edges = 0;          // begun
+  uint64_t expired_edges = 0;  // whose other side never came
+  uint64_t dropped_spans = 0;  // no room to wait, or no room for a new series
 };
 
 class ServiceGraph {

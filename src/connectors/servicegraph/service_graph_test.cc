@@ -40,10 +40,13 @@ struct OneSpan {
 };
 
 struct ServiceGraphTest : ::testing::Test {
-  ServiceGraphOptions options{.buckets = {0.005, 0.05}, .peer_attributes = {"peer.service"}, .database_attributes = {"db.name"}};
+  ServiceGraphOptions options{.buckets = {0.005, 0.05},
+                              .peer_attributes = {"peer.service"},
+                              .database_attributes = {"db.name"}};
   ManualClock clock{TimestampNs{1'795'485'383'000'000'000}};
 
-  static const model::MetricFamily* family(const std::vector<model::MetricFamily>& all, std::string_view name) {
+  static const model::MetricFamily* family(const std::vector<model::MetricFamily>& all,
+                                           std::string_view name) {
     for (const auto& each : all)
       if (each.name == name) return &each;
     return nullptr;
@@ -52,42 +55,66 @@ struct ServiceGraphTest : ::testing::Test {
 
 TEST_F(ServiceGraphTest, ClientAndServerBecomeOneEdge) {
   ServiceGraph graph(clock, options);
-  graph.consume(OneSpan{.service = "web", .kind = SpanKind::kClient, .id = 1, .milliseconds = 30}.batch());
+  graph.consume(
+      OneSpan{.service = "web", .kind = SpanKind::kClient, .id = 1, .milliseconds = 30}.batch());
   EXPECT_TRUE(graph.collect().empty());
-  graph.consume(OneSpan{.service = "db", .kind = SpanKind::kServer, .id = 2, .parent = 1, .milliseconds = 4,
-                        .status = model::StatusCode::kError}.batch());
+  graph.consume(OneSpan{.service = "db",
+                        .kind = SpanKind::kServer,
+                        .id = 2,
+                        .parent = 1,
+                        .milliseconds = 4,
+                        .status = model::StatusCode::kError}
+                    .batch());
   const auto all = graph.collect();
   ASSERT_EQ(all.size(), 4u);
   const auto* requests = family(all, "traces_service_graph_request");
   ASSERT_NE(requests, nullptr);
-  EXPECT_EQ(requests->points.at(0).labels, model::make_labels({{"client", "web"}, {"failed", "true"}, {"otel_scope_name", "traces_service_graph"}, {"server", "db"}}));
+  EXPECT_EQ(requests->points.at(0).labels,
+            model::make_labels({{"client", "web"},
+                                {"failed", "true"},
+                                {"otel_scope_name", "traces_service_graph"},
+                                {"server", "db"}}));
   EXPECT_EQ(family(all, "traces_service_graph_request_failed")->points.at(0).value, 1);
   const auto& server = family(all, "traces_service_graph_request_server_seconds")->points.at(0);
   EXPECT_EQ(server.buckets.at(0).count, 1u);
   EXPECT_DOUBLE_EQ(server.sum, 0.004);
-  EXPECT_EQ(family(all, "traces_service_graph_request_client_seconds")->points.at(0).buckets.at(0).count, 0u);
+  EXPECT_EQ(
+      family(all, "traces_service_graph_request_client_seconds")->points.at(0).buckets.at(0).count,
+      0u);
 }
 
 TEST_F(ServiceGraphTest, KindsOfConnections) {
   options.dimensions = {"region"};
   ServiceGraph graph(clock, options);
   const auto text = [](std::string_view t) { return model::ValueView::of_string(t); };
-  graph.consume(OneSpan{.kind = SpanKind::kClient, .id = 1, .attributes = {{"db.name", text("orders")}, {"region", text("eu")}}}.batch());
+  graph.consume(OneSpan{.kind = SpanKind::kClient,
+                        .id = 1,
+                        .attributes = {{"db.name", text("orders")}, {"region", text("eu")}}}
+                    .batch());
   graph.consume(OneSpan{.kind = SpanKind::kProducer, .id = 2}.batch());
-  graph.consume(OneSpan{.service = "mail", .kind = SpanKind::kConsumer, .id = 3, .parent = 2}.batch());
-  graph.consume(OneSpan{.kind = SpanKind::kClient, .id = 4, .attributes = {{"peer.service", text("bank")}}}.batch());
-  graph.consume(OneSpan{.service = "web", .kind = SpanKind::kServer, .id = 5}.batch());                // nobody above it
-  graph.consume(OneSpan{.service = "web", .kind = SpanKind::kServer, .id = 6, .parent = 99}.batch());  // its client is not seen
+  graph.consume(
+      OneSpan{.service = "mail", .kind = SpanKind::kConsumer, .id = 3, .parent = 2}.batch());
+  graph.consume(
+      OneSpan{.kind = SpanKind::kClient, .id = 4, .attributes = {{"peer.service", text("bank")}}}
+          .batch());
+  graph.consume(
+      OneSpan{.service = "web", .kind = SpanKind::kServer, .id = 5}.batch());  // nobody above it
+  graph.consume(OneSpan{.service = "web", .kind = SpanKind::kServer, .id = 6, .parent = 99}
+                    .batch());  // its client is not seen
   clock.advance(std::chrono::seconds(3));
   graph.expire();
   std::map<std::string, std::string> seen;
   const auto all = graph.collect();
   for (const auto& point : family(all, "traces_service_graph_request")->points) {
-    seen[std::string(point.labels.get("client")) + ">" + std::string(point.labels.get("server"))] = point.labels.get("connection_type");
-    EXPECT_EQ(point.labels.get("client_region"), point.labels.get("server") == "orders" ? "eu" : "");
+    seen[std::string(point.labels.get("client")) + ">" + std::string(point.labels.get("server"))] =
+        point.labels.get("connection_type");
+    EXPECT_EQ(point.labels.get("client_region"),
+              point.labels.get("server") == "orders" ? "eu" : "");
   }
-  EXPECT_EQ(seen, (std::map<std::string, std::string>{{"shop>bank", "virtual_node"}, {"shop>mail", "messaging_system"},
-                                                      {"shop>orders", "database"}, {"user>web", "virtual_node"}}));
+  EXPECT_EQ(seen, (std::map<std::string, std::string>{{"shop>bank", "virtual_node"},
+                                                      {"shop>mail", "messaging_system"},
+                                                      {"shop>orders", "database"},
+                                                      {"user>web", "virtual_node"}}));
   EXPECT_EQ(graph.counts().expired_edges, 3u);
 }
 
@@ -95,7 +122,8 @@ TEST_F(ServiceGraphTest, WhatWaitsIsBoundedAndSeriesEnd) {
   options.store_max_items = 2;
   options.buckets.clear();
   ServiceGraph graph(clock, options);
-  for (uint8_t id = 1; id <= 5; ++id) graph.consume(OneSpan{.kind = SpanKind::kClient, .id = id}.batch());
+  for (uint8_t id = 1; id <= 5; ++id)
+    graph.consume(OneSpan{.kind = SpanKind::kClient, .id = id}.batch());
   EXPECT_EQ(graph.counts().dropped_spans, 3u);
   graph.consume(OneSpan{.service = "db", .kind = SpanKind::kServer, .id = 9, .parent = 1}.batch());
   const auto all = graph.collect();

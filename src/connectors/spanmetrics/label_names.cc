@@ -17,8 +17,10 @@ bool is_continuation(char c) { return (static_cast<uint8_t>(c) & 0xc0) == 0x80; 
 std::string label_name_of(std::string_view attribute_key) {
   std::string out;
   for (const char c : attribute_key) {
-    if (is_word(c)) out += c;
-    else if (!is_continuation(c) || out.empty()) out += '_';
+    if (is_word(c))
+      out += c;
+    else if (!is_continuation(c) || out.empty())
+      out += '_';
   }
   if (out.empty()) return "key_";
   if (is_digit(out[0])) return "key_" + out;
@@ -50,7 +52,8 @@ void AttributeLabels::add(std::string_view key, std::string value) {
 }
 
 void AttributeLabels::build_into(model::LabelsBuilder& labels) {
-  std::stable_sort(entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) { return a.key < b.key; });
+  std::stable_sort(entries_.begin(), entries_.end(),
+                   [](const Entry& a, const Entry& b) { return a.key < b.key; });
   std::string_view previous_key;
   for (size_t i = 0; i < entries_.size(); ++i) {
     const Entry& entry = entries_[i];

@@ -18,7 +18,8 @@ std::string metric_name_of(std::string_view name, std::string_view unit = {});
 // order of the keys. A name in `reserved` gets the prefix "exported_", so that no sender writes over it.
 class AttributeLabels {
  public:
-  explicit AttributeLabels(std::vector<std::string_view> reserved) : reserved_(std::move(reserved)) {}
+  explicit AttributeLabels(std::vector<std::string_view> reserved)
+      : reserved_(std::move(reserved)) {}
   void add(std::string_view key, std::string value);
   void build_into(model::LabelsBuilder& labels);
 

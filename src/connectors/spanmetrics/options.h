@@ -45,7 +45,8 @@ struct SpanMetricsOptions {
   bool histogram_enabled = true;
   DurationUnit unit = DurationUnit::kMilliseconds;
   // Finite upper bounds in `unit`, strictly ascending; +Inf is implied.
-  std::vector<double> buckets = {2, 4, 6, 8, 10, 50, 100, 200, 400, 800, 1000, 1400, 2000, 5000, 10000, 15000};
+  std::vector<double> buckets = {2,   4,   6,    8,    10,   50,   100,   200,
+                                 400, 800, 1000, 1400, 2000, 5000, 10000, 15000};
 
   std::optional<uint32_t> exponential_max_size;  // exponential histograms instead of `buckets`
 
@@ -66,8 +67,9 @@ struct SpanMetricsOptions {
   std::function<bool(const TraceId&)> may_be_exemplar;
   std::function<void(const TraceId&)> note_exemplar;
 
-  std::chrono::nanoseconds metrics_expiration{0};  // since the last span of a service instance; 0: never
-  std::chrono::nanoseconds series_expiration{0};   // since the last span of a series; 0: never
+  std::chrono::nanoseconds metrics_expiration{
+      0};  // since the last span of a service instance; 0: never
+  std::chrono::nanoseconds series_expiration{0};  // since the last span of a series; 0: never
 
   // Per service (job, instance) and metric; further label sets are counted in one series
   // with otel.metric.overflow=true. 0: no limit of its own.
@@ -76,7 +78,9 @@ struct SpanMetricsOptions {
   uint32_t series_max = 1'000'000;
   uint32_t resources_cached_max = 100'000;
 
-  bool excludes(std::string_view label) const { return std::ranges::find(exclude_dimensions, label) != exclude_dimensions.end(); }
+  bool excludes(std::string_view label) const {
+    return std::ranges::find(exclude_dimensions, label) != exclude_dimensions.end();
+  }
 };
 
 }  // namespace sightline::connectors::spanmetrics

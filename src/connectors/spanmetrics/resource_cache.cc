@@ -41,7 +41,8 @@ std::shared_ptr<const Resource> ResourceCache::find_or_make(const model::SpanBat
   return made;
 }
 
-std::shared_ptr<const Resource> ResourceCache::make(const model::SpanBatch& batch, const model::ResourceView& resource,
+std::shared_ptr<const Resource> ResourceCache::make(const model::SpanBatch& batch,
+                                                    const model::ResourceView& resource,
                                                     uint64_t id) {
   auto made = std::make_shared<Resource>();
   made->id = id;
@@ -59,7 +60,8 @@ std::shared_ptr<const Resource> ResourceCache::make(const model::SpanBatch& batc
 
   AttributeLabels others({"__name__", "job", "instance"});
   for (const model::AttributeView& attribute : batch.of(resource.attributes)) {
-    if (attribute.key == "service.name" || attribute.key == "service.namespace" || attribute.key == "service.instance.id")
+    if (attribute.key == "service.name" || attribute.key == "service.namespace" ||
+        attribute.key == "service.instance.id")
       continue;
     others.add(attribute.key, model::value_text(attribute.value));
   }
@@ -72,7 +74,8 @@ std::shared_ptr<const Resource> ResourceCache::make(const model::SpanBatch& batc
   for (size_t kind = 0; kind < kSeriesKinds; ++kind) {
     for (const Dimension& dimension : dimensions_[kind]) {
       const model::ValueView* value = batch.find(resource.attributes, dimension.name);
-      made->fallbacks[kind].push_back(value != nullptr ? std::optional(model::value_text(*value)) : dimension.default_value);
+      made->fallbacks[kind].push_back(value != nullptr ? std::optional(model::value_text(*value))
+                                                       : dimension.default_value);
     }
   }
   if (!options_.resource_key_attributes.empty()) join_group(batch, resource, *made);
@@ -80,7 +83,8 @@ std::shared_ptr<const Resource> ResourceCache::make(const model::SpanBatch& batc
 }
 
 // The first resource of a group lends the others its job, instance and target_info.
-void ResourceCache::join_group(const model::SpanBatch& batch, const model::ResourceView& resource, Resource& made) {
+void ResourceCache::join_group(const model::SpanBatch& batch, const model::ResourceView& resource,
+                               Resource& made) {
   std::string key;
   for (const std::string& name : options_.resource_key_attributes) {
     const model::ValueView* value = batch.find(resource.attributes, name);

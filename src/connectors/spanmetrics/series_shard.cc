@@ -23,22 +23,25 @@ void SeriesShard::apply(std::span<const Observation> observations, const model::
                         const Resource& resource, const LabelMaker& labels_of, TimestampMs now,
                         std::vector<Observation>& overflow) {
   const std::scoped_lock lock(mutex_);
-  const uint64_t epoch = counts_.epoch.load(std::memory_order_relaxed);  // ordered by the mutex, see the header
+  const uint64_t epoch =
+      counts_.epoch.load(std::memory_order_relaxed);  // ordered by the mutex, see the header
   Target* seen = nullptr;
   for (const Observation& o : observations) {
     const auto found = by_key_.find(KeyView{o.key_hash, o.key});
-    Series* series = found != by_key_.end() ? found->second : find_or_make(o, resource, labels_of, now);
+    Series* series =
+        found != by_key_.end() ? found->second : find_or_make(o, resource, labels_of, now);
     if (series == nullptr) {
       overflow.push_back(o);
       continue;
     }
     count(*series, o, batch.spans[o.span], now, epoch);
-    if (series->target != seen && series->target != nullptr) (seen = series->target)->last_seen = now;
+    if (series->target != seen && series->target != nullptr)
+      (seen = series->target)->last_seen = now;
   }
 }
 
-void SeriesShard::apply_overflow(std::span<const Observation> observations, const model::SpanBatch& batch,
-                                 TimestampMs now) {
+void SeriesShard::apply_overflow(std::span<const Observation> observations,
+                                 const model::SpanBatch& batch, TimestampMs now) {
   const std::scoped_lock lock(mutex_);
   const uint64_t epoch = counts_.epoch.load(std::memory_order_relaxed);
   for (const Observation& o : observations) {
@@ -49,25 +52,31 @@ void SeriesShard::apply_overflow(std::span<const Observation> observations, cons
   counts_.overflowed_spans += observations.size();
 }
 
-void SeriesShard::count(Series& series, const Observation& o, const model::SpanView& span, TimestampMs now,
-                        uint64_t epoch) {
+void SeriesShard::count(Series& series, const Observation& o, const model::SpanView& span,
+                        TimestampMs now, uint64_t epoch) {
   series.calls += o.times;
   series.duration_sum += o.duration * o.times;
-  if (!series.buckets.empty()) series.buckets[o.bucket] += o.times;
-  else if (series.exponential) series.exponential->add(o.duration, o.times);
-  if (!series.slots.empty() && (!options_.may_be_exemplar || options_.may_be_exemplar(span.trace_id))) {
+  if (!series.buckets.empty())
+    series.buckets[o.bucket] += o.times;
+  else if (series.exponential)
+    series.exponential->add(o.duration, o.times);
+  if (!series.slots.empty() &&
+      (!options_.may_be_exemplar || options_.may_be_exemplar(span.trace_id))) {
     const ExemplarSlot fresh{span.trace_id, span.span_id, o.duration, o.exemplar_time, epoch};
     if (series.has_calls())
-      if (ExemplarSlot& slot = series.slots[0]; slot.epoch == 0 || slot.time <= fresh.time) slot = fresh;
+      if (ExemplarSlot& slot = series.slots[0]; slot.epoch == 0 || slot.time <= fresh.time)
+        slot = fresh;
     if (series.slots.size() > 1)
-      if (ExemplarSlot& slot = series.slots[1 + o.bucket]; slot.epoch == 0 || slot.time <= fresh.time) slot = fresh;
+      if (ExemplarSlot& slot = series.slots[1 + o.bucket];
+          slot.epoch == 0 || slot.time <= fresh.time)
+        slot = fresh;
   }
   series.last_seen = now;
   if (series.changed != epoch || newest_ == nullptr) touch(series, epoch);
 }
 
-Series* SeriesShard::find_or_make(const Observation& o, const Resource& resource, const LabelMaker& labels_of,
-                                  TimestampMs now) {
+Series* SeriesShard::find_or_make(const Observation& o, const Resource& resource,
+                                  const LabelMaker& labels_of, TimestampMs now) {
   model::Labels labels = labels_of(o);
   const auto kind = static_cast<size_t>(o.kind);
   Series* series = nullptr;
@@ -114,7 +123,8 @@ Target* SeriesShard::find_target(const Resource& resource) {
   return target.get();
 }
 
-Series* SeriesShard::make_series(model::Labels labels, SeriesKind kind, Target* target, TimestampMs now) {
+Series* SeriesShard::make_series(model::Labels labels, SeriesKind kind, Target* target,
+                                 TimestampMs now) {
   auto series = std::make_unique<Series>();
   auto identity = std::make_shared<SeriesIdentity>();
   identity->id = counts_.next_series_id.fetch_add(1, std::memory_order_relaxed);
@@ -124,9 +134,11 @@ Series* SeriesShard::make_series(model::Labels labels, SeriesKind kind, Target* 
   series->kind = kind;
   series->target = target;
   size_t exemplar_buckets = 0;
-  if (options_.histogram_enabled && (kind == SeriesKind::kCallsAndDuration || kind == SeriesKind::kDuration)) {
+  if (options_.histogram_enabled &&
+      (kind == SeriesKind::kCallsAndDuration || kind == SeriesKind::kDuration)) {
     if (options_.exponential_max_size) {
-      series->exponential = std::make_unique<model::ExponentialHistogram>(*options_.exponential_max_size);
+      series->exponential =
+          std::make_unique<model::ExponentialHistogram>(*options_.exponential_max_size);
       exemplar_buckets = kMagnitudes;
     } else {
       series->buckets.resize(options_.buckets.size() + 1);
@@ -157,10 +169,12 @@ void SeriesShard::unlink(Series& series) {
   series.newer = series.older = nullptr;
 }
 
-void SeriesShard::expire(TimestampMs series_before, TimestampMs target_before, std::vector<std::shared_ptr<const SeriesIdentity>>& expired) {
+void SeriesShard::expire(TimestampMs series_before, TimestampMs target_before,
+                         std::vector<std::shared_ptr<const SeriesIdentity>>& expired) {
   const std::scoped_lock lock(mutex_);
   const auto is_old = [&](const Series& s) {
-    return s.last_seen <= series_before || (s.target != nullptr ? s.target->last_seen : s.last_seen) <= target_before;
+    return s.last_seen <= series_before ||
+           (s.target != nullptr ? s.target->last_seen : s.last_seen) <= target_before;
   };
   bool any = false;
   for (const auto& of_kind : by_labels_)
@@ -176,8 +190,10 @@ void SeriesShard::expire(TimestampMs series_before, TimestampMs target_before, s
       const auto kind = static_cast<size_t>(series.kind);
       if (overflow_[kind] == &series) overflow_[kind] = nullptr;
       if (Target* target = series.target; target != nullptr) {
-        if (target->overflow[kind] == &series) target->overflow[kind] = nullptr;
-        else --target->series[kind];
+        if (target->overflow[kind] == &series)
+          target->overflow[kind] = nullptr;
+        else
+          --target->series[kind];
       }
       counts_.series.fetch_sub(1, std::memory_order_relaxed);
       return true;

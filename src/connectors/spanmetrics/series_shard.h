@@ -28,12 +28,12 @@ namespace sightline::connectors::spanmetrics {
 // One span, reduced to what counting needs.
 struct Observation {
   uint64_t key_hash = 0;
-  std::string_view key;        // raw dimension bytes; see build_key in span_metrics.cc
-  double duration = 0;         // in the histogram's unit
-  uint32_t bucket = 0;         // of an exponential histogram: the magnitude, see magnitude_of()
-  uint32_t span = 0;           // index into the batch
-  uint32_t event = 0;          // kEvents: index into the batch's events
-  uint32_t times = 1;          // spans it stands for
+  std::string_view key;  // raw dimension bytes; see build_key in span_metrics.cc
+  double duration = 0;   // in the histogram's unit
+  uint32_t bucket = 0;   // of an exponential histogram: the magnitude, see magnitude_of()
+  uint32_t span = 0;     // index into the batch
+  uint32_t event = 0;    // kEvents: index into the batch's events
+  uint32_t times = 1;    // spans it stands for
   SeriesKind kind = SeriesKind::kCallsAndDuration;
   TimestampMs exemplar_time;
 };
@@ -55,30 +55,31 @@ struct Target;
 struct Series {
   std::shared_ptr<const SeriesIdentity> identity;
   SeriesKind kind = SeriesKind::kCallsAndDuration;
-  uint64_t calls = 0;                 // or events
+  uint64_t calls = 0;  // or events
   double duration_sum = 0;
-  std::vector<uint64_t> buckets;      // not cumulative; empty without explicit histogram
+  std::vector<uint64_t> buckets;  // not cumulative; empty without explicit histogram
   std::unique_ptr<model::ExponentialHistogram> exponential;
-  std::vector<ExemplarSlot> slots;    // of the counter, then of each bucket; empty without exemplars
+  std::vector<ExemplarSlot> slots;  // of the counter, then of each bucket; empty without exemplars
   bool has_calls() const { return kind != SeriesKind::kDuration; }
-  uint64_t changed = 0;               // epoch
+  uint64_t changed = 0;  // epoch
   TimestampMs last_seen;
-  Target* target = nullptr;           // null: the overflow series of the whole connector
+  Target* target = nullptr;  // null: the overflow series of the whole connector
   Series* newer = nullptr;
   Series* older = nullptr;
 };
 
 // A service instance.
 struct Target {
-  model::Labels info;                 // labels of target_info; may be empty
+  model::Labels info;  // labels of target_info; may be empty
   std::string job;
   std::string instance;
-  uint64_t resource_id = 0;           // of the resource that `info` is from; the latest one counts
+  uint64_t resource_id = 0;  // of the resource that `info` is from; the latest one counts
   TimestampMs last_seen;
-  std::array<uint32_t, kSeriesKinds> series{};           // by kind, without overflow
+  std::array<uint32_t, kSeriesKinds> series{};  // by kind, without overflow
   std::array<Series*, kSeriesKinds> overflow{};
   bool is_empty() const {
-    return std::ranges::all_of(series, [](uint32_t n) { return n == 0; }) && std::ranges::all_of(overflow, [](Series* s) { return s == nullptr; });
+    return std::ranges::all_of(series, [](uint32_t n) { return n == 0; }) &&
+           std::ranges::all_of(overflow, [](Series* s) { return s == nullptr; });
   }
 };
 
@@ -96,14 +97,17 @@ using LabelMaker = std::function<model::Labels(const Observation&)>;
 
 class SeriesShard {
  public:
-  SeriesShard(const SpanMetricsOptions& options, SharedCounts& counts) : options_(options), counts_(counts) {}
+  SeriesShard(const SpanMetricsOptions& options, SharedCounts& counts)
+      : options_(options), counts_(counts) {}
 
   // Counts spans of one resource. Those that no series has room for are appended
   // to `overflow` for the connector's overflow series.
-  void apply(std::span<const Observation> observations, const model::SpanBatch& batch, const Resource& resource,
-             const LabelMaker& labels_of, TimestampMs now, std::vector<Observation>& overflow);
+  void apply(std::span<const Observation> observations, const model::SpanBatch& batch,
+             const Resource& resource, const LabelMaker& labels_of, TimestampMs now,
+             std::vector<Observation>& overflow);
   // Counts in the connector's overflow series; called on one shard only.
-  void apply_overflow(std::span<const Observation> observations, const model::SpanBatch& batch, TimestampMs now);
+  void apply_overflow(std::span<const Observation> observations, const model::SpanBatch& batch,
+                      TimestampMs now);
 
   // Visits under the lock, latest change first, every series whose change is later than `epoch`.
   template <typename Visit>
@@ -117,7 +121,8 @@ class SeriesShard {
     for (const auto& [key, target] : targets_) visit(*target);
   }
   // Removes series without a span since `series_before`, and those of instances without one since `target_before`.
-  void expire(TimestampMs series_before, TimestampMs target_before, std::vector<std::shared_ptr<const SeriesIdentity>>& expired);
+  void expire(TimestampMs series_before, TimestampMs target_before,
+              std::vector<std::shared_ptr<const SeriesIdentity>>& expired);
 
  private:
   struct StoredKey {
@@ -137,11 +142,15 @@ class SeriesShard {
     using is_transparent = void;
     static std::string_view bytes(const StoredKey& k) { return k.bytes; }
     static std::string_view bytes(const KeyView& k) { return k.bytes; }
-    bool operator()(const auto& a, const auto& b) const { return a.hash == b.hash && bytes(a) == bytes(b); }
+    bool operator()(const auto& a, const auto& b) const {
+      return a.hash == b.hash && bytes(a) == bytes(b);
+    }
   };
 
-  void count(Series& series, const Observation& o, const model::SpanView& span, TimestampMs now, uint64_t epoch);
-  Series* find_or_make(const Observation& o, const Resource& resource, const LabelMaker& labels_of, TimestampMs now);
+  void count(Series& series, const Observation& o, const model::SpanView& span, TimestampMs now,
+             uint64_t epoch);
+  Series* find_or_make(const Observation& o, const Resource& resource, const LabelMaker& labels_of,
+                       TimestampMs now);
   Series* overflow_of(Target& target, SeriesKind kind, TimestampMs now);
   Series* make_series(model::Labels labels, SeriesKind kind, Target* target, TimestampMs now);
   Target* find_target(const Resource& resource);
@@ -152,8 +161,11 @@ class SeriesShard {
   SharedCounts& counts_;
   mutable std::mutex mutex_;
   // Everything below is guarded by mutex_.
-  absl::flat_hash_map<StoredKey, Series*, KeyHash, KeyEqual> by_key_;  // a cache in front of by_labels_
-  std::array<absl::flat_hash_map<model::Labels, std::unique_ptr<Series>, model::LabelsHash>, kSeriesKinds> by_labels_;
+  absl::flat_hash_map<StoredKey, Series*, KeyHash, KeyEqual>
+      by_key_;  // a cache in front of by_labels_
+  std::array<absl::flat_hash_map<model::Labels, std::unique_ptr<Series>, model::LabelsHash>,
+             kSeriesKinds>
+      by_labels_;
   absl::flat_hash_map<std::string, std::unique_ptr<Target>> targets_;  // by Resource::target_key
   Series* newest_ = nullptr;
   std::array<Series*, kSeriesKinds> overflow_{};

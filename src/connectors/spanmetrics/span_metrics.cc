@@ -27,7 +27,7 @@ struct Scratch {
   std::vector<std::pair<uint32_t, uint32_t>> key_places;  // offset, length in keys
   std::vector<Observation> observations;
   std::vector<Observation> overflow;
-  std::vector<const ValueView*> values;                   // by dimension, of one span
+  std::vector<const ValueView*> values;  // by dimension, of one span
 };
 
 void append_value(std::string& key, const ValueView* value) {
@@ -69,13 +69,16 @@ bool point_before(const model::MetricPoint& a, const model::MetricPoint& b) {
 
 Status check_dimensions(const std::vector<Dimension>& dimensions) {
   for (size_t i = 0; i < dimensions.size(); ++i) {
-    if (dimensions[i].name.empty()) return fail(Errc::kInvalidArgument, "spanmetrics: dimension ", i, " has no name");
+    if (dimensions[i].name.empty())
+      return fail(Errc::kInvalidArgument, "spanmetrics: dimension ", i, " has no name");
     for (const std::string_view fixed : {kServiceName, kSpanName, kSpanKind, kStatusCode})
       if (dimensions[i].name == fixed)
-        return fail(Errc::kInvalidArgument, "spanmetrics: dimension ", fixed, " is always there; remove it from dimensions");
+        return fail(Errc::kInvalidArgument, "spanmetrics: dimension ", fixed,
+                    " is always there; remove it from dimensions");
     for (size_t j = 0; j < i; ++j)
       if (dimensions[i].name == dimensions[j].name)
-        return fail(Errc::kInvalidArgument, "spanmetrics: duplicate dimension name ", dimensions[i].name);
+        return fail(Errc::kInvalidArgument, "spanmetrics: duplicate dimension name ",
+                    dimensions[i].name);
   }
   return {};
 }
@@ -97,7 +100,8 @@ DimensionLists dimension_lists(const SpanMetricsOptions& options) {
 // Which of an exponential histogram's exemplar slots a duration belongs to.
 uint32_t magnitude_of(double duration) {
   if (!(duration > 0)) return 0;
-  return static_cast<uint32_t>(std::clamp(std::ilogb(duration) + 4, 0, static_cast<int>(kMagnitudes) - 1));
+  return static_cast<uint32_t>(
+      std::clamp(std::ilogb(duration) + 4, 0, static_cast<int>(kMagnitudes) - 1));
 }
 
 // How many spans a sampled one stands for, when its tracestate says so.
@@ -108,7 +112,8 @@ std::optional<uint32_t> sampled_for(const SpanView& span) {
   const uint64_t part = model::kSamplingRange - *state->threshold;
   uint64_t times = model::kSamplingRange / part;
   const uint64_t rest = model::kSamplingRange % part;
-  const std::string_view id(reinterpret_cast<const char*>(span.span_id.bytes.data()), span.span_id.bytes.size());
+  const std::string_view id(reinterpret_cast<const char*>(span.span_id.bytes.data()),
+                            span.span_id.bytes.size());
   if (rest > 0 && xxh3(id) % part < rest) ++times;
   return static_cast<uint32_t>(std::min<uint64_t>(times, UINT32_MAX));
 }
@@ -116,12 +121,14 @@ std::optional<uint32_t> sampled_for(const SpanView& span) {
 Status check(const SpanMetricsOptions& options) {
   for (size_t i = 0; i < options.buckets.size(); ++i) {
     if (!std::isfinite(options.buckets[i]))
-      return fail(Errc::kInvalidArgument, "spanmetrics: bucket ", i, " is not finite; +Inf is implied");
+      return fail(Errc::kInvalidArgument, "spanmetrics: bucket ", i,
+                  " is not finite; +Inf is implied");
     if (i > 0 && options.buckets[i] <= options.buckets[i - 1])
-      return fail(Errc::kInvalidArgument, "spanmetrics: buckets must ascend: bucket ", i, " (", options.buckets[i],
-                  ") follows ", options.buckets[i - 1]);
+      return fail(Errc::kInvalidArgument, "spanmetrics: buckets must ascend: bucket ", i, " (",
+                  options.buckets[i], ") follows ", options.buckets[i - 1]);
   }
-  for (const auto* list : {&options.dimensions, &options.calls_dimensions, &options.duration_dimensions, &options.event_dimensions})
+  for (const auto* list : {&options.dimensions, &options.calls_dimensions,
+                           &options.duration_dimensions, &options.event_dimensions})
     if (auto status = check_dimensions(*list); !status) return status;
   return {};
 }
@@ -130,26 +137,38 @@ Status check(const SpanMetricsOptions& options) {
 
 struct SpanMetrics::State {
   State(const Clock& c, SpanMetricsOptions o)
-      : clock(c), options(std::move(o)), dimensions(dimension_lists(options)), resources(options, dimensions) {
-    const std::string prefix = options.metrics_namespace.empty() ? "" : options.metrics_namespace + ".";
+      : clock(c),
+        options(std::move(o)),
+        dimensions(dimension_lists(options)),
+        resources(options, dimensions) {
+    const std::string prefix =
+        options.metrics_namespace.empty() ? "" : options.metrics_namespace + ".";
     calls_name = metric_name_of(prefix + "calls");
-    duration_name = metric_name_of(prefix + "duration", options.unit == DurationUnit::kSeconds ? "seconds" : "milliseconds");
+    duration_name = metric_name_of(
+        prefix + "duration", options.unit == DurationUnit::kSeconds ? "seconds" : "milliseconds");
     events_name = metric_name_of(prefix + "events");
     unit_ns = options.unit == DurationUnit::kSeconds ? 1e9 : 1e6;
     kinds = {SeriesKind::kCallsAndDuration};
-    if (!options.calls_dimensions.empty() || !options.duration_dimensions.empty()) kinds = {SeriesKind::kCalls, SeriesKind::kDuration};
+    if (!options.calls_dimensions.empty() || !options.duration_dimensions.empty())
+      kinds = {SeriesKind::kCalls, SeriesKind::kDuration};
     if (!options.histogram_enabled) kinds = {SeriesKind::kCalls};
-    for (size_t i = 0; i < kShards; ++i) shards.push_back(std::make_unique<SeriesShard>(options, counts));
+    for (size_t i = 0; i < kShards; ++i)
+      shards.push_back(std::make_unique<SeriesShard>(options, counts));
   }
 
-  void find_dimensions(const SpanBatch& batch, const Observation& o, std::vector<const ValueView*>& values) const;
-  void build_key(const SpanBatch& batch, const Observation& o, const Resource& resource, bool is_sampled, Scratch& scratch) const;
+  void find_dimensions(const SpanBatch& batch, const Observation& o,
+                       std::vector<const ValueView*>& values) const;
+  void build_key(const SpanBatch& batch, const Observation& o, const Resource& resource,
+                 bool is_sampled, Scratch& scratch) const;
   Observation observation(const SpanView& span, uint32_t index, TimestampMs now) const;
-  void observe(const SpanBatch& batch, uint32_t begin, uint32_t end, const Resource& resource, TimestampMs now,
-               Scratch& scratch) const;
-  model::Labels make_labels(const SpanBatch& batch, const Observation& o, const Resource& resource) const;
+  void observe(const SpanBatch& batch, uint32_t begin, uint32_t end, const Resource& resource,
+               TimestampMs now, Scratch& scratch) const;
+  model::Labels make_labels(const SpanBatch& batch, const Observation& o,
+                            const Resource& resource) const;
   bool includes_scope(const model::ScopeView& scope) const {
-    return !scope.name.empty() && std::ranges::find(options.include_instrumentation_scope, scope.name) != options.include_instrumentation_scope.end();
+    return !scope.name.empty() &&
+           std::ranges::find(options.include_instrumentation_scope, scope.name) !=
+               options.include_instrumentation_scope.end();
   }
   model::MetricPoint histogram_point(const Series& series, model::MetricPoint point) const;
   model::Exemplar hand_out(const ExemplarSlot& slot) const;
@@ -159,8 +178,8 @@ struct SpanMetrics::State {
 
   const Clock& clock;
   const SpanMetricsOptions options;
-  const DimensionLists dimensions;   // by kind
-  std::vector<SeriesKind> kinds;     // that each span is counted in
+  const DimensionLists dimensions;  // by kind
+  std::vector<SeriesKind> kinds;    // that each span is counted in
   std::string calls_name;
   std::string duration_name;
   std::string events_name;
@@ -171,7 +190,8 @@ struct SpanMetrics::State {
 };
 
 // Of the span, else of the event it is asked for.
-void SpanMetrics::State::find_dimensions(const SpanBatch& batch, const Observation& o, std::vector<const ValueView*>& values) const {
+void SpanMetrics::State::find_dimensions(const SpanBatch& batch, const Observation& o,
+                                         std::vector<const ValueView*>& values) const {
   const auto& names = dimensions[static_cast<size_t>(o.kind)];
   values.assign(names.size(), nullptr);
   const auto look_in = [&](model::Run run) {
@@ -184,7 +204,8 @@ void SpanMetrics::State::find_dimensions(const SpanBatch& batch, const Observati
 }
 
 // Equal keys have equal labels. The reverse need not hold: 200 and "200" are one label value.
-void SpanMetrics::State::build_key(const SpanBatch& batch, const Observation& o, const Resource& resource, bool is_sampled,
+void SpanMetrics::State::build_key(const SpanBatch& batch, const Observation& o,
+                                   const Resource& resource, bool is_sampled,
                                    Scratch& scratch) const {
   const SpanView& span = batch.spans[o.span];
   const size_t begin = scratch.keys.size();
@@ -202,20 +223,29 @@ void SpanMetrics::State::build_key(const SpanBatch& batch, const Observation& o,
   if (options.sampling_method_label) scratch.keys += is_sampled ? 'e' : 'c';
   find_dimensions(batch, o, scratch.values);
   for (const ValueView* value : scratch.values) append_value(scratch.keys, value);
-  scratch.key_places.emplace_back(static_cast<uint32_t>(begin), static_cast<uint32_t>(scratch.keys.size() - begin));
+  scratch.key_places.emplace_back(static_cast<uint32_t>(begin),
+                                  static_cast<uint32_t>(scratch.keys.size() - begin));
 }
 
-Observation SpanMetrics::State::observation(const SpanView& span, uint32_t index, TimestampMs now) const {
+Observation SpanMetrics::State::observation(const SpanView& span, uint32_t index,
+                                            TimestampMs now) const {
   const double duration = static_cast<double>(span.duration_ns()) / unit_ns;
-  const uint32_t bucket = options.exponential_max_size
-                              ? magnitude_of(duration)
-                              : static_cast<uint32_t>(std::lower_bound(options.buckets.begin(), options.buckets.end(), duration) - options.buckets.begin());
-  return {.duration = duration, .bucket = bucket, .span = index, .exemplar_time = span.end.value == 0 ? now : std::min(to_ms(span.end), now)};
+  const uint32_t bucket =
+      options.exponential_max_size
+          ? magnitude_of(duration)
+          : static_cast<uint32_t>(
+                std::lower_bound(options.buckets.begin(), options.buckets.end(), duration) -
+                options.buckets.begin());
+  return {.duration = duration,
+          .bucket = bucket,
+          .span = index,
+          .exemplar_time = span.end.value == 0 ? now : std::min(to_ms(span.end), now)};
 }
 
 // Fills scratch.observations for the spans [begin, end) of one resource.
-void SpanMetrics::State::observe(const SpanBatch& batch, uint32_t begin, uint32_t end, const Resource& resource,
-                                 TimestampMs now, Scratch& scratch) const {
+void SpanMetrics::State::observe(const SpanBatch& batch, uint32_t begin, uint32_t end,
+                                 const Resource& resource, TimestampMs now,
+                                 Scratch& scratch) const {
   scratch.keys.clear();
   scratch.key_places.clear();
   scratch.observations.clear();
@@ -247,9 +277,11 @@ void SpanMetrics::State::observe(const SpanBatch& batch, uint32_t begin, uint32_
   }
 }
 
-model::Labels SpanMetrics::State::make_labels(const SpanBatch& batch, const Observation& o, const Resource& resource) const {
+model::Labels SpanMetrics::State::make_labels(const SpanBatch& batch, const Observation& o,
+                                              const Resource& resource) const {
   const SpanView& span = batch.spans[o.span];
-  AttributeLabels attributes({"__name__", "job", "instance", "le", "otel_scope_name", "otel_scope_version", "otel_scope_schema_url"});
+  AttributeLabels attributes({"__name__", "job", "instance", "le", "otel_scope_name",
+                              "otel_scope_version", "otel_scope_schema_url"});
   const auto add = [&](std::string_view key, std::string value) {
     if (!options.excludes(key)) attributes.add(key, std::move(value));
   };
@@ -259,28 +291,37 @@ model::Labels SpanMetrics::State::make_labels(const SpanBatch& batch, const Obse
   const auto& names = dimensions[static_cast<size_t>(o.kind)];
   const auto& fallbacks = resource.fallbacks[static_cast<size_t>(o.kind)];
   for (size_t i = 0; i < values.size(); ++i) {
-    if (values[i] != nullptr) attributes.add(names[i].name, model::value_text(*values[i]));
-    else if (fallbacks[i]) attributes.add(names[i].name, *fallbacks[i]);
+    if (values[i] != nullptr)
+      attributes.add(names[i].name, model::value_text(*values[i]));
+    else if (fallbacks[i])
+      attributes.add(names[i].name, *fallbacks[i]);
   }
   add(kServiceName, resource.service_name);
   add(kSpanName, std::string(span.name));
   add(kSpanKind, std::string(span_kind_name(span.kind)));
   add(kStatusCode, std::string(status_code_name(span.status)));
-  if (!options.collector_instance_id.empty()) add(kCollectorInstance, options.collector_instance_id);
-  if (const model::ScopeView& scope = batch.scope_of(span); !options.include_instrumentation_scope.empty() && includes_scope(scope)) {
+  if (!options.collector_instance_id.empty())
+    add(kCollectorInstance, options.collector_instance_id);
+  if (const model::ScopeView& scope = batch.scope_of(span);
+      !options.include_instrumentation_scope.empty() && includes_scope(scope)) {
     attributes.add(kScopeName, std::string(scope.name));
     if (!scope.version.empty()) attributes.add(kScopeVersion, std::string(scope.version));
   }
-  if (options.sampling_method_label) attributes.add(kSamplingMethod, sampled_for(span) ? "extrapolated" : "counted");
+  if (options.sampling_method_label)
+    attributes.add(kSamplingMethod, sampled_for(span) ? "extrapolated" : "counted");
   model::LabelsBuilder labels;
   attributes.build_into(labels);
-  labels.set("job", resource.job).set("instance", resource.instance).set("otel_scope_name", kConnectorScope);
+  labels.set("job", resource.job)
+      .set("instance", resource.instance)
+      .set("otel_scope_name", kConnectorScope);
   return labels.build();
 }
 
-Result<std::unique_ptr<SpanMetrics>> SpanMetrics::create(const Clock& clock, SpanMetricsOptions options) {
+Result<std::unique_ptr<SpanMetrics>> SpanMetrics::create(const Clock& clock,
+                                                         SpanMetricsOptions options) {
   if (auto status = check(options); !status) return std::unexpected(std::move(status).error());
-  return std::unique_ptr<SpanMetrics>(new SpanMetrics(std::make_unique<State>(clock, std::move(options))));
+  return std::unique_ptr<SpanMetrics>(
+      new SpanMetrics(std::make_unique<State>(clock, std::move(options))));
 }
 SpanMetrics::SpanMetrics(std::unique_ptr<State> state) : state_(std::move(state)) {}
 SpanMetrics::~SpanMetrics() = default;
@@ -296,10 +337,14 @@ void SpanMetrics::consume(const SpanBatch& batch) {
     const auto resource = state_->resources.find_or_make(batch, batch.resources[index]);
     if (resource->counted) {
       state_->observe(batch, begin, end, *resource, now, scratch);
-      const auto labels_of = [&](const Observation& o) { return state_->make_labels(batch, o, *resource); };
+      const auto labels_of = [&](const Observation& o) {
+        return state_->make_labels(batch, o, *resource);
+      };
       scratch.overflow.clear();
-      state_->shards[resource->target_hash % kShards]->apply(scratch.observations, batch, *resource, labels_of, now, scratch.overflow);
-      if (!scratch.overflow.empty()) state_->shards[0]->apply_overflow(scratch.overflow, batch, now);
+      state_->shards[resource->target_hash % kShards]->apply(scratch.observations, batch, *resource,
+                                                             labels_of, now, scratch.overflow);
+      if (!scratch.overflow.empty())
+        state_->shards[0]->apply_overflow(scratch.overflow, batch, now);
     } else {
       state_->counts.uncounted_spans += end - begin;
     }
@@ -313,7 +358,8 @@ model::Exemplar SpanMetrics::State::hand_out(const ExemplarSlot& slot) const {
 }
 
 // A series' durations. Of its exemplars the newest exemplars_per_point_max are shown.
-model::MetricPoint SpanMetrics::State::histogram_point(const Series& s, model::MetricPoint point) const {
+model::MetricPoint SpanMetrics::State::histogram_point(const Series& s,
+                                                       model::MetricPoint point) const {
   TimestampMs oldest_shown = TimestampMs::min();
   if (s.slots.size() > 1 + options.exemplars_per_point_max) {
     std::vector<TimestampMs> times;
@@ -321,12 +367,15 @@ model::MetricPoint SpanMetrics::State::histogram_point(const Series& s, model::M
       if (shows(s.slots[i])) times.push_back(s.slots[i].time);
     if (times.size() > options.exemplars_per_point_max) {
       std::ranges::sort(times, std::greater<>());
-      oldest_shown = options.exemplars_per_point_max == 0 ? TimestampMs::max() : times[options.exemplars_per_point_max - 1];
+      oldest_shown = options.exemplars_per_point_max == 0
+                         ? TimestampMs::max()
+                         : times[options.exemplars_per_point_max - 1];
     }
   }
   size_t shown = 0;
   const auto shows_slot = [&](const ExemplarSlot& slot) {
-    return shows(slot) && slot.time >= oldest_shown && shown < options.exemplars_per_point_max && ++shown > 0;
+    return shows(slot) && slot.time >= oldest_shown && shown < options.exemplars_per_point_max &&
+           ++shown > 0;
   };
   point.sum = s.duration_sum;
   if (s.exponential) {
@@ -341,7 +390,8 @@ model::MetricPoint SpanMetrics::State::histogram_point(const Series& s, model::M
   point.buckets.reserve(s.buckets.size());
   for (size_t i = 0; i < s.buckets.size(); ++i) {
     point.count += s.buckets[i];
-    model::HistogramBucket bucket{.le = i < bounds.size() ? bounds[i] : INFINITY, .count = point.count};
+    model::HistogramBucket bucket{.le = i < bounds.size() ? bounds[i] : INFINITY,
+                                  .count = point.count};
     if (!s.slots.empty() && shows_slot(s.slots[i + 1])) bucket.exemplar = hand_out(s.slots[i + 1]);
     point.buckets.push_back(std::move(bucket));
   }
@@ -352,21 +402,34 @@ std::vector<model::MetricFamily> SpanMetrics::collect() const {
   const TimestampMs now = state_->clock.now_ms();
   const std::vector<std::string> scope_labels = {"otel_scope_schema_url", "otel_scope_version"};
   using model::MetricType;
-  model::MetricFamily info{.name = "target_info", .metadata = {MetricType::kGauge, "", "Target metadata"}};
-  model::MetricFamily calls{.name = state_->calls_name, .metadata = {MetricType::kCounter, "", ""}, .empty_labels = scope_labels};
-  model::MetricFamily duration{.name = state_->duration_name, .metadata = {MetricType::kHistogram, "", ""},
-                               .unit_suffix = state_->options.unit == DurationUnit::kSeconds ? "_seconds" : "_milliseconds", .empty_labels = scope_labels};
-  model::MetricFamily events{.name = state_->events_name, .metadata = {MetricType::kCounter, "", ""}, .empty_labels = scope_labels};
+  model::MetricFamily info{.name = "target_info",
+                           .metadata = {MetricType::kGauge, "", "Target metadata"}};
+  model::MetricFamily calls{.name = state_->calls_name,
+                            .metadata = {MetricType::kCounter, "", ""},
+                            .empty_labels = scope_labels};
+  model::MetricFamily duration{
+      .name = state_->duration_name,
+      .metadata = {MetricType::kHistogram, "", ""},
+      .unit_suffix = state_->options.unit == DurationUnit::kSeconds ? "_seconds" : "_milliseconds",
+      .empty_labels = scope_labels};
+  model::MetricFamily events{.name = state_->events_name,
+                             .metadata = {MetricType::kCounter, "", ""},
+                             .empty_labels = scope_labels};
   for (const auto& shard : state_->shards) {
     shard->visit_targets([&](const Target& target) {
-      if (!target.info.empty()) info.points.push_back({.labels = target.info, .time = now, .has_time = false, .value = 1});
+      if (!target.info.empty())
+        info.points.push_back({.labels = target.info, .time = now, .has_time = false, .value = 1});
     });
     shard->visit_changed(0, [&](const Series& s) {
-      model::MetricPoint point{.labels = s.identity->labels, .time = now, .created = s.identity->created};
-      if (!s.buckets.empty() || s.exponential) duration.points.push_back(state_->histogram_point(s, point));
+      model::MetricPoint point{
+          .labels = s.identity->labels, .time = now, .created = s.identity->created};
+      if (!s.buckets.empty() || s.exponential)
+        duration.points.push_back(state_->histogram_point(s, point));
       if (!s.has_calls()) return;
       point.value = static_cast<double>(s.calls);
-      if (!s.slots.empty() && state_->options.exemplars_per_point_max > 0 && state_->shows(s.slots[0])) point.exemplar = state_->hand_out(s.slots[0]);
+      if (!s.slots.empty() && state_->options.exemplars_per_point_max > 0 &&
+          state_->shows(s.slots[0]))
+        point.exemplar = state_->hand_out(s.slots[0]);
       (s.kind == SeriesKind::kEvents ? events : calls).points.push_back(std::move(point));
     });
   }
@@ -376,7 +439,8 @@ std::vector<model::MetricFamily> SpanMetrics::collect() const {
     std::sort(family->points.begin(), family->points.end(), point_before);
     families.push_back(std::move(*family));
   }
-  std::sort(families.begin(), families.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  std::sort(families.begin(), families.end(),
+            [](const auto& a, const auto& b) { return a.name < b.name; });
   return families;
 }
 
@@ -386,16 +450,23 @@ SpanMetricsChanges SpanMetrics::changes_since(uint64_t epoch) const {
   for (const auto& shard : state_->shards) {
     shard->visit_changed(epoch, [&](const Series& s) {
       const auto index = static_cast<uint32_t>(changes.series.size());
-      SeriesSnapshot snapshot{.identity = s.identity, .calls = s.calls, .duration_sum = s.duration_sum,
-                              .buckets_begin = static_cast<uint32_t>(changes.bucket_counts.size()), .has_calls = s.has_calls(),
-                              .has_duration = !s.buckets.empty() || s.exponential, .is_events = s.kind == SeriesKind::kEvents};
-      if (s.exponential) snapshot.native = std::make_shared<const model::Histogram>(s.exponential->to_native());
+      SeriesSnapshot snapshot{.identity = s.identity,
+                              .calls = s.calls,
+                              .duration_sum = s.duration_sum,
+                              .buckets_begin = static_cast<uint32_t>(changes.bucket_counts.size()),
+                              .has_calls = s.has_calls(),
+                              .has_duration = !s.buckets.empty() || s.exponential,
+                              .is_events = s.kind == SeriesKind::kEvents};
+      if (s.exponential)
+        snapshot.native = std::make_shared<const model::Histogram>(s.exponential->to_native());
       changes.series.push_back(std::move(snapshot));
       uint64_t sum = 0;
       for (const uint64_t n : s.buckets) changes.bucket_counts.push_back(sum += n);
       for (size_t i = 0; i < s.slots.size(); ++i) {
         if (s.slots[i].epoch <= epoch || !state_->shows(s.slots[i])) continue;
-        changes.exemplars.push_back({index, i == 0 ? ExemplarSnapshot::kOfCalls : static_cast<uint32_t>(i - 1), state_->hand_out(s.slots[i])});
+        changes.exemplars.push_back(
+            {index, i == 0 ? ExemplarSnapshot::kOfCalls : static_cast<uint32_t>(i - 1),
+             state_->hand_out(s.slots[i])});
       }
     });
   }
@@ -429,7 +500,9 @@ const std::string& SpanMetrics::duration_name() const { return state_->duration_
 const std::string& SpanMetrics::events_name() const { return state_->events_name; }
 std::span<const double> SpanMetrics::bounds() const { return state_->options.buckets; }
 bool SpanMetrics::has_histogram() const { return state_->options.histogram_enabled; }
-bool SpanMetrics::has_exponential_histogram() const { return has_histogram() && state_->options.exponential_max_size.has_value(); }
+bool SpanMetrics::has_exponential_histogram() const {
+  return has_histogram() && state_->options.exponential_max_size.has_value();
+}
 uint64_t SpanMetrics::series_count() const { return state_->counts.series.load(); }
 uint64_t SpanMetrics::overflowed_spans() const { return state_->counts.overflowed_spans.load(); }
 uint64_t SpanMetrics::uncounted_spans() const { return state_->counts.uncounted_spans.load(); }

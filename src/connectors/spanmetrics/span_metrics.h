@@ -30,42 +30,46 @@ namespace sightline::connectors::spanmetrics {
 
 // What a series is called; shared by every snapshot of it.
 struct SeriesIdentity {
-  uint64_t id = 0;        // of this SpanMetrics, never reused: a key for the reader's own cache
-  model::Labels labels;   // without __name__ and le
-  TimestampMs created;    // 1 ms before its first span was counted: before every sample of it
+  uint64_t id = 0;       // of this SpanMetrics, never reused: a key for the reader's own cache
+  model::Labels labels;  // without __name__ and le
+  TimestampMs created;   // 1 ms before its first span was counted: before every sample of it
 };
 
 // A series counts calls, or durations, or both, or events.
 struct SeriesSnapshot {
   std::shared_ptr<const SeriesIdentity> identity;
-  uint64_t calls = 0;          // or events, or observed durations
+  uint64_t calls = 0;  // or events, or observed durations
   double duration_sum = 0;
-  uint32_t buckets_begin = 0;  // index into SpanMetricsChanges::bucket_counts, where it has explicit buckets
-  bool has_calls = true;       // false: durations alone
+  uint32_t buckets_begin =
+      0;  // index into SpanMetricsChanges::bucket_counts, where it has explicit buckets
+  bool has_calls = true;  // false: durations alone
   bool has_duration = true;
-  bool is_events = false;      // `calls` are events
+  bool is_events = false;                          // `calls` are events
   std::shared_ptr<const model::Histogram> native;  // exponential durations
 };
 
 struct ExemplarSnapshot {
   static constexpr uint32_t kOfCalls = UINT32_MAX;
-  uint32_t series = 0;         // index into SpanMetricsChanges::series
-  uint32_t bucket = kOfCalls;  // bucket number, bounds().size() being +Inf; or the counter; any of an exponential histogram
+  uint32_t series = 0;  // index into SpanMetricsChanges::series
+  uint32_t bucket =
+      kOfCalls;  // bucket number, bounds().size() being +Inf; or the counter; any of an exponential histogram
   model::Exemplar exemplar;
 };
 
 // Series that changed and exemplars that are new since an epoch.
 struct SpanMetricsChanges {
-  uint64_t epoch = 0;                       // hand it to the next changes_since()
+  uint64_t epoch = 0;  // hand it to the next changes_since()
   std::vector<SeriesSnapshot> series;
-  std::vector<uint64_t> bucket_counts;      // cumulative, bounds().size() + 1 a series with explicit buckets
+  std::vector<uint64_t>
+      bucket_counts;  // cumulative, bounds().size() + 1 a series with explicit buckets
   std::vector<ExemplarSnapshot> exemplars;  // by series
 };
 
 class SpanMetrics {
  public:
   // kInvalidArgument: buckets not ascending or not finite, a dimension named twice, without name or like one that is always there.
-  static Result<std::unique_ptr<SpanMetrics>> create(const Clock& clock, SpanMetricsOptions options);
+  static Result<std::unique_ptr<SpanMetrics>> create(const Clock& clock,
+                                                     SpanMetricsOptions options);
   ~SpanMetrics();
 
   void consume(const model::SpanBatch& batch);
@@ -88,12 +92,12 @@ class SpanMetrics {
   const std::string& calls_name() const;
   const std::string& duration_name() const;
   const std::string& events_name() const;
-  std::span<const double> bounds() const;   // finite bucket bounds
+  std::span<const double> bounds() const;  // finite bucket bounds
   bool has_histogram() const;
   bool has_exponential_histogram() const;
   uint64_t series_count() const;
-  uint64_t overflowed_spans() const;        // counted in an overflow series
-  uint64_t uncounted_spans() const;         // without service.name
+  uint64_t overflowed_spans() const;  // counted in an overflow series
+  uint64_t uncounted_spans() const;   // without service.name
 
  private:
   struct State;

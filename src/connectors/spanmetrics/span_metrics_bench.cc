@@ -28,7 +28,8 @@ BENCHMARK(BM_consume)->Threads(1)->Threads(2);
 void BM_changes(benchmark::State& state) {
   const SystemClock clock;
   const auto metrics = SpanMetrics::create(clock, demo_options());
-  const auto request = std::make_shared<const std::string>(wire::otlp::testing::make_sample_request({.routes = 1000}));
+  const auto request = std::make_shared<const std::string>(
+      wire::otlp::testing::make_sample_request({.routes = 1000}));
   (*metrics)->consume(*wire::otlp::decode_traces(request)->batch);
   for (auto _ : state) benchmark::DoNotOptimize((*metrics)->changes_since(0));
   state.SetItemsProcessed(static_cast<int64_t>(state.iterations() * (*metrics)->series_count()));

@@ -80,7 +80,8 @@ std::vector<std::string> lines_of(const std::string& all) {
 // Ids, times and measured durations masked. The peer orders an exemplar's labels by chance,
 // and its first flush says 0 calls of a series that it has just met.
 std::string masked(std::string line) {
-  static const std::regex kExemplar(R"( # \{[a-z_]*="[0-9a-f]*",[a-z_]*="[0-9a-f]*"\} [-+.0-9e]+ [-+.0-9e]+$)");
+  static const std::regex kExemplar(
+      R"( # \{[a-z_]*="[0-9a-f]*",[a-z_]*="[0-9a-f]*"\} [-+.0-9e]+ [-+.0-9e]+$)");
   line = std::regex_replace(line, kExemplar, " # EXEMPLAR");
   static const std::regex kOpenMetricsTime(R"( 1\.795[0-9]*e\+09)");
   line = std::regex_replace(line, kOpenMetricsTime, " TIME");
@@ -94,7 +95,8 @@ std::string masked(std::string line) {
 
 void compare_with(const std::string& golden_name, ExpositionFormat format) {
   const auto path = std::filesystem::path(SIGHTLINE_SOURCE_DIR) / "../shared/golden" / golden_name;
-  if (!std::filesystem::exists(path)) GTEST_SKIP() << "LOUDLY: nothing was compared, no golden file at " << path;
+  if (!std::filesystem::exists(path))
+    GTEST_SKIP() << "LOUDLY: nothing was compared, no golden file at " << path;
   std::ostringstream golden;
   golden << std::ifstream(path).rdbuf();
   const ManualClock clock(TimestampNs{kNow});
@@ -109,15 +111,20 @@ void compare_with(const std::string& golden_name, ExpositionFormat format) {
   }
 }
 
-TEST(SpanMetricsGolden, OpenMetrics) { compare_with("otelcol-metrics.openmetrics.txt", ExpositionFormat::kOpenMetrics); }
-TEST(SpanMetricsGolden, ClassicText) { compare_with("otelcol-metrics.prometheus.txt", ExpositionFormat::kPrometheusText); }
+TEST(SpanMetricsGolden, OpenMetrics) {
+  compare_with("otelcol-metrics.openmetrics.txt", ExpositionFormat::kOpenMetrics);
+}
+TEST(SpanMetricsGolden, ClassicText) {
+  compare_with("otelcol-metrics.prometheus.txt", ExpositionFormat::kPrometheusText);
+}
 
 // Holds without the golden files too.
 TEST(SpanMetricsGolden, ItsExpositionIsStrictOpenMetrics) {
   const ManualClock clock(TimestampNs{kNow});
   const auto metrics = SpanMetrics::create(clock, seed_options());
   (*metrics)->consume(demo_spans());
-  const auto all = wire::openmetrics::write_exposition((*metrics)->collect(), ExpositionFormat::kOpenMetrics);
+  const auto all =
+      wire::openmetrics::write_exposition((*metrics)->collect(), ExpositionFormat::kOpenMetrics);
   const auto status = wire::openmetrics::check_openmetrics(all);
   EXPECT_TRUE(status) << status.error().message << "\n" << all;
 }

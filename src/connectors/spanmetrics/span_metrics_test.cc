@@ -32,7 +32,9 @@ struct SpanMetricsTest : ::testing::Test {
   static SpanText span_of(uint64_t duration, uint64_t ago = kMillisecond, uint64_t id = 1) {
     return {.start_ns = kNow - ago - duration, .end_ns = kNow - ago, .id = id};
   }
-  void count(const SpanText& span) { metrics->consume(BatchBuilder().service("shop").span(span).finish()); }
+  void count(const SpanText& span) {
+    metrics->consume(BatchBuilder().service("shop").span(span).finish());
+  }
   void count(const testing::Attributes& resource, const SpanText& span) {
     metrics->consume(BatchBuilder().resource(resource).span(span).finish());
   }
@@ -60,7 +62,8 @@ TEST_F(SpanMetricsTest, CountsEverySpanOnce) {
   batch.service("shop");
   for (int i = 0; i < 7; ++i) batch.span(span_of(3 * kMillisecond));
   batch.service("bank").span(span_of(7 * kMillisecond));
-  batch.service("shop").span(span_of(5 * kMillisecond));  // the same resource once more in one request
+  batch.service("shop").span(
+      span_of(5 * kMillisecond));  // the same resource once more in one request
   metrics->consume(batch.finish());
   ASSERT_EQ(calls().size(), 2u);
   EXPECT_EQ(calls()[0].labels.get("service_name"), "bank");
@@ -76,19 +79,28 @@ TEST_F(SpanMetricsTest, LabelsOfOneSeries) {
   start({.collector_instance_id = "here"});
   SpanText span = span_of(kMillisecond);
   span.status = model::StatusCode::kError;
-  count({{"service.name", text("shop")}, {"service.namespace", text("eu")}, {"service.instance.id", text("i-1")}}, span);
-  EXPECT_EQ(calls().at(0).labels,
-            model::make_labels({{"collector_instance_id", "here"}, {"instance", "i-1"}, {"job", "eu/shop"},
-                                {"otel_scope_name", "spanmetricsconnector"}, {"service_name", "shop"},
-                                {"span_kind", "SPAN_KIND_SERVER"}, {"span_name", "work"}, {"status_code", "STATUS_CODE_ERROR"}}));
+  count({{"service.name", text("shop")},
+         {"service.namespace", text("eu")},
+         {"service.instance.id", text("i-1")}},
+        span);
+  EXPECT_EQ(calls().at(0).labels, model::make_labels({{"collector_instance_id", "here"},
+                                                      {"instance", "i-1"},
+                                                      {"job", "eu/shop"},
+                                                      {"otel_scope_name", "spanmetricsconnector"},
+                                                      {"service_name", "shop"},
+                                                      {"span_kind", "SPAN_KIND_SERVER"},
+                                                      {"span_name", "work"},
+                                                      {"status_code", "STATUS_CODE_ERROR"}}));
   const auto families = metrics->collect();
   ASSERT_EQ(families.size(), 3u);
   for (const auto& family : {families[1], families[2]})
-    EXPECT_EQ(family.empty_labels, (std::vector<std::string>{"otel_scope_schema_url", "otel_scope_version"}));
+    EXPECT_EQ(family.empty_labels,
+              (std::vector<std::string>{"otel_scope_schema_url", "otel_scope_version"}));
 }
 
 TEST_F(SpanMetricsTest, ExcludedDimensionsAreNoLabels) {
-  start({.exclude_dimensions = {"span.name", "collector.instance.id"}, .collector_instance_id = "here"});
+  start({.exclude_dimensions = {"span.name", "collector.instance.id"},
+         .collector_instance_id = "here"});
   SpanText one = span_of(1), two = span_of(1);
   two.name = "other";
   count(one);
@@ -103,7 +115,8 @@ TEST_F(SpanMetricsTest, DimensionFromSpanThenResourceThenDefaultThenNone) {
   start({.dimensions = {{"region", "nowhere"}, {"zone", {}}}});
   SpanText with = span_of(1);
   with.attributes = {{"region", text("of-span")}};
-  const testing::Attributes resource = {{"service.name", text("shop")}, {"region", text("of-resource")}};
+  const testing::Attributes resource = {{"service.name", text("shop")},
+                                        {"region", text("of-resource")}};
   count(resource, with);
   count(resource, span_of(1));
   count({{"service.name", text("bank")}}, span_of(1));
@@ -112,7 +125,8 @@ TEST_F(SpanMetricsTest, DimensionFromSpanThenResourceThenDefaultThenNone) {
     seen[std::string(point.labels.get("region"))] += point.value;
     EXPECT_FALSE(point.labels.has("zone"));
   }
-  EXPECT_EQ(seen, (std::map<std::string, double>{{"of-span", 1}, {"of-resource", 1}, {"nowhere", 1}}));
+  EXPECT_EQ(seen,
+            (std::map<std::string, double>{{"of-span", 1}, {"of-resource", 1}, {"nowhere", 1}}));
 }
 
 TEST_F(SpanMetricsTest, DimensionValuesOfEveryKindAreTheirText) {
@@ -131,13 +145,18 @@ TEST_F(SpanMetricsTest, DimensionValuesOfEveryKindAreTheirText) {
   with({});  // present without a value: an empty label is an absent one
   std::map<std::string, double> seen;
   for (const auto& point : calls()) seen[std::string(point.labels.get("x"))] = point.value;
-  EXPECT_EQ(seen, (std::map<std::string, double>{{"200", 2}, {"-7", 1}, {"true", 1}, {"0.5", 1}, {"AQI=", 1}, {"", 1}}));
+  EXPECT_EQ(seen, (std::map<std::string, double>{
+                      {"200", 2}, {"-7", 1}, {"true", 1}, {"0.5", 1}, {"AQI=", 1}, {"", 1}}));
 }
 
 TEST_F(SpanMetricsTest, NamesThatCollideAfterSanitisingBecomeOneLabel) {
   start({.dimensions = {{"a.b", {}}, {"a_b", {}}, {"job", {}}, {"le", {}}, {"__name__", {}}}});
   SpanText span = span_of(1);
-  span.attributes = {{"a_b", text("2")}, {"a.b", text("1")}, {"job", text("mine")}, {"le", text("5")}, {"__name__", text("x")}};
+  span.attributes = {{"a_b", text("2")},
+                     {"a.b", text("1")},
+                     {"job", text("mine")},
+                     {"le", text("5")},
+                     {"__name__", text("x")}};
   count(span);
   const auto labels = calls().at(0).labels;
   EXPECT_EQ(labels.get("a_b"), "1;2");
@@ -161,14 +180,21 @@ TEST_F(SpanMetricsTest, SpansWithoutServiceNameAreNotCounted) {
 TEST_F(SpanMetricsTest, TargetInfoIsOfTheLatestResource) {
   start();
   const auto resource = [](std::string_view version) {
-    return testing::Attributes{{"service.name", text("shop")}, {"service.version", text(version)}, {"__name__", text("up")},
-                               {"job", text("mine")}, {"service.instance.id", text("i")}};
+    return testing::Attributes{{"service.name", text("shop")},
+                               {"service.version", text(version)},
+                               {"__name__", text("up")},
+                               {"job", text("mine")},
+                               {"service.instance.id", text("i")}};
   };
   count(resource("1"), span_of(1));
   count(resource("2"), span_of(1));
   const auto info = points("target_info");
   ASSERT_EQ(info.size(), 1u);
-  EXPECT_EQ(info[0].labels, model::make_labels({{"exported___name__", "up"}, {"exported_job", "mine"}, {"instance", "i"}, {"job", "shop"}, {"service_version", "2"}}));
+  EXPECT_EQ(info[0].labels, model::make_labels({{"exported___name__", "up"},
+                                                {"exported_job", "mine"},
+                                                {"instance", "i"},
+                                                {"job", "shop"},
+                                                {"service_version", "2"}}));
   EXPECT_EQ(info[0].value, 1);
   EXPECT_FALSE(info[0].has_time);
   EXPECT_EQ(metrics->targets(), std::vector{info[0].labels});
@@ -180,7 +206,8 @@ TEST_F(SpanMetricsTest, TargetInfoNeedsJobAndInstance) {
   count(span_of(1));
   EXPECT_TRUE(metrics->targets().empty());
   count({{"service.name", text("shop")}, {"service.instance.id", text("i")}}, span_of(1));
-  EXPECT_EQ(metrics->targets(), std::vector{model::make_labels({{"instance", "i"}, {"job", "shop"}})});
+  EXPECT_EQ(metrics->targets(),
+            std::vector{model::make_labels({{"instance", "i"}, {"job", "shop"}})});
 }
 
 TEST_F(SpanMetricsTest, SpansThatEndBeforeTheyStartLastNothing) {
@@ -194,7 +221,8 @@ TEST_F(SpanMetricsTest, SpansThatEndBeforeTheyStartLastNothing) {
 
 TEST_F(SpanMetricsTest, BucketBoundsAreInclusive) {
   start({.buckets = {2, 4}});
-  for (const uint64_t nanoseconds : {2 * kMillisecond, 2 * kMillisecond + 1, 4 * kMillisecond, 4 * kMillisecond + 1, uint64_t{0}})
+  for (const uint64_t nanoseconds : {2 * kMillisecond, 2 * kMillisecond + 1, 4 * kMillisecond,
+                                     4 * kMillisecond + 1, uint64_t{0}})
     count(span_of(nanoseconds));
   const auto buckets = durations().at(0).buckets;
   ASSERT_EQ(buckets.size(), 3u);
@@ -273,23 +301,31 @@ TEST_F(SpanMetricsTest, OverflowOfAService) {
   EXPECT_EQ(metrics->overflowed_spans(), 6u);
   EXPECT_EQ(metrics->series_count(), 4u);
   const auto all = calls();
-  const auto overflow = std::ranges::find_if(all, [](const auto& p) { return p.labels.has("otel_metric_overflow"); });
+  const auto overflow =
+      std::ranges::find_if(all, [](const auto& p) { return p.labels.has("otel_metric_overflow"); });
   ASSERT_NE(overflow, all.end());
   EXPECT_EQ(overflow->value, 6);
-  EXPECT_EQ(overflow->labels, model::make_labels({{"job", "shop"}, {"otel_metric_overflow", "true"},
+  EXPECT_EQ(overflow->labels, model::make_labels({{"job", "shop"},
+                                                  {"otel_metric_overflow", "true"},
                                                   {"otel_scope_name", "spanmetricsconnector"}}));
 }
 
 TEST_F(SpanMetricsTest, OverflowOfTheConnector) {
-  start({.exclude_dimensions = {"collector.instance.id"}, .collector_instance_id = "here", .series_max = 3});
-  for (int i = 0; i < 20; ++i) count({{"service.name", text("s" + std::to_string(i % 10))}, {"service.instance.id", text("i")}}, span_of(kMillisecond));
+  start({.exclude_dimensions = {"collector.instance.id"},
+         .collector_instance_id = "here",
+         .series_max = 3});
+  for (int i = 0; i < 20; ++i)
+    count(
+        {{"service.name", text("s" + std::to_string(i % 10))}, {"service.instance.id", text("i")}},
+        span_of(kMillisecond));
   EXPECT_EQ(all_calls(), 20);
   EXPECT_EQ(metrics->series_count(), 4u);
   EXPECT_EQ(metrics->overflowed_spans(), 14u);
   EXPECT_EQ(metrics->targets().size(), 3u);
   const auto overflow = calls().at(0);  // fewest labels
   EXPECT_EQ(overflow.value, 14);
-  EXPECT_EQ(overflow.labels, model::make_labels({{"otel_metric_overflow", "true"}, {"otel_scope_name", "spanmetricsconnector"}}));
+  EXPECT_EQ(overflow.labels, model::make_labels({{"otel_metric_overflow", "true"},
+                                                 {"otel_scope_name", "spanmetricsconnector"}}));
 }
 
 TEST_F(SpanMetricsTest, SeriesExpireAndStartAnew) {
@@ -311,15 +347,17 @@ TEST_F(SpanMetricsTest, SeriesExpireAndStartAnew) {
   count({{"service.name", text("gone")}, {"service.instance.id", text("y")}}, span_of(1));
   ASSERT_EQ(calls().size(), 2u);
   const auto anew = calls()[1];  // of instance "y", after "i"
-  EXPECT_EQ(anew.value, 1);  // counted from nothing, and says since when
+  EXPECT_EQ(anew.value, 1);      // counted from nothing, and says since when
   EXPECT_EQ(anew.created, TimestampMs{clock.now_ms().value - 1});
   EXPECT_EQ(metrics->targets().size(), 2u);
-  for (const auto& series : metrics->changes_since(0).series) EXPECT_NE(series.identity->id, expired[0]->id);
+  for (const auto& series : metrics->changes_since(0).series)
+    EXPECT_NE(series.identity->id, expired[0]->id);
 }
 
 TEST_F(SpanMetricsTest, AQuietSeriesOfABusyInstanceExpiresByItsOwnTime) {
-  for (const auto& [options, left] : {std::pair{SpanMetricsOptions{.metrics_expiration = std::chrono::minutes(5)}, 2u},
-                                      std::pair{SpanMetricsOptions{.series_expiration = std::chrono::minutes(5)}, 1u}}) {
+  for (const auto& [options, left] :
+       {std::pair{SpanMetricsOptions{.metrics_expiration = std::chrono::minutes(5)}, 2u},
+        std::pair{SpanMetricsOptions{.series_expiration = std::chrono::minutes(5)}, 1u}}) {
     start(options);
     SpanText busy = span_of(1);
     busy.name = "busy";
@@ -334,15 +372,20 @@ TEST_F(SpanMetricsTest, AQuietSeriesOfABusyInstanceExpiresByItsOwnTime) {
 }
 
 TEST_F(SpanMetricsTest, CallsDurationsAndEventsHaveDimensionsOfTheirOwn) {
-  start({.dimensions = {{"all", {}}}, .calls_dimensions = {{"of.calls", {}}}, .duration_dimensions = {{"of.duration", "none"}}, .buckets = {2},
-         .events_enabled = true, .event_dimensions = {{"kind", {}}}});
+  start({.dimensions = {{"all", {}}},
+         .calls_dimensions = {{"of.calls", {}}},
+         .duration_dimensions = {{"of.duration", "none"}},
+         .buckets = {2},
+         .events_enabled = true,
+         .event_dimensions = {{"kind", {}}}});
   BatchBuilder builder;
   SpanText span = span_of(kMillisecond);
   span.attributes = {{"all", text("a")}, {"of.calls", text("c")}};
   auto batch = builder.service("shop").span(span).finish();
   for (const std::string_view kind : {"x", "x", "y"}) {
     batch.attributes.push_back({"kind", text(kind)});
-    batch.events.push_back({.name = "e", .attributes = {static_cast<uint32_t>(batch.attributes.size() - 1), 1}});
+    batch.events.push_back(
+        {.name = "e", .attributes = {static_cast<uint32_t>(batch.attributes.size() - 1), 1}});
   }
   batch.spans[0].events = {0, 3};
   metrics->consume(batch);
@@ -364,7 +407,8 @@ TEST_F(SpanMetricsTest, CallsDurationsAndEventsHaveDimensionsOfTheirOwn) {
 
 TEST_F(SpanMetricsTest, ExponentialHistograms) {
   start({.exponential_max_size = 160, .exemplars_per_point_max = 2});
-  for (const uint64_t ms : {1, 2, 2, 1000, 60'000}) count(span_of(ms * kMillisecond, kMillisecond, ms));
+  for (const uint64_t ms : {1, 2, 2, 1000, 60'000})
+    count(span_of(ms * kMillisecond, kMillisecond, ms));
   count(span_of(0));
   const auto point = durations().at(0);
   ASSERT_TRUE(point.native);
@@ -384,13 +428,19 @@ TEST_F(SpanMetricsTest, ExponentialHistograms) {
 
 TEST_F(SpanMetricsTest, SampledSpansCountForThoseTheyStandFor) {
   start({.sampling_method_label = true});
-  auto batch = BatchBuilder().service("shop").span(span_of(kMillisecond)).span(span_of(kMillisecond)).span(span_of(kMillisecond)).finish();
-  batch.spans[0].trace_state = "ot=th:c";        // one of four
-  batch.spans[1].trace_state = "ot=th:8,x=y";    // one of two
-  batch.spans[2].trace_state = "ot=rv:1";        // no tracestate
+  auto batch = BatchBuilder()
+                   .service("shop")
+                   .span(span_of(kMillisecond))
+                   .span(span_of(kMillisecond))
+                   .span(span_of(kMillisecond))
+                   .finish();
+  batch.spans[0].trace_state = "ot=th:c";      // one of four
+  batch.spans[1].trace_state = "ot=th:8,x=y";  // one of two
+  batch.spans[2].trace_state = "ot=rv:1";      // no tracestate
   metrics->consume(batch);
   std::map<std::string, double> seen;
-  for (const auto& point : calls()) seen[std::string(point.labels.get("sampling_method"))] = point.value;
+  for (const auto& point : calls())
+    seen[std::string(point.labels.get("sampling_method"))] = point.value;
   EXPECT_EQ(seen, (std::map<std::string, double>{{"counted", 1}, {"extrapolated", 6}}));
   EXPECT_DOUBLE_EQ(durations().at(1).sum, 6);
 }
@@ -406,7 +456,8 @@ TEST_F(SpanMetricsTest, ResourcesAlikeInTheirKeyAttributesAreOne) {
 
 TEST_F(SpanMetricsTest, DroppedTracesAreNoExemplars) {
   std::vector<TraceId> told;
-  start({.buckets = {2}, .may_be_exemplar = [](const TraceId& id) { return id != testing::trace_id_of(2); },
+  start({.buckets = {2},
+         .may_be_exemplar = [](const TraceId& id) { return id != testing::trace_id_of(2); },
          .note_exemplar = [&](const TraceId& id) { told.push_back(id); }});
   count(span_of(kMillisecond, kMillisecond, 1));
   count(span_of(kMillisecond, kMillisecond, 2));
@@ -416,7 +467,9 @@ TEST_F(SpanMetricsTest, DroppedTracesAreNoExemplars) {
 }
 
 TEST_F(SpanMetricsTest, ExpiryMakesRoomAndTakesOverflowSeriesToo) {
-  start({.metrics_expiration = std::chrono::seconds(1), .aggregation_cardinality_limit = 1, .series_max = 3});
+  start({.metrics_expiration = std::chrono::seconds(1),
+         .aggregation_cardinality_limit = 1,
+         .series_max = 3});
   for (int i = 0; i < 6; ++i) {
     SpanText span = span_of(1);
     span.name = "n" + std::to_string(i % 3);
@@ -466,8 +519,9 @@ TEST_F(SpanMetricsTest, ChangesAreWhatChanged) {
   EXPECT_EQ(second.exemplars[0].bucket, ExemplarSnapshot::kOfCalls);
   EXPECT_EQ(second.exemplars[1].bucket, 1u);
   EXPECT_EQ(second.exemplars[1].exemplar.trace_id, testing::trace_id_of(2));
-  EXPECT_EQ(metrics->changes_since(0).series.size(), 2u);                // all
-  EXPECT_EQ(metrics->changes_since(first.epoch).series.size(), 1u);      // another reader, at its own pace
+  EXPECT_EQ(metrics->changes_since(0).series.size(), 2u);  // all
+  EXPECT_EQ(metrics->changes_since(first.epoch).series.size(),
+            1u);  // another reader, at its own pace
 }
 
 TEST_F(SpanMetricsTest, ThreadsLoseNothing) {
@@ -545,7 +599,8 @@ TEST_F(SpanMetricsTest, ManySeriesTakeLinearTime) {
 TEST_F(SpanMetricsTest, ResourcesBeyondTheCacheAreStillTheSameService) {
   start({.resources_cached_max = 2});
   for (int round = 0; round < 3; ++round)
-    for (int i = 0; i < 5; ++i) count({{"service.name", text("s" + std::to_string(i))}}, span_of(1));
+    for (int i = 0; i < 5; ++i)
+      count({{"service.name", text("s" + std::to_string(i))}}, span_of(1));
   ASSERT_EQ(calls().size(), 5u);
   for (const auto& point : calls()) EXPECT_EQ(point.value, 3);
 }
@@ -557,7 +612,8 @@ TEST_F(SpanMetricsTest, RefusesWhatItCannotCount) {
   };
   EXPECT_NE(error_of({.buckets = {2, 2}}).find("bucket 1"), std::string::npos);
   EXPECT_NE(error_of({.buckets = {2, INFINITY}}).find("not finite"), std::string::npos);
-  EXPECT_NE(error_of({.dimensions = {{"a", {}}, {"a", {}}}}).find("duplicate dimension name a"), std::string::npos);
+  EXPECT_NE(error_of({.dimensions = {{"a", {}}, {"a", {}}}}).find("duplicate dimension name a"),
+            std::string::npos);
   EXPECT_NE(error_of({.dimensions = {{"span.name", {}}}}).find("span.name"), std::string::npos);
   EXPECT_NE(error_of({.dimensions = {{"", {}}}}).find("no name"), std::string::npos);
 }

@@ -67,7 +67,8 @@ class BatchBuilder {
  private:
   std::string_view keep(std::string_view value) { return texts_->emplace_back(value); }
   model::Run run_of(const Attributes& attributes) {
-    const model::Run run{static_cast<uint32_t>(batch_.attributes.size()), static_cast<uint32_t>(attributes.size())};
+    const model::Run run{static_cast<uint32_t>(batch_.attributes.size()),
+                         static_cast<uint32_t>(attributes.size())};
     for (const auto& [key, value] : attributes) {
       model::ValueView kept = value;
       kept.bytes = keep(value.bytes);

@@ -13,12 +13,15 @@ using tsdb::SampleColumns;
 using tsdb::TimeRange;
 
 bool matches(const model::Labels& labels, std::span<const tsdb::Matcher> matchers) {
-  return std::ranges::all_of(matchers, [&](const tsdb::Matcher& m) { return m.matches(labels.get(m.name())); });
+  return std::ranges::all_of(
+      matchers, [&](const tsdb::Matcher& m) { return m.matches(labels.get(m.name())); });
 }
 
 template <typename T>
-void copy_range(const std::vector<int64_t>& times, const std::vector<T>& values, const std::vector<int64_t>& created,
-                TimeRange range, std::vector<int64_t>& to_times, std::vector<T>& to_values, std::vector<int64_t>& to_created) {
+void copy_range(const std::vector<int64_t>& times, const std::vector<T>& values,
+                const std::vector<int64_t>& created, TimeRange range,
+                std::vector<int64_t>& to_times, std::vector<T>& to_values,
+                std::vector<int64_t>& to_created) {
   const auto from = std::ranges::lower_bound(times, range.min.value) - times.begin();
   const auto to = std::ranges::upper_bound(times, range.max.value) - times.begin();
   if (from >= to) return;
@@ -29,18 +32,21 @@ void copy_range(const std::vector<int64_t>& times, const std::vector<T>& values,
 
 class MemorySeriesSet final : public tsdb::SeriesSet {
  public:
-  explicit MemorySeriesSet(std::vector<const MemoryStore::SeriesMap::value_type*> found) : found_(std::move(found)) {}
+  explicit MemorySeriesSet(std::vector<const MemoryStore::SeriesMap::value_type*> found)
+      : found_(std::move(found)) {}
   size_t size() const override { return found_.size(); }
   const model::Labels& labels(size_t index) const override { return found_[index]->first; }
   Status read(size_t index, TimeRange range, SampleColumns& out) const override {
     const SampleColumns& all = found_[index]->second;
     out.clear();
     copy_range(all.times, all.values, all.created, range, out.times, out.values, out.created);
-    copy_range(all.histogram_times, all.histograms, all.histogram_created, range, out.histogram_times, out.histograms,
-               out.histogram_created);
+    copy_range(all.histogram_times, all.histograms, all.histogram_created, range,
+               out.histogram_times, out.histograms, out.histogram_created);
     return {};
   }
-  Status read_exemplars(size_t, TimeRange, std::vector<model::Exemplar>&) const override { return {}; }
+  Status read_exemplars(size_t, TimeRange, std::vector<model::Exemplar>&) const override {
+    return {};
+  }
 
  private:
   std::vector<const MemoryStore::SeriesMap::value_type*> found_;
@@ -50,27 +56,32 @@ class MemoryQuerier final : public tsdb::Querier {
  public:
   explicit MemoryQuerier(const MemoryStore::SeriesMap& series) : series_(series) {}
 
-  Result<std::unique_ptr<tsdb::SeriesSet>> select(std::span<const tsdb::Matcher> matchers, TimeRange) const override {
+  Result<std::unique_ptr<tsdb::SeriesSet>> select(std::span<const tsdb::Matcher> matchers,
+                                                  TimeRange) const override {
     std::vector<const MemoryStore::SeriesMap::value_type*> found;
     for (const auto& entry : series_)
       if (matches(entry.first, matchers)) found.push_back(&entry);
     return std::make_unique<MemorySeriesSet>(std::move(found));
   }
-  Result<std::vector<std::string>> label_names(std::span<const tsdb::Matcher> matchers, TimeRange) const override {
+  Result<std::vector<std::string>> label_names(std::span<const tsdb::Matcher> matchers,
+                                               TimeRange) const override {
     std::set<std::string> out;
     for (const auto& [labels, samples] : series_)
       if (matches(labels, matchers))
         for (const model::LabelView label : labels) out.emplace(label.name);
     return std::vector<std::string>(out.begin(), out.end());
   }
-  Result<std::vector<std::string>> label_values(std::string_view name, std::span<const tsdb::Matcher> matchers,
+  Result<std::vector<std::string>> label_values(std::string_view name,
+                                                std::span<const tsdb::Matcher> matchers,
                                                 TimeRange) const override {
     std::set<std::string> out;
     for (const auto& [labels, samples] : series_)
       if (matches(labels, matchers) && labels.has(name)) out.emplace(labels.get(name));
     return std::vector<std::string>(out.begin(), out.end());
   }
-  std::map<std::string, model::MetricMetadata> metadata(std::string_view) const override { return {}; }
+  std::map<std::string, model::MetricMetadata> metadata(std::string_view) const override {
+    return {};
+  }
 
  private:
   const MemoryStore::SeriesMap& series_;
@@ -78,7 +89,8 @@ class MemoryQuerier final : public tsdb::Querier {
 
 Status check_order(const std::vector<int64_t>& times, int64_t time, const model::Labels& labels) {
   if (times.empty() || times.back() < time) return {};
-  return fail(Errc::kOutOfRange, "out of order sample of ", labels.to_string(), " at ", time, " ms");
+  return fail(Errc::kOutOfRange, "out of order sample of ", labels.to_string(), " at ", time,
+              " ms");
 }
 
 void add_created(std::vector<int64_t>& created, size_t before, int64_t value) {
@@ -91,10 +103,13 @@ using HistogramPtr = std::shared_ptr<const model::Histogram>;
 
 // May `next` follow `previous` in one chunk of counters?
 bool continues(const model::Histogram& previous, const model::Histogram& next) {
-  if (previous.reset_hint == model::ResetHint::kGauge || next.reset_hint == model::ResetHint::kReset) return false;
+  if (previous.reset_hint == model::ResetHint::kGauge ||
+      next.reset_hint == model::ResetHint::kReset)
+    return false;
   if (model::is_stale_marker(previous.sum)) return false;
   if (model::is_stale_marker(next.sum)) return true;
-  if (previous.schema != next.schema || previous.zero_threshold != next.zero_threshold || previous.custom_values != next.custom_values)
+  if (previous.schema != next.schema || previous.zero_threshold != next.zero_threshold ||
+      previous.custom_values != next.custom_values)
     return false;
   model::Histogram plain = next;
   plain.reset_hint = model::ResetHint::kUnknown;
@@ -103,7 +118,8 @@ bool continues(const model::Histogram& previous, const model::Histogram& next) {
 
 HistogramPtr with_stored_hint(const SampleColumns& s, HistogramPtr h) {
   if (h->reset_hint == model::ResetHint::kGauge) return h;
-  const bool follows = !s.histograms.empty() && (s.times.empty() || s.times.back() < s.histogram_times.back());
+  const bool follows =
+      !s.histograms.empty() && (s.times.empty() || s.times.back() < s.histogram_times.back());
   const bool same_chunk = follows && continues(*s.histograms.back(), *h);
   model::Histogram copy = *h;
   copy.reset_hint = same_chunk ? model::ResetHint::kNotReset : model::ResetHint::kUnknown;
@@ -112,7 +128,8 @@ HistogramPtr with_stored_hint(const SampleColumns& s, HistogramPtr h) {
 
 }  // namespace
 
-Status MemoryStore::add(const model::Labels& labels, int64_t time_ms, double value, int64_t created_ms) {
+Status MemoryStore::add(const model::Labels& labels, int64_t time_ms, double value,
+                        int64_t created_ms) {
   SampleColumns& s = series_[labels];
   if (auto ok = check_order(s.times, time_ms, labels); !ok) return ok;
   add_created(s.created, s.times.size(), created_ms);
@@ -121,8 +138,8 @@ Status MemoryStore::add(const model::Labels& labels, int64_t time_ms, double val
   return {};
 }
 
-Status MemoryStore::add(const model::Labels& labels, int64_t time_ms, std::shared_ptr<const model::Histogram> histogram,
-                        int64_t created_ms) {
+Status MemoryStore::add(const model::Labels& labels, int64_t time_ms,
+                        std::shared_ptr<const model::Histogram> histogram, int64_t created_ms) {
   SampleColumns& s = series_[labels];
   if (auto ok = check_order(s.histogram_times, time_ms, labels); !ok) return ok;
   add_created(s.histogram_created, s.histogram_times.size(), created_ms);
@@ -132,6 +149,8 @@ Status MemoryStore::add(const model::Labels& labels, int64_t time_ms, std::share
   return {};
 }
 
-Result<std::unique_ptr<tsdb::Querier>> MemoryStore::querier() const { return std::make_unique<MemoryQuerier>(series_); }
+Result<std::unique_ptr<tsdb::Querier>> MemoryStore::querier() const {
+  return std::make_unique<MemoryQuerier>(series_);
+}
 
 }  // namespace sightline::promql

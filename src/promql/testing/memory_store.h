@@ -15,8 +15,8 @@ class MemoryStore final : public tsdb::Queryable {
 
   // Times of a series must ascend; kOutOfRange else. `created_ms` 0: unknown.
   Status add(const model::Labels& labels, int64_t time_ms, double value, int64_t created_ms = 0);
-  Status add(const model::Labels& labels, int64_t time_ms, std::shared_ptr<const model::Histogram> histogram,
-             int64_t created_ms = 0);
+  Status add(const model::Labels& labels, int64_t time_ms,
+             std::shared_ptr<const model::Histogram> histogram, int64_t created_ms = 0);
   void clear() { series_.clear(); }
   const SeriesMap& series() const { return series_; }
 

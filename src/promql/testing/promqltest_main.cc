@@ -48,8 +48,10 @@ void run_file(const fs::path& path, Clock& clock, Totals& totals) {
     return;
   }
   for (const promql::ScriptFailure& f : report->failures)
-    std::printf("%s:%zu: %s\n    %s\n", path.c_str(), f.line, f.expression.c_str(), f.message.c_str());
-  std::printf("%s: %zu passed, %zu failed\n", path.filename().c_str(), report->passed, report->failures.size());
+    std::printf("%s:%zu: %s\n    %s\n", path.c_str(), f.line, f.expression.c_str(),
+                f.message.c_str());
+  std::printf("%s: %zu passed, %zu failed\n", path.filename().c_str(), report->passed,
+              report->failures.size());
   totals.passed += report->passed;
   totals.failed += report->failures.size();
 }

@@ -18,7 +18,9 @@ struct Sample {
   Cell cell;
   int64_t created = 0;
   bool is_float() const { return cell.kind == CellKind::kFloat; }
-  bool stale() const { return model::is_stale_marker(is_float() ? cell.value : cell.histogram->sum); }
+  bool stale() const {
+    return model::is_stale_marker(is_float() ? cell.value : cell.histogram->sum);
+  }
 };
 using Samples = std::vector<Sample>;
 
@@ -26,18 +28,23 @@ using Samples = std::vector<Sample>;
 Samples samples_in(const tsdb::SampleColumns& s, int64_t from, int64_t to) {
   Samples out;
   for (size_t i = 0; i < s.times.size(); ++i)
-    if (s.times[i] > from && s.times[i] <= to) out.push_back({s.times[i], Cell::of(s.values[i]), s.created.empty() ? 0 : s.created[i]});
+    if (s.times[i] > from && s.times[i] <= to)
+      out.push_back({s.times[i], Cell::of(s.values[i]), s.created.empty() ? 0 : s.created[i]});
   for (size_t i = 0; i < s.histogram_times.size(); ++i)
-    if (s.histogram_times[i] > from && s.histogram_times[i] <= to) out.push_back({s.histogram_times[i], Cell::of(s.histograms[i]), 0});
+    if (s.histogram_times[i] > from && s.histogram_times[i] <= to)
+      out.push_back({s.histogram_times[i], Cell::of(s.histograms[i]), 0});
   std::ranges::stable_sort(out, {}, &Sample::time);
   return out;
 }
 
 bool matches(const model::Labels& labels, const std::vector<tsdb::Matcher>& matchers) {
-  return std::ranges::all_of(matchers, [&](const tsdb::Matcher& m) { return m.matches(labels.get(m.name())); });
+  return std::ranges::all_of(
+      matchers, [&](const tsdb::Matcher& m) { return m.matches(labels.get(m.name())); });
 }
 
-bool is_identity(std::string_view name) { return name == "__name__" || name == "__type__" || name == "__unit__"; }
+bool is_identity(std::string_view name) {
+  return name == "__name__" || name == "__type__" || name == "__unit__";
+}
 
 model::Labels nameless(const model::Labels& labels) {
   model::LabelsBuilder builder;
@@ -49,7 +56,8 @@ model::Labels nameless(const model::Labels& labels) {
 Status check_unique(const ReferenceVector& v) {
   for (size_t i = 0; i < v.size(); ++i)
     for (size_t j = i + 1; j < v.size(); ++j)
-      if (v[i].labels == v[j].labels) return fail(Errc::kExecution, "vector cannot contain metrics with the same labelset");
+      if (v[i].labels == v[j].labels)
+        return fail(Errc::kExecution, "vector cannot contain metrics with the same labelset");
   return {};
 }
 
@@ -64,7 +72,8 @@ double quantile_of(double phi, std::vector<double> values) {
   if (values.empty() || std::isnan(phi)) return std::nan("");
   if (phi < 0) return -HUGE_VAL;
   if (phi > 1) return HUGE_VAL;
-  std::ranges::sort(values, [](double a, double b) { return std::isnan(a) ? !std::isnan(b) : a < b; });
+  std::ranges::sort(values,
+                    [](double a, double b) { return std::isnan(a) ? !std::isnan(b) : a < b; });
   const double rank = phi * static_cast<double>(values.size() - 1);
   const auto low = static_cast<size_t>(std::floor(rank));
   const size_t high = std::min(low + 1, values.size() - 1);
@@ -109,23 +118,27 @@ Cell rate_of(const Samples& w, FunctionId id, int64_t start, int64_t end) {
   const bool floats = w[0].is_float();
   for (const Sample& s : w)
     if (s.is_float() != floats) return Cell::none();
-  const bool from_start = counter && w[0].created > start && w[0].created < w[0].time && w[0].created != 0;
+  const bool from_start =
+      counter && w[0].created > start && w[0].created < w[0].time && w[0].created != 0;
   if (w.size() < 2 && !from_start) return Cell::none();
   double change = 0;
   Histogram histogram;
   if (floats) {
     change = w.back().cell.value - w[0].cell.value;
     for (size_t i = 1; counter && i < w.size(); ++i)
-      if (w[i].cell.value < w[i - 1].cell.value || starts_anew(w[i - 1], w[i])) change += w[i - 1].cell.value;
+      if (w[i].cell.value < w[i - 1].cell.value || starts_anew(w[i - 1], w[i]))
+        change += w[i - 1].cell.value;
   } else {
     MergeNotes notes;
     // A first sample that a reset follows counts for nothing, its layout neither.
-    const bool skip_first = counter && w.size() > 1 && is_reset(*w[1].cell.histogram, *w[0].cell.histogram);
+    const bool skip_first =
+        counter && w.size() > 1 && is_reset(*w[1].cell.histogram, *w[0].cell.histogram);
     Result<Histogram> sum = *w.back().cell.histogram;
     if (!skip_first && w.size() > 1) sum = subtract(*sum, *w[0].cell.histogram, notes);
     if (!sum) return Cell::none();
     for (size_t i = skip_first ? 2 : 1; counter && i < w.size(); ++i)
-      if (is_reset(*w[i].cell.histogram, *w[i - 1].cell.histogram)) sum = add(*sum, *w[i - 1].cell.histogram, notes);
+      if (is_reset(*w[i].cell.histogram, *w[i - 1].cell.histogram))
+        sum = add(*sum, *w[i - 1].cell.histogram, notes);
     histogram = *sum;
   }
   const double sampled = static_cast<double>(w.back().time - w[0].time) / 1000;
@@ -158,7 +171,8 @@ Cell last_two(const Samples& w, bool rate) {
   const double seconds = static_cast<double>(b.time - a.time) / 1000;
   if (!a.is_float()) {
     MergeNotes notes;
-    if (rate && is_reset(*b.cell.histogram, *a.cell.histogram)) return Cell::of(divide(*b.cell.histogram, seconds));
+    if (rate && is_reset(*b.cell.histogram, *a.cell.histogram))
+      return Cell::of(divide(*b.cell.histogram, seconds));
     auto change = subtract(*b.cell.histogram, *a.cell.histogram, notes);
     if (!change) return Cell::none();
     return Cell::of(rate ? divide(*change, seconds) : *change);
@@ -168,15 +182,20 @@ Cell last_two(const Samples& w, bool rate) {
   return Cell::of(rate ? change / seconds : change);
 }
 
-Cell window_function(FunctionId id, const Samples& w, int64_t start, int64_t end, double param, int64_t now) {
+Cell window_function(FunctionId id, const Samples& w, int64_t start, int64_t end, double param,
+                     int64_t now) {
   std::vector<double> floats;
   std::vector<HistogramPtr> histograms;
   for (const Sample& s : w) {
-    if (s.is_float()) floats.push_back(s.cell.value);
-    else histograms.push_back(s.cell.histogram);
+    if (s.is_float())
+      floats.push_back(s.cell.value);
+    else
+      histograms.push_back(s.cell.histogram);
   }
   switch (id) {
-    case FunctionId::kRate: case FunctionId::kIncrease: case FunctionId::kDelta: return rate_of(w, id, start, end);
+    case FunctionId::kRate:
+    case FunctionId::kIncrease:
+    case FunctionId::kDelta: return rate_of(w, id, start, end);
     case FunctionId::kIrate: return last_two(w, true);
     case FunctionId::kIdelta: return last_two(w, false);
     case FunctionId::kCountOverTime: return Cell::of(static_cast<double>(w.size()));
@@ -184,21 +203,29 @@ Cell window_function(FunctionId id, const Samples& w, int64_t start, int64_t end
     case FunctionId::kLastOverTime: return w.back().cell;
     case FunctionId::kFirstOverTime: return w.front().cell;
     case FunctionId::kTsOfLastOverTime: return Cell::of(static_cast<double>(w.back().time) / 1000);
-    case FunctionId::kSumOverTime: case FunctionId::kAvgOverTime: {
+    case FunctionId::kSumOverTime:
+    case FunctionId::kAvgOverTime: {
       const bool mean = id == FunctionId::kAvgOverTime;
       if (!floats.empty() && !histograms.empty()) return Cell::none();
       if (floats.empty()) return histogram_total(histograms, mean);
-      return Cell::of(static_cast<double>(sum_of(floats) / (mean ? static_cast<long double>(floats.size()) : 1)));
+      return Cell::of(static_cast<double>(sum_of(floats) /
+                                          (mean ? static_cast<long double>(floats.size()) : 1)));
     }
-    case FunctionId::kChanges: case FunctionId::kResets: {
+    case FunctionId::kChanges:
+    case FunctionId::kResets: {
       double n = 0;
       for (size_t i = 1; i < w.size(); ++i) {
         const Cell& a = w[i - 1].cell;
         const Cell& b = w[i].cell;
-        if (a.kind != b.kind) ++n;
-        else if (a.kind == CellKind::kHistogram) n += id == FunctionId::kChanges ? !same_histogram(*a.histogram, *b.histogram) : is_reset(*b.histogram, *a.histogram);
-        else if (id == FunctionId::kChanges) n += a.value != b.value && !(std::isnan(a.value) && std::isnan(b.value));
-        else n += b.value < a.value || starts_anew(w[i - 1], w[i]);
+        if (a.kind != b.kind)
+          ++n;
+        else if (a.kind == CellKind::kHistogram)
+          n += id == FunctionId::kChanges ? !same_histogram(*a.histogram, *b.histogram)
+                                          : is_reset(*b.histogram, *a.histogram);
+        else if (id == FunctionId::kChanges)
+          n += a.value != b.value && !(std::isnan(a.value) && std::isnan(b.value));
+        else
+          n += b.value < a.value || starts_anew(w[i - 1], w[i]);
       }
       return Cell::of(n);
     }
@@ -230,8 +257,10 @@ Cell aggregate_cells(AggregateOp op, double param, const std::vector<Cell>& cell
   std::vector<double> floats;
   std::vector<HistogramPtr> histograms;
   for (const Cell& c : cells) {
-    if (c.kind == CellKind::kFloat) floats.push_back(c.value);
-    else histograms.push_back(c.histogram);
+    if (c.kind == CellKind::kFloat)
+      floats.push_back(c.value);
+    else
+      histograms.push_back(c.histogram);
   }
   if (op == AggregateOp::kCount) return Cell::of(static_cast<double>(cells.size()));
   if (op == AggregateOp::kGroup) return Cell::of(1);
@@ -239,7 +268,8 @@ Cell aggregate_cells(AggregateOp op, double param, const std::vector<Cell>& cell
     const bool mean = op == AggregateOp::kAvg;
     if (!floats.empty() && !histograms.empty()) return Cell::none();
     if (floats.empty()) return histogram_total(histograms, mean);
-    return Cell::of(static_cast<double>(sum_of(floats) / (mean ? static_cast<long double>(floats.size()) : 1)));
+    return Cell::of(
+        static_cast<double>(sum_of(floats) / (mean ? static_cast<long double>(floats.size()) : 1)));
   }
   if (floats.empty()) return Cell::none();
   switch (op) {
@@ -285,13 +315,17 @@ std::optional<Cell> combine(const BinaryExpr& e, const Cell& a, const Cell& b, c
   if (comparison) return std::nullopt;
   MergeNotes notes;
   if (a.kind == b.kind && (e.op == BinaryOp::kAdd || e.op == BinaryOp::kSub)) {
-    auto h = e.op == BinaryOp::kAdd ? add(*a.histogram, *b.histogram, notes) : subtract(*a.histogram, *b.histogram, notes);
+    auto h = e.op == BinaryOp::kAdd ? add(*a.histogram, *b.histogram, notes)
+                                    : subtract(*a.histogram, *b.histogram, notes);
     if (!h) return std::nullopt;
     return Cell::of(*h);
   }
   if (a.kind == b.kind) return std::nullopt;
-  if (e.op == BinaryOp::kMul) return Cell::of(a.kind == CellKind::kHistogram ? multiply(*a.histogram, b.value) : multiply(*b.histogram, a.value));
-  if (e.op == BinaryOp::kDiv && a.kind == CellKind::kHistogram) return Cell::of(divide(*a.histogram, b.value));
+  if (e.op == BinaryOp::kMul)
+    return Cell::of(a.kind == CellKind::kHistogram ? multiply(*a.histogram, b.value)
+                                                   : multiply(*b.histogram, a.value));
+  if (e.op == BinaryOp::kDiv && a.kind == CellKind::kHistogram)
+    return Cell::of(divide(*a.histogram, b.value));
   return std::nullopt;
 }
 
@@ -304,13 +338,15 @@ model::Labels match_key(const model::Labels& labels, const VectorMatching& m) {
   return builder.build();
 }
 
-Result<ReferenceVector> join(const BinaryExpr& e, const ReferenceVector& left, const ReferenceVector& right) {
+Result<ReferenceVector> join(const BinaryExpr& e, const ReferenceVector& left,
+                             const ReferenceVector& right) {
   const VectorMatching& m = *e.matching;
   ReferenceVector out;
   if (left.empty() || right.empty()) return out;
   for (size_t i = 0; i < right.size(); ++i)
     for (size_t j = i + 1; j < right.size(); ++j)
-      if (match_key(right[i].labels, m) == match_key(right[j].labels, m)) return fail(Errc::kExecution, "many-to-many");
+      if (match_key(right[i].labels, m) == match_key(right[j].labels, m))
+        return fail(Errc::kExecution, "many-to-many");
   std::vector<model::Labels> used;
   for (const ReferenceElement& l : left)
     for (const ReferenceElement& r : right) {
@@ -318,13 +354,16 @@ Result<ReferenceVector> join(const BinaryExpr& e, const ReferenceVector& left, c
       if (key != match_key(r.labels, m)) continue;
       const auto cell = combine(e, l.cell, r.cell, l.cell);
       const bool floats = l.cell.kind == CellKind::kFloat && r.cell.kind == CellKind::kFloat;
-      const bool histograms = l.cell.kind == r.cell.kind && (e.op == BinaryOp::kEqual || e.op == BinaryOp::kNotEqual);
+      const bool histograms =
+          l.cell.kind == r.cell.kind && (e.op == BinaryOp::kEqual || e.op == BinaryOp::kNotEqual);
       if (!cell && !floats && !histograms) continue;  // the two do not fit, which is no pair
       model::LabelsBuilder builder(is_comparison(e.op) ? l.labels : nameless(l.labels));
       if (m.cardinality == MatchCardinality::kOneToOne) {
         for (const model::LabelView label : l.labels)
-          if ((std::ranges::find(m.labels, label.name) != m.labels.end()) != m.on) builder.remove(label.name);
-        if (std::ranges::find(used, key) != used.end()) return fail(Errc::kExecution, "multiple matches");
+          if ((std::ranges::find(m.labels, label.name) != m.labels.end()) != m.on)
+            builder.remove(label.name);
+        if (std::ranges::find(used, key) != used.end())
+          return fail(Errc::kExecution, "multiple matches");
         used.push_back(key);
       }
       if (cell) out.push_back({builder.build(), *cell, l.drop_name || e.return_bool});
@@ -332,9 +371,12 @@ Result<ReferenceVector> join(const BinaryExpr& e, const ReferenceVector& left, c
   return out;
 }
 
-ReferenceVector set_operation(const BinaryExpr& e, const ReferenceVector& left, const ReferenceVector& right) {
+ReferenceVector set_operation(const BinaryExpr& e, const ReferenceVector& left,
+                              const ReferenceVector& right) {
   const auto any = [&](const ReferenceVector& in, const ReferenceElement& like) {
-    return std::ranges::any_of(in, [&](const ReferenceElement& x) { return match_key(x.labels, *e.matching) == match_key(like.labels, *e.matching); });
+    return std::ranges::any_of(in, [&](const ReferenceElement& x) {
+      return match_key(x.labels, *e.matching) == match_key(like.labels, *e.matching);
+    });
   };
   ReferenceVector out;
   for (const ReferenceElement& l : left)
@@ -345,7 +387,9 @@ ReferenceVector set_operation(const BinaryExpr& e, const ReferenceVector& left, 
   return out;
 }
 
-int64_t moment(const AtModifier& at, int64_t offset_ms, int64_t t) { return at.timestamp_ms.value_or(t) - offset_ms; }
+int64_t moment(const AtModifier& at, int64_t offset_ms, int64_t t) {
+  return at.timestamp_ms.value_or(t) - offset_ms;
+}
 
 }  // namespace
 
@@ -372,7 +416,8 @@ Result<ReferenceValue> ReferenceEvaluator::node(const Expr& expr, int64_t t) con
       for (const auto& [labels, columns] : store_.series()) {
         if (!matches(labels, s.matchers)) continue;
         const Samples found = samples_in(columns, at - lookback_ms_, at);
-        if (!found.empty() && !found.back().stale()) out.vector.push_back({labels, found.back().cell});
+        if (!found.empty() && !found.back().stale())
+          out.vector.push_back({labels, found.back().cell});
       }
       return out;
     }
@@ -382,7 +427,8 @@ Result<ReferenceValue> ReferenceEvaluator::node(const Expr& expr, int64_t t) con
       out->scalar = -out->scalar;
       for (ReferenceElement& e : out->vector) {
         e.drop_name = true;
-        e.cell = e.cell.kind == CellKind::kFloat ? Cell::of(-e.cell.value) : Cell::of(multiply(*e.cell.histogram, -1));
+        e.cell = e.cell.kind == CellKind::kFloat ? Cell::of(-e.cell.value)
+                                                 : Cell::of(multiply(*e.cell.histogram, -1));
       }
       return out;
     }
@@ -394,8 +440,10 @@ Result<ReferenceValue> ReferenceEvaluator::range_call(const Call& call, int64_t 
   double param = 0;
   const Expr* range = nullptr;
   for (const ExprPtr& arg : call.args) {
-    if (type_of(*arg) == ValueType::kMatrix) range = &unwrap_parens(*arg);
-    else param = as<NumberLiteral>(*arg).value;
+    if (type_of(*arg) == ValueType::kMatrix)
+      range = &unwrap_parens(*arg);
+    else
+      param = as<NumberLiteral>(*arg).value;
   }
   ReferenceValue out;
   const FunctionId id = call.function->id;
@@ -422,7 +470,8 @@ Result<ReferenceValue> ReferenceEvaluator::range_call(const Call& call, int64_t 
     if (!inner) return inner;
     if (auto ok = check_unique(inner->vector); !ok) return std::unexpected(ok.error());
     for (ReferenceElement& e : inner->vector) {
-      if (e.cell.kind == CellKind::kHistogram && e.cell.histogram->reset_hint != model::ResetHint::kGauge) {
+      if (e.cell.kind == CellKind::kHistogram &&
+          e.cell.histogram->reset_hint != model::ResetHint::kGauge) {
         Histogram h = *e.cell.histogram;
         h.reset_hint = model::ResetHint::kUnknown;
         e.cell = Cell::of(std::move(h));
@@ -434,7 +483,8 @@ Result<ReferenceValue> ReferenceEvaluator::range_call(const Call& call, int64_t 
   }
   for (auto& [labels, samples] : found) {
     Cell cell = window_function(id, samples.first, end - sub.range.ms, end, param, t);
-    if (cell.kind != CellKind::kNone) out.vector.push_back({labels, std::move(cell), !keeps || samples.second});
+    if (cell.kind != CellKind::kNone)
+      out.vector.push_back({labels, std::move(cell), !keeps || samples.second});
   }
   return out;
 }
@@ -442,16 +492,22 @@ Result<ReferenceValue> ReferenceEvaluator::range_call(const Call& call, int64_t 
 Result<ReferenceValue> ReferenceEvaluator::call(const Call& call, int64_t t) const {
   for (const ExprPtr& arg : call.args)
     if (type_of(*arg) == ValueType::kMatrix) return range_call(call, t);
-  if (call.function->id == FunctionId::kTime) return ReferenceValue{true, static_cast<double>(t) / 1000, {}};
+  if (call.function->id == FunctionId::kTime)
+    return ReferenceValue{true, static_cast<double>(t) / 1000, {}};
   auto in = node(*call.args.back(), t);
   if (!in) return in;
   ReferenceValue out;
   switch (call.function->id) {
-    case FunctionId::kAbs: case FunctionId::kHistogramCount: case FunctionId::kHistogramSum:
+    case FunctionId::kAbs:
+    case FunctionId::kHistogramCount:
+    case FunctionId::kHistogramSum:
       for (const ReferenceElement& e : in->vector) {
         const bool of_float = call.function->id == FunctionId::kAbs;
         if (of_float != (e.cell.kind == CellKind::kFloat)) continue;
-        const double v = of_float ? std::fabs(e.cell.value) : call.function->id == FunctionId::kHistogramCount ? e.cell.histogram->count : e.cell.histogram->sum;
+        const double v = of_float ? std::fabs(e.cell.value)
+                         : call.function->id == FunctionId::kHistogramCount
+                             ? e.cell.histogram->count
+                             : e.cell.histogram->sum;
         out.vector.push_back({e.labels, Cell::of(v), true});
       }
       return out;
@@ -462,7 +518,9 @@ Result<ReferenceValue> ReferenceEvaluator::call(const Call& call, int64_t t) con
       return ReferenceValue{true, floats.size() == 1 ? floats[0] : std::nan(""), {}};
     }
     case FunctionId::kVector: return out.vector.push_back({{}, Cell::of(in->scalar)}), out;
-    default: return fail(Errc::kUnsupported, "the reference evaluator does not know ", call.function->name);
+    default:
+      return fail(Errc::kUnsupported, "the reference evaluator does not know ",
+                  call.function->name);
   }
 }
 
@@ -476,14 +534,16 @@ Result<ReferenceValue> ReferenceEvaluator::aggregate(const AggregateExpr& e, int
   ReferenceValue out;
   for (auto& [labels, members] : groups) {
     if (e.op == AggregateOp::kTopk || e.op == AggregateOp::kBottomk) {
-      std::erase_if(members, [](const ReferenceElement* x) { return x->cell.kind != CellKind::kFloat; });
+      std::erase_if(members,
+                    [](const ReferenceElement* x) { return x->cell.kind != CellKind::kFloat; });
       std::ranges::stable_sort(members, [&](const ReferenceElement* a, const ReferenceElement* b) {
         const double x = a->cell.value;
         const double y = b->cell.value;
         if (std::isnan(x) || std::isnan(y)) return !std::isnan(x) && std::isnan(y);
         return e.op == AggregateOp::kTopk ? x > y : x < y;
       });
-      for (size_t i = 0; i < std::min(members.size(), static_cast<size_t>(param)); ++i) out.vector.push_back(*members[i]);
+      for (size_t i = 0; i < std::min(members.size(), static_cast<size_t>(param)); ++i)
+        out.vector.push_back(*members[i]);
       continue;
     }
     std::vector<Cell> cells;
@@ -503,13 +563,17 @@ Result<ReferenceValue> ReferenceEvaluator::binary(const BinaryExpr& e, int64_t t
   if (!left) return left;
   auto right = node(*e.rhs, t);
   if (!right) return right;
-  if (left->is_scalar && right->is_scalar) return ReferenceValue{true, calculate(e.op, left->scalar, right->scalar), {}};
+  if (left->is_scalar && right->is_scalar)
+    return ReferenceValue{true, calculate(e.op, left->scalar, right->scalar), {}};
   ReferenceValue out;
   if (left->is_scalar || right->is_scalar) {
     for (const ReferenceElement& x : left->is_scalar ? right->vector : left->vector) {
       const Cell scalar = Cell::of(left->is_scalar ? left->scalar : right->scalar);
-      const auto cell = left->is_scalar ? combine(e, scalar, x.cell, x.cell) : combine(e, x.cell, scalar, x.cell);
-      if (cell) out.vector.push_back({x.labels, *cell, x.drop_name || !is_comparison(e.op) || e.return_bool});
+      const auto cell =
+          left->is_scalar ? combine(e, scalar, x.cell, x.cell) : combine(e, x.cell, scalar, x.cell);
+      if (cell)
+        out.vector.push_back(
+            {x.labels, *cell, x.drop_name || !is_comparison(e.op) || e.return_bool});
     }
     return out;
   }

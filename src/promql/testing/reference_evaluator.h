@@ -27,7 +27,8 @@ struct ReferenceValue {
 
 class ReferenceEvaluator {
  public:
-  ReferenceEvaluator(const MemoryStore& store, int64_t lookback_ms) : store_(store), lookback_ms_(lookback_ms) {}
+  ReferenceEvaluator(const MemoryStore& store, int64_t lookback_ms)
+      : store_(store), lookback_ms_(lookback_ms) {}
   // At one time, names dropped. `expr` is resolved.
   Result<ReferenceValue> eval(const Expr& expr, int64_t time_ms) const;
 

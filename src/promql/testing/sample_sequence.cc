@@ -23,8 +23,10 @@ size_t labels_end(std::string_view line) {
   for (size_t i = 0; i < line.size(); ++i) {
     const char c = line[i];
     if (quote != 0) {
-      if (c == '\\' && quote != '`') ++i;
-      else if (c == quote) quote = 0;
+      if (c == '\\' && quote != '`')
+        ++i;
+      else if (c == quote)
+        quote = 0;
     } else if (c == '"' || c == '\'' || c == '`') {
       quote = c;
     } else if (c == '{' || c == '}') {
@@ -59,7 +61,8 @@ class SequenceParser {
     return true;
   }
   std::unexpected<Error> wrong(std::string_view wanted) const {
-    return fail(Errc::kInvalidArgument, "expected ", wanted, " at \"", text_.substr(std::min(at_, text_.size())), "\"");
+    return fail(Errc::kInvalidArgument, "expected ", wanted, " at \"",
+                text_.substr(std::min(at_, text_.size())), "\"");
   }
 
   // xN, or nothing: how often to repeat.
@@ -131,7 +134,8 @@ class SequenceParser {
     if (!base) return std::unexpected(base.error());
     const bool adds = text_.substr(at_).starts_with("+{{");
     if (!adds && !text_.substr(at_).starts_with("-{{"))
-      return repeated({.histogram = std::make_shared<const model::Histogram>(std::move(*base)), .hint_given = hint});
+      return repeated({.histogram = std::make_shared<const model::Histogram>(std::move(*base)),
+                       .hint_given = hint});
     ++at_;
     const auto step = histogram(hint);
     if (!step) return std::unexpected(step.error());
@@ -139,7 +143,8 @@ class SequenceParser {
     if (!n) return std::unexpected(n.error());
     model::Histogram current = std::move(*base);
     for (size_t i = 0;; ++i) {
-      out_.push_back({.histogram = std::make_shared<const model::Histogram>(current), .hint_given = hint});
+      out_.push_back(
+          {.histogram = std::make_shared<const model::Histogram>(current), .hint_given = hint});
       if (i == *n) return {};
       MergeNotes notes;
       auto next = adds ? add(current, *step, notes) : subtract(current, *step, notes);
@@ -160,22 +165,36 @@ class SequenceParser {
       const std::string_view key = text_.substr(from, at_ - from);
       if (!take(":")) return wrong("key:value or }}");
       Status ok;
-      if (key == "schema") ok = integer(h.schema);
-      else if (key == "offset") ok = integer(offset);
-      else if (key == "n_offset") ok = integer(negative_offset);
-      else if (key == "sum") ok = real(h.sum);
-      else if (key == "count") ok = real(h.count);
-      else if (key == "z_bucket") ok = real(h.zero_count);
-      else if (key == "z_bucket_w") ok = real(h.zero_threshold);
-      else if (key == "buckets") ok = list(h.positive_buckets);
-      else if (key == "n_buckets") ok = list(h.negative_buckets);
-      else if (key == "custom_values") ok = list(h.custom_values);
-      else if (key == "counter_reset_hint") ok = hint(h.reset_hint), hint_given = true;
-      else return at_ = from, wrong("a key of a histogram");
+      if (key == "schema")
+        ok = integer(h.schema);
+      else if (key == "offset")
+        ok = integer(offset);
+      else if (key == "n_offset")
+        ok = integer(negative_offset);
+      else if (key == "sum")
+        ok = real(h.sum);
+      else if (key == "count")
+        ok = real(h.count);
+      else if (key == "z_bucket")
+        ok = real(h.zero_count);
+      else if (key == "z_bucket_w")
+        ok = real(h.zero_threshold);
+      else if (key == "buckets")
+        ok = list(h.positive_buckets);
+      else if (key == "n_buckets")
+        ok = list(h.negative_buckets);
+      else if (key == "custom_values")
+        ok = list(h.custom_values);
+      else if (key == "counter_reset_hint")
+        ok = hint(h.reset_hint), hint_given = true;
+      else
+        return at_ = from, wrong("a key of a histogram");
       if (!ok) return std::unexpected(ok.error());
     }
-    if (!h.positive_buckets.empty()) h.positive_spans = {{offset, static_cast<uint32_t>(h.positive_buckets.size())}};
-    if (!h.negative_buckets.empty()) h.negative_spans = {{negative_offset, static_cast<uint32_t>(h.negative_buckets.size())}};
+    if (!h.positive_buckets.empty())
+      h.positive_spans = {{offset, static_cast<uint32_t>(h.positive_buckets.size())}};
+    if (!h.negative_buckets.empty())
+      h.negative_spans = {{negative_offset, static_cast<uint32_t>(h.negative_buckets.size())}};
     return h;
   }
 
@@ -201,11 +220,16 @@ class SequenceParser {
     return {};
   }
   Status hint(model::ResetHint& out) {
-    if (take("unknown")) out = model::ResetHint::kUnknown;
-    else if (take("reset")) out = model::ResetHint::kReset;
-    else if (take("not_reset")) out = model::ResetHint::kNotReset;
-    else if (take("gauge")) out = model::ResetHint::kGauge;
-    else return wrong("a counter reset hint");
+    if (take("unknown"))
+      out = model::ResetHint::kUnknown;
+    else if (take("reset"))
+      out = model::ResetHint::kReset;
+    else if (take("not_reset"))
+      out = model::ResetHint::kNotReset;
+    else if (take("gauge"))
+      out = model::ResetHint::kGauge;
+    else
+      return wrong("a counter reset hint");
     return {};
   }
 
@@ -269,7 +293,9 @@ Result<ScriptSeries> parse_script_series(std::string_view line) {
   return ScriptSeries{std::move(*labels), std::move(*values)};
 }
 
-bool is_start_time_line(std::string_view line) { return line.substr(0, labels_end(line)).ends_with("@st"); }
+bool is_start_time_line(std::string_view line) {
+  return line.substr(0, labels_end(line)).ends_with("@st");
+}
 
 Result<ScriptStartTimes> parse_start_times(std::string_view line) {
   const size_t end = labels_end(line);
@@ -282,7 +308,8 @@ Result<ScriptStartTimes> parse_start_times(std::string_view line) {
     if (from == std::string_view::npos) break;
     rest.remove_prefix(from);
     const size_t n = std::min(rest.find_first_of(" \t"), rest.size());
-    if (auto ok = start_time_item(rest.substr(0, n), out.offsets_ms); !ok) return std::unexpected(ok.error());
+    if (auto ok = start_time_item(rest.substr(0, n), out.offsets_ms); !ok)
+      return std::unexpected(ok.error());
     rest.remove_prefix(n);
   }
   return out;
@@ -295,10 +322,12 @@ std::string script_text(const model::Histogram& h) {
   };
   const auto list = [&](std::string_view key, const std::vector<double>& values) {
     out.append(" ").append(key).append(":[");
-    for (size_t i = 0; i < values.size(); ++i) out += (i > 0 ? " " : "") + format_float_plain(values[i]);
+    for (size_t i = 0; i < values.size(); ++i)
+      out += (i > 0 ? " " : "") + format_float_plain(values[i]);
     out += "]";
   };
-  const auto buckets = [&](std::string_view prefix, const std::vector<model::BucketSpan>& spans, const std::vector<double>& counts) {
+  const auto buckets = [&](std::string_view prefix, const std::vector<model::BucketSpan>& spans,
+                           const std::vector<double>& counts) {
     const auto all = indexed_buckets(spans, counts);
     if (all.empty()) return;
     std::vector<double> dense;
@@ -307,7 +336,8 @@ std::string script_text(const model::Histogram& h) {
       dense.resize(static_cast<size_t>(b.index - all.front().index) + 1);
       dense.back() = b.count;
     }
-    if (all.front().index != 0) out.append(" ").append(prefix).append("offset:").append(std::to_string(all.front().index));
+    if (all.front().index != 0)
+      out.append(" ").append(prefix).append("offset:").append(std::to_string(all.front().index));
     list(std::string(prefix) + "buckets", dense);
   };
   real("count", h.count);

@@ -17,8 +17,8 @@ namespace sightline::promql {
 struct ScriptValue {
   bool omitted = false;
   double value = 0;
-  HistogramPtr histogram;     // null: a float
-  bool hint_given = false;    // the text names a counter reset hint
+  HistogramPtr histogram;   // null: a float
+  bool hint_given = false;  // the text names a counter reset hint
 };
 
 struct ScriptSeries {

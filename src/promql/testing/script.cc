@@ -11,7 +11,8 @@ namespace {
 
 std::string_view trimmed(std::string_view s) {
   while (!s.empty() && (s.front() == ' ' || s.front() == '\t')) s.remove_prefix(1);
-  while (!s.empty() && (s.back() == ' ' || s.back() == '\t' || s.back() == '\r')) s.remove_suffix(1);
+  while (!s.empty() && (s.back() == ' ' || s.back() == '\t' || s.back() == '\r'))
+    s.remove_suffix(1);
   return s;
 }
 
@@ -45,9 +46,11 @@ Result<Expectation> expectation(std::string_view rest) {
     out.text = trimmed(rest.substr(4));
     return out;
   }
-  if (!rest.starts_with("regex:")) return fail(Errc::kInvalidArgument, "expected msg: or regex:, got ", rest);
+  if (!rest.starts_with("regex:"))
+    return fail(Errc::kInvalidArgument, "expected msg: or regex:, got ", rest);
   out.pattern = std::make_shared<const re2::RE2>(std::string(trimmed(rest.substr(6))));
-  if (!out.pattern->ok()) return fail(Errc::kInvalidArgument, "bad pattern: ", out.pattern->error());
+  if (!out.pattern->ok())
+    return fail(Errc::kInvalidArgument, "bad pattern: ", out.pattern->error());
   return out;
 }
 
@@ -71,9 +74,12 @@ class ScriptParser {
       std::string_view rest = lines_[at_];
       const std::string word = lower(take_word(rest));
       Status ok;
-      if (word.starts_with("load")) ok = load(command.load.emplace(), word, rest);
-      else if (word.starts_with("eval")) ok = eval(command.eval.emplace(), word, rest);
-      else if (word != "clear") ok = fail(Errc::kInvalidArgument, "unknown command ", word);
+      if (word.starts_with("load"))
+        ok = load(command.load.emplace(), word, rest);
+      else if (word.starts_with("eval"))
+        ok = eval(command.eval.emplace(), word, rest);
+      else if (word != "clear")
+        ok = fail(Errc::kInvalidArgument, "unknown command ", word);
       if (!ok) return in_context("line " + std::to_string(at_ + 1), std::move(ok).error());
       out.push_back(std::move(command));
     }
@@ -90,7 +96,8 @@ class ScriptParser {
 
   Status load(LoadCommand& out, const std::string& word, std::string_view rest) {
     out.with_custom_buckets = word == "load_with_nhcb";
-    if (!out.with_custom_buckets && word != "load") return fail(Errc::kInvalidArgument, "unknown command ", word);
+    if (!out.with_custom_buckets && word != "load")
+      return fail(Errc::kInvalidArgument, "unknown command ", word);
     const auto step = time_ms(rest);
     if (!step) return std::unexpected(step.error());
     out.step_ms = *step;
@@ -105,9 +112,12 @@ class ScriptParser {
       }
       auto series = parse_script_series(lines_[at_]);
       if (!series) return std::unexpected(series.error());
-      if (starts && (starts->labels != series->labels || starts->offsets_ms.size() != series->values.size()))
-        return fail(Errc::kInvalidArgument, "the @st line before has other labels or another length");
-      out.lines.push_back({std::move(*series), starts ? std::move(starts->offsets_ms) : std::vector<std::optional<int64_t>>()});
+      if (starts &&
+          (starts->labels != series->labels || starts->offsets_ms.size() != series->values.size()))
+        return fail(Errc::kInvalidArgument,
+                    "the @st line before has other labels or another length");
+      out.lines.push_back({std::move(*series), starts ? std::move(starts->offsets_ms)
+                                                      : std::vector<std::optional<int64_t>>()});
       starts.reset();
     }
     if (starts) return fail(Errc::kInvalidArgument, "an @st line without a sample line");
@@ -116,14 +126,20 @@ class ScriptParser {
 
   Status eval(EvalCommand& out, const std::string& word, std::string_view rest) {
     out.line = at_ + 1;
-    if (word == "eval_fail") out.fail = Expectation{.any = true};
-    else if (word == "eval_warn") out.warnings.push_back({.any = true});
-    else if (word == "eval_info") out.infos.push_back({.any = true});
-    else if (word == "eval_ordered") out.ordered = true;
-    else if (word != "eval") return fail(Errc::kInvalidArgument, "unknown command ", word);
+    if (word == "eval_fail")
+      out.fail = Expectation{.any = true};
+    else if (word == "eval_warn")
+      out.warnings.push_back({.any = true});
+    else if (word == "eval_info")
+      out.infos.push_back({.any = true});
+    else if (word == "eval_ordered")
+      out.ordered = true;
+    else if (word != "eval")
+      return fail(Errc::kInvalidArgument, "unknown command ", word);
     const std::string kind = lower(take_word(rest));
     out.is_range = kind == "range";
-    if (!out.is_range && kind != "instant") return fail(Errc::kInvalidArgument, "expected instant or range, got ", kind);
+    if (!out.is_range && kind != "instant")
+      return fail(Errc::kInvalidArgument, "expected instant or range, got ", kind);
     if (auto ok = out.is_range ? range_times(out, rest) : instant_time(out, rest); !ok) return ok;
     out.expression = rest;
     while (next_line())
@@ -151,7 +167,8 @@ class ScriptParser {
     if (auto ok = keyed_time(rest, "from", out.start_ms); !ok) return ok;
     if (auto ok = keyed_time(rest, "to", out.end_ms); !ok) return ok;
     if (auto ok = keyed_time(rest, "step", out.step_ms); !ok) return ok;
-    if (out.step_ms <= 0 || out.end_ms < out.start_ms) return fail(Errc::kInvalidArgument, "no such range of steps");
+    if (out.step_ms <= 0 || out.end_ms < out.start_ms)
+      return fail(Errc::kInvalidArgument, "no such range of steps");
     return {};
   }
 
@@ -159,7 +176,8 @@ class ScriptParser {
     std::string_view rest = line;
     const std::string_view word = take_word(rest);
     if (word == "expect") return expect(out, rest);
-    if (word == "expected_fail_message") return out.fail = Expectation{.text = std::string(rest)}, Status();
+    if (word == "expected_fail_message")
+      return out.fail = Expectation{.text = std::string(rest)}, Status();
     if (word == "expected_fail_regexp") {
       auto pattern = expectation("regex:" + std::string(rest));
       if (!pattern) return std::unexpected(pattern.error());
@@ -175,7 +193,9 @@ class ScriptParser {
 
   static std::optional<double> scalar(std::string_view text) {
     if (const auto v = parse_float(text)) return *v;
-    if (const auto v = text.starts_with('-') ? parse_float(text.substr(1)) : Result<double>(fail(Errc::kInvalidArgument, ""))) return -*v;
+    if (const auto v = text.starts_with('-') ? parse_float(text.substr(1))
+                                             : Result<double>(fail(Errc::kInvalidArgument, "")))
+      return -*v;
     return std::nullopt;
   }
 
@@ -192,16 +212,21 @@ class ScriptParser {
     }
     auto wanted = expectation(rest);
     if (!wanted) return std::unexpected(wanted.error());
-    if (mode == "fail") out.fail = std::move(*wanted);
-    else if (mode == "warn") out.warnings.push_back(std::move(*wanted));
-    else if (mode == "info") out.infos.push_back(std::move(*wanted));
-    else return fail(Errc::kInvalidArgument, "unknown expectation ", mode);
+    if (mode == "fail")
+      out.fail = std::move(*wanted);
+    else if (mode == "warn")
+      out.warnings.push_back(std::move(*wanted));
+    else if (mode == "info")
+      out.infos.push_back(std::move(*wanted));
+    else
+      return fail(Errc::kInvalidArgument, "unknown expectation ", mode);
     return {};
   }
 
   static Status expected_string(EvalCommand& out, std::string_view rest) {
     const TokenList tokens = lex(rest);
-    if (tokens.tokens[0].kind != TokenKind::kString) return fail(Errc::kInvalidArgument, "no quoted string: ", rest);
+    if (tokens.tokens[0].kind != TokenKind::kString)
+      return fail(Errc::kInvalidArgument, "no quoted string: ", rest);
     out.text = unquote(tokens.tokens[0]);
     return {};
   }
@@ -217,6 +242,8 @@ bool Expectation::holds(const std::string& message) const {
   return pattern ? re2::RE2::PartialMatch(message, *pattern) : message == text;
 }
 
-Result<std::vector<ScriptCommand>> parse_script(std::string_view text) { return ScriptParser(text).run(); }
+Result<std::vector<ScriptCommand>> parse_script(std::string_view text) {
+  return ScriptParser(text).run();
+}
 
 }  // namespace sightline::promql

@@ -28,7 +28,7 @@ struct LoadCommand {
 
 // What a message must be.
 struct Expectation {
-  std::string text;                       // exact, unless `pattern`
+  std::string text;  // exact, unless `pattern`
   std::shared_ptr<const re2::RE2> pattern;
   bool any = false;
   bool holds(const std::string& message) const;
@@ -47,8 +47,8 @@ struct EvalCommand {
   std::vector<Expectation> infos;
   bool no_warnings = false;
   bool no_infos = false;
-  std::optional<std::string> text;         // expect string
-  bool is_raw = false;                     // expect range vector: start, end and step are its grid
+  std::optional<std::string> text;  // expect string
+  bool is_raw = false;              // expect range vector: start, end and step are its grid
   std::optional<double> scalar;
   std::vector<ScriptSeries> series;
 };

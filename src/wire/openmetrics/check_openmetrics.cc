@@ -28,7 +28,9 @@ std::vector<std::string_view> suffixes_of(MetricType type) {
   }
 }
 
-bool is_histogram(MetricType type) { return type == MetricType::kHistogram || type == MetricType::kGaugeHistogram; }
+bool is_histogram(MetricType type) {
+  return type == MetricType::kHistogram || type == MetricType::kGaugeHistogram;
+}
 
 size_t utf8_characters(std::string_view text) {
   size_t n = 0;
@@ -41,7 +43,8 @@ Status check_pairs(std::string_view pairs) {
   TextCursor cursor(pairs);
   if (cursor.at_end()) return {};
   for (;;) {
-    if (auto name = cursor.take_label_name(); !name) return std::unexpected(std::move(name).error());
+    if (auto name = cursor.take_label_name(); !name)
+      return std::unexpected(std::move(name).error());
     if (!cursor.take('=')) return fail(Errc::kInvalidArgument, cursor.column(), ": expected =");
     if (auto value = cursor.take_quoted(); !value) return std::unexpected(std::move(value).error());
     if (cursor.at_end()) return {};
@@ -52,8 +55,10 @@ Status check_pairs(std::string_view pairs) {
 // A bound that is infinite must be written as the canonical "+Inf".
 Result<double> parse_bound(std::string_view text) {
   const auto value = parse_number(text);
-  if (!value || std::isnan(*value)) return fail(Errc::kInvalidArgument, "invalid bound \"", text, "\"");
-  if (std::isinf(*value) && *value > 0 && text != "+Inf") return fail(Errc::kInvalidArgument, "\"", text, "\" must be written +Inf");
+  if (!value || std::isnan(*value))
+    return fail(Errc::kInvalidArgument, "invalid bound \"", text, "\"");
+  if (std::isinf(*value) && *value > 0 && text != "+Inf")
+    return fail(Errc::kInvalidArgument, "\"", text, "\" must be written +Inf");
   return *value;
 }
 
@@ -67,11 +72,15 @@ class Checker final : public ExpositionSink {
     } else if (has_samples_) {
       return at("metadata after the samples of \"", name_, "\"");
     }
-    if (!model::is_valid_metric_name_legacy(metadata.metric)) return at("invalid metric name \"", metadata.metric, "\"");
-    bool& seen = metadata.kind == MetadataKind::kHelp ? has_help_ : metadata.kind == MetadataKind::kType ? has_type_ : has_unit_;
+    if (!model::is_valid_metric_name_legacy(metadata.metric))
+      return at("invalid metric name \"", metadata.metric, "\"");
+    bool& seen = metadata.kind == MetadataKind::kHelp   ? has_help_
+                 : metadata.kind == MetadataKind::kType ? has_type_
+                                                        : has_unit_;
     if (seen) return at("metadata of \"", name_, "\" is there twice");
     seen = true;
-    if (metadata.kind == MetadataKind::kType) type_ = *parse_metric_type(metadata.text, ExpositionFormat::kOpenMetrics);
+    if (metadata.kind == MetadataKind::kType)
+      type_ = *parse_metric_type(metadata.text, ExpositionFormat::kOpenMetrics);
     if (metadata.kind == MetadataKind::kUnit) unit_ = metadata.text;
     return {};
   }
@@ -80,13 +89,17 @@ class Checker final : public ExpositionSink {
     line_ = sample.line;
     const size_t brace = sample.series.find('{');
     const std::string_view sample_name = sample.series.substr(0, brace);
-    if (!model::is_valid_metric_name_legacy(sample_name)) return at("invalid metric name \"", sample_name, "\"");
+    if (!model::is_valid_metric_name_legacy(sample_name))
+      return at("invalid metric name \"", sample_name, "\"");
     model::LabelsBuilder labels;
     if (brace != std::string_view::npos) {
-      if (auto status = check_pairs(sample.series.substr(brace + 1, sample.series.size() - brace - 2)); !status)
+      if (auto status =
+              check_pairs(sample.series.substr(brace + 1, sample.series.size() - brace - 2));
+          !status)
         return at(status.error().message);
     }
-    if (auto status = parse_series(sample.series, BoundText::kAsWritten, labels); !status) return at(status.error().message);
+    if (auto status = parse_series(sample.series, BoundText::kAsWritten, labels); !status)
+      return at(status.error().message);
     labels.remove(model::kMetricName);
     if (!belongs(sample_name)) {
       if (auto status = finish(); !status) return status;
@@ -101,12 +114,16 @@ class Checker final : public ExpositionSink {
     if (!is_started_) return {};
     is_started_ = false;
     std::set<std::string> names = {name_};
-    for (const std::string_view suffix : suffixes_of(type_)) names.insert(name_ + std::string(suffix));
+    for (const std::string_view suffix : suffixes_of(type_))
+      names.insert(name_ + std::string(suffix));
     for (const std::string& name : names)
-      if (!names_seen_.insert(name).second) return at("\"", name, "\" clashes with an earlier metric of that name");
+      if (!names_seen_.insert(name).second)
+        return at("\"", name, "\" clashes with an earlier metric of that name");
     if (!unit_.empty()) {
-      if (type_ == MetricType::kInfo || type_ == MetricType::kStateset) return at("\"", name_, "\" may not have a unit");
-      if (!std::string_view(name_).ends_with("_" + unit_)) return at("\"", name_, "\" does not end with its unit _", unit_);
+      if (type_ == MetricType::kInfo || type_ == MetricType::kStateset)
+        return at("\"", name_, "\" may not have a unit");
+      if (!std::string_view(name_).ends_with("_" + unit_))
+        return at("\"", name_, "\" does not end with its unit _", unit_);
     }
     if (auto status = histogram_.finish(); !status) return at(status.error().message);
     return {};
@@ -144,14 +161,19 @@ class Checker final : public ExpositionSink {
     if (auto status = check_exemplar(sample); !status) return status;
     if (auto status = check_group(sample, group_labels(labels)); !status) return status;
     if (!is_histogram(type_)) return {};
-    auto status = histogram_.add({.suffix = suffix_, .group = group_labels(labels), .time = sample.time, .bound = bound, .value = sample.value});
+    auto status = histogram_.add({.suffix = suffix_,
+                                  .group = group_labels(labels),
+                                  .time = sample.time,
+                                  .bound = bound,
+                                  .value = sample.value});
     if (!status) return at(status.error().message);
     return {};
   }
 
   // Labels that belong to the type: le, quantile, the state's name.
   Status check_special_labels(const model::LabelsBuilder& labels, double& bound) {
-    if (type_ == MetricType::kStateset && labels.get(name_).empty()) return at("a stateset's sample needs the label \"", name_, "\"");
+    if (type_ == MetricType::kStateset && labels.get(name_).empty())
+      return at("a stateset's sample needs the label \"", name_, "\"");
     if (is_histogram(type_) && suffix_ == "_bucket") {
       const auto le = parse_bound(labels.get("le"));
       if (!le) return at("label le: ", le.error().message);
@@ -159,31 +181,43 @@ class Checker final : public ExpositionSink {
     }
     if (type_ == MetricType::kSummary && suffix_.empty()) {
       const auto quantile = parse_bound(labels.get("quantile"));
-      if (!quantile || *quantile < 0 || *quantile > 1) return at("label quantile must be a number from 0 to 1, is \"", labels.get("quantile"), "\"");
+      if (!quantile || *quantile < 0 || *quantile > 1)
+        return at("label quantile must be a number from 0 to 1, is \"", labels.get("quantile"),
+                  "\"");
     }
     return {};
   }
 
   Status check_value(double value) {
-    if (type_ == MetricType::kStateset && value != 0 && value != 1) return at("a stateset's value must be 0 or 1");
+    if (type_ == MetricType::kStateset && value != 0 && value != 1)
+      return at("a stateset's value must be 0 or 1");
     if (type_ == MetricType::kInfo && value != 1) return at("an info's value must be 1");
-    if (type_ == MetricType::kSummary && suffix_.empty() && value < 0) return at("a quantile cannot be negative");
-    const bool counts = suffix_ == "_total" || suffix_ == "_sum" || suffix_ == "_count" || suffix_ == "_bucket" || suffix_ == "_gcount";
-    if ((counts || suffix_ == "_gsum") && std::isnan(value)) return at("a sample that counts cannot be NaN");
+    if (type_ == MetricType::kSummary && suffix_.empty() && value < 0)
+      return at("a quantile cannot be negative");
+    const bool counts = suffix_ == "_total" || suffix_ == "_sum" || suffix_ == "_count" ||
+                        suffix_ == "_bucket" || suffix_ == "_gcount";
+    if ((counts || suffix_ == "_gsum") && std::isnan(value))
+      return at("a sample that counts cannot be NaN");
     if (counts && value < 0) return at("a sample that counts cannot be negative");
     return {};
   }
 
   Status check_exemplar(const ExpositionSample& sample) {
     if (!sample.exemplar) return {};
-    const bool allowed = (is_histogram(type_) && suffix_ == "_bucket") || (type_ == MetricType::kCounter && suffix_ == "_total");
+    const bool allowed = (is_histogram(type_) && suffix_ == "_bucket") ||
+                         (type_ == MetricType::kCounter && suffix_ == "_total");
     if (!allowed) return at("only histogram buckets and counters may have exemplars");
     model::LabelsBuilder labels;
-    if (auto status = check_pairs(sample.exemplar->labels); !status) return at("exemplar: ", status.error().message);
-    if (auto status = parse_exemplar_labels(sample.exemplar->labels, labels); !status) return at("exemplar: ", status.error().message);
+    if (auto status = check_pairs(sample.exemplar->labels); !status)
+      return at("exemplar: ", status.error().message);
+    if (auto status = parse_exemplar_labels(sample.exemplar->labels, labels); !status)
+      return at("exemplar: ", status.error().message);
     size_t characters = 0;
-    for (const model::LabelView label : labels.build()) characters += utf8_characters(label.name) + utf8_characters(label.value);
-    if (characters > model::kExemplarLabelCharsMax) return at("exemplar: its labels have ", characters, " characters, more than ", model::kExemplarLabelCharsMax);
+    for (const model::LabelView label : labels.build())
+      characters += utf8_characters(label.name) + utf8_characters(label.value);
+    if (characters > model::kExemplarLabelCharsMax)
+      return at("exemplar: its labels have ", characters, " characters, more than ",
+                model::kExemplarLabelCharsMax);
     return {};
   }
 
@@ -198,11 +232,14 @@ class Checker final : public ExpositionSink {
   // Samples of a group lie together, all with or all without time, which does not go back.
   Status check_group(const ExpositionSample& sample, model::Labels group) {
     if (group_ != group) {
-      if (!groups_seen_.insert(std::string(group.packed())).second) return at("the samples of one metric must lie together");
+      if (!groups_seen_.insert(std::string(group.packed())).second)
+        return at("the samples of one metric must lie together");
       group_ = std::move(group);
     } else {
-      if (sample.time.has_value() != group_time_.has_value()) return at("samples of one metric must all have a timestamp, or none");
-      if (group_time_ && *sample.time < *group_time_ && type_ != MetricType::kInfo) return at("timestamps of one metric must not go back");
+      if (sample.time.has_value() != group_time_.has_value())
+        return at("samples of one metric must all have a timestamp, or none");
+      if (group_time_ && *sample.time < *group_time_ && type_ != MetricType::kInfo)
+        return at("timestamps of one metric must not go back");
     }
     group_time_ = sample.time;
     return {};
@@ -219,7 +256,7 @@ class Checker final : public ExpositionSink {
   bool has_type_ = false;
   bool has_unit_ = false;
   bool has_samples_ = false;
-  std::string_view suffix_;                   // of the sample being read
+  std::string_view suffix_;  // of the sample being read
   std::optional<model::Labels> group_;
   std::optional<TimestampMs> group_time_;
   std::set<std::string> groups_seen_;
@@ -230,7 +267,8 @@ class Checker final : public ExpositionSink {
 
 Status check_openmetrics(std::string_view text) {
   Checker checker;
-  if (auto status = parse_exposition(text, ExpositionFormat::kOpenMetrics, checker); !status) return status;
+  if (auto status = parse_exposition(text, ExpositionFormat::kOpenMetrics, checker); !status)
+    return status;
   return checker.finish();
 }
 

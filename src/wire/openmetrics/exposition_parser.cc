@@ -94,22 +94,30 @@ class Parser {
 
   // OpenMetrics: "# HELP|TYPE|UNIT name text", single spaces, and no other comments.
   Status parse_metadata(std::string_view line) {
-    if (!line.starts_with("# ")) return at(1, "a line that starts with # must be \"# HELP\", \"# TYPE\", \"# UNIT\" or \"# EOF\"");
+    if (!line.starts_with("# "))
+      return at(
+          1, "a line that starts with # must be \"# HELP\", \"# TYPE\", \"# UNIT\" or \"# EOF\"");
     TextCursor cursor(line);
     cursor.skip(2);
     const std::string_view word = cursor.take_until(" ");
     ExpositionMetadata metadata{.line = line_};
-    if (word == "HELP") metadata.kind = MetadataKind::kHelp;
-    else if (word == "TYPE") metadata.kind = MetadataKind::kType;
-    else if (word == "UNIT") metadata.kind = MetadataKind::kUnit;
-    else return at(3, "\"# ", word, "\" is not metadata: HELP, TYPE, UNIT or EOF is expected");
+    if (word == "HELP")
+      metadata.kind = MetadataKind::kHelp;
+    else if (word == "TYPE")
+      metadata.kind = MetadataKind::kType;
+    else if (word == "UNIT")
+      metadata.kind = MetadataKind::kUnit;
+    else
+      return at(3, "\"# ", word, "\" is not metadata: HELP, TYPE, UNIT or EOF is expected");
     if (!cursor.take(' ')) return at(cursor.column(), "a metric name is missing");
     auto name = cursor.take_metric_name();
     if (!name) return at(cursor.column(), name.error().message);
     metadata.metric = *name;
-    if (!cursor.take(' ')) return at(cursor.column(), "expected one space and then the ", word, " text");
+    if (!cursor.take(' '))
+      return at(cursor.column(), "expected one space and then the ", word, " text");
     metadata.text = cursor.rest();
-    if (metadata.kind == MetadataKind::kType && !parse_metric_type(metadata.text, ExpositionFormat::kOpenMetrics))
+    if (metadata.kind == MetadataKind::kType &&
+        !parse_metric_type(metadata.text, ExpositionFormat::kOpenMetrics))
       return at(cursor.column(), "invalid metric type \"", metadata.text, "\"");
     return sink_.on_metadata(metadata);
   }
@@ -124,14 +132,18 @@ class Parser {
 
   Status parse_sample(std::string_view line) {
     TextCursor cursor(line);
-    if (auto status = cursor.skip_series(); !status) return at(cursor.column(), status.error().message);
+    if (auto status = cursor.skip_series(); !status)
+      return at(cursor.column(), status.error().message);
     ExpositionSample sample{.series = line.substr(0, cursor.offset()), .line = line_};
     if (!take_gap(cursor) && (strict_ || !sample.series.ends_with('}')))
-      return at(cursor.column(), "expected ", strict_ ? "one space" : "a space", " and then the value");
+      return at(cursor.column(), "expected ", strict_ ? "one space" : "a space",
+                " and then the value");
     const size_t value_column = cursor.column();
     sample.value_text = cursor.take_until(strict_ ? " " : " \t");
     const auto value = parse_number(sample.value_text);
-    if (!value) return at(value_column, sample.value_text.empty() ? "the value is missing" : value.error().message);
+    if (!value)
+      return at(value_column,
+                sample.value_text.empty() ? "the value is missing" : value.error().message);
     sample.value = *value;
     if (auto status = parse_rest(cursor, sample); !status) return status;
     return sink_.on_sample(sample);
@@ -152,7 +164,8 @@ class Parser {
       sample.time = *time;
       if (cursor.at_end()) return {};
       (void)take_gap(cursor);
-      if (!strict_) return cursor.at_end() ? Status() : at(cursor.column(), "text after the timestamp");
+      if (!strict_)
+        return cursor.at_end() ? Status() : at(cursor.column(), "text after the timestamp");
     }
     return parse_exemplar(cursor, sample);
   }
@@ -161,9 +174,11 @@ class Parser {
     if (!cursor.take('#') || !cursor.take(' ') || !cursor.at_any("{"))
       return at(cursor.column(), "expected an exemplar: # {labels} value [timestamp]");
     const size_t begin = cursor.offset() + 1;
-    if (auto status = cursor.skip_braces(); !status) return at(cursor.column(), status.error().message);
+    if (auto status = cursor.skip_braces(); !status)
+      return at(cursor.column(), status.error().message);
     ExpositionExemplar exemplar{.labels = cursor.text().substr(begin, cursor.offset() - 1 - begin)};
-    if (!cursor.take(' ')) return at(cursor.column(), "expected one space and then the exemplar's value");
+    if (!cursor.take(' '))
+      return at(cursor.column(), "expected one space and then the exemplar's value");
     size_t column = cursor.column();
     const auto value = parse_number(cursor.take_until(" "));
     if (!value) return at(column, "exemplar: ", value.error().message);
@@ -185,15 +200,19 @@ class Parser {
   bool ended_ = false;
 };
 
-void set_label(std::string_view name, std::string value, BoundText bounds, model::LabelsBuilder& out) {
+void set_label(std::string_view name, std::string value, BoundText bounds,
+               model::LabelsBuilder& out) {
   if (bounds == BoundText::kNormalized && (name == "le" || name == "quantile"))
     if (const auto number = parse_float(value)) value = format_float_openmetrics(*number);
   out.set(name, value);
 }
 
 // Reads a="b",c="d" up to the end or a closing brace; a lone quoted string is the metric's name.
-Status parse_pairs(TextCursor& cursor, BoundText bounds, bool name_allowed, model::LabelsBuilder& out) {
-  const auto fail_here = [&](std::string_view what) { return fail(Errc::kInvalidArgument, cursor.column(), ": ", what); };
+Status parse_pairs(TextCursor& cursor, BoundText bounds, bool name_allowed,
+                   model::LabelsBuilder& out) {
+  const auto fail_here = [&](std::string_view what) {
+    return fail(Errc::kInvalidArgument, cursor.column(), ": ", what);
+  };
   std::vector<std::string> seen;
   cursor.skip_blanks();
   while (!cursor.at_end() && !cursor.at_any("}")) {
@@ -201,7 +220,8 @@ Status parse_pairs(TextCursor& cursor, BoundText bounds, bool name_allowed, mode
     if (!name) return std::unexpected(std::move(name).error());
     cursor.skip_blanks();
     if (!cursor.take('=')) {
-      if (!name_allowed || !out.get(model::kMetricName).empty()) return fail_here("expected = and a label value");
+      if (!name_allowed || !out.get(model::kMetricName).empty())
+        return fail_here("expected = and a label value");
       out.set(model::kMetricName, *name);
     } else {
       cursor.skip_blanks();
@@ -223,8 +243,9 @@ Status parse_pairs(TextCursor& cursor, BoundText bounds, bool name_allowed, mode
 }  // namespace
 
 ExpositionFormat exposition_format(std::string_view content_type) {
-  return content_type.starts_with("application/openmetrics-text") ? ExpositionFormat::kOpenMetrics
-                                                                  : ExpositionFormat::kPrometheusText;
+  return content_type.starts_with("application/openmetrics-text")
+             ? ExpositionFormat::kOpenMetrics
+             : ExpositionFormat::kPrometheusText;
 }
 
 Status parse_exposition(std::string_view text, ExpositionFormat format, ExpositionSink& sink) {
@@ -243,8 +264,10 @@ Status parse_series(std::string_view series, BoundText bounds, model::LabelsBuil
     if (auto status = parse_pairs(cursor, bounds, true, out); !status) return status;
     if (!cursor.take('}')) return fail(Errc::kInvalidArgument, cursor.column(), ": expected }");
   }
-  if (!cursor.at_end()) return fail(Errc::kInvalidArgument, cursor.column(), ": text after the labels");
-  if (out.get(model::kMetricName).empty()) return fail(Errc::kInvalidArgument, "1: the metric has no name");
+  if (!cursor.at_end())
+    return fail(Errc::kInvalidArgument, cursor.column(), ": text after the labels");
+  if (out.get(model::kMetricName).empty())
+    return fail(Errc::kInvalidArgument, "1: the metric has no name");
   return {};
 }
 
@@ -270,8 +293,9 @@ std::string unescape_help(std::string_view text) {
 
 std::optional<model::MetricType> parse_metric_type(std::string_view word, ExpositionFormat format) {
   using model::MetricType;
-  for (const MetricType type : {MetricType::kUnknown, MetricType::kCounter, MetricType::kGauge, MetricType::kHistogram,
-                                MetricType::kGaugeHistogram, MetricType::kSummary, MetricType::kInfo, MetricType::kStateset})
+  for (const MetricType type : {MetricType::kUnknown, MetricType::kCounter, MetricType::kGauge,
+                                MetricType::kHistogram, MetricType::kGaugeHistogram,
+                                MetricType::kSummary, MetricType::kInfo, MetricType::kStateset})
     if (word == model::metric_type_name(type)) return type;
   if (word == "untyped" && format == ExpositionFormat::kPrometheusText) return MetricType::kUnknown;
   return std::nullopt;

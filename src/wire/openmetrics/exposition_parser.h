@@ -25,25 +25,25 @@ enum class ExpositionFormat { kPrometheusText, kOpenMetrics };
 ExpositionFormat exposition_format(std::string_view content_type);
 
 struct ExpositionExemplar {
-  std::string_view labels;                 // inside the braces, as written
+  std::string_view labels;  // inside the braces, as written
   double value = 0;
   std::optional<TimestampMs> time;
 };
 
 struct ExpositionSample {
-  std::string_view series;                 // name and labels as written: a key for the caller's cache
+  std::string_view series;  // name and labels as written: a key for the caller's cache
   double value = 0;
   std::string_view value_text;
   std::optional<TimestampMs> time;
   std::optional<ExpositionExemplar> exemplar;
-  uint32_t line = 0;                       // from 1
+  uint32_t line = 0;  // from 1
 };
 
 enum class MetadataKind { kHelp, kType, kUnit };
 struct ExpositionMetadata {
   MetadataKind kind = MetadataKind::kHelp;
   std::string_view metric;
-  std::string_view text;                   // HELP still escaped: see unescape_help()
+  std::string_view text;  // HELP still escaped: see unescape_help()
   uint32_t line = 0;
 };
 

@@ -40,7 +40,9 @@ void append_count(std::string& out, uint64_t value) {
 }
 
 size_t utf8_characters(std::string_view text) {
-  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+  }));
 }
 
 // The two fixed labels first, as exporters of traces write them.
@@ -61,7 +63,8 @@ bool append_exemplar_labels(std::string& out, const model::Exemplar& exemplar) {
 
 class Writer {
  public:
-  explicit Writer(ExpositionFormat format) : open_metrics_(format == ExpositionFormat::kOpenMetrics) {}
+  explicit Writer(ExpositionFormat format)
+      : open_metrics_(format == ExpositionFormat::kOpenMetrics) {}
 
   void family(const MetricFamily& family) {
     const MetricType type = family.metadata.type;
@@ -71,9 +74,12 @@ class Writer {
     metadata(family, suffix, type);
     for (const MetricPoint& point : family.points) {
       labels(family, point);
-      if (type == MetricType::kHistogram) histogram(family.name, point);
-      else if (type == MetricType::kCounter) number(family.name, total, point.value, point, point.exemplar);
-      else number(family.name, "", point.value, point, std::nullopt);
+      if (type == MetricType::kHistogram)
+        histogram(family.name, point);
+      else if (type == MetricType::kCounter)
+        number(family.name, total, point.value, point, point.exemplar);
+      else
+        number(family.name, "", point.value, point, std::nullopt);
     }
   }
 
@@ -89,7 +95,8 @@ class Writer {
     append_escaped(out_, family.metadata.help, open_metrics_);
     ((out_ += "\n# TYPE ") += family.name) += suffix;
     out_ += ' ';
-    out_ += type == MetricType::kUnknown && !open_metrics_ ? "untyped" : model::metric_type_name(type);
+    out_ +=
+        type == MetricType::kUnknown && !open_metrics_ ? "untyped" : model::metric_type_name(type);
     out_ += '\n';
     if (!open_metrics_ || family.metadata.unit.empty()) return;
     (((out_ += "# UNIT ") += family.name) += ' ') += family.metadata.unit;
@@ -126,16 +133,22 @@ class Writer {
     out_ += "} ";
   }
 
-  void append_float(double value) { out_ += open_metrics_ ? format_float_openmetrics(value) : format_float_go(value); }
+  void append_float(double value) {
+    out_ += open_metrics_ ? format_float_openmetrics(value) : format_float_go(value);
+  }
 
-  void append_seconds(TimestampMs time) { out_ += format_float_openmetrics(static_cast<double>(time.value) / 1000); }
+  void append_seconds(TimestampMs time) {
+    out_ += format_float_openmetrics(static_cast<double>(time.value) / 1000);
+  }
 
   // Everything after the value.
   void tail(const MetricPoint& point, const std::optional<model::Exemplar>& exemplar) {
     if (point.has_time) {
       out_ += ' ';
-      if (open_metrics_) append_seconds(point.time);
-      else out_ += std::to_string(point.time.value);
+      if (open_metrics_)
+        append_seconds(point.time);
+      else
+        out_ += std::to_string(point.time.value);
     }
     if (open_metrics_ && exemplar) append_exemplar(*exemplar);
     out_ += '\n';
@@ -152,8 +165,8 @@ class Writer {
     append_seconds(exemplar.time);
   }
 
-  void number(std::string_view name, std::string_view suffix, double value, const MetricPoint& point,
-              const std::optional<model::Exemplar>& exemplar) {
+  void number(std::string_view name, std::string_view suffix, double value,
+              const MetricPoint& point, const std::optional<model::Exemplar>& exemplar) {
     name_and_labels(name, suffix, "");
     append_float(value);
     tail(point, exemplar);
@@ -161,7 +174,9 @@ class Writer {
 
   void histogram(std::string_view name, const MetricPoint& point) {
     for (const model::HistogramBucket& bucket : point.buckets) {
-      name_and_labels(name, "_bucket", open_metrics_ ? format_float_openmetrics(bucket.le) : format_float_go(bucket.le));
+      name_and_labels(
+          name, "_bucket",
+          open_metrics_ ? format_float_openmetrics(bucket.le) : format_float_go(bucket.le));
       append_count(out_, bucket.count);
       tail(point, bucket.exemplar);
     }
@@ -193,7 +208,8 @@ MediaRange parse_media_range(std::string_view text) {
   MediaRange range{.type = trimmed(text.substr(0, text.find(';')))};
   for (size_t at = text.find(';'); at != std::string_view::npos;) {
     const size_t end = text.find(';', at + 1);
-    const std::string_view parameter = trimmed(text.substr(at + 1, end == std::string_view::npos ? end : end - at - 1));
+    const std::string_view parameter =
+        trimmed(text.substr(at + 1, end == std::string_view::npos ? end : end - at - 1));
     if (parameter.starts_with("version=")) range.version = parameter.substr(8);
     if (parameter.starts_with("q=")) range.quality = parse_float(parameter.substr(2)).value_or(0);
     at = end;
@@ -223,10 +239,12 @@ NegotiatedFormat negotiate_exposition(std::string_view accept, bool open_metrics
         (range.version.empty() || range.version == "0.0.1" || range.version == "1.0.0")) {
       best = range.quality;
       const std::string_view version = range.version == "0.0.1" ? "0.0.1" : "1.0.0";
-      chosen = {ExpositionFormat::kOpenMetrics, "application/openmetrics-text; version=" + std::string(version) + std::string(kRest)};
+      chosen = {ExpositionFormat::kOpenMetrics, "application/openmetrics-text; version=" +
+                                                    std::string(version) + std::string(kRest)};
     } else if (range.type == "text/plain" && (range.version.empty() || range.version == "0.0.4")) {
       best = range.quality;
-      chosen = {ExpositionFormat::kPrometheusText, "text/plain; version=0.0.4" + std::string(kRest)};
+      chosen = {ExpositionFormat::kPrometheusText,
+                "text/plain; version=0.0.4" + std::string(kRest)};
     }
   }
   return chosen;

@@ -15,7 +15,8 @@
 
 namespace sightline::wire::openmetrics {
 
-std::string write_exposition(std::span<const model::MetricFamily> families, ExpositionFormat format);
+std::string write_exposition(std::span<const model::MetricFamily> families,
+                             ExpositionFormat format);
 
 struct NegotiatedFormat {
   ExpositionFormat format = ExpositionFormat::kPrometheusText;

@@ -17,28 +17,44 @@ std::vector<MetricFamily> sample_families() {
   model::Exemplar exemplar{.value = 500.164202, .time = {1795485383488}};
   exemplar.trace_id = *parse_trace_id("b58db8c520140689210aa4890326f594");
   exemplar.span_id = *parse_span_id("7adab10d29cb4769");
-  MetricFamily info{.name = "target_info", .metadata = {.type = MetricType::kGauge, .help = "Target metadata"}};
+  MetricFamily info{.name = "target_info",
+                    .metadata = {.type = MetricType::kGauge, .help = "Target metadata"}};
   info.points.push_back({.labels = make_labels({{"job", "demo"}}), .has_time = false, .value = 1});
-  MetricFamily calls{.name = "calls", .metadata = {.type = MetricType::kCounter}, .empty_labels = {"otel_scope_version"}};
-  calls.points.push_back({.labels = make_labels({{"job", "demo"}, {"span_name", "GET \"/\"\n"}}), .time = {1795485383488}, .value = 5, .exemplar = exemplar});
-  MetricFamily duration{.name = "duration_milliseconds", .metadata = {.type = MetricType::kHistogram}};
-  duration.points.push_back({.labels = make_labels({{"job", "demo"}}), .time = {1795485383488},
-                             .buckets = {{2, 0, std::nullopt}, {1e6, 5, exemplar}, {std::numeric_limits<double>::infinity(), 5, std::nullopt}},
-                             .sum = 2500.853489, .count = 5});
+  MetricFamily calls{.name = "calls",
+                     .metadata = {.type = MetricType::kCounter},
+                     .empty_labels = {"otel_scope_version"}};
+  calls.points.push_back({.labels = make_labels({{"job", "demo"}, {"span_name", "GET \"/\"\n"}}),
+                          .time = {1795485383488},
+                          .value = 5,
+                          .exemplar = exemplar});
+  MetricFamily duration{.name = "duration_milliseconds",
+                        .metadata = {.type = MetricType::kHistogram}};
+  duration.points.push_back(
+      {.labels = make_labels({{"job", "demo"}}),
+       .time = {1795485383488},
+       .buckets = {{2, 0, std::nullopt},
+                   {1e6, 5, exemplar},
+                   {std::numeric_limits<double>::infinity(), 5, std::nullopt}},
+       .sum = 2500.853489,
+       .count = 5});
   return {info, calls, duration};
 }
 
 TEST(ExpositionWriter, OpenMetrics) {
   const std::string text = write_exposition(sample_families(), ExpositionFormat::kOpenMetrics);
   EXPECT_EQ(text,
-            "# HELP target_info Target metadata\n# TYPE target_info gauge\ntarget_info{job=\"demo\"} 1.0\n"
+            "# HELP target_info Target metadata\n# TYPE target_info "
+            "gauge\ntarget_info{job=\"demo\"} 1.0\n"
             "# HELP calls \n# TYPE calls counter\n"
-            "calls_total{job=\"demo\",otel_scope_version=\"\",span_name=\"GET \\\"/\\\"\\n\"} 5.0 1.795485383488e+09 "
-            "# {trace_id=\"b58db8c520140689210aa4890326f594\",span_id=\"7adab10d29cb4769\"} 500.164202 1.795485383488e+09\n"
+            "calls_total{job=\"demo\",otel_scope_version=\"\",span_name=\"GET \\\"/\\\"\\n\"} 5.0 "
+            "1.795485383488e+09 "
+            "# {trace_id=\"b58db8c520140689210aa4890326f594\",span_id=\"7adab10d29cb4769\"} "
+            "500.164202 1.795485383488e+09\n"
             "# HELP duration_milliseconds \n# TYPE duration_milliseconds histogram\n"
             "duration_milliseconds_bucket{job=\"demo\",le=\"2.0\"} 0 1.795485383488e+09\n"
             "duration_milliseconds_bucket{job=\"demo\",le=\"1e+06\"} 5 1.795485383488e+09 "
-            "# {trace_id=\"b58db8c520140689210aa4890326f594\",span_id=\"7adab10d29cb4769\"} 500.164202 1.795485383488e+09\n"
+            "# {trace_id=\"b58db8c520140689210aa4890326f594\",span_id=\"7adab10d29cb4769\"} "
+            "500.164202 1.795485383488e+09\n"
             "duration_milliseconds_bucket{job=\"demo\",le=\"+Inf\"} 5 1.795485383488e+09\n"
             "duration_milliseconds_sum{job=\"demo\"} 2500.853489 1.795485383488e+09\n"
             "duration_milliseconds_count{job=\"demo\"} 5 1.795485383488e+09\n# EOF\n");
@@ -46,32 +62,43 @@ TEST(ExpositionWriter, OpenMetrics) {
 }
 
 TEST(ExpositionWriter, ClassicText) {
-  EXPECT_EQ(write_exposition(sample_families(), ExpositionFormat::kPrometheusText),
-            "# HELP target_info Target metadata\n# TYPE target_info gauge\ntarget_info{job=\"demo\"} 1\n"
-            "# HELP calls_total \n# TYPE calls_total counter\n"
-            "calls_total{job=\"demo\",otel_scope_version=\"\",span_name=\"GET \\\"/\\\"\\n\"} 5 1795485383488\n"
-            "# HELP duration_milliseconds \n# TYPE duration_milliseconds histogram\n"
-            "duration_milliseconds_bucket{job=\"demo\",le=\"2\"} 0 1795485383488\n"
-            "duration_milliseconds_bucket{job=\"demo\",le=\"1e+06\"} 5 1795485383488\n"
-            "duration_milliseconds_bucket{job=\"demo\",le=\"+Inf\"} 5 1795485383488\n"
-            "duration_milliseconds_sum{job=\"demo\"} 2500.853489 1795485383488\n"
-            "duration_milliseconds_count{job=\"demo\"} 5 1795485383488\n");
+  EXPECT_EQ(
+      write_exposition(sample_families(), ExpositionFormat::kPrometheusText),
+      "# HELP target_info Target metadata\n# TYPE target_info gauge\ntarget_info{job=\"demo\"} 1\n"
+      "# HELP calls_total \n# TYPE calls_total counter\n"
+      "calls_total{job=\"demo\",otel_scope_version=\"\",span_name=\"GET \\\"/\\\"\\n\"} 5 "
+      "1795485383488\n"
+      "# HELP duration_milliseconds \n# TYPE duration_milliseconds histogram\n"
+      "duration_milliseconds_bucket{job=\"demo\",le=\"2\"} 0 1795485383488\n"
+      "duration_milliseconds_bucket{job=\"demo\",le=\"1e+06\"} 5 1795485383488\n"
+      "duration_milliseconds_bucket{job=\"demo\",le=\"+Inf\"} 5 1795485383488\n"
+      "duration_milliseconds_sum{job=\"demo\"} 2500.853489 1795485383488\n"
+      "duration_milliseconds_count{job=\"demo\"} 5 1795485383488\n");
 }
 
 TEST(ExpositionWriter, LeavesOutExemplarsThatAreTooLong) {
   auto families = sample_families();
   families[1].points[0].exemplar->labels = make_labels({{"k", std::string(100, 'x')}});
-  EXPECT_EQ(write_exposition(std::span(families).subspan(1, 1), ExpositionFormat::kOpenMetrics).find("# {"), std::string::npos);
+  EXPECT_EQ(write_exposition(std::span(families).subspan(1, 1), ExpositionFormat::kOpenMetrics)
+                .find("# {"),
+            std::string::npos);
 }
 
 TEST(ExpositionWriter, Negotiates) {
   EXPECT_EQ(negotiate_exposition("", true).format, ExpositionFormat::kPrometheusText);
   EXPECT_EQ(negotiate_exposition("application/openmetrics-text", true).content_type,
             "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores");
-  EXPECT_EQ(negotiate_exposition("application/openmetrics-text", false).format, ExpositionFormat::kPrometheusText);
-  EXPECT_EQ(negotiate_exposition("text/plain;version=0.0.4;q=0.9, application/openmetrics-text; version=1.0.0;q=0.5", true).format,
+  EXPECT_EQ(negotiate_exposition("application/openmetrics-text", false).format,
             ExpositionFormat::kPrometheusText);
-  EXPECT_EQ(negotiate_exposition("application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1", true).content_type,
+  EXPECT_EQ(
+      negotiate_exposition(
+          "text/plain;version=0.0.4;q=0.9, application/openmetrics-text; version=1.0.0;q=0.5", true)
+          .format,
+      ExpositionFormat::kPrometheusText);
+  EXPECT_EQ(negotiate_exposition("application/openmetrics-text;version=0.0.1;q=0.75,text/"
+                                 "plain;version=0.0.4;q=0.5,*/*;q=0.1",
+                                 true)
+                .content_type,
             "application/openmetrics-text; version=0.0.1; charset=utf-8; escaping=underscores");
 }
 

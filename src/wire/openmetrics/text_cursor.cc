@@ -8,7 +8,8 @@ namespace sightline::wire::openmetrics {
 namespace {
 
 bool is_name_character(char c, bool first, bool colon) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (colon && c == ':') || (!first && c >= '0' && c <= '9');
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (colon && c == ':') ||
+         (!first && c >= '0' && c <= '9');
 }
 
 size_t name_length(std::string_view text, bool colon) {
@@ -23,7 +24,8 @@ Result<std::string_view> TextCursor::take_metric_name() {
   if (at_any("\"")) {
     const size_t begin = at_ + 1;
     const size_t end = text_.find('"', begin);
-    if (end == std::string_view::npos) return fail(Errc::kInvalidArgument, "the metric name's closing quote is missing");
+    if (end == std::string_view::npos)
+      return fail(Errc::kInvalidArgument, "the metric name's closing quote is missing");
     at_ = end + 1;
     return text_.substr(begin, end - begin);
   }
@@ -53,9 +55,12 @@ Result<std::string> TextCursor::take_quoted() {
       continue;
     }
     const char escaped = text_[at_++];
-    if (escaped == 'n') out += '\n';
-    else if (escaped == '\\' || escaped == '"') out += escaped;
-    else (out += '\\') += escaped;
+    if (escaped == 'n')
+      out += '\n';
+    else if (escaped == '\\' || escaped == '"')
+      out += escaped;
+    else
+      (out += '\\') += escaped;
   }
   return fail(Errc::kInvalidArgument, column(), ": the closing quote is missing");
 }
@@ -66,8 +71,10 @@ Status TextCursor::skip_braces() {
   for (; at_ < text_.size(); ++at_) {
     const char c = text_[at_];
     if (quoted) {
-      if (c == '\\') ++at_;
-      else if (c == '"') quoted = false;
+      if (c == '\\')
+        ++at_;
+      else if (c == '"')
+        quoted = false;
     } else if (c == '"') {
       quoted = true;
     } else if (c == '}') {

@@ -40,8 +40,8 @@ class TextCursor {
 
   // [a-zA-Z_:][a-zA-Z0-9_:]* or a quoted string without escapes.
   Result<std::string_view> take_metric_name();
-  Result<std::string> take_label_name();   // [a-zA-Z_][a-zA-Z0-9_]*
-  Result<std::string> take_quoted();       // "...", with \\, \" and \n
+  Result<std::string> take_label_name();  // [a-zA-Z_][a-zA-Z0-9_]*
+  Result<std::string> take_quoted();      // "...", with \\, \" and \n
   // Moves past name{...}; the inside is only scanned for its end.
   Status skip_series();
   // Moves past {...}, minding quotes. The cursor is at the opening brace.

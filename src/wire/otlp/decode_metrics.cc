@@ -37,16 +37,22 @@ bool is_shallow(std::string_view message, ValueKind kind, int depth) {
         pbf_reader inner = value.get_message();
         while (inner.next()) {
           const uint32_t tag = inner.tag();
-          if (tag != 5 && tag != 6) inner.skip();
-          else if (!is_shallow(text(inner), tag == 5 ? ValueKind::kArray : ValueKind::kKvlist, depth + 1)) return false;
+          if (tag != 5 && tag != 6)
+            inner.skip();
+          else if (!is_shallow(text(inner), tag == 5 ? ValueKind::kArray : ValueKind::kKvlist,
+                               depth + 1))
+            return false;
         }
       }
       continue;
     }
     while (value.next()) {
       const uint32_t tag = value.tag();
-      if (tag != 5 && tag != 6) value.skip();
-      else if (!is_shallow(text(value), tag == 5 ? ValueKind::kArray : ValueKind::kKvlist, depth + 1)) return false;
+      if (tag != 5 && tag != 6)
+        value.skip();
+      else if (!is_shallow(text(value), tag == 5 ? ValueKind::kArray : ValueKind::kKvlist,
+                           depth + 1))
+        return false;
     }
   }
   return true;
@@ -77,9 +83,12 @@ ValueView read_value(pbf_reader message) {
 void read_attribute(pbf_reader message, std::vector<AttributeView>& out) {
   AttributeView attribute;
   while (message.next()) {
-    if (message.tag() == 1) attribute.key = text(message);
-    else if (message.tag() == 2) attribute.value = read_value(message.get_message());
-    else message.skip();
+    if (message.tag() == 1)
+      attribute.key = text(message);
+    else if (message.tag() == 2)
+      attribute.value = read_value(message.get_message());
+    else
+      message.skip();
   }
   out.push_back(attribute);
 }
@@ -100,19 +109,27 @@ PointExemplar read_exemplar(pbf_reader message) {
   return out;
 }
 
-bool is_packed(const pbf_reader& message) { return message.wire_type() == protozero::pbf_wire_type::length_delimited; }
+bool is_packed(const pbf_reader& message) {
+  return message.wire_type() == protozero::pbf_wire_type::length_delimited;
+}
 
 void read_fixed64s(pbf_reader& message, std::vector<uint64_t>& out) {
-  if (is_packed(message)) for (const uint64_t v : message.get_packed_fixed64()) out.push_back(v);
-  else out.push_back(message.get_fixed64());
+  if (is_packed(message))
+    for (const uint64_t v : message.get_packed_fixed64()) out.push_back(v);
+  else
+    out.push_back(message.get_fixed64());
 }
 void read_uint64s(pbf_reader& message, std::vector<uint64_t>& out) {
-  if (is_packed(message)) for (const uint64_t v : message.get_packed_uint64()) out.push_back(v);
-  else out.push_back(message.get_uint64());
+  if (is_packed(message))
+    for (const uint64_t v : message.get_packed_uint64()) out.push_back(v);
+  else
+    out.push_back(message.get_uint64());
 }
 void read_doubles(pbf_reader& message, std::vector<double>& out) {
-  if (is_packed(message)) for (const double v : message.get_packed_double()) out.push_back(v);
-  else out.push_back(message.get_double());
+  if (is_packed(message))
+    for (const double v : message.get_packed_double()) out.push_back(v);
+  else
+    out.push_back(message.get_double());
 }
 
 void read_number_point(pbf_reader message, MetricPoint& out) {
@@ -136,7 +153,10 @@ void read_histogram_point(pbf_reader message, MetricPoint& out) {
       case 2: out.start_ns = message.get_fixed64(); break;
       case 3: out.time_ns = message.get_fixed64(); break;
       case 4: out.count = message.get_fixed64(); break;
-      case 5: out.sum = message.get_double(); out.has_sum = true; break;
+      case 5:
+        out.sum = message.get_double();
+        out.has_sum = true;
+        break;
       case 6: read_fixed64s(message, out.bucket_counts); break;
       case 7: read_doubles(message, out.bounds); break;
       case 8: out.exemplars.push_back(read_exemplar(message.get_message())); break;
@@ -149,9 +169,12 @@ void read_histogram_point(pbf_reader message, MetricPoint& out) {
 
 void read_buckets(pbf_reader message, MetricPoint::Buckets& out) {
   while (message.next()) {
-    if (message.tag() == 1) out.offset = message.get_sint32();
-    else if (message.tag() == 2) read_uint64s(message, out.counts);
-    else message.skip();
+    if (message.tag() == 1)
+      out.offset = message.get_sint32();
+    else if (message.tag() == 2)
+      read_uint64s(message, out.counts);
+    else
+      message.skip();
   }
 }
 
@@ -162,7 +185,10 @@ void read_exponential_point(pbf_reader message, MetricPoint& out) {
       case 2: out.start_ns = message.get_fixed64(); break;
       case 3: out.time_ns = message.get_fixed64(); break;
       case 4: out.count = message.get_fixed64(); break;
-      case 5: out.sum = message.get_double(); out.has_sum = true; break;
+      case 5:
+        out.sum = message.get_double();
+        out.has_sum = true;
+        break;
       case 6: out.scale = message.get_sint32(); break;
       case 7: out.zero_count = message.get_fixed64(); break;
       case 8: read_buckets(message.get_message(), out.positive); break;
@@ -178,9 +204,12 @@ void read_exponential_point(pbf_reader message, MetricPoint& out) {
 MetricPoint::Quantile read_quantile(pbf_reader message) {
   MetricPoint::Quantile out;
   while (message.next()) {
-    if (message.tag() == 1) out.quantile = message.get_double();
-    else if (message.tag() == 2) out.value = message.get_double();
-    else message.skip();
+    if (message.tag() == 1)
+      out.quantile = message.get_double();
+    else if (message.tag() == 2)
+      out.value = message.get_double();
+    else
+      message.skip();
   }
   return out;
 }
@@ -191,7 +220,10 @@ void read_summary_point(pbf_reader message, MetricPoint& out) {
       case 2: out.start_ns = message.get_fixed64(); break;
       case 3: out.time_ns = message.get_fixed64(); break;
       case 4: out.count = message.get_fixed64(); break;
-      case 5: out.sum = message.get_double(); out.has_sum = true; break;
+      case 5:
+        out.sum = message.get_double();
+        out.has_sum = true;
+        break;
       case 6: out.quantiles.push_back(read_quantile(message.get_message())); break;
       case 7: read_attribute(message.get_message(), out.attributes); break;
       case 8: out.flags = message.get_uint32(); break;
@@ -215,7 +247,8 @@ std::optional<MetricKind> kind_of(uint32_t field) {
 Status read_points(std::string_view data, MetricView metric, MetricsSink& sink) {
   pbf_reader head(data.data(), data.size());
   while (head.next()) {
-    if (head.tag() == 2 && metric.kind != MetricKind::kSummary && metric.kind != MetricKind::kGauge) {
+    if (head.tag() == 2 && metric.kind != MetricKind::kSummary &&
+        metric.kind != MetricKind::kGauge) {
       const int32_t number = head.get_enum();
       if (number == 1 || number == 2) metric.temporality = static_cast<Temporality>(number);
     } else if (head.tag() == 3 && metric.kind == MetricKind::kSum) {
@@ -246,9 +279,12 @@ Status read_metric(pbf_reader message, MetricsSink& sink) {
   std::string_view data;
   bool has_data = false;
   while (message.next()) {
-    if (message.tag() == 1) metric.name = text(message);
-    else if (message.tag() == 2) metric.description = text(message);
-    else if (message.tag() == 3) metric.unit = text(message);
+    if (message.tag() == 1)
+      metric.name = text(message);
+    else if (message.tag() == 2)
+      metric.description = text(message);
+    else if (message.tag() == 3)
+      metric.unit = text(message);
     else if (const auto kind = kind_of(message.tag())) {
       metric.kind = *kind;
       data = text(message);
@@ -294,7 +330,8 @@ Status decode_metrics(std::string_view protobuf, MetricsSink& sink) {
       if (auto status = read_resource_metrics(text(request), sink); !status) return status;
     }
   } catch (const protozero::exception& e) {
-    return fail(Errc::kInvalidArgument, "no OTLP metrics request: ", e.what(), " in the resource metrics at byte ", at);
+    return fail(Errc::kInvalidArgument, "no OTLP metrics request: ", e.what(),
+                " in the resource metrics at byte ", at);
   }
   return {};
 }

@@ -35,7 +35,7 @@ struct PointExemplar {
   std::vector<model::AttributeView> attributes;
   uint64_t time_ns = 0;
   double value = 0;
-  TraceId trace_id;   // not valid: none, or of a wrong length
+  TraceId trace_id;  // not valid: none, or of a wrong length
   SpanId span_id;
 };
 
@@ -47,17 +47,17 @@ struct MetricPoint {
   uint64_t start_ns = 0;
   uint64_t time_ns = 0;
   uint32_t flags = 0;
-  double value = 0;                         // gauge, sum
-  uint64_t count = 0;                       // histograms, summary
+  double value = 0;    // gauge, sum
+  uint64_t count = 0;  // histograms, summary
   double sum = 0;
   bool has_sum = false;
-  std::vector<uint64_t> bucket_counts;      // histogram: one more than bounds
+  std::vector<uint64_t> bucket_counts;  // histogram: one more than bounds
   std::vector<double> bounds;
   struct Buckets {
     int32_t offset = 0;
     std::vector<uint64_t> counts;
   };
-  int32_t scale = 0;                        // exponential histogram
+  int32_t scale = 0;  // exponential histogram
   uint64_t zero_count = 0;
   double zero_threshold = 0;
   Buckets positive;
@@ -66,7 +66,7 @@ struct MetricPoint {
     double quantile = 0;
     double value = 0;
   };
-  std::vector<Quantile> quantiles;          // summary
+  std::vector<Quantile> quantiles;  // summary
   std::vector<PointExemplar> exemplars;
 };
 

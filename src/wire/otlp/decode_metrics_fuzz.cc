@@ -11,9 +11,13 @@ namespace {
 
 class Printing final : public MetricsSink {
  public:
-  Status on_resource(const std::vector<model::AttributeView>& attributes) override { return print(attributes); }
+  Status on_resource(const std::vector<model::AttributeView>& attributes) override {
+    return print(attributes);
+  }
   Status on_metric(const MetricView&) override { return {}; }
-  Status on_point(const MetricView&, const MetricPoint& point) override { return print(point.attributes); }
+  Status on_point(const MetricView&, const MetricPoint& point) override {
+    return print(point.attributes);
+  }
 
  private:
   static Status print(const std::vector<model::AttributeView>& attributes) {

@@ -39,7 +39,8 @@ size_t count_field(std::string_view message, uint32_t tag) {
 // which fault_ and fault_at_ then describe.
 class Decoder {
  public:
-  Decoder(std::string_view request, const DecodeLimits& limits, DecodedTraces& result, SpanBatch& batch)
+  Decoder(std::string_view request, const DecodeLimits& limits, DecodedTraces& result,
+          SpanBatch& batch)
       : request_(request), limits_(limits), result_(result), batch_(batch) {}
 
   Status run() {
@@ -47,11 +48,14 @@ class Decoder {
     bool good = true;
     ProtobufReader r(request_);
     while (good && r.next()) {
-      if (r.tag() == protobuf_bytes(1)) good = parse_resource_spans(r.bytes());
-      else r.skip();
+      if (r.tag() == protobuf_bytes(1))
+        good = parse_resource_spans(r.bytes());
+      else
+        r.skip();
     }
     if (!good || !done(r))
-      return fail(Errc::kInvalidArgument, "malformed OTLP protobuf at byte ", fault_at_ - request_.data(), ": ", fault_);
+      return fail(Errc::kInvalidArgument, "malformed OTLP protobuf at byte ",
+                  fault_at_ - request_.data(), ": ", fault_);
     if (result_.rejected_spans() == 0 && !modified_) batch_.encoded = request_;
     return {};
   }
@@ -74,12 +78,15 @@ class Decoder {
         continue;
       }
       for (ProtobufReader s(r.bytes()); s.next();) {
-        if (s.tag() == protobuf_bytes(2)) spans += count_field(s.bytes(), protobuf_bytes(2));
-        else s.skip();
+        if (s.tag() == protobuf_bytes(2))
+          spans += count_field(s.bytes(), protobuf_bytes(2));
+        else
+          s.skip();
       }
     }
     // A span that is kept takes at least 28 bytes, so a request of empty spans reserves little.
-    spans_expected_ = std::min({spans, request_.size() / 28, size_t{limits_.spans_per_request_max}});
+    spans_expected_ =
+        std::min({spans, request_.size() / 28, size_t{limits_.spans_per_request_max}});
     batch_.spans.reserve(spans_expected_);
   }
 
@@ -119,7 +126,9 @@ class Decoder {
         case protobuf_bytes(1):
           if (!parse_attribute(r.bytes(), run)) return false;
           break;
-        case protobuf_varint(2): resource.dropped_attributes = static_cast<uint32_t>(r.varint()); break;
+        case protobuf_varint(2):
+          resource.dropped_attributes = static_cast<uint32_t>(r.varint());
+          break;
         default: r.skip();
       }
     }
@@ -165,7 +174,9 @@ class Decoder {
         case protobuf_bytes(3):
           if (!parse_attribute(r.bytes(), run)) return false;
           break;
-        case protobuf_varint(4): scope.dropped_attributes = static_cast<uint32_t>(r.varint()); break;
+        case protobuf_varint(4):
+          scope.dropped_attributes = static_cast<uint32_t>(r.varint());
+          break;
         default: r.skip();
       }
     }
@@ -174,14 +185,16 @@ class Decoder {
   }
 
   bool parse_span(std::string_view message, uint32_t scope) {
-    if (batch_.spans.size() >= limits_.spans_per_request_max) return reject(RejectReason::kTooManySpans);
+    if (batch_.spans.size() >= limits_.spans_per_request_max)
+      return reject(RejectReason::kTooManySpans);
     const size_t attributes_before = batch_.attributes.size();
     SpanView& span = batch_.spans.emplace_back();
     span.scope = scope;
     IdFault id_fault = IdFault::kNone;
     bool whole = true;
     if (!walk_span(message, span, id_fault, whole)) return false;
-    if (!span.trace_id.is_valid() || !span.span_id.is_valid() || id_fault == IdFault::kParentSpanId) {
+    if (!span.trace_id.is_valid() || !span.span_id.is_valid() ||
+        id_fault == IdFault::kParentSpanId) {
       const RejectReason reason = !span.trace_id.is_valid()  ? RejectReason::kTraceId
                                   : !span.span_id.is_valid() ? RejectReason::kSpanId
                                                              : RejectReason::kParentSpanId;
@@ -190,8 +203,10 @@ class Decoder {
       return reject(reason);
     }
     if (!parse_events(span, whole) || !parse_links(span, whole)) return false;
-    if (whole) span.encoded = message;
-    else modified_ = true;
+    if (whole)
+      span.encoded = message;
+    else
+      modified_ = true;
     if (batch_.spans.size() == 1) guess_attributes();
     return true;
   }
@@ -209,12 +224,14 @@ class Decoder {
         case protobuf_bytes(2): take_id(r.bytes(), span.span_id); break;
         case protobuf_bytes(3): span.trace_state = r.bytes(); break;
         case protobuf_bytes(4):
-          id_fault = take_id(r.bytes(), span.parent_span_id) ? IdFault::kNone : IdFault::kParentSpanId;
+          id_fault =
+              take_id(r.bytes(), span.parent_span_id) ? IdFault::kNone : IdFault::kParentSpanId;
           break;
         case protobuf_bytes(5): span.name = r.bytes(); break;
         case protobuf_varint(6): {
           const uint64_t kind = r.varint();
-          span.kind = kind <= 5 ? static_cast<model::SpanKind>(kind) : model::SpanKind::kUnspecified;
+          span.kind =
+              kind <= 5 ? static_cast<model::SpanKind>(kind) : model::SpanKind::kUnspecified;
           break;
         }
         case protobuf_fixed64(7): span.start.value = r.fixed64(); break;
@@ -222,7 +239,9 @@ class Decoder {
         case protobuf_bytes(9):
           if (!parse_attribute(r.bytes(), run)) return false;
           break;
-        case protobuf_varint(10): span.dropped_attributes = static_cast<uint32_t>(r.varint()); break;
+        case protobuf_varint(10):
+          span.dropped_attributes = static_cast<uint32_t>(r.varint());
+          break;
         case protobuf_bytes(11): events_.push_back(r.bytes()); break;
         case protobuf_varint(12): span.dropped_events = static_cast<uint32_t>(r.varint()); break;
         case protobuf_bytes(13): links_.push_back(r.bytes()); break;
@@ -247,7 +266,8 @@ class Decoder {
         case protobuf_bytes(2): span.status_message = r.bytes(); break;
         case protobuf_varint(3): {
           const uint64_t code = r.varint();
-          span.status = code <= 2 ? static_cast<model::StatusCode>(code) : model::StatusCode::kUnset;
+          span.status =
+              code <= 2 ? static_cast<model::StatusCode>(code) : model::StatusCode::kUnset;
           break;
         }
         default: r.skip();
@@ -274,7 +294,9 @@ class Decoder {
           case protobuf_bytes(3):
             if (!parse_attribute(r.bytes(), run)) return false;
             break;
-          case protobuf_varint(4): event.dropped_attributes = static_cast<uint32_t>(r.varint()); break;
+          case protobuf_varint(4):
+            event.dropped_attributes = static_cast<uint32_t>(r.varint());
+            break;
           default: r.skip();
         }
       }
@@ -301,7 +323,9 @@ class Decoder {
           case protobuf_bytes(4):
             if (!parse_attribute(r.bytes(), run)) return false;
             break;
-          case protobuf_varint(5): link.dropped_attributes = static_cast<uint32_t>(r.varint()); break;
+          case protobuf_varint(5):
+            link.dropped_attributes = static_cast<uint32_t>(r.varint());
+            break;
           case protobuf_fixed32(6): link.flags = r.fixed32(); break;
           default: r.skip();
         }
@@ -320,7 +344,8 @@ class Decoder {
 
   // Attributes being appended to the batch for one holder.
   struct AttributeRun {
-    explicit AttributeRun(const SpanBatch& batch) : begin(static_cast<uint32_t>(batch.attributes.size())) {}
+    explicit AttributeRun(const SpanBatch& batch)
+        : begin(static_cast<uint32_t>(batch.attributes.size())) {}
     uint32_t begin;
     uint32_t kept = 0;
     uint32_t dropped = 0;
@@ -367,7 +392,9 @@ class Decoder {
         case protobuf_bytes(1): value = ValueView::of_string(r.bytes()); break;
         case protobuf_varint(2): value = ValueView::of_bool(r.varint() != 0); break;
         case protobuf_varint(3): value = ValueView::of_int(static_cast<int64_t>(r.varint())); break;
-        case protobuf_fixed64(4): value = ValueView::of_double(std::bit_cast<double>(r.fixed64())); break;
+        case protobuf_fixed64(4):
+          value = ValueView::of_double(std::bit_cast<double>(r.fixed64()));
+          break;
         case protobuf_bytes(5):
           value = {.kind = ValueKind::kArray, .bytes = r.bytes()};
           if (!check_list(value.bytes, false, 1, too_deep)) return false;
@@ -405,8 +432,10 @@ class Decoder {
   bool check_pair(std::string_view message, uint32_t depth, bool& too_deep) {
     ProtobufReader r(message);
     while (r.next()) {
-      if (r.tag() != protobuf_bytes(2)) r.skip();
-      else if (!check_value(r.bytes(), depth, too_deep)) return false;
+      if (r.tag() != protobuf_bytes(2))
+        r.skip();
+      else if (!check_value(r.bytes(), depth, too_deep))
+        return false;
     }
     return done(r);
   }
@@ -414,8 +443,10 @@ class Decoder {
     ProtobufReader r(message);
     while (r.next()) {
       const uint32_t tag = r.tag();
-      if (tag != protobuf_bytes(5) && tag != protobuf_bytes(6)) r.skip();
-      else if (!check_list(r.bytes(), tag == protobuf_bytes(6), depth + 1, too_deep)) return false;
+      if (tag != protobuf_bytes(5) && tag != protobuf_bytes(6))
+        r.skip();
+      else if (!check_list(r.bytes(), tag == protobuf_bytes(6), depth + 1, too_deep))
+        return false;
     }
     return done(r);
   }
@@ -436,8 +467,8 @@ class Decoder {
   DecodedTraces& result_;
   SpanBatch& batch_;
   size_t spans_expected_ = 0;
-  bool modified_ = false;                  // something was dropped, so `request_` says more than the batch
-  std::vector<std::string_view> events_;   // of the span being read
+  bool modified_ = false;  // something was dropped, so `request_` says more than the batch
+  std::vector<std::string_view> events_;  // of the span being read
   std::vector<std::string_view> links_;
   const char* fault_ = nullptr;
   const char* fault_at_ = nullptr;
@@ -463,7 +494,8 @@ uint64_t DecodedTraces::rejected_spans() const {
 
 std::string DecodedTraces::rejection_message() const {
   static constexpr std::string_view kTexts[kRejectReasons] = {
-      "trace_id is not 16 bytes or all zero", "span_id is not 8 bytes or all zero", "parent_span_id is not 8 bytes",
+      "trace_id is not 16 bytes or all zero", "span_id is not 8 bytes or all zero",
+      "parent_span_id is not 8 bytes",
       "more spans in one request than allowed; send smaller batches"};
   std::string text;
   for (size_t i = 0; i < kRejectReasons; ++i) {
@@ -475,7 +507,8 @@ std::string DecodedTraces::rejection_message() const {
   return text;
 }
 
-Result<DecodedTraces> decode_traces(std::shared_ptr<const std::string> request_bytes, const DecodeLimits& limits) {
+Result<DecodedTraces> decode_traces(std::shared_ptr<const std::string> request_bytes,
+                                    const DecodeLimits& limits) {
   if (request_bytes->size() > limits.request_bytes_max)
     return fail(Errc::kInvalidArgument, "request of ", request_bytes->size(), " bytes, at most ",
                 limits.request_bytes_max, " are read");

@@ -25,10 +25,10 @@ namespace sightline::wire::otlp {
 
 struct DecodeLimits {
   uint32_t spans_per_request_max = 50'000;
-  uint32_t attributes_max = 1'024;       // of one span, event, link, scope or resource
+  uint32_t attributes_max = 1'024;  // of one span, event, link, scope or resource
   uint32_t events_per_span_max = 4'096;
   uint32_t links_per_span_max = 4'096;
-  uint32_t value_depth_max = 32;         // arrays and maps inside one attribute value
+  uint32_t value_depth_max = 32;  // arrays and maps inside one attribute value
   uint64_t request_bytes_max = 1ull << 30;
 };
 
@@ -37,7 +37,7 @@ inline constexpr size_t kRejectReasons = 4;
 std::string_view reject_reason_name(RejectReason reason);  // "invalid_trace_id", for counters
 
 struct DecodedTraces {
-  std::shared_ptr<const model::SpanBatch> batch;  // never null
+  std::shared_ptr<const model::SpanBatch> batch;       // never null
   std::array<uint64_t, kRejectReasons> rejected_by{};  // indexed by RejectReason
 
   uint64_t rejected_spans() const;

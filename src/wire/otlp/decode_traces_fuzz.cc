@@ -11,11 +11,18 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto bytes = std::make_shared<const std::string>(reinterpret_cast<const char*>(data), size);
   (void)count_data_points(*bytes, Encoding::kProtobuf);
   (void)count_log_records(*bytes, Encoding::kProtobuf);
-  const DecodeLimits limits{.spans_per_request_max = 100, .attributes_max = 8, .events_per_span_max = 4, .links_per_span_max = 4, .value_depth_max = 4};
+  const DecodeLimits limits{.spans_per_request_max = 100,
+                            .attributes_max = 8,
+                            .events_per_span_max = 4,
+                            .links_per_span_max = 4,
+                            .value_depth_max = 4};
   const auto decoded = decode_traces(bytes, limits);
   if (!decoded) return 0;
-  const auto again = decode_traces(std::make_shared<const std::string>(encode_traces(*decoded->batch)), limits);
+  const auto again =
+      decode_traces(std::make_shared<const std::string>(encode_traces(*decoded->batch)), limits);
   if (!again || again->batch->spans.size() != decoded->batch->spans.size()) std::abort();
-  if (decoded->rejected_spans() == 0 && again->batch->attributes.size() != decoded->batch->attributes.size()) std::abort();
+  if (decoded->rejected_spans() == 0 &&
+      again->batch->attributes.size() != decoded->batch->attributes.size())
+    std::abort();
   return 0;
 }

@@ -42,7 +42,8 @@ TEST(DecodeTracesJson, ReadsWhatSendersWrite) {
   EXPECT_EQ(batch.find(span.attributes, "raw")->bytes, "\x01\x02\x03");
   EXPECT_TRUE(std::isnan(batch.find(span.attributes, "nan")->double_value));
   // Two values: the string and the empty one.
-  EXPECT_EQ(batch.find(span.attributes, "list")->bytes, std::string_view("\x0a\x03\x0a\x01\x61\x0a\x00", 7));
+  EXPECT_EQ(batch.find(span.attributes, "list")->bytes,
+            std::string_view("\x0a\x03\x0a\x01\x61\x0a\x00", 7));
   EXPECT_EQ(span.events.count, 1u);
   EXPECT_EQ(span.links.count, 1u);
   EXPECT_EQ(batch.service_name(span), "shop");
@@ -65,21 +66,27 @@ TEST(DecodeTracesJson, ErrorsNameThePlace) {
     return decoded ? std::string("accepted") : decoded.error().message;
   };
   EXPECT_EQ(message("{}"), "accepted");
-  EXPECT_EQ(message(R"({"resourceSpans":[{"scopeSpans":[{"spans":[{},{"kind":"SPAN_KIND_X"}]}]}]})"),
-            "OTLP JSON: resourceSpans[0].scopeSpans[0].spans[1].kind: unknown enum name");
+  EXPECT_EQ(
+      message(R"({"resourceSpans":[{"scopeSpans":[{"spans":[{},{"kind":"SPAN_KIND_X"}]}]}]})"),
+      "OTLP JSON: resourceSpans[0].scopeSpans[0].spans[1].kind: unknown enum name");
   EXPECT_EQ(message(R"({"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"xy"}]}]}]})"),
-            "OTLP JSON: resourceSpans[0].scopeSpans[0].spans[0].traceId: expected an even number of hex digits");
-  EXPECT_EQ(message(R"({"resourceSpans":[{"scopeSpans":[{"spans":[{"startTimeUnixNano":"-1"}]}]}]})"),
-            "OTLP JSON: resourceSpans[0].scopeSpans[0].spans[0].startTimeUnixNano: expected a whole number in range");
+            "OTLP JSON: resourceSpans[0].scopeSpans[0].spans[0].traceId: expected an even number "
+            "of hex digits");
+  EXPECT_EQ(
+      message(R"({"resourceSpans":[{"scopeSpans":[{"spans":[{"startTimeUnixNano":"-1"}]}]}]})"),
+      "OTLP JSON: resourceSpans[0].scopeSpans[0].spans[0].startTimeUnixNano: expected a whole "
+      "number in range");
   EXPECT_EQ(message("[]"), "OTLP JSON: expected an object");
-  EXPECT_THAT(message(R"({"resourceSpans":[{"scopeSpans":})"), HasSubstr("malformed JSON near byte "));
+  EXPECT_THAT(message(R"({"resourceSpans":[{"scopeSpans":})"),
+              HasSubstr("malformed JSON near byte "));
   EXPECT_THAT(message(""), HasSubstr("malformed JSON"));
   EXPECT_THAT(message("{\"a\":\"\xff\"}"), HasSubstr("malformed JSON"));
 }
 
 // What is written as JSON reads back as the same request.
 TEST(EncodeTracesJson, ReadsBackAsTheSameSpans) {
-  const auto request = std::make_shared<const std::string>(testing::make_sample_request({.spans = 40}));
+  const auto request =
+      std::make_shared<const std::string>(testing::make_sample_request({.spans = 40}));
   const auto batch = decode_traces(request).value().batch;
   const std::string json = encode_traces_json(*batch);
   const auto again = decode_traces_json(json);

@@ -10,8 +10,8 @@ namespace sightline::wire::otlp {
 namespace {
 
 using protozero::pbf_writer;
-using testing::detail::put_attribute;
 using ::testing::HasSubstr;
+using testing::detail::put_attribute;
 
 // One request of one scope; `write` fills the ScopeSpans message.
 template <typename Write>
@@ -100,9 +100,12 @@ TEST(DecodeTraces, RejectsOnlyTheSpansWithoutIds) {
       pbf_writer span(scope_spans, 2);
       span.add_string(5, "s" + std::to_string(i));
       put_attribute(span, 9, "i", int64_t{i});
-      if (i == 1) testing::detail::put_id(span, 1, 0, 0, 16);       // all zero
-      else if (i == 2) testing::detail::put_id(span, 1, 7, 0, 12);  // short
-      else testing::detail::put_id(span, 1, 7, 0, 16);
+      if (i == 1)
+        testing::detail::put_id(span, 1, 0, 0, 16);  // all zero
+      else if (i == 2)
+        testing::detail::put_id(span, 1, 7, 0, 12);  // short
+      else
+        testing::detail::put_id(span, 1, 7, 0, 16);
       if (i != 3) testing::detail::put_id(span, 2, 7, 0, 8);
       if (i == 4) testing::detail::put_id(span, 4, 7, 0, 3);
     }
@@ -114,11 +117,13 @@ TEST(DecodeTraces, RejectsOnlyTheSpansWithoutIds) {
   EXPECT_EQ(decoded->batch->find(decoded->batch->spans[0].attributes, "i")->int_value, 0);
   EXPECT_EQ(decoded->rejected_spans(), 4u);
   EXPECT_TRUE(decoded->batch->encoded.empty());
-  EXPECT_EQ(decoded->rejection_message(),
-            "2 spans: trace_id is not 16 bytes or all zero; 1 span: span_id is not 8 bytes or all zero; "
-            "1 span: parent_span_id is not 8 bytes");
+  EXPECT_EQ(
+      decoded->rejection_message(),
+      "2 spans: trace_id is not 16 bytes or all zero; 1 span: span_id is not 8 bytes or all zero; "
+      "1 span: parent_span_id is not 8 bytes");
   // What is left encodes to a request of that one span.
-  const auto again = decode_traces(std::make_shared<const std::string>(encode_traces(*decoded->batch)));
+  const auto again =
+      decode_traces(std::make_shared<const std::string>(encode_traces(*decoded->batch)));
   ASSERT_TRUE(again);
   EXPECT_EQ(again->batch->spans.size(), 1u);
   EXPECT_EQ(again->batch->service_name(again->batch->spans[0]), "shop");
@@ -138,7 +143,8 @@ TEST(DecodeTraces, HundredThousandAttributesAreCutAndCounted) {
   EXPECT_TRUE(span.encoded.empty());
   EXPECT_TRUE(decoded->batch->encoded.empty());
   EXPECT_EQ(decoded->rejected_spans(), 0u);
-  const auto again = decode_traces(std::make_shared<const std::string>(encode_traces(*decoded->batch)));
+  const auto again =
+      decode_traces(std::make_shared<const std::string>(encode_traces(*decoded->batch)));
   EXPECT_EQ(again->batch->spans[0].dropped_attributes, 100'000u - 1024u);
   EXPECT_FALSE(again->batch->encoded.empty());
 }
@@ -183,7 +189,8 @@ TEST(DecodeTraces, LimitsSpansEventsAndLinks) {
       }
     }
   });
-  const auto decoded = decode_traces(bytes, {.spans_per_request_max = 2, .events_per_span_max = 1, .links_per_span_max = 1});
+  const auto decoded = decode_traces(
+      bytes, {.spans_per_request_max = 2, .events_per_span_max = 1, .links_per_span_max = 1});
   ASSERT_TRUE(decoded);
   ASSERT_EQ(decoded->batch->spans.size(), 2u);
   EXPECT_EQ(decoded->rejected_by[static_cast<size_t>(RejectReason::kTooManySpans)], 2u);
@@ -206,14 +213,17 @@ TEST(DecodeTraces, NamesTheByteThatIsBroken) {
     EXPECT_EQ(decoded.error().code, Errc::kInvalidArgument);
     EXPECT_THAT(decoded.error().message, HasSubstr("at byte "));
   }
-  const auto decoded = decode_traces(std::make_shared<const std::string>("\x0a\x03\x12\x7f\x00", 5));
+  const auto decoded =
+      decode_traces(std::make_shared<const std::string>("\x0a\x03\x12\x7f\x00", 5));
   ASSERT_FALSE(decoded);
-  EXPECT_EQ(decoded.error().message, "malformed OTLP protobuf at byte 4: length runs past the end of the message");
+  EXPECT_EQ(decoded.error().message,
+            "malformed OTLP protobuf at byte 4: length runs past the end of the message");
 }
 
 TEST(DecodeTraces, EmptyMessagesCostNothing) {
   std::string bytes;
-  for (int i = 0; i < 1000; ++i) bytes += std::string("\x0a\x02\x12\x00", 4);  // ResourceSpans of one empty ScopeSpans
+  for (int i = 0; i < 1000; ++i)
+    bytes += std::string("\x0a\x02\x12\x00", 4);  // ResourceSpans of one empty ScopeSpans
   const auto decoded = decode_traces(std::make_shared<const std::string>(bytes));
   ASSERT_TRUE(decoded);
   EXPECT_TRUE(decoded->batch->resources.empty());
@@ -222,7 +232,8 @@ TEST(DecodeTraces, EmptyMessagesCostNothing) {
 }
 
 TEST(EncodeTraces, WritesFromViewsWhatWasRead) {
-  const auto bytes = std::make_shared<const std::string>(testing::make_sample_request({.spans = 50}));
+  const auto bytes =
+      std::make_shared<const std::string>(testing::make_sample_request({.spans = 50}));
   const auto decoded = decode_traces(bytes);
   ASSERT_TRUE(decoded);
   ASSERT_EQ(decoded->batch->spans.size(), 50u);

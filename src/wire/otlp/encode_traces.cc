@@ -21,7 +21,8 @@ void put_number(pbf_writer& out, uint32_t field, uint32_t value) {
 }
 template <typename Id>
 void put_id(pbf_writer& out, uint32_t field, const Id& id) {
-  if (id.is_valid()) out.add_bytes(field, reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size());
+  if (id.is_valid())
+    out.add_bytes(field, reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size());
 }
 
 void write_value(pbf_writer& out, const model::ValueView& value) {
@@ -44,7 +45,8 @@ void write_attribute(pbf_writer& out, const model::AttributeView& attribute) {
   write_value(value, attribute.value);
 }
 
-void write_attributes(pbf_writer& out, uint32_t field, std::span<const model::AttributeView> attributes) {
+void write_attributes(pbf_writer& out, uint32_t field,
+                      std::span<const model::AttributeView> attributes) {
   for (const model::AttributeView& attribute : attributes) {
     if (attribute.key.empty() && attribute.value.kind == ValueKind::kEmpty) {
       put_empty(out, field);
@@ -57,7 +59,8 @@ void write_attributes(pbf_writer& out, uint32_t field, std::span<const model::At
 
 void write_events(pbf_writer& out, const SpanBatch& batch, const model::SpanView& span) {
   for (const model::EventView& event : batch.events_of(span)) {
-    if (event.time.value == 0 && event.name.empty() && event.attributes.count == 0 && event.dropped_attributes == 0) {
+    if (event.time.value == 0 && event.name.empty() && event.attributes.count == 0 &&
+        event.dropped_attributes == 0) {
       put_empty(out, 11);
       continue;
     }
@@ -118,7 +121,9 @@ void write_resource(pbf_writer& out, const SpanBatch& batch, const model::Resour
 }
 
 void write_scope(pbf_writer& out, const SpanBatch& batch, const model::ScopeView& scope) {
-  if (scope.name.empty() && scope.version.empty() && scope.attributes.count == 0 && scope.dropped_attributes == 0) return;
+  if (scope.name.empty() && scope.version.empty() && scope.attributes.count == 0 &&
+      scope.dropped_attributes == 0)
+    return;
   pbf_writer message(out, 1);
   put(message, 1, scope.name);
   put(message, 2, scope.version);

@@ -108,9 +108,12 @@ void TracesJson::encoded_map(std::string_view message, int depth) {
     }
     std::string_view key, member;
     for (ProtobufReader entry(r.bytes()); entry.next();) {
-      if (entry.tag() == protobuf_bytes(1)) key = entry.bytes();
-      else if (entry.tag() == protobuf_bytes(2)) member = entry.bytes();
-      else entry.skip();
+      if (entry.tag() == protobuf_bytes(1))
+        key = entry.bytes();
+      else if (entry.tag() == protobuf_bytes(2))
+        member = entry.bytes();
+      else
+        entry.skip();
     }
     json_.open('{');
     json_.key("key");
@@ -129,8 +132,10 @@ void TracesJson::encoded_list(std::string_view message, int depth) {
   json_.key("values");
   json_.open('[');
   for (ProtobufReader r(message); r.next();) {
-    if (r.tag() == protobuf_bytes(1)) encoded_value(r.bytes(), depth + 1);
-    else r.skip();
+    if (r.tag() == protobuf_bytes(1))
+      encoded_value(r.bytes(), depth + 1);
+    else
+      r.skip();
   }
   json_.close(']');
   json_.close('}');
@@ -162,13 +167,32 @@ void TracesJson::value(const ValueView& value, int depth) {
   json_.open('{');
   switch (value.kind) {
     case ValueKind::kEmpty: break;
-    case ValueKind::kString: json_.key("stringValue"); json_.text(value.bytes); break;
-    case ValueKind::kBool: json_.key("boolValue"); json_.raw(value.int_value != 0 ? "true" : "false"); break;
-    case ValueKind::kInt: json_.key("intValue"); json_.text(std::to_string(value.int_value)); break;
-    case ValueKind::kDouble: json_.key("doubleValue"); json_.raw(double_text(value.double_value)); break;
-    case ValueKind::kBytes: json_.key("bytesValue"); json_.text(base64_encode(value.bytes)); break;
-    case ValueKind::kArray: if (depth < kDepthMax) encoded_list(value.bytes, depth); break;
-    case ValueKind::kKvlist: if (depth < kDepthMax) encoded_map(value.bytes, depth); break;
+    case ValueKind::kString:
+      json_.key("stringValue");
+      json_.text(value.bytes);
+      break;
+    case ValueKind::kBool:
+      json_.key("boolValue");
+      json_.raw(value.int_value != 0 ? "true" : "false");
+      break;
+    case ValueKind::kInt:
+      json_.key("intValue");
+      json_.text(std::to_string(value.int_value));
+      break;
+    case ValueKind::kDouble:
+      json_.key("doubleValue");
+      json_.raw(double_text(value.double_value));
+      break;
+    case ValueKind::kBytes:
+      json_.key("bytesValue");
+      json_.text(base64_encode(value.bytes));
+      break;
+    case ValueKind::kArray:
+      if (depth < kDepthMax) encoded_list(value.bytes, depth);
+      break;
+    case ValueKind::kKvlist:
+      if (depth < kDepthMax) encoded_map(value.bytes, depth);
+      break;
   }
   json_.close('}');
 }

@@ -20,7 +20,8 @@ simdjson::error_code walk(simdjson::ondemand::value value, int depth) {
   }
   if (type == simdjson::ondemand::json_type::object) {
     simdjson::ondemand::object members;
-    if (const auto error = value.get_object().get(members); error != simdjson::SUCCESS) return error;
+    if (const auto error = value.get_object().get(members); error != simdjson::SUCCESS)
+      return error;
     for (auto member : members) {
       simdjson::ondemand::value inner;
       if (const auto error = member.value().get(inner); error != simdjson::SUCCESS) return error;
@@ -49,7 +50,8 @@ size_t fault_offset(const simdjson::padded_string& text) {
   const char* at = nullptr;
   if (document.current_location().get(at) != simdjson::SUCCESS) return text.size();
   const auto offset = at - text.data();
-  return offset < 0 || static_cast<size_t>(offset) > text.size() ? text.size() : static_cast<size_t>(offset);
+  return offset < 0 || static_cast<size_t>(offset) > text.size() ? text.size()
+                                                                 : static_cast<size_t>(offset);
 }
 
 }  // namespace

@@ -2,8 +2,8 @@
 // What OTLP/JSON requests of every signal share on their way to protobuf: proto3's JSON mapping with OTLP's exception, ids are hex.
 //   Errors   the place of the fault ("resourceSpans[0].scopeSpans[0].spans[3].kind") and what was expected there.
 //   Threads  one owner.
-#include <protozero/pbf_writer.hpp>
 #include <simdjson.h>
+#include <protozero/pbf_writer.hpp>
 
 #include <charconv>
 #include <cmath>
@@ -110,7 +110,8 @@ class JsonTranscoder {
     return good;
   }
   bool repeated(pbf_writer& out, uint32_t field, element e, const Place& at, Writer writer) {
-    return each(e, at, [&](element item, const Place& p) { return nested(out, field, item, p, writer); });
+    return each(e, at,
+                [&](element item, const Place& p) { return nested(out, field, item, p, writer); });
   }
 
   bool text(pbf_writer& out, uint32_t field, element e, const Place& at) {
@@ -122,7 +123,8 @@ class JsonTranscoder {
   // An id of the wrong length goes through: decoding then rejects that span alone.
   bool id(pbf_writer& out, uint32_t field, element e, const Place& at) {
     std::string_view s;
-    if (e.get_string().get(s) != simdjson::SUCCESS) return wrong(at, "expected a string of hex digits");
+    if (e.get_string().get(s) != simdjson::SUCCESS)
+      return wrong(at, "expected a string of hex digits");
     const auto raw = hex_decode(s);
     if (!raw) return wrong(at, "expected an even number of hex digits");
     out.add_bytes(field, *raw);
@@ -166,7 +168,8 @@ class JsonTranscoder {
     out.add_fixed64(field, value);
     return true;
   }
-  bool enumeration(pbf_writer& out, uint32_t field, element e, const Place& at, std::span<const EnumName> names) {
+  bool enumeration(pbf_writer& out, uint32_t field, element e, const Place& at,
+                   std::span<const EnumName> names) {
     std::string_view s;
     int64_t value = -1;
     if (e.get_string().get(s) == simdjson::SUCCESS) {
@@ -210,11 +213,14 @@ class JsonTranscoder {
         return true;
       }
       if (key == "doubleValue" || key == "double_value") return real(out, 4, value, p);
-      if (key == "arrayValue" || key == "array_value") return nested(out, 5, value, p, &JsonTranscoder::write_array);
-      if (key == "kvlistValue" || key == "kvlist_value") return nested(out, 6, value, p, &JsonTranscoder::write_kvlist);
+      if (key == "arrayValue" || key == "array_value")
+        return nested(out, 5, value, p, &JsonTranscoder::write_array);
+      if (key == "kvlistValue" || key == "kvlist_value")
+        return nested(out, 6, value, p, &JsonTranscoder::write_kvlist);
       if (key == "bytesValue" || key == "bytes_value") {
         std::string_view s;
-        if (value.get_string().get(s) != simdjson::SUCCESS) return wrong(p, "expected a string of base64");
+        if (value.get_string().get(s) != simdjson::SUCCESS)
+          return wrong(p, "expected a string of base64");
         const auto raw = base64_decode(s);
         if (!raw) return wrong(p, "is not base64");
         out.add_bytes(7, *raw);
@@ -246,7 +252,8 @@ class JsonTranscoder {
   bool write_resource(element e, const Place& at, pbf_writer& out) {
     return fields(e, at, [&](std::string_view key, element value, const Place& p) {
       if (key == "attributes") return repeated(out, 1, value, p, &JsonTranscoder::write_key_value);
-      if (key == "droppedAttributesCount" || key == "dropped_attributes_count") return uint32(out, 2, value, p);
+      if (key == "droppedAttributesCount" || key == "dropped_attributes_count")
+        return uint32(out, 2, value, p);
       return true;
     });
   }
@@ -255,7 +262,8 @@ class JsonTranscoder {
       if (key == "name") return text(out, 1, value, p);
       if (key == "version") return text(out, 2, value, p);
       if (key == "attributes") return repeated(out, 3, value, p, &JsonTranscoder::write_key_value);
-      if (key == "droppedAttributesCount" || key == "dropped_attributes_count") return uint32(out, 4, value, p);
+      if (key == "droppedAttributesCount" || key == "dropped_attributes_count")
+        return uint32(out, 4, value, p);
       return true;
     });
   }

@@ -50,7 +50,8 @@ std::string retry_info(std::chrono::nanoseconds delay) {
 
 }  // namespace
 
-std::string encode_export_response(Signal signal, Encoding encoding, const PartialSuccess& partial) {
+std::string encode_export_response(Signal signal, Encoding encoding,
+                                   const PartialSuccess& partial) {
   std::string out;
   if (encoding == Encoding::kProtobuf) {
     pbf_writer response(out);

@@ -10,8 +10,8 @@ namespace {
 
 // One step down: the fields of a message that lead towards what is counted.
 struct Step {
-  std::span<const uint32_t> fields;           // protobuf
-  std::span<const std::string_view> keys;     // JSON
+  std::span<const uint32_t> fields;        // protobuf
+  std::span<const std::string_view> keys;  // JSON
 };
 
 constexpr uint32_t kOne[] = {1};
@@ -20,28 +20,35 @@ constexpr uint32_t kMetricData[] = {5, 7, 9, 10, 11};
 constexpr std::string_view kResourceMetrics[] = {"resourceMetrics", "resource_metrics"};
 constexpr std::string_view kScopeMetrics[] = {"scopeMetrics", "scope_metrics"};
 constexpr std::string_view kMetrics[] = {"metrics"};
-constexpr std::string_view kMetricDataKeys[] = {"gauge", "sum", "histogram", "exponentialHistogram",
-                                                "exponential_histogram", "summary"};
+constexpr std::string_view kMetricDataKeys[] = {
+    "gauge", "sum", "histogram", "exponentialHistogram", "exponential_histogram", "summary"};
 constexpr std::string_view kDataPoints[] = {"dataPoints", "data_points"};
 constexpr std::string_view kResourceLogs[] = {"resourceLogs", "resource_logs"};
 constexpr std::string_view kScopeLogs[] = {"scopeLogs", "scope_logs"};
 constexpr std::string_view kLogRecords[] = {"logRecords", "log_records"};
 
-constexpr Step kMetricsPath[] = {
-    {kOne, kResourceMetrics}, {kTwo, kScopeMetrics}, {kTwo, kMetrics}, {kMetricData, kMetricDataKeys}, {kOne, kDataPoints}};
+constexpr Step kMetricsPath[] = {{kOne, kResourceMetrics},
+                                 {kTwo, kScopeMetrics},
+                                 {kTwo, kMetrics},
+                                 {kMetricData, kMetricDataKeys},
+                                 {kOne, kDataPoints}};
 constexpr Step kLogsPath[] = {{kOne, kResourceLogs}, {kTwo, kScopeLogs}, {kTwo, kLogRecords}};
 
-bool count_protobuf(std::string_view message, std::span<const Step> path, uint64_t& count, const char*& fault_at) {
+bool count_protobuf(std::string_view message, std::span<const Step> path, uint64_t& count,
+                    const char*& fault_at) {
   ProtobufReader r(message);
   while (r.next()) {
-    const bool wanted = std::ranges::any_of(path[0].fields, [&](uint32_t f) { return r.tag() == protobuf_bytes(f); });
+    const bool wanted = std::ranges::any_of(
+        path[0].fields, [&](uint32_t f) { return r.tag() == protobuf_bytes(f); });
     if (!wanted) {
       r.skip();
       continue;
     }
     const std::string_view inner = r.bytes();
-    if (path.size() == 1) ++count;
-    else if (!count_protobuf(inner, path.subspan(1), count, fault_at)) return false;
+    if (path.size() == 1)
+      ++count;
+    else if (!count_protobuf(inner, path.subspan(1), count, fault_at))
+      return false;
   }
   if (!r.ok()) fault_at = r.fault_at();
   return r.ok();
@@ -57,7 +64,8 @@ uint64_t count_json(simdjson::dom::element e, std::span<const Step> path) {
   simdjson::dom::object members;
   if (path.empty() || e.get_object().get(members) != simdjson::SUCCESS) return 0;
   for (const auto field : members)
-    if (std::ranges::find(path[0].keys, field.key) != path[0].keys.end()) count += count_json(field.value, path.subspan(1));
+    if (std::ranges::find(path[0].keys, field.key) != path[0].keys.end())
+      count += count_json(field.value, path.subspan(1));
   return count;
 }
 
@@ -66,7 +74,8 @@ Result<uint64_t> count(std::string_view request, Encoding encoding, std::span<co
   if (encoding == Encoding::kProtobuf) {
     const char* fault_at = nullptr;
     if (!count_protobuf(request, path, n, fault_at))
-      return fail(Errc::kInvalidArgument, "malformed OTLP protobuf at byte ", fault_at - request.data());
+      return fail(Errc::kInvalidArgument, "malformed OTLP protobuf at byte ",
+                  fault_at - request.data());
     return n;
   }
   JsonDocument document;

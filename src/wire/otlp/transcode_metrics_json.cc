@@ -4,8 +4,9 @@
 namespace sightline::wire::otlp {
 namespace {
 
-constexpr EnumName kTemporalities[] = {
-    {"AGGREGATION_TEMPORALITY_UNSPECIFIED", 0}, {"AGGREGATION_TEMPORALITY_DELTA", 1}, {"AGGREGATION_TEMPORALITY_CUMULATIVE", 2}};
+constexpr EnumName kTemporalities[] = {{"AGGREGATION_TEMPORALITY_UNSPECIFIED", 0},
+                                       {"AGGREGATION_TEMPORALITY_DELTA", 1},
+                                       {"AGGREGATION_TEMPORALITY_CUMULATIVE", 2}};
 
 // "fooBar" or "foo_bar": both are accepted on input.
 bool is(std::string_view key, std::string_view camel) {
@@ -14,7 +15,8 @@ bool is(std::string_view key, std::string_view camel) {
   for (const char c : camel) {
     const bool upper = c >= 'A' && c <= 'Z';
     if (upper && (at >= key.size() || key[at++] != '_')) return false;
-    if (at >= key.size() || key[at++] != (upper ? static_cast<char>(c + ('a' - 'A')) : c)) return false;
+    if (at >= key.size() || key[at++] != (upper ? static_cast<char>(c + ('a' - 'A')) : c))
+      return false;
   }
   return at == key.size();
 }
@@ -25,7 +27,8 @@ class MetricsTranscoder final : public JsonTranscoder<MetricsTranscoder> {
 
   bool write_request(element root, pbf_writer& out) {
     return fields(root, Place{}, [&](std::string_view key, element value, const Place& at) {
-      return !is(key, "resourceMetrics") || repeated(out, 1, value, at, &MetricsTranscoder::write_resource_metrics);
+      return !is(key, "resourceMetrics") ||
+             repeated(out, 1, value, at, &MetricsTranscoder::write_resource_metrics);
     });
   }
 
@@ -54,7 +57,8 @@ class MetricsTranscoder final : public JsonTranscoder<MetricsTranscoder> {
       if (key == "gauge") return nested(out, 5, value, p, &Self::write_numbers);
       if (key == "sum") return nested(out, 7, value, p, &Self::write_numbers);
       if (key == "histogram") return nested(out, 9, value, p, &Self::write_histogram);
-      if (is(key, "exponentialHistogram")) return nested(out, 10, value, p, &Self::write_exponential);
+      if (is(key, "exponentialHistogram"))
+        return nested(out, 10, value, p, &Self::write_exponential);
       if (key == "summary") return nested(out, 11, value, p, &Self::write_summary);
       return true;
     });
@@ -65,15 +69,24 @@ class MetricsTranscoder final : public JsonTranscoder<MetricsTranscoder> {
       if (is(key, "aggregationTemporality")) return enumeration(out, 2, value, p, kTemporalities);
       if (!is(key, "isMonotonic")) return true;
       bool monotonic = false;
-      if (value.get_bool().get(monotonic) != simdjson::SUCCESS) return wrong(p, "expected true or false");
+      if (value.get_bool().get(monotonic) != simdjson::SUCCESS)
+        return wrong(p, "expected true or false");
       out.add_bool(3, monotonic);
       return true;
     });
   }
-  bool write_numbers(element e, const Place& at, pbf_writer& out) { return write_data(e, at, out, &Self::write_number_point); }
-  bool write_histogram(element e, const Place& at, pbf_writer& out) { return write_data(e, at, out, &Self::write_histogram_point); }
-  bool write_exponential(element e, const Place& at, pbf_writer& out) { return write_data(e, at, out, &Self::write_exponential_point); }
-  bool write_summary(element e, const Place& at, pbf_writer& out) { return write_data(e, at, out, &Self::write_summary_point); }
+  bool write_numbers(element e, const Place& at, pbf_writer& out) {
+    return write_data(e, at, out, &Self::write_number_point);
+  }
+  bool write_histogram(element e, const Place& at, pbf_writer& out) {
+    return write_data(e, at, out, &Self::write_histogram_point);
+  }
+  bool write_exponential(element e, const Place& at, pbf_writer& out) {
+    return write_data(e, at, out, &Self::write_exponential_point);
+  }
+  bool write_summary(element e, const Place& at, pbf_writer& out) {
+    return write_data(e, at, out, &Self::write_summary_point);
+  }
 
   bool whole(pbf_writer& out, uint32_t field, element e, const Place& at) {  // sfixed64
     int64_t value = 0;
@@ -106,8 +119,10 @@ class MetricsTranscoder final : public JsonTranscoder<MetricsTranscoder> {
       if (is(key, "timeUnixNano")) return time(out, 3, value, p);
       if (key == "count") return time(out, 4, value, p);  // fixed64, as times are
       if (key == "sum") return real(out, 5, value, p);
-      if (is(key, "bucketCounts")) return each(value, p, [&](element item, const Place& i) { return time(out, 6, item, i); });
-      if (is(key, "explicitBounds")) return each(value, p, [&](element item, const Place& i) { return real(out, 7, item, i); });
+      if (is(key, "bucketCounts"))
+        return each(value, p, [&](element item, const Place& i) { return time(out, 6, item, i); });
+      if (is(key, "explicitBounds"))
+        return each(value, p, [&](element item, const Place& i) { return real(out, 7, item, i); });
       if (key == "exemplars") return repeated(out, 8, value, p, &Self::write_exemplar);
       if (key == "attributes") return repeated(out, 9, value, p, &Self::write_key_value);
       if (key == "flags") return uint32(out, 10, value, p);
@@ -179,6 +194,8 @@ class MetricsTranscoder final : public JsonTranscoder<MetricsTranscoder> {
 
 }  // namespace
 
-Result<std::string> transcode_metrics_json(std::string_view json) { return MetricsTranscoder::transcode(json); }
+Result<std::string> transcode_metrics_json(std::string_view json) {
+  return MetricsTranscoder::transcode(json);
+}
 
 }  // namespace sightline::wire::otlp

@@ -30,7 +30,9 @@ class BitWriter {
     for (; value >= 0x80; value >>= 7) bits((value & 0x7f) | 0x80, 8);
     bits(value, 8);
   }
-  void varint(int64_t value) { uvarint(static_cast<uint64_t>(value) << 1 ^ static_cast<uint64_t>(value >> 63)); }
+  void varint(int64_t value) {
+    uvarint(static_cast<uint64_t>(value) << 1 ^ static_cast<uint64_t>(value >> 63));
+  }
 
   // One more value above zero than below, as the format counts.
   static bool fits(int64_t value, int count) {

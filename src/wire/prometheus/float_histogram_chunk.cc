@@ -11,12 +11,14 @@ namespace {
 using model::Histogram;
 using model::ResetHint;
 
-constexpr double kBoundUnits = 1000;           // a custom bound of whole thousandths is written as their number
+constexpr double kBoundUnits =
+    1000;  // a custom bound of whole thousandths is written as their number
 constexpr double kBoundUnitsMax = 33'554'430;
 
 bool same_layout(const Histogram& a, const Histogram& b) {
-  return a.schema == b.schema && a.zero_threshold == b.zero_threshold && a.positive_spans == b.positive_spans &&
-         a.negative_spans == b.negative_spans && a.custom_values == b.custom_values;
+  return a.schema == b.schema && a.zero_threshold == b.zero_threshold &&
+         a.positive_spans == b.positive_spans && a.negative_spans == b.negative_spans &&
+         a.custom_values == b.custom_values;
 }
 
 bool is_gauge(const Histogram& h) { return h.reset_hint == ResetHint::kGauge; }
@@ -36,7 +38,8 @@ void write_zero_threshold(BitWriter& out, double threshold) {
   if (threshold == 0) return out.bits(0, 8);
   int exponent = 0;
   const double fraction = std::frexp(threshold, &exponent);
-  if (fraction == 0.5 && exponent >= -242 && exponent <= 11) return out.bits(static_cast<uint64_t>(exponent + 243), 8);
+  if (fraction == 0.5 && exponent >= -242 && exponent <= 11)
+    return out.bits(static_cast<uint64_t>(exponent + 243), 8);
   out.bits(255, 8);
   out.bits(std::bit_cast<uint64_t>(threshold), 64);
 }
@@ -52,7 +55,8 @@ void write_spans(BitWriter& out, const std::vector<model::BucketSpan>& spans) {
 void write_custom_bound(BitWriter& out, double bound) {
   const double units = bound * kBoundUnits;
   const double whole = std::round(units);
-  if (units >= 0 && units <= kBoundUnitsMax && whole / kBoundUnits == bound) return out.varbit_uint(static_cast<uint64_t>(whole) + 1);
+  if (units >= 0 && units <= kBoundUnitsMax && whole / kBoundUnits == bound)
+    return out.varbit_uint(static_cast<uint64_t>(whole) + 1);
   out.bits(0, 1);
   out.bits(std::bit_cast<uint64_t>(bound), 64);
 }
@@ -80,7 +84,9 @@ size_t float_histogram_chunk_length(HistogramList histograms, size_t max) {
   size_t count = 1;
   while (count < histograms.size() && count < max) {
     const Histogram& h = *histograms[count];
-    if (!same_layout(h, *histograms[0]) || is_gauge(h) != is_gauge(*histograms[0]) || h.reset_hint == ResetHint::kReset) break;
+    if (!same_layout(h, *histograms[0]) || is_gauge(h) != is_gauge(*histograms[0]) ||
+        h.reset_hint == ResetHint::kReset)
+      break;
     ++count;
   }
   return std::min(count, histograms.size());

@@ -20,10 +20,14 @@ std::string text(pbf_reader& message) {
 ReadMatcher read_matcher(pbf_reader matcher) {
   ReadMatcher out;
   while (matcher.next()) {
-    if (matcher.tag() == 1) out.type = static_cast<ReadMatch>(matcher.get_enum());
-    else if (matcher.tag() == 2) out.name = text(matcher);
-    else if (matcher.tag() == 3) out.value = text(matcher);
-    else matcher.skip();
+    if (matcher.tag() == 1)
+      out.type = static_cast<ReadMatch>(matcher.get_enum());
+    else if (matcher.tag() == 2)
+      out.name = text(matcher);
+    else if (matcher.tag() == 3)
+      out.value = text(matcher);
+    else
+      matcher.skip();
   }
   return out;
 }
@@ -31,10 +35,14 @@ ReadMatcher read_matcher(pbf_reader matcher) {
 ReadQuery read_query(pbf_reader query) {
   ReadQuery out;
   while (query.next()) {
-    if (query.tag() == 1) out.start = {query.get_int64()};
-    else if (query.tag() == 2) out.end = {query.get_int64()};
-    else if (query.tag() == 3) out.matchers.push_back(read_matcher(query.get_message()));
-    else query.skip();
+    if (query.tag() == 1)
+      out.start = {query.get_int64()};
+    else if (query.tag() == 2)
+      out.end = {query.get_int64()};
+    else if (query.tag() == 3)
+      out.matchers.push_back(read_matcher(query.get_message()));
+    else
+      query.skip();
   }
   return out;
 }
@@ -47,7 +55,9 @@ void read_types(pbf_reader& request, std::vector<int64_t>& out) {
   for (const auto type : request.get_packed_enum()) out.push_back(type);
 }
 
-void add_bytes(pbf_writer& to, protozero::pbf_tag_type tag, std::string_view bytes) { to.add_bytes(tag, bytes.data(), bytes.size()); }
+void add_bytes(pbf_writer& to, protozero::pbf_tag_type tag, std::string_view bytes) {
+  to.add_bytes(tag, bytes.data(), bytes.size());
+}
 
 void add_labels(pbf_writer& to, const model::Labels& labels) {
   for (const model::LabelView label : labels) {
@@ -57,7 +67,8 @@ void add_labels(pbf_writer& to, const model::Labels& labels) {
   }
 }
 
-void add_spans(pbf_writer& to, protozero::pbf_tag_type tag, const std::vector<model::BucketSpan>& spans) {
+void add_spans(pbf_writer& to, protozero::pbf_tag_type tag,
+               const std::vector<model::BucketSpan>& spans) {
   for (const model::BucketSpan& span : spans) {
     pbf_writer out(to, tag);
     out.add_sint32(1, span.offset);
@@ -77,16 +88,21 @@ Result<ReadRequest> decode_read_request(std::string_view bytes) {
   pbf_reader request(bytes.data(), bytes.size());
   try {
     while (request.next()) {
-      if (request.tag() == 1) out.queries.push_back(read_query(request.get_message()));
-      else if (request.tag() == 2) read_types(request, out.accepted_types);
-      else request.skip();
+      if (request.tag() == 1)
+        out.queries.push_back(read_query(request.get_message()));
+      else if (request.tag() == 2)
+        read_types(request, out.accepted_types);
+      else
+        request.skip();
     }
   } catch (const protozero::exception& e) {
-    return fail(Errc::kInvalidArgument, "no remote read request: ", e.what(), " before byte ", bytes.size() - request.length());
+    return fail(Errc::kInvalidArgument, "no remote read request: ", e.what(), " before byte ",
+                bytes.size() - request.length());
   }
   for (const ReadQuery& query : out.queries)
     for (const ReadMatcher& matcher : query.matchers)
-      if (matcher.type > ReadMatch::kNotRegex) return fail(Errc::kInvalidArgument, "invalid matcher type");
+      if (matcher.type > ReadMatch::kNotRegex)
+        return fail(Errc::kInvalidArgument, "invalid matcher type");
   return out;
 }
 
@@ -120,10 +136,15 @@ void ReadSeriesWriter::add(int64_t time_ms, const model::Histogram& h) {
   out.add_packed_double(16, h.custom_values.begin(), h.custom_values.end());
 }
 
-void append_series(std::string& query_result, std::string_view series) { append_bytes_field(query_result, 1, series); }
-void append_query_result(std::string& response, std::string_view query_result) { append_bytes_field(response, 1, query_result); }
+void append_series(std::string& query_result, std::string_view series) {
+  append_bytes_field(query_result, 1, series);
+}
+void append_query_result(std::string& response, std::string_view query_result) {
+  append_bytes_field(response, 1, query_result);
+}
 
-void append_frame(std::string& out, const model::Labels& labels, std::span<const ReadChunk> chunks, uint64_t query_index) {
+void append_frame(std::string& out, const model::Labels& labels, std::span<const ReadChunk> chunks,
+                  uint64_t query_index) {
   std::string message;
   {
     pbf_writer response(message);

@@ -47,8 +47,9 @@ class ReadSeriesWriter {
  private:
   std::string message_;
 };
-void append_series(std::string& query_result, std::string_view series);           // QueryResult.timeseries
-void append_query_result(std::string& response, std::string_view query_result);   // ReadResponse.results
+void append_series(std::string& query_result, std::string_view series);  // QueryResult.timeseries
+void append_query_result(std::string& response,
+                         std::string_view query_result);  // ReadResponse.results
 
 struct ReadChunk {
   int64_t min_time_ms = 0;
@@ -57,6 +58,7 @@ struct ReadChunk {
   std::string data;
 };
 // One frame of a streamed answer: length, checksum, ChunkedReadResponse of one series.
-void append_frame(std::string& out, const model::Labels& labels, std::span<const ReadChunk> chunks, uint64_t query_index);
+void append_frame(std::string& out, const model::Labels& labels, std::span<const ReadChunk> chunks,
+                  uint64_t query_index);
 
 }  // namespace sightline::wire::prometheus

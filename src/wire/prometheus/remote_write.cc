@@ -21,9 +21,12 @@ std::string_view text(pbf_reader& message) {
 model::LabelView read_label(pbf_reader label) {
   model::LabelView out;
   while (label.next()) {
-    if (label.tag() == 1) out.name = text(label);
-    else if (label.tag() == 2) out.value = text(label);
-    else label.skip();
+    if (label.tag() == 1)
+      out.name = text(label);
+    else if (label.tag() == 2)
+      out.value = text(label);
+    else
+      label.skip();
   }
   return out;
 }
@@ -31,10 +34,14 @@ model::LabelView read_label(pbf_reader label) {
 WriteSample read_sample(pbf_reader sample) {
   WriteSample out;
   while (sample.next()) {
-    if (sample.tag() == 1) out.value = sample.get_double();
-    else if (sample.tag() == 2) out.time = {sample.get_int64()};
-    else if (sample.tag() == 3) out.start_ms = sample.get_int64();
-    else sample.skip();
+    if (sample.tag() == 1)
+      out.value = sample.get_double();
+    else if (sample.tag() == 2)
+      out.time = {sample.get_int64()};
+    else if (sample.tag() == 3)
+      out.start_ms = sample.get_int64();
+    else
+      sample.skip();
   }
   return out;
 }
@@ -42,9 +49,12 @@ WriteSample read_sample(pbf_reader sample) {
 model::BucketSpan read_span(pbf_reader span) {
   model::BucketSpan out;
   while (span.next()) {
-    if (span.tag() == 1) out.offset = span.get_sint32();
-    else if (span.tag() == 2) out.length = span.get_uint32();
-    else span.skip();
+    if (span.tag() == 1)
+      out.offset = span.get_sint32();
+    else if (span.tag() == 2)
+      out.length = span.get_uint32();
+    else
+      span.skip();
   }
   return out;
 }
@@ -60,12 +70,14 @@ struct Buckets {
   void read_deltas(pbf_reader& message) {
     if (message.wire_type() == protozero::pbf_wire_type::length_delimited)
       for (const int64_t delta : message.get_packed_sint64()) add_delta(delta);
-    else add_delta(message.get_sint64());
+    else
+      add_delta(message.get_sint64());
   }
   void read_counts(pbf_reader& message) {
     if (message.wire_type() == protozero::pbf_wire_type::length_delimited)
       for (const double count : message.get_packed_double()) counts.push_back(count);
-    else counts.push_back(message.get_double());
+    else
+      counts.push_back(message.get_double());
   }
 };
 
@@ -91,14 +103,16 @@ WriteHistogram read_histogram(pbf_reader message) {
       case 13: positive.read_counts(message); break;
       case 14: {
         const int32_t hint = message.get_enum();
-        h.reset_hint = hint >= 0 && hint <= 3 ? static_cast<model::ResetHint>(hint) : model::ResetHint::kUnknown;
+        h.reset_hint = hint >= 0 && hint <= 3 ? static_cast<model::ResetHint>(hint)
+                                              : model::ResetHint::kUnknown;
         break;
       }
       case 15: out.time = {message.get_int64()}; break;
       case 16:
         if (message.wire_type() == protozero::pbf_wire_type::length_delimited)
           for (const double bound : message.get_packed_double()) h.custom_values.push_back(bound);
-        else h.custom_values.push_back(message.get_double());
+        else
+          h.custom_values.push_back(message.get_double());
         break;
       case 17: out.start_ms = message.get_int64(); break;
       default: message.skip();
@@ -106,22 +120,26 @@ WriteHistogram read_histogram(pbf_reader message) {
   }
   h.negative_buckets = std::move(negative.counts);
   h.positive_buckets = std::move(positive.counts);
-  if (h.schema > model::kSchemaMax && h.schema <= kFinestSchemaSent) (void)model::reduce_resolution(h, model::kSchemaMax);
+  if (h.schema > model::kSchemaMax && h.schema <= kFinestSchemaSent)
+    (void)model::reduce_resolution(h, model::kSchemaMax);
   return out;
 }
 
 void read_refs(pbf_reader& message, std::vector<uint32_t>& out) {
   if (message.wire_type() == protozero::pbf_wire_type::length_delimited)
     for (const uint32_t ref : message.get_packed_uint32()) out.push_back(ref);
-  else out.push_back(message.get_uint32());
+  else
+    out.push_back(message.get_uint32());
 }
 
 // Both versions' enums have these numbers.
 model::MetricType metric_type(int32_t number) {
   using model::MetricType;
-  static constexpr MetricType kTypes[] = {MetricType::kUnknown, MetricType::kCounter, MetricType::kGauge, MetricType::kHistogram,
-                                          MetricType::kGaugeHistogram, MetricType::kSummary, MetricType::kInfo, MetricType::kStateset};
-  return number >= 0 && number < static_cast<int32_t>(std::size(kTypes)) ? kTypes[number] : MetricType::kUnknown;
+  static constexpr MetricType kTypes[] = {
+      MetricType::kUnknown,        MetricType::kCounter, MetricType::kGauge, MetricType::kHistogram,
+      MetricType::kGaugeHistogram, MetricType::kSummary, MetricType::kInfo,  MetricType::kStateset};
+  return number >= 0 && number < static_cast<int32_t>(std::size(kTypes)) ? kTypes[number]
+                                                                         : MetricType::kUnknown;
 }
 
 Status read_metadata(pbf_reader metadata, WriteSink& sink) {
@@ -139,11 +157,15 @@ Status read_metadata(pbf_reader metadata, WriteSink& sink) {
   return sink.on_metadata(metric, out);
 }
 
-Status resolve(const std::vector<std::string_view>& symbols, std::span<const uint32_t> refs, std::vector<model::LabelView>& out) {
-  if (refs.size() % 2 != 0) return fail(Errc::kInvalidArgument, "labels are ", refs.size(), " references, which are no pairs");
+Status resolve(const std::vector<std::string_view>& symbols, std::span<const uint32_t> refs,
+               std::vector<model::LabelView>& out) {
+  if (refs.size() % 2 != 0)
+    return fail(Errc::kInvalidArgument, "labels are ", refs.size(),
+                " references, which are no pairs");
   for (size_t i = 0; i < refs.size(); i += 2) {
     if (refs[i] >= symbols.size() || refs[i + 1] >= symbols.size())
-      return fail(Errc::kInvalidArgument, "label refers to symbol ", std::max(refs[i], refs[i + 1]), " of ", symbols.size());
+      return fail(Errc::kInvalidArgument, "label refers to symbol ", std::max(refs[i], refs[i + 1]),
+                  " of ", symbols.size());
     out.push_back({symbols[refs[i]], symbols[refs[i + 1]]});
   }
   return {};
@@ -186,7 +208,8 @@ class WriteDecoder {
         default: message.skip();
       }
     }
-    for (const uint32_t ref : series_.label_refs_) append_sized(series_.scratch_, ref < symbols.size() ? symbols[ref] : std::string_view());
+    for (const uint32_t ref : series_.label_refs_)
+      append_sized(series_.scratch_, ref < symbols.size() ? symbols[ref] : std::string_view());
     series_.identity_ = series_.scratch_;
     return sink_.on_series(series_);
   }
@@ -225,10 +248,14 @@ class WriteDecoder {
   static WriteExemplar read_exemplar_1(pbf_reader exemplar) {
     WriteExemplar out;
     while (exemplar.next()) {
-      if (exemplar.tag() == 1) out.labels.push_back(read_label(exemplar.get_message()));
-      else if (exemplar.tag() == 2) out.value = exemplar.get_double();
-      else if (exemplar.tag() == 3) out.time = {exemplar.get_int64()};
-      else exemplar.skip();
+      if (exemplar.tag() == 1)
+        out.labels.push_back(read_label(exemplar.get_message()));
+      else if (exemplar.tag() == 2)
+        out.value = exemplar.get_double();
+      else if (exemplar.tag() == 3)
+        out.time = {exemplar.get_int64()};
+      else
+        exemplar.skip();
     }
     return out;
   }
@@ -237,10 +264,14 @@ class WriteDecoder {
     WriteExemplar out;
     std::vector<uint32_t> refs;
     while (exemplar.next()) {
-      if (exemplar.tag() == 1) read_refs(exemplar, refs);
-      else if (exemplar.tag() == 2) out.value = exemplar.get_double();
-      else if (exemplar.tag() == 3) out.time = {exemplar.get_int64()};
-      else exemplar.skip();
+      if (exemplar.tag() == 1)
+        read_refs(exemplar, refs);
+      else if (exemplar.tag() == 2)
+        out.value = exemplar.get_double();
+      else if (exemplar.tag() == 3)
+        out.time = {exemplar.get_int64()};
+      else
+        exemplar.skip();
     }
     // A label without a name is what the store refuses: the sender is told there.
     if (!resolve(symbols, refs, out.labels)) out.labels.assign(1, {});
@@ -250,12 +281,18 @@ class WriteDecoder {
   void read_metadata_2(pbf_reader metadata, const std::vector<std::string_view>& symbols) {
     series_.has_metadata = true;
     series_.metadata = {};
-    const auto symbol = [&](uint32_t ref) { return std::string(ref < symbols.size() ? symbols[ref] : std::string_view()); };
+    const auto symbol = [&](uint32_t ref) {
+      return std::string(ref < symbols.size() ? symbols[ref] : std::string_view());
+    };
     while (metadata.next()) {
-      if (metadata.tag() == 1) series_.metadata.type = metric_type(metadata.get_enum());
-      else if (metadata.tag() == 3) series_.metadata.help = symbol(metadata.get_uint32());
-      else if (metadata.tag() == 4) series_.metadata.unit = symbol(metadata.get_uint32());
-      else metadata.skip();
+      if (metadata.tag() == 1)
+        series_.metadata.type = metric_type(metadata.get_enum());
+      else if (metadata.tag() == 3)
+        series_.metadata.help = symbol(metadata.get_uint32());
+      else if (metadata.tag() == 4)
+        series_.metadata.unit = symbol(metadata.get_uint32());
+      else
+        metadata.skip();
     }
   }
 
@@ -282,13 +319,17 @@ Status decode_write_request(std::string_view bytes, WriteSink& sink) {
   try {
     while (at = bytes.size() - request.length(), request.next()) {
       Status status;
-      if (request.tag() == 1) status = decoder.read_series_1(text(request));
-      else if (request.tag() == 3) status = read_metadata(request.get_message(), sink);
-      else request.skip();
+      if (request.tag() == 1)
+        status = decoder.read_series_1(text(request));
+      else if (request.tag() == 3)
+        status = read_metadata(request.get_message(), sink);
+      else
+        request.skip();
       if (!status) return status;
     }
   } catch (const protozero::exception& e) {
-    return fail(Errc::kInvalidArgument, "no remote write request: ", e.what(), " in the field at byte ", at);
+    return fail(Errc::kInvalidArgument, "no remote write request: ", e.what(),
+                " in the field at byte ", at);
   }
   return {};
 }
@@ -300,20 +341,25 @@ Status decode_write_request_2(std::string_view bytes, WriteSink& sink) {
   try {
     pbf_reader table(bytes.data(), bytes.size());
     while (at = bytes.size() - table.length(), table.next())
-      if (table.tag() == 4) symbols.push_back(text(table));
-      else table.skip();
+      if (table.tag() == 4)
+        symbols.push_back(text(table));
+      else
+        table.skip();
     if (symbols.empty() ? !bytes.empty() : !symbols.front().empty())
-      return fail(Errc::kInvalidArgument, "no remote write 2.0 request: the first symbol is not the empty one");
+      return fail(Errc::kInvalidArgument,
+                  "no remote write 2.0 request: the first symbol is not the empty one");
     pbf_reader request(bytes.data(), bytes.size());
     while (at = bytes.size() - request.length(), request.next()) {
       if (request.tag() != 5) {
         request.skip();
         continue;
       }
-      if (auto status = decoder.read_series_2(request.get_message(), symbols); !status) return status;
+      if (auto status = decoder.read_series_2(request.get_message(), symbols); !status)
+        return status;
     }
   } catch (const protozero::exception& e) {
-    return fail(Errc::kInvalidArgument, "no remote write 2.0 request: ", e.what(), " in the field at byte ", at);
+    return fail(Errc::kInvalidArgument, "no remote write 2.0 request: ", e.what(),
+                " in the field at byte ", at);
   }
   return {};
 }

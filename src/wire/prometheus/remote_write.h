@@ -23,10 +23,11 @@ namespace sightline::wire::prometheus {
 struct WriteSample {
   double value = 0;
   TimestampMs time;
-  int64_t start_ms = 0;    // 0: unknown; 2.0 alone
+  int64_t start_ms = 0;  // 0: unknown; 2.0 alone
 };
 struct WriteHistogram {
-  model::Histogram histogram;  // not checked but for its resolution, which is at most the finest stored
+  model::Histogram
+      histogram;  // not checked but for its resolution, which is at most the finest stored
   TimestampMs time;
   int64_t start_ms = 0;
 };
@@ -42,7 +43,7 @@ class WriteSeries {
   std::vector<WriteSample> samples;
   std::vector<WriteHistogram> histograms;
   std::vector<WriteExemplar> exemplars;
-  bool has_metadata = false;               // 2.0 alone
+  bool has_metadata = false;  // 2.0 alone
   model::MetricMetadata metadata;
 
   // Bytes that are equal whenever the labels were sent the same; what they are is the message's affair.
@@ -62,7 +63,8 @@ class WriteSink {
  public:
   virtual ~WriteSink() = default;
   virtual Status on_series(const WriteSeries& series) = 0;
-  virtual Status on_metadata(std::string_view metric, const model::MetricMetadata& metadata) = 0;  // 1.0 alone
+  virtual Status on_metadata(std::string_view metric,
+                             const model::MetricMetadata& metadata) = 0;  // 1.0 alone
 };
 
 Status decode_write_request(std::string_view bytes, WriteSink& sink);

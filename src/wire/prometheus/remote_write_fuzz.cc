@@ -10,14 +10,19 @@ class Discard final : public sightline::wire::prometheus::WriteSink {
     (void)series.read_labels(labels);
     return {};
   }
-  sightline::Status on_metadata(std::string_view, const sightline::model::MetricMetadata&) override { return {}; }
+  sightline::Status on_metadata(std::string_view,
+                                const sightline::model::MetricMetadata&) override {
+    return {};
+  }
 };
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Discard sink;
-  (void)sightline::wire::prometheus::decode_write_request({reinterpret_cast<const char*>(data), size}, sink);
-  (void)sightline::wire::prometheus::decode_write_request_2({reinterpret_cast<const char*>(data), size}, sink);
+  (void)sightline::wire::prometheus::decode_write_request(
+      {reinterpret_cast<const char*>(data), size}, sink);
+  (void)sightline::wire::prometheus::decode_write_request_2(
+      {reinterpret_cast<const char*>(data), size}, sink);
   return 0;
 }

@@ -7,9 +7,12 @@ namespace {
 
 void write_time_change(BitWriter& out, int64_t change) {
   if (change == 0) return out.bits(0b0, 1);
-  if (BitWriter::fits(change, 14)) return out.bits(0b10, 2), out.bits(static_cast<uint64_t>(change), 14);
-  if (BitWriter::fits(change, 17)) return out.bits(0b110, 3), out.bits(static_cast<uint64_t>(change), 17);
-  if (BitWriter::fits(change, 20)) return out.bits(0b1110, 4), out.bits(static_cast<uint64_t>(change), 20);
+  if (BitWriter::fits(change, 14))
+    return out.bits(0b10, 2), out.bits(static_cast<uint64_t>(change), 14);
+  if (BitWriter::fits(change, 17))
+    return out.bits(0b110, 3), out.bits(static_cast<uint64_t>(change), 17);
+  if (BitWriter::fits(change, 20))
+    return out.bits(0b1110, 4), out.bits(static_cast<uint64_t>(change), 20);
   out.bits(0b1111, 4);
   out.bits(static_cast<uint64_t>(change), 64);
 }
@@ -30,8 +33,10 @@ std::string encode_xor_chunk(std::span<const int64_t> times, std::span<const dou
       continue;
     }
     const int64_t step = times[i] - times[i - 1];
-    if (i == 1) bits.uvarint(static_cast<uint64_t>(step));
-    else write_time_change(bits, step - delta);
+    if (i == 1)
+      bits.uvarint(static_cast<uint64_t>(step));
+    else
+      write_time_change(bits, step - delta);
     delta = step;
     value.next(bits, values[i]);
   }

@@ -39,7 +39,8 @@ class Decoder {
  private:
   uint64_t take(int count) {
     uint64_t value = 0;
-    for (; count > 0; --count, ++at_) value = value << 1 | (static_cast<uint8_t>(bytes_.at(at_ / 8)) >> (7 - at_ % 8) & 1);
+    for (; count > 0; --count, ++at_)
+      value = value << 1 | (static_cast<uint8_t>(bytes_.at(at_ / 8)) >> (7 - at_ % 8) & 1);
     return value;
   }
   uint64_t uvarint() {
@@ -81,13 +82,16 @@ void expect_round_trip(const std::vector<int64_t>& times, const std::vector<doub
   Decoder(chunk).run(got_times, got);
   EXPECT_EQ(got_times, times);
   ASSERT_EQ(got.size(), values.size());
-  for (size_t i = 0; i < got.size(); ++i) EXPECT_EQ(std::bit_cast<uint64_t>(got[i]), std::bit_cast<uint64_t>(values[i])) << i;
+  for (size_t i = 0; i < got.size(); ++i)
+    EXPECT_EQ(std::bit_cast<uint64_t>(got[i]), std::bit_cast<uint64_t>(values[i])) << i;
 }
 
 TEST(XorChunkTest, DecodesToWhatWentIn) {
   expect_round_trip({-5}, {1.5});
   expect_round_trip({0, 1}, {0, -0.0});
-  expect_round_trip({1, 8193, 8194, 1'000'000, 1'000'001, 1LL << 50}, {1, 1, std::nan(""), std::bit_cast<double>(0x7ff0000000000002), -1e300, 5e-324});
+  expect_round_trip(
+      {1, 8193, 8194, 1'000'000, 1'000'001, 1LL << 50},
+      {1, 1, std::nan(""), std::bit_cast<double>(0x7ff0000000000002), -1e300, 5e-324});
   const unsigned seed = std::random_device()();
   SCOPED_TRACE(testing::Message() << "seed " << seed);
   std::mt19937_64 random(seed);
@@ -98,7 +102,8 @@ TEST(XorChunkTest, DecodesToWhatWentIn) {
     const size_t count = 1 + random() % 300;
     for (size_t i = 0; i < count; ++i) {
       times.push_back(time);
-      values.push_back(random() % 3 == 0 ? std::bit_cast<double>(random()) : static_cast<double>(random() % 1000) / 8);
+      values.push_back(random() % 3 == 0 ? std::bit_cast<double>(random())
+                                         : static_cast<double>(random() % 1000) / 8);
       time += 1 + static_cast<int64_t>(random() % (uint64_t{1} << random() % 40));
     }
     expect_round_trip(times, values);
@@ -107,7 +112,11 @@ TEST(XorChunkTest, DecodesToWhatWentIn) {
 
 TEST(RemoteReadTest, RequestsAreReadAndDamageIsSaid) {
   // queries {start 1, end 2, matchers {=~ "a" "b"}}, accepted types 1 and, packed, 0.
-  const std::string request("\x0a\x0e\x08\x01\x10\x02\x1a\x08\x08\x02\x12\x01" "a\x1a\x01" "b\x10\x01\x12\x01\x00", 21);
+  const std::string request(
+      "\x0a\x0e\x08\x01\x10\x02\x1a\x08\x08\x02\x12\x01"
+      "a\x1a\x01"
+      "b\x10\x01\x12\x01\x00",
+      21);
   const auto got = decode_read_request(request);
   ASSERT_TRUE(got) << got.error().message;
   ASSERT_EQ(got->queries.size(), 1u);

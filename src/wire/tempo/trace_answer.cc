@@ -20,7 +20,13 @@ constexpr int kValueDepthMax = 64;  // decoding allows less; a bound for stored 
 
 // AnyValue fields, opentelemetry/proto/common/v1/common.proto.
 enum AnyValueField : protozero::pbf_tag_type {
-  kStringValue = 1, kBoolValue = 2, kIntValue = 3, kDoubleValue = 4, kArrayValue = 5, kKvlistValue = 6, kBytesValue = 7
+  kStringValue = 1,
+  kBoolValue = 2,
+  kIntValue = 3,
+  kDoubleValue = 4,
+  kArrayValue = 5,
+  kKvlistValue = 6,
+  kBytesValue = 7
 };
 
 std::string_view view_of(protozero::data_view view) { return {view.data(), view.size()}; }
@@ -31,12 +37,17 @@ void append_text(std::string& out, std::string_view text) {
   out += '"';
 }
 
-void append_base64(std::string& out, std::string_view bytes) { ((out += '"') += base64_encode(bytes)) += '"'; }
+void append_base64(std::string& out, std::string_view bytes) {
+  ((out += '"') += base64_encode(bytes)) += '"';
+}
 
 void append_number(std::string& out, double value) {
-  if (std::isnan(value)) out += "\"NaN\"";
-  else if (std::isinf(value)) out += value > 0 ? "\"Infinity\"" : "\"-Infinity\"";
-  else out += format_float_go(value);
+  if (std::isnan(value))
+    out += "\"NaN\"";
+  else if (std::isinf(value))
+    out += value > 0 ? "\"Infinity\"" : "\"-Infinity\"";
+  else
+    out += format_float_go(value);
 }
 
 // The members of a JSON object that are only there when they say something.
@@ -60,7 +71,8 @@ class Members {
   }
   template <typename Id>
   void id(std::string_view name, const Id& id) {
-    if (id.is_valid()) append_base64(begin(name), {reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size()});
+    if (id.is_valid())
+      append_base64(begin(name), {reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size()});
   }
   void count(std::string_view name, uint32_t value) {
     if (value != 0) begin(name) += std::to_string(value);
@@ -97,9 +109,12 @@ void append_pairs(std::string& out, protozero::pbf_reader list, int depth) {
     protozero::pbf_reader value;
     protozero::pbf_reader pair = list.get_message();
     while (pair.next()) {
-      if (pair.tag() == 1) key = view_of(pair.get_view());
-      else if (pair.tag() == 2) value = pair.get_message();
-      else pair.skip();
+      if (pair.tag() == 1)
+        key = view_of(pair.get_view());
+      else if (pair.tag() == 2)
+        value = pair.get_message();
+      else
+        pair.skip();
     }
     append_text(out, key);
     out += ",\"value\":";
@@ -116,13 +131,32 @@ void append_any(std::string& out, protozero::pbf_reader value, int depth) {
     return;
   }
   switch (value.tag()) {
-    case kStringValue: out += "{\"stringValue\":"; append_text(out, view_of(value.get_view())); break;
-    case kBoolValue: out += value.get_bool() ? "{\"boolValue\":true" : "{\"boolValue\":false"; break;
-    case kIntValue: ((out += "{\"intValue\":\"") += std::to_string(value.get_int64())) += '"'; break;
-    case kDoubleValue: out += "{\"doubleValue\":"; append_number(out, value.get_double()); break;
-    case kArrayValue: out += "{\"arrayValue\":"; append_values(out, value.get_message(), depth + 1); break;
-    case kKvlistValue: out += "{\"kvlistValue\":"; append_pairs(out, value.get_message(), depth + 1); break;
-    case kBytesValue: out += "{\"bytesValue\":"; append_base64(out, view_of(value.get_view())); break;
+    case kStringValue:
+      out += "{\"stringValue\":";
+      append_text(out, view_of(value.get_view()));
+      break;
+    case kBoolValue:
+      out += value.get_bool() ? "{\"boolValue\":true" : "{\"boolValue\":false";
+      break;
+    case kIntValue:
+      ((out += "{\"intValue\":\"") += std::to_string(value.get_int64())) += '"';
+      break;
+    case kDoubleValue:
+      out += "{\"doubleValue\":";
+      append_number(out, value.get_double());
+      break;
+    case kArrayValue:
+      out += "{\"arrayValue\":";
+      append_values(out, value.get_message(), depth + 1);
+      break;
+    case kKvlistValue:
+      out += "{\"kvlistValue\":";
+      append_pairs(out, value.get_message(), depth + 1);
+      break;
+    case kBytesValue:
+      out += "{\"bytesValue\":";
+      append_base64(out, view_of(value.get_view()));
+      break;
     default: out += '{'; break;
   }
   out += '}';
@@ -131,10 +165,14 @@ void append_any(std::string& out, protozero::pbf_reader value, int depth) {
 // Spans grouped as they are told: by resource, then by scope, in batch order.
 class TraceWriter {
  public:
-  explicit TraceWriter(const SpanBatch& batch) : batch_(batch), spans_of_scope_(batch.scopes.size()), scopes_of_resource_(batch.resources.size()) {
+  explicit TraceWriter(const SpanBatch& batch)
+      : batch_(batch),
+        spans_of_scope_(batch.scopes.size()),
+        scopes_of_resource_(batch.resources.size()) {
     for (uint32_t i = 0; i < batch.spans.size(); ++i) {
       const uint32_t scope = batch.spans[i].scope;
-      if (spans_of_scope_[scope].empty()) scopes_of_resource_[batch.scopes[scope].resource].push_back(scope);
+      if (spans_of_scope_[scope].empty())
+        scopes_of_resource_[batch.scopes[scope].resource].push_back(scope);
       spans_of_scope_[scope].push_back(i);
     }
   }
@@ -217,7 +255,8 @@ class TraceWriter {
     members.id("parentSpanId", view.parent_span_id);
     members.count("flags", view.flags);
     members.text("name", view.name);
-    if (view.kind != model::SpanKind::kUnspecified) append_text(members.begin("kind"), model::span_kind_name(view.kind));
+    if (view.kind != model::SpanKind::kUnspecified)
+      append_text(members.begin("kind"), model::span_kind_name(view.kind));
     members.long_count("startTimeUnixNano", view.start.value);
     members.long_count("endTimeUnixNano", view.end.value);
     attributes(members, view.attributes);
@@ -243,7 +282,8 @@ class TraceWriter {
     members.begin("status");
     Members inner(out_);
     inner.text("message", view.status_message);
-    if (view.status != model::StatusCode::kUnset) append_text(inner.begin("code"), model::status_code_name(view.status));
+    if (view.status != model::StatusCode::kUnset)
+      append_text(inner.begin("code"), model::status_code_name(view.status));
   }
 
   const SpanBatch& batch_;
@@ -260,11 +300,24 @@ void append_value_json(std::string& out, const ValueView& value) {
   try {
     switch (value.kind) {
       case ValueKind::kEmpty: out += '{'; break;
-      case ValueKind::kString: out += "{\"stringValue\":"; append_text(out, value.bytes); break;
-      case ValueKind::kBool: out += value.int_value != 0 ? "{\"boolValue\":true" : "{\"boolValue\":false"; break;
-      case ValueKind::kInt: ((out += "{\"intValue\":\"") += std::to_string(value.int_value)) += '"'; break;
-      case ValueKind::kDouble: out += "{\"doubleValue\":"; append_number(out, value.double_value); break;
-      case ValueKind::kBytes: out += "{\"bytesValue\":"; append_base64(out, value.bytes); break;
+      case ValueKind::kString:
+        out += "{\"stringValue\":";
+        append_text(out, value.bytes);
+        break;
+      case ValueKind::kBool:
+        out += value.int_value != 0 ? "{\"boolValue\":true" : "{\"boolValue\":false";
+        break;
+      case ValueKind::kInt:
+        ((out += "{\"intValue\":\"") += std::to_string(value.int_value)) += '"';
+        break;
+      case ValueKind::kDouble:
+        out += "{\"doubleValue\":";
+        append_number(out, value.double_value);
+        break;
+      case ValueKind::kBytes:
+        out += "{\"bytesValue\":";
+        append_base64(out, value.bytes);
+        break;
       case ValueKind::kArray: {
         std::string inner;
         append_values(inner, protozero::pbf_reader(bytes), 1);
@@ -284,11 +337,14 @@ void append_value_json(std::string& out, const ValueView& value) {
   out += '}';
 }
 
-std::string trace_json_v1(const SpanBatch& trace) { return "{\"batches\":" + TraceWriter(trace).resource_spans() + "}"; }
+std::string trace_json_v1(const SpanBatch& trace) {
+  return "{\"batches\":" + TraceWriter(trace).resource_spans() + "}";
+}
 
 std::string trace_json_v2(const SpanBatch& trace, uint64_t inspected_bytes) {
   if (trace.spans.empty()) return "{\"trace\":{},\"metrics\":{}}";
-  std::string out = "{\"trace\":{\"resourceSpans\":" + TraceWriter(trace).resource_spans() + "},\"metrics\":";
+  std::string out =
+      "{\"trace\":{\"resourceSpans\":" + TraceWriter(trace).resource_spans() + "},\"metrics\":";
   {
     Members metrics(out);
     metrics.long_count("inspectedBytes", inspected_bytes);

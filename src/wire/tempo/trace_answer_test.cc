@@ -31,14 +31,15 @@ constexpr std::string_view kExpected =
 TEST(TraceAnswer, Json) {
   const auto batch = decode(kTrace);
   EXPECT_EQ(trace_json_v1(*batch), "{\"batches\":" + std::string(kExpected) + "}");
-  EXPECT_EQ(trace_json_v2(*batch, 42),
-            "{\"trace\":{\"resourceSpans\":" + std::string(kExpected) + "},\"metrics\":{\"inspectedBytes\":\"42\"}}");
+  EXPECT_EQ(trace_json_v2(*batch, 42), "{\"trace\":{\"resourceSpans\":" + std::string(kExpected) +
+                                           "},\"metrics\":{\"inspectedBytes\":\"42\"}}");
   EXPECT_EQ(trace_json_v2({}, 0), R"({"trace":{},"metrics":{}})");
 }
 
 TEST(TraceAnswer, ProtobufIsOtlp) {
   const auto batch = decode(kTrace);
-  const auto again = otlp::decode_traces(std::make_shared<const std::string>(trace_protobuf_v1(*batch)));
+  const auto again =
+      otlp::decode_traces(std::make_shared<const std::string>(trace_protobuf_v1(*batch)));
   ASSERT_TRUE(again);
   EXPECT_EQ(trace_json_v1(*again->batch), trace_json_v1(*batch));
 }

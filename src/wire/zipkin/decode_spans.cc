@@ -82,7 +82,8 @@ Result<uint64_t> Decoder::microseconds(std::string_view key, const dom::element&
   uint64_t whole = 0;
   if (value.get(whole) == simdjson::SUCCESS) return whole;
   double number = 0;
-  if (value.get(number) == simdjson::SUCCESS && number >= 0 && number < 1e19) return static_cast<uint64_t>(number);
+  if (value.get(number) == simdjson::SUCCESS && number >= 0 && number < 1e19)
+    return static_cast<uint64_t>(number);
   return wrong(key, "a number of microseconds");
 }
 
@@ -90,18 +91,23 @@ ValueView Decoder::value_of(std::string_view text) {
   if (parse_tags_) {
     if (text == "true" || text == "false") return ValueView::of_bool(text == "true");
     if (const auto whole = parse_int(text)) return ValueView::of_int(*whole);
-    if (const auto number = parse_float(text); number && text.find_first_of("0123456789") != std::string_view::npos) return ValueView::of_double(*number);
+    if (const auto number = parse_float(text);
+        number && text.find_first_of("0123456789") != std::string_view::npos)
+      return ValueView::of_double(*number);
   }
   return ValueView::of_string(keep(text));
 }
 
-Status Decoder::set_status_and_kind(std::string_view key, std::string_view text, bool& is_attribute) {
+Status Decoder::set_status_and_kind(std::string_view key, std::string_view text,
+                                    bool& is_attribute) {
   is_attribute = false;
   if (key == "error") {
     span_.status = text == "false" ? span_.status : model::StatusCode::kError;
     if (text != "true" && text != "false") span_.status_message = keep(text);
   } else if (key == "otel.status_code") {
-    span_.status = text == "OK" ? model::StatusCode::kOk : text == "ERROR" ? model::StatusCode::kError : model::StatusCode::kUnset;
+    span_.status = text == "OK"      ? model::StatusCode::kOk
+                   : text == "ERROR" ? model::StatusCode::kError
+                                     : model::StatusCode::kUnset;
   } else if (key == "otel.status_description") {
     span_.status_message = keep(text);
   } else if (key == "span.kind") {
@@ -123,8 +129,10 @@ Status Decoder::read_tags(const dom::element& value) {
     bool is_attribute = true;
     if (auto status = set_status_and_kind(key, *text, is_attribute); !status) return status;
     if (!is_attribute) continue;
-    if (attributes_.size() >= limits_.tags_max) ++span_.dropped_attributes;
-    else attributes_.push_back({keep(key), value_of(*text)});
+    if (attributes_.size() >= limits_.tags_max)
+      ++span_.dropped_attributes;
+    else
+      attributes_.push_back({keep(key), value_of(*text)});
   }
   return {};
 }
@@ -136,15 +144,18 @@ Status Decoder::read_annotations(const dom::element& value) {
     dom::element time, text;
     const bool has_time = annotation["timestamp"].get(time) == simdjson::SUCCESS;
     const bool has_text = annotation["value"].get(text) == simdjson::SUCCESS;
-    if (!has_text || !text_of(text)) return wrong("annotations", "objects with timestamp and value");
+    if (!has_text || !text_of(text))
+      return wrong("annotations", "objects with timestamp and value");
     model::EventView event{.name = keep(*text_of(text))};
     if (has_time) {
       const auto us = microseconds("annotations.timestamp", time);
       if (!us) return std::unexpected(us.error());
       event.time = {*us * 1000};
     }
-    if (events_.size() >= limits_.annotations_max) ++span_.dropped_events;
-    else events_.push_back(event);
+    if (events_.size() >= limits_.annotations_max)
+      ++span_.dropped_events;
+    else
+      events_.push_back(event);
   }
   return {};
 }
@@ -154,11 +165,14 @@ Status Decoder::read_remote(const dom::element& value) {
   if (value.get(endpoint) != simdjson::SUCCESS) return wrong("remoteEndpoint", "an object");
   for (const auto& [key, field] : endpoint) {
     int64_t port = 0;
-    if (key == "port" && field.get(port) == simdjson::SUCCESS) attributes_.push_back({"net.peer.port", ValueView::of_int(port)});
+    if (key == "port" && field.get(port) == simdjson::SUCCESS)
+      attributes_.push_back({"net.peer.port", ValueView::of_int(port)});
     const auto text = text_of(field);
     if (!text || text->empty()) continue;
-    if (key == "serviceName") attributes_.push_back({"peer.service", ValueView::of_string(keep(*text))});
-    if (key == "ipv4" || key == "ipv6") attributes_.push_back({"net.peer.ip", ValueView::of_string(keep(*text))});
+    if (key == "serviceName")
+      attributes_.push_back({"peer.service", ValueView::of_string(keep(*text))});
+    if (key == "ipv4" || key == "ipv6")
+      attributes_.push_back({"net.peer.ip", ValueView::of_string(keep(*text))});
   }
   return {};
 }
@@ -176,16 +190,19 @@ Status Decoder::read_field(std::string_view key, const dom::element& value) {
   }
   if (key == "localEndpoint") {
     dom::element service;
-    if (value["serviceName"].get(service) == simdjson::SUCCESS) service_ = text_of(service).value_or(std::string_view());
+    if (value["serviceName"].get(service) == simdjson::SUCCESS)
+      service_ = text_of(service).value_or(std::string_view());
     return {};
   }
-  if (key != "traceId" && key != "id" && key != "parentId" && key != "name" && key != "kind") return {};
+  if (key != "traceId" && key != "id" && key != "parentId" && key != "name" && key != "kind")
+    return {};
   const auto text = text_of(value);
   if (!text) return wrong(key, "a string");
   if (key == "name") span_.name = keep(*text);
   if (key == "kind") span_.kind = kind_of(*text);
   if (key == "traceId") {
-    const std::string padded = text->size() == 16 ? std::string(16, '0') + std::string(*text) : std::string(*text);
+    const std::string padded =
+        text->size() == 16 ? std::string(16, '0') + std::string(*text) : std::string(*text);
     const auto id = parse_trace_id(padded);
     ids_ok_ = ids_ok_ && id && id->is_valid();
     if (id) span_.trace_id = *id;
@@ -221,16 +238,19 @@ Status Decoder::add(const dom::object& object) {
   for (const auto& [key, value] : object)
     if (auto status = read_field(key, value); !status) return status;
   ++index_;
-  if (!ids_ok_ || !span_.trace_id.is_valid() || !span_.span_id.is_valid() || batch_->spans.size() >= limits_.spans_max) {
+  if (!ids_ok_ || !span_.trace_id.is_valid() || !span_.span_id.is_valid() ||
+      batch_->spans.size() >= limits_.spans_max) {
     ++rejected_;
     return {};
   }
   span_.scope = scope_of(service_);
   span_.start = {start_us_ * 1000};
   span_.end = {(start_us_ + duration_us_) * 1000};
-  span_.attributes = {static_cast<uint32_t>(batch_->attributes.size()), static_cast<uint32_t>(attributes_.size())};
+  span_.attributes = {static_cast<uint32_t>(batch_->attributes.size()),
+                      static_cast<uint32_t>(attributes_.size())};
   batch_->attributes.insert(batch_->attributes.end(), attributes_.begin(), attributes_.end());
-  span_.events = {static_cast<uint32_t>(batch_->events.size()), static_cast<uint32_t>(events_.size())};
+  span_.events = {static_cast<uint32_t>(batch_->events.size()),
+                  static_cast<uint32_t>(events_.size())};
   batch_->events.insert(batch_->events.end(), events_.begin(), events_.end());
   batch_->spans.push_back(span_);
   return {};
@@ -238,19 +258,23 @@ Status Decoder::add(const dom::object& object) {
 
 }  // namespace
 
-Result<DecodedZipkin> decode_zipkin_spans(std::string_view json, bool parse_tags, const ZipkinLimits& limits) {
+Result<DecodedZipkin> decode_zipkin_spans(std::string_view json, bool parse_tags,
+                                          const ZipkinLimits& limits) {
   const simdjson::padded_string text(json);
   dom::parser parser;
   dom::array spans;
   dom::element root;
   if (const auto fault = parser.parse(text).get(root); fault != simdjson::SUCCESS)
     return fail(Errc::kInvalidArgument, "not JSON: ", simdjson::error_message(fault));
-  if (root.get(spans) != simdjson::SUCCESS) return fail(Errc::kInvalidArgument, "a list of spans is expected");
+  if (root.get(spans) != simdjson::SUCCESS)
+    return fail(Errc::kInvalidArgument, "a list of spans is expected");
   Decoder decoder(parse_tags, limits);
   for (const dom::element& item : spans) {
     dom::object object;
-    if (item.get(object) != simdjson::SUCCESS) return fail(Errc::kInvalidArgument, "a span must be an object");
-    if (auto status = decoder.add(object); !status) return std::unexpected(std::move(status).error());
+    if (item.get(object) != simdjson::SUCCESS)
+      return fail(Errc::kInvalidArgument, "a span must be an object");
+    if (auto status = decoder.add(object); !status)
+      return std::unexpected(std::move(status).error());
   }
   return decoder.finish();
 }

@@ -19,7 +19,7 @@ namespace sightline::wire::zipkin {
 
 struct ZipkinLimits {
   size_t spans_max = 50'000;
-  size_t tags_max = 1'024;          // of one span; further ones are dropped and counted on the span
+  size_t tags_max = 1'024;  // of one span; further ones are dropped and counted on the span
   size_t annotations_max = 4'096;
 };
 
@@ -29,6 +29,7 @@ struct DecodedZipkin {
 };
 
 // `parse_tags`: a tag that reads as a whole number, a number or a boolean becomes one.
-Result<DecodedZipkin> decode_zipkin_spans(std::string_view json, bool parse_tags, const ZipkinLimits& limits = {});
+Result<DecodedZipkin> decode_zipkin_spans(std::string_view json, bool parse_tags,
+                                          const ZipkinLimits& limits = {});
 
 }  // namespace sightline::wire::zipkin

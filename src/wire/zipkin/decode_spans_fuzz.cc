@@ -4,6 +4,7 @@
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view json(reinterpret_cast<const char*>(data), size);
   for (const bool parse_tags : {false, true})
-    static_cast<void>(sightline::wire::zipkin::decode_zipkin_spans(json, parse_tags, {.spans_max = 10, .tags_max = 5, .annotations_max = 5}));
+    static_cast<void>(sightline::wire::zipkin::decode_zipkin_spans(
+        json, parse_tags, {.spans_max = 10, .tags_max = 5, .annotations_max = 5}));
   return 0;
 }

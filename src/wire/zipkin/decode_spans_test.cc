@@ -7,7 +7,8 @@
 namespace sightline::wire::zipkin {
 namespace {
 
-constexpr std::string_view kTwoSpans = R"([{"traceId":"4d1e00c0db9010db","id":"86154a4ba6e91385","parentId":"4d1e00c0db9010db","kind":"CLIENT","name":"get",
+constexpr std::string_view kTwoSpans =
+    R"([{"traceId":"4d1e00c0db9010db","id":"86154a4ba6e91385","parentId":"4d1e00c0db9010db","kind":"CLIENT","name":"get",
   "timestamp":1472470996199000,"duration":207000,"localEndpoint":{"serviceName":"frontend","ipv4":"127.0.0.1"},
   "remoteEndpoint":{"serviceName":"backend","ipv4":"192.168.99.101","port":9000},"annotations":[{"timestamp":1472470996238000,"value":"foo"}],
   "tags":{"http.path":"/api","clnt/finagle.version":"6.45.0","n":"5","error":"boom"}},
@@ -33,7 +34,8 @@ TEST(ZipkinSpans, EveryFieldOfASpan) {
   EXPECT_EQ(batch.find(span.attributes, "n")->kind, model::ValueKind::kInt);
   EXPECT_EQ(batch.spans[1].kind, model::SpanKind::kInternal);
   EXPECT_EQ(batch.service_name(batch.spans[1]), "");
-  EXPECT_EQ(decode_zipkin_spans(kTwoSpans, false)->batch->find(span.attributes, "n")->kind, model::ValueKind::kString);
+  EXPECT_EQ(decode_zipkin_spans(kTwoSpans, false)->batch->find(span.attributes, "n")->kind,
+            model::ValueKind::kString);
 }
 
 TEST(ZipkinSpans, SaysWhatIsWrong) {
@@ -44,14 +46,17 @@ TEST(ZipkinSpans, SaysWhatIsWrong) {
   EXPECT_NE(fault("{").find("not JSON"), std::string::npos);
   EXPECT_NE(fault("{}").find("a list of spans"), std::string::npos);
   EXPECT_NE(fault("[1]").find("must be an object"), std::string::npos);
-  EXPECT_NE(fault(R"([{"traceId":5}])").find("span 0: traceId must be a string"), std::string::npos);
+  EXPECT_NE(fault(R"([{"traceId":5}])").find("span 0: traceId must be a string"),
+            std::string::npos);
   EXPECT_NE(fault(R"([{"tags":{"a":1}}])").find("tags.a must be a string"), std::string::npos);
   EXPECT_EQ(fault("[]"), "accepted");
 }
 
 TEST(ZipkinSpans, IsBounded) {
-  const auto decoded = decode_zipkin_spans(R"([{"traceId":"4d1e00c0db9010db","id":"86154a4ba6e91385","tags":{"a":"1","b":"2"},"annotations":[{"value":"x"},{"value":"y"}]},
-    {"traceId":"4d1e00c0db9010db","id":"86154a4ba6e91386"}])", false, {.spans_max = 1, .tags_max = 1, .annotations_max = 1});
+  const auto decoded = decode_zipkin_spans(
+      R"([{"traceId":"4d1e00c0db9010db","id":"86154a4ba6e91385","tags":{"a":"1","b":"2"},"annotations":[{"value":"x"},{"value":"y"}]},
+    {"traceId":"4d1e00c0db9010db","id":"86154a4ba6e91386"}])",
+      false, {.spans_max = 1, .tags_max = 1, .annotations_max = 1});
   ASSERT_TRUE(decoded);
   EXPECT_EQ(decoded->rejected, 1u);
   EXPECT_EQ(decoded->batch->spans[0].dropped_attributes, 1u);

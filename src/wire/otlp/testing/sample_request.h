@@ -10,11 +10,11 @@
 namespace sightline::wire::otlp::testing {
 
 struct SampleRequest {
-  uint32_t spans = 395;                 // with the defaults 459 bytes a span
-  uint64_t seed = 1;                    // of ids and durations
+  uint32_t spans = 395;  // with the defaults 459 bytes a span
+  uint64_t seed = 1;     // of ids and durations
   uint64_t start_unix_ns = 1'795'485'322'988'000'000;
-  uint32_t routes = 20;                 // distinct span names
-  uint32_t methods = 4;                 // of GET, POST, PUT, DELETE
+  uint32_t routes = 20;  // distinct span names
+  uint32_t methods = 4;  // of GET, POST, PUT, DELETE
   std::string_view service = "demo-service";
   std::string_view instance = "e61221fb-c1da-412d-9fd5-8ff9c6fd1410";
 };
@@ -32,20 +32,23 @@ inline void put_string(protozero::pbf_writer& out, uint32_t field, std::string_v
   out.add_bytes(field, text.data(), text.size());
 }
 
-inline void put_attribute(protozero::pbf_writer& out, uint32_t field, std::string_view key, std::string_view value) {
+inline void put_attribute(protozero::pbf_writer& out, uint32_t field, std::string_view key,
+                          std::string_view value) {
   protozero::pbf_writer pair(out, field);
   put_string(pair, 1, key);
   protozero::pbf_writer any(pair, 2);
   put_string(any, 1, value);
 }
-inline void put_attribute(protozero::pbf_writer& out, uint32_t field, std::string_view key, int64_t value) {
+inline void put_attribute(protozero::pbf_writer& out, uint32_t field, std::string_view key,
+                          int64_t value) {
   protozero::pbf_writer pair(out, field);
   put_string(pair, 1, key);
   protozero::pbf_writer any(pair, 2);
   any.add_int64(3, value);
 }
 
-inline void put_id(protozero::pbf_writer& out, uint32_t field, uint64_t hi, uint64_t lo, size_t size) {
+inline void put_id(protozero::pbf_writer& out, uint32_t field, uint64_t hi, uint64_t lo,
+                   size_t size) {
   char raw[16];
   for (size_t i = 0; i < 8; ++i) {
     raw[i] = static_cast<char>(hi >> (8 * i));
@@ -54,7 +57,8 @@ inline void put_id(protozero::pbf_writer& out, uint32_t field, uint64_t hi, uint
   out.add_bytes(field, raw, size);
 }
 
-inline void put_span(protozero::pbf_writer& out, const SampleRequest& sample, uint32_t index, uint64_t& state) {
+inline void put_span(protozero::pbf_writer& out, const SampleRequest& sample, uint32_t index,
+                     uint64_t& state) {
   static constexpr std::string_view kMethods[] = {"GET", "POST", "PUT", "DELETE"};
   const bool server = index % 2 == 0;
   const uint32_t trace = index / 2;
