@@ -34,6 +34,12 @@ Status finish(Value value, QueryResult& out) {
   return {};
 }
 
+std::vector<StepSamples> samples_of_steps(SampleLedger& ledger, const StepGrid& grid) {
+  std::vector<StepSamples> out;
+  for (const SampleCount& count : ledger.take_steps()) out.push_back({grid.at(out.size()), count});
+  return out;
+}
+
 void collect_selectors(const Expr& expr, std::vector<std::vector<tsdb::Matcher>>& out) {
   if (expr.kind == ExprKind::kVectorSelector) out.push_back(as<VectorSelector>(expr).matchers);
   for (const Expr* child : children_of(expr)) collect_selectors(*child, out);
@@ -77,7 +83,7 @@ Result<QueryResult> Engine::run(std::string_view query, const StepGrid& grid, in
     return fail(Errc::kInvalidArgument, "invalid expression type \"", documented_type_name(type),
                 "\" for range query, must be Scalar or instant Vector");
   const QueryTimes times{grid.start_ms, end_ms, is_range ? grid.step_ms : 0};
-  if (auto ok = resolve_times(query, **expr, times); !ok) return std::unexpected(ok.error());
+  if (auto ok = resolve_times(**expr, times); !ok) return std::unexpected(ok.error());
   auto querier = store_.querier();
   if (!querier) return std::unexpected(querier.error());
 
@@ -87,6 +93,8 @@ Result<QueryResult> Engine::run(std::string_view query, const StepGrid& grid, in
   context.end_ms = end_ms;
   context.deadline = begun + std::min(options.timeout.value_or(options_.timeout), options_.timeout);
   context.lookback_ms = options.lookback.value_or(options_.lookback).count();
+  SampleLedger ledger(grid, options.statistics);
+  context.ledger = &ledger;
   Evaluator evaluator(context);
   QueryResult out;
   out.type = is_range ? ValueType::kMatrix : type;
@@ -113,7 +121,10 @@ Result<QueryResult> Engine::run(std::string_view query, const StepGrid& grid, in
   out.stats = {seconds_between(begun, prepared),
                seconds_between(prepared, evaluated),
                seconds_between(evaluated, sorted),
-               context.samples_read.load(),
+               ledger.total().queried,
+               ledger.total().read,
+               ledger.series(),
+               samples_of_steps(ledger, grid),
                context.samples_peak,
                context.bytes_peak.load()};
   return out;

@@ -27,8 +27,8 @@ struct Group {
 std::vector<Group> make_groups(const std::vector<Series>& series, const AggregateExpr& expr) {
   std::vector<Group> out;
   PackedMap<size_t> known;
-  const LabelFilter filter(expr.without ? LabelFilter::Mode::kDrop : LabelFilter::Mode::kKeep,
-                           expr.grouping);
+  const LabelFilter filter(
+      expr.without ? LabelFilter::Mode::kDropIdentity : LabelFilter::Mode::kKeep, expr.grouping);
   std::string key;
   for (size_t i = 0; i < series.size(); ++i) {
     filter.key(series[i].labels, key);
@@ -95,7 +95,7 @@ void sum_histograms(const Job& job, const Group& g, const std::vector<uint32_t>&
       if (job.series[i].cells[step] == CellKind::kHistogram)
         sum.add(*job.series[i].histograms[step]);
     if (sum.count() == 0) continue;
-    const PositionRange at = job.expr.expr->position;
+    const PositionRange at = unwrap_parens(*job.expr.expr).position;
     sum.annotate(job.annotations, at, "aggregation");
     if (floats[step] > 0) {
       job.annotations.warn(at, "encountered a mix of histograms and floats for aggregation");
@@ -129,7 +129,7 @@ void ignored_histograms(const Job& job, const Group& g) {
     for (const CellKind kind : job.series[i].cells)
       if (kind == CellKind::kHistogram) {
         job.annotations.info(
-            job.expr.expr->position,
+            unwrap_parens(*job.expr.expr).position,
             "ignored histogram in " + std::string(aggregate_name(job.expr.op)) + " aggregation");
         return;
       }
@@ -354,7 +354,7 @@ std::vector<Series> count_values(const Job& job, const std::vector<Group>& group
 // Refuses what k and the ratio may not be, and warns of what is merely odd.
 Status check_params(const Job& job, std::vector<double>& params) {
   const AggregateOp op = job.expr.op;
-  const PositionRange at = job.expr.param->position;
+  const PositionRange at = unwrap_parens(*job.expr.param).position;
   for (double& p : params) {
     if (op == AggregateOp::kQuantile) {
       if (std::isnan(p) || p < 0 || p > 1)

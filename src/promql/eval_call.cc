@@ -124,7 +124,7 @@ model::Labels pinned_labels(const Expr& arg) {
   if (selector == nullptr) return {};
   std::vector<std::string_view> seen;
   for (const tsdb::Matcher& m : selector->matchers) {
-    if (m.name() == model::kMetricName) continue;
+    if (is_identity_label(m.name())) continue;
     const bool again = std::ranges::find(seen, m.name()) != seen.end();
     if (m.op() == tsdb::MatchOp::kEqual && !again) {
       builder.set(m.name(), m.value());

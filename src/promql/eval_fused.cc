@@ -4,6 +4,7 @@
 // order, whichever thread made them: the same query gives the same digits.
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "promql/compensated_sum.h"
 #include "promql/label_filter.h"
@@ -136,8 +137,8 @@ class FusedAggregation {
         expr_(expr),
         grid_(grid),
         accumulation_(expr.op, grid.count),
-        filter_(expr.without ? LabelFilter::Mode::kDrop : LabelFilter::Mode::kKeep, expr.grouping) {
-  }
+        filter_(expr.without ? LabelFilter::Mode::kDropIdentity : LabelFilter::Mode::kKeep,
+                expr.grouping) {}
 
   // Opens what is below; false when that is nothing to be fused with.
   Result<bool> open() {
@@ -266,17 +267,19 @@ class FusedAggregation {
 Result<std::optional<Value>> Evaluator::eval_fused(const AggregateExpr& expr,
                                                    const StepGrid& grid) {
   if (!can_fuse(expr.op) || twins_.contains(&unwrap_parens(*expr.expr))) return std::nullopt;
-  const uint64_t read_before = context_.samples_read.load(std::memory_order_relaxed);
-  FusedAggregation fused(*this, expr, grid);
+  SampleLedger ledger(grid, context_.ledger->step_counts());
+  SampleLedger& outer = *std::exchange(context_.ledger, &ledger);
   const size_t inputs = context_.inputs.size();
+  FusedAggregation fused(*this, expr, grid);
   const auto open = fused.open();
+  Result<std::optional<Value>> out;
+  if (open && *open) out = fused.run();
+  context_.ledger = &outer;
   if (!open) return std::unexpected(open.error());
-  if (!*open) return std::nullopt;
-  auto out = fused.run();
-  if (out && !*out) {  // all will be read again
-    context_.inputs.resize(inputs);
-    context_.samples_read.store(read_before, std::memory_order_relaxed);
-  }
+  if (out && *out)
+    outer.add(ledger);
+  else
+    context_.inputs.resize(inputs);  // all will be read again
   return out;
 }
 

@@ -47,7 +47,7 @@ std::vector<HistogramGroup> histogram_groups(const std::vector<Series>& series,
     if (std::ranges::find(s.cells, CellKind::kFloat) == s.cells.end()) continue;
     const std::string_view le = s.labels.get(kBucketLabel);
     const auto bound = parse_float(le);
-    if (!bound) {
+    if (!bound || std::isnan(*bound)) {
       annotations.warn(at, "bucket label \"le\" is missing or has a malformed value of " +
                                go_quote(le) + for_metric(s.labels.metric_name()));
       continue;
@@ -236,13 +236,14 @@ Result<Value> Evaluator::eval_histogram_quantile(const Call& call, const StepGri
       auto param = eval(*call.args[i], grid);
       if (!param) return param;
       params.push_back(std::move(param->scalars));
-      places.push_back(call.args[i]->position);
+      places.push_back(unwrap_parens(*call.args[i]).position);
     }
   }
   auto input = eval(*vector, grid);
   if (!input) return input;
-  HistogramJob job{id, annotations(), vector->position, places[0], grid, context_};
-  const auto groups = histogram_groups(input->series, annotations(), vector->position);
+  const PositionRange vector_at = unwrap_parens(*vector).position;
+  HistogramJob job{id, annotations(), vector_at, places[0], grid, context_};
+  const auto groups = histogram_groups(input->series, annotations(), vector_at);
   Value out;
   if (id == FunctionId::kHistogramFraction) {
     if (auto ok = job.run(groups, params[0], params[1], {}, out.series); !ok)

@@ -1,6 +1,8 @@
 // Selectors and subqueries: where samples come in.
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <utility>
 
 #include "promql/evaluator.h"
 #include "promql/extended_range.h"
@@ -114,7 +116,6 @@ Status Evaluator::SelectorRead::produce(size_t i, SampleColumns& samples, Series
   if (auto ok = set->read(i, range, samples); !ok) return ok;
   if (expr->smoothed) drop_stale(samples);
   if (expr->histogram_stats) derive_hints(samples);
-  uint64_t found = 0;
   if (expr->smoothed) {
     for (size_t step = 0; step < grid.count; ++step)
       out.set(step, smoothed_instant(
@@ -122,29 +123,27 @@ Status Evaluator::SelectorRead::produce(size_t i, SampleColumns& samples, Series
                         {time_of(step), lookback_ms, expr->position, set->labels(i).metric_name()},
                         evaluator->annotations()));
   } else if (samples.histogram_times.empty()) {
-    found = pick_floats(samples, out);
+    pick_floats(samples, out);
   } else {
     InstantCursor cursor(samples);
     for (size_t step = 0; step < grid.count; ++step) {
       size_t index = 0;
       const CellKind kind = cursor.move_to(time_of(step), lookback_ms, index);
       if (kind == CellKind::kNone) continue;
-      ++found;
       if (kind == CellKind::kFloat)
         out.set_float(step, samples.values[index]);
       else
         out.set_histogram(step, samples.histograms[index]);
     }
   }
-  evaluator->context().samples_read.fetch_add(found, std::memory_order_relaxed);
+  evaluator->context().ledger->note_points(out);
   evaluator->note_source(first_input, i, out.sources);
   return {};
 }
 
-uint64_t Evaluator::SelectorRead::pick_floats(const SampleColumns& samples, Series& out) const {
+void Evaluator::SelectorRead::pick_floats(const SampleColumns& samples, Series& out) const {
   const size_t n = samples.times.size();
   size_t next = 0;
-  uint64_t found = 0;
   for (size_t step = 0; step < grid.count; ++step) {
     const int64_t t = time_of(step);
     while (next < n && samples.times[next] <= t) ++next;
@@ -152,9 +151,7 @@ uint64_t Evaluator::SelectorRead::pick_floats(const SampleColumns& samples, Seri
         model::is_stale_marker(samples.values[next - 1]))
       continue;
     out.set_float(step, samples.values[next - 1]);
-    ++found;
   }
-  return found;
 }
 
 Result<Evaluator::SelectorRead> Evaluator::read_selector(const VectorSelector& expr,
@@ -168,7 +165,7 @@ Result<Evaluator::SelectorRead> Evaluator::read_selector(const VectorSelector& e
                    .offset_ms = times.offset_ms};
   out.range = reach(times.at(grid.start_ms) - out.lookback_ms + 1,
                     times.at(grid.end_ms()) + (expr.smoothed ? out.lookback_ms : 0));
-  auto set = context_.querier.select(expr.matchers, out.range);
+  auto set = select(expr.matchers, out.range);
   if (!set) return std::unexpected(set.error());
   out.set = std::move(*set);
   out.first_input = enter_inputs(*out.set, out.lookback_ms, expr.at, expr.offset.ms);
@@ -203,7 +200,7 @@ Result<Value> Evaluator::eval_sample_times(const VectorSelector& expr, const Ste
   const SelectorTimes times = times_of(expr.at, expr.offset);
   const int64_t lookback = context_.lookback_ms;
   const auto range = reach(times.at(grid.start_ms) - lookback + 1, times.at(grid.end_ms()));
-  auto set = context_.querier.select(expr.matchers, range);
+  auto set = select(expr.matchers, range);
   if (!set) return std::unexpected(set.error());
   const uint32_t first_input = enter_inputs(**set, lookback, expr.at, expr.offset.ms);
   Value out;
@@ -226,6 +223,7 @@ Result<Value> Evaluator::eval_sample_times(const VectorSelector& expr, const Ste
       }
       series.set_float(step, static_cast<double>(t) / 1000);
     }
+    context_.ledger->note_points(series);
     note_source(first_input, i, series.sources);
     out.series[i] = std::move(series);
     return {};
@@ -253,7 +251,7 @@ Result<RangeSource> Evaluator::selector_source(const MatrixSelector& expr, const
   const int64_t after = selector.smoothed ? context_.lookback_ms : 0;
   const auto range =
       reach(times.at(grid.start_ms) - expr.range.ms - before + 1, times.at(grid.end_ms()) + after);
-  auto selected = context_.querier.select(selector.matchers, range);
+  auto selected = select(selector.matchers, range);
   if (!selected) return std::unexpected(selected.error());
   const std::shared_ptr<tsdb::SeriesSet> set = std::move(*selected);
   out.series_count = set->size();
@@ -297,9 +295,13 @@ Result<RangeSource> Evaluator::subquery_source(const SubqueryExpr& expr, const S
     if (times.fixed) around_.at_ms = times.fixed_ms;
   }
   const StepGrid inner{first, step, static_cast<size_t>(count)};
+  SampleLedger ledger(inner, StepCounts::kEachStep);
+  SampleLedger& outer_ledger = *std::exchange(context_.ledger, &ledger);
   auto value = eval(*expr.expr, inner);
+  context_.ledger = &outer_ledger;
   around_ = outer;
   if (!value) return std::unexpected(value.error());
+  outer_ledger.add_subquery(ledger, {expr.offset.ms, expr.range.ms, expr.at.timestamp_ms});
   const auto held = std::make_shared<Value>(std::move(*value));
   out.series_count = held->series.size();
   out.load = [held, first, step, inner, grid, plan = out.plan](size_t i,
@@ -321,6 +323,7 @@ Result<RangeSource> Evaluator::subquery_source(const SubqueryExpr& expr, const S
     }
     return {};
   };
+  out.is_subquery = true;
   out.labels = [held](size_t i) -> const model::Labels& { return held->series[i].labels; };
   return out;
 }
@@ -347,7 +350,10 @@ Result<std::vector<RawSeries>> Evaluator::eval_raw(const Expr& expr, const StepG
                               : end - source->plan.range_ms;
     const Window w = WindowCursor(series->samples).move_to(start, end);
     if (w.empty()) continue;
-    held += w.times.size() + w.histogram_times.size();
+    uint64_t weight = w.times.size();
+    for (const HistogramPtr& h : w.histograms) weight += sample_weight(*h);
+    if (!source->is_subquery) context_.ledger->note_steps(std::array{SampleCount{weight, weight}});
+    held += weight;
     if (auto ok = context_.afford(held); !ok) return std::unexpected(ok.error());
     if (series->drop_name) series->labels = without_identity(series->labels);
     out.push_back({std::move(series->labels),
@@ -356,7 +362,6 @@ Result<std::vector<RawSeries>> Evaluator::eval_raw(const Expr& expr, const StepG
                    {w.histogram_times.begin(), w.histogram_times.end()},
                    {w.histograms.begin(), w.histograms.end()}});
   }
-  context_.samples_read.fetch_add(held, std::memory_order_relaxed);
   std::ranges::sort(out, {}, &RawSeries::labels);
   return out;
 }

@@ -177,8 +177,13 @@ Result<Value> Evaluator::evaluate(const Expr& expr, const StepGrid& grid) {
   const uint64_t before = context_.samples_now;
   Result<Value> value;
   if (grid.count > 1 && is_step_invariant(expr)) {
-    value = dispatch(expr, StepGrid{grid.start_ms, grid.step_ms, 1});
+    const StepGrid only{grid.start_ms, grid.step_ms, 1};
+    SampleLedger ledger(only, StepCounts::kTotalOnly);
+    SampleLedger& outer = *std::exchange(context_.ledger, &ledger);
+    value = dispatch(expr, only);
+    context_.ledger = &outer;
     if (value) {
+      outer.add_invariant(ledger);
       if (auto ok = context_.afford(value->series.size() * grid.count); !ok)
         return std::unexpected(ok.error());
       broadcast(*value, grid.count);
@@ -228,6 +233,13 @@ bool Evaluator::is_step_invariant(const Expr& expr) {
     for (const Expr* child : children_of(expr)) out = is_step_invariant(*child) && out;
   invariant_.emplace(&expr, out);
   return out;
+}
+
+Result<std::unique_ptr<tsdb::SeriesSet>> Evaluator::select(std::span<const tsdb::Matcher> matchers,
+                                                           tsdb::TimeRange range) {
+  auto set = context_.querier.select(matchers, range);
+  if (set) context_.ledger->note_series((*set)->size());
+  return set;
 }
 
 Status Evaluator::for_each(size_t count, const std::function<Status(size_t)>& body) {

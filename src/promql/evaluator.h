@@ -14,6 +14,7 @@
 #include "promql/engine.h"
 #include "promql/function_table.h"
 #include "promql/range_window.h"
+#include "promql/sample_ledger.h"
 #include "promql/value.h"
 #include "tsdb/querier.h"
 
@@ -33,7 +34,7 @@ struct QueryContext {
   bool is_range = false;  // a range query
   int64_t end_ms = 0;     // as asked; the grid's last step may lie before it
 
-  std::atomic<uint64_t> samples_read{0};
+  SampleLedger* ledger = nullptr;     // of what is being evaluated
   std::atomic<uint64_t> building{0};  // cells of the value that is being made
   uint64_t samples_now = 0;           // of finished values
   uint64_t samples_peak = 0;
@@ -65,6 +66,8 @@ class Evaluator {
 
   QueryContext& context() { return context_; }
   Annotations& annotations() { return context_.annotations; }
+  Result<std::unique_ptr<tsdb::SeriesSet>> select(std::span<const tsdb::Matcher> matchers,
+                                                  tsdb::TimeRange range);
   // Runs body(i) for every i, in parallel when there are many; the first error wins.
   Status for_each(size_t count, const std::function<Status(size_t)>& body);
   // The same in runs [begin, end) of at most `block`, so that a run can keep its scratch space; the body asks alive().
@@ -94,7 +97,7 @@ class Evaluator {
     int64_t time_of(size_t step) const { return fixed_ms.value_or(grid.at(step)) - offset_ms; }
     // Fills `out`, which is empty and as long as the grid; `samples` is scratch space. From any thread.
     Status produce(size_t i, tsdb::SampleColumns& samples, Series& out) const;
-    uint64_t pick_floats(const tsdb::SampleColumns& samples, Series& out) const;
+    void pick_floats(const tsdb::SampleColumns& samples, Series& out) const;
   };
   Result<SelectorRead> read_selector(const VectorSelector& expr, const StepGrid& grid);
   Result<Value> eval_selector(const VectorSelector& expr, const StepGrid& grid);

@@ -24,9 +24,9 @@ inline void advance(const int64_t* times, uint32_t n, int64_t bound, uint32_t& a
   stride = at - before;
 }
 
-// The windows of all steps; how many samples they hold together.
-uint64_t find_windows(const SampleColumns& s, const WindowPlan& plan, const StepGrid& grid,
-                      ColumnScratch& scratch) {
+// The windows of all steps.
+void find_windows(const SampleColumns& s, const WindowPlan& plan, const StepGrid& grid,
+                  ColumnScratch& scratch) {
   scratch.from.resize(grid.count);
   scratch.to.resize(grid.count);
   const int64_t* times = s.times.data();
@@ -35,16 +35,13 @@ uint64_t find_windows(const SampleColumns& s, const WindowPlan& plan, const Step
   uint32_t to = 0;
   uint32_t from_stride = 0;
   uint32_t to_stride = 0;
-  uint64_t all = 0;
   for (size_t step = 0; step < grid.count; ++step) {
     const int64_t end = plan.end_at(grid.at(step));
     advance(times, n, end, to, to_stride);
     advance(times, n, end - plan.range_ms, from, from_stride);
     scratch.from[step] = from;
     scratch.to[step] = to;
-    all += to - from;
   }
-  return all;
 }
 
 // Fills scratch.lost; nothing when there was no reset. False: not a matter of adding up.
@@ -202,22 +199,20 @@ void bounds_column(const StepGrid& grid, const ColumnScratch& scratch, Series& o
 
 }  // namespace
 
-ColumnOutcome float_column(const RangeCallContext& call, const SampleColumns& s,
-                           const StepGrid& grid, ColumnScratch& scratch, Series& out) {
-  ColumnOutcome outcome;
-  outcome.samples_read = find_windows(s, call.plan, grid, scratch);
-  outcome.any_window = outcome.samples_read > 0;
-  outcome.done = true;
+bool float_column(const RangeCallContext& call, const SampleColumns& s, const StepGrid& grid,
+                  ColumnScratch& scratch, Series& out) {
+  find_windows(s, call.plan, grid, scratch);
+  bool done = true;
   const double seconds = static_cast<double>(call.plan.range_ms) / 1000;
   switch (call.function) {
     case FunctionId::kRate:
-      outcome.done = rate_column(s, call.plan, {true, seconds}, grid, scratch, out);
+      done = rate_column(s, call.plan, {true, seconds}, grid, scratch, out);
       break;
     case FunctionId::kIncrease:
-      outcome.done = rate_column(s, call.plan, {true, 1}, grid, scratch, out);
+      done = rate_column(s, call.plan, {true, 1}, grid, scratch, out);
       break;
     case FunctionId::kDelta:
-      outcome.done = rate_column(s, call.plan, {false, 1}, grid, scratch, out);
+      done = rate_column(s, call.plan, {false, 1}, grid, scratch, out);
       break;
     case FunctionId::kMinOverTime: extreme_column(s, true, grid, scratch, out); break;
     case FunctionId::kMaxOverTime: extreme_column(s, false, grid, scratch, out); break;
@@ -236,9 +231,9 @@ ColumnOutcome float_column(const RangeCallContext& call, const SampleColumns& s,
     case FunctionId::kFirstOverTime:
       bounds_column(grid, scratch, out, [&](uint32_t a, uint32_t) { return s.values[a]; });
       break;
-    default: outcome.done = false;
+    default: done = false;
   }
-  return outcome;
+  return done;
 }
 
 }  // namespace sightline::promql

@@ -14,14 +14,9 @@ struct ColumnScratch {
   std::vector<uint32_t> queue;  // candidates for the extreme of a window
 };
 
-struct ColumnOutcome {
-  bool done = false;          // else take the general way
-  bool any_window = false;    // some window held a sample
-  uint64_t samples_read = 0;  // summed over windows
-};
-
-// `samples` has no histograms and no stale markers; `out` is empty and as long as the grid.
-ColumnOutcome float_column(const RangeCallContext& call, const tsdb::SampleColumns& samples,
-                           const StepGrid& grid, ColumnScratch& scratch, Series& out);
+// False: it takes the general way. `samples` has no histograms and no stale markers; `out` is empty and as long as
+// the grid. Leaves the windows of all steps in `scratch`.
+bool float_column(const RangeCallContext& call, const tsdb::SampleColumns& samples,
+                  const StepGrid& grid, ColumnScratch& scratch, Series& out);
 
 }  // namespace sightline::promql

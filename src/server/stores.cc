@@ -70,7 +70,7 @@ tsdb::TsdbOptions metrics_options(const config::PrometheusConfig& config,
 
 Result<std::unique_ptr<Stores>> Stores::open(const config::SightlineConfig& config,
                                              bool sync_always, io::FileSystem& fs, Clock& clock,
-                                             Telemetry& telemetry) {
+                                             Telemetry& telemetry, ReplayProgress& replay) {
   std::unique_ptr<Stores> stores(new Stores());
   const std::string& data_dir = config.server.data_dir;
   if (config.tempo) {
@@ -81,6 +81,9 @@ Result<std::unique_ptr<Stores>> Stores::open(const config::SightlineConfig& conf
   }
   if (config.prometheus) {
     auto options = metrics_options(*config.prometheus, data_dir, sync_always);
+    options.on_replay_segment = [&replay](const io::SegmentProgress& progress) {
+      replay.note(progress);
+    };
     if (stores->traces_)
       options.on_exemplar = [self = stores.get()](TraceId trace) { self->pin(trace); };
     auto metrics = tsdb::Tsdb::open(fs, clock, telemetry, std::move(options));

@@ -16,6 +16,7 @@
 #include "base/time.h"
 #include "config/sightline_config.h"
 #include "io/file_system.h"
+#include "server/replay_progress.h"
 #include "tracestore/trace_store.h"
 #include "tsdb/tsdb.h"
 
@@ -23,9 +24,10 @@ namespace sightline::server {
 
 class Stores {
  public:
+  // `replay` is told while the metrics store reads its log.
   static Result<std::unique_ptr<Stores>> open(const config::SightlineConfig& config,
                                               bool sync_always, io::FileSystem& fs, Clock& clock,
-                                              Telemetry& telemetry);
+                                              Telemetry& telemetry, ReplayProgress& replay);
   ~Stores();
 
   // `also` runs in the same thread, every second.

@@ -51,6 +51,8 @@ struct TsdbOptions {
   // and before it can be read. From the committing thread; must be quick and
   // must not call the Tsdb.
   std::function<void(TraceId)> on_exemplar;
+  // Called by open() before each segment of the log is read. May be empty.
+  std::function<void(const io::SegmentProgress&)> on_replay_segment;
 };
 
 }  // namespace sightline::tsdb

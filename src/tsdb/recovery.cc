@@ -175,7 +175,9 @@ Status Tsdb::replay() {
   io::RecordLogRecovery recovery;
   auto log = io::RecordLog::open(
       fs_, path("wal"),
-      {.sync = options_.sync, .segment_bytes_max = options_.wal_segment_bytes_max},
+      {.sync = options_.sync,
+       .segment_bytes_max = options_.wal_segment_bytes_max,
+       .on_segment = options_.on_replay_segment},
       [&](uint64_t number, uint8_t type, std::string_view payload) {
         segment = number;
         (void)segments.try_emplace(number, kNoTime);
