@@ -6,6 +6,7 @@
 #include <cmath>
 #include <utility>
 
+#include "promql/column_kernels.h"
 #include "promql/compensated_sum.h"
 #include "promql/label_filter.h"
 #include "promql/range_call.h"
@@ -59,6 +60,7 @@ class Accumulation {
     const double* floats = s.floats.data();
     uint32_t* counts = to.counts.data();
     double* values = to.values.data();
+    if (s.histograms.empty() && s.count() == steps_) return add_dense(s, to);
     if (sums()) {
       double* lost = to.lost.data();
       for (size_t i = 0; i < steps_; ++i) {
@@ -122,6 +124,22 @@ class Accumulation {
   }
 
  private:
+  // A series with a float at each step, as most are.
+  bool add_dense(const Series& s, Partial& to) const {
+    double* values = to.values.data();
+    const double* floats = s.floats.data();
+    if (sums()) {
+      add_compensated(s.floats, values, to.lost.data());
+    } else if (op_ == AggregateOp::kMin || op_ == AggregateOp::kMax) {
+      const bool lowest = op_ == AggregateOp::kMin;
+      for (size_t i = 0; i < steps_; ++i)
+        if (to.counts[i] == 0 || takes_over(lowest, floats[i], values[i]) || std::isnan(values[i]))
+          values[i] = floats[i];
+    }
+    for (uint32_t& count : to.counts) ++count;
+    return true;
+  }
+
   bool sums() const { return op_ == AggregateOp::kSum || op_ == AggregateOp::kAvg; }
 
   AggregateOp op_;
@@ -191,7 +209,7 @@ class FusedAggregation {
   };
   struct Scratch {
     RangeCall::Scratch call;
-    tsdb::SampleColumns samples;
+    Evaluator::SelectorScratch selector;
     Series series;
   };
 
@@ -229,7 +247,7 @@ class FusedAggregation {
     s.drop_name = false;
     s.sources.clear();
     const Status made =
-        call_ ? call_->produce(i, scratch.call, s) : selector_->produce(i, scratch.samples, s);
+        call_ ? call_->produce(i, scratch.call, s) : selector_->produce(i, scratch.selector, s);
     if (!made) return std::unexpected(made.error());
     if (!s.any()) return true;
     return accumulation_.add(s, to);

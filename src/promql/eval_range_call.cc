@@ -131,7 +131,8 @@ Status RangeCall::produce(size_t i, Scratch& scratch, Series& out) const {
   if (source_.is_subquery) {
     // counted when it was evaluated
   } else if (done) {
-    ledger.note_windows(scratch.columns.from, scratch.columns.to);
+    const ColumnWindows& windows = scratch.columns.windows;
+    ledger.note_windows(windows.samples, windows.from, windows.to);
   } else {
     ledger.note_steps(scratch.counts);
   }

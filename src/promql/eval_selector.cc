@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "promql/column_kernels.h"
 #include "promql/evaluator.h"
 #include "promql/extended_range.h"
 #include "promql/histogram_math.h"
@@ -112,7 +113,8 @@ Sources seen_from_outside(const Series& series, const StepGrid& inner, const Win
 
 }  // namespace
 
-Status Evaluator::SelectorRead::produce(size_t i, SampleColumns& samples, Series& out) const {
+Status Evaluator::SelectorRead::produce(size_t i, SelectorScratch& scratch, Series& out) const {
+  SampleColumns& samples = scratch.samples;
   if (auto ok = set->read(i, range, samples); !ok) return ok;
   if (expr->smoothed) drop_stale(samples);
   if (expr->histogram_stats) derive_hints(samples);
@@ -123,7 +125,7 @@ Status Evaluator::SelectorRead::produce(size_t i, SampleColumns& samples, Series
                         {time_of(step), lookback_ms, expr->position, set->labels(i).metric_name()},
                         evaluator->annotations()));
   } else if (samples.histogram_times.empty()) {
-    pick_floats(samples, out);
+    pick_floats(scratch, out);
   } else {
     InstantCursor cursor(samples);
     for (size_t step = 0; step < grid.count; ++step) {
@@ -141,17 +143,35 @@ Status Evaluator::SelectorRead::produce(size_t i, SampleColumns& samples, Series
   return {};
 }
 
-void Evaluator::SelectorRead::pick_floats(const SampleColumns& samples, Series& out) const {
-  const size_t n = samples.times.size();
+void Evaluator::SelectorRead::find_picks(const std::vector<int64_t>& times, Picks& picks) const {
+  if (picks.samples.size() == grid.count && picks.times == times) return;
+  picks.times = times;
+  picks.samples.assign(grid.count, 0);
+  picks.each_step = true;
+  const size_t n = times.size();
   size_t next = 0;
   for (size_t step = 0; step < grid.count; ++step) {
     const int64_t t = time_of(step);
-    while (next < n && samples.times[next] <= t) ++next;
-    if (next == 0 || samples.times[next - 1] <= t - lookback_ms ||
-        model::is_stale_marker(samples.values[next - 1]))
-      continue;
-    out.set_float(step, samples.values[next - 1]);
+    while (next < n && times[next] <= t) ++next;
+    if (next > 0 && times[next - 1] > t - lookback_ms)
+      picks.samples[step] = static_cast<uint32_t>(next);
+    else
+      picks.each_step = false;
   }
+}
+
+void Evaluator::SelectorRead::pick_floats(SelectorScratch& scratch, Series& out) const {
+  find_picks(scratch.samples.times, scratch.picks);
+  const uint32_t* picks = scratch.picks.samples.data();
+  const double* values = scratch.samples.values.data();
+  if (scratch.picks.each_step && !any_nan(scratch.samples.values)) {
+    for (size_t step = 0; step < grid.count; ++step) out.floats[step] = values[picks[step] - 1];
+    std::ranges::fill(out.cells, CellKind::kFloat);
+    return;
+  }
+  for (size_t step = 0; step < grid.count; ++step)
+    if (picks[step] != 0 && !model::is_stale_marker(values[picks[step] - 1]))
+      out.set_float(step, values[picks[step] - 1]);
 }
 
 Result<Evaluator::SelectorRead> Evaluator::read_selector(const VectorSelector& expr,
@@ -178,11 +198,11 @@ Result<Value> Evaluator::eval_selector(const VectorSelector& expr, const StepGri
   Value out;
   out.series.resize(read->set->size());
   const Status done = for_blocks(out.series.size(), [&](size_t begin, size_t end) -> Status {
-    SampleColumns samples;
+    SelectorScratch scratch;
     for (size_t i = begin; i < end; ++i) {
       if (auto ok = context_.alive(); !ok) return ok;
       Series series(read->set->labels(i), grid.count);
-      if (auto ok = read->produce(i, samples, series); !ok) return ok;
+      if (auto ok = read->produce(i, scratch, series); !ok) return ok;
       if (!series.any()) continue;
       if (auto ok = context_.hold(series); !ok) return ok;
       out.series[i] = std::move(series);
@@ -391,7 +411,7 @@ Window WindowCursor::move_to(int64_t start_ms, int64_t end_ms) {
 void drop_stale(SampleColumns& s) {
   const auto stale_float = [](double v) { return model::is_stale_marker(v); };
   const auto stale_histogram = [](const HistogramPtr& h) { return model::is_stale_marker(h->sum); };
-  if (std::ranges::none_of(s.values, stale_float) &&
+  if ((!any_nan(s.values) || std::ranges::none_of(s.values, stale_float)) &&
       std::ranges::none_of(s.histograms, stale_histogram))
     return;
   size_t kept = 0;

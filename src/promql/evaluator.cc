@@ -254,8 +254,13 @@ Status Evaluator::for_each(size_t count, const std::function<Status(size_t)>& bo
 
 Status Evaluator::for_blocks(size_t count, const std::function<Status(size_t, size_t)>& body,
                              size_t block) {
+  constexpr size_t kBlockMax = 64;
+  constexpr size_t kBlocksPerThread = 4;
+  const size_t threads = context_.pool == nullptr ? 1 : context_.pool->thread_count();
+  if (block == kAnyBlock)
+    block = std::clamp<size_t>(count / (threads * kBlocksPerThread), 1, kBlockMax);
   const size_t blocks = (count + block - 1) / block;
-  if (context_.pool == nullptr || context_.pool->thread_count() < 2 || blocks < 2) {
+  if (threads < 2 || blocks < 2) {
     for (size_t b = 0; b < blocks; ++b)
       if (auto ok = body(b * block, std::min(count, (b + 1) * block)); !ok) return ok;
     return {};

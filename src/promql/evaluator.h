@@ -71,8 +71,10 @@ class Evaluator {
   // Runs body(i) for every i, in parallel when there are many; the first error wins.
   Status for_each(size_t count, const std::function<Status(size_t)>& body);
   // The same in runs [begin, end) of at most `block`, so that a run can keep its scratch space; the body asks alive().
+  // kAnyBlock: long ones, but enough of them to keep the threads busy.
+  static constexpr size_t kAnyBlock = 0;
   Status for_blocks(size_t count, const std::function<Status(size_t, size_t)>& body,
-                    size_t block = 16);
+                    size_t block = kAnyBlock);
 
  private:
   friend class RangeCall;
@@ -83,6 +85,16 @@ class Evaluator {
 
   // eval_selector.cc
   // What a vector selector reads, series by series.
+  // Which sample each step picks. Series of one target have the same sample times, and pick alike.
+  struct Picks {
+    std::vector<int64_t> times;     // of the samples
+    std::vector<uint32_t> samples;  // per step: one behind the index, or 0 for none
+    bool each_step = false;         // has one
+  };
+  struct SelectorScratch {
+    tsdb::SampleColumns samples;
+    Picks picks;
+  };
   struct SelectorRead {
     Evaluator* evaluator = nullptr;
     const VectorSelector* expr = nullptr;
@@ -96,8 +108,9 @@ class Evaluator {
 
     int64_t time_of(size_t step) const { return fixed_ms.value_or(grid.at(step)) - offset_ms; }
     // Fills `out`, which is empty and as long as the grid; `samples` is scratch space. From any thread.
-    Status produce(size_t i, tsdb::SampleColumns& samples, Series& out) const;
-    void pick_floats(const tsdb::SampleColumns& samples, Series& out) const;
+    Status produce(size_t i, SelectorScratch& scratch, Series& out) const;
+    void find_picks(const std::vector<int64_t>& times, Picks& picks) const;
+    void pick_floats(SelectorScratch& scratch, Series& out) const;
   };
   Result<SelectorRead> read_selector(const VectorSelector& expr, const StepGrid& grid);
   Result<Value> eval_selector(const VectorSelector& expr, const StepGrid& grid);

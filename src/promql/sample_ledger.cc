@@ -43,18 +43,12 @@ void SampleLedger::note_points(const Series& series) {
   note_steps(counts);
 }
 
-void SampleLedger::note_windows(std::span<const uint32_t> from, std::span<const uint32_t> to) {
-  SampleCount total;
-  uint32_t seen = 0;  // samples before this one have been read
-  for (size_t step = 0; step < from.size(); ++step) {
-    total.queried += to[step] - from[step];
-    total.read += to[step] - std::max(from[step], std::min(seen, to[step]));
-    seen = std::max(seen, to[step]);
-  }
+void SampleLedger::note_windows(SampleCount total, std::span<const uint32_t> from,
+                                std::span<const uint32_t> to) {
   add_total(total);
   if (!each_step()) return;
   const std::lock_guard lock(mutex_);
-  seen = 0;
+  uint32_t seen = 0;  // samples before this one have been read
   for (size_t step = 0; step < from.size(); ++step) {
     steps_[step].queried += to[step] - from[step];
     steps_[step].read += to[step] - std::max(from[step], std::min(seen, to[step]));

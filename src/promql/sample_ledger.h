@@ -37,8 +37,9 @@ class SampleLedger {
 
   // A series of an instant vector: what it has at a step was looked at there.
   void note_points(const Series& series);
-  // A series of a range vector without histograms: the windows [from, to) of all steps.
-  void note_windows(std::span<const uint32_t> from, std::span<const uint32_t> to);
+  // A series of a range vector without histograms: the windows [from, to) of all steps, and what they hold together.
+  void note_windows(SampleCount total, std::span<const uint32_t> from,
+                    std::span<const uint32_t> to);
   // Any series: one count per step.
   void note_steps(std::span<const SampleCount> counts);
   void note_series(uint64_t count) { series_.fetch_add(count, std::memory_order_relaxed); }
