@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "promql/evaluator.h"
+#include "promql/pacer.h"
 #include "promql/resolve.h"
 
 namespace sightline::promql {
@@ -13,7 +14,7 @@ double seconds_between(std::chrono::nanoseconds from, std::chrono::nanoseconds t
 }
 
 // Turns what the tree evaluated to into what the caller sees.
-Status finish(Value value, QueryResult& out) {
+Status finish(Value value, const QueryContext& context, QueryResult& out) {
   if (value.type == ValueType::kString) {
     out.text = std::move(value.text);
     return {};
@@ -28,7 +29,7 @@ Status finish(Value value, QueryResult& out) {
       series.set_float(step, value.scalars[step]);
     value.series.push_back(std::move(series));
   }
-  if (auto ok = drop_names(value.series); !ok) return ok;
+  if (auto ok = drop_names(value.series, context); !ok) return ok;
   remove_empty(value.series);
   out.series = std::move(value.series);
   return {};
@@ -109,11 +110,14 @@ Result<QueryResult> Engine::run(std::string_view query, const StepGrid& grid, in
   } else {
     auto value = evaluator.eval(**expr, grid);
     if (!value) return std::unexpected(value.error());
-    if (auto ok = finish(std::move(*value), out); !ok) return std::unexpected(ok.error());
+    if (auto ok = finish(std::move(*value), context, out); !ok) return std::unexpected(ok.error());
   }
   const auto evaluated = clock_.monotonic();
-  if (is_range && !std::ranges::is_sorted(out.series, {}, &Series::labels))
-    std::ranges::sort(out.series, {}, &Series::labels);
+  if (is_range && !std::ranges::is_sorted(out.series, {}, &Series::labels)) {
+    const auto by_labels = [](const Series& a, const Series& b) { return a.labels < b.labels; };
+    if (auto ok = sort_series(out.series, by_labels, context); !ok)
+      return std::unexpected(ok.error());
+  }
   const auto sorted = clock_.monotonic();
   out.warnings = annotations.take_warnings();
   out.infos = annotations.take_infos();

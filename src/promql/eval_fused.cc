@@ -9,6 +9,7 @@
 #include "promql/column_kernels.h"
 #include "promql/compensated_sum.h"
 #include "promql/label_filter.h"
+#include "promql/pacer.h"
 #include "promql/range_call.h"
 
 namespace sightline::promql {
@@ -179,7 +180,7 @@ class FusedAggregation {
   }
 
   Result<std::optional<Value>> run() {
-    group_series();
+    if (auto ok = group_series(); !ok) return std::unexpected(ok.error());
     std::vector<Partial> partials(runs_.size());
     std::atomic<bool> general{false};  // some series cannot be added this way
     const Status done = evaluator_.for_blocks(
@@ -218,11 +219,13 @@ class FusedAggregation {
     return call_ ? call_->labels(i) : selector_->set->labels(i);
   }
 
-  void group_series() {
+  Status group_series() {
     PackedMap<size_t> known;
     std::vector<size_t> open;  // per group: its run that is being filled
     std::string key;
+    Pacer pacer(evaluator_.context());
     for (size_t i = 0; i < series_count(); ++i) {
+      if (auto ok = pacer.step(); !ok) return ok;
       filter_.key(labels(i), key);
       auto at = known.find(std::string_view(key));
       if (at == known.end()) {
@@ -238,6 +241,7 @@ class FusedAggregation {
       }
       runs_[run].members.push_back(static_cast<uint32_t>(i));
     }
+    return {};
   }
 
   Result<bool> add_one(size_t i, Scratch& scratch, Partial& to) {

@@ -189,7 +189,7 @@ Result<Value> RangeCall::run() {
   context.release_held();
   if (!done) return std::unexpected(done.error());
   remove_empty(out.series);
-  if (auto ok = merge_same_labels(out.series); !ok) return std::unexpected(ok.error());
+  if (auto ok = merge_same_labels(out.series, context); !ok) return std::unexpected(ok.error());
   return out;
 }
 

@@ -1,6 +1,7 @@
 #include "promql/evaluator.h"
 
 #include "promql/label_filter.h"
+#include "promql/pacer.h"
 #include "promql/printer.h"
 
 #include <algorithm>
@@ -337,7 +338,7 @@ bool merge_into(Series& to, Series& from) {
 
 }  // namespace
 
-Status merge_same_labels(std::vector<Series>& series) {
+Status merge_same_labels(std::vector<Series>& series, const QueryContext& context) {
   // What comes from a store is sorted, and different.
   const auto ordered = [](const Series& a, const Series& b) { return !(a.labels < b.labels); };
   if (std::ranges::adjacent_find(series, ordered) == series.end()) return {};
@@ -345,7 +346,9 @@ Status merge_same_labels(std::vector<Series>& series) {
   std::unordered_map<std::string_view, size_t> first[2];
   first[0].reserve(series.size());
   size_t kept = 0;
+  Pacer pacer(context);
   for (size_t i = 0; i < series.size(); ++i) {
+    if (auto ok = pacer.step(); !ok) return ok;
     auto& known = first[series[i].drop_name && has_identity(series[i].labels) ? 1 : 0];
     const auto [at, fresh] = known.try_emplace(series[i].labels.packed(), kept);
     if (!fresh) {
@@ -365,15 +368,17 @@ Status merge_same_labels(std::vector<Series>& series) {
   return {};
 }
 
-Status drop_names(std::vector<Series>& series) {
+Status drop_names(std::vector<Series>& series, const QueryContext& context) {
   bool any = false;
+  Pacer pacer(context);
   for (Series& s : series) {
+    if (auto ok = pacer.step(); !ok) return ok;
     if (!s.drop_name) continue;
     s.labels = without_identity(s.labels);
     s.drop_name = false;
     any = true;
   }
-  return any ? merge_same_labels(series) : Status();
+  return any ? merge_same_labels(series, context) : Status();
 }
 
 void remove_empty(std::vector<Series>& series) {

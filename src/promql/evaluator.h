@@ -179,9 +179,9 @@ bool has_identity(const model::Labels& labels);
 model::Labels without_identity(const model::Labels& labels);
 // Joins series of equal labels where their steps do not collide; else kExecution
 // "vector cannot contain metrics with the same labelset".
-Status merge_same_labels(std::vector<Series>& series);
+Status merge_same_labels(std::vector<Series>& series, const QueryContext& context);
 // Delayed name removal, at the end of a query.
-Status drop_names(std::vector<Series>& series);
+Status drop_names(std::vector<Series>& series, const QueryContext& context);
 void remove_empty(std::vector<Series>& series);
 
 }  // namespace sightline::promql
