@@ -17,7 +17,7 @@ namespace sightline::server {
 struct PrometheusStatusSources {
   const config::SightlineConfig& config;
   const promql::Engine& engine;
-  const tsdb::Tsdb& store;
+  tsdb::Tsdb& store;
   const Clock& clock;
   TimestampNs started_at;
   const RunCommand& command;

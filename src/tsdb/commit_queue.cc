@@ -62,6 +62,28 @@ uint64_t CommitQueue::exclusively(const std::function<void()>& work) {
   return commit;
 }
 
+Status CommitQueue::erase(std::span<const SeriesPtr> series, int64_t min, int64_t max) {
+  Status outcome;
+  exclusively([&] {
+    const uint64_t commit = last_commit_ + 1;
+    std::vector<uint64_t> numbers;
+    for (const SeriesPtr& each : series) numbers.push_back(each->wal_number);
+    writer_.begin(commit);
+    writer_.add_deletion(min, max, numbers);
+    auto segment = log_->append(kWalCommit, writer_.bytes());
+    if (!segment) {
+      counters_.commits_failed.add();
+      outcome = in_context("commit of a delete", std::move(segment).error());
+      return;
+    }
+    (void)segment_max_time_.try_emplace(*segment, kNoTime);
+    last_commit_ = commit;
+    for (const SeriesPtr& each : series) head_.erase(*each, min, max, commit);
+    readers_.publish(commit);
+  });
+  return outcome;
+}
+
 uint64_t CommitQueue::first_segment_needed(int64_t time, uint64_t before) {
   for (auto at = segment_max_time_.begin(); at != segment_max_time_.end() && at->first < before;) {
     if (at->second >= time) return at->first;
@@ -176,7 +198,8 @@ void CommitQueue::apply(Transaction& t, uint64_t commit, const ActiveReaders& re
         } else {
           counters_.out_of_order_appended.add();
           (void)series.append_out_of_order(
-              {s.time, s.created, s.value, std::move(s.histogram), commit});
+              {s.time, s.created, s.value, std::move(s.histogram), commit},
+              head_.deletions().of(series.id(), commit));
         }
       });
   if (max_time != kNoTime) {

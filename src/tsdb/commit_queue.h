@@ -65,6 +65,8 @@ class CommitQueue {
 
   // kUnavailable when the disk is full: nothing happened then.
   Status commit(Transaction& transaction);
+  // A commit of its own: deletes what the series hold in [min, max].
+  Status erase(std::span<const SeriesPtr> series, int64_t min, int64_t max);
   // Runs `work` while no commit does; returns the newest commit. Keep it short.
   uint64_t exclusively(const std::function<void()>& work);
 

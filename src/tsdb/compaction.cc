@@ -37,8 +37,8 @@ class HeadSource final : public BlockSource {
   }
   Status read_exemplars(uint32_t number, std::vector<StoredExemplar>& out) override {
     out.clear();
-    const std::lock_guard lock(head_.mutex_of(*series_[number]));
-    series_[number]->collect_exemplars(window_.commit, window_.start, window_.end - 1, out);
+    collect_head_exemplars(head_, *series_[number], window_.commit, window_.start, window_.end - 1,
+                           out);
     return {};
   }
 
@@ -235,8 +235,9 @@ Result<std::optional<BlockMeta>> write_head_block(io::FileSystem& fs, const std:
   return std::move(*meta);
 }
 
-Result<BlockMeta> merge_blocks(io::FileSystem& fs, const std::string& parent, uint64_t number,
-                               const BlockList& sources, const TsdbOptions& options) {
+Result<std::optional<BlockMeta>> merge_blocks(io::FileSystem& fs, const std::string& parent,
+                                              uint64_t number, const BlockList& sources,
+                                              const TsdbOptions& options) {
   auto writer = BlockWriter::create(fs, parent, number);
   if (!writer) return std::unexpected(std::move(writer).error());
   BlockMeta meta{.level = 0};
@@ -244,7 +245,7 @@ Result<BlockMeta> merge_blocks(io::FileSystem& fs, const std::string& parent, ui
   int64_t max_time = std::numeric_limits<int64_t>::min();
   for (const auto& source : sources) {
     const BlockMeta& m = source->meta();
-    meta.level = std::max(meta.level, m.level + 1);
+    meta.level = std::max(meta.level, sources.size() > 1 ? m.level + 1 : m.level);
     meta.parents.push_back(m.number);
     meta.sources.insert(meta.sources.end(), m.sources.begin(), m.sources.end());
     min_time = std::min(min_time, m.min_time);
@@ -261,7 +262,10 @@ Result<BlockMeta> merge_blocks(io::FileSystem& fs, const std::string& parent, ui
   MergeSource source(sources, budget);
   if (auto status = (*writer)->write(source, options.block_chunk_samples_max); !status)
     return std::unexpected(std::move(status).error());
-  return (*writer)->finish(std::move(meta));
+  if ((*writer)->empty()) return std::nullopt;
+  auto finished = (*writer)->finish(std::move(meta));
+  if (!finished) return std::unexpected(std::move(finished).error());
+  return std::move(*finished);
 }
 
 int64_t block_duration_max(const TsdbOptions& options) {
@@ -305,6 +309,8 @@ BlockList plan_compaction(const BlockList& blocks, const TsdbOptions& options) {
     }
     if (is_due()) return by_age(std::move(group));
   }
+  for (const auto& block : by_time)
+    if (block->tombstones()->series_count() > block->series_count() / 20) return {block};
   return {};
 }
 

@@ -5,6 +5,14 @@
 #include "base/text_codec.h"
 
 namespace sightline::tsdb {
+namespace {
+
+int64_t newest_time(const HeadSeries& series) {
+  const StoredExemplar* exemplar = series.newest_exemplar();
+  return exemplar == nullptr ? series.edge().time : std::max(series.edge().time, exemplar->time);
+}
+
+}  // namespace
 
 Status Head::check_labels(const model::Labels& labels) const {
   const TsdbLimits& limits = options_.limits;
@@ -108,7 +116,7 @@ void Head::publish_with_data() {
   for (Shard& each : shards_) {
     const std::lock_guard lock(each.mutex);
     for (const auto& [id, series] : each.by_id)
-      if (series->has_data()) fresh.push_back(series);
+      if (series->has_data() && !is_deleted_whole(*series)) fresh.push_back(series);
   }
   publish(fresh);
 }
@@ -173,19 +181,60 @@ void Head::truncate(int64_t time, uint64_t commit) {
     }
     forget(gone);
   }
-  if (time != kNoTime) min_time_.store(min_time, std::memory_order_relaxed);
+  if (time == kNoTime) return;
+  deletions_.truncate(time, commit);
+  min_time_.store(min_time, std::memory_order_relaxed);
 }
 
 void Head::forget(std::span<const SeriesPtr> gone) {
   series_count_.fetch_sub(gone.size(), std::memory_order_relaxed);
   const std::unique_lock lock(index_mutex_);
-  for (const SeriesPtr& series : gone) {
-    if (series->index_number == UINT32_MAX) continue;
-    published_count_.fetch_sub(1, std::memory_order_relaxed);
-    postings_.remove(series->index_number, series->labels().packed());
-    by_number_[series->index_number] = nullptr;
-    free_numbers_.push_back(series->index_number);
+  for (const SeriesPtr& series : gone) unpublish(*series);
+}
+
+// Under index_mutex_.
+void Head::unpublish(HeadSeries& series) {
+  if (series.index_number == UINT32_MAX) return;
+  published_count_.fetch_sub(1, std::memory_order_relaxed);
+  postings_.remove(series.index_number, series.labels().packed());
+  by_number_[series.index_number] = nullptr;
+  free_numbers_.push_back(series.index_number);
+  series.index_number = UINT32_MAX;
+}
+
+// Under the series' mutex.
+bool Head::is_deleted_whole(const HeadSeries& series) const {
+  const std::vector<HeadDeletion> deletions = deletions_.of(series.id(), UINT64_MAX);
+  const auto oldest = series.min_time();
+  if (deletions.empty() || !oldest) return false;
+  DeletedRanges all;
+  for (const HeadDeletion& each : deletions) add_range(all, {each.min, each.max});
+  if (!is_deleted(all, *oldest, newest_time(series))) return false;
+  // What came out of order may have come later.
+  std::vector<std::shared_ptr<const HeadChunk>> chunks;
+  SampleColumns open;
+  std::vector<OutOfOrderSample> late;
+  std::vector<StoredExemplar> exemplars;
+  series.collect(UINT64_MAX, *oldest, kTimeAbsMax, chunks, open, late);
+  series.collect_exemplars(UINT64_MAX, *oldest, kTimeAbsMax, exemplars);
+  const auto gone = [&](const auto& each) { return is_deleted(deletions, each.time, each.commit); };
+  return std::all_of(late.begin(), late.end(), gone) &&
+         std::all_of(exemplars.begin(), exemplars.end(), gone);
+}
+
+void Head::erase(HeadSeries& series, int64_t min, int64_t max, uint64_t commit) {
+  {
+    const std::lock_guard lock(mutex_of(series));
+    const auto oldest = series.min_time();
+    const int64_t newest = newest_time(series);
+    if (oldest) {
+      if (*oldest > max || newest < min) return;
+      deletions_.add(series.id(), {min, std::min(max, newest), series.edge().time, commit});
+      if (!is_deleted_whole(series)) return;
+    }
   }
+  const std::unique_lock lock(index_mutex_);
+  unpublish(series);
 }
 
 void Head::note_max_time(int64_t time) {

@@ -14,6 +14,7 @@
 #include <shared_mutex>
 
 #include "tsdb/appender.h"
+#include "tsdb/deletions.h"
 #include "tsdb/postings.h"
 #include "tsdb/series.h"
 
@@ -94,6 +95,12 @@ class Head {
   void publish(std::span<const SeriesPtr> fresh);
   void publish_with_data();  // for opening
 
+  // What was deleted of the series: whoever collects from one leaves it out (gather_head, collect_head_exemplars).
+  const HeadDeletions& deletions() const { return deletions_; }
+  // Everything the series holds in [min, max] now is deleted as of `commit`. One of which nothing is left is not
+  // found any more until it gets a sample. The leader's.
+  void erase(HeadSeries& series, int64_t min, int64_t max, uint64_t commit);
+
   // Sorted by labels. Empty matchers select all.
   std::vector<SeriesPtr> select(std::span<const Matcher> matchers) const;
   std::vector<std::string> label_names(std::span<const Matcher> matchers) const;
@@ -148,8 +155,11 @@ class Head {
   Shard& shard(uint64_t id_or_hash) { return shards_[id_or_hash % kShards]; }
   Status check_labels(const model::Labels& labels) const;
   void forget(std::span<const SeriesPtr> gone);
+  void unpublish(HeadSeries& series);
+  bool is_deleted_whole(const HeadSeries& series) const;
 
   const TsdbOptions& options_;
+  HeadDeletions deletions_;
   std::array<Shard, kShards> shards_;
   std::atomic<uint64_t> next_id_{1};          // counts only
   std::atomic<uint64_t> series_count_{0};     // likewise

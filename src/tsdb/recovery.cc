@@ -33,6 +33,7 @@ Status Tsdb::recover() {
   if (!lock) return std::unexpected(std::move(lock).error());
   lock_ = std::move(*lock);
   if (auto status = load_blocks(); !status) return status;
+  if (auto status = remove_unfinished_snapshots(); !status) return status;
   return replay();
 }
 
@@ -85,7 +86,8 @@ void Tsdb::restore_sample(const WalSample& s, uint64_t commit, int64_t cut_time,
     else
       series.append(s.time, s.value, s.histogram, s.created, options_);
   } else if (!same_sample(edge, s)) {
-    (void)series.append_out_of_order({s.time, s.created, s.value, s.histogram, commit});
+    (void)series.append_out_of_order({s.time, s.created, s.value, s.histogram, commit},
+                                     head_.deletions().of(series.id(), commit));
   }
   head_.note_time(s.time);
 }
@@ -157,6 +159,12 @@ Status Tsdb::replay() {
   };
   visitor.on_metadata = [&](const WalMetadata& m) {
     metadata_.set(m.metric, m.metadata);
+    return Status();
+  };
+  visitor.on_deletion = [&](const WalDeletion& d) {
+    const uint64_t at = d.number - first_number;
+    if (at < by_number.size() && by_number[at] != nullptr)
+      head_.erase(*by_number[at], d.min, d.max, commit);
     return Status();
   };
   auto read = read_checkpoint(fs_, path("checkpoint"), visitor);

@@ -129,12 +129,13 @@ void HeadSeries::restore_edge(int64_t time, double value, HistogramPtr histogram
   if (edge_.time == kNoTime || time > edge_.time) edge_ = {time, value, std::move(histogram)};
 }
 
-bool HeadSeries::append_out_of_order(OutOfOrderSample sample) {
+bool HeadSeries::append_out_of_order(OutOfOrderSample sample,
+                                     std::span<const HeadDeletion> deletions) {
   if (late_ == nullptr) late_ = std::make_unique<std::vector<OutOfOrderSample>>();
-  const auto at =
-      std::lower_bound(late_->begin(), late_->end(), sample.time,
-                       [](const OutOfOrderSample& s, int64_t time) { return s.time < time; });
-  if (at != late_->end() && at->time == sample.time) return false;
+  auto at = std::lower_bound(late_->begin(), late_->end(), sample.time,
+                             [](const OutOfOrderSample& s, int64_t time) { return s.time < time; });
+  for (; at != late_->end() && at->time == sample.time; ++at)
+    if (!is_deleted(deletions, at->time, at->commit)) return false;
   late_->insert(at, std::move(sample));
   return true;
 }

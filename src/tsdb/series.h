@@ -15,6 +15,7 @@
 
 #include "model/labels.h"
 #include "tsdb/chunk.h"
+#include "tsdb/deletions.h"
 #include "tsdb/exemplar_column.h"
 #include "tsdb/options.h"
 
@@ -89,8 +90,8 @@ class HeadSeries {
   void append_late(OutOfOrderSample sample);
   // What is known of the newest sample when that lies in a block. For opening.
   void restore_edge(int64_t time, double value, HistogramPtr histogram);
-  // False: a sample of that time was already there.
-  bool append_out_of_order(OutOfOrderSample sample);
+  // False: a sample of that time was already there, which none of the series' deletions took.
+  bool append_out_of_order(OutOfOrderSample sample, std::span<const HeadDeletion> deletions = {});
   // Keeps within the budget. The caller checked that it is not older than the newest.
   void append_exemplar(StoredExemplar exemplar, const ExemplarBudget& budget);
   const StoredExemplar* newest_exemplar() const {

@@ -40,8 +40,10 @@ class StoreQuerier final : public Querier {
   std::shared_ptr<const StoreSnapshot> snapshot_;
 };
 
-// Adds what one head series holds in [min, max] as of `commit`.
+// Adds what one head series holds in [min, max] as of `commit`, without what was deleted.
 Status gather_head(Head& head, const HeadSeries& series, uint64_t commit, int64_t min, int64_t max,
                    class SampleGathering& out);
+void collect_head_exemplars(Head& head, const HeadSeries& series, uint64_t commit, int64_t min,
+                            int64_t max, std::vector<StoredExemplar>& out);
 
 }  // namespace sightline::tsdb

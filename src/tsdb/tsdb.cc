@@ -93,11 +93,8 @@ Status Tsdb::for_each_exemplar_trace(TimeRange range, const TraceVisitor& visit)
     }
   }
   for (const SeriesPtr& series : view->head.select({})) {
-    {
-      const std::lock_guard lock(view->head.mutex_of(*series));
-      series->collect_exemplars(view->registration->commit(), range.min.value, range.max.value,
-                                found);
-    }
+    collect_head_exemplars(view->head, *series, view->registration->commit(), range.min.value,
+                           range.max.value, found);
     report();
   }
   return {};

@@ -10,7 +10,14 @@ namespace sightline::tsdb {
 namespace {
 
 // Low three bits of an entry's first byte; the others are flags.
-enum Tag : uint8_t { kSeries = 1, kSample = 2, kHistogramSample = 3, kExemplar = 4, kMetadata = 5 };
+enum Tag : uint8_t {
+  kSeries = 1,
+  kSample = 2,
+  kHistogramSample = 3,
+  kExemplar = 4,
+  kMetadata = 5,
+  kDeletion = 6
+};
 constexpr uint8_t kTagMask = 7;
 constexpr uint8_t kHasCreated = 8;    // of samples
 constexpr uint8_t kWholeNumber = 16;  // of a float: zigzag varint instead of eight bytes
@@ -98,6 +105,17 @@ void WalWriter::add(const WalMetadata& m) {
   append_sized(bytes_, m.metadata.help);
 }
 
+void WalWriter::add_deletion(int64_t min, int64_t max, std::span<const uint64_t> numbers) {
+  bytes_.push_back(kDeletion);
+  append_svarint(bytes_, min);
+  append_svarint(bytes_, max);
+  append_uvarint(bytes_, numbers.size());
+  for (const uint64_t number : numbers) {
+    append_svarint(bytes_, static_cast<int64_t>(number - previous_number_));
+    previous_number_ = number;
+  }
+}
+
 namespace {
 
 // Reads the entries of one record; series numbers and times go from one to the next.
@@ -121,6 +139,7 @@ class RecordReader {
       case kHistogramSample: return sample(tag);
       case kExemplar: return exemplar(tag);
       case kMetadata: return tag == kMetadata ? metadata() : damaged();
+      case kDeletion: return tag == kDeletion ? deletion() : damaged();
       default: return damaged();
     }
   }
@@ -181,6 +200,17 @@ class RecordReader {
     if (!in_.ok() || type > static_cast<uint8_t>(model::MetricType::kStateset)) return damaged();
     m.metadata.type = static_cast<model::MetricType>(type);
     return visitor_.on_metadata(m);
+  }
+
+  Status deletion() {
+    const int64_t min = in_.svarint();
+    const int64_t max = in_.svarint();
+    for (uint64_t count = in_.uvarint(); count > 0 && in_.ok(); --count) {
+      number_ += static_cast<uint64_t>(in_.svarint());
+      if (!in_.ok()) return damaged();
+      if (auto status = visitor_.on_deletion({number_, min, max}); !status) return status;
+    }
+    return in_.ok() && min <= max ? Status() : damaged();
   }
 
   std::unexpected<Error> damaged() const {
