@@ -39,4 +39,23 @@ class HeldByteSource final : public ByteSource {
   const HeldBytes held_;
 };
 
+// An object, each range asked for anew.
+//   Lifetime  the store outlives it.
+class ObjectByteSource final : public ByteSource {
+ public:
+  ObjectByteSource(ObjectStore& objects, ObjectInfo object)
+      : objects_(objects), object_(std::move(object)) {}
+  uint64_t size() const override { return object_.bytes; }
+  Result<HeldBytes> read(ByteRange range) const override {
+    auto bytes = objects_.get_range(object_.key, range);
+    if (!bytes) return std::unexpected(std::move(bytes).error());
+    const auto kept = std::make_shared<const std::string>(std::move(*bytes));
+    return HeldBytes{*kept, kept};
+  }
+
+ private:
+  ObjectStore& objects_;
+  const ObjectInfo object_;
+};
+
 }  // namespace sightline::io

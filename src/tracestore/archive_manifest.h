@@ -16,6 +16,8 @@ namespace sightline::tracestore {
 
 inline constexpr std::string_view kManifestMagic{"SLARCHV\1", 8};  // the last byte is the version
 
+inline constexpr std::string_view kManifestKey = "manifest";
+
 struct ArchivedBlock {
   uint64_t id = 0;
   uint64_t bytes = 0;

@@ -12,7 +12,6 @@
 namespace sightline::tracestore {
 namespace {
 
-constexpr char kManifestKey[] = "manifest";
 constexpr std::string_view kBlocks = "blocks/";
 constexpr size_t kOpenersMax = 8;  // at start, blocks are opened by so many threads
 
@@ -38,7 +37,9 @@ std::string BlockArchive::block_key(uint64_t id) {
          std::string(kBlockSuffix);
 }
 
-std::string BlockArchive::manifest_name() const { return objects_.name() + kManifestKey; }
+std::string BlockArchive::manifest_name() const {
+  return objects_.name() + std::string(kManifestKey);
+}
 
 Result<BlockArchive::Loaded> BlockArchive::load() {
   auto known = read_manifest();
@@ -71,7 +72,7 @@ Result<BlockArchive::Loaded> BlockArchive::load() {
 }
 
 Result<ArchiveManifest> BlockArchive::read_manifest() {
-  const auto bytes = objects_.get(kManifestKey);
+  const auto bytes = objects_.get(std::string(kManifestKey));
   if (!bytes) return std::unexpected(bytes.error());
   auto manifest = ArchiveManifest::decode(*bytes);
   if (!manifest) return in_context(manifest_name(), std::move(manifest).error());
@@ -191,7 +192,7 @@ Status BlockArchive::check_ownership() {
 Status BlockArchive::write(ArchiveManifest next) {
   next.generation = manifest_.generation + 1;
   in_doubt_ = true;
-  if (auto put = objects_.put(kManifestKey, next.encode()); !put) return put;
+  if (auto put = objects_.put(std::string(kManifestKey), next.encode()); !put) return put;
   in_doubt_ = false;
   manifest_ = std::move(next);
   return {};

@@ -166,6 +166,7 @@ TraceStoreStats TraceStore::stats() const {
   stats.live_spans = live_.span_count();
   stats.wal_bytes = wal_->bytes();
   stats.pinned_traces = pins_->count();
+  stats.pin_bytes = pins_->memory_bytes();
   const auto widen = [&](TimestampNs start, TimestampNs end) {
     stats.oldest = std::min(stats.oldest.value_or(start), start);
     stats.newest = std::max(stats.newest.value_or(end), end);

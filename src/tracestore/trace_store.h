@@ -47,6 +47,7 @@ struct TraceStoreStats {
   uint64_t archived_bytes = 0;
   uint64_t wal_bytes = 0;
   uint64_t pinned_traces = 0;
+  uint64_t pin_bytes = 0;             // memory of pins
   std::optional<TimestampNs> oldest;  // earliest start and latest end of what is stored
   std::optional<TimestampNs> newest;
 };
@@ -79,7 +80,8 @@ class TraceStore final : public TraceWriter, public Queryable {
   void pin(const TraceId& id) { pins_->pin(id); }
   void unpin(const TraceId& id) { pins_->unpin(id); }
   bool is_pinned(const TraceId& id) const { return pins_->contains(id); }
-  std::vector<TraceId> pinned() const { return pins_->all(); }
+  // Pins exactly what `source` names, and what is pinned while it runs; nothing is unpinned when it fails.
+  Status replace_pins(const PinSet::Source& source) { return pins_->replace(source); }
 
   TraceStoreStats stats() const;
 
