@@ -3,10 +3,10 @@
 #include <malloc.h>
 
 #include <algorithm>
-#include <unordered_set>
-#include <vector>
 
 #include "base/log.h"
+#include "config/environment.h"
+#include "server/object_storage.h"
 #include "wire/otlp/decode_traces.h"
 #include "wire/otlp/encode_traces.h"
 
@@ -39,6 +39,7 @@ tracestore::TraceStoreOptions trace_options(const config::TempoConfig& config,
   options.trace_idle_period = config.cutting.trace_idle_period;
   options.max_block_duration = config.cutting.max_block_duration;
   options.max_block_bytes = std::min(config.cutting.max_block_bytes, options.max_block_bytes);
+  options.upload_after = config.cutting.max_block_duration;
   options.block_retention =
       config.limits.block_retention.value_or(config.compaction.block_retention);
   options.compaction_window = config.compaction.compaction_window;
@@ -74,8 +75,13 @@ Result<std::unique_ptr<Stores>> Stores::open(const config::SightlineConfig& conf
   std::unique_ptr<Stores> stores(new Stores());
   const std::string& data_dir = config.server.data_dir;
   if (config.tempo) {
-    auto traces = tracestore::TraceStore::open(fs, clock, telemetry,
-                                               trace_options(*config.tempo, data_dir, sync_always));
+    auto options = trace_options(*config.tempo, data_dir, sync_always);
+    auto objects =
+        make_object_storage(config.tempo->storage, config::SystemEnvironment(), clock, telemetry);
+    if (!objects) return std::unexpected(std::move(objects).error());
+    options.objects = stores->objects_ = std::move(*objects);
+    stores->archive_at_stop_ = config.tempo->cutting.flush_all_on_shutdown;
+    auto traces = tracestore::TraceStore::open(fs, clock, telemetry, std::move(options));
     if (!traces) return in_context("trace store", std::move(traces).error());
     stores->traces_ = std::move(*traces);
   }
@@ -85,7 +91,7 @@ Result<std::unique_ptr<Stores>> Stores::open(const config::SightlineConfig& conf
       replay.note(progress);
     };
     if (stores->traces_)
-      options.on_exemplar = [self = stores.get()](TraceId trace) { self->pin(trace); };
+      options.on_exemplar = [traces = stores->traces_.get()](TraceId trace) { traces->pin(trace); };
     auto metrics = tsdb::Tsdb::open(fs, clock, telemetry, std::move(options));
     if (!metrics) return in_context("metrics store", std::move(metrics).error());
     stores->metrics_ = std::move(*metrics);
@@ -106,6 +112,15 @@ void Stores::start_maintenance(std::function<void()> also) {
       lock.lock();
     }
   });
+  if (!traces_ || !traces_->has_archive()) return;
+  archive_thread_ = std::thread([this] {
+    std::unique_lock lock(mutex_);
+    while (!changed_.wait_for(lock, kRound, [&] { return stopping_; })) {
+      lock.unlock();
+      (void)traces_->archive();  // says itself what failed
+      lock.lock();
+    }
+  });
 }
 
 void Stores::stop_maintenance() {
@@ -114,7 +129,16 @@ void Stores::stop_maintenance() {
     stopping_ = true;
   }
   changed_.notify_all();
+  if (objects_ && !archive_at_stop_) objects_->interrupt();
   if (thread_.joinable()) thread_.join();
+  if (!archive_thread_.joinable()) return;
+  archive_thread_.join();
+  // ingester.flush_all_on_shutdown: nothing is left on this machine, as far as storage answers.
+  if (!archive_at_stop_) return;
+  Status left = traces_->flush();
+  if (left) left = traces_->archive_everything();
+  if (!left)
+    SL_LOG_WARN("trace store: not everything is in object storage: {}", left.error().message);
 }
 
 void Stores::maintain() {
@@ -130,33 +154,17 @@ void Stores::maintain() {
   if (rounds_ % kPinsEveryRounds == 0) reconcile_pins();
 }
 
-void Stores::pin(const TraceId& trace) {
-  const std::lock_guard lock(pins_mutex_);
-  if (reconciling_) pinned_meanwhile_.insert(trace);
-  traces_->pin(trace);
-}
-
 // The exemplars that are stored now are the source of pins: whatever retention, compaction or a
 // crash between two writes did, pins follow. What is pinned while this runs stays pinned.
 void Stores::reconcile_pins() {
   if (!traces_ || !metrics_) return;
-  {
-    const std::lock_guard lock(pins_mutex_);
-    reconciling_ = true;
-  }
-  std::unordered_set<TraceId, TraceIdHash> wanted;
-  const auto status = metrics_->for_each_exemplar_trace(
-      {}, [&](TraceId trace, TimestampMs) { wanted.insert(trace); });
+  const auto status = traces_->replace_pins([&](const std::function<void(const TraceId&)>& wanted) {
+    return metrics_->for_each_exemplar_trace({},
+                                             [&](TraceId trace, TimestampMs) { wanted(trace); });
+  });
   if (!status)
     SL_LOG_WARN("pins: exemplars could not be read, so every pin stays: {}",
                 status.error().message);
-  for (const TraceId& trace : wanted) traces_->pin(trace);
-  const std::vector<TraceId> pinned = status ? traces_->pinned() : std::vector<TraceId>();
-  const std::lock_guard lock(pins_mutex_);
-  for (const TraceId& trace : pinned)
-    if (!wanted.contains(trace) && !pinned_meanwhile_.contains(trace)) traces_->unpin(trace);
-  reconciling_ = false;
-  pinned_meanwhile_.clear();
 }
 
 }  // namespace sightline::server

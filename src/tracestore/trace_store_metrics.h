@@ -7,7 +7,8 @@ namespace sightline::tracestore {
 
 struct TraceStore::Metrics {
   explicit Metrics(Telemetry& t)
-      : traces_created(
+      : telemetry(t),
+        traces_created(
             t.counter("tempo_ingester_traces_created_total", "Traces that became live.")),
         live_traces(t.gauge("tempo_ingester_live_traces", "Traces not yet in a block.")),
         live_bytes(t.gauge("tempo_ingester_live_trace_bytes", "Memory of live batches.")),
@@ -33,6 +34,12 @@ struct TraceStore::Metrics {
             t.counter("tempodb_retention_deleted_total", "Blocks that retention removed.")),
         retention_errors(
             t.counter("tempodb_retention_errors_total", "Retention that failed; tried again.")),
+        uploaded_blocks(t.counter("sightline_tracestore_blocks_uploaded_total",
+                                  "Blocks written to object storage.")),
+        upload_errors(t.counter("sightline_tracestore_upload_errors_total",
+                                "Work on object storage that failed; tried again.")),
+        waiting_bytes(t.gauge("sightline_tracestore_waiting_bytes",
+                              "Bytes of blocks that have yet to move to object storage.")),
         pinned_traces(t.gauge("sightline_tracestore_pinned_traces",
                               "Trace ids that retention leaves alone.")),
         quarantined(t.counter("sightline_tracestore_blocks_quarantined_total",
@@ -43,6 +50,7 @@ struct TraceStore::Metrics {
                      {{"reason", std::move(reason)}});
   }
 
+  Telemetry& telemetry;
   Counter& traces_created;
   Gauge& live_traces;
   Gauge& live_bytes;
@@ -60,6 +68,9 @@ struct TraceStore::Metrics {
   Counter& compaction_errors;
   Counter& retention_deleted;
   Counter& retention_errors;
+  Counter& uploaded_blocks;
+  Counter& upload_errors;
+  Gauge& waiting_bytes;
   Gauge& pinned_traces;
   Counter& quarantined;
 };
