@@ -67,6 +67,12 @@ class TraceStore final : public TraceWriter, public Queryable {
   bool is_pinned(const TraceId& id) const { return pins_->contains(id); }
   std::vector<TraceId> pinned() const { return pins_->all(); }
 
+  // What append() is held to from now on; 0: no limit.
+  void set_limits(uint64_t live_traces_max, uint64_t bytes_per_trace_max) {
+    live_traces_max_ = live_traces_max;
+    bytes_per_trace_max_ = bytes_per_trace_max;
+  }
+
   TraceStoreStats stats() const;
 
  private:
@@ -76,6 +82,7 @@ class TraceStore final : public TraceWriter, public Queryable {
   Status recover_wal();
   Status replay(uint64_t segment, uint8_t type, std::string_view payload);
   Status admit(const model::SpanBatch& batch) const;
+  Status over_live_traces(uint64_t live_traces_max) const;
   Status insert(std::shared_ptr<const model::SpanBatch> batch, io::RecordPosition position,
                 const InsertLimits& limits);
 
@@ -108,6 +115,8 @@ class TraceStore final : public TraceWriter, public Queryable {
   std::unique_ptr<PinSet> pins_;        // set by open()
   std::unique_ptr<io::RecordLog> wal_;  // set by open()
   std::atomic<bool> stopping_{false};
+  std::atomic<uint64_t> live_traces_max_;      // each counts by itself
+  std::atomic<uint64_t> bytes_per_trace_max_;  // likewise
 
   std::mutex maintenance_mutex_;
   BlockDirectory directory_;         // guarded by maintenance_mutex_
