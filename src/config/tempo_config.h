@@ -97,7 +97,6 @@ struct TempoConfig {
   // Read again every so often while the process runs; empty: there is none.
   Marked<std::string> per_tenant_override_config;
   std::chrono::nanoseconds per_tenant_override_period{std::chrono::seconds(10)};
-  bool user_configurable_overrides = false;  // /api/overrides
 
   struct Search {  // query_frontend
     uint32_t default_result_limit = 20;

@@ -114,14 +114,6 @@ void read_overrides(Section& root, TempoConfig& out) {
   out.per_tenant_override_period = period;
   bool legacy = true;  // both forms are always read
   overrides.read("enable_legacy_overrides", legacy);
-  if (const auto users = overrides.take("user_configurable_overrides");
-      users && !users->is_null()) {
-    MapReader map(*users);
-    map.read("enabled", out.user_configurable_overrides);
-    map.ignore({"poll_interval", "client", "api"},
-               "what users configure is kept in the data directory");
-    map.finish();
-  }
   overrides.finish(kWithoutMeaning);
 }
 

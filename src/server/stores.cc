@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "tracestore/tenant_id.h"
 #include "wire/otlp/decode_traces.h"
 #include "wire/otlp/encode_traces.h"
 
@@ -73,15 +74,11 @@ Result<std::unique_ptr<Stores>> Stores::open(const config::SightlineConfig& conf
                                              Telemetry& telemetry) {
   std::unique_ptr<Stores> stores(new Stores());
   const std::string& data_dir = config.server.data_dir;
-  if (config.tempo) {
-    auto traces = tracestore::TraceStore::open(fs, clock, telemetry,
-                                               trace_options(*config.tempo, data_dir, sync_always));
-    if (!traces) return in_context("trace store", std::move(traces).error());
-    stores->traces_ = std::move(*traces);
-  }
+  if (auto opened = stores->open_traces(config, sync_always, fs, clock, telemetry); !opened)
+    return std::unexpected(std::move(opened).error());
   if (config.prometheus) {
     auto options = metrics_options(*config.prometheus, data_dir, sync_always);
-    if (stores->traces_)
+    if (stores->has_traces())
       options.on_exemplar = [self = stores.get()](TraceId trace) { self->pin(trace); };
     auto metrics = tsdb::Tsdb::open(fs, clock, telemetry, std::move(options));
     if (!metrics) return in_context("metrics store", std::move(metrics).error());
@@ -89,6 +86,65 @@ Result<std::unique_ptr<Stores>> Stores::open(const config::SightlineConfig& conf
   }
   stores->reconcile_pins();
   return stores;
+}
+
+Status Stores::open_traces(const config::SightlineConfig& config, bool sync_always,
+                           io::FileSystem& fs, Clock& clock, Telemetry& telemetry) {
+  if (!config.tempo) return {};
+  auto limits = TenantLimitsTable::open(*config.tempo, fs, clock);
+  if (!limits) return std::unexpected(std::move(limits).error());
+  limits_ = std::move(*limits);
+  tracestore::TraceStoreOptions options =
+      trace_options(*config.tempo, config.server.data_dir, sync_always);
+  if (config.tempo->multitenancy_enabled) {
+    // What one store may hold in memory is shared by those that are open.
+    options.hot_bytes_max = std::max<uint64_t>(options.hot_bytes_max / 8, 1);
+    auto tenants = tracestore::TenantStores::open(
+        fs, clock, telemetry,
+        {.store = std::move(options),
+         .limits = [table = limits_.get()](
+                       const std::string& tenant) { return table->store_limits(tenant); },
+         .block_retention =
+             [table = limits_.get()](const std::string& tenant) {
+               return table->of(tenant).block_retention;
+             }});
+    if (!tenants) return in_context("trace store", std::move(tenants).error());
+    tenants_ = std::move(*tenants);
+    return {};
+  }
+  const tracestore::TenantLimits own =
+      limits_->store_limits(std::string(tracestore::kSingleTenant));
+  options.limits.live_traces_max = own.live_traces_max;
+  options.limits.bytes_per_trace_max = own.bytes_per_trace_max;
+  if (own.ingest_rate) rate_ = std::make_unique<tracestore::IngestRate>(clock);
+  auto traces = tracestore::TraceStore::open(fs, clock, telemetry, std::move(options));
+  if (!traces) return in_context("trace store", std::move(traces).error());
+  traces_ = std::move(*traces);
+  return {};
+}
+
+std::function<Status(std::string_view, const std::shared_ptr<const model::SpanBatch>&)>
+Stores::span_gate() {
+  if (tenants_)
+    return [this](std::string_view org_id,
+                  const std::shared_ptr<const model::SpanBatch>& batch) -> Status {
+      const auto writer = tenants_->writer(org_id);
+      if (!writer) return std::unexpected(writer.error());
+      return (*writer)->append(batch);
+    };
+  if (!rate_) return nullptr;
+  return [this](std::string_view, const std::shared_ptr<const model::SpanBatch>& batch) -> Status {
+    const std::string tenant(tracestore::kSingleTenant);
+    const size_t bytes =
+        batch->encoded.empty() ? wire::otlp::encode_traces(*batch).size() : batch->encoded.size();
+    if (const auto limit = limits_->store_limits(tenant).ingest_rate)
+      if (auto taken = rate_->take(bytes, *limit, tenant); !taken) return taken;
+    return traces_->append(batch);
+  };
+}
+
+tracestore::TraceStoreStats Stores::trace_stats() const {
+  return tenants_ ? tenants_->stats() : traces_->stats();
 }
 
 Stores::~Stores() { stop_maintenance(); }
@@ -117,26 +173,35 @@ void Stores::stop_maintenance() {
 void Stores::maintain() {
   ++rounds_;
   if (also_) also_();
-  if (traces_) {
-    const uint64_t live_before = traces_->stats().live_spans;
-    (void)traces_->maintain();  // says itself what failed
-    // What was live is in a block now: its memory goes back, instead of waiting for the next peak.
-    if (traces_->stats().live_spans + kSpansWorthTrimming < live_before) ::malloc_trim(0);
-  }
+  if (has_traces()) maintain_traces();
   if (metrics_ && rounds_ % kMetricsEveryRounds == 0) metrics_->maintain();
   if (rounds_ % kPinsEveryRounds == 0) reconcile_pins();
 }
 
+void Stores::maintain_traces() {
+  limits_->refresh();
+  const uint64_t live_before = trace_stats().live_spans;
+  if (tenants_)
+    tenants_->maintain();
+  else
+    (void)traces_->maintain();  // says itself what failed
+  // What was live is in a block now: its memory goes back, instead of waiting for the next peak.
+  if (trace_stats().live_spans + kSpansWorthTrimming < live_before) ::malloc_trim(0);
+}
+
+// Exemplars do not say whose trace theirs is: every tenant's store keeps it.
+void Stores::keep(const TraceId& trace) { tenants_ ? tenants_->pin(trace) : traces_->pin(trace); }
+
 void Stores::pin(const TraceId& trace) {
   const std::lock_guard lock(pins_mutex_);
   if (reconciling_) pinned_meanwhile_.insert(trace);
-  traces_->pin(trace);
+  keep(trace);
 }
 
 // The exemplars that are stored now are the source of pins: whatever retention, compaction or a
 // crash between two writes did, pins follow. What is pinned while this runs stays pinned.
 void Stores::reconcile_pins() {
-  if (!traces_ || !metrics_) return;
+  if (!has_traces() || !metrics_) return;
   {
     const std::lock_guard lock(pins_mutex_);
     reconciling_ = true;
@@ -147,11 +212,13 @@ void Stores::reconcile_pins() {
   if (!status)
     SL_LOG_WARN("pins: exemplars could not be read, so every pin stays: {}",
                 status.error().message);
-  for (const TraceId& trace : wanted) traces_->pin(trace);
-  const std::vector<TraceId> pinned = status ? traces_->pinned() : std::vector<TraceId>();
+  for (const TraceId& trace : wanted) keep(trace);
+  std::vector<TraceId> pinned;
+  if (status) pinned = tenants_ ? tenants_->pinned() : traces_->pinned();
   const std::lock_guard lock(pins_mutex_);
   for (const TraceId& trace : pinned)
-    if (!wanted.contains(trace) && !pinned_meanwhile_.contains(trace)) traces_->unpin(trace);
+    if (!wanted.contains(trace) && !pinned_meanwhile_.contains(trace))
+      tenants_ ? tenants_->unpin(trace) : traces_->unpin(trace);
   reconciling_ = false;
   pinned_meanwhile_.clear();
 }
