@@ -24,7 +24,7 @@ namespace sightline::config {
 // What one tenant may do: overrides.defaults, or a tenant's own in the per-tenant overrides file. Without
 // tenants the defaults hold for every trace.
 struct TempoLimits {
-  uint64_t max_bytes_per_trace = 5'000'000;
+  std::optional<uint64_t> max_bytes_per_trace;
   uint64_t max_traces_per_user = 0;  // live; 0: the trace store's own limit
   std::optional<uint64_t>
       rate_limit_bytes;  // per second; as written: without it nothing is refused

@@ -246,6 +246,7 @@ api::tempo::TempoApi RunningProcess::tempo_api() const {
   api.options_of = [limits = stores_->limits()](const std::string& tenant,
                                                 api::tempo::TempoApiOptions options) {
     const config::TempoLimits own = limits->of(tenant);
+    if (own.max_bytes_per_trace) options.trace_bytes_max = *own.max_bytes_per_trace;
     if (own.max_search_duration) options.search_range_max = *own.max_search_duration;
     if (own.max_metrics_duration) options.metrics_range_max = *own.max_metrics_duration;
     return options;

@@ -43,7 +43,6 @@ tracestore::TraceStoreOptions trace_options(const config::TempoConfig& config,
   options.block_retention =
       config.limits.block_retention.value_or(config.compaction.block_retention);
   options.compaction_window = config.compaction.compaction_window;
-  options.limits.bytes_per_trace_max = config.limits.max_bytes_per_trace;
   // The WAL holds what was accepted: reading it back must not refuse any of it.
   options.decode = [](std::shared_ptr<const std::string> bytes)
       -> Result<std::shared_ptr<const model::SpanBatch>> {

@@ -6,7 +6,8 @@
 namespace sightline::server {
 namespace {
 
-constexpr uint64_t kBurstBytesDefault = 20'000'000;  // the peer's
+constexpr uint64_t kBurstBytesDefault = 20'000'000;  // the peer's, like the next
+constexpr uint64_t kTraceBytesDefault = 5'000'000;
 
 void append_limits(std::string& out, const config::TempoLimits& limits) {
   const auto line = [&](std::string_view key, const auto& value) {
@@ -15,7 +16,7 @@ void append_limits(std::string& out, const config::TempoLimits& limits) {
   const auto duration = [&](std::string_view key, const auto& value) {
     if (value) line(key, format_go_duration(*value));
   };
-  line("max_bytes_per_trace", std::to_string(limits.max_bytes_per_trace));
+  line("max_bytes_per_trace", std::to_string(limits.max_bytes_per_trace.value_or(kTraceBytesDefault)));
   if (limits.max_traces_per_user != 0)
     line("max_traces_per_user", std::to_string(limits.max_traces_per_user));
   if (limits.rate_limit_bytes) {
@@ -76,7 +77,8 @@ config::TempoLimits TenantLimitsTable::of(const std::string& tenant) const {
 tracestore::TenantLimits TenantLimitsTable::store_limits(const std::string& tenant) const {
   const config::TempoLimits limits = of(tenant);
   tracestore::TenantLimits out{.live_traces_max = limits.max_traces_per_user,
-                               .bytes_per_trace_max = limits.max_bytes_per_trace};
+                               .bytes_per_trace_max =
+                                   limits.max_bytes_per_trace.value_or(kTraceBytesDefault)};
   if (out.live_traces_max == 0)
     out.live_traces_max = tracestore::TraceStoreLimits{}.live_traces_max;
   if (limits.rate_limit_bytes)
