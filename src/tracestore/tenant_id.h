@@ -15,6 +15,8 @@ namespace sightline::tracestore {
 // Whose traces those are that came while there were no tenants.
 inline constexpr std::string_view kSingleTenant = "single-tenant";
 inline constexpr size_t kTenantIdBytesMax = 150;
+// Before a name, where the blocks of the others lie in object storage.
+inline constexpr std::string_view kTenantsKey = "tenants/";
 
 // 1 to 150 of A-Z a-z 0-9 ! - _ . * ' ( ), but neither "." nor "..".
 Result<std::string> parse_tenant_id(std::string_view org_id);

@@ -10,7 +10,6 @@ namespace sightline::tracestore {
 namespace {
 
 constexpr std::string_view kTenantsDirectory = "/tenants";
-constexpr std::string_view kTenantsKey = "tenants/";
 
 // Holds a tenant's requests to its limits on their way into its store.
 class LimitedWriter final : public TraceWriter {
