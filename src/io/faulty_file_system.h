@@ -38,6 +38,7 @@ class FaultyFileSystem final : public FileSystem {
   Result<std::string> read_all(const std::string& path) override;
   Status create_directories(const std::string& path) override;
   Status rename(const std::string& from, const std::string& to) override;
+  Status hard_link(const std::string& from, const std::string& to) override;
   Status remove(const std::string& path) override;
   Status remove_all(const std::string& path) override;
   Status sync_directory(const std::string& path) override;

@@ -166,6 +166,11 @@ class PosixFileSystem final : public FileSystem {
     return {};
   }
 
+  Status hard_link(const std::string& from, const std::string& to) override {
+    if (::link(from.c_str(), to.c_str()) != 0) return os_error("link as " + to, from);
+    return {};
+  }
+
   Status remove(const std::string& path) override {
     if (::unlink(path.c_str()) != 0) return os_error("remove", path);
     return {};

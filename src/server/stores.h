@@ -16,6 +16,7 @@
 #include "config/sightline_config.h"
 #include "io/file_system.h"
 #include "io/object_store.h"
+#include "server/replay_progress.h"
 #include "server/tenant_limits.h"
 #include "tracestore/tenant_stores.h"
 #include "tracestore/trace_store.h"
@@ -25,9 +26,10 @@ namespace sightline::server {
 
 class Stores {
  public:
+  // `replay` is told while the metrics store reads its log.
   static Result<std::unique_ptr<Stores>> open(const config::SightlineConfig& config,
                                               bool sync_always, io::FileSystem& fs, Clock& clock,
-                                              Telemetry& telemetry);
+                                              Telemetry& telemetry, ReplayProgress& replay);
   ~Stores();
 
   // `also` runs in the same thread, every second.
@@ -56,10 +58,10 @@ class Stores {
   void pin(const TraceId& trace);
   void reconcile_pins();
 
+  std::shared_ptr<io::ObjectStore> objects_;  // null: blocks stay local
+  bool archive_at_stop_ = false;
   std::unique_ptr<TenantLimitsTable> limits_;
   std::unique_ptr<tracestore::IngestRate> rate_;  // of the one store, when it is limited
-  std::shared_ptr<io::ObjectStore> objects_;      // null: blocks stay local
-  bool archive_at_stop_ = false;
   std::unique_ptr<tracestore::TraceStore> traces_;
   std::unique_ptr<tracestore::TenantStores> tenants_;
   std::unique_ptr<tsdb::Tsdb> metrics_;

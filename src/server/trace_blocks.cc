@@ -61,8 +61,8 @@ class TraceBlocks {
       return complain({Errc::kInvalidArgument,
                        command_.tempo_config + ": names no object storage; give the directory"});
     if (!command_.tenant.empty() && command_.tenant != tracestore::kSingleTenant)
-      objects = io::make_prefixed_object_store(
-          *objects, std::string(tracestore::kTenantsKey) + command_.tenant + "/");
+      objects = io::make_prefixed_object_store(*objects,
+                                               tracestore::tenant_object_prefix(command_.tenant));
     const auto bytes = (*objects)->get(std::string(tracestore::kManifestKey));
     if (!bytes) return complain(bytes.error());
     const auto manifest = tracestore::ArchiveManifest::decode(*bytes);

@@ -15,12 +15,12 @@ namespace sightline::tracestore {
 // Whose traces those are that came while there were no tenants.
 inline constexpr std::string_view kSingleTenant = "single-tenant";
 inline constexpr size_t kTenantIdBytesMax = 150;
-// Before a name, where the blocks of the others lie in object storage.
-inline constexpr std::string_view kTenantsKey = "tenants/";
 
 // 1 to 150 of A-Z a-z 0-9 ! - _ . * ' ( ), but neither "." nor "..".
 Result<std::string> parse_tenant_id(std::string_view org_id);
 // "a|b": in order, each once.
 Result<std::vector<std::string>> parse_tenant_ids(std::string_view org_id);
+// Where a tenant's objects lie: "tenants/team-a/". What a key may not hold, and "_", is "_" and two hex digits.
+std::string tenant_object_prefix(std::string_view tenant);
 
 }  // namespace sightline::tracestore
