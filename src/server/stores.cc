@@ -173,7 +173,10 @@ void Stores::start_maintenance(std::function<void()> also) {
     std::unique_lock lock(mutex_);
     while (!changed_.wait_for(lock, kRound, [&] { return stopping_; })) {
       lock.unlock();
-      tenants_ ? tenants_->archive() : (void)traces_->archive();  // says itself what failed
+      if (tenants_)
+        tenants_->archive();
+      else
+        (void)traces_->archive();  // says itself what failed
       lock.lock();
     }
   });
@@ -223,9 +226,9 @@ void Stores::pin(const TraceId& trace) { tenants_ ? tenants_->pin(trace) : trace
 // crash between two writes did, pins follow. What is pinned while this runs stays pinned.
 void Stores::reconcile_pins() {
   if (!has_traces() || !metrics_) return;
-  const tracestore::PinSource exemplars = [&](const auto& wanted) {
-    return metrics_->for_each_exemplar_trace(
-        {}, [&](TraceId trace, TimestampMs) { wanted(tracestore::fingerprint_of(trace)); });
+  const auto exemplars = [&](const std::function<void(const TraceId&)>& wanted) {
+    return metrics_->for_each_exemplar_trace({},
+                                             [&](TraceId trace, TimestampMs) { wanted(trace); });
   };
   const Status status =
       tenants_ ? tenants_->replace_pins(exemplars) : traces_->replace_pins(exemplars);

@@ -58,10 +58,10 @@ class Stores {
   void pin(const TraceId& trace);
   void reconcile_pins();
 
+  std::shared_ptr<io::ObjectStore> objects_;  // null: blocks stay local
+  bool archive_at_stop_ = false;
   std::unique_ptr<TenantLimitsTable> limits_;
   std::unique_ptr<tracestore::IngestRate> rate_;  // of the one store, when it is limited
-  std::shared_ptr<io::ObjectStore> objects_;      // null: blocks stay local
-  bool archive_at_stop_ = false;
   std::unique_ptr<tracestore::TraceStore> traces_;
   std::unique_ptr<tracestore::TenantStores> tenants_;
   std::unique_ptr<tsdb::Tsdb> metrics_;
