@@ -10,7 +10,8 @@ namespace sightline::tsdb {
 namespace {
 
 bool overlaps(const Block& block, TimeRange range) {
-  return block.meta().min_time <= range.max.value && block.meta().max_time > range.min.value;
+  return range.min <= range.max && block.meta().min_time <= range.max.value &&
+         block.meta().max_time > range.min.value;
 }
 
 void log_damage(const Error& error) {
@@ -157,12 +158,17 @@ void collect_head_exemplars(Head& head, const HeadSeries& series, uint64_t commi
             out.end());
 }
 
+bool StoreQuerier::head_reaches(TimeRange range) const {
+  return range.min <= range.max && range.min.value <= snapshot_->head.max_time();
+}
+
 Result<std::unique_ptr<SeriesSet>> StoreQuerier::select(std::span<const Matcher> matchers,
                                                         TimeRange range) const {
   using Entry = StoreSeriesSet::Entry;
   std::vector<Entry> found;
-  for (SeriesPtr& series : snapshot_->head.select(matchers))
-    found.push_back({.head = std::move(series)});
+  if (head_reaches(range))
+    for (SeriesPtr& series : snapshot_->head.select(matchers))
+      found.push_back({.head = std::move(series)});
   const BlockList& blocks = *snapshot_->blocks;
   for (uint32_t b = 0; b < blocks.size(); ++b) {
     if (!overlaps(*blocks[b], range)) continue;
@@ -195,7 +201,8 @@ Result<std::unique_ptr<SeriesSet>> StoreQuerier::select(std::span<const Matcher>
 Result<std::vector<std::string>> StoreQuerier::label_names(std::span<const Matcher> matchers,
                                                            TimeRange range) const {
   std::set<std::string> names;
-  for (std::string& name : snapshot_->head.label_names(matchers)) names.insert(std::move(name));
+  if (head_reaches(range))
+    for (std::string& name : snapshot_->head.label_names(matchers)) names.insert(std::move(name));
   for (const auto& block : *snapshot_->blocks)
     if (overlaps(*block, range))
       for (std::string& name : select_names(*block, matchers)) names.insert(std::move(name));
@@ -206,8 +213,9 @@ Result<std::vector<std::string>> StoreQuerier::label_values(std::string_view nam
                                                             std::span<const Matcher> matchers,
                                                             TimeRange range) const {
   std::set<std::string> values;
-  for (std::string& value : snapshot_->head.label_values(name, matchers))
-    values.insert(std::move(value));
+  if (head_reaches(range))
+    for (std::string& value : snapshot_->head.label_values(name, matchers))
+      values.insert(std::move(value));
   for (const auto& block : *snapshot_->blocks)
     if (overlaps(*block, range))
       for (std::string& value : select_values(*block, name, matchers))
