@@ -179,14 +179,8 @@ Status flush(io::FileSystem& fs, const std::string& directory) {
 
 // All or nothing: an export that lacks something unnoticed is worse than none.
 Status check_exportable(const std::vector<ClosedStore::Entry>& entries) {
-  for (const auto& entry : entries) {
+  for (const auto& entry : entries)
     if (entry.block == nullptr) return fail(Errc::kCorrupt, entry.fault);
-    const auto histograms = tsdb::native_histogram_samples(*entry.block);
-    if (!histograms) return std::unexpected(histograms.error());
-    if (*histograms > 0)
-      return fail(Errc::kUnsupported, entry.name, " holds ", *histograms,
-                  " samples of native histograms, which cannot be exported; nothing was");
-  }
   return {};
 }
 

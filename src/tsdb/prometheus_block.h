@@ -1,13 +1,14 @@
 #pragma once
-// A block as Prometheus writes them, to be read: index version 1 and 2, XOR chunks, tombstones.
+// A block as Prometheus writes them, to be read: index version 1 and 2, XOR chunks, chunks of native histograms, tombstones.
 //   Integrity  every checksum is checked where it is met: of the index' parts when opened, of series and chunks when read.
-//   Errors     kCorrupt; kUnsupported for chunks of native histograms and of encodings unknown here: nothing is left out in silence.
+//   Errors     kCorrupt; kUnsupported for chunks of encodings unknown here: nothing is left out in silence.
 //   Threads    one owner.
 //   Source     Prometheus, tsdb/docs/format/index.md, chunks.md, tombstones.md.
 #include <map>
 
 #include "io/file_system.h"
 #include "tsdb/block_writer.h"
+#include "tsdb/deletions.h"
 
 namespace sightline::tsdb {
 
@@ -30,10 +31,7 @@ class PrometheusBlock final : public BlockSource {
     int64_t min_time = 0;
     int64_t max_time = 0;
   };
-  struct Interval {
-    int64_t min = 0;
-    int64_t max = 0;
-  };
+  enum class Kind : uint8_t { kFloats, kHistograms };
   struct Series {
     uint64_t ref = 0;  // what tombstones name it by
     std::vector<Chunk> chunks;
@@ -45,6 +43,7 @@ class PrometheusBlock final : public BlockSource {
   Status load_tombstones(std::string_view bytes);
   Result<std::string_view> symbol(uint64_t ref) const;
   Result<std::string_view> chunk(uint64_t ref) const;
+  Status read_samples(uint32_t number, Kind kind, SampleColumns& out);
   Status read_entry(std::string_view body, uint64_t at, model::Labels& labels);
 
   std::unique_ptr<io::ReadableFile> index_;
@@ -54,7 +53,7 @@ class PrometheusBlock final : public BlockSource {
   uint8_t version_ = 2;
   uint64_t series_at_ = 0;  // where the next entry begins
   uint64_t series_end_ = 0;
-  std::map<uint64_t, std::vector<Interval>> deleted_;  // by series
+  std::map<uint64_t, DeletedRanges> deleted_;  // by series
   std::vector<Series> series_;
   model::Labels previous_;  // of the series that came last
 };

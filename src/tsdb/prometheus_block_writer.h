@@ -1,7 +1,7 @@
 #pragma once
-// Writes one of our blocks as Prometheus' would be: index version 2, XOR chunks, no tombstones.
+// Writes one of our blocks as Prometheus' would be: index version 2, XOR chunks, chunks of native histograms, no tombstones: what was deleted is
+// left out.
 //   Left out   exemplars and created timestamps: its blocks have no place for them. The exemplars are counted.
-//   Errors     kUnsupported when the block holds native histograms; nothing is written then.
 //   Crash      the directory is written as <name>.tmp and renamed.
 //   Memory     the index: symbols, series entries, postings.
 //   Source     Prometheus, tsdb/docs/format/index.md, chunks.md.
@@ -15,10 +15,10 @@ struct PrometheusExport {
       directory;  // its name, a ULID, within the parent; empty: there were no samples, and nothing was written
   uint64_t series = 0;
   uint64_t samples = 0;
+  uint64_t histograms = 0;  // of the samples
   uint64_t exemplars_left_out = 0;
 };
 
-Result<uint64_t> native_histogram_samples(const Block& block);
 Result<PrometheusExport> export_prometheus_block(io::FileSystem& fs, const Block& block,
                                                  const std::string& parent, Random& random);
 
