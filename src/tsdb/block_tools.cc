@@ -136,7 +136,7 @@ Status verify_series(const Block& block, uint32_t number, FamilyCache& families,
 
 }  // namespace
 
-Status verify_block(const Block& served) {
+Status verify_block(const Block& served, const std::function<void()>& on_series) {
   // With what was deleted, too: the counts are those of when it was written.
   const auto stored = served.with_tombstones(std::make_shared<const Tombstones>());
   const Block& block = *stored;
@@ -154,9 +154,11 @@ Status verify_block(const Block& served) {
   FamilyCache families;
   ExemplarPageCache pages;
   model::Labels previous;
-  for (uint32_t i = 0; i < block.series_count(); ++i)
+  for (uint32_t i = 0; i < block.series_count(); ++i) {
     if (auto status = verify_series(block, i, families, pages, found, previous); !status)
       return status;
+    if (on_series) on_series();
+  }
   const BlockMeta& meta = block.meta();
   if (block.series_count() != meta.series || found.samples != meta.samples ||
       found.exemplars != meta.exemplars)

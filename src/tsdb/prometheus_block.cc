@@ -1,5 +1,7 @@
 #include "tsdb/prometheus_block.h"
 
+#include <simdjson.h>
+
 #include <algorithm>
 
 #include "base/bytes.h"
@@ -35,6 +37,7 @@ Result<std::unique_ptr<PrometheusBlock>> PrometheusBlock::open(io::FileSystem& f
 }
 
 Status PrometheusBlock::load(io::FileSystem& fs, const std::string& directory) {
+  load_meta(fs, directory + "/meta.json");
   auto index = fs.open_read(directory + "/index");
   if (!index) return std::unexpected(std::move(index).error());
   index_ = std::move(*index);
@@ -69,6 +72,14 @@ Status PrometheusBlock::load(io::FileSystem& fs, const std::string& directory) {
   auto tombstones = fs.read_all(directory + "/tombstones");
   if (!tombstones) return std::unexpected(std::move(tombstones).error());
   return load_tombstones(*tombstones);
+}
+
+void PrometheusBlock::load_meta(io::FileSystem& fs, const std::string& path) {
+  const auto json = fs.read_all(path);
+  simdjson::dom::parser parser;
+  simdjson::dom::element root;
+  if (!json || parser.parse(simdjson::padded_string(*json)).get(root)) return;
+  if (root["stats"]["numSeries"].get(series_expected_)) series_expected_ = 0;
 }
 
 Status PrometheusBlock::load_symbols(uint64_t offset) {

@@ -23,7 +23,8 @@ class PrometheusBlock final : public BlockSource {
   Status read_histograms(uint32_t number, SampleColumns& out) override;
   Status read_exemplars(uint32_t number, std::vector<StoredExemplar>& out) override;
 
-  uint32_t series_read() const { return static_cast<uint32_t>(series_.size()); }
+  // As its meta.json says; 0: it does not.
+  uint64_t series_expected() const { return series_expected_; }
 
  private:
   struct Chunk {
@@ -39,6 +40,7 @@ class PrometheusBlock final : public BlockSource {
 
   PrometheusBlock() = default;
   Status load(io::FileSystem& fs, const std::string& directory);
+  void load_meta(io::FileSystem& fs, const std::string& path);
   Status load_symbols(uint64_t offset);
   Status load_tombstones(std::string_view bytes);
   Result<std::string_view> symbol(uint64_t ref) const;
@@ -51,6 +53,7 @@ class PrometheusBlock final : public BlockSource {
   std::vector<std::string_view> symbols_;                   // version 2
   std::map<uint64_t, std::string_view> symbols_by_offset_;  // version 1
   uint8_t version_ = 2;
+  uint64_t series_expected_ = 0;
   uint64_t series_at_ = 0;  // where the next entry begins
   uint64_t series_end_ = 0;
   std::map<uint64_t, DeletedRanges> deleted_;  // by series

@@ -33,13 +33,15 @@ class Exporter {
   Exporter(io::FileSystem& fs, const Block& block, std::string directory)
       : fs_(fs), block_(block), directory_(std::move(directory)) {}
 
-  Status write(PrometheusExport& result) {
+  Status write(PrometheusExport& result, const std::function<void()>& on_series) {
     if (auto status = fs_.create_directories(directory_ + "/chunks"); !status) return status;
     if (auto status = add_symbols(); !status) return status;
     if (auto status = next_segment(); !status) return status;
     series_offset_ = (index_.size() + 15) / 16 * 16;
-    for (uint32_t i = 0; i < block_.series_count(); ++i)
+    for (uint32_t i = 0; i < block_.series_count(); ++i) {
       if (auto status = add_series(i, result); !status) return status;
+      if (on_series) on_series();
+    }
     if (auto status = finish_segment(); !status) return status;
     finish_index();
     if (auto status = put_file("index", index_); !status) return status;
@@ -305,10 +307,11 @@ std::string make_ulid(int64_t time_ms, Random& random) {
 }
 
 Result<PrometheusExport> export_prometheus_block(io::FileSystem& fs, const Block& block,
-                                                 const std::string& parent, Random& random) {
+                                                 const std::string& parent, Random& random,
+                                                 const std::function<void()>& on_series) {
   PrometheusExport result{.directory = make_ulid(block.meta().min_time, random)};
   const std::string target = parent + "/" + result.directory;
-  Status status = Exporter(fs, block, target + ".tmp").write(result);
+  Status status = Exporter(fs, block, target + ".tmp").write(result, on_series);
   if (status && result.samples == 0) {
     status = fs.remove_all(target + ".tmp");
     result.directory.clear();

@@ -5,6 +5,8 @@
 //   Crash      the directory is written as <name>.tmp and renamed.
 //   Memory     the index: symbols, series entries, postings.
 //   Source     Prometheus, tsdb/docs/format/index.md, chunks.md.
+#include <functional>
+
 #include "base/random.h"
 #include "tsdb/block.h"
 
@@ -19,8 +21,10 @@ struct PrometheusExport {
   uint64_t exemplars_left_out = 0;
 };
 
+// `on_series` is called after each series of the block.
 Result<PrometheusExport> export_prometheus_block(io::FileSystem& fs, const Block& block,
-                                                 const std::string& parent, Random& random);
+                                                 const std::string& parent, Random& random,
+                                                 const std::function<void()>& on_series = {});
 
 // 48 bits of milliseconds and 80 of chance, as 26 characters.
 std::string make_ulid(int64_t time_ms, Random& random);
