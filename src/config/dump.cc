@@ -34,12 +34,22 @@ std::string dump(const TempoConfig& config) {
   }
   out << "  storage: " << *config.storage.backend << "; wal " << *config.storage.wal_path
       << "; blocks " << *config.storage.local_path << "\n";
+  if (const auto& s3 = config.storage.s3; *config.storage.backend == "s3")
+    out << "  blocks move to " << (s3.insecure ? "http://" : "https://") << *s3.endpoint
+        << ", bucket " << *s3.bucket << (s3.prefix->empty() ? "" : ", prefix " + *s3.prefix)
+        << "\n";
   out << "  a trace is cut after " << format_go_duration(config.cutting.trace_idle_period)
       << " idle; a block after " << format_go_duration(config.cutting.max_block_duration) << " or "
       << size_text(config.cutting.max_block_bytes) << "\n";
   const auto retention = config.limits.block_retention.value_or(config.compaction.block_retention);
   out << "  kept for " << format_go_duration(retention) << "; compaction window "
       << format_go_duration(config.compaction.compaction_window) << "\n";
+  if (config.multitenancy_enabled) out << "  tenants by X-Scope-OrgID\n";
+  if (const auto& rate = config.limits.rate_limit_bytes)
+    out << "  a tenant may send " << size_text(*rate) << " per second\n";
+  if (config.per_tenant_override_config.is_written())
+    out << "  limits of tenants: " << *config.per_tenant_override_config << ", read every "
+        << format_go_duration(config.per_tenant_override_period) << "\n";
   return out.str();
 }
 

@@ -46,6 +46,7 @@ class FaultyFileSystem final : public FileSystem {
     return real_.list(path);
   }
   bool exists(const std::string& path) override { return real_.exists(path); }
+  bool is_directory(const std::string& path) override { return real_.is_directory(path); }
   Result<uint64_t> size_of_tree(const std::string& path) override {
     return real_.size_of_tree(path);
   }

@@ -56,6 +56,7 @@ class FileSystem {
   virtual Status sync_directory(const std::string& path) = 0;
   virtual Result<std::vector<std::string>> list(const std::string& path) = 0;  // names, sorted
   virtual bool exists(const std::string& path) = 0;
+  virtual bool is_directory(const std::string& path) = 0;
   virtual Result<uint64_t> size_of_tree(const std::string& path) = 0;  // bytes of all files
   virtual Result<std::unique_ptr<DirectoryLock>> lock(
       const std::string& directory) = 0;  // flock on <directory>/lock

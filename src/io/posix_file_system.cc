@@ -206,6 +206,10 @@ class PosixFileSystem final : public FileSystem {
   }
 
   bool exists(const std::string& path) override { return ::access(path.c_str(), F_OK) == 0; }
+  bool is_directory(const std::string& path) override {
+    struct stat info{};
+    return ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
+  }
 
   Result<uint64_t> size_of_tree(const std::string& path) override {
     // Files may vanish while we walk: what is gone counts nothing.

@@ -57,11 +57,13 @@ class BuiltGraph final : public Graph {
   Result<SpanStage*> make_exporter(const config::Component<config::ExporterConfig>& component);
   Result<SpanStage*> make_otlp(const auto& config, const ComponentId& id,
                                const std::string& destination);
-  Result<SpanStage*> store_edge(const ComponentId& id, std::string_view why);
+  Result<SpanStage*> store_edge(const ComponentId& id, std::string_view why,
+                                std::string_view org_id);
   SpanStage* own_stage(std::unique_ptr<SpanStage> stage);
   SpanStage* own_end(std::unique_ptr<SpanConsumer> consumer, bool can_refuse);
   bool samples(const PipelineConfig& pipeline) const;
   bool keeps_every_trace() const;
+  void limit_exemplars();
   Status build_receivers();
 
   // Metrics: graph_metrics.cc

@@ -29,7 +29,8 @@ struct GraphEnvironment {
   WorkPool& pool;
   std::shared_ptr<net::IoThreads> io_threads;
   tracestore::TraceWriter* trace_store = nullptr;  // null: no trace store in this process
-  tsdb::Appendable* metrics_store = nullptr;       // null: no metrics store in this process
+  TenantConsumer trace_tenants;  // of a trace store with tenants, in place of trace_store
+  tsdb::Appendable* metrics_store = nullptr;  // null: no metrics store in this process
   // Whether an OTLP endpoint ("http://localhost:4318", "localhost:4317") is the trace store's own receiver.
   std::function<bool(std::string_view endpoint)> is_own_trace_receiver;
 };

@@ -7,10 +7,22 @@
 #include "pipeline/debug_exporter.h"
 #include "pipeline/file_exporter.h"
 #include "pipeline/store_exporter.h"
+#include "tracestore/tenant_id.h"
 
 namespace sightline::pipeline {
 
 using config::Signal;
+
+namespace {
+
+// The tenant that an exporter's headers name; empty: none.
+std::string org_id_of(const std::map<std::string, std::string>& configured) {
+  net::Headers headers;  // compares names without case
+  for (const auto& [name, value] : configured) headers.add(name, value);
+  return std::string(headers.get("X-Scope-OrgID"));
+}
+
+}  // namespace
 
 SpanStage* BuiltGraph::own_stage(std::unique_ptr<SpanStage> stage) {
   return stages_.emplace_back(std::move(stage)).get();
@@ -81,19 +93,21 @@ Result<SpanStage*> BuiltGraph::forward_end(const ComponentId& id) {
   return own_stage(std::make_unique<Split>(std::move(heads)));
 }
 
-Result<SpanStage*> BuiltGraph::store_edge(const ComponentId& id, std::string_view why) {
-  if (env_.trace_store == nullptr)
+Result<SpanStage*> BuiltGraph::store_edge(const ComponentId& id, std::string_view why,
+                                          std::string_view org_id) {
+  if (env_.trace_store == nullptr && !env_.trace_tenants)
     return fail(Errc::kInvalidArgument, "exporter ", id.text(),
                 " needs a trace store in this process; give it a Tempo configuration");
   SL_LOG_INFO("exporter {}: {}, so spans go there by a function call", id.text(), why);
+  if (env_.trace_tenants)
+    return own_end(std::make_unique<TenantExporter>(env_.trace_tenants, std::string(org_id)), true);
   return own_end(std::make_unique<StoreExporter>(*env_.trace_store), true);
 }
 
 Result<SpanStage*> BuiltGraph::make_otlp(const auto& config, const ComponentId& id,
                                          const std::string& destination) {
-  if (env_.trace_store != nullptr && env_.is_own_trace_receiver &&
-      env_.is_own_trace_receiver(destination))
-    return store_edge(id, destination + " is this process");
+  if (env_.is_own_trace_receiver && env_.is_own_trace_receiver(destination))
+    return store_edge(id, destination + " is this process", org_id_of(config.client.headers));
   auto exporter = OtlpExporter::create(config, *config_, id.text(), env_.telemetry);
   if (!exporter) return std::unexpected(std::move(exporter).error());
   queues_.push_back(exporter->get());
@@ -108,7 +122,7 @@ Result<SpanStage*> BuiltGraph::make_exporter(
   if (const auto* grpc = std::get_if<config::OtlpExporterConfig>(&component.config))
     return make_otlp(*grpc, id, *grpc->client.endpoint);
   if (std::holds_alternative<config::StoreExporterConfig>(component.config))
-    return store_edge(id, "the trace store is in this process");
+    return store_edge(id, "the trace store is in this process", tracestore::kSingleTenant);
   if (std::holds_alternative<config::NopConfig>(component.config)) return nullptr;
   if (const auto* file = std::get_if<config::FileExporterConfig>(&component.config)) {
     auto exporter = FileExporter::open(*file, id.text(), env_.clock, env_.telemetry);

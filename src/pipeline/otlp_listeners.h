@@ -28,7 +28,7 @@ class OtlpListeners {
   static Result<std::unique_ptr<OtlpListeners>> create(
       const config::OtlpReceiverConfig& config, std::string name, SpanConsumer& next,
       const Clock& clock, Telemetry& telemetry, const config::OtelcolConfig* extensions = nullptr,
-      OtlpMetrics* metrics = nullptr);
+      OtlpMetrics* metrics = nullptr, TenantConsumer by_tenant = nullptr);
   Status start(WorkPool& pool, Telemetry& telemetry, std::shared_ptr<net::IoThreads> threads);
   void stop(std::chrono::milliseconds deadline);
   std::vector<OpenListener> listeners() const;

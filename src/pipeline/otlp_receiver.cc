@@ -74,7 +74,8 @@ OtlpReceiver::OtlpReceiver(OtlpReceiverOptions options, SpanConsumer& next, cons
   }
 }
 
-OtlpReceiver::Answer OtlpReceiver::receive_traces(Result<wire::otlp::DecodedTraces> decoded) {
+OtlpReceiver::Answer OtlpReceiver::receive_traces(Result<wire::otlp::DecodedTraces> decoded,
+                                                  std::string_view org_id) {
   if (!decoded) {
     malformed_.add();
     return {.status = std::unexpected(std::move(decoded).error())};
@@ -83,7 +84,8 @@ OtlpReceiver::Answer OtlpReceiver::receive_traces(Result<wire::otlp::DecodedTrac
     if (decoded->rejected_by[i] > 0) rejected_[i]->add(decoded->rejected_by[i]);
   const auto& batch = decoded->batch;
   if (!batch->spans.empty()) {
-    if (auto status = next_.consume(batch); !status) {
+    if (auto status = options_.by_tenant ? options_.by_tenant(org_id, batch) : next_.consume(batch);
+        !status) {
       refused_.add(batch->spans.size());
       return {.status = std::move(status)};
     }
@@ -121,16 +123,19 @@ net::HttpResponse OtlpReceiver::handle_http(Signal signal, net::HttpRequest& req
         415, "unsupported media type \"" + type +
                  "\", supported: [application/json, application/x-protobuf]\n");
   const Encoding encoding = type == kJsonType ? Encoding::kJson : Encoding::kProtobuf;
+  const std::string_view org_id = request.headers.get("X-Scope-OrgID");
   Answer answer;
   if (signal == Signal::kMetrics) {
     answer = receive_metrics(request.body, encoding);
   } else if (signal == Signal::kLogs) {
     answer = reject(signal, wire::otlp::count_log_records(request.body, encoding));
   } else if (encoding == Encoding::kJson) {
-    answer = receive_traces(wire::otlp::decode_traces_json(request.body, options_.limits));
+    answer = receive_traces(wire::otlp::decode_traces_json(request.body, options_.limits), org_id);
   } else {
-    answer = receive_traces(wire::otlp::decode_traces(
-        std::make_shared<const std::string>(std::move(request.body)), options_.limits));
+    answer = receive_traces(
+        wire::otlp::decode_traces(std::make_shared<const std::string>(std::move(request.body)),
+                                  options_.limits),
+        org_id);
   }
   if (answer.status)
     return http_answer(200, encoding, encode_export_response(signal, encoding, answer.partial));
@@ -145,7 +150,8 @@ net::HttpResponse OtlpReceiver::handle_http(Signal signal, net::HttpRequest& req
   return response;
 }
 
-net::GrpcReply OtlpReceiver::handle_grpc(Signal signal, const net::SharedBytes& request) {
+net::GrpcReply OtlpReceiver::handle_grpc(Signal signal, const net::SharedBytes& request,
+                                         const net::GrpcCaller& caller) {
   requests_.add();
   Answer answer;
   if (signal == Signal::kMetrics) {
@@ -153,7 +159,8 @@ net::GrpcReply OtlpReceiver::handle_grpc(Signal signal, const net::SharedBytes& 
   } else if (signal == Signal::kLogs) {
     answer = reject(signal, wire::otlp::count_log_records(*request, Encoding::kProtobuf));
   } else {
-    answer = receive_traces(wire::otlp::decode_traces(request, options_.limits));
+    answer = receive_traces(wire::otlp::decode_traces(request, options_.limits),
+                            caller.metadata("x-scope-orgid"));
   }
   net::GrpcReply reply;
   if (answer.status) {
@@ -183,8 +190,8 @@ void OtlpReceiver::add_http_routes(net::HttpRouter& router,
 
 std::map<std::string, net::GrpcHandler> OtlpReceiver::grpc_handlers() {
   const auto handler = [this](Signal signal) {
-    return [this, signal](net::SharedBytes request, std::string_view) {
-      return handle_grpc(signal, request);
+    return [this, signal](const net::SharedBytes& request, const net::GrpcCaller& caller) {
+      return handle_grpc(signal, request, caller);
     };
   };
   const std::string package = "/opentelemetry.proto.collector.";

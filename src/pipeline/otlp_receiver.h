@@ -35,6 +35,7 @@ struct OtlpReceiverOptions {
   size_t body_bytes_max = 20u << 20;  // HTTP, decompressed
   wire::otlp::DecodeLimits limits;
   OtlpMetrics* metrics = nullptr;       // where metrics go; null: no pipeline takes them
+  TenantConsumer by_tenant;             // takes the spans in place of the next stage; may be empty
   std::chrono::seconds retry_after{1};  // told with every retryable refusal
 };
 
@@ -65,11 +66,12 @@ class OtlpReceiver {
     Status status;                       // an error: the request as a whole is refused
     wire::otlp::PartialSuccess partial;  // otherwise
   };
-  Answer receive_traces(Result<wire::otlp::DecodedTraces> decoded);
+  Answer receive_traces(Result<wire::otlp::DecodedTraces> decoded, std::string_view org_id);
   Answer receive_metrics(std::string_view request, wire::otlp::Encoding encoding);
   Answer reject(wire::otlp::Signal signal, Result<uint64_t> count);
   net::HttpResponse handle_http(wire::otlp::Signal signal, net::HttpRequest& request);
-  net::GrpcReply handle_grpc(wire::otlp::Signal signal, const net::SharedBytes& request);
+  net::GrpcReply handle_grpc(wire::otlp::Signal signal, const net::SharedBytes& request,
+                             const net::GrpcCaller& caller);
   void note_services(const model::SpanBatch& batch);
 
   const OtlpReceiverOptions options_;

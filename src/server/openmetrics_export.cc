@@ -4,7 +4,7 @@
 #include <array>
 
 #include "base/number_text.h"
-#include "base/text_codec.h"
+#include "tsdb/family_cache.h"
 
 namespace sightline::server {
 namespace {

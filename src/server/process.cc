@@ -1,6 +1,9 @@
 #include "server/process.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <atomic>
 #include <deque>
 #include <thread>
 
@@ -26,6 +29,8 @@
 #include "server/starting_routes.h"
 #include "server/stores.h"
 #include "server/ui_content.h"
+#include "tracestore/federation.h"
+#include "tracestore/tenant_id.h"
 
 namespace sightline::server {
 namespace {
@@ -55,7 +60,7 @@ class RunningProcess final : public Process {
         telemetry_(telemetry),
         started_at_(clock.now()),
         fs_(io::make_posix_file_system()),
-        starting_(make_starting_routes(telemetry)),
+        starting_(make_starting_routes(telemetry, replay_)),
         pool_(WorkPoolOptions{.thread_count = core_count() + 2}),
         query_pool_(WorkPoolOptions{.thread_count = command.query.concurrency_max,
                                     .queue_max = kQueriesWaitingMax}),
@@ -67,7 +72,9 @@ class RunningProcess final : public Process {
   std::vector<ListenerStatus> listeners() const override;
 
  private:
+  void add_roles();
   Status listen_early();
+  Status listen(HttpRole& role, const net::HttpRouter& router);
   Status open_stores();
   Status build_graph();
   Status start_scraping();
@@ -75,7 +82,10 @@ class RunningProcess final : public Process {
   Status build_routes();
   Status listen();
   void add_prometheus(net::HttpRouter& router);
+  const tracestore::Queryable& all_traces() const;
+  api::Tenancy tenancy() const;
   api::tempo::TempoApi tempo_api() const;
+  api::jaeger::JaegerApi jaeger_api() const;
   void add_tempo(net::HttpRouter& router);
   HttpRole& add_role(std::string name, std::string role, std::string address);
   const net::HttpRouter* own_router(std::string_view host, uint16_t port) const;
@@ -89,14 +99,16 @@ class RunningProcess final : public Process {
   Telemetry& telemetry_;
   const TimestampNs started_at_;
   const std::unique_ptr<io::FileSystem> fs_;
-  const net::HttpRouter starting_;  // the Prometheus API's until its own is there
+  ReplayProgress replay_;
+  const net::HttpRouter starting_;  // of what listens early, until its own is there
   WorkPool pool_;
   WorkPool query_pool_;  // PromQL's own, so that long queries hold no thread that ingest needs
   const std::shared_ptr<net::IoThreads> io_threads_;
   std::unique_ptr<Stores> stores_;
+  const std::shared_ptr<const tracestore::Queryable> no_traces_ = tracestore::federate({});
   std::unique_ptr<promql::Engine> promql_;
   std::unique_ptr<FileQueryJournal> journal_;
-  std::unique_ptr<pipeline::StoreExporter> trace_store_edge_;
+  std::unique_ptr<pipeline::SpanConsumer> trace_store_edge_;
   std::unique_ptr<pipeline::OtlpListeners> trace_receiver_;  // tempo.yaml's own
   std::unique_ptr<pipeline::Graph> graph_;
   std::unique_ptr<pipeline::OtlpMetrics> otlp_metrics_;  // behind Prometheus' address for it
@@ -104,7 +116,12 @@ class RunningProcess final : public Process {
   SpansRate spans_rate_;
   std::unique_ptr<net::GrpcStreamServer>
       trace_stream_;  // gRPC on the ports of the Tempo API; outlives their servers
+  std::atomic<net::GrpcStreamServer*> trace_stream_ready_{
+      nullptr};  // set once; servers may ask before
   std::deque<HttpRole> http_;
+  HttpRole* metrics_role_ = nullptr;  // in http_, like the two below; null: no such role
+  HttpRole* traces_role_ = nullptr;
+  HttpRole* pages_role_ = nullptr;
   bool stopped_ = false;
 };
 
@@ -122,21 +139,50 @@ Status RunningProcess::start() {
   return {};
 }
 
+void RunningProcess::add_roles() {
+  if (config_.prometheus) {
+    const std::string& given = command_.web_listen_address;
+    metrics_role_ =
+        &add_role("Prometheus API", "metrics", given.empty() ? *config_.server.prometheus : given);
+  }
+  if (config_.tempo) {
+    const config::TempoConfig::Server& server = config_.tempo->server;
+    const std::string host =
+        server.http_listen_address.empty() ? "127.0.0.1" : server.http_listen_address;
+    traces_role_ =
+        &add_role("Tempo API", "traces", host + ":" + std::to_string(*server.http_listen_port));
+  }
+  if (has_pages()) {
+    const std::string& given = command_.ui_listen_address;
+    pages_role_ = &add_role("pages and all APIs", "ui", given.empty() ? *config_.server.ui : given);
+  }
+}
+
 // A log can take a while to read: who asks meanwhile hears that it will come, and a second process that the port is taken.
 Status RunningProcess::listen_early() {
+  add_roles();
   if (!config_.prometheus) return {};
-  const std::string& given = command_.web_listen_address;
-  HttpRole& role =
-      add_role("Prometheus API", "metrics", given.empty() ? *config_.server.prometheus : given);
-  auto server = net::HttpServer::listen({.address = role.address, .name = role.role}, starting_,
-                                        pool_, telemetry_, io_threads_);
+  if (auto status = listen(*metrics_role_, starting_); !status) return status;
+  return pages_role_ == nullptr ? Status() : listen(*pages_role_, starting_);
+}
+
+Status RunningProcess::listen(HttpRole& role, const net::HttpRouter& router) {
+  net::HttpServerOptions options{.address = role.address, .name = role.role};
+  if (config_.tempo && &role != metrics_role_)
+    options.http2 = [this](int descriptor, std::string read) {
+      if (net::GrpcStreamServer* stream = trace_stream_ready_.load(std::memory_order_acquire))
+        stream->take(descriptor, std::move(read));
+      else
+        ::close(descriptor);  // the stores are still being opened
+    };
+  auto server = net::HttpServer::listen(std::move(options), router, pool_, telemetry_, io_threads_);
   if (!server) return in_context(role.name, std::move(server).error());
   role.server = std::move(*server);
   return {};
 }
 
 Status RunningProcess::open_stores() {
-  auto stores = Stores::open(config_, command_.sync_always, *fs_, clock_, telemetry_);
+  auto stores = Stores::open(config_, command_.sync_always, *fs_, clock_, telemetry_, replay_);
   if (!stores) return std::unexpected(std::move(stores).error());
   stores_ = std::move(*stores);
   if (stores_->metrics() != nullptr) {
@@ -154,11 +200,15 @@ Status RunningProcess::open_stores() {
     if (!journal) return std::unexpected(std::move(journal).error());
     journal_ = std::move(*journal);
   }
-  if (stores_->traces() == nullptr) return {};
-  trace_store_edge_ = std::make_unique<pipeline::StoreExporter>(*stores_->traces());
+  if (!stores_->has_traces()) return {};
+  if (const auto gate = stores_->span_gate())
+    trace_store_edge_ = std::make_unique<pipeline::TenantExporter>(gate, "");
+  else
+    trace_store_edge_ = std::make_unique<pipeline::StoreExporter>(*stores_->traces());
   if (!config_.tempo->otlp) return {};
-  auto receiver = pipeline::OtlpListeners::create(*config_.tempo->otlp, "tempo/otlp",
-                                                  *trace_store_edge_, clock_, telemetry_);
+  auto receiver =
+      pipeline::OtlpListeners::create(*config_.tempo->otlp, "tempo/otlp", *trace_store_edge_,
+                                      clock_, telemetry_, nullptr, nullptr, stores_->span_gate());
   if (!receiver) return std::unexpected(std::move(receiver).error());
   trace_receiver_ = std::move(*receiver);
   return {};
@@ -188,6 +238,7 @@ Status RunningProcess::build_graph() {
                                        .pool = pool_,
                                        .io_threads = io_threads_,
                                        .trace_store = stores_->traces(),
+                                       .trace_tenants = stores_->span_gate(),
                                        .metrics_store = stores_->metrics(),
                                        .is_own_trace_receiver = [this](std::string_view endpoint) {
                                          return is_own_trace_receiver(endpoint);
@@ -212,6 +263,7 @@ void RunningProcess::add_prometheus(net::HttpRouter& router) {
                                    .command = command_,
                                    .query_pool = &query_pool_,
                                    .pool = &pool_,
+                                   .replay = replay_,
                                    .journal = journal_.get(),
                                    .scraper = [this] { return scraper_.get(); }}));
   api::prometheus::add_remote_write(router, *stores_->metrics(), telemetry_);
@@ -221,20 +273,50 @@ void RunningProcess::add_prometheus(net::HttpRouter& router) {
 }
 
 api::tempo::TempoApi RunningProcess::tempo_api() const {
-  api::tempo::TempoApi api{
-      .traces = *stores_->traces(), .clock = clock_, .prefix = config_.tempo->http_api_prefix};
+  const config::TempoConfig& tempo = *config_.tempo;
+  api::tempo::TempoApi api{.traces = all_traces(),
+                           .clock = clock_,
+                           .prefix = tempo.http_api_prefix,
+                           .tenancy = tenancy()};
   const config::TempoConfig::Search& search = config_.tempo->search;
   api.options.search_limit_default = search.default_result_limit;
   if (search.max_result_limit != 0) api.options.search_limit_max = search.max_result_limit;
   api.options.spans_per_spanset_default = search.default_spans_per_span_set;
   api.options.spans_per_spanset_max = search.max_spans_per_span_set;
   api.config_text = [this] { return config::dump(*config_.tempo); };
+  api.options_of = [limits = stores_->limits()](const std::string& tenant,
+                                                api::tempo::TempoApiOptions options) {
+    const config::TempoLimits own = limits->of(tenant);
+    if (own.max_bytes_per_trace) options.trace_bytes_max = *own.max_bytes_per_trace;
+    if (own.max_search_duration) options.search_range_max = *own.max_search_duration;
+    if (own.max_metrics_duration) options.metrics_range_max = *own.max_metrics_duration;
+    return options;
+  };
+  if (!tempo.multitenancy_enabled)
+    api.options = api.options_of(std::string(tracestore::kSingleTenant), api.options);
+  api.overrides_text = [limits = stores_->limits()](const std::string& tenant) {
+    return tenant.empty() ? limits->text() : limits->text(tenant);
+  };
   return api;
+}
+
+const tracestore::Queryable& RunningProcess::all_traces() const {
+  if (stores_->traces() != nullptr) return *stores_->traces();
+  return *no_traces_;
+}
+
+api::Tenancy RunningProcess::tenancy() const {
+  return {.tenants = stores_->tenants(),
+          .several = config_.tempo->search.multi_tenant_queries_enabled};
+}
+
+api::jaeger::JaegerApi RunningProcess::jaeger_api() const {
+  return {.traces = all_traces(), .clock = clock_, .tenancy = tenancy()};
 }
 
 void RunningProcess::add_tempo(net::HttpRouter& router) {
   api::tempo::add_tempo_routes(router, tempo_api());
-  api::jaeger::add_jaeger_routes(router, {.traces = *stores_->traces(), .clock = clock_});
+  api::jaeger::add_jaeger_routes(router, jaeger_api());
 }
 
 // With exactly one of the peers' files the process is that peer alone, and peers may share a machine.
@@ -247,25 +329,17 @@ bool RunningProcess::has_pages() const {
 Status RunningProcess::build_routes() {
   const auto self_status = [this] { return status(); };
   if (stores_->metrics() != nullptr) {
-    HttpRole& role = http_.front();  // listens already
-    add_prometheus(role.router);
-    api::self::add_self_routes(role.router, telemetry_, self_status);
+    add_prometheus(metrics_role_->router);
+    api::self::add_self_routes(metrics_role_->router, telemetry_, self_status);
   }
-  if (stores_->traces() != nullptr) {
-    const config::TempoConfig::Server& server = config_.tempo->server;
-    const std::string host =
-        server.http_listen_address.empty() ? "127.0.0.1" : server.http_listen_address;
-    HttpRole& role =
-        add_role("Tempo API", "traces", host + ":" + std::to_string(*server.http_listen_port));
-    add_tempo(role.router);
-    api::self::add_self_routes(role.router, telemetry_, self_status);
+  if (stores_->has_traces()) {
+    add_tempo(traces_role_->router);
+    api::self::add_self_routes(traces_role_->router, telemetry_, self_status);
   }
-  if (!has_pages()) return {};
-  const std::string& given = command_.ui_listen_address;
-  HttpRole& pages =
-      add_role("pages and all APIs", "ui", given.empty() ? *config_.server.ui : given);
+  if (pages_role_ == nullptr) return {};
+  HttpRole& pages = *pages_role_;
   if (stores_->metrics() != nullptr) add_prometheus(pages.router);
-  if (stores_->traces() != nullptr) add_tempo(pages.router);
+  if (stores_->has_traces()) add_tempo(pages.router);
   api::self::add_self_routes(pages.router, telemetry_, self_status);
   api::ui::add_ui_routes(pages.router, make_ui_content(config_),
                          make_data_source_proxy([this](std::string_view host, uint16_t port) {
@@ -278,9 +352,7 @@ Status RunningProcess::build_routes() {
 
 const net::HttpRouter* RunningProcess::own_router(std::string_view host, uint16_t port) const {
   if (!is_local_host(host)) return nullptr;
-  if (port == 0)
-    return &http_.back()
-                .router;  // a data source of our own making: the pages' router has every API
+  if (port == 0) return &pages_role_->router;  // of our own making: the pages have every API
   for (const HttpRole& role : http_)
     if (role.server && role.server->port() == port) return &role.router;
   return nullptr;
@@ -293,29 +365,21 @@ Status RunningProcess::listen() {
       return status;
   if (graph_)
     if (auto status = graph_->start(); !status) return status;
-  if (stores_->traces() != nullptr) {
+  if (stores_->has_traces()) {
     net::GrpcStreamMethods methods = api::tempo::streaming_querier_methods(tempo_api());
-    methods.merge(
-        api::jaeger::jaeger_grpc_methods({.traces = *stores_->traces(), .clock = clock_}));
+    methods.merge(api::jaeger::jaeger_grpc_methods(jaeger_api()));
     auto stream = net::GrpcStreamServer::start(
         {.name = "traces-grpc", .methods = std::move(methods)}, pool_, telemetry_);
     if (!stream) return in_context("Tempo API", std::move(stream).error());
     trace_stream_ = std::move(*stream);
+    trace_stream_ready_.store(trace_stream_.get(), std::memory_order_release);
   }
   for (HttpRole& role : http_) {
     if (role.server) {
       role.server->set_router(role.router);
-      continue;
+    } else if (auto status = listen(role, role.router); !status) {
+      return status;
     }
-    net::HttpServerOptions options{.address = role.address, .name = role.role};
-    if (trace_stream_ && role.role != "metrics")
-      options.http2 = [this](int descriptor, std::string read) {
-        trace_stream_->take(descriptor, std::move(read));
-      };
-    auto server =
-        net::HttpServer::listen(std::move(options), role.router, pool_, telemetry_, io_threads_);
-    if (!server) return in_context(role.name, std::move(server).error());
-    role.server = std::move(*server);
   }
   return {};
 }
@@ -400,8 +464,8 @@ api::self::SelfStatus RunningProcess::status() const {
     status.stored.exemplars = stats.head.exemplars + stats.exemplars_in_blocks;
     status.stored.bytes_on_disk += stats.bytes_on_disk;
   }
-  if (tracestore::TraceStore* traces = stores_->traces()) {
-    const tracestore::TraceStoreStats stats = traces->stats();
+  if (stores_->has_traces()) {
+    const tracestore::TraceStoreStats stats = stores_->trace_stats();
     status.stored.live_traces = stats.live_traces;
     status.stored.trace_blocks = stats.block_count;
     status.stored.spans = stats.live_spans + stats.block_spans;

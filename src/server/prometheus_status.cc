@@ -9,6 +9,7 @@
 
 #include "base/number_text.h"
 #include "server/command_line.h"
+#include "server/starting_routes.h"
 
 namespace sightline::server {
 namespace {
@@ -157,6 +158,7 @@ api::prometheus::PrometheusApi make_prometheus_api(const PrometheusStatusSources
           .runtime_info =
               [&store, started_at = sources.started_at] { return runtime_of(store, started_at); },
           .blocks = [&store] { return blocks_of(store); },
+          .wal_replay = [&replay = sources.replay] { return wal_replay_status(replay); },
           .config_yaml = config::dump(*sources.config.prometheus),
           .flags = flags_of(sources),
           .version = std::string(kVersion),

@@ -9,6 +9,7 @@
 #include "config/sightline_config.h"
 #include "scrape/scraper.h"
 #include "server/command_line.h"
+#include "server/replay_progress.h"
 #include "tsdb/tsdb.h"
 
 namespace sightline::server {
@@ -22,6 +23,7 @@ struct PrometheusStatusSources {
   const RunCommand& command;
   WorkPool* query_pool = nullptr;
   WorkPool* pool = nullptr;
+  const ReplayProgress& replay;
   api::prometheus::QueryJournal* journal = nullptr;
   std::function<const scrape::Scraper*()> scraper;  // null before scraping starts, or without it
 };

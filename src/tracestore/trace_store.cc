@@ -17,8 +17,10 @@ TraceStore::TraceStore(io::FileSystem& fs, Clock& clock, Telemetry& telemetry,
     : fs_(fs),
       clock_(clock),
       options_(std::move(options)),
-      metrics_(std::make_unique<Metrics>(telemetry)),
+      metrics_(std::make_unique<Metrics>(TenantTelemetry(telemetry, options_.tenant))),
       memory_(options_.hot_bytes_max),
+      live_traces_max_(options_.limits.live_traces_max),
+      bytes_per_trace_max_(options_.limits.bytes_per_trace_max),
       directory_(fs, options_.blocks_directory) {
   wal_use_.set_load(
       [this](io::RecordPosition position) -> Result<std::shared_ptr<const model::SpanBatch>> {
@@ -56,7 +58,8 @@ Status TraceStore::recover() {
   auto loaded = directory_.load();
   if (!loaded) return in_context("blocks", std::move(loaded).error());
   metrics_->quarantined.add(loaded->quarantined);
-  publish_list(std::move(loaded->blocks));
+  for (const auto& block : loaded->blocks) change_list({}, block);
+  if (auto opened = open_archive(); !opened) return opened;
   auto pins = PinSet::open(fs_, options_.blocks_directory + "/pins", options_.sync);
   if (!pins) return std::unexpected(std::move(pins).error());
   pins_ = std::move(*pins);
@@ -101,6 +104,12 @@ Status TraceStore::replay(uint64_t segment, uint8_t type, std::string_view paylo
   return insert(std::move(*batch), position, {});
 }
 
+Status TraceStore::over_live_traces(uint64_t live_traces_max) const {
+  const std::string whose = options_.tenant.empty() ? "" : " for tenant " + options_.tenant;
+  return fail(Errc::kResourceExhausted, "LIVE_TRACES_EXCEEDED: max live traces exceeded", whose,
+              ": limit ", live_traces_max);
+}
+
 // What can be refused before the WAL is written.
 Status TraceStore::admit(const model::SpanBatch& batch) const {
   const TraceStoreLimits& limits = options_.limits;
@@ -110,11 +119,10 @@ Status TraceStore::admit(const model::SpanBatch& batch) const {
     return fail(Errc::kResourceExhausted, "live traces occupy ", wal_use_.live_bytes(),
                 " bytes of ", limits.live_bytes_max, "; blocks cannot be written fast enough");
   }
-  if (limits.live_traces_max != 0 && live_.trace_count() >= limits.live_traces_max &&
-      !live_.knows_any(batch)) {
+  const uint64_t live_traces_max = live_traces_max_;
+  if (live_traces_max != 0 && live_.trace_count() >= live_traces_max && !live_.knows_any(batch)) {
     metrics_->over_live_traces.add(batch.spans.size());
-    return fail(Errc::kResourceExhausted, "LIVE_TRACES_EXCEEDED: max live traces exceeded: limit ",
-                limits.live_traces_max);
+    return over_live_traces(live_traces_max);
   }
   return {};
 }
@@ -128,8 +136,7 @@ Status TraceStore::append(std::shared_ptr<const model::SpanBatch> batch) {
   const auto position =
       wal_->append_at(kRecordOtlpRequest, batch->encoded.empty() ? encoded : batch->encoded);
   if (!position) return in_context("trace store: wal", position.error());
-  return insert(std::move(batch), *position,
-                {options_.limits.live_traces_max, options_.limits.bytes_per_trace_max});
+  return insert(std::move(batch), *position, {live_traces_max_, bytes_per_trace_max_});
 }
 
 Status TraceStore::insert(std::shared_ptr<const model::SpanBatch> batch,
@@ -148,11 +155,13 @@ Status TraceStore::insert(std::shared_ptr<const model::SpanBatch> batch,
     return fail(Errc::kInvalidArgument, "TRACE_TOO_LARGE: max size of trace (",
                 limits.bytes_per_trace_max, ") exceeded while adding to trace ",
                 to_hex(*inserted.too_large));
-  return fail(Errc::kResourceExhausted, "LIVE_TRACES_EXCEEDED: max live traces exceeded: limit ",
-              limits.live_traces_max);
+  return over_live_traces(limits.live_traces_max);
 }
 
 Result<std::unique_ptr<Querier>> TraceStore::querier() const {
+  if (!archive_loaded_)
+    return fail(Errc::kUnavailable, "trace store: ", options_.objects->name(),
+                " has not been read yet; what is stored there cannot be answered for");
   return std::make_unique<SnapshotQuerier>(publication_.open(), live_);
 }
 
@@ -162,6 +171,7 @@ TraceStoreStats TraceStore::stats() const {
   stats.live_spans = live_.span_count();
   stats.wal_bytes = wal_->bytes();
   stats.pinned_traces = pins_->count();
+  stats.pin_bytes = pins_->memory_bytes();
   const auto widen = [&](TimestampNs start, TimestampNs end) {
     stats.oldest = std::min(stats.oldest.value_or(start), start);
     stats.newest = std::max(stats.newest.value_or(end), end);
@@ -173,6 +183,10 @@ TraceStoreStats TraceStore::stats() const {
     stats.block_traces += summary.traces - summary.gone;
     stats.block_spans += summary.spans;
     stats.block_bytes += summary.bytes;
+    if (block->is_archived()) {
+      ++stats.archived_blocks;
+      stats.archived_bytes += summary.bytes;
+    }
     widen(summary.min_start, summary.max_end);
   }
   if (const auto range = live_.time_range()) widen(range->first, range->second);

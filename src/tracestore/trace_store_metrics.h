@@ -5,9 +5,32 @@
 
 namespace sightline::tracestore {
 
+// A telemetry whose metrics all name the tenant, if there is one.
+class TenantTelemetry {
+ public:
+  TenantTelemetry(Telemetry& telemetry, std::string_view tenant)
+      : telemetry_(telemetry), tenant_(tenant) {}
+  Counter& counter(std::string_view name, std::string_view help, MetricLabels labels = {}) {
+    return telemetry_.counter(name, help, with_tenant(std::move(labels)));
+  }
+  Gauge& gauge(std::string_view name, std::string_view help) {
+    return telemetry_.gauge(name, help, with_tenant({}));
+  }
+  Telemetry& of_all_tenants() const { return telemetry_; }
+
+ private:
+  MetricLabels with_tenant(MetricLabels labels) const {
+    if (!tenant_.empty()) labels.emplace_back("tenant", tenant_);
+    return labels;
+  }
+  Telemetry& telemetry_;
+  const std::string_view tenant_;
+};
+
 struct TraceStore::Metrics {
-  explicit Metrics(Telemetry& t)
-      : traces_created(
+  explicit Metrics(TenantTelemetry t)
+      : telemetry(t.of_all_tenants()),
+        traces_created(
             t.counter("tempo_ingester_traces_created_total", "Traces that became live.")),
         live_traces(t.gauge("tempo_ingester_live_traces", "Traces not yet in a block.")),
         live_bytes(t.gauge("tempo_ingester_live_trace_bytes", "Memory of live batches.")),
@@ -33,16 +56,23 @@ struct TraceStore::Metrics {
             t.counter("tempodb_retention_deleted_total", "Blocks that retention removed.")),
         retention_errors(
             t.counter("tempodb_retention_errors_total", "Retention that failed; tried again.")),
+        uploaded_blocks(t.counter("sightline_tracestore_blocks_uploaded_total",
+                                  "Blocks written to object storage.")),
+        upload_errors(t.counter("sightline_tracestore_upload_errors_total",
+                                "Work on object storage that failed; tried again.")),
+        waiting_bytes(t.gauge("sightline_tracestore_waiting_bytes",
+                              "Bytes of blocks that have yet to move to object storage.")),
         pinned_traces(t.gauge("sightline_tracestore_pinned_traces",
                               "Trace ids that retention leaves alone.")),
         quarantined(t.counter("sightline_tracestore_blocks_quarantined_total",
                               "Blocks set aside as corrupt.")) {}
 
-  static Counter& discarded(Telemetry& t, std::string reason) {
+  static Counter& discarded(TenantTelemetry& t, std::string reason) {
     return t.counter("tempo_discarded_spans_total", "Spans refused or dropped, by reason.",
                      {{"reason", std::move(reason)}});
   }
 
+  Telemetry& telemetry;
   Counter& traces_created;
   Gauge& live_traces;
   Gauge& live_bytes;
@@ -60,6 +90,9 @@ struct TraceStore::Metrics {
   Counter& compaction_errors;
   Counter& retention_deleted;
   Counter& retention_errors;
+  Counter& uploaded_blocks;
+  Counter& upload_errors;
+  Gauge& waiting_bytes;
   Gauge& pinned_traces;
   Counter& quarantined;
 };

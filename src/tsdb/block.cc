@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/checksum.h"
+#include "tsdb/family_cache.h"
 
 namespace sightline::tsdb {
 namespace {
@@ -144,6 +145,7 @@ Status Block::load_index() {
       !count(kNames, kNameEntryBytes, 0, name_count_))
     return fail(Errc::kCorrupt, "index: a count does not fit its section");
   group_count_ = static_cast<uint32_t>(sections_[kGroups].size() / kGroupEntryBytes);
+  checked_groups_ = std::make_shared<std::vector<std::atomic<uint64_t>>>(group_count_ / 64 + 1);
   if (!is_version_1_ &&
       sections_[kGroupMembers].size() != uint64_t{series_count_} * kGroupMemberBytes)
     return fail(Errc::kCorrupt, "index: a group member is missing");
@@ -268,7 +270,16 @@ Block::ChunkRef Block::group_ref(uint32_t group) const {
           .max_time = load_le<int64_t>(entry + 16),
           .count = load_le<uint32_t>(entry + 28),
           .offset = load_le<uint64_t>(entry),
-          .length = load_le<uint32_t>(entry + 24)};
+          .length = load_le<uint32_t>(entry + 24),
+          .group = group};
+}
+
+Block::GroupRun Block::group_run(uint32_t series) const {
+  if (is_version_1_ || series >= series_count_) return {};
+  const char* entry = sections_[kGroupMembers].data() + uint64_t{series} * kGroupMemberBytes;
+  const GroupRun run{load_le<uint32_t>(entry), load_le<uint16_t>(entry + 4),
+                     load_le<uint16_t>(entry + 6)};
+  return run.first > group_count_ || run.count > group_count_ - run.first ? GroupRun{} : run;
 }
 
 bool Block::add_group_refs(uint32_t series, SeriesInfo& info) const {
@@ -285,7 +296,13 @@ bool Block::add_group_refs(uint32_t series, SeriesInfo& info) const {
 }
 
 Result<std::string_view> Block::chunk_bytes(const ChunkRef& chunk) const {
+  const bool is_group = chunk.kind == ChunkRef::kGroup;
+  const uint64_t bit = uint64_t{1} << (chunk.group % 64);
+  if (is_group && ((*checked_groups_)[chunk.group / 64].load(std::memory_order_relaxed) & bit) != 0)
+    return chunks_file_->bytes().substr(chunk.offset + 4, chunk.length);
   auto bytes = checked(chunks_file_->bytes(), chunk.offset, chunk.length, "chunk");
+  if (bytes && is_group)
+    (*checked_groups_)[chunk.group / 64].fetch_or(bit, std::memory_order_relaxed);
   if (bytes) return bytes;
   mark_damaged();
   return in_context(directory_, std::move(bytes).error());
@@ -301,7 +318,8 @@ Status Block::read_chunk(const ChunkRef& chunk, FamilyCache* cache, SampleColumn
   const size_t floats = out.times.size();
   const size_t histograms = out.histogram_times.size();
   Status status = chunk.kind == ChunkRef::kGroup
-                      ? read_group_member(*bytes, chunk.member, cache, out)
+                      ? read_group_member(*bytes, chunk.member, cache, out,
+                                          {.block = meta_.number, .offset = chunk.offset})
                       : decode_chunk(*bytes, out);
   if (status) erase_deleted(chunk.deleted, floats, histograms, out);
   if (status) return {};

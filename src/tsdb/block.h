@@ -1,8 +1,8 @@
 #pragma once
 // An immutable block, mapped: series by number in order of their labels,
 // their chunks and exemplars, and the index over them.
-//   Integrity  the index is checked whole when opened, a chunk or exemplar column when
-//              read; what does not check is kCorrupt and marks the block damaged.
+//   Integrity  the index is checked whole when opened, a group when it is first read, a chunk or exemplar column
+//              when read; what does not check is kCorrupt and marks the block damaged.
 //   Deletes    what its tombstones name is not there for whoever reads: samples, exemplars, and series
 //              that nothing is left of.
 //   Threads    any; nothing changes but the mark.
@@ -42,7 +42,8 @@ class Block final : public PostingsSource {
     uint32_t count = 0;
     uint64_t offset = 0;  // in `chunks`
     uint64_t length = 0;
-    uint32_t member = 0;                    // of a group
+    uint32_t group = 0;
+    uint32_t member = 0;                    // of that group
     std::span<const DeletedRange> deleted;  // taken out when it is read
   };
   struct SeriesInfo {
@@ -67,6 +68,15 @@ class Block final : public PostingsSource {
   // The checked bytes of one group; their number is group_count().
   uint32_t group_count() const { return group_count_; }
   Result<std::string_view> group_bytes(uint32_t group) const;
+  ChunkRef group_ref(uint32_t group) const;
+  // The groups that a series is in, and which member of each it is; none when it has no floats or they are damaged.
+  struct GroupRun {
+    uint32_t first = 0;
+    uint16_t count = 0;
+    uint16_t member = 0;
+  };
+  GroupRun group_run(uint32_t series) const;
+  bool has_own_chunks() const { return is_version_1_; }  // floats are not in groups
   std::string_view section(IndexSection section) const { return sections_[section]; }
   uint64_t exemplar_file_bytes() const { return exemplars_file_->bytes().size(); }
   uint64_t chunks_file_bytes() const { return chunks_file_->bytes().size(); }
@@ -107,7 +117,6 @@ class Block final : public PostingsSource {
   bool read_chunk_refs(ByteReader& in, SeriesInfo& info) const;
   bool add_group_refs(uint32_t series, SeriesInfo& info) const;
   bool is_within_chunks(uint64_t offset, uint64_t length) const;
-  ChunkRef group_ref(uint32_t group) const;
   Result<std::string_view> chunk_bytes(const ChunkRef& chunk) const;
 
   std::string directory_;
@@ -128,6 +137,8 @@ class Block final : public PostingsSource {
   std::vector<uint64_t> exemplar_pages_;  // where each ends, with its checksum
   std::shared_ptr<std::atomic<bool>> damaged_ =
       std::make_shared<std::atomic<bool>>(false);  // of all copies
+  // A bit for each group: its checksum was right once.
+  std::shared_ptr<std::vector<std::atomic<uint64_t>>> checked_groups_;
 };
 
 }  // namespace sightline::tsdb

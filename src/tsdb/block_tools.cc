@@ -1,4 +1,5 @@
 #include "tsdb/block_tools.h"
+#include "tsdb/family_cache.h"
 
 #include <algorithm>
 

@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/checksum.h"
+#include "tsdb/family_cache.h"
 #include "tsdb/prometheus_chunk.h"
 #include "tsdb/prometheus_histogram_chunk.h"
 

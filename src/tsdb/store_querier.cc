@@ -83,8 +83,9 @@ class StoreSeriesSet final : public SeriesSet {
     if (!info) return std::unexpected(std::move(info).error());
     for (const Block::ChunkRef& chunk : info->chunks) {
       if (chunk.min_time > range.max.value || chunk.max_time < range.min.value) continue;
-      if (auto status = out.add_decoded(
-              [&](SampleColumns& columns) { return block.read_chunk(chunk, &families_, columns); });
+      if (auto status = out.add_decoded([&](SampleColumns& columns) {
+            return block.read_chunk(chunk, snapshot_->families, columns);
+          });
           !status)
         return status;
     }
@@ -107,7 +108,6 @@ class StoreSeriesSet final : public SeriesSet {
 
   std::shared_ptr<const StoreSnapshot> snapshot_;
   std::vector<Entry> entries_;
-  mutable FamilyCache families_;
   mutable ExemplarPageCache pages_;
 };
 

@@ -5,6 +5,7 @@
 //   Exemplars made after the snapshot are not seen; thinning in the head may
 //            take some that were there.
 #include "tsdb/block.h"
+#include "tsdb/family_cache.h"
 #include "tsdb/head.h"
 #include "tsdb/metadata_store.h"
 #include "tsdb/querier.h"
@@ -20,6 +21,7 @@ struct StoreSnapshot {
   const MetadataStore& metadata;
   std::unique_ptr<ReaderRegistry::Registration> registration;
   std::shared_ptr<const BlockList> blocks;
+  FamilyCache* families = nullptr;  // of all who read these blocks
 };
 
 class StoreQuerier final : public Querier {

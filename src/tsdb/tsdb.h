@@ -90,8 +90,6 @@ class Tsdb final : public Appendable, public Queryable {
   Status load_blocks();
   Status remove_unfinished_snapshots();
   Status replay();
-  void restore_sample(const WalSample& sample, uint64_t commit, int64_t cut_time,
-                      HeadSeries& series);
   std::string path(std::string_view name) const {
     return options_.directory + "/" + std::string(name);
   }
@@ -121,11 +119,13 @@ class Tsdb final : public Appendable, public Queryable {
   mutable TsdbCounters counters_;
   std::unique_ptr<io::DirectoryLock> lock_;
   mutable Head head_;  // reading it takes its locks
+  mutable FamilyCache families_;
   MetadataStore metadata_;
   mutable ReaderRegistry readers_;
   CommitQueue queue_;
   std::atomic<int64_t> cut_time_{
       kNoTime};  // written within CommitQueue::exclusively(); commits read it
+  TransactionPool transactions_;
   AppenderContext appender_context_;
   std::unique_ptr<io::RecordLog> log_;
 

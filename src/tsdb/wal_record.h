@@ -48,6 +48,8 @@ struct WalMetadata {
 class WalWriter {
  public:
   void begin(uint64_t commit);
+  // Makes room for about as many samples.
+  void expect(size_t samples);
   void add(const WalSeries& series);
   void add_sample(uint64_t number, int64_t time, int64_t created, double value,
                   const model::Histogram* histogram);
@@ -59,6 +61,8 @@ class WalWriter {
   int64_t max_time() const { return max_time_; }  // of samples and exemplars, INT64_MIN when none
 
  private:
+  void add_float(uint8_t tag, uint64_t number, int64_t time, int64_t created, double value);
+
   std::string bytes_;
   uint64_t previous_number_ = 0;
   int64_t previous_time_ = 0;
@@ -69,7 +73,7 @@ class WalWriter {
 struct WalVisitor {
   std::function<Status(uint64_t commit)> on_commit;
   std::function<Status(const WalSeries&)> on_series;
-  std::function<Status(const WalSample&)> on_sample;
+  std::function<Status(std::span<WalSample>)> on_samples;  // that follow each other
   std::function<Status(const WalExemplar&)> on_exemplar;
   std::function<Status(const WalMetadata&)> on_metadata;
   std::function<Status(const WalDeletion&)> on_deletion;

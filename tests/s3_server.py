@@ -1,0 +1,78 @@
+"""A real S3-compatible server on a free loopback port, which checks the signature of every request.
+
+VERSITYGW=/path/to/versitygw picks versitygw; else moto's server runs, from a virtual environment of its own.
+"""
+import importlib.metadata
+import os
+import subprocess
+import sys
+
+from harness import ROOT, Program, eventually, free_port, request
+
+VENV = ROOT / "build" / "s3-venv"
+REQUIREMENTS = ROOT / "tests" / "s3-requirements.txt"
+BUCKET = "traces"
+
+# A user whose key may do everything; from then on every request must be signed with it.
+PREPARE = """
+import json, sys, boto3
+url, bucket = sys.argv[1:]
+common = dict(endpoint_url=url, region_name="us-east-1", aws_access_key_id="none", aws_secret_access_key="none")
+iam = boto3.client("iam", **common)
+iam.create_user(UserName="tester")
+key = iam.create_access_key(UserName="tester")["AccessKey"]
+everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+iam.put_user_policy(UserName="tester", PolicyName="all", PolicyDocument=json.dumps(everything))
+boto3.client("s3", **common).create_bucket(Bucket=bucket)
+print(key["AccessKeyId"], key["SecretAccessKey"])
+"""
+UNSIGNED_ACTIONS = 4
+
+
+def python_with_moto() -> str:
+    wanted = next(line for line in REQUIREMENTS.read_text().splitlines() if line.startswith("moto")).split("==")[1]
+    try:
+        import flask, moto.server  # noqa: F401
+        if importlib.metadata.version("moto") == wanted:
+            return sys.executable
+    except ImportError:
+        pass
+    python, stamp = VENV / "bin" / "python", VENV / "installed.txt"
+    if not stamp.exists() or stamp.read_text() != REQUIREMENTS.read_text():
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], check=True)
+        subprocess.run([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(REQUIREMENTS)], check=True)
+        stamp.write_text(REQUIREMENTS.read_text())
+    return str(python)
+
+
+class S3Server:
+    def __init__(self, directory: str):
+        self.directory, self.bucket, self.port = directory, BUCKET, free_port()
+        self.endpoint = f"localhost:{self.port}"
+        self.versitygw = os.environ.get("VERSITYGW")
+        self.start()
+        if self.versitygw:
+            os.makedirs(os.path.join(directory, "objects", BUCKET), exist_ok=True)
+            self.access_key, self.secret_key = "tester", "a secret"
+        else:
+            made = subprocess.run([python_with_moto(), "-c", PREPARE, f"http://{self.endpoint}", BUCKET], check=True, text=True, capture_output=True)
+            self.access_key, self.secret_key = made.stdout.split()
+
+    def start(self):
+        if self.versitygw:
+            os.makedirs(os.path.join(self.directory, "objects"), exist_ok=True)
+            self.program = Program([self.versitygw, "--port", f"127.0.0.1:{self.port}", "--virtual-domain", self.endpoint,
+                                    "posix", os.path.join(self.directory, "objects")], self.directory, "s3",
+                                   {"ROOT_ACCESS_KEY": "tester", "ROOT_SECRET_KEY": "a secret"})
+        else:
+            self.program = Program([python_with_moto(), "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)], self.directory, "s3",
+                                   {"INITIAL_NO_AUTH_ACTION_COUNT": str(UNSIGNED_ACTIONS)})
+        eventually("the S3 server", 30, lambda: request("GET", f"http://{self.endpoint}/favicon.ico").status < 500)
+
+    def stop(self):
+        if self.program.process.poll() is None:
+            self.program.kill()
+
+    @property
+    def for_unit_tests(self) -> str:
+        return f"{self.endpoint} {self.bucket} {self.access_key} {self.secret_key}"
