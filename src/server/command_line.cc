@@ -111,12 +111,13 @@ void add_metrics_blocks_commands(CLI::App& blocks_app, BlocksCommand& blocks) {
          Action::kImport)
       ->add_option("PATH", blocks.paths, "a block, a directory of blocks, or a file of text")
       ->required();
-  action("export",
-         "metrics: write all floats as Prometheus blocks; refused when there are native histograms",
-         Action::kExport)
-      ->add_option("DIR", blocks.paths, "where the blocks are written")
+  auto* export_app = action("export", "metrics: write everything as Prometheus blocks, or as text",
+                            Action::kExport);
+  export_app->add_option("DIR", blocks.paths, "where the blocks are written")
       ->required()
       ->expected(1);
+  export_app->add_flag("--openmetrics", blocks.openmetrics,
+                       "a file of OpenMetrics text a block, with exemplars");
 }
 
 // The three of them share their flags; `since` is a Go duration.

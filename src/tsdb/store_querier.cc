@@ -93,15 +93,15 @@ class StoreSeriesSet final : public SeriesSet {
     return {};
   }
 
-  static Status read_block_exemplars(const Block& block, uint32_t series, TimeRange range,
-                                     std::vector<StoredExemplar>& out) {
+  Status read_block_exemplars(const Block& block, uint32_t series, TimeRange range,
+                              std::vector<StoredExemplar>& out) const {
     auto info = block.series(series);
     if (!info) return std::unexpected(std::move(info).error());
     if (info->exemplar_bytes == 0 || info->exemplar_min > range.max.value ||
         info->exemplar_max < range.min.value)
       return {};
     std::vector<StoredExemplar> all;
-    if (auto status = block.read_exemplars(*info, all); !status) return status;
+    if (auto status = block.read_exemplars(*info, &pages_, all); !status) return status;
     for (StoredExemplar& e : all)
       if (e.time >= range.min.value && e.time <= range.max.value) out.push_back(std::move(e));
     return {};
@@ -109,6 +109,7 @@ class StoreSeriesSet final : public SeriesSet {
 
   std::shared_ptr<const StoreSnapshot> snapshot_;
   std::vector<Entry> entries_;
+  mutable ExemplarPageCache pages_;
 };
 
 }  // namespace
