@@ -248,7 +248,7 @@ TEST(Reference, MetricsAgree) {
   }
   if (first == 0) {
     EXPECT_GT(compared, 1000u);
-    EXPECT_GT(found, 600u);
+    EXPECT_GT(found, 400u);
   }
 }
 
