@@ -252,7 +252,11 @@ Result<std::chrono::milliseconds> parse_prometheus_duration(std::string_view tex
     const std::string_view unit = take_unit(rest);
     size_t i = next_unit;
     while (i < std::size(kPrometheusUnits) && kPrometheusUnits[i].name != unit) ++i;
-    if (i == std::size(kPrometheusUnits)) return invalid();
+    if (i == std::size(kPrometheusUnits)) {
+      for (const MsUnit& known : kPrometheusUnits)
+        if (known.name == unit) return invalid();  // out of order, or twice
+      return fail(Errc::kInvalidArgument, "unknown unit \"", unit, "\" in duration \"", text, "\"");
+    }
     next_unit = i + 1;
     int64_t part = 0;
     if (__builtin_mul_overflow(*number, kPrometheusUnits[i].ms, &part) ||

@@ -34,6 +34,10 @@ std::string dump(const TempoConfig& config) {
   }
   out << "  storage: " << *config.storage.backend << "; wal " << *config.storage.wal_path
       << "; blocks " << *config.storage.local_path << "\n";
+  if (const auto& s3 = config.storage.s3; *config.storage.backend == "s3")
+    out << "  blocks move to " << (s3.insecure ? "http://" : "https://") << *s3.endpoint
+        << ", bucket " << *s3.bucket << (s3.prefix->empty() ? "" : ", prefix " + *s3.prefix)
+        << "\n";
   out << "  a trace is cut after " << format_go_duration(config.cutting.trace_idle_period)
       << " idle; a block after " << format_go_duration(config.cutting.max_block_duration) << " or "
       << size_text(config.cutting.max_block_bytes) << "\n";

@@ -92,6 +92,70 @@ void read_compactor(Section& root, TempoConfig::Compaction& out) {
   worker.finish(kOneProcess);
 }
 
+// Tempo names versions as Go does.
+void read_tls_version(Section& s3, std::string& out) {
+  const auto at = s3.take("tls_min_version");
+  if (!at || at->is_null()) return;
+  std::string name;
+  read_value(*at, name);
+  if (name == "VersionTLS10" || name == "VersionTLS11" || name == "VersionTLS12" ||
+      name == "VersionTLS13")
+    out = {'1', '.', name.back()};
+  else
+    at->error("expected VersionTLS10 to VersionTLS13, got \"" + name + "\"");
+}
+
+void read_s3(Section s3, TempoConfig::S3& out) {
+  s3.read("bucket", out.bucket);
+  s3.read("endpoint", out.endpoint);
+  s3.read("prefix", out.prefix);
+  s3.read("region", out.region);
+  s3.read("access_key", out.access_key);
+  s3.read("secret_key", out.secret_key);
+  s3.read("session_token", out.session_token);
+  s3.read("insecure", out.insecure);
+  s3.read("forcepathstyle", out.forcepathstyle);
+  s3.read("bucket_lookup_type", out.bucket_lookup_type);
+  s3.read("tls_ca_path", out.tls_ca_path);
+  s3.read("tls_cert_path", out.tls_cert_path);
+  s3.read("tls_key_path", out.tls_key_path);
+  s3.read("tls_server_name", out.tls_server_name);
+  s3.read("tls_insecure_skip_verify", out.tls_insecure_skip_verify);
+  read_tls_version(s3, out.tls_min_version);
+  s3.read("retry_max_attempts", out.retry_max_attempts);
+  s3.read("retry_backoff_initial", out.retry_backoff_initial);
+  s3.read("retry_backoff_max", out.retry_backoff_max);
+  // What the file asks to be encrypted must not lie there in the clear.
+  if (const auto sse = s3.take("sse"); sse && !sse->is_null())
+    sse->error("encryption by request is not available here; set it for the bucket");
+  bool signature_v2 = false;
+  const auto v2 = s3.take("signature_v2");
+  if (v2 && !v2->is_null()) read_value(*v2, signature_v2);
+  if (signature_v2) v2->error("only Signature Version 4 is available here");
+  s3.finish("requests to object storage are made in another way here");
+}
+
+void check_s3(const TempoConfig::Storage& storage, Diagnostics& diagnostics) {
+  const TempoConfig::S3& s3 = storage.s3;
+  const auto error = [&](const Mark& mark, std::string_view what) {
+    diagnostics.error(mark.is_written() ? mark : storage.backend.mark,
+                      "storage.trace.s3." + std::string(what));
+  };
+  if (s3.bucket->empty()) error(s3.bucket.mark, "bucket: names no bucket");
+  if (s3.endpoint->empty())
+    error(s3.endpoint.mark, "endpoint: names no host");
+  else if (s3.endpoint->find('/') != std::string::npos)
+    error(s3.endpoint.mark, "endpoint: expected a host, perhaps with a port, got \"" +
+                                *s3.endpoint + "\"; insecure says whether it is http");
+  if (*s3.bucket_lookup_type > 2)
+    error(s3.bucket_lookup_type.mark,
+          "bucket_lookup_type: expected 0, 1 or 2, got " + std::to_string(*s3.bucket_lookup_type));
+  if (s3.access_key.empty() != s3.secret_key.empty())
+    error(storage.backend.mark, "access_key and secret_key: one is there, the other is not");
+  if (s3.retry_max_attempts == 0)
+    error(storage.backend.mark, "retry_max_attempts must be positive");
+}
+
 void read_storage(Section& root, TempoConfig::Storage& out) {
   Section storage = root.inner("storage");
   Section trace = storage.inner("trace");
@@ -103,14 +167,17 @@ void read_storage(Section& root, TempoConfig::Storage& out) {
   Section local = trace.inner("local");
   local.read("path", out.local_path);
   local.finish("blocks have their own format here");
+  read_s3(trace.inner("s3"), out.s3);
   trace.finish("blocks have their own format and cache here");
   storage.finish(kOneProcess);
   const std::string& backend = out.backend.value;
   if (trace.map() == nullptr || backend == "local") return;
   const Cursor& at = trace.map()->at();
-  if (backend == "s3" || backend == "gcs" || backend == "azure") {
+  if (backend == "s3") {
+    check_s3(out, at.diagnostics());
+  } else if (backend == "gcs" || backend == "azure") {
     at.diagnostics().error(out.backend.mark, "storage.trace.backend: \"" + backend +
-                                                 "\" is not available here yet; use local");
+                                                 "\" is not available here; use local or s3");
   } else {
     at.diagnostics().error(out.backend.mark,
                            "storage.trace.backend: unknown backend \"" + backend + "\"" +

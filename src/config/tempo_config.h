@@ -85,8 +85,26 @@ struct TempoConfig {
   };
   Compaction compaction;
 
+  // storage.trace.s3. Paths are as written.
+  struct S3 {
+    Marked<std::string> bucket, endpoint, prefix;
+    std::string region;                                 // empty: us-east-1
+    std::string access_key, secret_key, session_token;  // empty: AWS_* of the environment
+    bool insecure = false;
+    bool forcepathstyle = false;
+    Marked<uint32_t> bucket_lookup_type{
+        0, {}};  // 0 as the endpoint wants it, 1 in the host, 2 in the path
+    std::string tls_ca_path, tls_cert_path, tls_key_path, tls_server_name;
+    std::string tls_min_version;  // "1.0" to "1.3"; empty: as usual
+    bool tls_insecure_skip_verify = false;
+    uint32_t retry_max_attempts = 6;
+    std::chrono::nanoseconds retry_backoff_initial{std::chrono::milliseconds(100)};
+    std::chrono::nanoseconds retry_backoff_max{std::chrono::seconds(5)};
+  };
+
   struct Storage {
-    Marked<std::string> backend{"local", {}};
+    Marked<std::string> backend{"local", {}};  // or "s3"
+    S3 s3;
     Marked<std::string> wal_path{"/var/tempo/wal", {}};
     Marked<std::string> local_path{"/var/tempo/traces", {}};
     std::chrono::nanoseconds blocklist_poll{std::chrono::minutes(5)};

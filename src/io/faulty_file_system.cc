@@ -84,6 +84,11 @@ Status FaultyFileSystem::create_directories(const std::string& path) {
   return real_.create_directories(path);
 }
 
+Status FaultyFileSystem::hard_link(const std::string& from, const std::string& to) {
+  if (auto status = step("link"); !status) return status;
+  return real_.hard_link(from, to);
+}
+
 Status FaultyFileSystem::rename(const std::string& from, const std::string& to) {
   if (auto status = step("rename"); !status) return status;
   return real_.rename(from, to);

@@ -38,6 +38,7 @@ class FaultyFileSystem final : public FileSystem {
   Result<std::string> read_all(const std::string& path) override;
   Status create_directories(const std::string& path) override;
   Status rename(const std::string& from, const std::string& to) override;
+  Status hard_link(const std::string& from, const std::string& to) override;
   Status remove(const std::string& path) override;
   Status remove_all(const std::string& path) override;
   Status sync_directory(const std::string& path) override;
@@ -45,6 +46,7 @@ class FaultyFileSystem final : public FileSystem {
     return real_.list(path);
   }
   bool exists(const std::string& path) override { return real_.exists(path); }
+  bool is_directory(const std::string& path) override { return real_.is_directory(path); }
   Result<uint64_t> size_of_tree(const std::string& path) override {
     return real_.size_of_tree(path);
   }

@@ -49,11 +49,14 @@ class FileSystem {
   virtual Result<std::string> read_all(const std::string& path) = 0;
   virtual Status create_directories(const std::string& path) = 0;
   virtual Status rename(const std::string& from, const std::string& to) = 0;  // atomic, replaces
-  virtual Status remove(const std::string& path) = 0;                         // file
-  virtual Status remove_all(const std::string& path) = 0;                     // tree
+  // A second name of the same file, which must not be written to any more.
+  virtual Status hard_link(const std::string& from, const std::string& to) = 0;
+  virtual Status remove(const std::string& path) = 0;      // file
+  virtual Status remove_all(const std::string& path) = 0;  // tree
   virtual Status sync_directory(const std::string& path) = 0;
   virtual Result<std::vector<std::string>> list(const std::string& path) = 0;  // names, sorted
   virtual bool exists(const std::string& path) = 0;
+  virtual bool is_directory(const std::string& path) = 0;
   virtual Result<uint64_t> size_of_tree(const std::string& path) = 0;  // bytes of all files
   virtual Result<std::unique_ptr<DirectoryLock>> lock(
       const std::string& directory) = 0;  // flock on <directory>/lock

@@ -166,6 +166,11 @@ class PosixFileSystem final : public FileSystem {
     return {};
   }
 
+  Status hard_link(const std::string& from, const std::string& to) override {
+    if (::link(from.c_str(), to.c_str()) != 0) return os_error("link as " + to, from);
+    return {};
+  }
+
   Status remove(const std::string& path) override {
     if (::unlink(path.c_str()) != 0) return os_error("remove", path);
     return {};
@@ -201,6 +206,10 @@ class PosixFileSystem final : public FileSystem {
   }
 
   bool exists(const std::string& path) override { return ::access(path.c_str(), F_OK) == 0; }
+  bool is_directory(const std::string& path) override {
+    struct stat info{};
+    return ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
+  }
 
   Result<uint64_t> size_of_tree(const std::string& path) override {
     // Files may vanish while we walk: what is gone counts nothing.

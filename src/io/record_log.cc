@@ -126,6 +126,7 @@ Status SegmentedLog::recover(const Replay& replay, RecordLogRecovery& recovery) 
     if (const auto number = segment_number(name)) numbers.push_back(*number);
   std::sort(numbers.begin(), numbers.end());
   for (const uint64_t number : numbers) {
+    if (options_.on_segment) options_.on_segment({numbers.front(), numbers.back(), number});
     auto file = fs_.open_read(path(number));
     if (!file) return std::unexpected(std::move(file).error());
     const std::string_view bytes = (*file)->bytes();

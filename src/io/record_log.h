@@ -26,10 +26,18 @@ namespace sightline::io {
 
 enum class SyncPolicy { kNone, kAlways };  // kNone: the kernel writes when it likes
 
+// Which segments are read while a log opens, and which of them is at hand.
+struct SegmentProgress {
+  uint64_t first = 0;
+  uint64_t last = 0;
+  uint64_t current = 0;
+};
+
 struct RecordLogOptions {
   SyncPolicy sync = SyncPolicy::kNone;
   uint64_t segment_bytes_max = 64u << 20;  // then a new segment starts
   uint32_t record_bytes_max = 64u << 20;
+  std::function<void(const SegmentProgress&)> on_segment;  // before each is read; may be empty
 };
 
 // Where a record lies.

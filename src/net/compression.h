@@ -44,5 +44,7 @@ Result<std::string> decompress(Compression compression, std::string_view packed,
 // checked before anything is allocated.
 std::string snappy_compress(std::string_view plain);
 Result<std::string> snappy_decompress(std::string_view packed, size_t bytes_max);
+// Into `plain`, whose memory is used again; of what it holds after an error nothing is said.
+Status snappy_decompress_into(std::string& plain, std::string_view packed, size_t bytes_max);
 
 }  // namespace sightline::net

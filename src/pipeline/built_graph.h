@@ -63,6 +63,7 @@ class BuiltGraph final : public Graph {
   SpanStage* own_end(std::unique_ptr<SpanConsumer> consumer, bool can_refuse);
   bool samples(const PipelineConfig& pipeline) const;
   bool keeps_every_trace() const;
+  void limit_exemplars();
   Status build_receivers();
 
   // Metrics: graph_metrics.cc

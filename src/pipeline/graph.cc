@@ -17,6 +17,7 @@ Status BuiltGraph::build(const config::OtelcolConfig& config) {
         return is_sampler(processor.config) && config.is_used(processor.id);
       });
   uses_fates_ = any_sampler && !keeps_every_trace();
+  limit_exemplars();
   for (const PipelineConfig& pipeline : config.pipelines) {
     Status status;
     switch (pipeline.signal) {
@@ -36,6 +37,18 @@ Status BuiltGraph::build(const config::OtelcolConfig& config) {
       health_checks_.push_back(
           std::make_unique<HealthCheck>(*health, extension.id.text(), env_.clock));
   return build_receivers();
+}
+
+// Not more exemplars than the samplers keep traces for, remembered until these have decided.
+void BuiltGraph::limit_exemplars() {
+  for (const auto& processor : config_->processors) {
+    const auto* tail = std::get_if<config::TailSamplingConfig>(&processor.config);
+    if (tail == nullptr || !tail->exemplars.keep || !config_->is_used(processor.id)) continue;
+    const auto wait = std::chrono::ceil<std::chrono::seconds>(tail->decision_wait);
+    fates_.limit_exemplars(
+        {tail->exemplars.max_traces_per_second, static_cast<uint32_t>(2 * wait.count() + 60)},
+        env_.clock, env_.telemetry);
+  }
 }
 
 Status BuiltGraph::start_own_metrics() {

@@ -332,28 +332,51 @@ TEST_F(ProcessorsTest, TailSamplingRatesAndShares) {
   EXPECT_EQ(next.spans().size(), 4u);  // the burst: twice the rate
 }
 
+TraceId numbered_trace(uint8_t n) {
+  TraceId made;
+  made.bytes[15] = n;
+  return made;
+}
+
 TEST_F(ProcessorsTest, TailSamplingKeepsWhatIsAnExemplar) {
   fates = &known;
   make(
       "tail_sampling: {decision_wait: 1s, policies: [{name: none, type: probabilistic, "
-      "probabilistic: {sampling_percentage: 0}}], exemplars: {max_traces_per_second: 1}}");
+      "probabilistic: {sampling_percentage: 0}}]}");
   ASSERT_TRUE(
       pass(batch_of({span_json("shown", 1), span_json("shown-too", 2), span_json("other", 3)})));
-  const auto id = [](uint8_t n) {
-    TraceId made;
-    made.bytes[15] = n;
-    return made;
-  };
-  known.note_exemplar(id(1));
-  known.note_exemplar(id(2));
+  known.note_exemplar(numbered_trace(1));
+  known.note_exemplar(numbered_trace(2));
   clock.advance(std::chrono::seconds(2));
   processor->maintain();
-  EXPECT_EQ(next.spans(), Texts{"shop/shown"});
-  EXPECT_FALSE(known.is_dropped(id(1)));
-  EXPECT_TRUE(known.is_dropped(id(2)));  // beyond the budget
-  EXPECT_TRUE(known.is_dropped(id(3)));
-  EXPECT_EQ(telemetry.counter_total("sightline_tail_sampling_traces_kept_for_exemplars_total"), 1u);
-  EXPECT_EQ(telemetry.counter_total("sightline_tail_sampling_exemplar_traces_dropped_total"), 1u);
+  EXPECT_EQ(next.spans(), (Texts{"shop/shown", "shop/shown-too"}));
+  EXPECT_FALSE(known.is_dropped(numbered_trace(1)));
+  EXPECT_TRUE(known.is_dropped(numbered_trace(3)));
+  EXPECT_FALSE(known.may_be_exemplar(numbered_trace(3)));
+  EXPECT_EQ(telemetry.counter_total("sightline_tail_sampling_traces_kept_for_exemplars_total"), 2u);
+}
+
+// What becomes an exemplar is kept, so what would be too much must not become one.
+TEST(TraceFates, OnlyWithinTheBudgetDoTracesBecomeExemplars) {
+  ManualClock clock({1});
+  Telemetry telemetry;
+  TraceFates fates;
+  fates.limit_exemplars({.traces_per_second = 5, .remembered_seconds = 60}, clock, telemetry);
+  fates.limit_exemplars({.traces_per_second = 2, .remembered_seconds = 60}, clock, telemetry);
+  for (uint8_t n = 1; n <= 4; ++n) {
+    const bool within = n <= 2;
+    EXPECT_EQ(fates.may_be_exemplar(numbered_trace(n)), within);
+    if (within) fates.note_exemplar(numbered_trace(n));
+  }
+  EXPECT_TRUE(fates.may_be_exemplar(numbered_trace(1)));  // it is one already
+  EXPECT_EQ(telemetry.counter_total("sightline_exemplars_over_budget_total"), 2u);
+  clock.advance(std::chrono::seconds(1));
+  fates.note_exemplar(numbered_trace(1));  // again: costs nothing
+  EXPECT_TRUE(fates.may_be_exemplar(numbered_trace(3)));
+  fates.note_exemplar(numbered_trace(3));
+  fates.note_dropped(numbered_trace(4));
+  EXPECT_FALSE(fates.may_be_exemplar(numbered_trace(4)));
+  EXPECT_TRUE(fates.may_be_exemplar(numbered_trace(5)));
 }
 
 TEST_F(ProcessorsTest, TailSamplingIsBounded) {

@@ -54,7 +54,7 @@ Result<std::unique_ptr<SpanMetricsConnector>> SpanMetricsConnector::create(
     TraceFates* fates) {
   SpanMetricsOptions options = to_options(config, collector_instance_id);
   if (fates != nullptr) {
-    options.may_be_exemplar = [fates](const TraceId& id) { return !fates->is_dropped(id); };
+    options.may_be_exemplar = [fates](const TraceId& id) { return fates->may_be_exemplar(id); };
     options.note_exemplar = [fates](const TraceId& id) { fates->note_exemplar(id); };
   }
   auto metrics = connectors::spanmetrics::SpanMetrics::create(clock, std::move(options));

@@ -37,10 +37,6 @@ TailSampling::TailSampling(const config::TailSamplingConfig& config, std::string
           "sightline_tail_sampling_traces_kept_for_exemplars_total",
           "Traces that no policy samples and that were kept because an exemplar leads to them.",
           label(id_))),
-      exemplars_dropped_(
-          t.counter("sightline_tail_sampling_exemplar_traces_dropped_total",
-                    "Traces dropped although an exemplar leads to them: the budget was used up.",
-                    label(id_))),
       late_(t.counter("otelcol_processor_tail_sampling_early_releases_from_cache_decision_total",
                       "Late spans of decided traces.", label(id_))),
       too_early_(t.counter("otelcol_processor_tail_sampling_sampling_trace_dropped_too_early_total",
@@ -101,15 +97,6 @@ Status TailSampling::pass(const SharedBatch& batch, Delivery& delivery) {
 
 bool TailSampling::keeps_for_exemplar(const TraceId& id) {
   if (fates_ == nullptr || !config_.exemplars.keep || !fates_->is_exemplar(id)) return false;
-  const int64_t second =
-      std::chrono::duration_cast<std::chrono::seconds>(clock_.monotonic()).count();
-  if (second != exemplar_second_) exemplar_taken_ = 0;
-  exemplar_second_ = second;
-  if (exemplar_taken_ >= config_.exemplars.max_traces_per_second) {
-    exemplars_dropped_.add();
-    return false;
-  }
-  ++exemplar_taken_;
   for_exemplars_.add();
   return true;
 }

@@ -1,8 +1,9 @@
 #pragma once
 // The tail_sampling processor: spans wait until decision_wait after the first of their trace (or
 // decision_wait_after_root_received after its root), then the policies decide on the whole trace.
-//   Exemplars a trace that was handed out as an exemplar is kept, whatever the policies say, up to
-//             exemplars::max_traces_per_second; a dropped one is told to TraceFates, and never becomes one.
+//   Exemplars a trace that was handed out as an exemplar is kept, though no policy samples it: exemplars::
+//             max_traces_per_second limits how many are handed out (TraceFates). Policies that drop, and
+//             maximum_trace_size_bytes, hold for them too. A dropped trace is told to TraceFates, and never becomes one.
 //   Late      spans of a decided trace share its fate, for as long as it is remembered: num_traces
 //             decisions, or what decision_cache says.
 //   Limits    num_traces wait; beyond, the oldest is decided at once. A trace above maximum_trace_size_bytes is dropped.
@@ -49,7 +50,6 @@ class TailSampling final : public SpanProcessor {
   Counter& not_sampled_;
   Counter& errors_;
   Counter& for_exemplars_;
-  Counter& exemplars_dropped_;
   Counter& late_;
   Counter& too_early_;
   Counter& lost_;
@@ -59,8 +59,6 @@ class TailSampling final : public SpanProcessor {
   WaitingTraces waiting_;
   SamplingPolicies policies_;
   std::map<std::string, Counter*, std::less<>> by_policy_;
-  int64_t exemplar_second_ = 0;
-  uint32_t exemplar_taken_ = 0;
   std::vector<WaitingTrace> refused_;  // kept, but what follows would not take them
 };
 

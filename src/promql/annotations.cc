@@ -1,15 +1,13 @@
 #include "promql/annotations.h"
 
-#include <algorithm>
-
 #include "promql/lexer.h"
 #include "promql/parser.h"
 
 namespace sightline::promql {
 
-void Annotations::add(std::vector<std::string>& to, std::string text) {
+void Annotations::add(Texts& to, std::string text) {
   const std::lock_guard lock(mutex_);
-  if (std::ranges::find(to, text) == to.end()) to.push_back(std::move(text));
+  if (to.known.insert(text).second) to.in_order.push_back(std::move(text));
 }
 
 void Annotations::warn(PositionRange at, std::string_view text) {
@@ -23,17 +21,17 @@ void Annotations::info(PositionRange at, std::string_view text) {
 
 size_t Annotations::size() {
   const std::lock_guard lock(mutex_);
-  return warnings_.size() + infos_.size();
+  return warnings_.in_order.size() + infos_.in_order.size();
 }
 
 std::vector<std::string> Annotations::take_warnings() {
   const std::lock_guard lock(mutex_);
-  return std::move(warnings_);
+  return std::move(warnings_.in_order);
 }
 
 std::vector<std::string> Annotations::take_infos() {
   const std::lock_guard lock(mutex_);
-  return std::move(infos_);
+  return std::move(infos_.in_order);
 }
 
 std::string for_metric(std::string_view name) {

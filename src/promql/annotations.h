@@ -5,6 +5,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "promql/ast.h"
@@ -23,11 +24,15 @@ class Annotations {
   std::vector<std::string> take_infos();
 
  private:
-  void add(std::vector<std::string>& to, std::string text);
+  struct Texts {
+    std::vector<std::string> in_order;
+    std::unordered_set<std::string> known;
+  };
+  void add(Texts& to, std::string text);
   std::string_view query_;
   std::mutex mutex_;
-  std::vector<std::string> warnings_;  // guarded by mutex_
-  std::vector<std::string> infos_;     // guarded by mutex_
+  Texts warnings_;  // guarded by mutex_
+  Texts infos_;     // guarded by mutex_
 };
 
 // ` for metric name "x"`, or nothing for a series without a name.

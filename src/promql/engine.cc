@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "promql/evaluator.h"
+#include "promql/pacer.h"
 #include "promql/resolve.h"
 
 namespace sightline::promql {
@@ -13,7 +14,7 @@ double seconds_between(std::chrono::nanoseconds from, std::chrono::nanoseconds t
 }
 
 // Turns what the tree evaluated to into what the caller sees.
-Status finish(Value value, QueryResult& out) {
+Status finish(Value value, const QueryContext& context, QueryResult& out) {
   if (value.type == ValueType::kString) {
     out.text = std::move(value.text);
     return {};
@@ -28,10 +29,16 @@ Status finish(Value value, QueryResult& out) {
       series.set_float(step, value.scalars[step]);
     value.series.push_back(std::move(series));
   }
-  if (auto ok = drop_names(value.series); !ok) return ok;
+  if (auto ok = drop_names(value.series, context); !ok) return ok;
   remove_empty(value.series);
   out.series = std::move(value.series);
   return {};
+}
+
+std::vector<StepSamples> samples_of_steps(SampleLedger& ledger, const StepGrid& grid) {
+  std::vector<StepSamples> out;
+  for (const SampleCount& count : ledger.take_steps()) out.push_back({grid.at(out.size()), count});
+  return out;
 }
 
 void collect_selectors(const Expr& expr, std::vector<std::vector<tsdb::Matcher>>& out) {
@@ -77,7 +84,7 @@ Result<QueryResult> Engine::run(std::string_view query, const StepGrid& grid, in
     return fail(Errc::kInvalidArgument, "invalid expression type \"", documented_type_name(type),
                 "\" for range query, must be Scalar or instant Vector");
   const QueryTimes times{grid.start_ms, end_ms, is_range ? grid.step_ms : 0};
-  if (auto ok = resolve_times(query, **expr, times); !ok) return std::unexpected(ok.error());
+  if (auto ok = resolve_times(**expr, times); !ok) return std::unexpected(ok.error());
   auto querier = store_.querier();
   if (!querier) return std::unexpected(querier.error());
 
@@ -87,6 +94,8 @@ Result<QueryResult> Engine::run(std::string_view query, const StepGrid& grid, in
   context.end_ms = end_ms;
   context.deadline = begun + std::min(options.timeout.value_or(options_.timeout), options_.timeout);
   context.lookback_ms = options.lookback.value_or(options_.lookback).count();
+  SampleLedger ledger(grid, options.statistics);
+  context.ledger = &ledger;
   Evaluator evaluator(context);
   QueryResult out;
   out.type = is_range ? ValueType::kMatrix : type;
@@ -101,11 +110,14 @@ Result<QueryResult> Engine::run(std::string_view query, const StepGrid& grid, in
   } else {
     auto value = evaluator.eval(**expr, grid);
     if (!value) return std::unexpected(value.error());
-    if (auto ok = finish(std::move(*value), out); !ok) return std::unexpected(ok.error());
+    if (auto ok = finish(std::move(*value), context, out); !ok) return std::unexpected(ok.error());
   }
   const auto evaluated = clock_.monotonic();
-  if (is_range && !std::ranges::is_sorted(out.series, {}, &Series::labels))
-    std::ranges::sort(out.series, {}, &Series::labels);
+  if (is_range && !std::ranges::is_sorted(out.series, {}, &Series::labels)) {
+    const auto by_labels = [](const Series& a, const Series& b) { return a.labels < b.labels; };
+    if (auto ok = sort_series(out.series, by_labels, context); !ok)
+      return std::unexpected(ok.error());
+  }
   const auto sorted = clock_.monotonic();
   out.warnings = annotations.take_warnings();
   out.infos = annotations.take_infos();
@@ -113,7 +125,10 @@ Result<QueryResult> Engine::run(std::string_view query, const StepGrid& grid, in
   out.stats = {seconds_between(begun, prepared),
                seconds_between(prepared, evaluated),
                seconds_between(evaluated, sorted),
-               context.samples_read.load(),
+               ledger.total().queried,
+               ledger.total().read,
+               ledger.series(),
+               samples_of_steps(ledger, grid),
                context.samples_peak,
                context.bytes_peak.load()};
   return out;

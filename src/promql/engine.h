@@ -19,6 +19,7 @@
 #include "base/time.h"
 #include "base/work_pool.h"
 #include "promql/parser.h"
+#include "promql/sample_ledger.h"
 #include "promql/value.h"
 #include "tsdb/querier.h"
 
@@ -38,15 +39,24 @@ struct QueryOptions {
   std::optional<std::chrono::milliseconds> timeout;   // capped by the engine's
   std::function<bool()> cancelled;                    // polled; may be empty
   bool provenance = false;  // fill Series::sources and QueryResult::inputs
+  StepCounts statistics = StepCounts::kTotalOnly;
+};
+
+struct StepSamples {
+  int64_t time_ms = 0;
+  SampleCount samples;
 };
 
 struct QueryStats {
   double preparation_seconds = 0;  // parse and resolve
   double evaluation_seconds = 0;
   double sort_seconds = 0;
-  uint64_t samples_read = 0;  // touched, summed over steps
-  uint64_t samples_peak = 0;  // held at once
-  uint64_t bytes_peak = 0;    // of step values held at once, about
+  uint64_t samples_queried = 0;    // of all steps, each by itself
+  uint64_t samples_read = 0;       // the same, none twice
+  uint64_t series_touched = 0;     // of all selectors
+  std::vector<StepSamples> steps;  // when asked for
+  uint64_t samples_peak = 0;       // held at once
+  uint64_t bytes_peak = 0;         // of step values held at once, about
 };
 
 // A range vector as a result: raw samples at their own times.

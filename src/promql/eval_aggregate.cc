@@ -11,6 +11,7 @@
 #include "promql/histogram_math.h"
 #include "promql/label_filter.h"
 #include "promql/lexer.h"
+#include "promql/pacer.h"
 #include "promql/quantile.h"
 
 namespace sightline::promql {
@@ -24,13 +25,16 @@ struct Group {
   std::vector<size_t> members;
 };
 
-std::vector<Group> make_groups(const std::vector<Series>& series, const AggregateExpr& expr) {
+Result<std::vector<Group>> make_groups(const std::vector<Series>& series, const AggregateExpr& expr,
+                                       const QueryContext& context) {
   std::vector<Group> out;
   PackedMap<size_t> known;
-  const LabelFilter filter(expr.without ? LabelFilter::Mode::kDrop : LabelFilter::Mode::kKeep,
-                           expr.grouping);
+  const LabelFilter filter(
+      expr.without ? LabelFilter::Mode::kDropIdentity : LabelFilter::Mode::kKeep, expr.grouping);
   std::string key;
+  Pacer pacer(context);
   for (size_t i = 0; i < series.size(); ++i) {
+    if (auto ok = pacer.step(); !ok) return std::unexpected(ok.error());
     filter.key(series[i].labels, key);
     auto at = known.find(std::string_view(key));
     if (at == known.end()) {
@@ -56,9 +60,12 @@ struct Job {
 Series group_series(const Job& job, const Group& g) {
   Series out(g.labels, job.steps);
   out.drop_name = g.drop_name;
+  if (!job.context.options.provenance) return out;
   SourceUnion sources;
-  for (const size_t i : g.members)
+  for (const size_t i : g.members) {
+    if (!job.context.alive()) break;
     if (!job.series[i].sources.empty()) sources.add(job.series[i].sources, job.series[i].present());
+  }
   out.sources = sources.take();
   return out;
 }
@@ -95,7 +102,7 @@ void sum_histograms(const Job& job, const Group& g, const std::vector<uint32_t>&
       if (job.series[i].cells[step] == CellKind::kHistogram)
         sum.add(*job.series[i].histograms[step]);
     if (sum.count() == 0) continue;
-    const PositionRange at = job.expr.expr->position;
+    const PositionRange at = unwrap_parens(*job.expr.expr).position;
     sum.annotate(job.annotations, at, "aggregation");
     if (floats[step] > 0) {
       job.annotations.warn(at, "encountered a mix of histograms and floats for aggregation");
@@ -129,7 +136,7 @@ void ignored_histograms(const Job& job, const Group& g) {
     for (const CellKind kind : job.series[i].cells)
       if (kind == CellKind::kHistogram) {
         job.annotations.info(
-            job.expr.expr->position,
+            unwrap_parens(*job.expr.expr).position,
             "ignored histogram in " + std::string(aggregate_name(job.expr.op)) + " aggregation");
         return;
       }
@@ -162,10 +169,12 @@ Series spread(const Job& job, const Group& g) {
 
 Series count(const Job& job, const Group& g) {
   Series out = group_series(job, g);
-  for (const size_t i : g.members)
+  for (const size_t i : g.members) {
+    if (!job.context.alive()) break;  // who waits for the group finds out
     for (size_t step = 0; step < job.steps; ++step)
       if (job.series[i].has(step))
         out.set_float(step, job.expr.op == AggregateOp::kGroup ? 1 : out.floats[step] + 1);
+  }
   return out;
 }
 
@@ -213,6 +222,24 @@ uint64_t sampling_hash(const model::Labels& labels) {
   return xxh64(bytes);
 }
 
+struct Ranked {
+  double value;
+  size_t index;
+};
+
+// NaN is the worst; of equals the first.
+inline bool is_better(const Ranked& a, const Ranked& b, bool top) {
+  if (std::isnan(a.value) || std::isnan(b.value)) {
+    if (std::isnan(a.value) != std::isnan(b.value)) return std::isnan(b.value);
+    return a.index < b.index;
+  }
+  if (a.value != b.value) return top ? a.value > b.value : a.value < b.value;
+  return a.index < b.index;
+}
+
+// k of topk(k, ...), which is checked not to overflow.
+size_t wanted(double k) { return k >= 1 ? static_cast<size_t>(k) : 0; }
+
 // Which members of a group an aggregation that keeps series lets through at a step.
 class Selection {
  public:
@@ -221,12 +248,14 @@ class Selection {
   void apply(const Group& g, size_t step) {
     const double param = job_.params[step];
     if (job_.expr.op == AggregateOp::kLimitRatio) return by_ratio(g, step, param);
-    const auto k =
-        static_cast<size_t>(std::max(0.0, std::min(param, static_cast<double>(g.members.size()))));
+    const size_t k = std::min(wanted(param), g.members.size());
     if (job_.expr.op == AggregateOp::kLimitk) return first(g, step, k);
     ranked(g, step, k);
   }
 
+  void keep_all(std::span<const Ranked> ranked, size_t step) {
+    for (const Ranked& r : ranked) keep(r.index, step);
+  }
   const std::vector<size_t>& order() const { return order_; }
 
  private:
@@ -260,14 +289,7 @@ class Selection {
     best_.clear();
     if (k == 0) return;
     const bool top = job_.expr.op == AggregateOp::kTopk;
-    const auto better = [top](const Ranked& a, const Ranked& b) {
-      if (std::isnan(a.value) || std::isnan(b.value)) {
-        if (std::isnan(a.value) != std::isnan(b.value)) return std::isnan(b.value);
-        return a.index < b.index;
-      }
-      if (a.value != b.value) return top ? a.value > b.value : a.value < b.value;
-      return a.index < b.index;
-    };
+    const auto better = [top](const Ranked& a, const Ranked& b) { return is_better(a, b, top); };
     for (const size_t i : g.members) {
       if (!job_.series[i].is_float(step)) continue;
       const Ranked candidate{job_.series[i].floats[step], i};
@@ -280,31 +302,96 @@ class Selection {
       std::ranges::push_heap(best_, better);
     }
     std::ranges::sort(best_, better);
-    for (const Ranked& r : best_) keep(r.index, step);
+    keep_all(best_, step);
   }
 
-  struct Ranked {
-    double value;
-    size_t index;
-  };
   const Job& job_;
   std::vector<Series>& out_;
   std::vector<Ranked> best_;
   std::vector<size_t> order_;
 };
 
-Result<std::vector<Series>> select_series(const Job& job, const std::vector<Group>& groups,
-                                          const QueryContext& context) {
-  std::vector<Series> out(job.series.size());  // those that nothing is kept of stay empty
-  Selection selection(job, out);
-  const bool ranks = job.expr.op == AggregateOp::kTopk || job.expr.op == AggregateOp::kBottomk;
+// topk and bottomk over many steps: series by series, with the best of each step so far beside each other, as values
+// are read in the order in which they lie in memory.
+class BestOfSteps {
+ public:
+  BestOfSteps(const Job& job, size_t room)
+      : job_(job),
+        top_(job.expr.op == AggregateOp::kTopk),
+        room_(room),
+        counts_(job.steps),
+        best_(job.steps * room) {}
+
+  void offer(size_t index) {
+    const Series& s = job_.series[index];
+    for (size_t step = 0; step < job_.steps; ++step)
+      if (s.is_float(step)) offer(step, {s.floats[step], index});
+  }
+  std::span<const Ranked> best(size_t step) const {
+    return std::span(best_).subspan(step * room_, counts_[step]);
+  }
+  void clear() { std::ranges::fill(counts_, 0); }
+
+ private:
+  // Kept in order, the best first: there are few.
+  void offer(size_t step, const Ranked& candidate) {
+    const auto k = std::min(room_, wanted(job_.params[step]));
+    Ranked* list = best_.data() + step * room_;
+    uint32_t& count = counts_[step];
+    if (k == 0 || (count == k && !is_better(candidate, list[k - 1], top_))) return;
+    size_t at = count < k ? count++ : k - 1;
+    for (; at > 0 && is_better(candidate, list[at - 1], top_); --at) list[at] = list[at - 1];
+    list[at] = candidate;
+  }
+
+  const Job& job_;
+  const bool top_;
+  const size_t room_;  // of each step
+  std::vector<uint32_t> counts_;
+  std::vector<Ranked> best_;
+};
+
+// More than this is better kept in a heap.
+constexpr size_t kListedMax = 16;
+
+bool is_ranking(AggregateOp op) { return op == AggregateOp::kTopk || op == AggregateOp::kBottomk; }
+
+Status rank_by_series(const Job& job, const std::vector<Group>& groups, Selection& selection) {
+  size_t room = 0;
+  for (const double param : job.params) room = std::max(room, wanted(param));
+  BestOfSteps best(job, room);
   for (const Group& g : groups) {
-    if (ranks) ignored_histograms(job, g);
+    ignored_histograms(job, g);
+    best.clear();
+    for (const size_t i : g.members) {
+      if (auto ok = job.context.alive(); !ok) return ok;
+      best.offer(i);
+    }
+    for (size_t step = 0; step < job.steps; ++step) selection.keep_all(best.best(step), step);
+  }
+  return {};
+}
+
+Status select_by_step(const Job& job, const std::vector<Group>& groups, Selection& selection) {
+  for (const Group& g : groups) {
+    if (is_ranking(job.expr.op)) ignored_histograms(job, g);
     for (size_t step = 0; step < job.steps; ++step) {
-      if (auto ok = context.alive(); !ok) return std::unexpected(ok.error());
+      if (auto ok = job.context.alive(); !ok) return ok;
       selection.apply(g, step);
     }
   }
+  return {};
+}
+
+Result<std::vector<Series>> select_series(const Job& job, const std::vector<Group>& groups) {
+  std::vector<Series> out(job.series.size());  // those that nothing is kept of stay empty
+  Selection selection(job, out);
+  const bool listed =
+      is_ranking(job.expr.op) && job.steps > 1 &&
+      std::ranges::all_of(job.params, [](double k) { return wanted(k) <= kListedMax; });
+  const Status done =
+      listed ? rank_by_series(job, groups, selection) : select_by_step(job, groups, selection);
+  if (!done) return std::unexpected(done.error());
   if (job.steps == 1) {
     std::vector<Series> ordered;
     for (const size_t i : selection.order()) ordered.push_back(std::move(out[i]));
@@ -327,9 +414,10 @@ std::vector<Series> count_values(const Job& job, const std::vector<Group>& group
   const bool keeps_label =
       !job.expr.without || std::ranges::find(job.expr.grouping, label) == job.expr.grouping.end();
   for (const Group& g : groups) {
-    for (const size_t i : g.members)
-      for (size_t step = 0; step < job.steps && (step != 0 || job.context.alive()); ++step) {
-        const Series& s = job.series[i];
+    for (const size_t i : g.members) {
+      if (!job.context.alive()) return out;
+      const Series& s = job.series[i];
+      for (size_t step = 0; step < job.steps; ++step) {
         if (!s.has(step)) continue;
         const std::string text =
             s.is_float(step) ? format_float_plain(s.floats[step]) : to_string(*s.histograms[step]);
@@ -346,6 +434,7 @@ std::vector<Series> count_values(const Job& job, const std::vector<Group>& group
         if (!s.sources.empty()) feeds[at->second].add(s.sources, only(step, job.steps));
         counted.set_float(step, counted.has(step) ? counted.floats[step] + 1 : 1);
       }
+    }
   }
   for (size_t i = 0; i < out.size(); ++i) out[i].sources = feeds[i].take();
   return out;
@@ -354,7 +443,7 @@ std::vector<Series> count_values(const Job& job, const std::vector<Group>& group
 // Refuses what k and the ratio may not be, and warns of what is merely odd.
 Status check_params(const Job& job, std::vector<double>& params) {
   const AggregateOp op = job.expr.op;
-  const PositionRange at = job.expr.param->position;
+  const PositionRange at = unwrap_parens(*job.expr.param).position;
   for (double& p : params) {
     if (op == AggregateOp::kQuantile) {
       if (std::isnan(p) || p < 0 || p > 1)
@@ -402,13 +491,15 @@ Result<Value> Evaluator::eval_aggregate(const AggregateExpr& expr, const StepGri
   } else if (expr.param) {
     if (auto ok = check_params(job, params); !ok) return std::unexpected(ok.error());
   }
-  const auto groups = make_groups(input->series, expr);
+  const auto grouped = make_groups(input->series, expr, context_);
+  if (!grouped) return std::unexpected(grouped.error());
+  const std::vector<Group>& groups = *grouped;
   Value out;
   if (expr.op == AggregateOp::kCountValues) {
     out.series = count_values(job, groups, label);
   } else if (expr.op == AggregateOp::kTopk || expr.op == AggregateOp::kBottomk ||
              expr.op == AggregateOp::kLimitk || expr.op == AggregateOp::kLimitRatio) {
-    auto kept = select_series(job, groups, context_);
+    auto kept = select_series(job, groups);
     if (!kept) return std::unexpected(kept.error());
     out.series = std::move(*kept);
   } else {
@@ -421,7 +512,7 @@ Result<Value> Evaluator::eval_aggregate(const AggregateExpr& expr, const StepGri
     remove_empty(out.series);
   }
   if (auto ok = context_.alive(); !ok) return std::unexpected(ok.error());
-  if (auto ok = merge_same_labels(out.series); !ok) return std::unexpected(ok.error());
+  if (auto ok = merge_same_labels(out.series, context_); !ok) return std::unexpected(ok.error());
   return out;
 }
 

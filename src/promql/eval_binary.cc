@@ -7,6 +7,7 @@
 #include "promql/histogram_math.h"
 #include "promql/label_filter.h"
 #include "promql/lexer.h"
+#include "promql/pacer.h"
 #include "promql/sample_operators.h"
 
 namespace sightline::promql {
@@ -23,8 +24,9 @@ struct MatchGroup {
   std::vector<size_t> right;
 };
 
-std::vector<MatchGroup> match_groups(const std::vector<Series>& left,
-                                     const std::vector<Series>& right, const VectorMatching& m) {
+Result<std::vector<MatchGroup>> match_groups(const std::vector<Series>& left,
+                                             const std::vector<Series>& right,
+                                             const VectorMatching& m, const QueryContext& context) {
   std::vector<MatchGroup> out;
   PackedMap<size_t> known;
   const LabelFilter filter(m.on ? LabelFilter::Mode::kKeep : LabelFilter::Mode::kDrop, m.labels);
@@ -38,21 +40,31 @@ std::vector<MatchGroup> match_groups(const std::vector<Series>& left,
     }
     return out[at->second];
   };
-  for (size_t i = 0; i < left.size(); ++i) group_of(left[i]).left.push_back(i);
-  for (size_t i = 0; i < right.size(); ++i) group_of(right[i]).right.push_back(i);
+  Pacer pacer(context);
+  for (size_t i = 0; i < left.size(); ++i) {
+    if (auto ok = pacer.step(); !ok) return std::unexpected(ok.error());
+    group_of(left[i]).left.push_back(i);
+  }
+  for (size_t i = 0; i < right.size(); ++i) {
+    if (auto ok = pacer.step(); !ok) return std::unexpected(ok.error());
+    group_of(right[i]).right.push_back(i);
+  }
   return out;
 }
 
 // What arithmetic makes of a metric is no longer that metric.
 bool changes_name(BinaryOp op) { return op <= BinaryOp::kAtan2; }
 
-// For each step: does any of `members` have a value?
+// For each step: does any of `members` have a value? Those looked at last do not count once the query is not wanted.
 std::vector<char> presence(const std::vector<Series>& series, const std::vector<size_t>& members,
-                           size_t steps) {
+                           size_t steps, const QueryContext& context) {
   std::vector<char> out(steps, 0);
-  for (const size_t i : members)
+  Pacer pacer(context);
+  for (const size_t i : members) {
+    if (!pacer.step()) break;
     for (size_t step = 0; step < steps; ++step)
       out[step] = static_cast<char>(out[step] | static_cast<char>(series[i].has(step)));
+  }
   return out;
 }
 
@@ -64,15 +76,16 @@ void keep_where(Series& s, const std::vector<char>& other, bool wanted) {
 Result<std::vector<Series>> set_operation(BinaryOp op, std::vector<Series> left,
                                           std::vector<Series> right, const VectorMatching& m,
                                           size_t steps, const QueryContext& context) {
-  const auto groups = match_groups(left, right, m);
-  for (const MatchGroup& g : groups) {
+  const auto groups = match_groups(left, right, m, context);
+  if (!groups) return std::unexpected(groups.error());
+  for (const MatchGroup& g : *groups) {
     if (auto ok = context.alive(); !ok) return std::unexpected(ok.error());
     if (op == BinaryOp::kOr) {
       if (g.left.empty()) continue;
-      const auto taken = presence(left, g.left, steps);
+      const auto taken = presence(left, g.left, steps, context);
       for (const size_t i : g.right) keep_where(right[i], taken, false);
     } else {
-      const auto there = presence(right, g.right, steps);
+      const auto there = presence(right, g.right, steps, context);
       for (const size_t i : g.left) {
         keep_where(left[i], there, op == BinaryOp::kAnd);
         if (op != BinaryOp::kAnd || left[i].sources.empty()) continue;
@@ -106,8 +119,10 @@ class VectorOperation {
   Result<std::vector<Series>> run() {
     std::vector<size_t> all_many(many_.size());
     for (size_t i = 0; i < all_many.size(); ++i) all_many[i] = i;
-    many_present_ = presence(many_, all_many, steps_);
-    for (const MatchGroup& g : match_groups(many_, one_, matching_)) {
+    many_present_ = presence(many_, all_many, steps_, evaluator_.context());
+    const auto groups = match_groups(many_, one_, matching_, evaluator_.context());
+    if (!groups) return std::unexpected(groups.error());
+    for (const MatchGroup& g : *groups) {
       if (auto ok = evaluator_.context().alive(); !ok) return std::unexpected(ok.error());
       if (auto ok = run_group(g); !ok) return std::unexpected(ok.error());
     }
@@ -156,7 +171,7 @@ class VectorOperation {
       }
     slots_.clear();
     writer_.assign(steps_, kNobody);
-    const auto paired = presence(many_, g.left, steps_);
+    const auto paired = presence(many_, g.left, steps_, evaluator_.context());
     for (const size_t i : g.left) {
       if (auto ok = evaluator_.context().alive(); !ok) return ok;
       for (size_t step = 0; step < steps_; ++step) {
@@ -349,7 +364,7 @@ Result<Value> Evaluator::eval_binary(const BinaryExpr& expr, const StepGrid& gri
     if (!series) return std::unexpected(series.error());
     out.series = std::move(*series);
   }
-  if (auto ok = merge_same_labels(out.series); !ok) return std::unexpected(ok.error());
+  if (auto ok = merge_same_labels(out.series, context_); !ok) return std::unexpected(ok.error());
   return out;
 }
 
@@ -357,7 +372,9 @@ Result<Value> Evaluator::eval_unary(const UnaryExpr& expr, const StepGrid& grid)
   auto value = eval(*expr.expr, grid);
   if (!value || !expr.negative) return value;
   for (double& v : value->scalars) v = -v;
+  Pacer pacer(context_);
   for (Series& s : value->series) {
+    if (auto ok = pacer.step(); !ok) return std::unexpected(ok.error());
     s.drop_name = true;
     for (size_t step = 0; step < s.cells.size(); ++step) {
       if (s.is_float(step))

@@ -124,7 +124,7 @@ model::Labels pinned_labels(const Expr& arg) {
   if (selector == nullptr) return {};
   std::vector<std::string_view> seen;
   for (const tsdb::Matcher& m : selector->matchers) {
-    if (m.name() == model::kMetricName) continue;
+    if (is_identity_label(m.name())) continue;
     const bool again = std::ranges::find(seen, m.name()) != seen.end();
     if (m.op() == tsdb::MatchOp::kEqual && !again) {
       builder.set(m.name(), m.value());
@@ -228,7 +228,7 @@ Result<Value> Evaluator::eval_math(const Call& call, const StepGrid& grid) {
     }
   }
   if (!done) return std::unexpected(done.error());
-  if (auto ok = merge_same_labels(input->series); !ok) return std::unexpected(ok.error());
+  if (auto ok = merge_same_labels(input->series, context_); !ok) return std::unexpected(ok.error());
   return input;
 }
 
@@ -258,7 +258,7 @@ Result<Value> Evaluator::eval_calendar(const Call& call, const StepGrid& grid) {
   if (auto ok = map_floats(*this, *input, [id](double v, size_t) { return calendar_value(id, v); });
       !ok)
     return std::unexpected(ok.error());
-  if (auto ok = merge_same_labels(input->series); !ok) return std::unexpected(ok.error());
+  if (auto ok = merge_same_labels(input->series, context_); !ok) return std::unexpected(ok.error());
   return input;
 }
 

@@ -4,9 +4,12 @@
 // order, whichever thread made them: the same query gives the same digits.
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
+#include "promql/column_kernels.h"
 #include "promql/compensated_sum.h"
 #include "promql/label_filter.h"
+#include "promql/pacer.h"
 #include "promql/range_call.h"
 
 namespace sightline::promql {
@@ -58,6 +61,7 @@ class Accumulation {
     const double* floats = s.floats.data();
     uint32_t* counts = to.counts.data();
     double* values = to.values.data();
+    if (s.histograms.empty() && s.count() == steps_) return add_dense(s, to);
     if (sums()) {
       double* lost = to.lost.data();
       for (size_t i = 0; i < steps_; ++i) {
@@ -121,6 +125,22 @@ class Accumulation {
   }
 
  private:
+  // A series with a float at each step, as most are.
+  bool add_dense(const Series& s, Partial& to) const {
+    double* values = to.values.data();
+    const double* floats = s.floats.data();
+    if (sums()) {
+      add_compensated(s.floats, values, to.lost.data());
+    } else if (op_ == AggregateOp::kMin || op_ == AggregateOp::kMax) {
+      const bool lowest = op_ == AggregateOp::kMin;
+      for (size_t i = 0; i < steps_; ++i)
+        if (to.counts[i] == 0 || takes_over(lowest, floats[i], values[i]) || std::isnan(values[i]))
+          values[i] = floats[i];
+    }
+    for (uint32_t& count : to.counts) ++count;
+    return true;
+  }
+
   bool sums() const { return op_ == AggregateOp::kSum || op_ == AggregateOp::kAvg; }
 
   AggregateOp op_;
@@ -136,8 +156,8 @@ class FusedAggregation {
         expr_(expr),
         grid_(grid),
         accumulation_(expr.op, grid.count),
-        filter_(expr.without ? LabelFilter::Mode::kDrop : LabelFilter::Mode::kKeep, expr.grouping) {
-  }
+        filter_(expr.without ? LabelFilter::Mode::kDropIdentity : LabelFilter::Mode::kKeep,
+                expr.grouping) {}
 
   // Opens what is below; false when that is nothing to be fused with.
   Result<bool> open() {
@@ -160,7 +180,7 @@ class FusedAggregation {
   }
 
   Result<std::optional<Value>> run() {
-    group_series();
+    if (auto ok = group_series(); !ok) return std::unexpected(ok.error());
     std::vector<Partial> partials(runs_.size());
     std::atomic<bool> general{false};  // some series cannot be added this way
     const Status done = evaluator_.for_blocks(
@@ -190,7 +210,7 @@ class FusedAggregation {
   };
   struct Scratch {
     RangeCall::Scratch call;
-    tsdb::SampleColumns samples;
+    Evaluator::SelectorScratch selector;
     Series series;
   };
 
@@ -199,11 +219,13 @@ class FusedAggregation {
     return call_ ? call_->labels(i) : selector_->set->labels(i);
   }
 
-  void group_series() {
+  Status group_series() {
     PackedMap<size_t> known;
     std::vector<size_t> open;  // per group: its run that is being filled
     std::string key;
+    Pacer pacer(evaluator_.context());
     for (size_t i = 0; i < series_count(); ++i) {
+      if (auto ok = pacer.step(); !ok) return ok;
       filter_.key(labels(i), key);
       auto at = known.find(std::string_view(key));
       if (at == known.end()) {
@@ -219,6 +241,7 @@ class FusedAggregation {
       }
       runs_[run].members.push_back(static_cast<uint32_t>(i));
     }
+    return {};
   }
 
   Result<bool> add_one(size_t i, Scratch& scratch, Partial& to) {
@@ -228,7 +251,7 @@ class FusedAggregation {
     s.drop_name = false;
     s.sources.clear();
     const Status made =
-        call_ ? call_->produce(i, scratch.call, s) : selector_->produce(i, scratch.samples, s);
+        call_ ? call_->produce(i, scratch.call, s) : selector_->produce(i, scratch.selector, s);
     if (!made) return std::unexpected(made.error());
     if (!s.any()) return true;
     return accumulation_.add(s, to);
@@ -266,17 +289,19 @@ class FusedAggregation {
 Result<std::optional<Value>> Evaluator::eval_fused(const AggregateExpr& expr,
                                                    const StepGrid& grid) {
   if (!can_fuse(expr.op) || twins_.contains(&unwrap_parens(*expr.expr))) return std::nullopt;
-  const uint64_t read_before = context_.samples_read.load(std::memory_order_relaxed);
-  FusedAggregation fused(*this, expr, grid);
+  SampleLedger ledger(grid, context_.ledger->step_counts());
+  SampleLedger& outer = *std::exchange(context_.ledger, &ledger);
   const size_t inputs = context_.inputs.size();
+  FusedAggregation fused(*this, expr, grid);
   const auto open = fused.open();
+  Result<std::optional<Value>> out;
+  if (open && *open) out = fused.run();
+  context_.ledger = &outer;
   if (!open) return std::unexpected(open.error());
-  if (!*open) return std::nullopt;
-  auto out = fused.run();
-  if (out && !*out) {  // all will be read again
-    context_.inputs.resize(inputs);
-    context_.samples_read.store(read_before, std::memory_order_relaxed);
-  }
+  if (out && *out)
+    outer.add(ledger);
+  else
+    context_.inputs.resize(inputs);  // all will be read again
   return out;
 }
 

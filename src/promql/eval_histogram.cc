@@ -10,6 +10,7 @@
 #include "promql/histogram_quantile.h"
 #include "promql/label_filter.h"
 #include "promql/lexer.h"
+#include "promql/pacer.h"
 
 namespace sightline::promql {
 namespace {
@@ -26,8 +27,9 @@ struct HistogramGroup {
   Sources sources;
 };
 
-std::vector<HistogramGroup> histogram_groups(const std::vector<Series>& series,
-                                             Annotations& annotations, PositionRange at) {
+Result<std::vector<HistogramGroup>> histogram_groups(const std::vector<Series>& series,
+                                                     QueryContext& context, PositionRange at) {
+  Annotations& annotations = context.annotations;
   std::vector<HistogramGroup> out;
   PackedMap<size_t> known;
   const auto group_of = [&](std::string_view packed, const Series& s) -> HistogramGroup& {
@@ -42,12 +44,14 @@ std::vector<HistogramGroup> histogram_groups(const std::vector<Series>& series,
     return g;
   };
   std::string key;
+  Pacer pacer(context);
   for (const Series& s : series) {
+    if (auto ok = pacer.step(); !ok) return std::unexpected(ok.error());
     if (!s.histograms.empty()) group_of(s.labels.packed(), s).native = &s;
     if (std::ranges::find(s.cells, CellKind::kFloat) == s.cells.end()) continue;
     const std::string_view le = s.labels.get(kBucketLabel);
     const auto bound = parse_float(le);
-    if (!bound) {
+    if (!bound || std::isnan(*bound)) {
       annotations.warn(at, "bucket label \"le\" is missing or has a malformed value of " +
                                go_quote(le) + for_metric(s.labels.metric_name()));
       continue;
@@ -200,7 +204,9 @@ double part_of(FunctionId id, const model::Histogram& h) {
 Result<Value> Evaluator::eval_histogram_part(const Call& call, const StepGrid& grid) {
   auto input = eval(*call.args[0], grid);
   if (!input) return input;
+  Pacer pacer(context_);
   for (Series& s : input->series) {
+    if (auto ok = pacer.step(); !ok) return std::unexpected(ok.error());
     s.drop_name = true;
     for (size_t step = 0; step < grid.count; ++step) {
       if (s.cells[step] == CellKind::kHistogram)
@@ -211,7 +217,7 @@ Result<Value> Evaluator::eval_histogram_part(const Call& call, const StepGrid& g
     s.histograms.clear();
   }
   remove_empty(input->series);
-  if (auto ok = merge_same_labels(input->series); !ok) return std::unexpected(ok.error());
+  if (auto ok = merge_same_labels(input->series, context_); !ok) return std::unexpected(ok.error());
   return input;
 }
 
@@ -236,13 +242,16 @@ Result<Value> Evaluator::eval_histogram_quantile(const Call& call, const StepGri
       auto param = eval(*call.args[i], grid);
       if (!param) return param;
       params.push_back(std::move(param->scalars));
-      places.push_back(call.args[i]->position);
+      places.push_back(unwrap_parens(*call.args[i]).position);
     }
   }
   auto input = eval(*vector, grid);
   if (!input) return input;
-  HistogramJob job{id, annotations(), vector->position, places[0], grid, context_};
-  const auto groups = histogram_groups(input->series, annotations(), vector->position);
+  const PositionRange vector_at = unwrap_parens(*vector).position;
+  HistogramJob job{id, annotations(), vector_at, places[0], grid, context_};
+  const auto grouped = histogram_groups(input->series, context_, vector_at);
+  if (!grouped) return std::unexpected(grouped.error());
+  const std::vector<HistogramGroup>& groups = *grouped;
   Value out;
   if (id == FunctionId::kHistogramFraction) {
     if (auto ok = job.run(groups, params[0], params[1], {}, out.series); !ok)
@@ -257,7 +266,7 @@ Result<Value> Evaluator::eval_histogram_quantile(const Call& call, const StepGri
     }
   }
   remove_empty(out.series);
-  if (auto ok = merge_same_labels(out.series); !ok) return std::unexpected(ok.error());
+  if (auto ok = merge_same_labels(out.series, context_); !ok) return std::unexpected(ok.error());
   return out;
 }
 

@@ -218,7 +218,7 @@ Result<Value> Evaluator::eval_info(const Call& call, const StepGrid& grid) {
   InfoJoin join(*selector, sources, out.series);
   for (const Series& s : base->series)
     if (auto ok = join.add(s); !ok) return std::unexpected(ok.error());
-  if (auto ok = merge_same_labels(out.series); !ok) return std::unexpected(ok.error());
+  if (auto ok = merge_same_labels(out.series, context_); !ok) return std::unexpected(ok.error());
   return out;
 }
 

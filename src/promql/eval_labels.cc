@@ -7,6 +7,7 @@
 #include "base/text_codec.h"
 #include "promql/evaluator.h"
 #include "promql/lexer.h"
+#include "promql/pacer.h"
 
 namespace sightline::promql {
 namespace {
@@ -111,7 +112,9 @@ Result<Value> Evaluator::eval_label_replace(const Call& call, const StepGrid& gr
   const Expansion expansion(replacement, regex);
   std::vector<re2::StringPiece> pieces(static_cast<size_t>(regex.NumberOfCapturingGroups()) + 1);
   std::vector<std::string_view> groups(pieces.size());
+  Pacer pacer(context_);
   for (Series& s : input->series) {
+    if (auto ok = pacer.step(); !ok) return std::unexpected(ok.error());
     const std::string value(s.labels.get(source));
     if (!regex.Match(value, 0, value.size(), re2::RE2::ANCHOR_BOTH, pieces.data(),
                      static_cast<int>(pieces.size())))
@@ -124,7 +127,7 @@ Result<Value> Evaluator::eval_label_replace(const Call& call, const StepGrid& gr
     s.labels = builder.set(target, expansion.fill(groups)).build();
     if (target == model::kMetricName) s.drop_name = false;
   }
-  if (auto ok = merge_same_labels(input->series); !ok) return std::unexpected(ok.error());
+  if (auto ok = merge_same_labels(input->series, context_); !ok) return std::unexpected(ok.error());
   return input;
 }
 
@@ -142,7 +145,9 @@ Result<Value> Evaluator::eval_label_join(const Call& call, const StepGrid& grid)
     return fail(Errc::kExecution, "invalid destination label name in label_join(): ", args[0]);
   auto input = eval(*call.args[0], grid);
   if (!input) return input;
+  Pacer pacer(context_);
   for (Series& s : input->series) {
+    if (auto ok = pacer.step(); !ok) return std::unexpected(ok.error());
     std::string joined;
     for (size_t i = 2; i < args.size(); ++i) {
       if (i > 2) joined += args[1];
@@ -152,7 +157,7 @@ Result<Value> Evaluator::eval_label_join(const Call& call, const StepGrid& grid)
     s.labels = builder.set(args[0], joined).build();
     if (args[0] == model::kMetricName) s.drop_name = false;
   }
-  if (auto ok = merge_same_labels(input->series); !ok) return std::unexpected(ok.error());
+  if (auto ok = merge_same_labels(input->series, context_); !ok) return std::unexpected(ok.error());
   return input;
 }
 
@@ -172,12 +177,13 @@ Result<Value> Evaluator::eval_sort(const Call& call, const StepGrid& grid) {
     remove_empty(series);
     if (grid.count > 1) return input;
     const bool down = id == FunctionId::kSortDesc;
-    std::ranges::stable_sort(series, [down](const Series& a, const Series& b) {
+    const auto by_value = [down](const Series& a, const Series& b) {
       const double x = a.floats[0];
       const double y = b.floats[0];
       if (std::isnan(x) || std::isnan(y)) return !std::isnan(x) && std::isnan(y);
       return down ? x > y : x < y;
-    });
+    };
+    if (auto ok = sort_series(series, by_value, context_); !ok) return std::unexpected(ok.error());
     return input;
   }
   std::vector<std::string> names;
@@ -187,14 +193,15 @@ Result<Value> Evaluator::eval_sort(const Call& call, const StepGrid& grid) {
     names.push_back(std::move(*name));
   }
   const bool down = id == FunctionId::kSortByLabelDesc;
-  std::ranges::stable_sort(series, [&](const Series& a, const Series& b) {
+  const auto by_labels = [&](const Series& a, const Series& b) {
     for (const std::string& name : names) {
       const auto x = a.labels.get(name);
       const auto y = b.labels.get(name);
       if (x != y) return down ? natural_less(y, x) : natural_less(x, y);
     }
     return down ? b.labels < a.labels : a.labels < b.labels;
-  });
+  };
+  if (auto ok = sort_series(series, by_labels, context_); !ok) return std::unexpected(ok.error());
   return input;
 }
 

@@ -1,6 +1,7 @@
 // Functions of range vectors: each series slides its window over all steps.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "promql/extended_range.h"
 #include "promql/range_call.h"
@@ -17,7 +18,7 @@ bool keeps_name(FunctionId id) {
 }
 
 bool expects_counter(FunctionId id) {
-  return id == FunctionId::kRate || id == FunctionId::kIncrease || id == FunctionId::kIrate;
+  return id == FunctionId::kRate || id == FunctionId::kIncrease;
 }
 
 Status check_edges(const Call& call, const WindowPlan& plan) {
@@ -62,7 +63,29 @@ Cell evaluate_edges(const tsdb::SampleColumns& samples, const WindowPlan& plan, 
   return anchored_count(samples, plan, end, context);
 }
 
-uint64_t window_samples(const Window& w) { return w.times.size() + w.histogram_times.size(); }
+// How many samples lie within (first, last].
+class WindowWeights {
+ public:
+  explicit WindowWeights(const tsdb::SampleColumns& samples) : samples_(samples) {
+    up_to_.reserve(samples.histograms.size() + 1);
+    up_to_.push_back(0);
+    for (const HistogramPtr& h : samples.histograms)
+      up_to_.push_back(up_to_.back() + sample_weight(*h));
+  }
+  uint64_t within(int64_t first, int64_t last) const {
+    if (last <= first) return 0;
+    const auto before = [](const std::vector<int64_t>& times, int64_t t) {
+      return static_cast<size_t>(std::ranges::upper_bound(times, t) - times.begin());
+    };
+    return before(samples_.times, last) - before(samples_.times, first) +
+           up_to_[before(samples_.histogram_times, last)] -
+           up_to_[before(samples_.histogram_times, first)];
+  }
+
+ private:
+  const tsdb::SampleColumns& samples_;
+  std::vector<uint64_t> up_to_;  // weight of so many histograms from the first on
+};
 
 }  // namespace
 
@@ -70,8 +93,12 @@ Status RangeCall::prepare() {
   const Expr* range = nullptr;
   for (const ExprPtr& arg : call_.args)
     if (auto ok = take_argument(*arg, range); !ok) return ok;
-  params_.resize(2, std::vector<double>(grid_.count));
-  range_at_ = range->position;
+  // The strategy of integral() when none is given; the others list all they need.
+  constexpr double kTrapezoids = 2;
+  params_.resize(2, std::vector<double>(grid_.count, kTrapezoids));
+  // What is said of a subquery is said of the query's start, as the peer does.
+  const Expr& bare = unwrap_parens(*range);
+  range_at_ = bare.kind == ExprKind::kSubquery ? PositionRange{} : bare.position;
   auto source = evaluator_.range_source(*range, grid_);
   if (!source) return std::unexpected(source.error());
   source_ = std::move(*source);
@@ -81,7 +108,7 @@ Status RangeCall::prepare() {
 
 Status RangeCall::take_argument(const Expr& arg, const Expr*& range) {
   if (type_of(arg) == ValueType::kMatrix) return range = &arg, Status();
-  if (params_.empty()) param_at_ = arg.position;
+  if (params_.empty()) param_at_ = unwrap_parens(arg).position;
   auto value = evaluator_.eval(arg, grid_);
   if (!value) return std::unexpected(value.error());
   params_.push_back(std::move(value->scalars));
@@ -96,40 +123,48 @@ Status RangeCall::produce(size_t i, Scratch& scratch, Series& out) const {
   RangeCallContext context{call_.function->id, range_at_, param_at_, plan,
                            evaluator_.annotations()};
   context.metric = loaded.labels.metric_name();
-  ColumnOutcome outcome;
+  bool done = false;
   if (loaded.samples.histogram_times.empty() && !plan.anchored && !plan.smoothed)
-    outcome = float_column(context, loaded.samples, grid_, scratch.columns, out);
-  bool floats = outcome.any_window;
-  if (!outcome.done) floats = general(loaded, context, out, outcome.samples_read);
-  if (floats && expects_counter(context.function) && context.function != FunctionId::kIrate)
+    done = float_column(context, loaded.samples, grid_, scratch.columns, out);
+  if (!done) general(loaded, context, out, scratch.counts);
+  SampleLedger& ledger = *evaluator_.context().ledger;
+  if (source_.is_subquery) {
+    // counted when it was evaluated
+  } else if (done) {
+    const ColumnWindows& windows = scratch.columns.windows;
+    ledger.note_windows(windows.samples, windows.from, windows.to);
+  } else {
+    ledger.note_steps(scratch.counts);
+  }
+  if (expects_counter(context.function) &&
+      std::ranges::find(out.cells, CellKind::kFloat) != out.cells.end())
     check_counter_name(loaded.labels, context);
-  evaluator_.context().samples_read.fetch_add(outcome.samples_read, std::memory_order_relaxed);
   out.sources = std::move(loaded.sources);
   return {};
 }
 
-// Window by window. True when one of them held floats.
-bool RangeCall::general(const RangeSeries& loaded, RangeCallContext& context, Series& out,
-                        uint64_t& touched) const {
+// Window by window; `counts` become the samples in them.
+void RangeCall::general(const RangeSeries& loaded, RangeCallContext& context, Series& out,
+                        std::vector<SampleCount>& counts) const {
   const WindowPlan& plan = source_.plan;
+  const WindowWeights weights(loaded.samples);
   WindowCursor cursor(loaded.samples);
-  bool floats = false;
-  touched = 0;
+  counts.assign(grid_.count, {});
+  int64_t seen = std::numeric_limits<int64_t>::min();  // up to here samples have been read
   for (size_t step = 0; step < grid_.count; ++step) {
     context.step_time_ms = grid_.at(step);
     context.param = params_[0][step];
     context.second_param = params_[1][step];
     const int64_t end = plan.end_at(context.step_time_ms);
+    const auto [first, last] = plan.reach(end);
+    counts[step] = {weights.within(first, last), weights.within(std::max(first, seen), last)};
+    seen = std::max(seen, last);
     if (plan.anchored || plan.smoothed) {
       out.set(step, evaluate_edges(loaded.samples, plan, end, context));
       continue;
     }
-    const Window w = cursor.move_to(end - plan.range_ms, end);
-    touched += window_samples(w);
-    floats = floats || !w.times.empty();
-    out.set(step, evaluate_window(w, context));
+    out.set(step, evaluate_window(cursor.move_to(end - plan.range_ms, end), context));
   }
-  return floats;
 }
 
 Result<Value> RangeCall::run() {
@@ -154,7 +189,7 @@ Result<Value> RangeCall::run() {
   context.release_held();
   if (!done) return std::unexpected(done.error());
   remove_empty(out.series);
-  if (auto ok = merge_same_labels(out.series); !ok) return std::unexpected(ok.error());
+  if (auto ok = merge_same_labels(out.series, context); !ok) return std::unexpected(ok.error());
   return out;
 }
 

@@ -1,7 +1,10 @@
 // Selectors and subqueries: where samples come in.
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <utility>
 
+#include "promql/column_kernels.h"
 #include "promql/evaluator.h"
 #include "promql/extended_range.h"
 #include "promql/histogram_math.h"
@@ -110,11 +113,11 @@ Sources seen_from_outside(const Series& series, const StepGrid& inner, const Win
 
 }  // namespace
 
-Status Evaluator::SelectorRead::produce(size_t i, SampleColumns& samples, Series& out) const {
+Status Evaluator::SelectorRead::produce(size_t i, SelectorScratch& scratch, Series& out) const {
+  SampleColumns& samples = scratch.samples;
   if (auto ok = set->read(i, range, samples); !ok) return ok;
   if (expr->smoothed) drop_stale(samples);
   if (expr->histogram_stats) derive_hints(samples);
-  uint64_t found = 0;
   if (expr->smoothed) {
     for (size_t step = 0; step < grid.count; ++step)
       out.set(step, smoothed_instant(
@@ -122,39 +125,53 @@ Status Evaluator::SelectorRead::produce(size_t i, SampleColumns& samples, Series
                         {time_of(step), lookback_ms, expr->position, set->labels(i).metric_name()},
                         evaluator->annotations()));
   } else if (samples.histogram_times.empty()) {
-    found = pick_floats(samples, out);
+    pick_floats(scratch, out);
   } else {
     InstantCursor cursor(samples);
     for (size_t step = 0; step < grid.count; ++step) {
       size_t index = 0;
       const CellKind kind = cursor.move_to(time_of(step), lookback_ms, index);
       if (kind == CellKind::kNone) continue;
-      ++found;
       if (kind == CellKind::kFloat)
         out.set_float(step, samples.values[index]);
       else
         out.set_histogram(step, samples.histograms[index]);
     }
   }
-  evaluator->context().samples_read.fetch_add(found, std::memory_order_relaxed);
+  evaluator->context().ledger->note_points(out);
   evaluator->note_source(first_input, i, out.sources);
   return {};
 }
 
-uint64_t Evaluator::SelectorRead::pick_floats(const SampleColumns& samples, Series& out) const {
-  const size_t n = samples.times.size();
+void Evaluator::SelectorRead::find_picks(const std::vector<int64_t>& times, Picks& picks) const {
+  if (picks.samples.size() == grid.count && picks.times == times) return;
+  picks.times = times;
+  picks.samples.assign(grid.count, 0);
+  picks.each_step = true;
+  const size_t n = times.size();
   size_t next = 0;
-  uint64_t found = 0;
   for (size_t step = 0; step < grid.count; ++step) {
     const int64_t t = time_of(step);
-    while (next < n && samples.times[next] <= t) ++next;
-    if (next == 0 || samples.times[next - 1] <= t - lookback_ms ||
-        model::is_stale_marker(samples.values[next - 1]))
-      continue;
-    out.set_float(step, samples.values[next - 1]);
-    ++found;
+    while (next < n && times[next] <= t) ++next;
+    if (next > 0 && times[next - 1] > t - lookback_ms)
+      picks.samples[step] = static_cast<uint32_t>(next);
+    else
+      picks.each_step = false;
   }
-  return found;
+}
+
+void Evaluator::SelectorRead::pick_floats(SelectorScratch& scratch, Series& out) const {
+  find_picks(scratch.samples.times, scratch.picks);
+  const uint32_t* picks = scratch.picks.samples.data();
+  const double* values = scratch.samples.values.data();
+  if (scratch.picks.each_step && !any_nan(scratch.samples.values)) {
+    for (size_t step = 0; step < grid.count; ++step) out.floats[step] = values[picks[step] - 1];
+    std::ranges::fill(out.cells, CellKind::kFloat);
+    return;
+  }
+  for (size_t step = 0; step < grid.count; ++step)
+    if (picks[step] != 0 && !model::is_stale_marker(values[picks[step] - 1]))
+      out.set_float(step, values[picks[step] - 1]);
 }
 
 Result<Evaluator::SelectorRead> Evaluator::read_selector(const VectorSelector& expr,
@@ -168,7 +185,7 @@ Result<Evaluator::SelectorRead> Evaluator::read_selector(const VectorSelector& e
                    .offset_ms = times.offset_ms};
   out.range = reach(times.at(grid.start_ms) - out.lookback_ms + 1,
                     times.at(grid.end_ms()) + (expr.smoothed ? out.lookback_ms : 0));
-  auto set = context_.querier.select(expr.matchers, out.range);
+  auto set = select(expr.matchers, out.range);
   if (!set) return std::unexpected(set.error());
   out.set = std::move(*set);
   out.first_input = enter_inputs(*out.set, out.lookback_ms, expr.at, expr.offset.ms);
@@ -181,11 +198,11 @@ Result<Value> Evaluator::eval_selector(const VectorSelector& expr, const StepGri
   Value out;
   out.series.resize(read->set->size());
   const Status done = for_blocks(out.series.size(), [&](size_t begin, size_t end) -> Status {
-    SampleColumns samples;
+    SelectorScratch scratch;
     for (size_t i = begin; i < end; ++i) {
       if (auto ok = context_.alive(); !ok) return ok;
       Series series(read->set->labels(i), grid.count);
-      if (auto ok = read->produce(i, samples, series); !ok) return ok;
+      if (auto ok = read->produce(i, scratch, series); !ok) return ok;
       if (!series.any()) continue;
       if (auto ok = context_.hold(series); !ok) return ok;
       out.series[i] = std::move(series);
@@ -203,7 +220,7 @@ Result<Value> Evaluator::eval_sample_times(const VectorSelector& expr, const Ste
   const SelectorTimes times = times_of(expr.at, expr.offset);
   const int64_t lookback = context_.lookback_ms;
   const auto range = reach(times.at(grid.start_ms) - lookback + 1, times.at(grid.end_ms()));
-  auto set = context_.querier.select(expr.matchers, range);
+  auto set = select(expr.matchers, range);
   if (!set) return std::unexpected(set.error());
   const uint32_t first_input = enter_inputs(**set, lookback, expr.at, expr.offset.ms);
   Value out;
@@ -226,6 +243,7 @@ Result<Value> Evaluator::eval_sample_times(const VectorSelector& expr, const Ste
       }
       series.set_float(step, static_cast<double>(t) / 1000);
     }
+    context_.ledger->note_points(series);
     note_source(first_input, i, series.sources);
     out.series[i] = std::move(series);
     return {};
@@ -253,7 +271,7 @@ Result<RangeSource> Evaluator::selector_source(const MatrixSelector& expr, const
   const int64_t after = selector.smoothed ? context_.lookback_ms : 0;
   const auto range =
       reach(times.at(grid.start_ms) - expr.range.ms - before + 1, times.at(grid.end_ms()) + after);
-  auto selected = context_.querier.select(selector.matchers, range);
+  auto selected = select(selector.matchers, range);
   if (!selected) return std::unexpected(selected.error());
   const std::shared_ptr<tsdb::SeriesSet> set = std::move(*selected);
   out.series_count = set->size();
@@ -297,9 +315,13 @@ Result<RangeSource> Evaluator::subquery_source(const SubqueryExpr& expr, const S
     if (times.fixed) around_.at_ms = times.fixed_ms;
   }
   const StepGrid inner{first, step, static_cast<size_t>(count)};
+  SampleLedger ledger(inner, StepCounts::kEachStep);
+  SampleLedger& outer_ledger = *std::exchange(context_.ledger, &ledger);
   auto value = eval(*expr.expr, inner);
+  context_.ledger = &outer_ledger;
   around_ = outer;
   if (!value) return std::unexpected(value.error());
+  outer_ledger.add_subquery(ledger, {expr.offset.ms, expr.range.ms, expr.at.timestamp_ms});
   const auto held = std::make_shared<Value>(std::move(*value));
   out.series_count = held->series.size();
   out.load = [held, first, step, inner, grid, plan = out.plan](size_t i,
@@ -321,6 +343,7 @@ Result<RangeSource> Evaluator::subquery_source(const SubqueryExpr& expr, const S
     }
     return {};
   };
+  out.is_subquery = true;
   out.labels = [held](size_t i) -> const model::Labels& { return held->series[i].labels; };
   return out;
 }
@@ -347,7 +370,10 @@ Result<std::vector<RawSeries>> Evaluator::eval_raw(const Expr& expr, const StepG
                               : end - source->plan.range_ms;
     const Window w = WindowCursor(series->samples).move_to(start, end);
     if (w.empty()) continue;
-    held += w.times.size() + w.histogram_times.size();
+    uint64_t weight = w.times.size();
+    for (const HistogramPtr& h : w.histograms) weight += sample_weight(*h);
+    if (!source->is_subquery) context_.ledger->note_steps(std::array{SampleCount{weight, weight}});
+    held += weight;
     if (auto ok = context_.afford(held); !ok) return std::unexpected(ok.error());
     if (series->drop_name) series->labels = without_identity(series->labels);
     out.push_back({std::move(series->labels),
@@ -356,7 +382,6 @@ Result<std::vector<RawSeries>> Evaluator::eval_raw(const Expr& expr, const StepG
                    {w.histogram_times.begin(), w.histogram_times.end()},
                    {w.histograms.begin(), w.histograms.end()}});
   }
-  context_.samples_read.fetch_add(held, std::memory_order_relaxed);
   std::ranges::sort(out, {}, &RawSeries::labels);
   return out;
 }
@@ -386,7 +411,7 @@ Window WindowCursor::move_to(int64_t start_ms, int64_t end_ms) {
 void drop_stale(SampleColumns& s) {
   const auto stale_float = [](double v) { return model::is_stale_marker(v); };
   const auto stale_histogram = [](const HistogramPtr& h) { return model::is_stale_marker(h->sum); };
-  if (std::ranges::none_of(s.values, stale_float) &&
+  if ((!any_nan(s.values) || std::ranges::none_of(s.values, stale_float)) &&
       std::ranges::none_of(s.histograms, stale_histogram))
     return;
   size_t kept = 0;

@@ -1,6 +1,7 @@
 #include "promql/evaluator.h"
 
 #include "promql/label_filter.h"
+#include "promql/pacer.h"
 #include "promql/printer.h"
 
 #include <algorithm>
@@ -177,8 +178,13 @@ Result<Value> Evaluator::evaluate(const Expr& expr, const StepGrid& grid) {
   const uint64_t before = context_.samples_now;
   Result<Value> value;
   if (grid.count > 1 && is_step_invariant(expr)) {
-    value = dispatch(expr, StepGrid{grid.start_ms, grid.step_ms, 1});
+    const StepGrid only{grid.start_ms, grid.step_ms, 1};
+    SampleLedger ledger(only, StepCounts::kTotalOnly);
+    SampleLedger& outer = *std::exchange(context_.ledger, &ledger);
+    value = dispatch(expr, only);
+    context_.ledger = &outer;
     if (value) {
+      outer.add_invariant(ledger);
       if (auto ok = context_.afford(value->series.size() * grid.count); !ok)
         return std::unexpected(ok.error());
       broadcast(*value, grid.count);
@@ -230,6 +236,13 @@ bool Evaluator::is_step_invariant(const Expr& expr) {
   return out;
 }
 
+Result<std::unique_ptr<tsdb::SeriesSet>> Evaluator::select(std::span<const tsdb::Matcher> matchers,
+                                                           tsdb::TimeRange range) {
+  auto set = context_.querier.select(matchers, range);
+  if (set) context_.ledger->note_series((*set)->size());
+  return set;
+}
+
 Status Evaluator::for_each(size_t count, const std::function<Status(size_t)>& body) {
   return for_blocks(count, [&](size_t begin, size_t end) -> Status {
     for (size_t i = begin; i < end; ++i) {
@@ -242,8 +255,13 @@ Status Evaluator::for_each(size_t count, const std::function<Status(size_t)>& bo
 
 Status Evaluator::for_blocks(size_t count, const std::function<Status(size_t, size_t)>& body,
                              size_t block) {
+  constexpr size_t kBlockMax = 64;
+  constexpr size_t kBlocksPerThread = 4;
+  const size_t threads = context_.pool == nullptr ? 1 : context_.pool->thread_count();
+  if (block == kAnyBlock)
+    block = std::clamp<size_t>(count / (threads * kBlocksPerThread), 1, kBlockMax);
   const size_t blocks = (count + block - 1) / block;
-  if (context_.pool == nullptr || context_.pool->thread_count() < 2 || blocks < 2) {
+  if (threads < 2 || blocks < 2) {
     for (size_t b = 0; b < blocks; ++b)
       if (auto ok = body(b * block, std::min(count, (b + 1) * block)); !ok) return ok;
     return {};
@@ -320,7 +338,7 @@ bool merge_into(Series& to, Series& from) {
 
 }  // namespace
 
-Status merge_same_labels(std::vector<Series>& series) {
+Status merge_same_labels(std::vector<Series>& series, const QueryContext& context) {
   // What comes from a store is sorted, and different.
   const auto ordered = [](const Series& a, const Series& b) { return !(a.labels < b.labels); };
   if (std::ranges::adjacent_find(series, ordered) == series.end()) return {};
@@ -328,7 +346,9 @@ Status merge_same_labels(std::vector<Series>& series) {
   std::unordered_map<std::string_view, size_t> first[2];
   first[0].reserve(series.size());
   size_t kept = 0;
+  Pacer pacer(context);
   for (size_t i = 0; i < series.size(); ++i) {
+    if (auto ok = pacer.step(); !ok) return ok;
     auto& known = first[series[i].drop_name && has_identity(series[i].labels) ? 1 : 0];
     const auto [at, fresh] = known.try_emplace(series[i].labels.packed(), kept);
     if (!fresh) {
@@ -348,15 +368,17 @@ Status merge_same_labels(std::vector<Series>& series) {
   return {};
 }
 
-Status drop_names(std::vector<Series>& series) {
+Status drop_names(std::vector<Series>& series, const QueryContext& context) {
   bool any = false;
+  Pacer pacer(context);
   for (Series& s : series) {
+    if (auto ok = pacer.step(); !ok) return ok;
     if (!s.drop_name) continue;
     s.labels = without_identity(s.labels);
     s.drop_name = false;
     any = true;
   }
-  return any ? merge_same_labels(series) : Status();
+  return any ? merge_same_labels(series, context) : Status();
 }
 
 void remove_empty(std::vector<Series>& series) {

@@ -14,6 +14,7 @@
 #include "promql/engine.h"
 #include "promql/function_table.h"
 #include "promql/range_window.h"
+#include "promql/sample_ledger.h"
 #include "promql/value.h"
 #include "tsdb/querier.h"
 
@@ -33,7 +34,7 @@ struct QueryContext {
   bool is_range = false;  // a range query
   int64_t end_ms = 0;     // as asked; the grid's last step may lie before it
 
-  std::atomic<uint64_t> samples_read{0};
+  SampleLedger* ledger = nullptr;     // of what is being evaluated
   std::atomic<uint64_t> building{0};  // cells of the value that is being made
   uint64_t samples_now = 0;           // of finished values
   uint64_t samples_peak = 0;
@@ -65,11 +66,15 @@ class Evaluator {
 
   QueryContext& context() { return context_; }
   Annotations& annotations() { return context_.annotations; }
+  Result<std::unique_ptr<tsdb::SeriesSet>> select(std::span<const tsdb::Matcher> matchers,
+                                                  tsdb::TimeRange range);
   // Runs body(i) for every i, in parallel when there are many; the first error wins.
   Status for_each(size_t count, const std::function<Status(size_t)>& body);
   // The same in runs [begin, end) of at most `block`, so that a run can keep its scratch space; the body asks alive().
+  // kAnyBlock: long ones, but enough of them to keep the threads busy.
+  static constexpr size_t kAnyBlock = 0;
   Status for_blocks(size_t count, const std::function<Status(size_t, size_t)>& body,
-                    size_t block = 16);
+                    size_t block = kAnyBlock);
 
  private:
   friend class RangeCall;
@@ -80,6 +85,16 @@ class Evaluator {
 
   // eval_selector.cc
   // What a vector selector reads, series by series.
+  // Which sample each step picks. Series of one target have the same sample times, and pick alike.
+  struct Picks {
+    std::vector<int64_t> times;     // of the samples
+    std::vector<uint32_t> samples;  // per step: one behind the index, or 0 for none
+    bool each_step = false;         // has one
+  };
+  struct SelectorScratch {
+    tsdb::SampleColumns samples;
+    Picks picks;
+  };
   struct SelectorRead {
     Evaluator* evaluator = nullptr;
     const VectorSelector* expr = nullptr;
@@ -93,8 +108,9 @@ class Evaluator {
 
     int64_t time_of(size_t step) const { return fixed_ms.value_or(grid.at(step)) - offset_ms; }
     // Fills `out`, which is empty and as long as the grid; `samples` is scratch space. From any thread.
-    Status produce(size_t i, tsdb::SampleColumns& samples, Series& out) const;
-    uint64_t pick_floats(const tsdb::SampleColumns& samples, Series& out) const;
+    Status produce(size_t i, SelectorScratch& scratch, Series& out) const;
+    void find_picks(const std::vector<int64_t>& times, Picks& picks) const;
+    void pick_floats(SelectorScratch& scratch, Series& out) const;
   };
   Result<SelectorRead> read_selector(const VectorSelector& expr, const StepGrid& grid);
   Result<Value> eval_selector(const VectorSelector& expr, const StepGrid& grid);
@@ -163,9 +179,9 @@ bool has_identity(const model::Labels& labels);
 model::Labels without_identity(const model::Labels& labels);
 // Joins series of equal labels where their steps do not collide; else kExecution
 // "vector cannot contain metrics with the same labelset".
-Status merge_same_labels(std::vector<Series>& series);
+Status merge_same_labels(std::vector<Series>& series, const QueryContext& context);
 // Delayed name removal, at the end of a query.
-Status drop_names(std::vector<Series>& series);
+Status drop_names(std::vector<Series>& series, const QueryContext& context);
 void remove_empty(std::vector<Series>& series);
 
 }  // namespace sightline::promql

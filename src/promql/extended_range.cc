@@ -25,6 +25,7 @@ struct Bounds {
   int64_t left = 0;
   int64_t right = 0;
   bool smoothed = false;
+  int64_t lookback = 0;  // how far beyond the edges samples may lie
 };
 
 // A stretch of a column.
@@ -32,18 +33,28 @@ template <typename T>
 struct Points {
   std::span<const int64_t> times;
   std::span<const T> values;
+  std::span<const int64_t> created;  // empty when unknown
 };
 
 // What the peer reads for a window: (left - lookback, right], when smoothed also `lookback` beyond.
 template <typename T>
-Points<T> reach(const std::vector<int64_t>& times, const std::vector<T>& values, const Bounds& b,
-                int64_t lookback) {
-  const auto begin = std::ranges::upper_bound(times, b.left - lookback) - times.begin();
+Points<T> reach(const std::vector<int64_t>& times, const std::vector<T>& values,
+                const std::vector<int64_t>& created, const Bounds& b) {
+  const auto begin = std::ranges::upper_bound(times, b.left - b.lookback) - times.begin();
   const auto end =
-      std::ranges::upper_bound(times, b.right + (b.smoothed ? lookback : 0)) - times.begin();
+      std::ranges::upper_bound(times, b.right + (b.smoothed ? b.lookback : 0)) - times.begin();
+  const auto from = static_cast<size_t>(begin);
   const auto n = static_cast<size_t>(std::max<ptrdiff_t>(end - begin, 0));
-  return {std::span(times).subspan(static_cast<size_t>(begin), n),
-          std::span<const T>(values).subspan(static_cast<size_t>(begin), n)};
+  return {std::span(times).subspan(from, n), std::span<const T>(values).subspan(from, n),
+          created.empty() ? std::span<const int64_t>() : std::span(created).subspan(from, n)};
+}
+
+Points<double> floats_within(const SampleColumns& s, const Bounds& b) {
+  return reach(s.times, s.values, s.created, b);
+}
+
+Points<HistogramPtr> histograms_within(const SampleColumns& s, const Bounds& b) {
+  return reach(s.histogram_times, s.histograms, s.histogram_created, b);
 }
 
 // Indices of the samples that stand for the edges.
@@ -52,8 +63,7 @@ struct EdgeIndices {
   size_t last = 0;
 };
 
-std::optional<EdgeIndices> edges_of(std::span<const int64_t> times, const Bounds& b,
-                                    bool needs_overlap) {
+std::optional<EdgeIndices> edges_of(std::span<const int64_t> times, const Bounds& b) {
   if (times.empty()) return std::nullopt;
   const auto before_last = times.first(times.size() - 1);
   const auto after_left = std::ranges::upper_bound(before_last, b.left) - before_last.begin();
@@ -62,41 +72,104 @@ std::optional<EdgeIndices> edges_of(std::span<const int64_t> times, const Bounds
     out.last =
         static_cast<size_t>(std::ranges::lower_bound(before_last, b.right) - before_last.begin());
   if (times[out.last] <= b.left) return std::nullopt;
-  if (needs_overlap && b.smoothed && times[out.first] > b.right) return std::nullopt;
   return out;
 }
+
+// A float sample with the start of what it counts; 0: unknown.
+struct Reading {
+  int64_t time = 0;
+  double value = 0;
+  int64_t start = 0;
+};
+
+Reading reading(const Points<double>& p, size_t i) {
+  return {p.times[i], p.values[i], p.created.empty() ? 0 : p.created[i]};
+}
+
+bool is_reset_between(const Reading& a, const Reading& b) {
+  return start_says_reset({a.time, a.start}, {b.time, b.start});
+}
+
+// Does what `r` counts begin after t?
+bool begins_after(int64_t t, const Reading& r) {
+  return r.start != 0 && r.start > t && r.time > t && r.start < r.time;
+}
+
+Reading zero_at_start(const Reading& r) { return {r.start, 0, r.start}; }
 
 double between(double a, double b, double part, bool is_counter) {
   if (is_counter && b < a) a = 0;
   return a + (b - a) * part;
 }
 
-double left_value(const Points<double>& p, size_t first, const Bounds& b, bool is_counter) {
-  if (!b.smoothed || p.times[first] >= b.left) return p.values[first];
-  return between(p.values[first], p.values[first + 1],
-                 share(b.left, p.times[first], p.times[first + 1]), is_counter);
+double between(const Reading& a, const Reading& b, int64_t t, bool is_counter) {
+  return between(a.value, b.value, share(t, a.time, b.time), is_counter);
 }
 
-double right_value(const Points<double>& p, size_t last, const Bounds& b, bool is_counter) {
-  if (!b.smoothed || last == 0 || p.times[last] <= b.right) return p.values[last];
-  return between(p.values[last - 1], p.values[last],
-                 share(b.right, p.times[last - 1], p.times[last]), is_counter);
+// The value at an edge that only a sample after it stands for.
+double value_before(const Reading& r, int64_t edge, const Bounds& b, bool is_counter) {
+  if (!is_counter || !begins_after(b.left - b.lookback, r)) return r.value;
+  if (begins_after(edge, r) || !b.smoothed) return 0;
+  return between(zero_at_start(r), r, edge, true);
+}
+
+// The value at the left edge, and the start that it has.
+Reading left_edge(const Points<double>& p, size_t first, const Bounds& b, bool is_counter) {
+  Reading at = reading(p, first);
+  Reading out{b.left, at.value, at.start > b.left ? 0 : at.start};
+  if (at.time == b.left) return out;
+  if (at.time > b.left) {
+    out.value = value_before(at, b.left, b, is_counter);
+    return out;
+  }
+  Reading next = reading(p, first + 1);
+  if (is_counter && begins_after(b.left, next)) {
+    next = zero_at_start(next);
+  } else if (is_counter && is_reset_between(at, next)) {
+    out.start = next.start;
+    at = zero_at_start(next);
+  }
+  out.value = b.smoothed ? between(at, next, b.left, is_counter) : at.value;
+  return out;
+}
+
+Reading right_edge(const Points<double>& p, size_t last, const Bounds& b, bool is_counter) {
+  Reading at = reading(p, last);
+  Reading out{b.right, at.value, at.start > b.right ? 0 : at.start};
+  if (at.time <= b.right) return out;
+  if (last == 0) {
+    out.value = value_before(at, b.right, b, is_counter);
+    return out;
+  }
+  Reading before = reading(p, last - 1);
+  if (is_counter && begins_after(b.right, at)) {
+    out.start = before.start;
+    at = zero_at_start(at);
+  } else if (is_counter && is_reset_between(before, at)) {
+    before = zero_at_start(at);
+  }
+  out.value = b.smoothed ? between(before, at, b.right, is_counter) : before.value;
+  return out;
 }
 
 Cell float_rate(const Points<double>& p, const Bounds& b, bool is_counter, double divisor) {
-  const auto e = edges_of(p.times, b, true);
+  const auto e = edges_of(p.times, b);
   if (!e) return Cell::none();
-  const double left = left_value(p, e->first, b, is_counter);
-  const double right = right_value(p, e->last, b, is_counter);
-  double change = right - left;
+  const Reading first = reading(p, e->first);
+  if (b.smoothed && first.time > b.right &&
+      (!is_counter || !begins_after(b.left - b.lookback, first) || begins_after(b.right, first)))
+    return Cell::none();
+  const Reading left = left_edge(p, e->first, b, is_counter);
+  const Reading right = right_edge(p, e->last, b, is_counter);
+  double change = right.value - left.value;
   if (is_counter) {
-    double previous = left;
-    const auto count = [&](double v) {
-      if (v < previous) change += previous;
-      previous = v;
+    Reading previous = left;
+    const auto count = [&](const Reading& r) {
+      if (r.value < previous.value || is_reset_between(previous, r)) change += previous.value;
+      previous = r;
     };
     for (size_t i = e->first; i <= e->last; ++i)
-      if (p.times[i] > b.left && p.times[i] < b.right) count(p.values[i]);
+      if (p.times[i] > b.left && p.times[i] < b.right) count(reading(p, i));
     count(right);
   }
   return Cell::of(change / divisor);
@@ -193,8 +266,9 @@ std::optional<std::optional<Histogram>> lost_to_resets(const HistogramPoints& p,
 
 Cell histogram_rate(const HistogramPoints& p, const Bounds& b, bool is_counter, double divisor,
                     const HistogramSteps& steps) {
-  const auto e = edges_of(p.times, b, true);
-  if (!e || !check_samples(p, *e, is_counter, steps)) return Cell::none();
+  const auto e = edges_of(p.times, b);
+  if (!e || (b.smoothed && p.times[e->first] > b.right)) return Cell::none();
+  if (!check_samples(p, *e, is_counter, steps)) return Cell::none();
   std::optional<Histogram> left = *p.values[e->first];
   std::optional<Histogram> right = *p.values[e->last];
   if (b.smoothed && p.times[e->first] < b.left)
@@ -224,31 +298,31 @@ Cell histogram_rate(const HistogramPoints& p, const Bounds& b, bool is_counter, 
 
 SampleColumns extended_samples(const SampleColumns& samples, const WindowPlan& plan,
                                int64_t end_ms) {
-  const Bounds b{end_ms - plan.range_ms, end_ms, plan.smoothed};
+  const Bounds b{end_ms - plan.range_ms, end_ms, plan.smoothed, plan.lookback_ms};
   SampleColumns out;
-  const auto p = reach(samples.times, samples.values, b, plan.lookback_ms);
-  const auto e = edges_of(p.times, b, false);
+  const auto p = floats_within(samples, b);
+  const auto e = edges_of(p.times, b);
   if (!e) return out;
   out.times.push_back(b.left);
-  out.values.push_back(left_value(p, e->first, b, false));
+  out.values.push_back(left_edge(p, e->first, b, false).value);
   for (size_t i = e->first; i <= e->last; ++i) {
     if (p.times[i] <= b.left || p.times[i] >= b.right) continue;
     out.times.push_back(p.times[i]);
     out.values.push_back(p.values[i]);
   }
   out.times.push_back(b.right);
-  out.values.push_back(right_value(p, e->last, b, false));
+  out.values.push_back(right_edge(p, e->last, b, false).value);
   return out;
 }
 
 Cell extended_rate(const SampleColumns& samples, const WindowPlan& plan, int64_t end_ms,
                    const RangeCallContext& call) {
-  const Bounds b{end_ms - plan.range_ms, end_ms, plan.smoothed};
+  const Bounds b{end_ms - plan.range_ms, end_ms, plan.smoothed, plan.lookback_ms};
   const bool is_counter = is_counter_function(call.function);
   const double divisor =
       call.function == FunctionId::kRate ? static_cast<double>(plan.range_ms) / 1000 : 1;
-  const auto floats = reach(samples.times, samples.values, b, plan.lookback_ms);
-  const auto histograms = reach(samples.histogram_times, samples.histograms, b, plan.lookback_ms);
+  const auto floats = floats_within(samples, b);
+  const auto histograms = histograms_within(samples, b);
   if (!floats.times.empty() && !histograms.times.empty()) {
     call.annotations.warn(call.at,
                           "encountered a mix of histograms and floats" + for_metric(call.metric));
@@ -261,9 +335,9 @@ Cell extended_rate(const SampleColumns& samples, const WindowPlan& plan, int64_t
 
 Cell anchored_count(const SampleColumns& samples, const WindowPlan& plan, int64_t end_ms,
                     const RangeCallContext& call) {
-  const Bounds b{end_ms - plan.range_ms, end_ms, false};
-  const auto floats = reach(samples.times, samples.values, b, plan.lookback_ms);
-  const auto histograms = reach(samples.histogram_times, samples.histograms, b, plan.lookback_ms);
+  const Bounds b{end_ms - plan.range_ms, end_ms, false, plan.lookback_ms};
+  const auto floats = floats_within(samples, b);
+  const auto histograms = histograms_within(samples, b);
   auto f =
       static_cast<size_t>(std::ranges::upper_bound(floats.times, b.left) - floats.times.begin());
   auto h = static_cast<size_t>(std::ranges::upper_bound(histograms.times, b.left) -
@@ -280,15 +354,17 @@ Cell anchored_count(const SampleColumns& samples, const WindowPlan& plan, int64_
   w.end_ms = b.right;
   w.times = floats.times.subspan(f);
   w.values = floats.values.subspan(f);
+  if (!floats.created.empty()) w.created = floats.created.subspan(f);
   w.histogram_times = histograms.times.subspan(h);
   w.histograms = histograms.values.subspan(h);
+  if (!histograms.created.empty()) w.histogram_created = histograms.created.subspan(h);
   return over_time(w, call);
 }
 
 Cell smoothed_instant(const SampleColumns& s, const SmoothedAt& at, Annotations& annotations) {
-  const Bounds b{at.time_ms, at.time_ms, true};
-  const auto floats = reach(s.times, s.values, b, at.lookback_ms);
-  const auto histograms = reach(s.histogram_times, s.histograms, b, at.lookback_ms);
+  const Bounds b{at.time_ms, at.time_ms, true, at.lookback_ms};
+  const auto floats = floats_within(s, b);
+  const auto histograms = histograms_within(s, b);
   if (!floats.times.empty() && !histograms.times.empty()) {
     annotations.warn(at.position,
                      "encountered a mix of histograms and floats" + for_metric(at.metric));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "promql/column_kernels.h"
 #include "promql/compensated_sum.h"
 
 namespace sightline::promql {
@@ -24,27 +25,34 @@ inline void advance(const int64_t* times, uint32_t n, int64_t bound, uint32_t& a
   stride = at - before;
 }
 
-// The windows of all steps; how many samples they hold together.
-uint64_t find_windows(const SampleColumns& s, const WindowPlan& plan, const StepGrid& grid,
-                      ColumnScratch& scratch) {
-  scratch.from.resize(grid.count);
-  scratch.to.resize(grid.count);
+// The windows of all steps; those found for the series before when its times were the same.
+void find_windows(const SampleColumns& s, const WindowPlan& plan, const StepGrid& grid,
+                  ColumnWindows& windows) {
+  if (windows.from.size() == grid.count && windows.times == s.times) return;
+  windows.times = s.times;
+  windows.factor.clear();
+  windows.from.resize(grid.count);
+  windows.to.resize(grid.count);
+  windows.samples = {};
+  windows.each_has_two = true;
   const int64_t* times = s.times.data();
   const auto n = static_cast<uint32_t>(s.times.size());
   uint32_t from = 0;
   uint32_t to = 0;
+  uint32_t seen = 0;  // samples before this one have been read
   uint32_t from_stride = 0;
   uint32_t to_stride = 0;
-  uint64_t all = 0;
   for (size_t step = 0; step < grid.count; ++step) {
     const int64_t end = plan.end_at(grid.at(step));
     advance(times, n, end, to, to_stride);
     advance(times, n, end - plan.range_ms, from, from_stride);
-    scratch.from[step] = from;
-    scratch.to[step] = to;
-    all += to - from;
+    windows.from[step] = from;
+    windows.to[step] = to;
+    windows.samples.queried += to - from;
+    windows.samples.read += to - std::max(from, seen);
+    windows.each_has_two = windows.each_has_two && to - from >= 2;
+    seen = to;
   }
-  return all;
 }
 
 // Fills scratch.lost; nothing when there was no reset. False: not a matter of adding up.
@@ -52,8 +60,7 @@ bool find_resets(const SampleColumns& s, ColumnScratch& scratch) {
   scratch.lost.clear();
   const double* v = s.values.data();
   const size_t n = s.values.size();
-  bool any = false;
-  for (size_t i = 1; i < n; ++i) any |= v[i] < v[i - 1];
+  const bool any = any_fall(s.values);
   const bool starts = !s.created.empty();
   if (!any && !starts) return true;
   scratch.lost.resize(n);
@@ -68,50 +75,47 @@ bool find_resets(const SampleColumns& s, ColumnScratch& scratch) {
   return std::isfinite(lost);
 }
 
-// The part of extrapolation that depends on times alone. Samples of one target keep their distances, so the
-// last answer usually serves again.
-class Stretch {
- public:
-  struct Edges {
-    int64_t to_start_ms, sampled_ms, to_end_ms;
-    uint32_t count;
-    bool operator==(const Edges&) const = default;
-  };
-
-  explicit Stretch(double per_second) : per_second_(per_second) {}
-
-  void at(const Edges& e) {
-    if (e == edges_) return;
-    edges_ = e;
-    sampled_ = static_cast<double>(e.sampled_ms) / 1000;
-    const double average = sampled_ / static_cast<double>(e.count - 1);
-    const double threshold = average * 1.1;
-    to_start_ = static_cast<double>(e.to_start_ms) / 1000;
-    to_end_ = static_cast<double>(e.to_end_ms) / 1000;
-    if (to_start_ >= threshold) to_start_ = average / 2;
-    if (to_end_ >= threshold) to_end_ = average / 2;
-    factor_ = (sampled_ + to_start_ + to_end_) / sampled_ / per_second_;
-  }
-  double factor() const { return factor_; }
-  // For a counter, which may not reach below zero. Most are so far above it that no division is needed to see that.
-  double factor_from(double first, double change) const {
-    constexpr double kClear = 1.000001;
-    if (!(change > 0 && first >= 0) || sampled_ * first > to_start_ * change * kClear)
-      return factor_;
-    const double to_zero = sampled_ * (first / change);
-    return to_zero < to_start_ ? (sampled_ + to_zero + to_end_) / sampled_ / per_second_ : factor_;
-  }
-
- private:
-  double per_second_;
-  double sampled_ = 0, to_start_ = 0, to_end_ = 0, factor_ = 0;
-  Edges edges_{-1, -1, -1, 0};
-};
-
 struct RateKind {
   bool counter = false;
   double per_second = 1;
 };
+
+// The part of extrapolation that depends on times alone.
+void find_stretches(const WindowPlan& plan, const StepGrid& grid, double per_second,
+                    ColumnWindows& windows) {
+  if (windows.factor.size() == grid.count) return;
+  for (auto* column : {&windows.factor, &windows.sampled, &windows.to_start, &windows.to_end})
+    column->resize(grid.count);
+  for (size_t step = 0; step < grid.count; ++step) {
+    const uint32_t a = windows.from[step];
+    const uint32_t b = windows.to[step];
+    if (b - a < 2) continue;
+    const int64_t end = plan.end_at(grid.at(step));
+    const int64_t first = windows.times[a];
+    const int64_t last = windows.times[b - 1];
+    const double sampled = static_cast<double>(last - first) / 1000;
+    const double average = sampled / static_cast<double>(b - a - 1);
+    const double threshold = average * 1.1;
+    double to_start = static_cast<double>(first - (end - plan.range_ms)) / 1000;
+    double to_end = static_cast<double>(end - last) / 1000;
+    if (to_start >= threshold) to_start = average / 2;
+    if (to_end >= threshold) to_end = average / 2;
+    windows.sampled[step] = sampled;
+    windows.to_start[step] = to_start;
+    windows.to_end[step] = to_end;
+    windows.factor[step] = (sampled + to_start + to_end) / sampled / per_second;
+  }
+}
+
+// The factor of a counter, which may not reach below zero.
+double factor_above_zero(const ColumnWindows& windows, size_t step, double first, double change,
+                         double per_second) {
+  const double sampled = windows.sampled[step];
+  if (!(change > 0 && first >= 0)) return windows.factor[step];
+  const double to_zero = sampled * (first / change);
+  if (to_zero >= windows.to_start[step]) return windows.factor[step];
+  return (sampled + to_zero + windows.to_end[step]) / sampled / per_second;
+}
 
 // One window by itself, when a start timestamp lies in it: the sample has a zero before it.
 double rate_from_start(const SampleColumns& s, uint32_t a, uint32_t b, double change,
@@ -126,32 +130,43 @@ double rate_from_start(const SampleColumns& s, uint32_t a, uint32_t b, double ch
   return (change + s.values[a]) * ((covered + to_end) / covered / kind.per_second);
 }
 
+// One step; a counter's window with a start timestamp in it, or with fewer than two samples, is a case of its own.
+void rate_at(const SampleColumns& s, const WindowPlan& plan, const RateKind& kind,
+             const StepGrid& grid, const ColumnScratch& scratch, size_t step, Series& out) {
+  const uint32_t a = scratch.windows.from[step];
+  const uint32_t b = scratch.windows.to[step];
+  if (a == b) return;
+  double change = s.values[b - 1] - s.values[a];
+  if (!scratch.lost.empty()) change += scratch.lost[b - 1] - scratch.lost[a];
+  if (kind.counter && !s.created.empty()) {
+    const int64_t end = plan.end_at(grid.at(step));
+    const int64_t created = s.created[a];
+    if (created != 0 && created > end - plan.range_ms && created < s.times[a])
+      return out.set_float(step, rate_from_start(s, a, b, change, kind, end));
+  }
+  if (b - a < 2) return;
+  const double factor =
+      kind.counter ? factor_above_zero(scratch.windows, step, s.values[a], change, kind.per_second)
+                   : scratch.windows.factor[step];
+  out.set_float(step, change * factor);
+}
+
 bool rate_column(const SampleColumns& s, const WindowPlan& plan, const RateKind& kind,
                  const StepGrid& grid, ColumnScratch& scratch, Series& out) {
   scratch.lost.clear();
   if (kind.counter && !find_resets(s, scratch)) return false;
-  const int64_t* times = s.times.data();
-  const double* values = s.values.data();
-  const double* lost = scratch.lost.empty() ? nullptr : scratch.lost.data();
-  const bool starts = kind.counter && !s.created.empty();
-  Stretch stretch(kind.per_second);
-  for (size_t step = 0; step < grid.count; ++step) {
-    const uint32_t a = scratch.from[step];
-    const uint32_t b = scratch.to[step];
-    if (a == b) continue;
-    const int64_t end = plan.end_at(grid.at(step));
-    const int64_t start = end - plan.range_ms;
-    double change = values[b - 1] - values[a];
-    if (lost != nullptr) change += lost[b - 1] - lost[a];
-    if (starts && s.created[a] != 0 && s.created[a] > start && s.created[a] < times[a]) {
-      out.set_float(step, rate_from_start(s, a, b, change, kind, end));
-      continue;
+  ColumnWindows& w = scratch.windows;
+  find_stretches(plan, grid, kind.per_second, w);
+  if (w.each_has_two && (!kind.counter || s.created.empty())) {
+    const bool near_zero = stretched_changes(
+        {w.from, w.to, w.factor.data(), w.sampled.data(), w.to_start.data()}, s.values.data(),
+        scratch.lost.empty() ? nullptr : scratch.lost.data(), out.floats.data());
+    if (!near_zero || !kind.counter) {
+      std::ranges::fill(out.cells, CellKind::kFloat);
+      return true;
     }
-    if (b - a < 2) continue;
-    stretch.at({times[a] - start, times[b - 1] - times[a], end - times[b - 1], b - a});
-    out.set_float(
-        step, change * (kind.counter ? stretch.factor_from(values[a], change) : stretch.factor()));
   }
+  for (size_t step = 0; step < grid.count; ++step) rate_at(s, plan, kind, grid, scratch, step, out);
   return true;
 }
 
@@ -163,8 +178,8 @@ void extreme_column(const SampleColumns& s, bool lowest, const StepGrid& grid,
   size_t head = 0;
   uint32_t next = 0;
   for (size_t step = 0; step < grid.count; ++step) {
-    const uint32_t a = scratch.from[step];
-    const uint32_t b = scratch.to[step];
+    const uint32_t a = scratch.windows.from[step];
+    const uint32_t b = scratch.windows.to[step];
     for (; next < b; ++next) {
       const double v = s.values[next];
       if (std::isnan(v)) continue;
@@ -183,8 +198,8 @@ template <typename State>
 void total_column(const SampleColumns& s, const StepGrid& grid, const ColumnScratch& scratch,
                   Series& out) {
   for (size_t step = 0; step < grid.count; ++step) {
-    const uint32_t a = scratch.from[step];
-    const uint32_t b = scratch.to[step];
+    const uint32_t a = scratch.windows.from[step];
+    const uint32_t b = scratch.windows.to[step];
     if (a == b) continue;
     State state;
     for (uint32_t i = a; i < b; ++i) state.add(s.values[i]);
@@ -196,28 +211,26 @@ void total_column(const SampleColumns& s, const StepGrid& grid, const ColumnScra
 template <typename Pick>
 void bounds_column(const StepGrid& grid, const ColumnScratch& scratch, Series& out, Pick pick) {
   for (size_t step = 0; step < grid.count; ++step)
-    if (scratch.from[step] < scratch.to[step])
-      out.set_float(step, pick(scratch.from[step], scratch.to[step]));
+    if (scratch.windows.from[step] < scratch.windows.to[step])
+      out.set_float(step, pick(scratch.windows.from[step], scratch.windows.to[step]));
 }
 
 }  // namespace
 
-ColumnOutcome float_column(const RangeCallContext& call, const SampleColumns& s,
-                           const StepGrid& grid, ColumnScratch& scratch, Series& out) {
-  ColumnOutcome outcome;
-  outcome.samples_read = find_windows(s, call.plan, grid, scratch);
-  outcome.any_window = outcome.samples_read > 0;
-  outcome.done = true;
+bool float_column(const RangeCallContext& call, const SampleColumns& s, const StepGrid& grid,
+                  ColumnScratch& scratch, Series& out) {
+  find_windows(s, call.plan, grid, scratch.windows);
+  bool done = true;
   const double seconds = static_cast<double>(call.plan.range_ms) / 1000;
   switch (call.function) {
     case FunctionId::kRate:
-      outcome.done = rate_column(s, call.plan, {true, seconds}, grid, scratch, out);
+      done = rate_column(s, call.plan, {true, seconds}, grid, scratch, out);
       break;
     case FunctionId::kIncrease:
-      outcome.done = rate_column(s, call.plan, {true, 1}, grid, scratch, out);
+      done = rate_column(s, call.plan, {true, 1}, grid, scratch, out);
       break;
     case FunctionId::kDelta:
-      outcome.done = rate_column(s, call.plan, {false, 1}, grid, scratch, out);
+      done = rate_column(s, call.plan, {false, 1}, grid, scratch, out);
       break;
     case FunctionId::kMinOverTime: extreme_column(s, true, grid, scratch, out); break;
     case FunctionId::kMaxOverTime: extreme_column(s, false, grid, scratch, out); break;
@@ -236,9 +249,9 @@ ColumnOutcome float_column(const RangeCallContext& call, const SampleColumns& s,
     case FunctionId::kFirstOverTime:
       bounds_column(grid, scratch, out, [&](uint32_t a, uint32_t) { return s.values[a]; });
       break;
-    default: outcome.done = false;
+    default: done = false;
   }
-  return outcome;
+  return done;
 }
 
 }  // namespace sightline::promql

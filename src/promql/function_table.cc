@@ -54,6 +54,7 @@ constexpr Function kFunctions[] = {
     {"idelta", kIdelta, kV, {kM}},
     {"increase", kIncrease, kV, {kM}},
     {"info", kInfo, kV, {kV, kV}, 1, true},
+    {"integral", kIntegral, kV, {kM, kS}, 1, true},
     {"irate", kIrate, kV, {kM}},
     {"label_join", kLabelJoin, kV, {kV, kT, kT, kT}, -1},
     {"label_replace", kLabelReplace, kV, {kV, kT, kT, kT, kT}},

@@ -52,6 +52,7 @@ enum class FunctionId : uint8_t {
   kIdelta,
   kIncrease,
   kInfo,
+  kIntegral,
   kIrate,
   kLabelJoin,
   kLabelReplace,

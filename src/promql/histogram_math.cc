@@ -1,8 +1,10 @@
 #include "promql/histogram_math.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
+#include <string_view>
 
 #include "base/number_text.h"
 #include "promql/compensated_sum.h"
@@ -17,6 +19,34 @@ using Buckets = std::vector<IndexedBucket>;
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
+constexpr int32_t kSchemaMax = 8;
+constexpr int32_t kFractions = 1 << kSchemaMax;  // bounds in an octave of the finest schema
+
+// How many ulps below 2^(i/256 - 1) the peer's bound i lies, plus one: its table was not rounded well, and results
+// that show a bound show that.
+constexpr std::string_view kUlpsBelowPlusOne =
+    "1111112111211111112311222222222211211121122211221122102211221122"
+    "1111112222332132112111211112111111121011213311221222112121332222"
+    "2121223322322122222222323233323311221121223321332233212232332232"
+    "2243223233433343333333444455435422322333324422333243223333543344";
+static_assert(kUlpsBelowPlusOne.size() == kFractions);
+
+// The bounds in [0.5, 1) of the finest schema; those of coarser ones are among them.
+const std::array<double, kFractions>& octave_bounds() {
+  static const auto bounds = [] {
+    std::array<double, kFractions> out{};
+    for (int32_t i = 0; i < kFractions; ++i) {
+      double bound = std::exp2(static_cast<double>(i) / kFractions - 1);
+      for (int ulps = kUlpsBelowPlusOne[static_cast<size_t>(i)] - '1'; ulps != 0;
+           ulps += ulps > 0 ? -1 : 1)
+        bound = std::nextafter(bound, ulps > 0 ? 0.0 : 1.0);
+      out[static_cast<size_t>(i)] = bound;
+    }
+    return out;
+  }();
+  return bounds;
+}
+
 double exponential_bound(int32_t index, int32_t schema) {
   if (schema <= 0) {
     const int64_t exponent = static_cast<int64_t>(index) << -schema;
@@ -24,11 +54,11 @@ double exponential_bound(int32_t index, int32_t schema) {
     return exponent > 1024 ? kInfinity
                            : std::ldexp(1.0, static_cast<int>(std::max<int64_t>(exponent, -1080)));
   }
-  const int32_t per_octave = 1 << schema;
-  const int32_t fraction = index & (per_octave - 1);
-  const int32_t octave = (index - fraction) / per_octave;
+  const int32_t fraction = index & ((1 << schema) - 1);
+  const int32_t octave = index >> schema;
   if (fraction == 0 && octave == 1024) return std::numeric_limits<double>::max();
-  return std::ldexp(std::exp2(static_cast<double>(fraction) / per_octave), octave);
+  const int32_t among_finest = fraction << (kSchemaMax - std::min(schema, kSchemaMax));
+  return std::ldexp(octave_bounds()[static_cast<size_t>(among_finest)], octave + 1);
 }
 
 void store(const Buckets& buckets, std::vector<BucketSpan>& spans, std::vector<double>& counts) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "promql/evaluator.h"
+
 namespace sightline::promql {
 namespace {
 
@@ -21,7 +23,12 @@ void append_packed(std::string& to, const model::LabelView& label) {
 
 bool LabelFilter::keeps(std::string_view name) const {
   const bool listed = std::ranges::find(names_, name) != names_.end();
-  return mode_ == Mode::kKeep ? listed : !listed && name != model::kMetricName;
+  switch (mode_) {
+    case Mode::kKeep: return listed;
+    case Mode::kDrop: return !listed && name != model::kMetricName;
+    case Mode::kDropIdentity: break;
+  }
+  return !listed && !is_identity_label(name);
 }
 
 void LabelFilter::key(const model::Labels& labels, std::string& key) const {

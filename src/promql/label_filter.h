@@ -14,8 +14,8 @@ namespace sightline::promql {
 
 class LabelFilter {
  public:
-  enum class Mode : uint8_t { kKeep, kDrop };
-  // `names` must outlive the filter. kDrop drops the metric name too.
+  // `names` must outlive the filter. kDrop drops the metric name too, kDropIdentity also type and unit.
+  enum class Mode : uint8_t { kKeep, kDrop, kDropIdentity };
   LabelFilter(Mode mode, std::span<const std::string> names) : mode_(mode), names_(names) {}
 
   // Replaces `key` by the packed labels that are left.

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdio>
+#include <utility>
 
 #include "base/text_codec.h"
 
@@ -10,6 +11,7 @@ namespace {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_alpha(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
+bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 bool is_alnum(char c) { return is_alpha(c) || is_digit(c); }
 bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 
@@ -73,6 +75,36 @@ size_t rune_bytes(std::string_view rest) {
   return n <= rest.size() && is_valid_utf8(rest.substr(0, n)) ? n : 1;
 }
 
+constexpr std::string_view kReplacement = "\xef\xbf\xbd";
+
+// Whether `rest` begins with a character of UTF-8.
+bool is_rune(std::string_view rest) {
+  return static_cast<unsigned char>(rest[0]) < 0x80 || rune_bytes(rest) > 1;
+}
+
+// Go's %q of a character.
+std::string quote_rune(std::string_view rune) {
+  if (rune == "'") return R"('\'')";
+  const std::string quoted = go_quote(rune == "\"" ? "?" : rune);
+  return rune == "\"" ? R"('"')" : "'" + quoted.substr(1, quoted.size() - 2) + "'";
+}
+
+// Functions of durations that stand inside brackets.
+bool is_duration_word(std::string_view word) {
+  for (const std::string_view known : {"step", "range", "min_of", "max_of"}) {
+    if (word.size() != known.size()) continue;
+    size_t same = 0;
+    while (same < known.size() && (word[same] | 32) == (known[same] | 32)) ++same;
+    if (same == known.size()) return true;
+  }
+  return false;
+}
+
+bool may_begin_duration_word(char c) {
+  const int lower = c | 32;
+  return is_alpha(c) && (lower == 's' || lower == 'r' || lower == 'm');
+}
+
 class Lexer {
  public:
   explicit Lexer(std::string_view query) : query_(query) {}
@@ -99,21 +131,23 @@ class Lexer {
                             static_cast<uint32_t>(end), list_.messages.back()});
     done_ = true;
   }
-  std::string rune_quoted() const {
+  // The character at hand; what is none, and the end of input, are the replacement character.
+  std::string_view rune() const {
     const std::string_view rest = query_.substr(at_);
-    return "'" + std::string(rest.substr(0, rune_bytes(rest))) + "'";
+    if (rest.empty() || !is_rune(rest)) return kReplacement;
+    return rest.substr(0, rune_bytes(rest));
   }
+  std::string rune_quoted() const { return quote_rune(rune()); }
   // U+0071 'q'
   std::string rune_named() const {
-    const std::string quoted = rune_quoted();
-    const std::string_view rune = std::string_view(quoted).substr(1, quoted.size() - 2);
-    uint32_t code = static_cast<uint8_t>(rune[0]);
-    if (rune.size() > 1) code &= 0x7fu >> rune.size();
-    for (size_t i = 1; i < rune.size(); ++i)
-      code = code << 6 | (static_cast<uint8_t>(rune[i]) & 0x3fu);
+    const std::string_view r = rune();
+    uint32_t code = static_cast<uint8_t>(r[0]);
+    if (r.size() > 1) code &= 0x7fu >> r.size();
+    for (size_t i = 1; i < r.size(); ++i) code = code << 6 | (static_cast<uint8_t>(r[i]) & 0x3fu);
     char text[16];
-    std::snprintf(text, sizeof text, "U+%04X ", code);
-    return text + quoted;
+    std::snprintf(text, sizeof text, "U+%04X", code);
+    return code < 0x20 || code == 0x7f ? std::string(text)
+                                       : std::string(text) + " '" + std::string(r) + "'";
   }
   void one(TokenKind kind, size_t bytes = 1) {
     const size_t start = at_;
@@ -126,7 +160,7 @@ class Lexer {
       const char c = peek();
       if (c == '#') {
         while (!at_end() && peek() != '\n') ++at_;
-      } else if (c == ' ' || c == '\t' || c == '\n' || c == '\r') {
+      } else if (is_space(c)) {
         ++at_;
       } else {
         return;
@@ -135,15 +169,74 @@ class Lexer {
   }
 
   void next() {
+    if (in_duration_) return next_in_duration();
     skip_space();
     if (at_end()) return finish();
     if (in_braces_) return next_in_braces();
     const char c = peek();
-    if (is_digit(c) || (c == '.' && is_digit(peek(1)))) return number();
+    if (begins_number()) return number();
     if (c == '"' || c == '\'') return quoted(c);
     if (c == '`') return raw();
-    if (is_alpha(c) || (c == ':' && !in_brackets_)) return word();
+    if (in_brackets_ && (is_alpha(c) || c == ':')) return next_in_brackets(c);
+    if (is_alpha(c) || c == ':') return word();
     if (!punctuation(c) && !operation(c)) error(at_, "unexpected character: " + rune_quoted());
+  }
+
+  bool begins_number() const { return is_digit(peek()) || (peek() == '.' && is_digit(peek(1))); }
+
+  // Behind '[', until a number has come: only what durations are made of.
+  void next_in_duration() {
+    while (is_space(peek())) ++at_;
+    if (at_end()) return error(at_, "unexpected end of input in duration expression");
+    if (begins_number()) {
+      in_duration_ = false;
+      return number();
+    }
+    const char c = peek();
+    switch (c) {
+      case ']':
+      case '(':
+      case ')':
+      case ',': (void)punctuation(c); return;
+      case '+':
+      case '-':
+      case '*':
+      case '/':
+      case '%':
+      case '^': (void)operation(c); return;
+      case ':':
+        ++at_;
+        if (!had_duration_)
+          return error(at_, "unexpected colon before duration in duration expression");
+        if (had_colon_) return error(at_, "unexpected repeated colon in duration expression");
+        had_colon_ = true;
+        --at_;
+        return one(TokenKind::kColon);
+      default: break;
+    }
+    if (!may_begin_duration_word(c) || !duration_word())
+      error(at_, "unexpected character in duration expression: " + rune_quoted());
+  }
+
+  void next_in_brackets(char c) {
+    if (c == ':') {
+      if (std::exchange(had_colon_, true)) return error(at_, "unexpected colon ':'");
+      return one(TokenKind::kColon);
+    }
+    if (!may_begin_duration_word(c) || !duration_word())
+      error(at_, "unexpected character: " + rune_quoted() + ", expected ':'");
+  }
+
+  // step, range, min_of, max_of; false, and nothing taken, when it is something else.
+  bool duration_word() {
+    size_t end = at_;
+    while (end < query_.size() && is_alpha(query_[end])) ++end;
+    const std::string_view text = query_.substr(at_, end - at_);
+    if (!is_duration_word(text)) return false;
+    had_duration_ = true;
+    const size_t start = std::exchange(at_, end);
+    emit(TokenKind::kIdentifier, start, keyword_of(text));
+    return true;
   }
 
   void finish() {
@@ -161,7 +254,8 @@ class Lexer {
         one(TokenKind::kLeftParen);
         return true;
       case ')':
-        if (paren_depth_ == 0) return error(at_, "unexpected right parenthesis ')'"), true;
+        // The peer finds out only after it has taken it.
+        if (paren_depth_ == 0) return error(++at_, "unexpected right parenthesis ')'"), true;
         --paren_depth_;
         one(TokenKind::kRightParen);
         return true;
@@ -169,19 +263,18 @@ class Lexer {
         in_braces_ = true;
         one(TokenKind::kLeftBrace);
         return true;
-      case '}': error(at_, "unexpected right brace '}'"); return true;
       case '[':
         if (in_brackets_) return error(at_, "unexpected left bracket '['"), true;
-        in_brackets_ = true;
+        in_brackets_ = in_duration_ = true;
+        had_duration_ = had_colon_ = false;
         one(TokenKind::kLeftBracket);
         return true;
       case ']':
         if (!in_brackets_) return error(at_, "unexpected right bracket ']'"), true;
-        in_brackets_ = false;
+        in_brackets_ = in_duration_ = false;
         one(TokenKind::kRightBracket);
         return true;
       case ',': one(TokenKind::kComma); return true;
-      case ':': one(TokenKind::kColon); return true;
       case '@': one(TokenKind::kAt); return true;
       default: return false;
     }
@@ -207,7 +300,6 @@ class Lexer {
       case '!':
         if (d == '=') return one(TokenKind::kNotEqual, 2), true;
         ++at_;
-        if (at_end()) return error(at_ - 1, "unexpected character after '!': end of input"), true;
         return error(at_ - 1, "unexpected character after '!': " + rune_quoted()), true;
       case '<':
         one(d == '='   ? TokenKind::kLessEqual
@@ -246,7 +338,6 @@ class Lexer {
         if (d == '~') return one(TokenKind::kRegexNotEqual, 2);
         if (d == '=') return one(TokenKind::kNotEqual, 2);
         ++at_;
-        if (at_end()) return error(at_ - 1, "unexpected end of input inside braces");
         return error(at_ - 1, "unexpected character after '!' inside braces: " + rune_quoted());
       default: return error(at_, "unexpected character inside braces: " + rune_quoted());
     }
@@ -255,20 +346,32 @@ class Lexer {
   void word() {
     const size_t start = at_;
     bool colon = false;
-    while (is_alnum(peek()) || (peek() == ':' && !in_brackets_)) {
+    while (is_alnum(peek()) || peek() == ':') {
       colon = colon || peek() == ':';
       ++at_;
     }
     const std::string_view text = query_.substr(start, at_ - start);
     if (colon) return emit(TokenKind::kMetricIdentifier, start);
-    emit(TokenKind::kIdentifier, start, keyword_of(text));
+    Keyword keyword = keyword_of(text);
+    if (keyword >= Keyword::kFill && keyword <= Keyword::kFillRight && !parenthesis_follows())
+      keyword = Keyword::kNone;
+    emit(TokenKind::kIdentifier, start, keyword);
+  }
+
+  bool parenthesis_follows() const {
+    size_t i = at_;
+    while (i < query_.size() && is_space(query_[i])) ++i;
+    return i < query_.size() && query_[i] == '(';
   }
 
   void quoted(char quote) {
     const size_t start = at_++;
     for (;;) {
       if (at_end()) return error(start, "unterminated quoted string");
-      const char c = query_[at_++];
+      const std::string_view r = rune();
+      if (r == kReplacement) return error(start, "invalid UTF-8 rune");
+      at_ += r.size();
+      const char c = r[0];
       if (c == quote) return emit(TokenKind::kString, start);
       if (c == '\n') return error(start, "unterminated quoted string");
       if (c == '\\') {
@@ -278,7 +381,7 @@ class Lexer {
     }
   }
 
-  // `start`: of the text around it, where the peer says an unknown escape is.
+  // `start`: of the text around it, where the peer says a fault in it is.
   bool escape(char quote, size_t start) {
     const char c = query_[at_];
     int digits = 0;
@@ -314,14 +417,14 @@ class Lexer {
       const char d = peek();
       const bool ok = !at_end() && (base == 8 ? d >= '0' && d <= '7' : is_hex(d));
       if (!ok) {
-        error(at_, at_end() ? "escape sequence not terminated"
-                            : "illegal character " + rune_quoted() + " in escape sequence");
+        error(start, at_end() ? "escape sequence not terminated"
+                              : "illegal character " + rune_named() + " in escape sequence");
         return false;
       }
       value = value * base + static_cast<uint64_t>(is_digit(d) ? d - '0' : (d | 32) - 'a' + 10);
     }
     if (value > max || (value >= 0xd800 && value < 0xe000)) {
-      error(at_, "escape sequence is an invalid Unicode code point");
+      error(start, "escape sequence is an invalid Unicode code point");
       return false;
     }
     return true;
@@ -329,70 +432,70 @@ class Lexer {
 
   void raw() {
     const size_t start = at_++;
-    while (!at_end() && peek() != '`') ++at_;
+    for (; !at_end() && peek() != '`'; at_ += rune().size())
+      if (rune() == kReplacement) return error(start, "invalid UTF-8 rune");
     if (at_end()) return error(start, "unterminated raw string");
     ++at_;
     emit(TokenKind::kString, start);
   }
 
-  // Digits with single '_' between them; true when there was at least one digit.
-  bool digits(bool hex) {
-    bool any = false;
-    for (;;) {
-      const char c = peek();
-      if (hex ? is_hex(c) : is_digit(c)) {
-        any = true;
-        ++at_;
-      } else if (c == '_' && any && (hex ? is_hex(peek(1)) : is_digit(peek(1)))) {
-        ++at_;
-      } else {
-        return any;
-      }
-    }
-  }
-
   void number() {
     const size_t start = at_;
-    if (duration()) return emit(TokenKind::kDuration, start);
-    at_ = start;
-    bool ok = true;
-    if (peek() == '0' && (peek(1) == 'x' || peek(1) == 'X')) {
-      at_ += 2;
-      ok = digits(true);
-    } else {
-      digits(false);
-      if (peek() == '.') {
-        ++at_;
-        digits(false);
-      }
-      if (peek() == 'e' || peek() == 'E') {
-        ++at_;
-        if (peek() == '+' || peek() == '-') ++at_;
-        ok = digits(false);
-      }
-    }
-    if (ok && !is_alnum(peek())) return emit(TokenKind::kNumber, start);
-    while (is_alnum(peek()) || peek() == '.') ++at_;
+    had_duration_ = true;
+    if (scan_number()) return emit(TokenKind::kNumber, start);
+    if (scan_rest_of_duration()) return emit(TokenKind::kDuration, start);
     error(start, "bad number or duration syntax: " + go_quote(query_.substr(start, at_ - start)));
   }
 
-  // <int><unit> one or more times, not followed by a letter or digit.
-  bool duration() {
-    bool any = false;
-    for (;;) {
-      const size_t before = at_;
-      while (is_digit(peek())) ++at_;
-      if (at_ == before) break;
-      const char c = peek();
-      if (c == 'm' && peek(1) == 's')
-        at_ += 2;
-      else if (c == 'y' || c == 'w' || c == 'd' || c == 'h' || c == 'm' || c == 's')
-        ++at_;
-      else
-        return false;
-      any = true;
+  bool at_one_of(std::string_view set) const {
+    return !at_end() && set.find(query_[at_]) != std::string_view::npos;
+  }
+  bool take_one_of(std::string_view set) { return at_one_of(set) ? (++at_, true) : false; }
+
+  // The grammar of numbers is the peer's, which takes some odd ones and refuses others: 0x1e is none, 1__0 neither,
+  // and 1.e5 is one. False leaves `at_` where the fault was seen.
+  bool scan_number() {
+    std::string_view digits = "0123456789";
+    const bool hex = take_one_of("0") && take_one_of("xX");
+    if (hex) {
+      take_one_of("_");
+      digits = "0123456789abcdefABCDEF";
     }
-    return any && !is_alnum(peek());
+    take_one_of(".");
+    take_one_of(digits);
+    bool had_dot = false;
+    bool had_exponent = false;
+    while (at_one_of(digits) || at_one_of("._eE")) {
+      if (take_one_of(".")) {
+        if (std::exchange(had_dot, true) || take_one_of("_.") || hex) return false;
+      } else if (take_one_of("eE")) {
+        if (std::exchange(had_exponent, true)) return false;
+        take_one_of("+-");
+        if (take_one_of("._eE") || at_end()) return false;
+      } else if (take_one_of("_")) {
+        if (take_one_of("._eE") || at_end()) return false;
+      } else {
+        while (take_one_of(digits)) {
+        }
+      }
+    }
+    return !is_alnum(peek());
+  }
+
+  // 5m, 1h30m, behind digits that are taken already.
+  bool scan_rest_of_duration() {
+    constexpr std::string_view kDigits = "0123456789";
+    if (!take_one_of("smhdwy")) return false;
+    take_one_of("s");  // of "ms"
+    while (take_one_of(kDigits)) {
+      while (take_one_of(kDigits)) {
+      }
+      if (!take_one_of("smhdw")) return false;
+      take_one_of("s");
+    }
+    if (!is_alnum(peek())) return true;
+    ++at_;
+    return false;
   }
 
   std::string_view query_;
@@ -400,6 +503,9 @@ class Lexer {
   int paren_depth_ = 0;
   bool in_braces_ = false;
   bool in_brackets_ = false;
+  bool in_duration_ = false;   // behind '[', and no number yet
+  bool had_duration_ = false;  // since '['
+  bool had_colon_ = false;     // since '['
   bool done_ = false;
   TokenList list_;
 };
@@ -469,6 +575,18 @@ std::string labels_text(const model::Labels& labels) {
   return out + "}";
 }
 
+namespace {
+
+// Quoted; the first ten characters of a long one.
+std::string shortened(std::string_view text) {
+  if (text.size() <= 10) return go_quote(text);
+  size_t bytes = 0;
+  for (int i = 0; i < 10 && bytes < text.size(); ++i) bytes += rune_bytes(text.substr(bytes));
+  return go_quote(text.substr(0, bytes)) + "...";
+}
+
+}  // namespace
+
 std::string describe(const Token& token) {
   switch (token.kind) {
     case TokenKind::kEof: return "end of input";
@@ -479,18 +597,12 @@ std::string describe(const Token& token) {
         return "number " + go_quote(token.text);
       if (is_operator_word(token.keyword)) return "<op:" + std::string(token.text) + ">";
       if (is_aggregator(token.keyword)) return "<aggr:" + std::string(token.text) + ">";
-      if (token.keyword != Keyword::kNone && token.keyword < Keyword::kFill)
-        return "<" + std::string(token.text) + ">";
+      if (token.keyword >= Keyword::kStart) return shortened(token.text);
+      if (token.keyword != Keyword::kNone) return "<" + std::string(token.text) + ">";
       return "identifier " + go_quote(token.text);
-    case TokenKind::kString:
-      return "string " + (token.text.size() > 10 ? go_quote(token.text.substr(0, 10)) + "..."
-                                                 : go_quote(token.text));
-    case TokenKind::kNumber:
-      return "number " + (token.text.size() > 10 ? go_quote(token.text.substr(0, 10)) + "..."
-                                                 : go_quote(token.text));
-    case TokenKind::kDuration:
-      return "duration " + (token.text.size() > 10 ? go_quote(token.text.substr(0, 10)) + "..."
-                                                   : go_quote(token.text));
+    case TokenKind::kString: return "string " + shortened(token.text);
+    case TokenKind::kNumber: return "number " + shortened(token.text);
+    case TokenKind::kDuration: return "duration " + shortened(token.text);
     default: break;
   }
   if (const auto fixed = fixed_text(token.kind); !fixed.empty()) return std::string(fixed);

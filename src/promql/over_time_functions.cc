@@ -104,12 +104,8 @@ void for_each_pair(const Window& w, Visit visit) {
 }
 
 bool start_reset(std::span<const int64_t> times, std::span<const int64_t> created, size_t i) {
-  if (created.empty() || i == 0) return false;
-  const int64_t start = created[i];
-  const int64_t before = times[i - 1];
-  if (start == 0 || start >= times[i] || start < before) return false;
-  if (start > before) return true;
-  return created[i - 1] != 0 && created[i - 1] != before && created[i - 1] <= before;
+  return i > 0 && !created.empty() &&
+         start_time_verdict(times, created, i) == StartTimeVerdict::kReset;
 }
 
 Cell count_resets(const Window& w) {
@@ -198,6 +194,42 @@ Cell smoothing(const Window& w, const RangeCallContext& call) {
   return Cell::of(level);
 }
 
+// Area under the floats of a window in value-seconds; a NaN counts as 0.
+enum class AreaRule : uint8_t { kLeftPoint, kRightPoint, kTrapezoid };
+
+AreaRule area_rule(const RangeCallContext& call) {
+  for (const AreaRule rule : {AreaRule::kLeftPoint, AreaRule::kRightPoint, AreaRule::kTrapezoid})
+    if (call.param == static_cast<double>(rule)) return rule;
+  call.annotations.warn(call.param_at, "strategy should be 0, 1, or 2 (default), using 2, got " +
+                                           format_float_go(call.param));
+  return AreaRule::kTrapezoid;
+}
+
+CompensatedSum height_between(double left, double right, AreaRule rule) {
+  if (rule != AreaRule::kTrapezoid) return {rule == AreaRule::kLeftPoint ? left : right, 0};
+  CompensatedSum sum{right, 0};
+  sum.add(left);
+  if (!std::isinf(sum.sum) || std::isinf(left) || std::isinf(right))
+    return {sum.sum / 2, sum.lost / 2};
+  sum = {right / 2, 0};  // finite samples whose sum is not
+  sum.add(left / 2);
+  return sum;
+}
+
+Cell integral(const Window& w, const RangeCallContext& call) {
+  const AreaRule rule = area_rule(call);
+  const auto value_at = [&](size_t i) { return std::isnan(w.values[i]) ? 0 : w.values[i]; };
+  CompensatedSum area;
+  for (size_t i = 1; i < w.values.size(); ++i) {
+    const CompensatedSum height = height_between(value_at(i - 1), value_at(i), rule);
+    if (height.sum == 0 && height.lost == 0) continue;
+    const double width = seconds(w.times[i] - w.times[i - 1]);
+    area.lost += height.lost * width;
+    area.add(height.sum * width);
+  }
+  return Cell::of(std::isinf(area.sum) ? area.sum : area.value());
+}
+
 Cell edge_sample(const Window& w, bool first, bool want_time) {
   bool is_float = w.histogram_times.empty();
   if (!is_float && !w.times.empty())
@@ -225,6 +257,7 @@ Cell of_floats(const Window& w, const RangeCallContext& call) {
     case FunctionId::kTsOfMaxOverTime: return time_at(false);
     case FunctionId::kMadOverTime: return median_deviation(w);
     case FunctionId::kQuantileOverTime: return quantile_of(w, call);
+    case FunctionId::kIntegral: return integral(w, call);
     default: break;
   }
   Variance variance;

@@ -52,9 +52,14 @@ class DurationParser {
     while (lhs) {
       const auto op = duration_operator(state_.peek(), precedence);
       if (!op || precedence < min_precedence) break;
-      state_.take();
+      const uint32_t operator_at = state_.take().start;
       ExprPtr rhs = expression(*op == DurationOp::kPow ? precedence : precedence + 1);
       if (!rhs) return nullptr;
+      const bool divides = *op == DurationOp::kDiv || *op == DurationOp::kMod;
+      if (divides && rhs->kind == ExprKind::kNumber && as<NumberLiteral>(*rhs).value == 0)
+        return state_.fail_at(operator_at,
+                              *op == DurationOp::kDiv ? "division by zero" : "modulo by zero"),
+               nullptr;
       const uint32_t start = lhs->position.start;
       lhs = node(*op, start, std::move(lhs), std::move(rhs));
     }
@@ -107,12 +112,11 @@ class DurationParser {
   ExprPtr number() {
     const Token token = state_.take();
     auto out = std::make_unique<NumberLiteral>();
-    bool ok = true;
-    out->value = number_value(token, ok);
+    const auto value = number_value(token);
+    if (!value) return state_.fail_at(token.start, value.error().message), nullptr;
+    out->value = *value;
     out->is_duration = token.kind == TokenKind::kDuration;
     state_.finish(*out, token.start, token.end);
-    if (!ok)
-      return state_.fail_at(token.start, "error parsing number: " + go_quote(token.text)), nullptr;
     return out;
   }
   ExprPtr wrapped() {
@@ -257,9 +261,10 @@ bool parse_at_time(ParseState& state, AtModifier& out) {
     sign = state.take().kind == TokenKind::kSub ? -1 : 1;
   if (!is_number_token(state.peek())) return state.unexpected("@", "timestamp"), false;
   const Token token = state.take();
-  bool ok = true;
-  const double seconds = sign * number_value(token, ok);
-  if (!ok || !(std::fabs(seconds) * 1000 < 9.2e18))
+  const auto number = number_value(token);
+  if (!number) return state.fail_at(token.start, number.error().message), false;
+  const double seconds = sign * *number;
+  if (!(std::fabs(seconds) * 1000 < 9.2e18))
     return state.fail_at(token.start,
                          "timestamp out of bounds for @ modifier: " + format_float_plain(seconds)),
            false;
@@ -282,10 +287,13 @@ bool parse_at(ParseState& state, Expr& expr) {
 
 bool parse_edges(ParseState& state, Expr& expr) {
   const bool anchored = state.take().keyword == Keyword::kAnchored;
-  const std::string_view word = anchored ? "anchored" : "smoothed";
+  const std::string word(anchored ? "anchored" : "smoothed");
   VectorSelector* selector = target_of(expr).selector;
   if (selector == nullptr)
-    return state.fail_at(expr.position.start, std::string(word) + " modifier not implemented"),
+    return state.fail_at(expr.position.start,
+                         word + (expr.kind == ExprKind::kSubquery
+                                     ? " modifier is not supported for subqueries"
+                                     : " modifier not implemented")),
            false;
   if (selector->anchored || selector->smoothed)
     return state.fail_at(expr.position.start,

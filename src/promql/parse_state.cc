@@ -1,6 +1,7 @@
 #include "promql/parse_state.h"
 
 #include <charconv>
+#include <cmath>
 #include <limits>
 
 #include "base/number_text.h"
@@ -111,31 +112,43 @@ std::string unquote(const Token& token) {
   return out;
 }
 
-double number_value(const Token& token, bool& ok) {
+namespace {
+
+// 0x1F and 017, as Go reads an integer; nullopt for what is none, or too large for one.
+std::optional<int64_t> based_integer(std::string_view digits) {
+  if (digits.size() < 2 || digits[0] != '0') return std::nullopt;
+  const bool hex = (digits[1] | 32) == 'x';
+  const char* from = digits.data() + (hex ? 2 : 1);
+  const char* end = digits.data() + digits.size();
+  int64_t value = 0;
+  const auto [stop, error] = std::from_chars(from, end, value, hex ? 16 : 8);
+  if (from == end || stop != end || error != std::errc{}) return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
+Result<double> number_value(const Token& token) {
   if (token.kind == TokenKind::kDuration) {
     const auto d = parse_prometheus_duration(token.text);
-    ok = d.has_value();
-    return ok ? static_cast<double>(d->count()) / 1000 : 0;
+    if (!d) return std::unexpected(d.error());
+    return static_cast<double>(d->count()) / 1000;
   }
   if (token.keyword == Keyword::kInf) return std::numeric_limits<double>::infinity();
   if (token.keyword == Keyword::kNan) return std::numeric_limits<double>::quiet_NaN();
   std::string digits;
   for (const char c : token.text)
     if (c != '_') digits += c;
-  const bool hex = digits.size() > 1 && digits[0] == '0' && (digits[1] | 32) == 'x';
-  const bool octal = !hex && digits.size() > 1 && digits[0] == '0' &&
-                     digits.find_first_not_of("01234567") == std::string::npos;
-  if (hex || octal) {
-    uint64_t value = 0;
-    const char* from = digits.data() + (hex ? 2 : 1);
-    const auto [end, error] =
-        std::from_chars(from, digits.data() + digits.size(), value, hex ? 16 : 8);
-    ok = error == std::errc{} && end == digits.data() + digits.size();
-    return static_cast<double>(value);
-  }
+  if (const auto integer = based_integer(digits)) return static_cast<double>(*integer);
+  const auto bad = [&](std::string_view why) {
+    return fail(Errc::kInvalidArgument, "error parsing number: strconv.ParseFloat: parsing ",
+                go_quote(token.text), ": ", why);
+  };
+  if (digits.find_first_of("xX") != std::string::npos) return bad("invalid syntax");
   const auto value = parse_float(digits);
-  ok = value.has_value();
-  return ok ? *value : 0;
+  if (!value) return bad("invalid syntax");
+  if (std::isinf(*value)) return bad("value out of range");
+  return *value;
 }
 
 }  // namespace sightline::promql

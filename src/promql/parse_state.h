@@ -81,8 +81,8 @@ class ParseState {
 
 // The inside of a string token, escapes resolved.
 std::string unquote(const Token& token);
-// A number or duration token's value in seconds.
-double number_value(const Token& token, bool& ok);
+// A number or duration token's value in seconds, or the peer's words on what is wrong with it.
+Result<double> number_value(const Token& token);
 
 // parse_selectors.cc: {…} after an optional name; label lists; durations.
 std::unique_ptr<VectorSelector> parse_vector_selector(ParseState& state);

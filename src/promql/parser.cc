@@ -134,11 +134,10 @@ class Parser {
   ExprPtr number() {
     const Token token = state_.take();
     auto out = std::make_unique<NumberLiteral>();
-    bool ok = true;
-    out->value = number_value(token, ok);
+    const auto value = number_value(token);
+    if (!value) return state_.fail_at(token.start, value.error().message), nullptr;
+    out->value = *value;
     out->is_duration = token.kind == TokenKind::kDuration;
-    if (!ok)
-      return state_.fail_at(token.start, "error parsing number: " + go_quote(token.text)), nullptr;
     return state_.finish(*out, token.start, token.end) ? std::move(out) : nullptr;
   }
 
@@ -283,8 +282,10 @@ class Parser {
     const bool word_number = state_.at(Keyword::kInf) || state_.at(Keyword::kNan);
     if (!word_number && token.kind != TokenKind::kNumber && token.kind != TokenKind::kDuration)
       return state_.unexpected("fill value", "number"), false;
-    bool ok = true;
-    value = sign * number_value(state_.take(), ok);
+    const auto number = number_value(token);
+    if (!number) return state_.fail_at(token.start, number.error().message), false;
+    value = sign * *number;
+    state_.take();
     if (!state_.take_if(TokenKind::kRightParen))
       return state_.unexpected("fill value", "\")\""), false;
     return true;

@@ -18,6 +18,8 @@ double quantile(double phi, std::vector<double>& values) {
   const double lower = std::max(0.0, std::floor(rank));
   const double upper = std::min(n - 1, lower + 1);
   const double weight = rank - std::floor(rank);
+  if (weight == 0)
+    return values[static_cast<size_t>(lower)];  // an infinite neighbour has no part in it
   return values[static_cast<size_t>(lower)] * (1 - weight) +
          values[static_cast<size_t>(upper)] * weight;
 }

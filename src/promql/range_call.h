@@ -12,6 +12,7 @@ class RangeCall {
   struct Scratch {
     RangeSeries series;
     ColumnScratch columns;
+    std::vector<SampleCount> counts;
   };
 
   RangeCall(Evaluator& evaluator, const Call& call, const StepGrid& grid)
@@ -27,8 +28,8 @@ class RangeCall {
 
  private:
   Status take_argument(const Expr& arg, const Expr*& range);
-  bool general(const RangeSeries& loaded, RangeCallContext& context, Series& out,
-               uint64_t& touched) const;
+  void general(const RangeSeries& loaded, RangeCallContext& context, Series& out,
+               std::vector<SampleCount>& counts) const;
 
   Evaluator& evaluator_;
   const Call& call_;

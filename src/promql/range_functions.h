@@ -31,6 +31,14 @@ Cell instant_rate(const Window& w, const RangeCallContext& call);  // irate, ide
 // Every function of a range vector but the rate family.
 Cell over_time(const Window& w, const RangeCallContext& call);
 
+// A sample of a counter, and since when it counts; 0: unknown.
+struct CountedSince {
+  int64_t time = 0;
+  int64_t start = 0;
+};
+// Does the start of one sample say that the counter began anew after the one before it?
+bool start_says_reset(const CountedSince& before, const CountedSince& after);
+
 // What a start timestamp says of the step from sample i - 1 to i of a counter.
 enum class StartTimeVerdict : uint8_t {
   kNothing,

@@ -32,12 +32,21 @@ struct WindowPlan {
   int64_t end_at(int64_t step_time_ms) const {
     return (fixed ? fixed_ms : step_time_ms) - offset_ms;
   }
+  // What is looked at for the window that ends at `end`: (first, last].
+  struct Reach {
+    int64_t first, last;
+  };
+  Reach reach(int64_t end) const {
+    return {end - range_ms - (anchored || smoothed ? lookback_ms : 0),
+            end + (smoothed ? lookback_ms : 0)};
+  }
 };
 
 // The series of a range vector. load() replaces what its RangeSeries held, and may be called from several threads.
 struct RangeSource {
   WindowPlan plan;
   size_t series_count = 0;
+  bool is_subquery = false;  // what it looked at is counted
   std::function<Status(size_t, RangeSeries&)> load;
   std::function<const model::Labels&(size_t)> labels;
 };

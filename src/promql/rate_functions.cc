@@ -37,8 +37,8 @@ void warn_mixed_layouts(const RangeCallContext& call) {
 }
 
 // Does a start timestamp say that the counter began anew between two samples?
-bool start_says_reset(std::span<const int64_t> times, std::span<const int64_t> created, size_t i,
-                      const RangeCallContext& call) {
+bool starts_anew_at(std::span<const int64_t> times, std::span<const int64_t> created, size_t i,
+                    const RangeCallContext& call) {
   if (created.empty()) return false;
   const StartTimeVerdict verdict = start_time_verdict(times, created, i);
   if (verdict == StartTimeVerdict::kOverlap)
@@ -58,7 +58,7 @@ double float_change(const Window& w, bool is_counter, const RangeCallContext& ca
   double change = w.values.back() - w.values.front();
   if (!is_counter) return change;
   for (size_t i = 1; i < w.values.size(); ++i)
-    if (w.values[i] < w.values[i - 1] || start_says_reset(w.times, w.created, i, call))
+    if (w.values[i] < w.values[i - 1] || starts_anew_at(w.times, w.created, i, call))
       change += w.values[i - 1];
   return change;
 }
@@ -86,7 +86,7 @@ std::optional<Histogram> histogram_change(const Window& w, bool is_counter,
   const auto& hs = w.histograms;
   const auto reset_at = [&](size_t i) {
     return is_reset(*hs[i], *hs[i - 1]) ||
-           start_says_reset(w.histogram_times, w.histogram_created, i, call);
+           starts_anew_at(w.histogram_times, w.histogram_created, i, call);
   };
   Histogram out = *hs.back();
   MergeNotes notes;
@@ -252,17 +252,21 @@ Cell instant_histogram_change(const Window& w, const LastTwo& two, bool is_count
 
 }  // namespace
 
+bool start_says_reset(const CountedSince& before, const CountedSince& after) {
+  const int64_t start = after.start;
+  if (start == 0 || start >= after.time || start < before.time) return false;
+  if (start > before.time) return true;
+  // A start at the sample before: deltas, or a counter whose start is not known.
+  return before.start != 0 && before.start < before.time;
+}
+
 StartTimeVerdict start_time_verdict(std::span<const int64_t> times,
                                     std::span<const int64_t> created, size_t i) {
-  const int64_t start = created[i];
-  const int64_t before = times[i - 1];
-  const int64_t start_before = created[i - 1];
-  if (start == 0) return StartTimeVerdict::kNothing;
-  if (start < before && start != start_before) return StartTimeVerdict::kOverlap;
-  if (start >= times[i] || start < before) return StartTimeVerdict::kNothing;
-  if (start > before) return StartTimeVerdict::kReset;
-  const bool known_before = start_before != 0 && start_before < before;
-  return known_before ? StartTimeVerdict::kReset : StartTimeVerdict::kNothing;
+  const CountedSince before{times[i - 1], created[i - 1]};
+  const CountedSince after{times[i], created[i]};
+  if (after.start != 0 && after.start < before.time && after.start != before.start)
+    return StartTimeVerdict::kOverlap;
+  return start_says_reset(before, after) ? StartTimeVerdict::kReset : StartTimeVerdict::kNothing;
 }
 
 Cell extrapolated_rate(const Window& w, const RangeCallContext& call) {

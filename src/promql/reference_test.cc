@@ -81,7 +81,7 @@ void run_case(uint64_t seed, WorkPool* pool) {
   const auto got = engine.range(query, {start}, {end}, std::chrono::milliseconds(step));
   auto expr = parse(query);
   ASSERT_TRUE(expr) << expr.error().message;
-  ASSERT_TRUE(resolve_times(query, **expr, {start, end, step}));
+  ASSERT_TRUE(resolve_times(**expr, {start, end, step}));
   const ReferenceEvaluator reference(store, 300'000);
   for (int64_t k = 0; k < count; ++k) {
     const auto wanted = reference.eval(**expr, start + k * step);

@@ -3,7 +3,6 @@
 #include <cmath>
 
 #include "promql/function_table.h"
-#include "promql/parse_state.h"
 
 namespace sightline::promql {
 namespace {
@@ -12,7 +11,7 @@ constexpr double kDurationSecondsMax = 9'223'372'036.0;
 
 class Resolver {
  public:
-  Resolver(std::string_view query, const QueryTimes& times) : query_(query), times_(times) {}
+  explicit Resolver(const QueryTimes& times) : times_(times) {}
 
   Status visit(Expr& expr) {
     Status ok;
@@ -25,9 +24,9 @@ class Resolver {
     } else if (expr.kind == ExprKind::kSubquery) {
       auto& subquery = as<SubqueryExpr>(expr);
       resolve(subquery.at);
-      ok = resolve(subquery.range, true);
+      ok = resolve(subquery.offset, false);
       if (ok) ok = resolve(subquery.step, true);
-      if (ok) ok = resolve(subquery.offset, false);
+      if (ok) ok = resolve(subquery.range, true);
     }
     if (!ok) return ok;
     for (Expr* child : children_of(expr))
@@ -46,15 +45,17 @@ class Resolver {
     const PositionRange position = duration.expr->position;
     const auto seconds = value(*duration.expr);
     if (!seconds) return std::unexpected(seconds.error());
+    if (!std::isfinite(*seconds)) return fault(position, "duration is NaN or infinite");
     if (positive && *seconds <= 0) return fault(position, "duration must be greater than 0");
-    if (!(std::fabs(*seconds) <= kDurationSecondsMax))
+    if (std::fabs(*seconds) > kDurationSecondsMax)
       return fault(position, "duration is out of range");
-    duration.ms = std::llround(*seconds * 1000);
+    duration.ms = static_cast<int64_t>(*seconds * 1000);
     return {};
   }
 
-  std::unexpected<Error> fault(PositionRange at, std::string message) const {
-    return std::unexpected(parse_error(query_, {at.start, std::move(message)}));
+  // In the peer's form, which is not that of its other faults: both ends, as offsets.
+  static std::unexpected<Error> fault(PositionRange at, std::string_view message) {
+    return fail(Errc::kInvalidArgument, at.start, ":", at.end, ": ", message);
   }
 
   Result<double> value(const Expr& expr) const {
@@ -87,7 +88,6 @@ class Resolver {
     return 0.0;
   }
 
-  std::string_view query_;
   const QueryTimes& times_;
 };
 
@@ -130,9 +130,9 @@ void mark_histogram_use(Expr& expr, bool stats) {
 
 }  // namespace
 
-Status resolve_times(std::string_view query, Expr& expr, const QueryTimes& times) {
+Status resolve_times(Expr& expr, const QueryTimes& times) {
   mark_histogram_use(expr, false);
-  return Resolver(query, times).visit(expr);
+  return Resolver(times).visit(expr);
 }
 
 }  // namespace sightline::promql

@@ -2,8 +2,6 @@
 // Fills in what only the query's times can tell: @ start() and end(), and
 // durations written as expressions.
 //   Errors  kInvalidArgument, with the place, when a range comes out not positive.
-#include <string_view>
-
 #include "base/result.h"
 #include "promql/ast.h"
 
@@ -15,6 +13,6 @@ struct QueryTimes {
   int64_t step_ms = 0;  // 0: an instant query
 };
 
-Status resolve_times(std::string_view query, Expr& expr, const QueryTimes& times);
+Status resolve_times(Expr& expr, const QueryTimes& times);
 
 }  // namespace sightline::promql

@@ -208,10 +208,12 @@ std::variant<Command, CommandLineExit> parse_command_line(int argc, const char* 
   add_metrics_blocks_commands(*blocks_app, blocks);
   auto* trace_blocks_app = blocks_app->add_subcommand(
       "traces", "list trace blocks, their columns, and whether they are sound");
-  trace_blocks_app
-      ->add_option("PATH", trace_blocks.directory,
-                   "a directory of blocks (<data>/traces/blocks), or one block")
-      ->required();
+  auto* where = trace_blocks_app->add_option_group("where");
+  where->add_option("PATH", trace_blocks.directory,
+                    "a directory of blocks (<data>/traces/blocks), or one block");
+  where->add_option("--tempo-config", trace_blocks.tempo_config,
+                    "those in the object storage that this file names");
+  where->require_option(1);
   trace_blocks_app->add_flag("--columns", trace_blocks.columns, "columns with encodings and bytes");
   trace_blocks_app->add_flag("--verify", trace_blocks.verify,
                              "check everything; exit status 1 when something is damaged");

@@ -1,6 +1,9 @@
 #include "server/process.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <atomic>
 #include <deque>
 #include <thread>
 
@@ -57,7 +60,7 @@ class RunningProcess final : public Process {
         telemetry_(telemetry),
         started_at_(clock.now()),
         fs_(io::make_posix_file_system()),
-        starting_(make_starting_routes(telemetry)),
+        starting_(make_starting_routes(telemetry, replay_)),
         pool_(WorkPoolOptions{.thread_count = core_count() + 2}),
         query_pool_(WorkPoolOptions{.thread_count = command.query.concurrency_max,
                                     .queue_max = kQueriesWaitingMax}),
@@ -69,7 +72,9 @@ class RunningProcess final : public Process {
   std::vector<ListenerStatus> listeners() const override;
 
  private:
+  void add_roles();
   Status listen_early();
+  Status listen(HttpRole& role, const net::HttpRouter& router);
   Status open_stores();
   Status build_graph();
   Status start_scraping();
@@ -94,7 +99,8 @@ class RunningProcess final : public Process {
   Telemetry& telemetry_;
   const TimestampNs started_at_;
   const std::unique_ptr<io::FileSystem> fs_;
-  const net::HttpRouter starting_;  // the Prometheus API's until its own is there
+  ReplayProgress replay_;
+  const net::HttpRouter starting_;  // of what listens early, until its own is there
   WorkPool pool_;
   WorkPool query_pool_;  // PromQL's own, so that long queries hold no thread that ingest needs
   const std::shared_ptr<net::IoThreads> io_threads_;
@@ -110,7 +116,12 @@ class RunningProcess final : public Process {
   SpansRate spans_rate_;
   std::unique_ptr<net::GrpcStreamServer>
       trace_stream_;  // gRPC on the ports of the Tempo API; outlives their servers
+  std::atomic<net::GrpcStreamServer*> trace_stream_ready_{
+      nullptr};  // set once; servers may ask before
   std::deque<HttpRole> http_;
+  HttpRole* metrics_role_ = nullptr;  // in http_, like the two below; null: no such role
+  HttpRole* traces_role_ = nullptr;
+  HttpRole* pages_role_ = nullptr;
   bool stopped_ = false;
 };
 
@@ -128,21 +139,50 @@ Status RunningProcess::start() {
   return {};
 }
 
+void RunningProcess::add_roles() {
+  if (config_.prometheus) {
+    const std::string& given = command_.web_listen_address;
+    metrics_role_ =
+        &add_role("Prometheus API", "metrics", given.empty() ? *config_.server.prometheus : given);
+  }
+  if (config_.tempo) {
+    const config::TempoConfig::Server& server = config_.tempo->server;
+    const std::string host =
+        server.http_listen_address.empty() ? "127.0.0.1" : server.http_listen_address;
+    traces_role_ =
+        &add_role("Tempo API", "traces", host + ":" + std::to_string(*server.http_listen_port));
+  }
+  if (has_pages()) {
+    const std::string& given = command_.ui_listen_address;
+    pages_role_ = &add_role("pages and all APIs", "ui", given.empty() ? *config_.server.ui : given);
+  }
+}
+
 // A log can take a while to read: who asks meanwhile hears that it will come, and a second process that the port is taken.
 Status RunningProcess::listen_early() {
+  add_roles();
   if (!config_.prometheus) return {};
-  const std::string& given = command_.web_listen_address;
-  HttpRole& role =
-      add_role("Prometheus API", "metrics", given.empty() ? *config_.server.prometheus : given);
-  auto server = net::HttpServer::listen({.address = role.address, .name = role.role}, starting_,
-                                        pool_, telemetry_, io_threads_);
+  if (auto status = listen(*metrics_role_, starting_); !status) return status;
+  return pages_role_ == nullptr ? Status() : listen(*pages_role_, starting_);
+}
+
+Status RunningProcess::listen(HttpRole& role, const net::HttpRouter& router) {
+  net::HttpServerOptions options{.address = role.address, .name = role.role};
+  if (config_.tempo && &role != metrics_role_)
+    options.http2 = [this](int descriptor, std::string read) {
+      if (net::GrpcStreamServer* stream = trace_stream_ready_.load(std::memory_order_acquire))
+        stream->take(descriptor, std::move(read));
+      else
+        ::close(descriptor);  // the stores are still being opened
+    };
+  auto server = net::HttpServer::listen(std::move(options), router, pool_, telemetry_, io_threads_);
   if (!server) return in_context(role.name, std::move(server).error());
   role.server = std::move(*server);
   return {};
 }
 
 Status RunningProcess::open_stores() {
-  auto stores = Stores::open(config_, command_.sync_always, *fs_, clock_, telemetry_);
+  auto stores = Stores::open(config_, command_.sync_always, *fs_, clock_, telemetry_, replay_);
   if (!stores) return std::unexpected(std::move(stores).error());
   stores_ = std::move(*stores);
   if (stores_->metrics() != nullptr) {
@@ -223,6 +263,7 @@ void RunningProcess::add_prometheus(net::HttpRouter& router) {
                                    .command = command_,
                                    .query_pool = &query_pool_,
                                    .pool = &pool_,
+                                   .replay = replay_,
                                    .journal = journal_.get(),
                                    .scraper = [this] { return scraper_.get(); }}));
   api::prometheus::add_remote_write(router, *stores_->metrics(), telemetry_);
@@ -288,23 +329,15 @@ bool RunningProcess::has_pages() const {
 Status RunningProcess::build_routes() {
   const auto self_status = [this] { return status(); };
   if (stores_->metrics() != nullptr) {
-    HttpRole& role = http_.front();  // listens already
-    add_prometheus(role.router);
-    api::self::add_self_routes(role.router, telemetry_, self_status);
+    add_prometheus(metrics_role_->router);
+    api::self::add_self_routes(metrics_role_->router, telemetry_, self_status);
   }
   if (stores_->has_traces()) {
-    const config::TempoConfig::Server& server = config_.tempo->server;
-    const std::string host =
-        server.http_listen_address.empty() ? "127.0.0.1" : server.http_listen_address;
-    HttpRole& role =
-        add_role("Tempo API", "traces", host + ":" + std::to_string(*server.http_listen_port));
-    add_tempo(role.router);
-    api::self::add_self_routes(role.router, telemetry_, self_status);
+    add_tempo(traces_role_->router);
+    api::self::add_self_routes(traces_role_->router, telemetry_, self_status);
   }
-  if (!has_pages()) return {};
-  const std::string& given = command_.ui_listen_address;
-  HttpRole& pages =
-      add_role("pages and all APIs", "ui", given.empty() ? *config_.server.ui : given);
+  if (pages_role_ == nullptr) return {};
+  HttpRole& pages = *pages_role_;
   if (stores_->metrics() != nullptr) add_prometheus(pages.router);
   if (stores_->has_traces()) add_tempo(pages.router);
   api::self::add_self_routes(pages.router, telemetry_, self_status);
@@ -319,9 +352,7 @@ Status RunningProcess::build_routes() {
 
 const net::HttpRouter* RunningProcess::own_router(std::string_view host, uint16_t port) const {
   if (!is_local_host(host)) return nullptr;
-  if (port == 0)
-    return &http_.back()
-                .router;  // a data source of our own making: the pages' router has every API
+  if (port == 0) return &pages_role_->router;  // of our own making: the pages have every API
   for (const HttpRole& role : http_)
     if (role.server && role.server->port() == port) return &role.router;
   return nullptr;
@@ -341,21 +372,14 @@ Status RunningProcess::listen() {
         {.name = "traces-grpc", .methods = std::move(methods)}, pool_, telemetry_);
     if (!stream) return in_context("Tempo API", std::move(stream).error());
     trace_stream_ = std::move(*stream);
+    trace_stream_ready_.store(trace_stream_.get(), std::memory_order_release);
   }
   for (HttpRole& role : http_) {
     if (role.server) {
       role.server->set_router(role.router);
-      continue;
+    } else if (auto status = listen(role, role.router); !status) {
+      return status;
     }
-    net::HttpServerOptions options{.address = role.address, .name = role.role};
-    if (trace_stream_ && role.role != "metrics")
-      options.http2 = [this](int descriptor, std::string read) {
-        trace_stream_->take(descriptor, std::move(read));
-      };
-    auto server =
-        net::HttpServer::listen(std::move(options), role.router, pool_, telemetry_, io_threads_);
-    if (!server) return in_context(role.name, std::move(server).error());
-    role.server = std::move(*server);
   }
   return {};
 }

@@ -9,6 +9,7 @@
 
 #include "base/number_text.h"
 #include "server/command_line.h"
+#include "server/starting_routes.h"
 
 namespace sightline::server {
 namespace {
@@ -131,10 +132,23 @@ std::map<std::string, std::string> flags_of(const PrometheusStatusSources& sourc
                                                                 : command.web_listen_address}};
 }
 
+api::prometheus::AdminOperations admin_of(tsdb::Tsdb& store) {
+  return {.delete_series =
+              [&store](std::span<const tsdb::Matcher> matchers, tsdb::TimeRange range) {
+                return store.delete_series(matchers, range);
+              },
+          .clean_tombstones = [&store] { return store.clean_tombstones(); },
+          .snapshot =
+              [&store](bool skip_head) {
+                return store.write_snapshot(skip_head ? tsdb::Tsdb::SnapshotHead::kWithoutHead
+                                                      : tsdb::Tsdb::SnapshotHead::kWithHead);
+              }};
+}
+
 }  // namespace
 
 api::prometheus::PrometheusApi make_prometheus_api(const PrometheusStatusSources& sources) {
-  const tsdb::Tsdb& store = sources.store;
+  tsdb::Tsdb& store = sources.store;
   return {.engine = sources.engine,
           .store = store,
           .clock = sources.clock,
@@ -144,12 +158,14 @@ api::prometheus::PrometheusApi make_prometheus_api(const PrometheusStatusSources
           .runtime_info =
               [&store, started_at = sources.started_at] { return runtime_of(store, started_at); },
           .blocks = [&store] { return blocks_of(store); },
+          .wal_replay = [&replay = sources.replay] { return wal_replay_status(replay); },
           .config_yaml = config::dump(*sources.config.prometheus),
           .flags = flags_of(sources),
           .version = std::string(kVersion),
           .external_labels = sources.config.prometheus->global.external_labels,
           .cors_origin = sources.command.cors_origin,
           .admin_enabled = sources.command.enable_admin_api,
+          .admin = admin_of(store),
           .lifecycle_enabled = sources.command.enable_lifecycle,
           .quit = [] { ::kill(::getpid(), SIGTERM); },
           .query_pool = sources.query_pool,

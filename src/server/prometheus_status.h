@@ -9,6 +9,7 @@
 #include "config/sightline_config.h"
 #include "scrape/scraper.h"
 #include "server/command_line.h"
+#include "server/replay_progress.h"
 #include "tsdb/tsdb.h"
 
 namespace sightline::server {
@@ -16,12 +17,13 @@ namespace sightline::server {
 struct PrometheusStatusSources {
   const config::SightlineConfig& config;
   const promql::Engine& engine;
-  const tsdb::Tsdb& store;
+  tsdb::Tsdb& store;
   const Clock& clock;
   TimestampNs started_at;
   const RunCommand& command;
   WorkPool* query_pool = nullptr;
   WorkPool* pool = nullptr;
+  const ReplayProgress& replay;
   api::prometheus::QueryJournal* journal = nullptr;
   std::function<const scrape::Scraper*()> scraper;  // null before scraping starts, or without it
 };

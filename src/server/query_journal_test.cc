@@ -84,7 +84,7 @@ TEST_F(QueryJournalTest, TheNextStartBeginsAnew) {
 TEST_F(QueryJournalTest, TheLogHasALineForEachQuery) {
   const std::string path = directory_.path() + "/query.log";
   const auto journal = open(path);
-  const promql::QueryStats stats{.samples_read = 7};
+  const promql::QueryStats stats{.samples_queried = 9, .samples_read = 7};
   journal->ended(journal->begun(event("up")), event("up"), &stats, nullptr);
   const Error error{Errc::kExecution, "too much"};
   journal->ended(journal->begun(event("sum")), event("sum"), nullptr, &error);
@@ -104,7 +104,9 @@ TEST_F(QueryJournalTest, TheLogHasALineForEachQuery) {
 
 TEST(StartingRoutes, SayThatItWillCome) {
   Telemetry telemetry;
-  const net::HttpRouter router = make_starting_routes(telemetry);
+  ReplayProgress replay;
+  replay.note({.first = 3, .last = 9, .current = 5});
+  const net::HttpRouter router = make_starting_routes(telemetry, replay);
   const auto ask = [&](const std::string& path) {
     net::HttpRequest request{.method = "GET", .path = path};
     const auto match = router.match("GET", path);
@@ -112,6 +114,8 @@ TEST(StartingRoutes, SayThatItWillCome) {
   };
   EXPECT_EQ(ask("/-/healthy").status, 200);
   EXPECT_EQ(ask("/api/v1/status/walreplay").status, 200);
+  EXPECT_EQ(ask("/api/v1/status/walreplay").body,
+            R"({"status":"success","data":{"min":3,"max":9,"current":5}})");
   EXPECT_EQ(ask("/-/ready").status, 503);
   EXPECT_EQ(ask("/api/v1/query").status, 503);
   EXPECT_EQ(ask("/api/v1/query").headers.get("X-Prometheus-Stopping"), "false");

@@ -1,8 +1,10 @@
 #include "server/starting_routes.h"
 
+#include "api/prometheus/status_routes.h"
+
 namespace sightline::server {
 
-net::HttpRouter make_starting_routes(const Telemetry& telemetry) {
+net::HttpRouter make_starting_routes(const Telemetry& telemetry, const ReplayProgress& replay) {
   constexpr net::RouteOptions kQuick{.run_on = net::RunOn::kSocketThread};
   net::HttpRouter router;
   router.add(
@@ -21,9 +23,10 @@ net::HttpRouter make_starting_routes(const Telemetry& telemetry) {
       kQuick);
   router.add(
       "GET", "/api/v1/status/walreplay",
-      [](net::HttpRequest&) {
-        return net::HttpResponse::json(
-            R"({"status":"success","data":{"min":0,"max":0,"current":0}})");
+      [&replay](net::HttpRequest&) {
+        return net::HttpResponse::json(R"({"status":"success","data":)" +
+                                       api::prometheus::walreplay_json(wal_replay_status(replay)) +
+                                       "}");
       },
       kQuick);
   router.set_fallback([](net::HttpRequest&) {
@@ -33,6 +36,11 @@ net::HttpRouter make_starting_routes(const Telemetry& telemetry) {
     return response;
   });
   return router;
+}
+
+api::prometheus::WalReplayStatus wal_replay_status(const ReplayProgress& replay) {
+  const io::SegmentProgress progress = replay.get();
+  return {progress.first, progress.last, progress.current};
 }
 
 }  // namespace sightline::server

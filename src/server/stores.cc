@@ -3,10 +3,10 @@
 #include <malloc.h>
 
 #include <algorithm>
-#include <unordered_set>
-#include <vector>
 
 #include "base/log.h"
+#include "config/environment.h"
+#include "server/object_storage.h"
 #include "tracestore/tenant_id.h"
 #include "wire/otlp/decode_traces.h"
 #include "wire/otlp/encode_traces.h"
@@ -40,6 +40,7 @@ tracestore::TraceStoreOptions trace_options(const config::TempoConfig& config,
   options.trace_idle_period = config.cutting.trace_idle_period;
   options.max_block_duration = config.cutting.max_block_duration;
   options.max_block_bytes = std::min(config.cutting.max_block_bytes, options.max_block_bytes);
+  options.upload_after = config.cutting.max_block_duration;
   options.block_retention =
       config.limits.block_retention.value_or(config.compaction.block_retention);
   options.compaction_window = config.compaction.compaction_window;
@@ -70,13 +71,16 @@ tsdb::TsdbOptions metrics_options(const config::PrometheusConfig& config,
 
 Result<std::unique_ptr<Stores>> Stores::open(const config::SightlineConfig& config,
                                              bool sync_always, io::FileSystem& fs, Clock& clock,
-                                             Telemetry& telemetry) {
+                                             Telemetry& telemetry, ReplayProgress& replay) {
   std::unique_ptr<Stores> stores(new Stores());
   const std::string& data_dir = config.server.data_dir;
   if (auto opened = stores->open_traces(config, sync_always, fs, clock, telemetry); !opened)
     return std::unexpected(std::move(opened).error());
   if (config.prometheus) {
     auto options = metrics_options(*config.prometheus, data_dir, sync_always);
+    options.on_replay_segment = [&replay](const io::SegmentProgress& progress) {
+      replay.note(progress);
+    };
     if (stores->has_traces())
       options.on_exemplar = [self = stores.get()](TraceId trace) { self->pin(trace); };
     auto metrics = tsdb::Tsdb::open(fs, clock, telemetry, std::move(options));
@@ -95,9 +99,15 @@ Status Stores::open_traces(const config::SightlineConfig& config, bool sync_alwa
   limits_ = std::move(*limits);
   tracestore::TraceStoreOptions options =
       trace_options(*config.tempo, config.server.data_dir, sync_always);
+  auto objects =
+      make_object_storage(config.tempo->storage, config::SystemEnvironment(), clock, telemetry);
+  if (!objects) return std::unexpected(std::move(objects).error());
+  options.objects = objects_ = std::move(*objects);
+  archive_at_stop_ = config.tempo->cutting.flush_all_on_shutdown;
   if (config.tempo->multitenancy_enabled) {
     // What one store may hold in memory is shared by those that are open.
     options.hot_bytes_max = std::max<uint64_t>(options.hot_bytes_max / 8, 1);
+    options.cache_bytes_max /= 8;
     auto tenants = tracestore::TenantStores::open(
         fs, clock, telemetry,
         {.store = std::move(options),
@@ -158,6 +168,15 @@ void Stores::start_maintenance(std::function<void()> also) {
       lock.lock();
     }
   });
+  if (!objects_) return;
+  archive_thread_ = std::thread([this] {
+    std::unique_lock lock(mutex_);
+    while (!changed_.wait_for(lock, kRound, [&] { return stopping_; })) {
+      lock.unlock();
+      tenants_ ? tenants_->archive() : (void)traces_->archive();  // says itself what failed
+      lock.lock();
+    }
+  });
 }
 
 void Stores::stop_maintenance() {
@@ -166,7 +185,16 @@ void Stores::stop_maintenance() {
     stopping_ = true;
   }
   changed_.notify_all();
+  if (objects_ && !archive_at_stop_) objects_->interrupt();
   if (thread_.joinable()) thread_.join();
+  if (!archive_thread_.joinable()) return;
+  archive_thread_.join();
+  // ingester.flush_all_on_shutdown: nothing is left on this machine, as far as storage answers.
+  if (!archive_at_stop_) return;
+  Status left = tenants_ ? tenants_->archive_everything() : traces_->flush();
+  if (left && traces_) left = traces_->archive_everything();
+  if (!left)
+    SL_LOG_WARN("trace store: not everything is in object storage: {}", left.error().message);
 }
 
 void Stores::maintain() {
@@ -189,37 +217,21 @@ void Stores::maintain_traces() {
 }
 
 // Exemplars do not say whose trace theirs is: every tenant's store keeps it.
-void Stores::keep(const TraceId& trace) { tenants_ ? tenants_->pin(trace) : traces_->pin(trace); }
-
-void Stores::pin(const TraceId& trace) {
-  const std::lock_guard lock(pins_mutex_);
-  if (reconciling_) pinned_meanwhile_.insert(trace);
-  keep(trace);
-}
+void Stores::pin(const TraceId& trace) { tenants_ ? tenants_->pin(trace) : traces_->pin(trace); }
 
 // The exemplars that are stored now are the source of pins: whatever retention, compaction or a
 // crash between two writes did, pins follow. What is pinned while this runs stays pinned.
 void Stores::reconcile_pins() {
   if (!has_traces() || !metrics_) return;
-  {
-    const std::lock_guard lock(pins_mutex_);
-    reconciling_ = true;
-  }
-  std::unordered_set<TraceId, TraceIdHash> wanted;
-  const auto status = metrics_->for_each_exemplar_trace(
-      {}, [&](TraceId trace, TimestampMs) { wanted.insert(trace); });
+  const tracestore::PinSource exemplars = [&](const auto& wanted) {
+    return metrics_->for_each_exemplar_trace(
+        {}, [&](TraceId trace, TimestampMs) { wanted(tracestore::fingerprint_of(trace)); });
+  };
+  const Status status =
+      tenants_ ? tenants_->replace_pins(exemplars) : traces_->replace_pins(exemplars);
   if (!status)
     SL_LOG_WARN("pins: exemplars could not be read, so every pin stays: {}",
                 status.error().message);
-  for (const TraceId& trace : wanted) keep(trace);
-  std::vector<TraceId> pinned;
-  if (status) pinned = tenants_ ? tenants_->pinned() : traces_->pinned();
-  const std::lock_guard lock(pins_mutex_);
-  for (const TraceId& trace : pinned)
-    if (!wanted.contains(trace) && !pinned_meanwhile_.contains(trace))
-      tenants_ ? tenants_->unpin(trace) : traces_->unpin(trace);
-  reconciling_ = false;
-  pinned_meanwhile_.clear();
 }
 
 }  // namespace sightline::server

@@ -1,8 +1,8 @@
 #pragma once
 // The two stores of this process and what joins them: a stored exemplar pins its
-// trace (promise P1), and one thread maintains both.
+// trace (promise P1), and one thread maintains both; another one moves trace blocks to object storage.
 //   Lifetime  the file system, clock and telemetry outlive it.
-//   Threads   one thread of its own between start_maintenance() and the destructor; queries and writes
+//   Threads   up to two threads of its own between start_maintenance() and the destructor; queries and writes
 //             from any.
 #include <condition_variable>
 #include <functional>
@@ -10,12 +10,13 @@
 #include <mutex>
 #include <string>
 #include <thread>
-#include <unordered_set>
 
 #include "base/telemetry.h"
 #include "base/time.h"
 #include "config/sightline_config.h"
 #include "io/file_system.h"
+#include "io/object_store.h"
+#include "server/replay_progress.h"
 #include "server/tenant_limits.h"
 #include "tracestore/tenant_stores.h"
 #include "tracestore/trace_store.h"
@@ -25,14 +26,17 @@ namespace sightline::server {
 
 class Stores {
  public:
+  // `replay` is told while the metrics store reads its log.
   static Result<std::unique_ptr<Stores>> open(const config::SightlineConfig& config,
                                               bool sync_always, io::FileSystem& fs, Clock& clock,
-                                              Telemetry& telemetry);
+                                              Telemetry& telemetry, ReplayProgress& replay);
   ~Stores();
 
   // `also` runs in the same thread, every second.
   void start_maintenance(std::function<void()> also);
   void stop_maintenance();
+  // One of its rounds, for who has no such thread.
+  void maintain();
 
   tsdb::Tsdb* metrics() { return metrics_.get(); }  // null: no such role
   // Null: no such role, or a store for each tenant.
@@ -51,25 +55,23 @@ class Stores {
   Status open_traces(const config::SightlineConfig& config, bool sync_always, io::FileSystem& fs,
                      Clock& clock, Telemetry& telemetry);
   void maintain_traces();
-  void maintain();
-  void keep(const TraceId& trace);
   void pin(const TraceId& trace);
   void reconcile_pins();
 
   std::unique_ptr<TenantLimitsTable> limits_;
   std::unique_ptr<tracestore::IngestRate> rate_;  // of the one store, when it is limited
+  std::shared_ptr<io::ObjectStore> objects_;      // null: blocks stay local
+  bool archive_at_stop_ = false;
   std::unique_ptr<tracestore::TraceStore> traces_;
   std::unique_ptr<tracestore::TenantStores> tenants_;
   std::unique_ptr<tsdb::Tsdb> metrics_;
-  std::mutex pins_mutex_;
-  bool reconciling_ = false;                                   // guarded by pins_mutex_
-  std::unordered_set<TraceId, TraceIdHash> pinned_meanwhile_;  // guarded by pins_mutex_
   std::function<void()> also_;
   uint64_t rounds_ = 0;  // maintenance thread only
   std::mutex mutex_;
   std::condition_variable changed_;
   bool stopping_ = false;  // guarded by mutex_
   std::thread thread_;
+  std::thread archive_thread_;
 };
 
 }  // namespace sightline::server

@@ -12,6 +12,7 @@ namespace {
 constexpr size_t kTailBytes = 16;  // footer length, footer crc, magic
 constexpr size_t kZoneBytes = 8 + 9 * 4 + 4 * 8;
 constexpr size_t kIdBytes = sizeof(TraceId);
+constexpr size_t kIdsOffsetAt = 4 + 8 + 8;  // in the footer
 
 std::unexpected<Error> torn(std::string_view what) { return fail(Errc::kCorrupt, what); }
 
@@ -49,32 +50,71 @@ Result<std::shared_ptr<const Block>> Block::open(std::string_view bytes,
                                                  std::string name) {
   std::shared_ptr<Block> block(new Block());
   block->id_ = id;
-  block->owner_ = std::move(owner);
   block->name_ = std::move(name);
-  if (auto status = block->parse(bytes); !status)
+  const io::HeldBytes whole{bytes, std::move(owner)};
+  block->source_ = std::make_shared<io::HeldByteSource>(whole);
+  Status status = bytes.starts_with(kBlockMagic) || bytes.size() < kBlockMagic.size()
+                      ? block->parse(whole)
+                      : torn("not a trace block of version 2");
+  if (!status) return in_context(block->name_, std::move(status).error());
+  return block;
+}
+
+Result<std::shared_ptr<const Block>> Block::open(std::shared_ptr<const io::ByteSource> source,
+                                                 uint64_t tail_offset, uint64_t id,
+                                                 std::string name) {
+  std::shared_ptr<Block> block(new Block());
+  block->id_ = id;
+  block->name_ = std::move(name);
+  block->archived_ = true;
+  block->source_ = std::move(source);
+  const uint64_t size = block->source_->size();
+  if (tail_offset > size) return fail(Errc::kCorrupt, block->name_, ": is shorter than it was");
+  const auto tail = block->source_->read({tail_offset, size - tail_offset});
+  if (!tail) return in_context(block->name_, tail.error());
+  if (auto status = block->parse(*tail); !status)
     return in_context(block->name_, std::move(status).error());
   return block;
 }
 
-Status Block::parse(std::string_view bytes) {
-  bytes_ = bytes;
-  summary_.bytes = bytes.size();
-  if (bytes.size() < kBlockMagic.size() + kTailBytes)
-    return torn("file is too short for a trace block");
-  if (!bytes.starts_with(kBlockMagic) || !bytes.ends_with(kBlockMagic))
+Result<Block::Tail> Block::find_tail(const io::ByteSource& source) {
+  const uint64_t size = source.size();
+  if (size < kBlockMagic.size() + kTailBytes) return torn("file is too short for a trace block");
+  const auto end = source.read({size - kTailBytes, kTailBytes});
+  if (!end) return std::unexpected(end.error());
+  const auto footer_bytes = load_le<uint32_t>(end->bytes.data());
+  if (!end->bytes.ends_with(kBlockMagic) || footer_bytes < kIdsOffsetAt + sizeof(uint64_t) ||
+      footer_bytes > size - kTailBytes - kBlockMagic.size())
     return torn("not a trace block of version 2");
+  const auto footer = source.read({size - kTailBytes - footer_bytes, footer_bytes});
+  if (!footer) return std::unexpected(footer.error());
+  const auto crc = load_le<uint32_t>(end->bytes.data() + sizeof(uint32_t));
+  if (crc32c(footer->bytes) != crc) return torn("footer checksum does not match");
+  return Tail{load_le<uint64_t>(footer->bytes.data() + kIdsOffsetAt), crc};
+}
+
+// `held` is the whole block, or what follows the row groups.
+Status Block::parse(const io::HeldBytes& held) {
+  const std::string_view bytes = held.bytes;
+  const uint64_t before = source_->size() - bytes.size();  // bytes of the block that `held` lacks
+  tail_owner_ = held.owner;
+  summary_.bytes = source_->size();
+  if (source_->size() < kBlockMagic.size() + kTailBytes || bytes.size() < kTailBytes)
+    return torn("file is too short for a trace block");
+  if (!bytes.ends_with(kBlockMagic)) return torn("not a trace block of version 2");
   const size_t tail = bytes.size() - kTailBytes;
   const auto footer_bytes = load_le<uint32_t>(bytes.data() + tail);
-  if (footer_bytes > tail - kBlockMagic.size()) return torn("footer is longer than the file");
+  if (footer_bytes > tail || before + tail - footer_bytes < kBlockMagic.size())
+    return torn("footer is longer than the file");
   const std::string_view footer = bytes.substr(tail - footer_bytes, footer_bytes);
-  if (crc32c(footer) != load_le<uint32_t>(bytes.data() + tail + 4))
-    return torn("footer checksum does not match");
+  footer_crc_ = load_le<uint32_t>(bytes.data() + tail + 4);
+  if (crc32c(footer) != footer_crc_) return torn("footer checksum does not match");
 
   ByteReader in(footer);
   summary_.pinned = in.le<uint32_t>() != 0;
   summary_.newest_received = {in.le<uint64_t>()};
   summary_.spans = in.le<uint64_t>();
-  const auto ids_offset = in.le<uint64_t>();
+  tail_offset_ = in.le<uint64_t>();
   summary_.traces = in.le<uint32_t>();
   const auto slots = in.le<uint32_t>();
   const auto continued = in.le<uint32_t>();
@@ -89,35 +129,44 @@ Status Block::parse(std::string_view bytes) {
 
   const uint64_t ids_bytes = uint64_t{summary_.traces} * kIdBytes;
   const uint64_t index_bytes = uint64_t{slots} * sizeof(uint32_t);
-  const uint64_t lists_bytes = uint64_t{continued} * kIdBytes +
-                               uint64_t{replaced} * sizeof(uint64_t) +
-                               uint64_t{gone} * sizeof(uint32_t);
-  const uint64_t footer_begin = tail - footer_bytes;
+  lists_bytes_ = uint64_t{continued} * kIdBytes + uint64_t{replaced} * sizeof(uint64_t) +
+                 uint64_t{gone} * sizeof(uint32_t);
+  const uint64_t footer_begin = before + tail - footer_bytes;
   if (gone > summary_.traces || slots <= summary_.traces - gone ||
-      ids_offset < kBlockMagic.size() || ids_offset > footer_begin ||
-      ids_bytes + index_bytes + lists_bytes != footer_begin - ids_offset)
+      tail_offset_ < std::max<uint64_t>(kBlockMagic.size(), before) ||
+      tail_offset_ > footer_begin ||
+      ids_bytes + index_bytes + lists_bytes_ != footer_begin - tail_offset_)
     return torn("sections do not add up to the file");
-  ids_ = bytes.substr(ids_offset, ids_bytes);
-  index_ = bytes.substr(ids_offset + ids_bytes, index_bytes);
-  lists_bytes_ = lists_bytes;
-  const std::string_view lists = bytes.substr(ids_offset + ids_bytes + index_bytes, lists_bytes);
+  ids_ = bytes.substr(tail_offset_ - before, ids_bytes);
+  index_ = bytes.substr(tail_offset_ - before + ids_bytes, index_bytes);
+  const std::string_view lists =
+      bytes.substr(tail_offset_ - before + ids_bytes + index_bytes, lists_bytes_);
   if (crc32c(lists) != lists_crc) return torn("checksum of the lists does not match");
+  if (auto status = parse_lists(lists, continued, replaced, gone); !status) return status;
+  return parse_zones(in, row_groups);
+}
+
+Status Block::parse_lists(std::string_view lists, uint32_t continued, uint32_t replaced,
+                          uint32_t gone) {
   for (uint32_t i = 0; i < continued; ++i) summary_.continued.push_back(id_at(lists, i));
   for (uint32_t i = 0; i < replaced; ++i)
     summary_.replaced.push_back(
         load_le<uint64_t>(lists.data() + continued * kIdBytes + i * sizeof(uint64_t)));
-
   summary_.gone = gone;
   for (uint32_t i = 0; i < gone; ++i) {
-    gone_.push_back(load_le<uint32_t>(lists.data() + lists_bytes - (gone - i) * sizeof(uint32_t)));
+    gone_.push_back(load_le<uint32_t>(lists.data() + lists.size() - (gone - i) * sizeof(uint32_t)));
     if (gone_.back() >= summary_.traces || (i > 0 && gone_[i - 1] >= gone_.back()))
       return torn("gone traces are not in order");
   }
+  return {};
+}
+
+Status Block::parse_zones(ByteReader& footer, uint32_t row_groups) {
   uint64_t offset = kBlockMagic.size(), spans = 0, traces = 0;
   for (uint32_t i = 0; i < row_groups; ++i) {
-    RowGroupZone zone = read_zone(in);
+    RowGroupZone zone = read_zone(footer);
     if (zone.offset != offset ||
-        uint64_t{zone.chunk_bytes} + zone.directory_bytes > ids_offset - offset)
+        uint64_t{zone.chunk_bytes} + zone.directory_bytes > tail_offset_ - offset)
       return torn("row groups overlap or pass the end");
     zone.first_trace = static_cast<uint32_t>(traces);
     offset += uint64_t{zone.chunk_bytes} + zone.directory_bytes;
@@ -127,7 +176,7 @@ Status Block::parse(std::string_view bytes) {
     summary_.max_end = std::max(summary_.max_end, zone.max_end);
     zones_.push_back(zone);
   }
-  if (offset != ids_offset || spans < summary_.spans || traces != summary_.traces)
+  if (offset != tail_offset_ || spans < summary_.spans || traces != summary_.traces)
     return torn("row groups do not add up to the block");
   verified_ = std::vector<std::atomic<bool>>(zones_.size());
   return {};
@@ -147,7 +196,7 @@ Block::Sections Block::sections() const {
   for (const RowGroupZone& zone : zones_)
     groups += uint64_t{zone.chunk_bytes} + zone.directory_bytes;
   return {ids_.size(), index_.size(), lists_bytes_,
-          bytes_.size() - groups - ids_.size() - index_.size() - lists_bytes_};
+          summary_.bytes - groups - ids_.size() - index_.size() - lists_bytes_};
 }
 
 Result<std::optional<uint32_t>> Block::find(const TraceId& id) const {
@@ -165,11 +214,17 @@ Result<std::optional<uint32_t>> Block::find(const TraceId& id) const {
   return std::nullopt;
 }
 
-Result<std::string_view> Block::row_group_bytes(uint32_t number) const {
+Result<io::HeldBytes> Block::read_row_group(uint32_t number) const {
+  const RowGroupZone& zone = zones_[number];
+  auto held = source_->read({zone.offset, uint64_t{zone.chunk_bytes} + zone.directory_bytes});
+  if (!held) return in_context(name_, std::move(held).error());
+  return held;
+}
+
+Result<io::HeldBytes> Block::row_group_bytes(uint32_t number) const {
   const auto decoder = row_group(number, nullptr);
   if (!decoder) return std::unexpected(decoder.error());
-  const RowGroupZone& zone = zones_[number];
-  return bytes_.substr(zone.offset, uint64_t{zone.chunk_bytes} + zone.directory_bytes);
+  return read_row_group(number);
 }
 
 TraceId Block::trace_id(uint32_t ordinal) const { return id_at(ids_, ordinal); }
@@ -181,12 +236,13 @@ uint32_t Block::row_group_of(uint32_t ordinal) const {
   return static_cast<uint32_t>(next - zones_.begin() - 1);
 }
 
+// What comes from object storage is checked each time: it may have been fetched anew.
 Result<RowGroupDecoder> Block::row_group(uint32_t number, InspectedBytes inspected) const {
-  const RowGroupZone& zone = zones_[number];
-  auto decoder = RowGroupDecoder::open(
-      bytes_.substr(zone.offset, uint64_t{zone.chunk_bytes} + zone.directory_bytes), zone, owner_,
-      std::move(inspected));
-  if (decoder && !verified_[number].load(std::memory_order_relaxed)) {
+  auto held = read_row_group(number);
+  if (!held) return std::unexpected(std::move(held).error());
+  auto decoder = RowGroupDecoder::open(held->bytes, zones_[number], std::move(held->owner),
+                                       std::move(inspected));
+  if (decoder && (archived_ || !verified_[number].load(std::memory_order_relaxed))) {
     if (auto status = decoder->verify(); !status)
       return in_context(name_, std::move(status).error());
     verified_[number].store(true, std::memory_order_relaxed);
@@ -224,9 +280,17 @@ Result<std::shared_ptr<const model::SpanBatch>> Block::read_traces(
   return *batch;
 }
 
-void Block::mark_corrupt(const Error& error) const {
+bool Block::marked_corrupt(const Error& error) const {
+  switch (error.code) {
+    case Errc::kUnavailable:
+    case Errc::kDeadlineExceeded:
+    case Errc::kCancelled:
+    case Errc::kIo: return false;  // its storage does not answer, or not to us
+    default: break;
+  }
   if (!corrupt_.exchange(true))
     SL_LOG_ERROR("trace store: block {} is set aside: {}", name_, error.message);
+  return true;
 }
 
 }  // namespace sightline::tracestore

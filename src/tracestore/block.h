@@ -1,10 +1,11 @@
 #pragma once
-// One immutable block, open for reading: mapped, its footer in memory, everything
-// else checked and decoded when asked for.
+// One immutable block, open for reading: mapped, or in object storage. Its footer is in memory; trace ids, their index
+// and the lists are local, checked when first asked for; row groups are read, checked and decoded when asked for.
 //   Format    docs/formats/trace_block.md.
 //   Threads   any.
-//   Errors    kCorrupt when bytes do not check. Whoever meets it calls mark_corrupt(); from then on
-//             readers pass the block by, until maintenance sets the file aside.
+//   Errors    kCorrupt when bytes do not check. Whoever meets an error of a block asks marked_corrupt(); from then on
+//             readers pass the block by, until maintenance sets it aside. Other errors (storage that does not
+//             answer) are passed on: an answer without this block would be wrong.
 #include <algorithm>
 #include <atomic>
 #include <memory>
@@ -13,7 +14,9 @@
 #include <string>
 #include <vector>
 
+#include "base/bytes.h"
 #include "base/result.h"
+#include "io/byte_source.h"
 #include "io/file_system.h"
 #include "tracestore/block_format.h"
 #include "tracestore/row_group_decoder.h"
@@ -43,8 +46,20 @@ class Block : public std::enable_shared_from_this<Block> {
   static Result<std::shared_ptr<const Block>> open(std::string_view bytes,
                                                    std::shared_ptr<const void> owner, uint64_t id,
                                                    std::string name);
+  // Of object storage: everything from `tail_offset` on is read at once and stays local.
+  static Result<std::shared_ptr<const Block>> open(std::shared_ptr<const io::ByteSource> source,
+                                                   uint64_t tail_offset, uint64_t id,
+                                                   std::string name);
+  // Where the row groups end, and what tells this block from others that had its id.
+  struct Tail {
+    uint64_t offset = 0;
+    uint32_t footer_crc = 0;
+  };
+  static Result<Tail> find_tail(const io::ByteSource& source);
+  Tail tail() const { return {tail_offset_, footer_crc_}; }
 
   uint64_t id() const { return id_; }
+  bool is_archived() const { return archived_; }  // in object storage
   const std::string& name() const { return name_; }
   const BlockSummary& summary() const { return summary_; }
   const std::vector<RowGroupZone>& zones() const { return zones_; }
@@ -57,7 +72,7 @@ class Block : public std::enable_shared_from_this<Block> {
     return !gone_.empty() && std::binary_search(gone_.begin(), gone_.end(), ordinal);
   }
   // The bytes of a row group as stored, verified.
-  Result<std::string_view> row_group_bytes(uint32_t number) const;
+  Result<io::HeldBytes> row_group_bytes(uint32_t number) const;
 
   // How many bytes the parts other than row groups take.
   struct Sections {
@@ -75,17 +90,24 @@ class Block : public std::enable_shared_from_this<Block> {
                                                               InspectedBytes inspected) const;
   uint32_t row_group_of(uint32_t ordinal) const;
 
-  void mark_corrupt(const Error& error) const;
+  // True when the error means that the block is damaged or gone: it is marked and said then.
+  bool marked_corrupt(const Error& error) const;
   bool is_corrupt() const { return corrupt_.load(std::memory_order_relaxed); }
 
  private:
   Block() = default;
-  Status parse(std::string_view bytes);
+  Status parse(const io::HeldBytes& tail);
+  Status parse_lists(std::string_view lists, uint32_t continued, uint32_t replaced, uint32_t gone);
+  Status parse_zones(ByteReader& footer, uint32_t row_groups);
+  Result<io::HeldBytes> read_row_group(uint32_t number) const;
 
   uint64_t id_ = 0;
   std::string name_;
-  std::shared_ptr<const void> owner_;
-  std::string_view bytes_;
+  bool archived_ = false;
+  std::shared_ptr<const io::ByteSource> source_;
+  std::shared_ptr<const void> tail_owner_;
+  uint64_t tail_offset_ = 0;  // of the trace ids
+  uint32_t footer_crc_ = 0;
   BlockSummary summary_;
   std::vector<RowGroupZone> zones_;
   std::string_view ids_;
@@ -95,8 +117,9 @@ class Block : public std::enable_shared_from_this<Block> {
   uint32_t ids_crc_ = 0;
   uint32_t index_crc_ = 0;
   mutable std::once_flag index_once_;
-  mutable Status index_status_;                      // set once under index_once_
-  mutable std::vector<std::atomic<bool>> verified_;  // per row group; verifying twice is harmless
+  mutable Status index_status_;  // set once under index_once_
+  mutable std::vector<std::atomic<bool>>
+      verified_;  // per row group, when mapped; verifying twice is harmless
   mutable std::atomic<bool> corrupt_{false};
 };
 

@@ -5,6 +5,7 @@
 //   Leftovers  files that should not be there: written and not published, or replaced and not
 //              removable. They are tried again, and every new block says that it replaces them.
 //   Threads    one owner: maintenance.
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -29,6 +30,8 @@ class BlockDirectory {
   const std::string& path() const { return path_; }
   // For a new block; a leftover until keep().
   uint64_t take_id();
+  // No id below is given out from now on.
+  void reserve(uint64_t next_id) { next_id_ = std::max(next_id_, next_id); }
   void keep(uint64_t id) { std::erase(leftovers_, id); }
   // But for `id` itself.
   std::vector<uint64_t> leftovers(uint64_t id) const;

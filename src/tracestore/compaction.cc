@@ -104,7 +104,7 @@ class BlockMerge {
               const std::vector<bool>& gone, uint32_t gone_count) {
     const auto bytes = block.row_group_bytes(number);
     if (!bytes) {
-      block.mark_corrupt(bytes.error());
+      (void)block.marked_corrupt(bytes.error());
       return std::unexpected(bytes.error());
     }
     uint64_t gone_rows = 0;
@@ -112,18 +112,20 @@ class BlockMerge {
       auto decoder = block.row_group(number, nullptr);
       const auto tables = decoder ? decoder->tables() : std::unexpected(decoder.error());
       if (!tables) {
-        block.mark_corrupt(tables.error());
+        (void)block.marked_corrupt(tables.error());
         return std::unexpected(tables.error());
       }
       for (size_t i = 0; i < gone.size(); ++i)
         if (gone[i]) gone_rows += (*tables)->trace_rows[i];
     }
-    return writer_.add_encoded(*bytes, block.zones()[number], ids, gone, gone_rows);
+    return writer_.add_encoded(bytes->bytes, block.zones()[number], ids, gone, gone_rows);
   }
 
   Status write_anew(std::vector<StoredPart> parts) {
     if (parts.empty()) return {};
-    const auto batches = read_parts(std::move(parts), nullptr);
+    const auto read = read_parts(std::move(parts), nullptr);
+    if (!read) return std::unexpected(read.error());
+    const auto& batches = *read;
     for (const auto& input : inputs_)
       if (input->is_corrupt()) return fail(Errc::kCorrupt, "block ", input->name(), " is corrupt");
     absl::flat_hash_map<TraceId, size_t, TraceIdHash> position;

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "io/object_store.h"
 #include "io/record_log.h"
 #include "model/span_batch.h"
 
@@ -52,6 +53,14 @@ struct TraceStoreOptions {
   // Retention, counted from when the newest span of a block was received. 0 keeps everything.
   std::chrono::nanoseconds block_retention = std::chrono::hours(336);
   uint64_t retention_bytes = 0;
+
+  // Object storage for blocks; null: they stay in blocks_directory. With it, blocks wait there until they weigh
+  // upload_bytes_min together or the oldest has waited for upload_after; then they are merged and move.
+  std::shared_ptr<io::ObjectStore> objects;
+  uint64_t upload_bytes_min = 32u << 20;
+  std::chrono::nanoseconds upload_after = std::chrono::minutes(5);
+  std::string cache_directory;  // for what is read from there; empty: blocks_directory + "/cache"
+  uint64_t cache_bytes_max = 4ull << 30;
 
   TraceStoreLimits limits;
 

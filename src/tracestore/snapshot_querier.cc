@@ -82,7 +82,9 @@ Status add_live_keys(const std::vector<LiveTrace>& traces, AttributeScope scope,
 Result<std::optional<model::SpanBatch>> SnapshotQuerier::find(const TraceId& id) const {
   std::vector<SpanRef> spans;
   std::vector<std::shared_ptr<const void>> owners;
-  for (auto& batch : read_parts(locate(snapshot_->blocks(), id), inspected_)) {
+  auto stored = read_parts(locate(snapshot_->blocks(), id), inspected_);
+  if (!stored) return std::unexpected(std::move(stored).error());
+  for (auto& batch : *stored) {
     for (uint32_t i = 0; i < batch->spans.size(); ++i) spans.push_back({batch.get(), i});
     owners.push_back(std::move(batch));
   }
@@ -124,7 +126,7 @@ Result<std::vector<std::string>> SnapshotQuerier::attribute_keys(AttributeScope 
       auto decoder = block->row_group(i, inspected_);
       const Status added =
           decoder ? add_stored_keys(*decoder, scope, keys) : std::unexpected(decoder.error());
-      if (!added) block->mark_corrupt(added.error());
+      if (!added && !block->marked_corrupt(added.error())) return std::unexpected(added.error());
     }
   }
   return keys.sorted();

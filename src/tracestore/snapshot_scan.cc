@@ -29,8 +29,7 @@ Status SnapshotScan::run(const std::function<bool(RowGroup&)>& visit) {
   find_scattered();
   const auto go_on = show_scattered(visit);
   if (!go_on) return std::unexpected(go_on.error());
-  if (*go_on) show_stored(visit);
-  return {};
+  return *go_on ? show_stored(visit) : Status{};
 }
 
 void SnapshotScan::find_scattered() {
@@ -90,7 +89,9 @@ Result<bool> SnapshotScan::show_gathered(std::span<const Scattered> traces, cons
     gathered.push_back({trace.id, {}});
     parts.insert(parts.end(), trace.stored.begin(), trace.stored.end());
   }
-  for (auto& batch : read_parts(std::move(parts), inspected_)) {
+  auto stored = read_parts(std::move(parts), inspected_);
+  if (!stored) return std::unexpected(std::move(stored).error());
+  for (auto& batch : *stored) {
     for (uint32_t i = 0; i < batch->spans.size(); ++i)
       gathered[position[batch->spans[i].trace_id]].spans.push_back({batch.get(), i});
     owners.push_back(std::move(batch));
@@ -123,7 +124,7 @@ Result<bool> SnapshotScan::show_gathered(std::span<const Scattered> traces, cons
   return visit(group);
 }
 
-bool SnapshotScan::show_stored(const Visit& visit) {
+Status SnapshotScan::show_stored(const Visit& visit) {
   struct Candidate {
     const Block* block;
     uint32_t number;
@@ -137,15 +138,14 @@ bool SnapshotScan::show_stored(const Visit& visit) {
   std::sort(candidates.begin(), candidates.end(),
             [](const Candidate& a, const Candidate& b) { return a.newest > b.newest; });
   for (const Candidate& candidate : candidates) {
-    if (request_.wanted && !request_.wanted(candidate.newest)) return true;
+    if (request_.wanted && !request_.wanted(candidate.newest)) return {};
     if (candidate.block->is_corrupt()) continue;
     const auto go_on = show_row_group(*candidate.block, candidate.number, visit);
-    if (!go_on)
-      candidate.block->mark_corrupt(go_on.error());
-    else if (!*go_on)
-      return false;
+    if (!go_on && !candidate.block->marked_corrupt(go_on.error()))
+      return std::unexpected(go_on.error());
+    if (go_on && !*go_on) return {};
   }
-  return true;
+  return {};
 }
 
 Result<bool> SnapshotScan::show_row_group(const Block& block, uint32_t number, const Visit& visit) {
@@ -161,7 +161,7 @@ Result<bool> SnapshotScan::show_row_group(const Block& block, uint32_t number, c
   });
   if ((*group)->row_count() == 0) return true;
   const bool go_on = visit(**group);
-  if (auto decoded = (*group)->decoded(); !decoded) block.mark_corrupt(decoded.error());
+  if (auto decoded = (*group)->decoded(); !decoded) (void)block.marked_corrupt(decoded.error());
   return go_on;
 }
 

@@ -33,7 +33,7 @@ class SnapshotScan {
   bool is_outside(const Scattered& trace) const;  // surely; only for traces that are all live
   Result<bool> show_scattered(const Visit& visit);
   Result<bool> show_gathered(std::span<const Scattered> traces, const Visit& visit);
-  bool show_stored(const Visit& visit);
+  Status show_stored(const Visit& visit);
   Result<bool> show_row_group(const Block& block, uint32_t number, const Visit& visit);
 
   const BlockList& blocks_;

@@ -12,15 +12,15 @@ std::vector<StoredPart> locate(std::span<const std::shared_ptr<const Block>> blo
     if (block.is_corrupt()) continue;
     const auto found = block.find(id);
     if (!found)
-      block.mark_corrupt(found.error());
+      (void)block.marked_corrupt(found.error());  // what it reads is local: no other error
     else if (*found)
       parts.push_back({&block, i, **found});
   }
   return parts;
 }
 
-std::vector<std::shared_ptr<const model::SpanBatch>> read_parts(std::vector<StoredPart> parts,
-                                                                const InspectedBytes& inspected) {
+Result<std::vector<std::shared_ptr<const model::SpanBatch>>> read_parts(
+    std::vector<StoredPart> parts, const InspectedBytes& inspected) {
   std::sort(parts.begin(), parts.end(), [](const StoredPart& a, const StoredPart& b) {
     return std::tie(a.order, a.ordinal) < std::tie(b.order, b.ordinal);
   });
@@ -38,8 +38,8 @@ std::vector<std::shared_ptr<const model::SpanBatch>> read_parts(std::vector<Stor
     auto batch = block.read_traces(ordinals, row_group, inspected);
     if (batch)
       batches.push_back(std::move(*batch));
-    else
-      block.mark_corrupt(batch.error());
+    else if (!block.marked_corrupt(batch.error()))
+      return std::unexpected(std::move(batch).error());
   }
   return batches;
 }

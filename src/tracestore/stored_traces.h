@@ -19,8 +19,9 @@ struct StoredPart {
 std::vector<StoredPart> locate(std::span<const std::shared_ptr<const Block>> blocks,
                                const TraceId& id);
 
-// What corrupt blocks held is left out, and they are marked; older blocks come first.
-std::vector<std::shared_ptr<const model::SpanBatch>> read_parts(std::vector<StoredPart> parts,
-                                                                const InspectedBytes& inspected);
+// What corrupt blocks held is left out, and they are marked; older blocks come first. An error when a block cannot be
+// read just now.
+Result<std::vector<std::shared_ptr<const model::SpanBatch>>> read_parts(
+    std::vector<StoredPart> parts, const InspectedBytes& inspected);
 
 }  // namespace sightline::tracestore

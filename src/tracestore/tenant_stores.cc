@@ -10,6 +10,7 @@ namespace sightline::tracestore {
 namespace {
 
 constexpr std::string_view kTenantsDirectory = "/tenants";
+constexpr std::string_view kTenantsKey = "tenants/";
 
 // Holds a tenant's requests to its limits on their way into its store.
 class LimitedWriter final : public TraceWriter {
@@ -74,6 +75,11 @@ Result<std::unique_ptr<TenantStores>> TenantStores::open(io::FileSystem& fs, Clo
   std::unique_ptr<TenantStores> stores(new TenantStores(fs, clock, telemetry, std::move(options)));
   if (auto found = stores->find_tenants(); !found)
     return in_context("tenants", std::move(found).error());
+  auto archived = stores->find_archived_tenants();
+  if (!archived && archived.error().code != Errc::kUnavailable &&
+      archived.error().code != Errc::kDeadlineExceeded)
+    return in_context("tenants", std::move(archived).error());
+  if (!archived) SL_LOG_WARN("trace store: tenants: {}", archived.error().message);
   return stores;
 }
 
@@ -95,6 +101,25 @@ Status TenantStores::find_tenants() {
   return {};
 }
 
+Status TenantStores::find_archived_tenants() {
+  if (options_.store.objects) {
+    const auto objects = options_.store.objects->list(std::string(kTenantsKey));
+    if (!objects) return std::unexpected(objects.error());
+    const std::lock_guard lock(mutex_);
+    for (const io::ObjectInfo& object : *objects) {
+      const size_t end = object.key.find('/', kTenantsKey.size());
+      const std::string name = object.key.substr(kTenantsKey.size(), end - kTenantsKey.size());
+      if (end != std::string::npos && parse_tenant_id(name) && !tenants_.contains(name))
+        tenants_.emplace(name, std::make_shared<Tenant>(name, clock_));
+    }
+    if (!tenants_.contains(kSingleTenant) &&
+        options_.store.objects->head(std::string(kManifestKey)))
+      tenants_.emplace(kSingleTenant, std::make_shared<Tenant>(std::string(kSingleTenant), clock_));
+  }
+  archive_read_ = true;
+  return {};
+}
+
 TraceStoreOptions TenantStores::options_of(const std::string& name) const {
   TraceStoreOptions options = options_.store;
   options.tenant = name;
@@ -102,6 +127,9 @@ TraceStoreOptions TenantStores::options_of(const std::string& name) const {
     const std::string below = std::string(kTenantsDirectory) + "/" + name;
     options.wal_directory += below;
     options.blocks_directory += below;
+    if (options.objects)
+      options.objects =
+          io::make_prefixed_object_store(options.objects, std::string(kTenantsKey) + name + "/");
   }
   if (options_.block_retention)
     options.block_retention = options_.block_retention(name).value_or(options.block_retention);
@@ -143,9 +171,29 @@ Result<std::shared_ptr<TraceStore>> TenantStores::use(Tenant& tenant) {
     return in_context("tenant " + tenant.name, std::move(store).error());
   }
   tenant.store = std::move(*store);
-  const std::lock_guard pins(mutex_);
-  for (const TraceId& id : pinned_) tenant.store->pin(id);
+  give_pins(*tenant.store);
   return tenant.store;
+}
+
+void TenantStores::give_pins(TraceStore& store) {
+  const PinSource known = [this](const std::function<void(TraceFingerprint)>& wanted) -> Status {
+    for (size_t number = 0; number < TraceIdSet::kRuns; ++number) {
+      std::vector<TraceFingerprint> ids;
+      {
+        const std::lock_guard lock(mutex_);
+        ids = pinned_.run(number);
+      }
+      for (const TraceFingerprint id : ids) wanted(id);
+    }
+    return {};
+  };
+  bool complete = false;
+  {
+    const std::lock_guard lock(mutex_);
+    complete = pins_complete_;
+  }
+  // What else a store has pinned from earlier may still be wanted, as long as nobody has said what is.
+  (void)(complete ? store.replace_pins(known) : known([&](TraceFingerprint id) { store.pin(id); }));
 }
 
 // Counts one more open store, after closing the least recently used free ones while there are too many.
@@ -186,6 +234,8 @@ Result<TenantTraces> TenantStores::reader(std::string_view org_id) {
   std::vector<std::shared_ptr<const Queryable>> stores;
   for (const std::string& name : *names) {
     const TenantPtr tenant = known(name);
+    if (tenant == nullptr && !archive_read_)
+      return fail(Errc::kUnavailable, "tenant ", name, ": object storage has not been read yet");
     if (tenant == nullptr) continue;
     auto store = use(*tenant);
     if (!store) return std::unexpected(std::move(store).error());
@@ -211,7 +261,7 @@ void TenantStores::maintain() {
     }
     tenant->visited_at = now.count();
     (void)store->maintain();  // says itself what failed
-    const bool quiet = store->stats().live_spans == 0;
+    const bool quiet = is_settled(*store);
     store.reset();
     if (!quiet || now.count() - tenant->used_at < options_.idle_after.count()) continue;
     const std::lock_guard lock(tenant->mutex);
@@ -238,10 +288,33 @@ std::vector<std::shared_ptr<TraceStore>> TenantStores::open_stores() const {
   return stores;
 }
 
+bool TenantStores::is_settled(const TraceStore& store) const {
+  const TraceStoreStats stats = store.stats();
+  return stats.live_spans == 0 &&
+         (!options_.store.objects || stats.archived_blocks == stats.block_count);
+}
+
+void TenantStores::archive() {
+  if (!archive_read_)
+    if (auto found = find_archived_tenants(); !found) return;  // each store says what fails
+  for (const auto& store : open_stores()) (void)store->archive();
+}
+
+Status TenantStores::archive_everything() {
+  Status first;
+  for (const auto& store : open_stores()) {
+    Status done = store->flush();
+    if (done) done = store->archive_everything();
+    if (first && !done) first = std::move(done);
+  }
+  return first;
+}
+
 void TenantStores::pin(const TraceId& id) {
   {
     const std::lock_guard lock(mutex_);
-    if (!pinned_.insert(id).second) return;
+    if (pinned_meanwhile_) pinned_meanwhile_->insert(fingerprint_of(id));
+    if (!pinned_.insert(fingerprint_of(id))) return;
   }
   for (const auto& store : open_stores()) store->pin(id);
 }
@@ -249,20 +322,29 @@ void TenantStores::pin(const TraceId& id) {
 void TenantStores::unpin(const TraceId& id) {
   {
     const std::lock_guard lock(mutex_);
-    pinned_.erase(id);
+    pinned_.erase(fingerprint_of(id));
   }
   for (const auto& store : open_stores()) store->unpin(id);
 }
 
-std::vector<TraceId> TenantStores::pinned() const {
-  std::unordered_set<TraceId, TraceIdHash> ids;
+Status TenantStores::replace_pins(const PinSource& source) {
   {
     const std::lock_guard lock(mutex_);
-    ids = pinned_;
+    pinned_meanwhile_ = std::make_unique<TraceIdSet>();
   }
-  for (const auto& store : open_stores())
-    for (const TraceId& id : store->pinned()) ids.insert(id);
-  return {ids.begin(), ids.end()};
+  TraceIdSet wanted;
+  const Status named = source([&](TraceFingerprint id) { wanted.insert(id); });
+  {
+    const std::lock_guard lock(mutex_);
+    const TraceIdSet& others = named ? *pinned_meanwhile_ : pinned_;
+    for (size_t number = 0; number < TraceIdSet::kRuns; ++number)
+      for (const TraceFingerprint id : others.run(number)) wanted.insert(id);
+    pinned_ = std::move(wanted);
+    pinned_meanwhile_.reset();
+    pins_complete_ = pins_complete_ || named;
+  }
+  for (const auto& store : open_stores()) give_pins(*store);
+  return named;
 }
 
 std::vector<std::string> TenantStores::names() const {
@@ -282,6 +364,9 @@ TraceStoreStats TenantStores::stats() const {
     sum.block_traces += one.block_traces;
     sum.block_spans += one.block_spans;
     sum.block_bytes += one.block_bytes;
+    sum.archived_blocks += one.archived_blocks;
+    sum.archived_bytes += one.archived_bytes;
+    sum.pin_bytes += one.pin_bytes;
     sum.wal_bytes += one.wal_bytes;
     sum.pinned_traces += one.pinned_traces;
     if (one.oldest) sum.oldest = std::min(sum.oldest.value_or(*one.oldest), *one.oldest);

@@ -205,9 +205,45 @@ TEST_F(TenantsFixture, PinsReachEveryStoreAlsoThoseThatOpenLater) {
   clock.advance(std::chrono::hours(400));
   tenants->maintain();
   EXPECT_EQ(spans("a", id), 3u);
-  EXPECT_EQ(tenants->pinned(), std::vector<TraceId>{id});
+  EXPECT_EQ(tenants->stats().pinned_traces, 1u);
   tenants->unpin(id);
-  EXPECT_TRUE(tenants->pinned().empty());
+  EXPECT_EQ(tenants->stats().pinned_traces, 0u);
+}
+
+TEST_F(TenantsFixture, StoresThatOpenLaterGetThePinsThereAreNow) {
+  open(options());
+  const TraceId early = source.trace_id(), wanted = source.trace_id(), late = source.trace_id();
+  ASSERT_TRUE(write("a", early));
+  tenants->pin(early);
+  ASSERT_TRUE(tenants->replace_pins([&](const auto& want) -> Status {
+    want(fingerprint_of(wanted));
+    tenants->pin(late);
+    return {};
+  }));
+  EXPECT_EQ(tenants->stats().pinned_traces, 2u);  // of the one open store
+  ASSERT_TRUE(write("b", early));
+  EXPECT_EQ(tenants->stats().pinned_traces, 4u);
+}
+
+TEST_F(TenantsFixture, TenantsOfObjectStorageAreFoundByTheNextMachine) {
+  const std::shared_ptr<io::ObjectStore> bucket =
+      io::make_local_object_store(*fs, directory.path() + "/bucket");
+  auto o = options();
+  o.store.objects = bucket;
+  open(o);
+  std::map<std::string, TraceId> traces;
+  for (const char* name : {"a", "b!*'()", "single-tenant"}) {
+    traces[name] = source.trace_id();
+    ASSERT_TRUE(write(name, traces[name]));
+  }
+  ASSERT_TRUE(tenants->archive_everything());
+  tenants.reset();
+  o.store.wal_directory += "2";
+  o.store.blocks_directory += "2";
+  open(o);
+  EXPECT_EQ(tenants->names().size(), 3u);
+  for (const auto& [name, id] : traces) EXPECT_EQ(spans(name, id), 3u) << name;
+  EXPECT_EQ(spans("a", traces["single-tenant"]), 0u);
 }
 
 TEST_F(TenantsFixture, LimitsAreATenantsOwnAndMayChange) {

@@ -16,6 +16,7 @@ TraceStore::TraceStore(io::FileSystem& fs, Clock& clock, Telemetry& telemetry,
                        TraceStoreOptions options)
     : fs_(fs),
       clock_(clock),
+      telemetry_(telemetry),
       options_(std::move(options)),
       metrics_(std::make_unique<Metrics>(TenantTelemetry(telemetry, options_.tenant))),
       memory_(options_.hot_bytes_max),
@@ -58,7 +59,8 @@ Status TraceStore::recover() {
   auto loaded = directory_.load();
   if (!loaded) return in_context("blocks", std::move(loaded).error());
   metrics_->quarantined.add(loaded->quarantined);
-  publish_list(std::move(loaded->blocks));
+  for (const auto& block : loaded->blocks) change_list({}, block);
+  if (auto opened = open_archive(); !opened) return opened;
   auto pins = PinSet::open(fs_, options_.blocks_directory + "/pins", options_.sync);
   if (!pins) return std::unexpected(std::move(pins).error());
   pins_ = std::move(*pins);
@@ -158,6 +160,9 @@ Status TraceStore::insert(std::shared_ptr<const model::SpanBatch> batch,
 }
 
 Result<std::unique_ptr<Querier>> TraceStore::querier() const {
+  if (!archive_loaded_)
+    return fail(Errc::kUnavailable, "trace store: ", options_.objects->name(),
+                " has not been read yet; what is stored there cannot be answered for");
   return std::make_unique<SnapshotQuerier>(publication_.open(), live_);
 }
 
@@ -167,6 +172,7 @@ TraceStoreStats TraceStore::stats() const {
   stats.live_spans = live_.span_count();
   stats.wal_bytes = wal_->bytes();
   stats.pinned_traces = pins_->count();
+  stats.pin_bytes = pins_->memory_bytes();
   const auto widen = [&](TimestampNs start, TimestampNs end) {
     stats.oldest = std::min(stats.oldest.value_or(start), start);
     stats.newest = std::max(stats.newest.value_or(end), end);
@@ -178,6 +184,10 @@ TraceStoreStats TraceStore::stats() const {
     stats.block_traces += summary.traces - summary.gone;
     stats.block_spans += summary.spans;
     stats.block_bytes += summary.bytes;
+    if (block->is_archived()) {
+      ++stats.archived_blocks;
+      stats.archived_bytes += summary.bytes;
+    }
     widen(summary.min_start, summary.max_end);
   }
   if (const auto range = live_.time_range()) widen(range->first, range->second);

@@ -23,8 +23,10 @@ Status TraceStore::maintain() {
   };
   note(pins_->flush());
   note(cut(false));
-  note(compact());
-  note(retain());
+  if (!has_archive()) {
+    note(compact());
+    note(retain());
+  }
   live_.forget(publication_.oldest_version());
   metrics_->pinned_traces.set(static_cast<double>(pins_->count()));
   metrics_->live_traces.set(static_cast<double>(live_.trace_count()));
@@ -41,6 +43,7 @@ Status TraceStore::flush() {
 }
 
 Status TraceStore::cut(bool everything) {
+  if (!archive_loaded_) return {};  // which ids are free is not known yet
   const bool over_bytes =
       options_.max_block_bytes != 0 && wal_use_.live_bytes() > options_.max_block_bytes;
   const CutRule rule{.now = clock_.monotonic(),
@@ -66,22 +69,25 @@ Status TraceStore::write_cut(const std::vector<LiveTrace>& traces) {
   LiveCut cut(traces, options_.row_group_rows);
   if (auto status = cut.write(**writer); !status) return status;
   const std::vector<TraceId>& ids = cut.ids();
-  BlockList list = *publication_.blocks();
+  std::shared_ptr<const Block> block;
   if (!ids.empty()) {
     const BlockDescription description{.newest_received = clock_.now(),
-                                       .continued = continued_in(list, ids),
+                                       .continued = continued_in({}, ids),
                                        .replaced = directory_.leftovers(id)};
     if (auto status = (*writer)->finish(description); !status) return status;
     metrics_->over_rows.add(cut.spans_left_out());
-    auto block = directory_.open(id);
-    if (!block) return std::unexpected(std::move(block).error());
+    auto opened = directory_.open(id);
+    if (!opened) return std::unexpected(std::move(opened).error());
     directory_.keep(id);
-    list.push_back(std::move(*block));
+    block = std::move(*opened);
     metrics_->blocks_cut.add();
   }
-  // Old snapshots find the parts among the departed, new ones in the block.
-  live_.depart(traces, publication_.next_version());
-  publish_list(std::move(list));
+  {
+    // Old snapshots find the parts among the departed, new ones in the block.
+    const std::lock_guard lock(list_mutex_);
+    live_.depart(traces, publication_.next_version());
+    publish_changed({}, block);
+  }
   return {};
 }
 
@@ -102,39 +108,61 @@ Status TraceStore::trim_wal() {
   return {};
 }
 
-void TraceStore::publish_list(BlockList list) {
+void TraceStore::change_list(const BlockList& gone, const std::shared_ptr<const Block>& added) {
+  const std::lock_guard lock(list_mutex_);
+  publish_changed(gone, added);
+}
+
+void TraceStore::publish_changed(const BlockList& gone, const std::shared_ptr<const Block>& added) {
+  BlockList list = *publication_.blocks();
+  std::erase_if(list, [&](const auto& block) {
+    return std::find(gone.begin(), gone.end(), block) != gone.end();
+  });
+  if (added) list.push_back(added);
   sort_blocks(list);
-  uint64_t bytes = 0;
-  for (const auto& block : list) bytes += block->summary().bytes;
+  uint64_t bytes = 0, waiting = 0;
+  for (const auto& block : list) {
+    bytes += block->summary().bytes;
+    if (has_archive() && !block->is_archived()) waiting += block->summary().bytes;
+  }
   metrics_->block_count.set(static_cast<double>(list.size()));
   metrics_->block_bytes.set(static_cast<double>(bytes));
+  metrics_->waiting_bytes.set(static_cast<double>(waiting));
   publication_.publish(std::move(list));
 }
 
 void TraceStore::set_corrupt_aside() {
-  const auto blocks = publication_.blocks();
-  BlockList sound;
-  for (const auto& block : *blocks) {
-    if (!block->is_corrupt()) {
-      sound.push_back(block);
-      continue;
-    }
+  BlockList corrupt;
+  for (const auto& block : *publication_.blocks())
+    if (block->is_corrupt() && !block->is_archived()) corrupt.push_back(block);
+  if (corrupt.empty()) return;
+  for (const auto& block : corrupt) {
     directory_.quarantine(block->name());
     metrics_->quarantined.add();
   }
-  if (sound.size() != blocks->size()) publish_list(std::move(sound));
+  change_list(corrupt, nullptr);
 }
 
-std::vector<TraceId> TraceStore::continued_in(const BlockList& others,
+std::vector<TraceId> TraceStore::continued_in(const BlockList& gone,
                                               const std::vector<TraceId>& ids) const {
+  BlockList others = *publication_.blocks();
+  std::erase_if(others, [&](const auto& block) {
+    return std::find(gone.begin(), gone.end(), block) != gone.end();
+  });
   std::vector<TraceId> continued;
   for (const TraceId& id : ids)
     if (!locate(others, id).empty()) continued.push_back(id);
   return continued;
 }
 
+BlockList TraceStore::held_blocks() const {
+  BlockList blocks = *publication_.blocks();
+  if (has_archive()) std::erase_if(blocks, [](const auto& block) { return !block->is_archived(); });
+  return blocks;
+}
+
 Status TraceStore::compact() {
-  const BlockList inputs = pick_compaction(*publication_.blocks(), options_);
+  const BlockList inputs = pick_compaction(held_blocks(), options_);
   if (inputs.empty()) return {};
   const auto keep_all = [](const TraceId&) { return true; };
   if (auto status = replace_blocks(inputs, keep_all, inputs.front()->summary().pinned); !status) {
@@ -145,57 +173,65 @@ Status TraceStore::compact() {
   return {};
 }
 
-Status TraceStore::replace_blocks(const BlockList& inputs,
-                                  const std::function<bool(const TraceId&)>& keep, bool pinned) {
-  const auto is_input = [&](const auto& block) {
-    return std::find(inputs.begin(), inputs.end(), block) != inputs.end();
-  };
-  BlockList list = *publication_.blocks();
-  std::erase_if(list, is_input);
+// What is kept is decided once: a pin that comes meanwhile changes nothing here.
+Status TraceStore::replace_blocks(const BlockList& inputs, const Keep& keep, bool pinned) {
   std::vector<TraceId> kept;
   for (const auto& input : inputs)
     for (uint32_t i = 0; i < input->summary().traces; ++i)
       if (const TraceId id = input->trace_id(i); !input->is_gone(i) && keep(id)) kept.push_back(id);
+  return has_archive() ? replace_archived(inputs, kept, pinned)
+                       : replace_local(inputs, kept, pinned);
+}
+
+Status TraceStore::write_merged(const BlockList& inputs, const std::vector<TraceId>& kept,
+                                const std::string& directory, uint64_t id,
+                                BlockDescription description) {
+  auto writer = BlockWriter::create(fs_, directory, id, options_.row_group_rows);
+  if (!writer) return std::unexpected(std::move(writer).error());
+  const absl::flat_hash_set<TraceId, TraceIdHash> wanted(kept.begin(), kept.end());
+  if (auto status = merge_traces(
+          inputs, [&](const TraceId& t) { return wanted.contains(t); }, **writer,
+          options_.row_group_rows);
+      !status)
+    return status;
+  description.continued = continued_in(inputs, kept);
+  for (const auto& input : inputs)
+    description.newest_received =
+        std::max(description.newest_received, input->summary().newest_received);
+  if (auto status = (*writer)->finish(description); !status) return status;
+  metrics_->over_rows.add((*writer)->spans_left_out());
+  metrics_->compacted_bytes.add((*writer)->bytes_written());
+  return {};
+}
+
+Status TraceStore::replace_local(const BlockList& inputs, const std::vector<TraceId>& kept,
+                                 bool pinned) {
+  std::shared_ptr<const Block> added;
   if (!kept.empty()) {
     const uint64_t id = directory_.take_id();
-    auto writer = BlockWriter::create(fs_, directory_.path(), id, options_.row_group_rows);
-    if (!writer) return std::unexpected(std::move(writer).error());
-    // What is kept is decided once: a pin that comes meanwhile changes nothing here.
-    const absl::flat_hash_set<TraceId, TraceIdHash> wanted(kept.begin(), kept.end());
-    if (auto status = merge_traces(
-            inputs, [&](const TraceId& t) { return wanted.contains(t); }, **writer,
-            options_.row_group_rows);
+    BlockDescription description{.pinned = pinned, .replaced = directory_.leftovers(id)};
+    for (const auto& input : inputs) description.replaced.push_back(input->id());
+    if (auto status = write_merged(inputs, kept, directory_.path(), id, std::move(description));
         !status)
       return status;
-    BlockDescription description{.pinned = pinned,
-                                 .continued = continued_in(list, kept),
-                                 .replaced = directory_.leftovers(id)};
-    for (const auto& input : inputs) {
-      description.newest_received =
-          std::max(description.newest_received, input->summary().newest_received);
-      description.replaced.push_back(input->id());
-    }
-    if (auto status = (*writer)->finish(description); !status) return status;
-    metrics_->over_rows.add((*writer)->spans_left_out());
     auto block = directory_.open(id);
     if (!block) return std::unexpected(std::move(block).error());
     directory_.keep(id);
-    metrics_->compacted_bytes.add((*block)->summary().bytes);
-    list.push_back(std::move(*block));
+    added = std::move(*block);
   }
-  publish_list(std::move(list));
+  change_list(inputs, added);
   for (const auto& input : inputs) directory_.remove(*input);
   return {};
 }
 
 BlockList TraceStore::expired_blocks() const {
-  const auto blocks = publication_.blocks();
+  const BlockList blocks = held_blocks();
   BlockList expired;
   uint64_t bytes = 0;
-  for (const auto& block : *blocks) bytes += block->summary().bytes;
+  for (const auto& block : blocks) bytes += block->summary().bytes;
   const uint64_t now = clock_.now().value;
   const auto keep_for = static_cast<uint64_t>(options_.block_retention.count());
-  for (const auto& block : *blocks) {  // oldest first
+  for (const auto& block : blocks) {  // oldest first
     const BlockSummary& summary = block->summary();
     if (summary.pinned || block->is_corrupt()) continue;
     const bool too_old =
@@ -214,8 +250,7 @@ BlockList TraceStore::loosened_blocks() {
   if (unpins == unpins_seen_) return {};
   unpins_seen_ = unpins;
   BlockList loosened;
-  const auto blocks = publication_.blocks();
-  for (const auto& block : *blocks) {
+  for (const auto& block : held_blocks()) {
     const BlockSummary& summary = block->summary();
     if (!summary.pinned || block->is_corrupt()) continue;
     uint32_t pinned = 0;

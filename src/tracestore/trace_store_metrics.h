@@ -54,6 +54,12 @@ struct TraceStore::Metrics {
             t.counter("tempodb_retention_deleted_total", "Blocks that retention removed.")),
         retention_errors(
             t.counter("tempodb_retention_errors_total", "Retention that failed; tried again.")),
+        uploaded_blocks(t.counter("sightline_tracestore_blocks_uploaded_total",
+                                  "Blocks written to object storage.")),
+        upload_errors(t.counter("sightline_tracestore_upload_errors_total",
+                                "Work on object storage that failed; tried again.")),
+        waiting_bytes(t.gauge("sightline_tracestore_waiting_bytes",
+                              "Bytes of blocks that have yet to move to object storage.")),
         pinned_traces(t.gauge("sightline_tracestore_pinned_traces",
                               "Trace ids that retention leaves alone.")),
         quarantined(t.counter("sightline_tracestore_blocks_quarantined_total",
@@ -81,6 +87,9 @@ struct TraceStore::Metrics {
   Counter& compaction_errors;
   Counter& retention_deleted;
   Counter& retention_errors;
+  Counter& uploaded_blocks;
+  Counter& upload_errors;
+  Gauge& waiting_bytes;
   Gauge& pinned_traces;
   Counter& quarantined;
 };

@@ -34,7 +34,9 @@ struct ModelTrace {
 
 class Simulation {
  public:
+  // Every other seed keeps its blocks in object storage.
   explicit Simulation(uint64_t seed) : source_(seed), random_(seed * 7919 + 1), clock_(kStart) {
+    if (seed % 2 == 0) objects_ = io::make_local_object_store(*fs_, directory_.path() + "/bucket");
     open();
   }
 
@@ -44,11 +46,11 @@ class Simulation {
       case 1: ASSERT_TRUE(store_->flush()); break;
       case 2:
       case 3:
-      case 4: ASSERT_TRUE(store_->maintain()); break;
+      case 4: ASSERT_TRUE(maintain()); break;
       case 5: clock_.advance(seconds(random_.below(20))); break;
       case 6:
         clock_.advance(minutes(random_.below(12)));
-        ASSERT_TRUE(store_->maintain());
+        ASSERT_TRUE(maintain());
         break;
       case 7: pin(); break;
       case 8: unpin(); break;
@@ -66,9 +68,12 @@ class Simulation {
     for (const auto& [id, trace] : model_) check_trace(id, found(id));
     // Long after, only pinned traces are left.
     ASSERT_TRUE(store_->flush());
+    if (objects_) {
+      ASSERT_TRUE(store_->archive_everything());
+    }
     clock_.advance(kRetention * 3);
-    ASSERT_TRUE(store_->maintain());
-    ASSERT_TRUE(store_->maintain());
+    ASSERT_TRUE(maintain());
+    ASSERT_TRUE(maintain());
     open();
     for (const auto& [id, trace] : model_) {
       if (trace.pinned && trace.pinned_whole) check_trace(id, found(id));
@@ -80,7 +85,7 @@ class Simulation {
           "tempodb_retention_deleted_total"})
       EXPECT_GT(telemetry_.counter_total(counter), 0u) << counter;
     for (auto& [id, trace] : model_) store_->unpin(id);
-    ASSERT_TRUE(store_->maintain());
+    ASSERT_TRUE(maintain());
     EXPECT_EQ(store_->stats().block_count, 0u);
     EXPECT_EQ(store_->stats().live_spans, 0u);
   }
@@ -101,11 +106,20 @@ class Simulation {
     o.max_block_duration = minutes(2);
     o.compaction_inputs_min = 3;
     o.block_retention = kRetention;
+    o.objects = objects_;
+    o.upload_bytes_min = 20'000;
+    o.upload_after = minutes(2);
+    o.cache_bytes_max = random_.below(2) == 0 ? 30'000 : 1 << 20;
     o.decode = testing::decode;
     o.encode = testing::encode;
     auto opened = TraceStore::open(*fs_, clock_, telemetry_, o);
     ASSERT_TRUE(opened) << opened.error().message;
     store_ = std::move(*opened);
+  }
+
+  Status maintain() {
+    if (auto status = store_->maintain(); !status) return status;
+    return objects_ ? store_->archive() : Status{};
   }
 
   TraceId some_trace() {
@@ -275,6 +289,7 @@ class Simulation {
 
   io::TestingDirectory directory_;
   std::unique_ptr<io::FileSystem> fs_ = io::make_posix_file_system();
+  std::shared_ptr<io::ObjectStore> objects_;  // null: none
   SpanSource source_;
   Random random_;
   ManualClock clock_;

@@ -231,6 +231,11 @@ void append_adaptive_column(std::string& out, std::span<const double> values) {
   out += best;
 }
 
+void append_plain_column(std::string& out, std::string_view value_column) {
+  out.push_back(static_cast<char>(AdaptiveCodec::kPlain));
+  out += value_column;
+}
+
 bool read_adaptive_column(ByteReader& in, std::span<double> out) {
   if (out.empty()) return true;
   switch (static_cast<AdaptiveCodec>(in.u8())) {

@@ -12,8 +12,14 @@ namespace sightline::tsdb {
 enum class AdaptiveCodec : uint8_t { kConstant, kScaled, kRounded, kPlain };
 inline constexpr size_t kAdaptiveCodecs = 4;
 const char* adaptive_codec_name(AdaptiveCodec codec);
+// It takes many times as long to read as a value column.
+constexpr bool is_slow_codec(AdaptiveCodec codec) {
+  return codec == AdaptiveCodec::kScaled || codec == AdaptiveCodec::kRounded;
+}
 
 void append_adaptive_column(std::string& out, std::span<const double> values);
+// A value column as it is (value_column.h), which is read sooner.
+void append_plain_column(std::string& out, std::string_view value_column);
 
 // Reads exactly out.size() values; false when the bytes are damaged.
 bool read_adaptive_column(ByteReader& in, std::span<double> out);

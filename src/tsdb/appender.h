@@ -10,6 +10,7 @@
 //                full. An error refuses that one item only: the transaction goes on.
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "base/result.h"
@@ -34,6 +35,8 @@ class Appender {
   // Finds or creates the series. Keep the id for later transactions: series() again
   // is only needed when append() answers kNotFound (the series was garbage-collected).
   virtual Result<SeriesId> series(const model::Labels& labels) = 0;
+  // A guess at which series come next: saves time when it is right, and nothing more happens when it is wrong.
+  virtual void expect(std::span<const SeriesId> /*next*/) {}
   // `created`: when the counter started, if known. A sample equal to the newest one is accepted and ignored.
   virtual Status append(SeriesId series, TimestampMs time, double value,
                         std::optional<TimestampMs> created = std::nullopt) = 0;

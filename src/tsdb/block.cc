@@ -1,7 +1,10 @@
 #include "tsdb/block.h"
 
+#include <algorithm>
+
 #include "base/bytes.h"
 #include "base/checksum.h"
+#include "tsdb/family_cache.h"
 
 namespace sightline::tsdb {
 namespace {
@@ -54,10 +57,10 @@ Status Block::load(io::FileSystem& fs) {
   if (!meta) return std::unexpected(std::move(meta).error());
   meta_ = std::move(*meta);
   const auto open = [&](std::string_view name, std::array<std::string_view, 2> magics,
-                        std::unique_ptr<io::ReadableFile>& out) -> Status {
+                        std::shared_ptr<const io::ReadableFile>& out) -> Status {
     auto file = open_with_magic(fs, directory_ + "/" + std::string(name), magics);
     if (!file) return std::unexpected(std::move(file).error());
-    out = std::move(*file);
+    out = std::shared_ptr<const io::ReadableFile>(std::move(*file));
     meta_.bytes += out->bytes().size();
     return {};
   };
@@ -69,7 +72,43 @@ Status Block::load(io::FileSystem& fs) {
     return status;
   if (auto status = open(kIndexFile, {kIndexMagic, kIndexMagic1}, index_file_); !status)
     return status;
-  return load_index();
+  if (auto status = load_index(); !status) return status;
+  const std::string tombstones = directory_ + "/" + std::string(kTombstonesFile);
+  if (!fs.exists(tombstones)) return {};
+  auto bytes = fs.read_all(tombstones);
+  if (!bytes) return std::unexpected(std::move(bytes).error());
+  auto parsed = Tombstones::parse(*bytes);
+  if (!parsed) return std::unexpected(std::move(parsed).error());
+  meta_.bytes += bytes->size();
+  apply_tombstones(std::make_shared<const Tombstones>(std::move(*parsed)));
+  return {};
+}
+
+std::shared_ptr<const Block> Block::with_tombstones(
+    std::shared_ptr<const Tombstones> tombstones) const {
+  std::shared_ptr<Block> copy(new Block(*this));
+  copy->apply_tombstones(std::move(tombstones));
+  return copy;
+}
+
+void Block::apply_tombstones(std::shared_ptr<const Tombstones> tombstones) {
+  tombstones_ = std::move(tombstones);
+  hidden_ = {};
+  for (const uint32_t number : tombstones_->series()) {
+    const auto left = series(number);
+    if (left && left->chunks.empty() && left->exemplar_bytes == 0) hidden_.add(number);
+  }
+}
+
+void Block::hide_deleted(uint32_t series, SeriesInfo& info) const {
+  const auto deleted = tombstones_->of(series);
+  if (deleted.empty()) return;
+  std::erase_if(info.chunks, [&](ChunkRef& chunk) {
+    chunk.deleted = deleted;
+    return is_deleted(deleted, chunk.min_time, chunk.max_time);
+  });
+  info.deleted = deleted;
+  if (is_deleted(deleted, info.exemplar_min, info.exemplar_max)) info.exemplar_bytes = 0;
 }
 
 Status Block::load_index() {
@@ -103,6 +142,7 @@ Status Block::load_index() {
       !count(kNames, kNameEntryBytes, 0, name_count_))
     return fail(Errc::kCorrupt, "index: a count does not fit its section");
   group_count_ = static_cast<uint32_t>(sections_[kGroups].size() / kGroupEntryBytes);
+  checked_groups_ = std::make_shared<std::vector<std::atomic<uint64_t>>>(group_count_ / 64 + 1);
   if (!is_version_1_ &&
       sections_[kGroupMembers].size() != uint64_t{series_count_} * kGroupMemberBytes)
     return fail(Errc::kCorrupt, "index: a group member is missing");
@@ -144,6 +184,12 @@ Result<model::Labels> Block::labels(uint32_t series) const {
 }
 
 Result<Block::SeriesInfo> Block::series(uint32_t series) const {
+  auto info = stored_series(series);
+  if (info) hide_deleted(series, *info);
+  return info;
+}
+
+Result<Block::SeriesInfo> Block::stored_series(uint32_t series) const {
   SeriesInfo info;
   const uint32_t offset =
       series < series_count_ ? u32_at(sections_[kSeriesOffsets], 1 + series) : UINT32_MAX;
@@ -200,7 +246,16 @@ Block::ChunkRef Block::group_ref(uint32_t group) const {
           .max_time = load_le<int64_t>(entry + 16),
           .count = load_le<uint32_t>(entry + 28),
           .offset = load_le<uint64_t>(entry),
-          .length = load_le<uint32_t>(entry + 24)};
+          .length = load_le<uint32_t>(entry + 24),
+          .group = group};
+}
+
+Block::GroupRun Block::group_run(uint32_t series) const {
+  if (is_version_1_ || series >= series_count_) return {};
+  const char* entry = sections_[kGroupMembers].data() + uint64_t{series} * kGroupMemberBytes;
+  const GroupRun run{load_le<uint32_t>(entry), load_le<uint16_t>(entry + 4),
+                     load_le<uint16_t>(entry + 6)};
+  return run.first > group_count_ || run.count > group_count_ - run.first ? GroupRun{} : run;
 }
 
 bool Block::add_group_refs(uint32_t series, SeriesInfo& info) const {
@@ -217,7 +272,13 @@ bool Block::add_group_refs(uint32_t series, SeriesInfo& info) const {
 }
 
 Result<std::string_view> Block::chunk_bytes(const ChunkRef& chunk) const {
+  const bool is_group = chunk.kind == ChunkRef::kGroup;
+  const uint64_t bit = uint64_t{1} << (chunk.group % 64);
+  if (is_group && ((*checked_groups_)[chunk.group / 64].load(std::memory_order_relaxed) & bit) != 0)
+    return chunks_file_->bytes().substr(chunk.offset + 4, chunk.length);
   auto bytes = checked(chunks_file_->bytes(), chunk.offset, chunk.length, "chunk");
+  if (bytes && is_group)
+    (*checked_groups_)[chunk.group / 64].fetch_or(bit, std::memory_order_relaxed);
   if (bytes) return bytes;
   mark_damaged();
   return in_context(directory_, std::move(bytes).error());
@@ -230,9 +291,13 @@ Result<std::string_view> Block::group_bytes(uint32_t group) const {
 Status Block::read_chunk(const ChunkRef& chunk, FamilyCache* cache, SampleColumns& out) const {
   auto bytes = chunk_bytes(chunk);
   if (!bytes) return std::unexpected(std::move(bytes).error());
+  const size_t floats = out.times.size();
+  const size_t histograms = out.histogram_times.size();
   Status status = chunk.kind == ChunkRef::kGroup
-                      ? read_group_member(*bytes, chunk.member, cache, out)
+                      ? read_group_member(*bytes, chunk.member, cache, out,
+                                          {.block = meta_.number, .offset = chunk.offset})
                       : decode_chunk(*bytes, out);
+  if (status) erase_deleted(chunk.deleted, floats, histograms, out);
   if (status) return {};
   mark_damaged();
   return in_context(directory_, std::move(status).error());
@@ -242,6 +307,7 @@ Status Block::read_times(const ChunkRef& chunk, std::vector<int64_t>& out) const
   auto bytes = chunk_bytes(chunk);
   if (!bytes) return std::unexpected(std::move(bytes).error());
   Status status;
+  const size_t before = out.size();
   if (chunk.kind == ChunkRef::kGroup) {
     status = read_group_times(*bytes, out);
   } else {
@@ -249,6 +315,10 @@ Status Block::read_times(const ChunkRef& chunk, std::vector<int64_t>& out) const
     status = decode_chunk(*bytes, columns);
     out.insert(out.end(), columns.times.begin(), columns.times.end());
   }
+  if (!chunk.deleted.empty())
+    out.erase(std::remove_if(out.begin() + static_cast<ptrdiff_t>(before), out.end(),
+                             [&](int64_t time) { return is_deleted(chunk.deleted, time); }),
+              out.end());
   if (status) return {};
   mark_damaged();
   return in_context(directory_, std::move(status).error());
@@ -258,7 +328,13 @@ Status Block::read_exemplars(const SeriesInfo& info, std::vector<StoredExemplar>
   if (info.exemplar_bytes == 0) return {};
   const auto bytes = checked(exemplars_file_->bytes(), info.exemplar_offset, info.exemplar_bytes,
                              "exemplar column");
+  const size_t before = out.size();
   Status status = bytes ? decode_exemplars(*bytes, out) : Status(std::unexpected(bytes.error()));
+  if (!info.deleted.empty())
+    out.erase(
+        std::remove_if(out.begin() + static_cast<ptrdiff_t>(before), out.end(),
+                       [&](const StoredExemplar& e) { return is_deleted(info.deleted, e.time); }),
+        out.end());
   if (status) return {};
   mark_damaged();
   return in_context(directory_, std::move(status).error());
@@ -278,7 +354,9 @@ Roaring Block::value_postings(uint32_t index) const {
     return {};
   }
   try {
-    return Roaring::readSafe(postings.data() + offset, length);
+    Roaring series = Roaring::readSafe(postings.data() + offset, length);
+    if (!hidden_.isEmpty()) series -= hidden_;
+    return series;
   } catch (const std::exception&) {
     mark_damaged();
     return {};
@@ -321,6 +399,7 @@ uint32_t Block::lower_bound(ValueRun run, std::string_view text) const {
 Roaring Block::all() const {
   Roaring result;
   result.addRange(0, series_count_);
+  result -= hidden_;
   return result;
 }
 
@@ -331,20 +410,32 @@ Roaring Block::with(std::string_view name, std::string_view value) const {
   return value_postings(at);
 }
 
+bool Block::is_visible(uint32_t value) const {
+  return hidden_.isEmpty() || !value_postings(value).isEmpty();
+}
+
 void Block::each_value(std::string_view name, std::string_view prefix,
                        const ValueVisitor& visit) const {
   const ValueRun run = values_of(name);
   for (uint32_t at = lower_bound(run, prefix); at < run.first + run.count; ++at) {
     const std::string_view text = value_text(at);
-    if (!text.starts_with(prefix) || !visit(text)) return;
+    if (!text.starts_with(prefix) || (is_visible(at) && !visit(text))) return;
   }
 }
 
 std::vector<std::string> Block::names() const {
   std::vector<std::string> result;
-  for (uint32_t i = 0; i < name_count_; ++i)
-    result.emplace_back(
-        symbol(load_le<uint32_t>(sections_[kNames].data() + 4 + uint64_t{i} * kNameEntryBytes)));
+  for (uint32_t i = 0; i < name_count_; ++i) {
+    const std::string_view name =
+        symbol(load_le<uint32_t>(sections_[kNames].data() + 4 + uint64_t{i} * kNameEntryBytes));
+    bool visible = hidden_.isEmpty();
+    if (!visible)
+      each_value(name, {}, [&](std::string_view) {
+        visible = true;
+        return false;
+      });
+    if (visible) result.emplace_back(name);
+  }
   return result;
 }
 

@@ -13,12 +13,15 @@ inline constexpr std::string_view kIndexMagic("SLTI\x02\0\0\0", 8);
 inline constexpr std::string_view kIndexMagic1("SLTI\x01\0\0\0", 8);
 inline constexpr std::string_view kExemplarsMagic("SLTX\x02\0\0\0", 8);
 inline constexpr std::string_view kExemplarsMagic1("SLTX\x01\0\0\0", 8);
+inline constexpr std::string_view kTombstonesMagic("SLTD\x01\0\0\0", 8);
 inline constexpr size_t kMagicBytes = 8;
 
 inline constexpr std::string_view kChunksFile = "chunks";
 inline constexpr std::string_view kIndexFile = "index";
 inline constexpr std::string_view kExemplarsFile = "exemplars";
 inline constexpr std::string_view kMetaFile = "meta.json";
+inline constexpr std::string_view kTombstonesFile =
+    "tombstones";  // only where something was deleted
 
 // Sections of the index, in order. Version 1 ends with the postings.
 enum IndexSection : size_t {

@@ -1,4 +1,5 @@
 #include "tsdb/block_tools.h"
+#include "tsdb/family_cache.h"
 
 #include <algorithm>
 
@@ -136,7 +137,14 @@ Status verify_series(const Block& block, uint32_t number, FamilyCache& families,
 
 }  // namespace
 
-Status verify_block(const Block& block) {
+Status verify_block(const Block& served) {
+  // With what was deleted, too: the counts are those of when it was written.
+  const auto stored = served.with_tombstones(std::make_shared<const Tombstones>());
+  const Block& block = *stored;
+  for (const uint32_t series : served.tombstones()->series())
+    if (series >= block.series_count())
+      return fail(Errc::kCorrupt, block.directory(), ": tombstones name series ", series, " of ",
+                  block.series_count());
   for (uint32_t i = 0; i < block.group_count(); ++i) {
     const auto bytes = block.group_bytes(i);
     if (!bytes) return std::unexpected(bytes.error());

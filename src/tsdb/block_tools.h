@@ -34,6 +34,6 @@ class ClosedStore {
 
 // Reads everything in the block: every checksum, chunk, exemplar and posting; samples ascend, counts are what
 // meta.json says, every series is found by each of its labels.
-Status verify_block(const Block& block);
+Status verify_block(const Block& served);
 
 }  // namespace sightline::tsdb

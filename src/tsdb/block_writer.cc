@@ -9,6 +9,7 @@
 #include "base/checksum.h"
 #include "base/number_text.h"
 #include "tsdb/block_format.h"
+#include "tsdb/integer_column.h"
 
 namespace sightline::tsdb {
 namespace {
@@ -97,18 +98,20 @@ struct BlockWriter::File {
   }
 };
 
-BlockWriter::BlockWriter(io::FileSystem& fs, std::string parent, uint64_t number)
+BlockWriter::BlockWriter(io::FileSystem& fs, std::string parent, uint64_t number,
+                         GroupCoding coding)
     : fs_(fs),
       parent_(std::move(parent)),
       number_(number),
+      coding_(coding),
       temporary_(parent_ + "/" + BlockMeta{.number = number}.directory_name() + ".tmp") {
   meta_.min_time = std::numeric_limits<int64_t>::max();
   meta_.max_time = std::numeric_limits<int64_t>::min();
 }
 
 Result<std::unique_ptr<BlockWriter>> BlockWriter::create(io::FileSystem& fs, std::string parent,
-                                                         uint64_t number) {
-  std::unique_ptr<BlockWriter> writer(new BlockWriter(fs, std::move(parent), number));
+                                                         uint64_t number, GroupCoding coding) {
+  std::unique_ptr<BlockWriter> writer(new BlockWriter(fs, std::move(parent), number, coding));
   const std::string& dir = writer->temporary_;
   if (fs.exists(dir))
     if (auto status = fs.remove_all(dir); !status)
@@ -155,7 +158,54 @@ Status BlockWriter::write(BlockSource& source, size_t samples_max) {
     if (auto status = add_series(source, number, labels, samples_max); !status) return status;
   }
   group_refs_.resize(series_offsets_.size());
+  if (auto status = take_whole_groups(source, samples_max); !status) return status;
+  for (Placement& placement : placements_) {
+    const auto hash = times_hash(source, placement.source_number);
+    if (!hash) return std::unexpected(hash.error());
+    placement.times_hash = *hash;
+  }
   return write_groups(source, samples_max);
+}
+
+// Records that are long enough: shorter ones take fewer bytes together.
+Status BlockWriter::take_whole_groups(BlockSource& source, size_t samples_max) {
+  auto groups = source.whole_groups(samples_max / 2);
+  if (!groups) return std::unexpected(std::move(groups).error());
+  if (groups->empty()) return {};
+  absl::flat_hash_map<uint32_t, uint32_t> series_by_number;
+  for (const Placement& p : placements_) series_by_number.emplace(p.source_number, p.series);
+  for (const WholeGroups& group : *groups) {
+    const auto first = static_cast<uint32_t>(group_table_.size() / kGroupEntryBytes);
+    for (size_t m = 0; m < group.members.size(); ++m) {
+      const auto series = series_by_number.extract(group.members[m]);
+      SL_ASSERT(!series.empty());
+      group_refs_[series.mapped()] = {first, static_cast<uint16_t>(group.records.size()),
+                                      static_cast<uint16_t>(m)};
+    }
+    for (const WholeGroups::Record& record : group.records) {
+      if (auto status = append_group(record.bytes, record.min_time, record.max_time, record.count);
+          !status)
+        return status;
+      meta_.samples += uint64_t{record.count} * group.members.size();
+      meta_.chunks += group.members.size();
+    }
+  }
+  std::erase_if(placements_,
+                [&](const Placement& p) { return !series_by_number.contains(p.source_number); });
+  return {};
+}
+
+// Of the column as it is encoded: the same for the same times.
+Result<uint64_t> BlockWriter::times_hash(BlockSource& source, uint32_t number) {
+  if (const auto encoded = source.read_encoded(number)) return xxh3(encoded->times);
+  std::vector<int64_t> times;
+  if (auto status = source.read_times(number, times); !status)
+    return std::unexpected(std::move(status).error());
+  if (times.empty())
+    return fail(Errc::kInternal, "a series lost its samples while a block was written");
+  std::string column;
+  append_integer_column(column, times);
+  return xxh3(column);
 }
 
 Status BlockWriter::add_series(BlockSource& source, uint32_t number, const model::Labels& labels,
@@ -163,19 +213,17 @@ Status BlockWriter::add_series(BlockSource& source, uint32_t number, const model
   if (entries_.size() > std::numeric_limits<uint32_t>::max() / 2 ||
       symbol_bytes_.size() > std::numeric_limits<uint32_t>::max() / 2)
     return fail(Errc::kResourceExhausted, "block index is over 2 GiB");
-  std::vector<int64_t> times;
   SampleColumns histograms;
   std::vector<StoredExemplar> exemplars;
-  if (auto status = source.read_times(number, times); !status) return status;
+  const auto has_floats = source.has_floats(number);
+  if (!has_floats) return std::unexpected(has_floats.error());
   if (auto status = source.read_histograms(number, histograms); !status) return status;
   if (auto status = source.read_exemplars(number, exemplars); !status) return status;
-  if (times.empty() && histograms.histogram_times.empty() && exemplars.empty()) return {};
+  if (!*has_floats && histograms.histogram_times.empty() && exemplars.empty()) return {};
   const auto series = static_cast<uint32_t>(series_offsets_.size());
-  if (!times.empty()) {
+  if (*has_floats) {
     const FamilyPlace place = family_place(labels);
-    placements_.push_back({.times_hash = xxh3({reinterpret_cast<const char*>(times.data()),
-                                               times.size() * sizeof(int64_t)}),
-                           .family = place.family,
+    placements_.push_back({.family = place.family,
                            .le = place.le,
                            .source_number = number,
                            .series = series,
@@ -281,6 +329,9 @@ Status BlockWriter::write_groups(BlockSource& source, size_t samples_max) {
 
 Status BlockWriter::write_group(BlockSource& source, std::span<const Placement> members,
                                 size_t samples_max) {
+  const auto joined = join_encoded(source, members, samples_max);
+  if (!joined) return std::unexpected(joined.error());
+  if (*joined) return {};
   while (columns_.size() < members.size()) columns_.emplace_back();
   std::vector<Placement> same;
   std::vector<const SampleColumns*> columns;
@@ -304,6 +355,45 @@ Status BlockWriter::write_group(BlockSource& source, std::span<const Placement> 
         !status)
       return status;
   }
+  return {};
+}
+
+Result<bool> BlockWriter::join_encoded(BlockSource& source, std::span<const Placement> members,
+                                       size_t samples_max) {
+  if (coding_ != GroupCoding::kQuick) return false;
+  std::vector<EncodedFloats> columns;
+  std::vector<std::string_view> values;
+  for (const Placement& member : members) {
+    auto column = source.read_encoded(member.source_number);
+    if (!column || column->count > samples_max ||
+        (!columns.empty() && column->times != columns.front().times))
+      return false;
+    columns.push_back(std::move(*column));
+    values.push_back(columns.back().values);
+  }
+  const auto group = static_cast<uint32_t>(group_table_.size() / kGroupEntryBytes);
+  for (size_t m = 0; m < members.size(); ++m)
+    group_refs_[members[m].series] = {group, 1, static_cast<uint16_t>(m)};
+  const EncodedFloats& first = columns.front();
+  if (auto status = append_group(join_group(first.count, first.times, values), first.min_time,
+                                 first.max_time, static_cast<uint32_t>(first.count));
+      !status)
+    return std::unexpected(std::move(status).error());
+  meta_.samples += first.count * members.size();
+  meta_.chunks += members.size();
+  return true;
+}
+
+Status BlockWriter::append_group(std::string_view bytes, int64_t min_time, int64_t max_time,
+                                 uint32_t samples) {
+  const auto offset = chunks_->append_checked(bytes);
+  if (!offset) return std::unexpected(offset.error());
+  append_le(group_table_, *offset);
+  append_le(group_table_, min_time);
+  append_le(group_table_, max_time);
+  append_le(group_table_, static_cast<uint32_t>(bytes.size()));
+  append_le(group_table_, samples);
+  note(min_time, max_time);
   return {};
 }
 
@@ -331,15 +421,10 @@ Status BlockWriter::write_pieces(std::span<const Placement> members,
                   std::span(columns[m]->values).subspan(begin, count), created};
     }
     const auto piece = times.subspan(begin, count);
-    const std::string bytes = encode_group(piece, group);
-    const auto offset = chunks_->append_checked(bytes);
-    if (!offset) return std::unexpected(offset.error());
-    append_le(group_table_, *offset);
-    append_le(group_table_, piece.front());
-    append_le(group_table_, piece.back());
-    append_le(group_table_, static_cast<uint32_t>(bytes.size()));
-    append_le(group_table_, static_cast<uint32_t>(count));
-    note(piece.front(), piece.back());
+    if (auto status = append_group(encode_group(piece, group, coding_), piece.front(), piece.back(),
+                                   static_cast<uint32_t>(count));
+        !status)
+      return status;
   }
   meta_.samples += times.size() * members.size();
   meta_.chunks += pieces * members.size();

@@ -112,4 +112,18 @@ Status decode_chunk(std::string_view bytes, SampleColumns& out) {
               " bytes, is damaged near byte ", in.offset());
 }
 
+std::optional<FloatChunkColumns> split_float_chunk(std::string_view bytes) {
+  ByteReader in(bytes);
+  const uint8_t kind = in.u8();
+  FloatChunkColumns columns{.count = in.uvarint()};
+  const size_t begin = in.offset();
+  if (!in.ok() || kind != static_cast<uint8_t>(ChunkKind::kFloat) || columns.count == 0 ||
+      columns.count > kChunkSamplesMax || !skip_integer_column(in, columns.count))
+    return std::nullopt;
+  columns.times = bytes.substr(begin, in.offset() - begin);
+  if (in.u8() != 0 || !in.ok()) return std::nullopt;
+  columns.values = bytes.substr(in.offset());
+  return columns;
+}
+
 }  // namespace sightline::tsdb

@@ -7,6 +7,7 @@
 //   Integrity   no checksum here: whoever stores a chunk adds one.
 //   Format      docs/formats/tsdb_block.md, "Chunk"
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -31,6 +32,15 @@ std::string encode_chunk(std::span<const int64_t> times, std::span<const Histogr
 
 // Appends the samples to `out`; kCorrupt when the bytes do not check, `out` is then as before.
 Status decode_chunk(std::string_view bytes, SampleColumns& out);
+
+// A chunk of floats without created timestamps as its encoded columns.
+struct FloatChunkColumns {
+  size_t count = 0;
+  std::string_view times;   // an integer column
+  std::string_view values;  // a value column
+};
+// nullopt for any other chunk.
+std::optional<FloatChunkColumns> split_float_chunk(std::string_view bytes);
 
 // Appends one `created` to a column that is empty while all are unknown;
 // `before` is how many samples came earlier.

@@ -1,5 +1,7 @@
 #include "tsdb/commit_queue.h"
 
+#include <absl/container/flat_hash_map.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -62,6 +64,28 @@ uint64_t CommitQueue::exclusively(const std::function<void()>& work) {
   return commit;
 }
 
+Status CommitQueue::erase(std::span<const SeriesPtr> series, int64_t min, int64_t max) {
+  Status outcome;
+  exclusively([&] {
+    const uint64_t commit = last_commit_ + 1;
+    std::vector<uint64_t> numbers;
+    for (const SeriesPtr& each : series) numbers.push_back(each->wal_number);
+    writer_.begin(commit);
+    writer_.add_deletion(min, max, numbers);
+    auto segment = log_->append(kWalCommit, writer_.bytes());
+    if (!segment) {
+      counters_.commits_failed.add();
+      outcome = in_context("commit of a delete", std::move(segment).error());
+      return;
+    }
+    (void)segment_max_time_.try_emplace(*segment, kNoTime);
+    last_commit_ = commit;
+    for (const SeriesPtr& each : series) head_.erase(*each, min, max, commit);
+    readers_.publish(commit);
+  });
+  return outcome;
+}
+
 uint64_t CommitQueue::first_segment_needed(int64_t time, uint64_t before) {
   for (auto at = segment_max_time_.begin(); at != segment_max_time_.end() && at->first < before;) {
     if (at->second >= time) return at->first;
@@ -79,7 +103,7 @@ void CommitQueue::settle_conflicts(std::span<Waiter* const> batch) {
     Transaction& t = *waiter->transaction;
     for (Transaction::Sample& sample : t.samples) {
       const Transaction::Touched& touched = t.touched[sample.touched];
-      const HeadSeries* series = touched.series.get();
+      const HeadSeries* series = touched.series;
       if (!several && touched.seen_commit == series->last_commit()) continue;
       SeriesEdge& edge = edges.try_emplace(series, series->edge()).first->second;
       auto place = place_sample(edge, sample.time, sample.value, sample.histogram.get(), t.rules);
@@ -95,9 +119,9 @@ void CommitQueue::number(HeadSeries& series, uint64_t value) {
   series.wal_number = value;
 }
 
-void CommitQueue::encode(std::span<Waiter* const> batch, std::vector<SeriesPtr>& fresh,
-                         std::vector<SeriesPtr>& unseen) {
-  const auto number_of = [&](const SeriesPtr& series) {
+void CommitQueue::encode(std::span<Waiter* const> batch, std::vector<HeadSeries*>& fresh,
+                         std::vector<HeadSeries*>& unseen) {
+  const auto number_of = [&](HeadSeries* series) {
     if (series->wal_number == 0) {
       number(*series, ++last_wal_number_);
       fresh.push_back(series);
@@ -108,6 +132,7 @@ void CommitQueue::encode(std::span<Waiter* const> batch, std::vector<SeriesPtr>&
   };
   for (Waiter* waiter : batch) {
     Transaction& t = *waiter->transaction;
+    writer_.expect(t.samples.size());
     for (const Transaction::Sample& s : t.samples)
       if (s.place != Place::kDuplicate)
         writer_.add_sample(number_of(t.touched[s.touched].series), s.time, s.created, s.value,
@@ -130,15 +155,15 @@ Status CommitQueue::write(std::span<Waiter* const> batch) {
   const ActiveReaders readers = readers_.active();
   const uint64_t commit = last_commit_ + 1;
   settle_conflicts(batch);
-  std::vector<SeriesPtr> fresh;   // logged for the first time
-  std::vector<SeriesPtr> unseen;  // not in the index yet; may repeat
+  std::vector<HeadSeries*> fresh;   // logged for the first time
+  std::vector<HeadSeries*> unseen;  // not in the index yet; may repeat
   writer_.begin(commit);
   const size_t empty = writer_.bytes().size();
   encode(batch, fresh, unseen);
   if (writer_.bytes().size() == empty) return {};
   auto segment = log_->append(kWalCommit, writer_.bytes());
   if (!segment) {
-    for (const SeriesPtr& series : fresh) number(*series, 0);
+    for (HeadSeries* series : fresh) number(*series, 0);
     counters_.commits_failed.add();
     return in_context("commit", std::move(segment).error());
   }
@@ -159,7 +184,7 @@ void CommitQueue::apply(Transaction& t, uint64_t commit, const ActiveReaders& re
   int64_t min_time = std::numeric_limits<int64_t>::max();
   int64_t max_time = kNoTime;
   const int64_t cut_time = cut_time_.load();  // changes only while no commit is applied
-  head_.for_each_by_shard(
+  head_.for_each_locked(
       std::span(t.samples),
       [&](const Transaction::Sample& s) -> HeadSeries& { return *t.touched[s.touched].series; },
       [&](Transaction::Sample& s) {
@@ -176,7 +201,8 @@ void CommitQueue::apply(Transaction& t, uint64_t commit, const ActiveReaders& re
         } else {
           counters_.out_of_order_appended.add();
           (void)series.append_out_of_order(
-              {s.time, s.created, s.value, std::move(s.histogram), commit});
+              {s.time, s.created, s.value, std::move(s.histogram), commit},
+              head_.deletions().of(series.id(), commit));
         }
       });
   if (max_time != kNoTime) {

@@ -21,7 +21,8 @@ namespace sightline::tsdb {
 // What an Appender gathered, checked against what it saw then.
 struct Transaction {
   struct Touched {
-    SeriesPtr series;          // with one user for us
+    HeadSeries* series;        // with one user for us
+    uint64_t id = 0;           // its id
     SeriesEdge edge;           // of the series, then of our own samples
     uint64_t seen_commit = 0;  // the series' when `edge` was taken
     std::unique_ptr<StoredExemplar> newest_exemplar;
@@ -48,6 +49,31 @@ struct Transaction {
   size_t items() const { return samples.size() + exemplars.size() + metadata.size(); }
 };
 
+// Transactions that are over, for the memory of the next ones. Any thread.
+class TransactionPool {
+ public:
+  Transaction take() {
+    const std::lock_guard lock(mutex_);
+    if (free_.empty()) return {};
+    Transaction transaction = std::move(free_.back());
+    free_.pop_back();
+    return transaction;
+  }
+  // An empty one.
+  void give_back(Transaction transaction) {
+    if (transaction.touched.capacity() > kItemsMax || transaction.samples.capacity() > kItemsMax)
+      return;
+    const std::lock_guard lock(mutex_);
+    if (free_.size() < kTransactionsMax) free_.push_back(std::move(transaction));
+  }
+
+ private:
+  static constexpr size_t kTransactionsMax = 4;
+  static constexpr size_t kItemsMax = 8'192;
+  std::mutex mutex_;
+  std::vector<Transaction> free_;  // guarded by mutex_
+};
+
 class CommitQueue {
  public:
   CommitQueue(Head& head, MetadataStore& metadata, ReaderRegistry& readers, TsdbCounters& counters,
@@ -65,6 +91,8 @@ class CommitQueue {
 
   // kUnavailable when the disk is full: nothing happened then.
   Status commit(Transaction& transaction);
+  // A commit of its own: deletes what the series hold in [min, max].
+  Status erase(std::span<const SeriesPtr> series, int64_t min, int64_t max);
   // Runs `work` while no commit does; returns the newest commit. Keep it short.
   uint64_t exclusively(const std::function<void()>& work);
 
@@ -81,8 +109,8 @@ class CommitQueue {
 
   Status write(std::span<Waiter* const> batch);
   void settle_conflicts(std::span<Waiter* const> batch);
-  void encode(std::span<Waiter* const> batch, std::vector<SeriesPtr>& fresh,
-              std::vector<SeriesPtr>& unseen);
+  void encode(std::span<Waiter* const> batch, std::vector<HeadSeries*>& fresh,
+              std::vector<HeadSeries*>& unseen);
   void number(HeadSeries& series, uint64_t value);
   void announce_exemplars(std::span<Waiter* const> batch);
   void apply(Transaction& transaction, uint64_t commit, const ActiveReaders& readers);

@@ -4,10 +4,15 @@
 #include <deque>
 #include <queue>
 
+#include "base/bytes.h"
+#include "tsdb/family_cache.h"
 #include "tsdb/sample_gathering.h"
 
 namespace sightline::tsdb {
 namespace {
+
+constexpr size_t kGroupRecordsMax =
+    std::numeric_limits<uint16_t>::max();  // of one series in one block
 
 // What the head holds in one window.
 class HeadSource final : public BlockSource {
@@ -20,29 +25,71 @@ class HeadSource final : public BlockSource {
     labels = series_[next_++]->labels();
     return true;
   }
+  Result<bool> has_floats(uint32_t number) override {
+    if (auto status = look_at(number); !status) return std::unexpected(std::move(status).error());
+    return plain_ != nullptr || !columns_.times.empty();
+  }
+  std::optional<EncodedFloats> read_encoded(uint32_t number) override {
+    if (!look_at(number) || plain_ == nullptr) return std::nullopt;
+    const auto columns = split_float_chunk(plain_->bytes);
+    if (!columns) return std::nullopt;
+    return EncodedFloats{.count = columns->count,
+                         .min_time = plain_->min_time,
+                         .max_time = plain_->max_time,
+                         .times = columns->times,
+                         .values = columns->values,
+                         .owner = plain_};
+  }
   Status read_times(uint32_t number, std::vector<int64_t>& out) override {
     auto status = read_all(number, columns_);
-    read_ = number;
+    looked_at_.reset();
     out = columns_.times;
     return status;
   }
   Status read_floats(uint32_t number, SampleColumns& out) override { return read_all(number, out); }
   Status read_histograms(uint32_t number, SampleColumns& out) override {
-    if (read_ == number) {  // as a rule right after the times
+    if (auto status = look_at(number); !status) return status;
+    out.clear();
+    if (plain_ == nullptr) {
       std::swap(out, columns_);
-      read_.reset();
-      return {};
+      looked_at_.reset();
     }
-    return read_all(number, out);
+    return {};
   }
   Status read_exemplars(uint32_t number, std::vector<StoredExemplar>& out) override {
     out.clear();
-    const std::lock_guard lock(head_.mutex_of(*series_[number]));
-    series_[number]->collect_exemplars(window_.commit, window_.start, window_.end - 1, out);
+    collect_head_exemplars(head_, *series_[number], window_.commit, window_.start, window_.end - 1,
+                           out);
     return {};
   }
 
  private:
+  // Either all that the series has in the window is one sealed chunk of floats, plain_; or columns_ holds it.
+  Status look_at(uint32_t number) {
+    if (looked_at_ == number) return {};
+    looked_at_.reset();
+    plain_ = whole_chunk(*series_[number]);
+    if (plain_ == nullptr)
+      if (auto status = read_all(number, columns_); !status) return status;
+    looked_at_ = number;
+    return {};
+  }
+  std::shared_ptr<const HeadChunk> whole_chunk(const HeadSeries& series) {
+    if (!head_.deletions().of(series.id(), window_.commit).empty()) return nullptr;
+    std::vector<std::shared_ptr<const HeadChunk>> chunks;
+    SampleColumns open;
+    std::vector<OutOfOrderSample> late;
+    {
+      const std::lock_guard lock(head_.mutex_of(series));
+      series.collect(window_.commit, window_.start, window_.end - 1, chunks, open, late);
+    }
+    const bool alone =
+        chunks.size() == 1 && late.empty() && open.times.empty() && open.histogram_times.empty();
+    if (!alone || chunks[0]->kind != ChunkKind::kFloat || chunks[0]->min_time < window_.start ||
+        chunks[0]->max_time >= window_.end || !split_float_chunk(chunks[0]->bytes))
+      return nullptr;
+    return chunks[0];
+  }
   Status read_all(uint32_t number, SampleColumns& out) {
     SampleGathering gathering(out, window_.start, window_.end - 1);
     if (auto status = gather_head(head_, *series_[number], window_.commit, window_.start,
@@ -57,8 +104,9 @@ class HeadSource final : public BlockSource {
   const HeadWindow window_;
   const std::vector<SeriesPtr> series_;
   size_t next_ = 0;
+  std::optional<uint32_t> looked_at_;
+  std::shared_ptr<const HeadChunk> plain_;
   SampleColumns columns_;
-  std::optional<uint32_t> read_;  // whose columns those are
 };
 
 // One block being read in order of labels.
@@ -104,6 +152,18 @@ class MergeSource final : public BlockSource {
     return true;
   }
 
+  Result<std::vector<WholeGroups>> whole_groups(size_t samples_wanted) override;
+  Result<bool> has_floats(uint32_t number) override {
+    if (auto status = open(number); !status) return std::unexpected(std::move(status).error());
+    for (const Block::SeriesInfo& info : infos_)
+      for (const Block::ChunkRef& chunk : info.chunks)
+        if (chunk.kind != Block::ChunkRef::kHistograms && chunk.deleted.empty()) return true;
+    // What is left of chunks that deletes took from, if anything is.
+    std::vector<int64_t> times;
+    if (auto status = read_times(number, times); !status)
+      return std::unexpected(std::move(status).error());
+    return !times.empty();
+  }
   Status read_times(uint32_t number, std::vector<int64_t>& out) override {
     out.clear();
     if (auto status = open(number); !status) return status;
@@ -204,6 +264,80 @@ class MergeSource final : public BlockSource {
   FamilyCache families_;
 };
 
+// Series that lie in the same groups of the same blocks lie together in all that is copied. Whether that is all these groups hold,
+// and nothing overlaps, decides.
+Result<std::vector<WholeGroups>> MergeSource::whole_groups(size_t samples_wanted) {
+  std::vector<WholeGroups> result;
+  for (const auto& source : sources_)
+    if (source->meta().level < 2 || source->has_own_chunks()) return result;
+  struct Run {
+    uint32_t source;
+    Block::GroupRun groups;
+  };
+  struct Candidate {
+    std::vector<Run> runs;
+    std::vector<std::pair<uint32_t, uint32_t>> members;  // place in the groups, number
+    bool good = true;
+  };
+  absl::flat_hash_map<std::string, Candidate> candidates;
+  for (uint32_t number = 0; number < firsts_.size(); ++number) {
+    const size_t end = number + 1 < firsts_.size() ? firsts_[number + 1] : places_.size();
+    std::string key;
+    std::vector<Run> runs;
+    for (size_t i = firsts_[number]; i < end; ++i) {
+      const Block::GroupRun groups = sources_[places_[i].source]->group_run(places_[i].series);
+      if (groups.count == 0) continue;
+      runs.push_back({places_[i].source, groups});
+      append_le(key, places_[i].source);
+      append_le(key, groups.first);
+      append_le(key, groups.count);
+    }
+    if (runs.empty()) continue;
+    Candidate& candidate = candidates[key];
+    const uint32_t in_group = runs.front().groups.member;
+    for (const Run& run : runs)  // the same member everywhere
+      candidate.good = candidate.good && run.groups.member == in_group;
+    for (size_t i = firsts_[number]; i < end; ++i)
+      candidate.good = candidate.good &&
+                       sources_[places_[i].source]->tombstones()->of(places_[i].series).empty();
+    candidate.members.emplace_back(in_group, number);
+    candidate.runs = std::move(runs);
+  }
+  for (auto& [key, candidate] : candidates) {
+    std::sort(candidate.members.begin(), candidate.members.end());
+    WholeGroups whole;
+    uint64_t samples = 0;
+    for (const Run& run : candidate.runs) {
+      const Block& block = *sources_[run.source];
+      for (uint32_t g = 0; g < run.groups.count && candidate.good; ++g) {
+        const Block::ChunkRef ref = block.group_ref(run.groups.first + g);
+        const auto bytes = block.group_bytes(run.groups.first + g);
+        if (!bytes) return std::unexpected(bytes.error());
+        const auto count = group_member_count(*bytes);
+        if (!count) return in_context(block.directory(), count.error());
+        candidate.good = *count == candidate.members.size();
+        whole.records.push_back({*bytes, ref.min_time, ref.max_time, ref.count});
+        samples += ref.count;
+      }
+    }
+    std::sort(whole.records.begin(), whole.records.end(),
+              [](const auto& a, const auto& b) { return a.min_time < b.min_time; });
+    for (size_t i = 1; i < whole.records.size(); ++i)
+      candidate.good = candidate.good && whole.records[i - 1].max_time < whole.records[i].min_time;
+    for (uint32_t m = 0; m < candidate.members.size(); ++m) {
+      candidate.good = candidate.good && candidate.members[m].first == m;
+      whole.members.push_back(candidate.members[m].second);
+    }
+    if (candidate.good && whole.records.size() <= kGroupRecordsMax &&
+        samples >= samples_wanted * whole.records.size())
+      result.push_back(std::move(whole));
+  }
+  // In the order of the series, so that the same input gives the same bytes.
+  std::sort(result.begin(), result.end(),
+            [](const auto& a, const auto& b) { return a.members < b.members; });
+  return result;
+}
+
 BlockList overlapping_group(const BlockList& by_time) {
   BlockList group;
   int64_t reach = std::numeric_limits<int64_t>::min();
@@ -224,7 +358,11 @@ Result<std::optional<BlockMeta>> write_head_block(io::FileSystem& fs, const std:
                                                   uint64_t number, Head& head,
                                                   const HeadWindow& window,
                                                   const TsdbOptions& options) {
-  auto writer = BlockWriter::create(fs, parent, number);
+  // Windows shorter than a block are merged and written anew before long.
+  auto writer =
+      BlockWriter::create(fs, parent, number,
+                          options.head_window_ms < options.block_duration_ms ? GroupCoding::kQuick
+                                                                             : GroupCoding::kSmall);
   if (!writer) return std::unexpected(std::move(writer).error());
   HeadSource source(head, window);
   if (auto status = (*writer)->write(source, options.block_chunk_samples_max); !status)
@@ -235,8 +373,9 @@ Result<std::optional<BlockMeta>> write_head_block(io::FileSystem& fs, const std:
   return std::move(*meta);
 }
 
-Result<BlockMeta> merge_blocks(io::FileSystem& fs, const std::string& parent, uint64_t number,
-                               const BlockList& sources, const TsdbOptions& options) {
+Result<std::optional<BlockMeta>> merge_blocks(io::FileSystem& fs, const std::string& parent,
+                                              uint64_t number, const BlockList& sources,
+                                              const TsdbOptions& options) {
   auto writer = BlockWriter::create(fs, parent, number);
   if (!writer) return std::unexpected(std::move(writer).error());
   BlockMeta meta{.level = 0};
@@ -244,7 +383,7 @@ Result<BlockMeta> merge_blocks(io::FileSystem& fs, const std::string& parent, ui
   int64_t max_time = std::numeric_limits<int64_t>::min();
   for (const auto& source : sources) {
     const BlockMeta& m = source->meta();
-    meta.level = std::max(meta.level, m.level + 1);
+    meta.level = std::max(meta.level, sources.size() > 1 ? m.level + 1 : m.level);
     meta.parents.push_back(m.number);
     meta.sources.insert(meta.sources.end(), m.sources.begin(), m.sources.end());
     min_time = std::min(min_time, m.min_time);
@@ -261,7 +400,10 @@ Result<BlockMeta> merge_blocks(io::FileSystem& fs, const std::string& parent, ui
   MergeSource source(sources, budget);
   if (auto status = (*writer)->write(source, options.block_chunk_samples_max); !status)
     return std::unexpected(std::move(status).error());
-  return (*writer)->finish(std::move(meta));
+  if ((*writer)->empty()) return std::nullopt;
+  auto finished = (*writer)->finish(std::move(meta));
+  if (!finished) return std::unexpected(std::move(finished).error());
+  return std::move(*finished);
 }
 
 int64_t block_duration_max(const TsdbOptions& options) {
@@ -305,6 +447,8 @@ BlockList plan_compaction(const BlockList& blocks, const TsdbOptions& options) {
     }
     if (is_due()) return by_age(std::move(group));
   }
+  for (const auto& block : by_time)
+    if (block->tombstones()->series_count() > block->series_count() / 20) return {block};
   return {};
 }
 

@@ -18,12 +18,14 @@ Result<std::optional<BlockMeta>> write_head_block(io::FileSystem& fs, const std:
                                                   const TsdbOptions& options);
 
 // One block of several; sources by age. Overlapping samples are joined, exemplars thinned
-// by the same policy in windows that grow with the block.
-Result<BlockMeta> merge_blocks(io::FileSystem& fs, const std::string& parent, uint64_t number,
-                               const BlockList& sources, const TsdbOptions& options);
+// by the same policy in windows that grow with the block; what was deleted is left out. nullopt when nothing is left.
+Result<std::optional<BlockMeta>> merge_blocks(io::FileSystem& fs, const std::string& parent,
+                                              uint64_t number, const BlockList& sources,
+                                              const TsdbOptions& options);
 
 // Which blocks to merge next; empty when nothing is due. Overlapping ones first, then
-// neighbours of one window of one, three, nine, ... block durations that is over.
+// neighbours of one window of one, three, nine, ... block durations that is over, then a block alone that more than a
+// twentieth of the series were deleted from.
 BlockList plan_compaction(const BlockList& blocks, const TsdbOptions& options);
 
 // The longest block compaction may make.

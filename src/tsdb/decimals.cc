@@ -1,5 +1,6 @@
 #include "tsdb/decimals.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 
@@ -9,6 +10,11 @@ namespace {
 uint64_t bits_of(double v) { return std::bit_cast<uint64_t>(v); }
 
 }  // namespace
+
+bool is_whole(double v) {
+  return std::abs(v) < kExactMax &&
+         bits_of(static_cast<double>(static_cast<int64_t>(v))) == bits_of(v);
+}
 
 std::optional<int64_t> scaled(double v, unsigned decimals) {
   const double r = v * kPowersOfTen[decimals];
@@ -25,7 +31,10 @@ std::optional<Scaled> scale(std::span<const double> values, unsigned decimals) {
   const size_t misfits_max = values.size() / 8 + 1;
   Scaled s;
   s.integers.reserve(values.size());
-  for (size_t i = 0; i < values.size(); ++i) {
+  if (decimals == 0)  // the usual case, as far as it goes
+    while (s.integers.size() < values.size() && is_whole(values[s.integers.size()]))
+      s.integers.push_back(static_cast<int64_t>(values[s.integers.size()]));
+  for (size_t i = s.integers.size(); i < values.size(); ++i) {
     if (const auto integer = scaled(values[i], decimals)) {
       s.integers.push_back(*integer);
       continue;
@@ -38,6 +47,7 @@ std::optional<Scaled> scale(std::span<const double> values, unsigned decimals) {
 }
 
 std::optional<unsigned> guess_decimals(std::span<const double> values) {
+  if (std::all_of(values.begin(), values.end(), is_whole)) return 0;
   unsigned decimals = 0;
   unsigned misfits = 0;
   for (const double v : values) {

@@ -24,6 +24,8 @@ struct Scaled {
   std::vector<uint32_t> misfits;
 };
 
+// An integer below 2^53 in magnitude; not -0.
+bool is_whole(double v);
 // v as an integer over 10^decimals, if dividing gives back the same bits.
 std::optional<int64_t> scaled(double v, unsigned decimals);
 // nullopt when more than an eighth are misfits.

@@ -11,11 +11,6 @@ namespace {
 
 uint64_t bits_of(double v) { return std::bit_cast<uint64_t>(v); }
 
-bool is_whole(double v) {
-  return std::abs(v) < kExactMax && bits_of(std::trunc(v)) == bits_of(v) &&
-         bits_of(v) != bits_of(-0.0);
-}
-
 // Of one family: how many measurements a row has, then how they fall into the buckets.
 struct RowModel {
   explicit RowModel(size_t buckets) : per_bucket(buckets), irregular_buckets(buckets) {}

@@ -33,7 +33,38 @@ TsdbOptions small_options(const std::string& directory,
 struct Acknowledged {
   std::map<int64_t, double> samples;
   std::set<int64_t> exemplars;
+  std::set<int64_t> deleted = {};    // samples that must not be there
+  std::set<int64_t> uncertain = {};  // a delete of them failed half way: they may be there or not
 };
+
+void expect_exactly(Tsdb& db, const Acknowledged& acknowledged, bool only);
+
+// Two hours from `from` on. After a failure some of it may be gone.
+void delete_some(Tsdb& db, int64_t from, Acknowledged& acknowledged) {
+  const Matcher steady = *Matcher::create(MatchOp::kEqual, "__name__", "steady");
+  const TimeRange range{{from}, {from + 2 * kHourMs}};
+  const bool done = static_cast<bool>(db.delete_series({&steady, 1}, range));
+  for (auto at = acknowledged.samples.lower_bound(range.min.value);
+       at != acknowledged.samples.end() && at->first <= range.max.value;) {
+    (done ? acknowledged.deleted : acknowledged.uncertain).insert(at->first);
+    acknowledged.samples.erase(at++);
+  }
+  acknowledged.exemplars.erase(acknowledged.exemplars.lower_bound(range.min.value),
+                               acknowledged.exemplars.upper_bound(range.max.value));
+}
+
+// A snapshot that was acknowledged holds everything.
+void copy_and_check(Tsdb& db, ManualClock& clock, const Acknowledged& acknowledged) {
+  const auto name = db.write_snapshot(Tsdb::SnapshotHead::kWithHead);
+  if (!name) return;
+  const auto real = io::make_posix_file_system();
+  Telemetry telemetry;
+  TsdbOptions options = db.options();
+  options.directory += "/snapshots/" + *name + "/metrics";
+  auto copy = Tsdb::open(*real, clock, telemetry, options);
+  ASSERT_TRUE(copy) << copy.error().message;
+  expect_exactly(**copy, acknowledged, true);
+}
 
 const Labels kSteady = make_labels({{"__name__", "steady"}});
 
@@ -58,6 +89,9 @@ void run_workload(Tsdb& db, ManualClock& clock, Acknowledged& acknowledged) {
       if (exemplar) acknowledged.exemplars.insert(time);
     }
     if (i % 5 == 4) db.maintain();
+    if (i == 25 || i == 45) delete_some(db, time - 4 * kHourMs, acknowledged);
+    if (i == 35) copy_and_check(db, clock, acknowledged);
+    if (i == 50) (void)db.clean_tombstones();
   }
 }
 
@@ -82,6 +116,9 @@ void expect_exactly(Tsdb& db, const Acknowledged& acknowledged, bool only) {
   }
   for (const int64_t time : acknowledged.exemplars)
     ASSERT_TRUE(traces.contains(time)) << "lost the exemplar at " << time;
+  for (const int64_t time : acknowledged.deleted)
+    ASSERT_FALSE(found.contains(time)) << "came back: " << time;
+  for (const int64_t time : acknowledged.uncertain) found.erase(time);
   ASSERT_TRUE(!only || found.size() == acknowledged.samples.size());
 }
 

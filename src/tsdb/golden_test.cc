@@ -110,7 +110,10 @@ TEST(Golden, EveryVersionIsRead) {
                           std::filesystem::copy_options::recursive);
     store.reopen();
     expect_golden(store);
-    EXPECT_EQ(store.db().stats().blocks.size(), 2u);
+    const auto blocks = std::count_if(
+        std::filesystem::directory_iterator(entry.path()), std::filesystem::directory_iterator(),
+        [](const auto& each) { return block_number(each.path().filename().string()).has_value(); });
+    EXPECT_EQ(store.db().stats().blocks.size(), static_cast<size_t>(blocks));
   }
   EXPECT_GT(versions, 0u);
 }

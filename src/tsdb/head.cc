@@ -5,6 +5,14 @@
 #include "base/text_codec.h"
 
 namespace sightline::tsdb {
+namespace {
+
+int64_t newest_time(const HeadSeries& series) {
+  const StoredExemplar* exemplar = series.newest_exemplar();
+  return exemplar == nullptr ? series.edge().time : std::max(series.edge().time, exemplar->time);
+}
+
+}  // namespace
 
 Status Head::check_labels(const model::Labels& labels) const {
   const TsdbLimits& limits = options_.limits;
@@ -31,14 +39,13 @@ Status Head::check_labels(const model::Labels& labels) const {
   return {};
 }
 
-Result<SeriesPtr> Head::find_or_create(const model::Labels& labels) {
-  const uint64_t hash = labels.hash();
-  Shard& home = shard(hash);
+Result<HeadSeries*> Head::find_or_create(const model::Labels& labels) {
   {
+    Shard& home = shard(labels.hash());
     const std::lock_guard lock(home.mutex);
     if (const auto found = home.by_labels.find(labels); found != home.by_labels.end()) {
       ++(*found)->users;
-      return *found;
+      return found->get();
     }
   }
   if (auto status = check_labels(labels); !status)
@@ -46,32 +53,51 @@ Result<SeriesPtr> Head::find_or_create(const model::Labels& labels) {
   if (series_count() >= options_.limits.series_active_max)
     return fail(Errc::kResourceExhausted, "too many active series: the limit is ",
                 options_.limits.series_active_max, "; refused ", labels.to_string());
-  SeriesPtr series = restore(labels);
-  const std::lock_guard lock(home.mutex);
-  ++series->users;
-  return series;
+  return insert(labels, 1).get();
 }
 
-SeriesPtr Head::restore(const model::Labels& labels) {
+SeriesPtr Head::insert(const model::Labels& labels, uint32_t users) {
   const uint64_t hash = labels.hash();
   Shard& home = shard(hash);
   const std::lock_guard lock(home.mutex);
-  if (const auto found = home.by_labels.find(labels); found != home.by_labels.end()) return *found;
-  const uint64_t id = next_id_.fetch_add(1, std::memory_order_relaxed) * kShards + hash % kShards;
+  if (const auto found = home.by_labels.find(labels); found != home.by_labels.end()) {
+    (*found)->users += users;
+    return *found;
+  }
+  if (home.free_places.empty()) {
+    home.free_places.push_back(static_cast<uint32_t>(home.places.size()));
+    home.places.emplace_back();
+  }
+  const uint32_t place = home.free_places.back();
+  SL_ASSERT(place < 1u << kPlaceBits);
+  const uint64_t count = next_count_.fetch_add(1, std::memory_order_relaxed);
+  const uint64_t id = (count << kPlaceBits | place) << kShardBits | hash % kShards;
   auto series = std::make_shared<HeadSeries>(id, labels);
+  series->users = users;
   home.by_labels.insert(series);
-  home.by_id.emplace(id, series);
+  home.free_places.pop_back();
+  home.places[place] = series;
   series_count_.fetch_add(1, std::memory_order_relaxed);
   return series;
 }
 
 Head::Acquired Head::acquire(SeriesId id) {
-  Shard& home = shard(id.value);
-  const std::lock_guard lock(home.mutex);
-  const auto found = home.by_id.find(id.value);
-  if (found == home.by_id.end()) return {};
-  ++found->second->users;
-  return {found->second, found->second->edge(), found->second->last_commit()};
+  const std::lock_guard lock(shard(id.value).mutex);
+  HeadSeries* series = find(id);
+  if (series == nullptr || series->id() != id.value) return {};
+  ++series->users;
+  return {series, series->edge(), series->last_commit()};
+}
+
+Head::Acquired Head::acquired(HeadSeries& series) {
+  const std::lock_guard lock(mutex_of(series));
+  return {&series, series.edge(), series.last_commit()};
+}
+
+Head::ShardLocks Head::lock_all() {
+  ShardLocks locks;
+  for (size_t i = 0; i < kShards; ++i) locks[i] = std::unique_lock(shards_[i].mutex);
+  return locks;
 }
 
 int64_t Head::known_from() const {
@@ -86,30 +112,35 @@ void Head::release(HeadSeries& series) {
   --series.users;
 }
 
-void Head::publish(std::span<const SeriesPtr> fresh) {
+void Head::publish(std::span<HeadSeries* const> fresh) {
+  std::vector<SeriesPtr> owners;
+  owners.reserve(fresh.size());
+  for (const HeadSeries* series : fresh) {
+    Shard& home = shard(series->id());
+    const std::lock_guard lock(home.mutex);
+    owners.push_back(home.places[place_of(series->id())]);
+  }
   const std::unique_lock lock(index_mutex_);
-  for (const SeriesPtr& series : fresh) {
+  for (SeriesPtr& series : owners) {
     if (series->index_number != UINT32_MAX) continue;
     if (free_numbers_.empty()) {
       series->index_number = static_cast<uint32_t>(by_number_.size());
-      by_number_.push_back(series);
+      by_number_.emplace_back();
     } else {
       series->index_number = free_numbers_.back();
       free_numbers_.pop_back();
-      by_number_[series->index_number] = series;
     }
     postings_.add(series->index_number, series->labels().packed());
+    by_number_[series->index_number] = std::move(series);
     published_count_.fetch_add(1, std::memory_order_relaxed);
   }
 }
 
 void Head::publish_with_data() {
-  std::vector<SeriesPtr> fresh;
-  for (Shard& each : shards_) {
-    const std::lock_guard lock(each.mutex);
-    for (const auto& [id, series] : each.by_id)
-      if (series->has_data()) fresh.push_back(series);
-  }
+  std::vector<HeadSeries*> fresh;
+  each_series([&](HeadSeries& series) {
+    if (series.has_data() && !is_deleted_whole(series)) fresh.push_back(&series);
+  });
   publish(fresh);
 }
 
@@ -146,7 +177,8 @@ std::vector<std::string> Head::label_values(std::string_view name,
 void Head::each_series(const std::function<void(HeadSeries&)>& visit) {
   for (Shard& each : shards_) {
     const std::lock_guard lock(each.mutex);
-    for (const auto& [id, series] : each.by_id) visit(*series);
+    for (const SeriesPtr& series : each.places)
+      if (series != nullptr) visit(*series);
   }
 }
 
@@ -157,35 +189,75 @@ void Head::truncate(int64_t time, uint64_t commit) {
     std::vector<SeriesPtr> gone;
     {
       const std::lock_guard lock(each.mutex);
-      for (auto at = each.by_id.begin(); at != each.by_id.end();) {
-        const SeriesPtr series = at->second;
+      for (uint32_t place = 0; place < each.places.size(); ++place) {
+        SeriesPtr& series = each.places[place];
+        if (series == nullptr) continue;
         if (time != kNoTime) series->truncate(time, commit, known);
         if (const auto first = series->min_time()) min_time = std::min(min_time, *first);
         if (series->users > 0 || series->has_data() ||
-            (series->edge().time != kNoTime && series->edge().time >= known)) {
-          ++at;
+            (series->edge().time != kNoTime && series->edge().time >= known))
           continue;
-        }
         each.by_labels.erase(series);
-        each.by_id.erase(at++);
-        gone.push_back(series);
+        each.free_places.push_back(place);
+        gone.push_back(std::move(series));
       }
     }
     forget(gone);
   }
-  if (time != kNoTime) min_time_.store(min_time, std::memory_order_relaxed);
+  if (time == kNoTime) return;
+  deletions_.truncate(time, commit);
+  min_time_.store(min_time, std::memory_order_relaxed);
 }
 
 void Head::forget(std::span<const SeriesPtr> gone) {
   series_count_.fetch_sub(gone.size(), std::memory_order_relaxed);
   const std::unique_lock lock(index_mutex_);
-  for (const SeriesPtr& series : gone) {
-    if (series->index_number == UINT32_MAX) continue;
-    published_count_.fetch_sub(1, std::memory_order_relaxed);
-    postings_.remove(series->index_number, series->labels().packed());
-    by_number_[series->index_number] = nullptr;
-    free_numbers_.push_back(series->index_number);
+  for (const SeriesPtr& series : gone) unpublish(*series);
+}
+
+// Under index_mutex_.
+void Head::unpublish(HeadSeries& series) {
+  if (series.index_number == UINT32_MAX) return;
+  published_count_.fetch_sub(1, std::memory_order_relaxed);
+  postings_.remove(series.index_number, series.labels().packed());
+  by_number_[series.index_number] = nullptr;
+  free_numbers_.push_back(series.index_number);
+  series.index_number = UINT32_MAX;
+}
+
+// Under the series' mutex.
+bool Head::is_deleted_whole(const HeadSeries& series) const {
+  const std::vector<HeadDeletion> deletions = deletions_.of(series.id(), UINT64_MAX);
+  const auto oldest = series.min_time();
+  if (deletions.empty() || !oldest) return false;
+  DeletedRanges all;
+  for (const HeadDeletion& each : deletions) add_range(all, {each.min, each.max});
+  if (!is_deleted(all, *oldest, newest_time(series))) return false;
+  // What came out of order may have come later.
+  std::vector<std::shared_ptr<const HeadChunk>> chunks;
+  SampleColumns open;
+  std::vector<OutOfOrderSample> late;
+  std::vector<StoredExemplar> exemplars;
+  series.collect(UINT64_MAX, *oldest, kTimeAbsMax, chunks, open, late);
+  series.collect_exemplars(UINT64_MAX, *oldest, kTimeAbsMax, exemplars);
+  const auto gone = [&](const auto& each) { return is_deleted(deletions, each.time, each.commit); };
+  return std::all_of(late.begin(), late.end(), gone) &&
+         std::all_of(exemplars.begin(), exemplars.end(), gone);
+}
+
+void Head::erase(HeadSeries& series, int64_t min, int64_t max, uint64_t commit) {
+  {
+    const std::lock_guard lock(mutex_of(series));
+    const auto oldest = series.min_time();
+    const int64_t newest = newest_time(series);
+    if (oldest) {
+      if (*oldest > max || newest < min) return;
+      deletions_.add(series.id(), {min, std::min(max, newest), series.edge().time, commit});
+      if (!is_deleted_whole(series)) return;
+    }
   }
+  const std::unique_lock lock(index_mutex_);
+  unpublish(series);
 }
 
 void Head::note_max_time(int64_t time) {

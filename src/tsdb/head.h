@@ -2,9 +2,9 @@
 // The series that have data in memory, found by labels, by id and by matchers.
 //   Threads  any. A shard's mutex guards its maps and the contents of its series; the
 //            index has a mutex of its own. Order: never both at once.
-//            One commit leader at a time changes series (commit_queue.h).
+//            One commit leader at a time changes series (commit_queue.h). Who changes many
+//            at once locks all shards, in order, for kItemsLocked of them.
 //   Limits   TsdbLimits::series_active_max.
-#include <absl/container/flat_hash_map.h>
 #include <absl/container/flat_hash_set.h>
 
 #include <array>
@@ -14,6 +14,7 @@
 #include <shared_mutex>
 
 #include "tsdb/appender.h"
+#include "tsdb/deletions.h"
 #include "tsdb/postings.h"
 #include "tsdb/series.h"
 
@@ -38,61 +39,80 @@ struct HeadSummary {
 };
 
 class Head {
+  static constexpr size_t kShards = 16;
+  static constexpr size_t kItemsLocked = 1'024;
+  using ShardLocks = std::array<std::unique_lock<std::mutex>, kShards>;
+
  public:
   explicit Head(const TsdbOptions& options) : options_(options) {}
 
   // The series of these labels, created when absent, with one user more: release() it.
-  Result<SeriesPtr> find_or_create(const model::Labels& labels);
+  Result<HeadSeries*> find_or_create(const model::Labels& labels);
   // The same for opening: no limits, no user.
-  SeriesPtr restore(const model::Labels& labels);
-  // Null when the series was collected; else with one user more, and its newest sample.
+  SeriesPtr restore(const model::Labels& labels) { return insert(labels, 0); }
+  // Null when the series was collected; else with one user more, which keeps it, and its newest sample.
   struct Acquired {
-    SeriesPtr series;
+    HeadSeries* series = nullptr;
     SeriesEdge edge;
     uint64_t last_commit = 0;
   };
   Acquired acquire(SeriesId id);
-  void release(HeadSeries& series);
-  // Every user of a transaction at once.
-  template <typename Touched>
-  void release_all(std::span<Touched> touched) {
-    for_each_by_shard(
-        touched, [](const Touched& t) -> HeadSeries& { return *t.series; },
-        [](Touched& t) {
-          SL_ASSERT(t.series->users > 0);
-          --t.series->users;
-        });
+  // Those of `ids` that are there, in order; `visit` has their mutex.
+  template <typename Visit>
+  void acquire_all(std::span<const SeriesId> ids, Visit visit) {
+    constexpr size_t kPrefetch = 8;
+    const ShardLocks locks = lock_all();
+    for (size_t i = 0; i < ids.size(); ++i) {
+      if (i + kPrefetch < ids.size())
+        if (const HeadSeries* later = find(ids[i + kPrefetch])) prefetch(*later);
+      HeadSeries* series = find(ids[i]);
+      if (series == nullptr || series->id() != ids[i].value) continue;
+      ++series->users;
+      visit({series, series->edge(), series->last_commit()});
+    }
   }
-  // Calls `visit` for each item under its series' mutex, shard by shard; the items of one series in order.
+  Acquired acquired(HeadSeries& series);  // of one that has a user already
+  void release(HeadSeries& series);
+  // Calls `visit` for each item in order, its series' mutex held.
   template <typename Item, typename SeriesOf, typename Visit>
-  void for_each_by_shard(std::span<Item> items, SeriesOf series_of, Visit visit) {
-    if (items.size() < kShards) {
-      for (Item& item : items) {
-        const std::lock_guard lock(mutex_of(series_of(item)));
-        visit(item);
+  void for_each_locked(std::span<Item> items, SeriesOf series_of, Visit visit) {
+    constexpr size_t kPrefetch = 8;
+    while (!items.empty()) {
+      const auto slice = items.first(std::min(items.size(), kItemsLocked));
+      items = items.subspan(slice.size());
+      if (slice.size() < kShards) {
+        for (Item& item : slice) {
+          const std::lock_guard lock(mutex_of(series_of(item)));
+          visit(item);
+        }
+        return;
       }
-      return;
+      const ShardLocks locks = lock_all();
+      for (size_t i = 0; i < slice.size(); ++i) {
+        if (i + kPrefetch < slice.size()) prefetch(series_of(slice[i + kPrefetch]));
+        visit(slice[i]);
+      }
     }
-    std::array<uint32_t, kShards + 1> ends{};
-    for (Item& item : items) ++ends[series_of(item).id() % kShards + 1];
-    for (size_t s = 0; s < kShards; ++s) ends[s + 1] += ends[s];
-    std::vector<uint32_t> order(items.size());
-    std::array<uint32_t, kShards> next{};
-    std::copy_n(ends.begin(), kShards, next.begin());
-    for (uint32_t i = 0; i < items.size(); ++i)
-      order[next[series_of(items[i]).id() % kShards]++] = i;
-    for (size_t s = 0; s < kShards; ++s) {
-      if (ends[s] == ends[s + 1]) continue;
-      const std::lock_guard lock(shards_[s].mutex);
-      for (uint32_t at = ends[s]; at < ends[s + 1]; ++at) visit(items[order[at]]);
-    }
+  }
+
+  // Of what appending to it touches.
+  static void prefetch(const HeadSeries& series) {
+    constexpr size_t kLine = 64;
+    for (size_t at = 0; at < 4 * kLine; at += kLine)
+      __builtin_prefetch(reinterpret_cast<const char*>(&series) + at, 1);
   }
 
   std::mutex& mutex_of(const HeadSeries& series) { return shard(series.id()).mutex; }
 
   // Makes them findable: they have a committed sample now. The leader's.
-  void publish(std::span<const SeriesPtr> fresh);
+  void publish(std::span<HeadSeries* const> fresh);
   void publish_with_data();  // for opening
+
+  // What was deleted of the series: whoever collects from one leaves it out (gather_head, collect_head_exemplars).
+  const HeadDeletions& deletions() const { return deletions_; }
+  // Everything the series holds in [min, max] now is deleted as of `commit`. One of which nothing is left is not
+  // found any more until it gets a sample. The leader's.
+  void erase(HeadSeries& series, int64_t min, int64_t max, uint64_t commit);
 
   // Sorted by labels. Empty matchers select all.
   std::vector<SeriesPtr> select(std::span<const Matcher> matchers) const;
@@ -124,7 +144,12 @@ class Head {
   HeadSummary summary(size_t limit);
 
  private:
-  static constexpr size_t kShards = 16;
+  // An id is, from the low bits: shard, place in the shard, and a count that grows with each series, so that ids ascend
+  // in the order in which series came.
+  static constexpr unsigned kShardBits = 4;
+  static constexpr unsigned kPlaceBits = 24;
+  static_assert(kShards == 1u << kShardBits);
+
   struct ByLabels {
     using is_transparent = void;
     size_t operator()(const SeriesPtr& s) const { return static_cast<size_t>(s->hash()); }
@@ -141,17 +166,33 @@ class Head {
   struct Shard {
     std::mutex mutex;
     absl::flat_hash_set<SeriesPtr, ByLabels, SameLabels> by_labels;  // guarded by mutex
-    absl::flat_hash_map<uint64_t, SeriesPtr> by_id;                  // guarded by mutex
+    std::vector<SeriesPtr> places;                                   // guarded by mutex; null: free
+    std::vector<uint32_t> free_places;                               // guarded by mutex
   };
 
   // The id's low bits name the shard, which is that of the labels' hash.
   Shard& shard(uint64_t id_or_hash) { return shards_[id_or_hash % kShards]; }
+  static size_t place_of(uint64_t id) {
+    return (id >> kShardBits) & ((uint64_t{1} << kPlaceBits) - 1);
+  }
+  // What its place holds; under its shard's mutex. Another one when that of the id was collected.
+  HeadSeries* find(SeriesId id) {
+    const Shard& home = shard(id.value);
+    const size_t place = place_of(id.value);
+    return place < home.places.size() ? home.places[place].get() : nullptr;
+  }
+  ShardLocks lock_all();
+  // As restore(), with as many users more.
+  SeriesPtr insert(const model::Labels& labels, uint32_t users);
   Status check_labels(const model::Labels& labels) const;
   void forget(std::span<const SeriesPtr> gone);
+  void unpublish(HeadSeries& series);
+  bool is_deleted_whole(const HeadSeries& series) const;
 
   const TsdbOptions& options_;
+  HeadDeletions deletions_;
   std::array<Shard, kShards> shards_;
-  std::atomic<uint64_t> next_id_{1};          // counts only
+  std::atomic<uint64_t> next_count_{1};       // counts only
   std::atomic<uint64_t> series_count_{0};     // likewise
   std::atomic<uint64_t> published_count_{0};  // likewise
   std::atomic<int64_t> max_time_{kNoTime};    // written by the leader and truncate()

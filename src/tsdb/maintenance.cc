@@ -156,27 +156,34 @@ void Tsdb::quarantine_damaged() {
 
 void Tsdb::compact() {
   for (int i = 0; i < kCompactionsPerCall; ++i) {
-    const auto list = blocks();
-    const BlockList group = plan_compaction(*list, options_);
+    const BlockList group = plan_compaction(*blocks(), options_);
     if (group.empty()) return;
-    auto meta = merge_blocks(fs_, options_.directory, next_block_number_++, group, options_);
-    Result<std::shared_ptr<const Block>> block =
-        meta ? Block::open(fs_, path(meta->directory_name()))
-             : Result<std::shared_ptr<const Block>>(std::unexpected(meta.error()));
-    if (!block) {
-      SL_LOG_ERROR("tsdb: compaction failed: {}", block.error().message);
+    if (auto status = merge(group); !status) {
+      SL_LOG_ERROR("tsdb: compaction failed: {}", status.error().message);
       counters_.compactions_failed.add();
       return quarantine_damaged();
     }
     counters_.compactions.add();
-    BlockList next{*block};
-    for (const auto& each : *list)
-      if (std::find(group.begin(), group.end(), each) == group.end()) next.push_back(each);
-    publish_blocks(std::move(next));
-    for (const auto& each : group) delete_block(*each);
-    SL_LOG_INFO("tsdb: block {} compacted from {} blocks: {} samples, {} exemplars, {} bytes",
-                meta->id(), group.size(), meta->samples, meta->exemplars, (*block)->meta().bytes);
   }
+}
+
+Status Tsdb::merge(const BlockList& group) {
+  auto meta = merge_blocks(fs_, options_.directory, next_block_number_++, group, options_);
+  if (!meta) return std::unexpected(std::move(meta).error());
+  BlockList next;
+  for (const auto& each : *blocks())
+    if (std::find(group.begin(), group.end(), each) == group.end()) next.push_back(each);
+  if (*meta) {
+    auto block = Block::open(fs_, path((*meta)->directory_name()));
+    if (!block) return std::unexpected(std::move(block).error());
+    SL_LOG_INFO("tsdb: block {} compacted from {} blocks: {} samples, {} exemplars, {} bytes",
+                (*meta)->id(), group.size(), (*meta)->samples, (*meta)->exemplars,
+                (*block)->meta().bytes);
+    next.push_back(std::move(*block));
+  }
+  publish_blocks(std::move(next));
+  for (const auto& each : group) delete_block(*each);
+  return {};
 }
 
 void Tsdb::retire() {

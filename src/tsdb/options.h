@@ -42,8 +42,10 @@ struct TsdbOptions {
   int64_t out_of_order_window_ms = 0;  // 0: samples must come in order
   int64_t future_max_ms =
       10 * kMinuteMs;  // how far ahead of the clock a sample may be; 0: no limit
-  uint32_t head_chunk_samples = 60;
+  uint32_t head_chunk_samples = 240;
   uint32_t block_chunk_samples_max = 512;  // what is decoded at once
+  size_t decoded_bytes_max =
+      48u << 20;  // of blocks, kept for the next query in a form that is read quickly
   ExemplarBudget
       exemplars;  // in the head and in blocks of block_duration; windows grow with the block
   TsdbLimits limits;
@@ -51,6 +53,8 @@ struct TsdbOptions {
   // and before it can be read. From the committing thread; must be quick and
   // must not call the Tsdb.
   std::function<void(TraceId)> on_exemplar;
+  // Called by open() before each segment of the log is read. May be empty.
+  std::function<void(const io::SegmentProgress&)> on_replay_segment;
 };
 
 }  // namespace sightline::tsdb

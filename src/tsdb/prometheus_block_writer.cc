@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/checksum.h"
+#include "tsdb/family_cache.h"
 #include "tsdb/prometheus_chunk.h"
 
 namespace sightline::tsdb {

@@ -4,74 +4,17 @@
 #include <bit>
 
 #include "tsdb/chunk.h"
+#include "tsdb/family_cache.h"
 #include "tsdb/family_codec.h"
+#include "tsdb/group_layout.h"
 #include "tsdb/integer_column.h"
+#include "tsdb/value_column.h"
 
 namespace sightline::tsdb {
 namespace {
 
-enum UnitKind : uint8_t { kSingle = 0, kFamily = 1, kFamilyWithCount = 2 };
-constexpr uint8_t kHasCreated = 4;
-
-// One entry of the table: a member of its own, or a family's buckets and perhaps its count.
-struct Unit {
-  UnitKind kind = kSingle;
-  bool has_created = false;
-  uint32_t buckets = 0;  // of a family
-  uint32_t first_member = 0;
-  std::string_view bytes;
-  uint32_t members() const {
-    return kind == kSingle ? 1 : buckets + (kind == kFamilyWithCount ? 1 : 0);
-  }
-};
-
-struct Layout {
-  uint64_t samples = 0;
-  std::string_view times;
-  std::vector<Unit> units;
-  uint64_t table_bytes = 0;
-};
-
 std::unexpected<Error> damaged(const char* what) {
   return fail(Errc::kCorrupt, "group: ", what, " is damaged");
-}
-
-Result<Layout> parse(std::string_view bytes, uint32_t up_to_member = UINT32_MAX) {
-  ByteReader in(bytes);
-  Layout layout;
-  layout.samples = in.uvarint();
-  layout.times = in.sized();
-  const uint64_t count = in.uvarint();
-  if (!in.ok() || layout.samples == 0 || layout.samples > kGroupSamplesMax || count == 0 ||
-      count > kGroupMembersMax)
-    return damaged("head");
-  std::vector<uint64_t> lengths;
-  uint32_t member = 0;
-  for (uint64_t i = 0; i < count; ++i) {
-    const uint8_t tag = in.u8();
-    Unit unit{.kind = static_cast<UnitKind>(tag & 3),
-              .has_created = (tag & kHasCreated) != 0,
-              .first_member = member};
-    if (unit.kind != kSingle) {
-      const uint64_t buckets = in.uvarint();
-      if (buckets < 2 || buckets > kFamilyBucketsMax) return damaged("family");
-      unit.buckets = static_cast<uint32_t>(buckets);
-    }
-    lengths.push_back(in.uvarint());
-    if (!in.ok() || tag > (kHasCreated | kFamilyWithCount) || (tag & 3) == 3)
-      return damaged("table");
-    member += unit.members();
-    if (member > kGroupMembersMax) return damaged("table");
-    layout.units.push_back(unit);
-  }
-  layout.table_bytes = in.offset() - layout.times.size();
-  for (size_t i = 0; i < layout.units.size(); ++i) {
-    layout.units[i].bytes = in.bytes(lengths[i]);
-    if (!in.ok()) return damaged("unit");
-    if (layout.units[i].first_member > up_to_member) break;
-  }
-  if (up_to_member == UINT32_MAX && !in.at_end()) return damaged("end");
-  return layout;
 }
 
 bool same_bits(std::span<const double> a, std::span<const double> b) {
@@ -110,64 +53,85 @@ std::string encode_created(std::span<const int64_t> created) {
 
 }  // namespace
 
-std::string encode_group(std::span<const int64_t> times, std::span<const GroupMember> members) {
+namespace {
+
+// Gathers the table and the bodies of a group.
+class GroupBuilder {
+ public:
+  void add(uint8_t kind, size_t buckets, std::span<const int64_t> created, std::string_view body) {
+    const std::string head = encode_created(created);
+    table_.push_back(static_cast<char>(kind | (created.empty() ? 0 : kHasCreated)));
+    if (kind != kSingle) append_uvarint(table_, buckets);
+    append_uvarint(table_, head.size() + body.size());
+    bodies_ += head;
+    bodies_ += body;
+    ++units_;
+  }
+  std::string finish(size_t count, std::string_view time_column) const {
+    std::string out;
+    out.reserve(table_.size() + bodies_.size() + time_column.size() + 4 * kVarintBytesMax);
+    append_uvarint(out, count);
+    append_sized(out, time_column);
+    append_uvarint(out, units_);
+    out += table_;
+    out += bodies_;
+    return out;
+  }
+
+ private:
+  std::string table_;
+  std::string bodies_;
+  uint64_t units_ = 0;
+};
+
+}  // namespace
+
+std::string encode_group(std::span<const int64_t> times, std::span<const GroupMember> members,
+                         GroupCoding coding) {
   SL_ASSERT(!times.empty() && times.size() <= kGroupSamplesMax &&
             members.size() <= kGroupMembersMax);
-  std::string table;
-  std::string bodies;
-  uint64_t units = 0;
-  const auto add = [&](uint8_t kind, size_t buckets, std::span<const int64_t> created,
-                       const std::string& body) {
-    const std::string head = encode_created(created);
-    table.push_back(static_cast<char>(kind | (created.empty() ? 0 : kHasCreated)));
-    if (kind != kSingle) append_uvarint(table, buckets);
-    append_uvarint(table, head.size() + body.size());
-    bodies += head;
-    bodies += body;
-    ++units;
-  };
+  GroupBuilder group;
   std::vector<std::span<const double>> buckets;
+  std::string body;
   for (size_t at = 0; at < members.size();) {
-    if (const Family family = family_at(members, at); family.buckets > 0) {
+    const Family family = coding == GroupCoding::kSmall ? family_at(members, at) : Family();
+    if (family.buckets > 0) {
       buckets.clear();
       for (size_t k = 0; k < family.buckets; ++k) buckets.push_back(members[at + k].values);
-      if (const auto body = encode_family(buckets)) {
-        add(family.has_count ? kFamilyWithCount : kFamily, family.buckets, members[at].created,
-            *body);
+      if (const auto coded = encode_family(buckets)) {
+        group.add(family.has_count ? kFamilyWithCount : kFamily, family.buckets,
+                  members[at].created, *coded);
         at += family.buckets + (family.has_count ? 1 : 0);
         continue;
       }
     }
-    std::string body;
-    append_adaptive_column(body, members[at].values);
-    add(kSingle, 0, members[at].created, body);
+    body.clear();
+    if (coding == GroupCoding::kSmall) {
+      append_adaptive_column(body, members[at].values);
+    } else {
+      std::string column;
+      append_value_column(column, members[at].values);
+      append_plain_column(body, column);
+    }
+    group.add(kSingle, 0, members[at].created, body);
     ++at;
   }
   std::string time_column;
   append_integer_column(time_column, times);
-  std::string out;
-  append_uvarint(out, times.size());
-  append_sized(out, time_column);
-  append_uvarint(out, units);
-  out += table;
-  out += bodies;
-  return out;
+  return group.finish(times.size(), time_column);
 }
 
-FamilyCache::Columns FamilyCache::find(const void* unit) const {
-  const std::lock_guard lock(mutex_);
-  const auto found = columns_.find(unit);
-  return found == columns_.end() ? nullptr : found->second;
-}
-
-void FamilyCache::keep(const void* unit, Columns columns) {
-  const std::lock_guard lock(mutex_);
-  if (values_ > kValuesMax) {
-    columns_.clear();
-    values_ = 0;
+std::string join_group(size_t count, std::string_view times,
+                       std::span<const std::string_view> values) {
+  SL_ASSERT(count > 0 && count <= kGroupSamplesMax && values.size() <= kGroupMembersMax);
+  GroupBuilder group;
+  std::string body;
+  for (const std::string_view column : values) {
+    body.clear();
+    append_plain_column(body, column);
+    group.add(kSingle, 0, {}, body);
   }
-  values_ += columns->size();
-  columns_.emplace(unit, std::move(columns));
+  return group.finish(count, times);
 }
 
 void GroupParts::add(const GroupParts& other) {
@@ -184,64 +148,103 @@ void GroupParts::add(const GroupParts& other) {
 
 namespace {
 
-bool read_times(const Layout& layout, std::vector<int64_t>& out) {
-  const size_t before = out.size();
-  out.resize(before + layout.samples);
-  const std::span<int64_t> fresh = std::span(out).subspan(before);
+bool read_times(const GroupLayout& layout, std::span<int64_t> out) {
   ByteReader in(layout.times);
-  bool good = read_integer_column(in, fresh) && in.ok() && in.at_end();
-  for (size_t i = 1; good && i < fresh.size(); ++i) good = fresh[i - 1] < fresh[i];
-  if (!good) out.resize(before);
-  return good;
+  if (!read_integer_column(in, out) || !in.ok() || !in.at_end()) return false;
+  for (size_t i = 1; i < out.size(); ++i)
+    if (out[i - 1] >= out[i]) return false;
+  return true;
 }
 
-bool read_values(const Layout& layout, const Unit& unit, ByteReader& in, uint32_t index,
-                 FamilyCache* cache, std::span<double> out) {
-  if (unit.kind == kSingle) return read_adaptive_column(in, out) && in.ok() && in.at_end();
-  FamilyCache::Columns columns = cache != nullptr ? cache->find(unit.bytes.data()) : nullptr;
-  if (columns == nullptr) {
-    auto fresh = std::make_shared<std::vector<double>>();
-    if (!read_family(in.bytes(in.remaining()), unit.buckets, layout.samples, *fresh)) return false;
-    columns = std::move(fresh);
-    if (cache != nullptr) cache->keep(unit.bytes.data(), columns);
+// Series of one unit, decoded, one after the other.
+bool decode_unit(const GroupUnit& unit, size_t samples, ByteReader& in, std::vector<double>& out) {
+  if (unit.kind != kSingle)
+    return read_family(in.bytes(in.remaining()), unit.buckets, samples, out);
+  out.resize(samples);
+  return read_adaptive_column(in, out) && in.ok() && in.at_end();
+}
+
+bool is_slow(const GroupUnit& unit, const ByteReader& in) {
+  return unit.kind != kSingle || unit.bytes.substr(in.offset()).empty() ||
+         is_slow_codec(static_cast<AdaptiveCodec>(unit.bytes[in.offset()]));
+}
+
+// `index`: which of the unit's series.
+bool read_values(const GroupLayout& layout, const GroupUnit& unit, ByteReader& in, uint32_t index,
+                 FamilyCache* cache, const FamilyCache::UnitKey& key, std::span<double> out) {
+  if (!is_slow(unit, in)) return read_adaptive_column(in, out) && in.ok() && in.at_end();
+  const size_t series = unit.kind == kSingle
+                            ? 0
+                            : std::min(index, unit.buckets - 1);  // the count is the last bucket's
+  if (cache != nullptr)
+    if (const auto known = cache->find(key)) {
+      ByteReader column(known->column(series));
+      return read_value_column(column, out);
+    }
+  std::vector<double> decoded;
+  if (!decode_unit(unit, layout.samples, in, decoded)) return false;
+  const std::span<const double> all = decoded;
+  const auto of_series = [&](size_t i) { return all.subspan(i * layout.samples, layout.samples); };
+  std::ranges::copy(of_series(series), out.begin());
+  if (cache == nullptr) return true;
+  auto columns = std::make_shared<FamilyCache::Columns>();
+  for (size_t i = 0; i < decoded.size() / layout.samples; ++i) {
+    append_value_column(columns->bytes, of_series(i));
+    columns->ends.push_back(static_cast<uint32_t>(columns->bytes.size()));
   }
-  const size_t bucket = std::min(index, unit.buckets - 1);  // the count is the last bucket's
-  std::copy_n(columns->begin() + static_cast<ptrdiff_t>(bucket * layout.samples), layout.samples,
-              out.begin());
+  columns->bytes.shrink_to_fit();
+  cache->keep(key, std::move(columns));
   return true;
+}
+
+Result<FamilyCache::GroupPtr> read_group_head(std::string_view bytes, FamilyCache* cache,
+                                              GroupKey key) {
+  if (cache != nullptr)
+    if (auto known = cache->find_group(key)) return known;
+  auto group = std::make_shared<FamilyCache::Group>();
+  auto layout = parse_group(bytes);
+  if (!layout) return std::unexpected(std::move(layout).error());
+  group->layout = std::move(*layout);
+  group->times.resize(group->layout.samples);
+  if (!read_times(group->layout, group->times)) return damaged("times column");
+  if (cache != nullptr) cache->keep_group(key, group);
+  return group;
 }
 
 }  // namespace
 
 Status read_group_times(std::string_view bytes, std::vector<int64_t>& out) {
-  auto layout = parse(bytes, 0);
+  auto layout = parse_group(bytes, 0);
   if (!layout) return std::unexpected(std::move(layout).error());
-  if (!read_times(*layout, out)) return damaged("times column");
-  return {};
+  const size_t before = out.size();
+  out.resize(before + layout->samples);
+  if (read_times(*layout, std::span(out).subspan(before))) return {};
+  out.resize(before);
+  return damaged("times column");
 }
 
 Status read_group_member(std::string_view bytes, uint32_t member, FamilyCache* cache,
-                         SampleColumns& out) {
-  auto layout = parse(bytes, member);
-  if (!layout) return std::unexpected(std::move(layout).error());
-  const auto unit = std::find_if(layout->units.begin(), layout->units.end(), [&](const Unit& u) {
-    return member >= u.first_member && member - u.first_member < u.members();
-  });
-  if (unit == layout->units.end()) return damaged("member number");
+                         SampleColumns& out, GroupKey key) {
+  if (key.block == 0) key.offset = reinterpret_cast<uintptr_t>(bytes.data());
+  const auto group = read_group_head(bytes, cache, key);
+  if (!group) return std::unexpected(group.error());
+  const GroupLayout& layout = (*group)->layout;
+  const GroupUnit* unit = layout.unit_of(member);
+  if (unit == nullptr) return damaged("member number");
   const size_t before = out.times.size();
-  if (!read_times(*layout, out.times)) return damaged("times column");
+  const size_t created_before = out.created.size();
+  out.times.insert(out.times.end(), (*group)->times.begin(), (*group)->times.end());
   ByteReader in(unit->bytes);
   bool good = true;
-  const size_t created_before = out.created.size();
   if (unit->has_created) {
-    out.created.resize(before + layout->samples);
+    out.created.resize(before + layout.samples);
     good = read_integer_column(in, std::span(out.created).subspan(before));
   } else if (!out.created.empty()) {
-    out.created.resize(before + layout->samples);
+    out.created.resize(before + layout.samples);
   }
-  out.values.resize(before + layout->samples);
-  good = good && read_values(*layout, *unit, in, member - unit->first_member, cache,
-                             std::span(out.values).subspan(before));
+  out.values.resize(before + layout.samples);
+  good = good && read_values(layout, *unit, in, member - unit->first_member, cache,
+                             {key, unit->first_member}, std::span(out.values).subspan(before));
   if (good) return {};
   out.times.resize(before);
   out.values.resize(before);
@@ -250,11 +253,11 @@ Status read_group_member(std::string_view bytes, uint32_t member, FamilyCache* c
 }
 
 Result<GroupParts> measure_group(std::string_view bytes) {
-  auto layout = parse(bytes);
+  auto layout = parse_group(bytes);
   if (!layout) return std::unexpected(std::move(layout).error());
   GroupParts parts{.times = layout->times.size(), .table = layout->table_bytes};
   std::vector<int64_t> created(layout->samples);
-  for (const Unit& unit : layout->units) {
+  for (const GroupUnit& unit : layout->units) {
     ByteReader in(unit.bytes);
     if (unit.has_created && !read_integer_column(in, created)) return damaged("created column");
     parts.created += in.offset();
@@ -270,6 +273,12 @@ Result<GroupParts> measure_group(std::string_view bytes) {
     parts.column_samples[codec] += layout->samples;
   }
   return parts;
+}
+
+Result<uint32_t> group_member_count(std::string_view bytes) {
+  auto layout = parse_group(bytes);
+  if (!layout) return std::unexpected(std::move(layout).error());
+  return layout->member_count();
 }
 
 }  // namespace sightline::tsdb

@@ -6,11 +6,8 @@
 //   Limits     kGroupSamplesMax samples, kGroupMembersMax members.
 //   Format     docs/formats/tsdb_block.md, "Group"
 #include <array>
-#include <memory>
-#include <mutex>
 #include <span>
 #include <string>
-#include <unordered_map>
 
 #include "base/result.h"
 #include "tsdb/adaptive_column.h"
@@ -32,23 +29,30 @@ struct GroupMember {
   std::span<const int64_t> created;  // likewise, or empty when all are unknown
 };
 
-// Buckets of one family must follow each other by ascending `le`, its count after them.
-std::string encode_group(std::span<const int64_t> times, std::span<const GroupMember> members);
-
-// Decoded buckets of families, so that reading one bucket after the other decodes once. Any thread.
-class FamilyCache {
- public:
-  // Column of each bucket, one after the other.
-  using Columns = std::shared_ptr<const std::vector<double>>;
-  Columns find(const void* unit) const;
-  void keep(const void* unit, Columns columns);
-
- private:
-  static constexpr size_t kValuesMax = 2u << 20;
-  mutable std::mutex mutex_;
-  std::unordered_map<const void*, Columns> columns_;  // guarded by mutex_
-  size_t values_ = 0;                                 // guarded by mutex_
+// How hard to try for few bytes.
+enum class GroupCoding : uint8_t {
+  kSmall,  // families together, adaptive columns
+  kQuick   // value columns alone: for what is soon merged and written anew
 };
+// Buckets of one family must follow each other by ascending `le`, its count after them.
+std::string encode_group(std::span<const int64_t> times, std::span<const GroupMember> members,
+                         GroupCoding coding = GroupCoding::kSmall);
+// The same as kQuick from columns that are encoded already: the integer column of all their `count` times, and a value
+// column each.
+std::string join_group(size_t count, std::string_view times,
+                       std::span<const std::string_view> values);
+
+// Names a group for a cache; block 0: by where its bytes lie.
+struct GroupKey {
+  uint64_t block = 0;
+  uint64_t offset = 0;
+  friend bool operator==(const GroupKey&, const GroupKey&) = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const GroupKey& key) {
+    return H::combine(std::move(h), key.block, key.offset);
+  }
+};
+class FamilyCache;
 
 // Bytes of a group by what they hold.
 struct GroupParts {
@@ -65,7 +69,8 @@ struct GroupParts {
 Status read_group_times(std::string_view bytes, std::vector<int64_t>& out);
 // Appends the samples of one member to `out`, which is as before when the bytes are damaged. `cache` may be null.
 Status read_group_member(std::string_view bytes, uint32_t member, FamilyCache* cache,
-                         SampleColumns& out);
+                         SampleColumns& out, GroupKey key = {});
 Result<GroupParts> measure_group(std::string_view bytes);
+Result<uint32_t> group_member_count(std::string_view bytes);
 
 }  // namespace sightline::tsdb

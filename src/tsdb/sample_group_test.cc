@@ -8,6 +8,7 @@
 
 #include "base/random.h"
 #include "model/sample.h"
+#include "tsdb/family_cache.h"
 #include "tsdb/family_codec.h"
 
 namespace sightline::tsdb {

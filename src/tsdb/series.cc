@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <limits>
 
 #include "base/number_text.h"
 
@@ -85,39 +86,49 @@ int64_t HeadSeries::visible_time(uint64_t commit) const {
   return kNoTime;
 }
 
+uint32_t HeadSeries::open_count() const {
+  return open_histograms_ != nullptr ? static_cast<uint32_t>(open_histograms_->times.size())
+                                     : open_.count();
+}
+
+int64_t HeadSeries::open_first_time() const {
+  return open_histograms_ != nullptr ? open_histograms_->times.front() : open_.first_time();
+}
+
 void HeadSeries::append(int64_t time, double value, HistogramPtr histogram, int64_t created,
                         const TsdbOptions& options) {
-  if (!tail_times_.empty()) {
-    const bool kind_changes = (histogram != nullptr) != !tail_histograms_.empty();
-    if (kind_changes || time >= tail_end_ || tail_times_.size() >= options.head_chunk_samples)
-      seal();
+  if (has_open()) {
+    const bool kind_changes = (histogram != nullptr) != (open_histograms_ != nullptr);
+    if (kind_changes || time >= open_end_ || open_count() >= options.head_chunk_samples) seal();
   }
-  if (tail_times_.empty())
-    tail_end_ = window_start(time, options.head_window_ms) + options.head_window_ms;
-  append_created(tail_created_, tail_times_.size(), created);
-  if (histogram == nullptr)
-    tail_values_.push_back(value);
-  else
-    tail_histograms_.push_back(histogram);
-  tail_times_.push_back(time);
+  if (!has_open()) open_end_ = window_start(time, options.head_window_ms) + options.head_window_ms;
+  if (histogram == nullptr) {
+    open_.append(time, value, created);
+  } else {
+    if (open_histograms_ == nullptr) open_histograms_ = std::make_unique<OpenHistograms>();
+    append_created(open_histograms_->created, open_histograms_->times.size(), created);
+    open_histograms_->times.push_back(time);
+    open_histograms_->histograms.push_back(histogram);
+  }
   edge_.time = time;
   edge_.value = value;
   edge_.histogram = std::move(histogram);
 }
 
 void HeadSeries::seal() {
-  if (tail_times_.empty()) return;
-  const bool floats = tail_histograms_.empty();
-  std::string bytes = floats ? encode_chunk(tail_times_, tail_values_, tail_created_)
-                             : encode_chunk(tail_times_, tail_histograms_, tail_created_);
+  if (!has_open()) return;
+  const bool floats = open_histograms_ == nullptr;
+  SampleColumns samples;
+  collect_open(kNoTime, std::numeric_limits<int64_t>::max(), samples);
+  const auto& times = floats ? samples.times : samples.histogram_times;
+  std::string bytes = floats ? encode_chunk(times, samples.values, samples.created)
+                             : encode_chunk(times, samples.histograms, samples.histogram_created);
   bytes.shrink_to_fit();
   chunks_.push_back(std::make_shared<HeadChunk>(
-      tail_times_.front(), tail_times_.back(), static_cast<uint32_t>(tail_times_.size()),
+      times.front(), times.back(), static_cast<uint32_t>(times.size()),
       floats ? ChunkKind::kFloat : ChunkKind::kHistogram, std::move(bytes)));
-  tail_times_.clear();
-  tail_values_.clear();
-  tail_histograms_.clear();
-  tail_created_.clear();
+  open_.clear();
+  open_histograms_.reset();
 }
 
 void HeadSeries::append_late(OutOfOrderSample sample) {
@@ -129,12 +140,13 @@ void HeadSeries::restore_edge(int64_t time, double value, HistogramPtr histogram
   if (edge_.time == kNoTime || time > edge_.time) edge_ = {time, value, std::move(histogram)};
 }
 
-bool HeadSeries::append_out_of_order(OutOfOrderSample sample) {
+bool HeadSeries::append_out_of_order(OutOfOrderSample sample,
+                                     std::span<const HeadDeletion> deletions) {
   if (late_ == nullptr) late_ = std::make_unique<std::vector<OutOfOrderSample>>();
-  const auto at =
-      std::lower_bound(late_->begin(), late_->end(), sample.time,
-                       [](const OutOfOrderSample& s, int64_t time) { return s.time < time; });
-  if (at != late_->end() && at->time == sample.time) return false;
+  auto at = std::lower_bound(late_->begin(), late_->end(), sample.time,
+                             [](const OutOfOrderSample& s, int64_t time) { return s.time < time; });
+  for (; at != late_->end() && at->time == sample.time; ++at)
+    if (!is_deleted(deletions, at->time, at->commit)) return false;
   late_->insert(at, std::move(sample));
   return true;
 }
@@ -188,27 +200,25 @@ void HeadSeries::collect(uint64_t commit, int64_t min, int64_t max,
     chunks.push_back(std::make_shared<HeadChunk>(
         chunk->min_time, times[n - 1], static_cast<uint32_t>(n), chunk->kind, std::move(bytes)));
   }
-  const auto first =
-      std::lower_bound(tail_times_.begin(), tail_times_.end(), min) - tail_times_.begin();
-  const auto end =
-      std::upper_bound(tail_times_.begin(), tail_times_.end(), last) - tail_times_.begin();
-  if (first < end) {
-    const bool floats = tail_histograms_.empty();
-    auto& times = floats ? open.times : open.histogram_times;
-    times.insert(times.end(), tail_times_.begin() + first, tail_times_.begin() + end);
-    if (floats)
-      open.values.insert(open.values.end(), tail_values_.begin() + first,
-                         tail_values_.begin() + end);
-    else
-      open.histograms.insert(open.histograms.end(), tail_histograms_.begin() + first,
-                             tail_histograms_.begin() + end);
-    auto& created = floats ? open.created : open.histogram_created;
-    if (!tail_created_.empty())
-      created.insert(created.end(), tail_created_.begin() + first, tail_created_.begin() + end);
-  }
+  if (last >= min) collect_open(min, last, open);
   if (late_ == nullptr) return;
   for (const OutOfOrderSample& s : *late_)
     if (s.time >= min && s.time <= max && s.commit <= commit) late.push_back(s);
+}
+
+void HeadSeries::collect_open(int64_t min, int64_t max, SampleColumns& out) const {
+  if (open_histograms_ == nullptr) return open_.read(min, max, out);
+  const OpenHistograms& open = *open_histograms_;
+  const auto first = std::lower_bound(open.times.begin(), open.times.end(), min);
+  const auto end = std::upper_bound(first, open.times.end(), max);
+  const auto add = [&](const auto& from, auto& to) {
+    if (from.empty()) return;
+    to.insert(to.end(), from.begin() + (first - open.times.begin()),
+              from.begin() + (end - open.times.begin()));
+  };
+  add(open.times, out.histogram_times);
+  add(open.histograms, out.histograms);
+  add(open.created, out.histogram_created);
 }
 
 void HeadSeries::collect_exemplars(uint64_t commit, int64_t min, int64_t max,
@@ -223,17 +233,16 @@ void HeadSeries::collect_exemplars(uint64_t commit, int64_t min, int64_t max,
 
 void HeadSeries::truncate(int64_t time, uint64_t commit, int64_t known_from) {
   std::erase_if(chunks_, [&](const auto& chunk) { return chunk->max_time < time; });
-  const auto n = static_cast<size_t>(
-      std::lower_bound(tail_times_.begin(), tail_times_.end(), time) - tail_times_.begin());
-  erase_front(tail_times_, n);
-  erase_front(tail_values_, n);
-  erase_front(tail_histograms_, n);
-  erase_front(tail_created_, n);
-  if (tail_times_.empty()) {  // give the memory back: the series may be over
-    tail_values_ = {};
-    tail_histograms_ = {};
-    tail_created_ = {};
-    tail_times_ = {};
+  open_.erase_before(time);
+  if (open_.empty()) open_.release();  // the series may be over
+  if (open_histograms_ != nullptr) {
+    OpenHistograms& open = *open_histograms_;
+    const auto n = static_cast<size_t>(
+        std::lower_bound(open.times.begin(), open.times.end(), time) - open.times.begin());
+    erase_front(open.times, n);
+    erase_front(open.histograms, n);
+    erase_front(open.created, n);
+    if (open.times.empty()) open_histograms_.reset();
   }
   if (late_ != nullptr) {
     std::erase_if(*late_,
@@ -248,7 +257,7 @@ void HeadSeries::truncate(int64_t time, uint64_t commit, int64_t known_from) {
 }
 
 bool HeadSeries::has_data() const {
-  return !chunks_.empty() || !tail_times_.empty() || late_ != nullptr ||
+  return !chunks_.empty() || has_open() || late_ != nullptr ||
          (exemplars_ != nullptr && !exemplars_->kept.empty());
 }
 
@@ -257,7 +266,7 @@ void HeadSeries::note_windows(int64_t time, int64_t window_ms, std::set<int64_t>
     if (t < time) windows.insert(window_start(t, window_ms));
   };
   for (const auto& chunk : chunks_) note(chunk->min_time);  // a chunk lies within one window
-  if (!tail_times_.empty()) note(tail_times_.front());
+  if (has_open()) note(open_first_time());
   if (late_ != nullptr)
     for (const OutOfOrderSample& s : *late_) note(s.time);
   if (exemplars_ != nullptr)
@@ -269,8 +278,8 @@ std::optional<int64_t> HeadSeries::min_time() const {
   const auto take = [&](int64_t time) { result = std::min(result.value_or(time), time); };
   if (!chunks_.empty())
     take(chunks_.front()->min_time);
-  else if (!tail_times_.empty())
-    take(tail_times_.front());
+  else if (has_open())
+    take(open_first_time());
   if (late_ != nullptr) take(late_->front().time);
   if (exemplars_ != nullptr && !exemplars_->kept.empty()) take(exemplars_->kept.front().time);
   return result;

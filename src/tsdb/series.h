@@ -1,5 +1,5 @@
 #pragma once
-// One series of the head: its newest samples open, the ones before in sealed
+// One series of the head: its newest samples open (open_floats.h), the ones before in sealed
 // chunks, samples that came out of order beside them, and its exemplars.
 //   Threads   the commit leader alone changes it, under its shard's mutex; the leader
 //             reads without, all others under the mutex.
@@ -15,7 +15,9 @@
 
 #include "model/labels.h"
 #include "tsdb/chunk.h"
+#include "tsdb/deletions.h"
 #include "tsdb/exemplar_column.h"
+#include "tsdb/open_floats.h"
 #include "tsdb/options.h"
 
 namespace sightline::tsdb {
@@ -89,8 +91,8 @@ class HeadSeries {
   void append_late(OutOfOrderSample sample);
   // What is known of the newest sample when that lies in a block. For opening.
   void restore_edge(int64_t time, double value, HistogramPtr histogram);
-  // False: a sample of that time was already there.
-  bool append_out_of_order(OutOfOrderSample sample);
+  // False: a sample of that time was already there, which none of the series' deletions took.
+  bool append_out_of_order(OutOfOrderSample sample, std::span<const HeadDeletion> deletions = {});
   // Keeps within the budget. The caller checked that it is not older than the newest.
   void append_exemplar(StoredExemplar exemplar, const ExemplarBudget& budget);
   const StoredExemplar* newest_exemplar() const {
@@ -113,7 +115,7 @@ class HeadSeries {
   void note_windows(int64_t time, int64_t window_ms, std::set<int64_t>& windows) const;
   // Smallest time held; nullopt when empty.
   std::optional<int64_t> min_time() const;
-  uint64_t chunk_count() const { return chunks_.size() + (tail_times_.empty() ? 0 : 1); }
+  uint64_t chunk_count() const { return chunks_.size() + (has_open() ? 1 : 0); }
   uint64_t exemplar_count() const { return exemplars_ ? exemplars_->kept.size() : 0; }
 
   // Guarded by the shard's mutex.
@@ -132,26 +134,35 @@ class HeadSeries {
     StoredExemplar newest;             // accepted last, kept or not
   };
 
+  struct OpenHistograms {
+    std::vector<int64_t> times;
+    std::vector<HistogramPtr> histograms;
+    std::vector<int64_t> created;  // empty while all are 0
+  };
+
   int64_t visible_time(uint64_t commit) const;
+  bool has_open() const { return !open_.empty() || open_histograms_ != nullptr; }
+  uint32_t open_count() const;
+  int64_t open_first_time() const;  // while has_open()
+  void collect_open(int64_t min, int64_t max, SampleColumns& out) const;
   void seal();
 
+  // What every sample touches comes first.
   const uint64_t id_;
-  const uint64_t hash_;
-  const model::Labels labels_;
-
-  SeriesEdge edge_;
   uint64_t last_commit_ = 0;
-  Mark previous_;                               // before last_commit_
-  std::unique_ptr<std::vector<Mark>> history_;  // older ones, while a reader needs them
+  SeriesEdge edge_;
+  Mark previous_;               // before last_commit_
+  int64_t open_end_ = kNoTime;  // of the open chunk's window
+  // The open chunk: floats, or histograms.
+  OpenFloats open_;
+  std::unique_ptr<OpenHistograms> open_histograms_;
+  std::unique_ptr<std::vector<Mark>> history_;  // marks before previous_, while a reader needs them
+
   std::vector<std::shared_ptr<const HeadChunk>> chunks_;
-  // The open chunk: floats or histograms.
-  int64_t tail_end_ = kNoTime;  // of its window
-  std::vector<int64_t> tail_times_;
-  std::vector<double> tail_values_;
-  std::vector<HistogramPtr> tail_histograms_;
-  std::vector<int64_t> tail_created_;  // empty while all are 0
   std::unique_ptr<std::vector<OutOfOrderSample>> late_;
   std::unique_ptr<Exemplars> exemplars_;
+  const uint64_t hash_;
+  const model::Labels labels_;
 };
 
 // Start of the window that holds `time`.

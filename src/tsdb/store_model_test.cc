@@ -1,5 +1,5 @@
 // The store against a plain in-memory model, under a random schedule of
-// transactions, rollbacks, block cuts, compaction, retention and restarts.
+// transactions, rollbacks, deletes, snapshots, block cuts, compaction, retention and restarts.
 // A failure prints its seed; SIGHTLINE_SEED replays it.
 #include <gtest/gtest.h>
 
@@ -43,6 +43,9 @@ class Schedule {
         case 2: skip(); break;
         case 3: check(); break;
         case 4: check_snapshot(); break;
+        case 5: remove(); break;
+        case 6: clean(); break;
+        case 7: check_copy(); break;
         default: transaction(); break;
       }
       store_.clock().set_wall(TimestampNs{static_cast<uint64_t>(now_) * 1'000'000});
@@ -51,6 +54,8 @@ class Schedule {
     check();
     store_.reopen();
     check();
+    ASSERT_TRUE(store_.db().clean_tombstones());
+    check();
   }
 
  private:
@@ -58,6 +63,65 @@ class Schedule {
   void flush() {
     if (random_.below(5) != 0) return;
     ASSERT_TRUE(store_.db().flush());
+  }
+
+  // Some of the series, a range that ends now or earlier.
+  void remove() {
+    if (random_.below(2) == 0) return;
+    const bool native = random_.below(2) == 0;
+    const std::string pattern = std::to_string(random_.below(10)) + "|1.*";
+    const Matcher matchers[] = {*Matcher::create(MatchOp::kEqual, "__name__", native ? "h" : "c"),
+                                *Matcher::create(MatchOp::kRegex, "i", pattern)};
+    TimeRange range;
+    range.max = {now_ - static_cast<int64_t>(random_.below(static_cast<uint64_t>(kDayMs)))};
+    if (random_.below(4) != 0)
+      range.min = {range.max.value -
+                   static_cast<int64_t>(random_.below(static_cast<uint64_t>(6 * kHourMs)))};
+    ASSERT_TRUE(store_.db().delete_series(matchers, range));
+    const auto take = [&](auto& by_time) {
+      by_time.erase(by_time.lower_bound(range.min.value), by_time.upper_bound(range.max.value));
+    };
+    for (auto& [labels, known] : model_) {
+      if (!matchers[0].matches(labels.metric_name()) || !matchers[1].matches(labels.get("i")))
+        continue;
+      take(known.samples);
+      // Thinning may have left those that are deleted now as the only ones of their time.
+      const int64_t near = 3 * kHourMs;
+      known.exemplars.erase(
+          known.exemplars.lower_bound(std::max(range.min.value, kTestStart) - near),
+          known.exemplars.upper_bound(range.max.value + near));
+    }
+  }
+  void clean() { ASSERT_TRUE(random_.below(3) != 0 || store_.db().clean_tombstones()); }
+  // A snapshot holds what the store holds.
+  void check_copy() {
+    if (random_.below(3) != 0) return;
+    const auto name = store_.db().write_snapshot(Tsdb::SnapshotHead::kWithHead);
+    ASSERT_TRUE(name) << name.error().message;
+    TsdbOptions options = store_.options();
+    options.directory += "/snapshots/" + *name + "/metrics";
+    options.on_exemplar = nullptr;
+    {
+      Telemetry telemetry;
+      auto copy = Tsdb::open(store_.fs(), store_.clock(), telemetry, options);
+      ASSERT_TRUE(copy) << copy.error().message;
+      auto querier = (*copy)->querier();
+      auto set = (*querier)->select({}, {});
+      SampleColumns columns;
+      std::map<Labels, size_t> seen;
+      for (size_t i = 0; i < (*set)->size(); ++i) {
+        ASSERT_TRUE((*set)->read(i, {}, columns));
+        const Labels& labels = (*set)->labels(i);
+        ASSERT_EQ(samples_of(columns), samples_of(store_.read(labels))) << labels.to_string();
+        std::vector<model::Exemplar> exemplars;
+        ASSERT_TRUE((*set)->read_exemplars(i, {}, exemplars));
+        ASSERT_EQ(exemplars, store_.exemplars(labels)) << labels.to_string();
+        seen[labels] = columns.times.size();
+      }
+      for (const auto& [labels, known] : model_)
+        ASSERT_TRUE(seen.contains(labels) || store_.read(labels).times.empty());
+    }
+    ASSERT_TRUE(store_.fs().remove_all(store_.path("snapshots")));
   }
 
   void transaction() {

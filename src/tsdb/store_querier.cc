@@ -62,11 +62,9 @@ class StoreSeriesSet final : public SeriesSet {
       if (auto status = read_block_exemplars(block, place.series, range, found); !status)
         log_damage(status.error());
     }
-    if (entry.head != nullptr) {
-      const std::lock_guard lock(snapshot_->head.mutex_of(*entry.head));
-      entry.head->collect_exemplars(snapshot_->registration->commit(), range.min.value,
-                                    range.max.value, found);
-    }
+    if (entry.head != nullptr)
+      collect_head_exemplars(snapshot_->head, *entry.head, snapshot_->registration->commit(),
+                             range.min.value, range.max.value, found);
     std::stable_sort(found.begin(), found.end(),
                      [](const auto& a, const auto& b) { return a.time < b.time; });
     for (size_t i = 0; i < found.size(); ++i) {
@@ -85,8 +83,9 @@ class StoreSeriesSet final : public SeriesSet {
     if (!info) return std::unexpected(std::move(info).error());
     for (const Block::ChunkRef& chunk : info->chunks) {
       if (chunk.min_time > range.max.value || chunk.max_time < range.min.value) continue;
-      if (auto status = out.add_decoded(
-              [&](SampleColumns& columns) { return block.read_chunk(chunk, &families_, columns); });
+      if (auto status = out.add_decoded([&](SampleColumns& columns) {
+            return block.read_chunk(chunk, snapshot_->families, columns);
+          });
           !status)
         return status;
     }
@@ -109,7 +108,6 @@ class StoreSeriesSet final : public SeriesSet {
 
   std::shared_ptr<const StoreSnapshot> snapshot_;
   std::vector<Entry> entries_;
-  mutable FamilyCache families_;
 };
 
 }  // namespace
@@ -119,15 +117,44 @@ Status gather_head(Head& head, const HeadSeries& series, uint64_t commit, int64_
   std::vector<std::shared_ptr<const HeadChunk>> chunks;
   SampleColumns open;
   std::vector<OutOfOrderSample> late;
+  // Before the samples: those may be truncated meanwhile, and their deletes with them.
+  const std::vector<HeadDeletion> deletions = head.deletions().of(series.id(), commit);
   {
     const std::lock_guard lock(head.mutex_of(series));
     series.collect(commit, min, max, chunks, open, late);
+  }
+  if (!deletions.empty()) {
+    const DeletedRanges ranges = in_order_ranges(deletions);
+    SampleColumns left;
+    for (const auto& chunk : chunks)
+      if (auto status = decode_chunk(chunk->bytes, left); !status) return status;
+    chunks.clear();
+    erase_deleted(ranges, 0, 0, left);
+    erase_deleted(ranges, 0, 0, open);
+    out.add(left);
+    std::erase_if(
+        late, [&](const OutOfOrderSample& s) { return is_deleted(deletions, s.time, s.commit); });
   }
   for (const auto& chunk : chunks)
     if (auto status = out.add_chunk(chunk->bytes); !status) return status;
   out.add(open);
   out.add(late);
   return {};
+}
+
+void collect_head_exemplars(Head& head, const HeadSeries& series, uint64_t commit, int64_t min,
+                            int64_t max, std::vector<StoredExemplar>& out) {
+  const size_t before = out.size();
+  const std::vector<HeadDeletion> deletions = head.deletions().of(series.id(), commit);
+  {
+    const std::lock_guard lock(head.mutex_of(series));
+    series.collect_exemplars(commit, min, max, out);
+  }
+  if (deletions.empty()) return;
+  out.erase(std::remove_if(
+                out.begin() + static_cast<ptrdiff_t>(before), out.end(),
+                [&](const StoredExemplar& e) { return is_deleted(deletions, e.time, e.commit); }),
+            out.end());
 }
 
 Result<std::unique_ptr<SeriesSet>> StoreQuerier::select(std::span<const Matcher> matchers,

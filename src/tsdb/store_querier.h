@@ -5,6 +5,7 @@
 //   Exemplars made after the snapshot are not seen; thinning in the head may
 //            take some that were there.
 #include "tsdb/block.h"
+#include "tsdb/family_cache.h"
 #include "tsdb/head.h"
 #include "tsdb/metadata_store.h"
 #include "tsdb/querier.h"
@@ -20,6 +21,7 @@ struct StoreSnapshot {
   const MetadataStore& metadata;
   std::unique_ptr<ReaderRegistry::Registration> registration;
   std::shared_ptr<const BlockList> blocks;
+  FamilyCache* families = nullptr;  // of all who read these blocks
 };
 
 class StoreQuerier final : public Querier {
@@ -40,8 +42,10 @@ class StoreQuerier final : public Querier {
   std::shared_ptr<const StoreSnapshot> snapshot_;
 };
 
-// Adds what one head series holds in [min, max] as of `commit`.
+// Adds what one head series holds in [min, max] as of `commit`, without what was deleted.
 Status gather_head(Head& head, const HeadSeries& series, uint64_t commit, int64_t min, int64_t max,
                    class SampleGathering& out);
+void collect_head_exemplars(Head& head, const HeadSeries& series, uint64_t commit, int64_t min,
+                            int64_t max, std::vector<StoredExemplar>& out);
 
 }  // namespace sightline::tsdb

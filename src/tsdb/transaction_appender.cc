@@ -9,7 +9,7 @@ namespace sightline::tsdb {
 
 void TransactionAppender::begin() {
   const TsdbOptions& options = context_.options;
-  AppendRules& rules = transaction_.rules;
+  AppendRules& rules = transaction_.rules = {};
   rules.head_max_time = context_.head.max_time();
   if (rules.head_max_time != kNoTime && rules.head_max_time > kNoTime + options.block_duration_ms)
     rules.min_valid_time = rules.head_max_time - options.block_duration_ms / 2;
@@ -18,27 +18,60 @@ void TransactionAppender::begin() {
   rules.out_of_order_window_ms = options.out_of_order_window_ms;
 }
 
-uint32_t TransactionAppender::touch(Head::Acquired acquired) {
-  const auto [at, fresh] = touched_by_id_.try_emplace(
-      acquired.series->id(), static_cast<uint32_t>(transaction_.touched.size()));
-  if (!fresh) {
-    context_.head.release(*acquired.series);
-    return at->second;
+// A sender's series come in the order in which they were created, as a rule: then nothing has to be looked up.
+std::optional<uint32_t> TransactionAppender::find_touched(uint64_t id) {
+  const std::vector<Transaction::Touched>& touched = transaction_.touched;
+  if (touched.empty() || (is_ascending_ && touched.back().id < id)) return std::nullopt;
+  if (touched[last_touched_].id == id) return last_touched_;
+  if (last_touched_ + 1 < touched.size() && touched[last_touched_ + 1].id == id)
+    return ++last_touched_;  // as it was expected
+  if (is_ascending_) {
+    const auto at = std::lower_bound(
+        touched.begin(), touched.end(), id,
+        [](const Transaction::Touched& t, uint64_t wanted) { return t.id < wanted; });
+    if (at->id == id) return static_cast<uint32_t>(at - touched.begin());
+    return std::nullopt;
   }
-  transaction_.touched.push_back({.series = std::move(acquired.series),
-                                  .edge = std::move(acquired.edge),
-                                  .seen_commit = acquired.last_commit});
-  return at->second;
+  const auto found = touched_by_id_.find(id);
+  return found == touched_by_id_.end() ? std::nullopt : std::optional(found->second);
+}
+
+uint32_t TransactionAppender::add_touched(Head::Acquired acquired) {
+  std::vector<Transaction::Touched>& touched = transaction_.touched;
+  const uint64_t id = acquired.series->id();
+  last_touched_ = static_cast<uint32_t>(touched.size());
+  if (is_ascending_ && !touched.empty() && touched.back().id > id) {
+    is_ascending_ = false;
+    for (uint32_t i = 0; i < touched.size(); ++i) touched_by_id_.emplace(touched[i].id, i);
+  }
+  if (!is_ascending_) touched_by_id_.emplace(id, last_touched_);
+  touched.push_back({.series = acquired.series,
+                     .id = id,
+                     .edge = std::move(acquired.edge),
+                     .seen_commit = acquired.last_commit});
+  return last_touched_;
 }
 
 Result<uint32_t> TransactionAppender::touch(SeriesId id) {
-  if (const auto found = touched_by_id_.find(id.value); found != touched_by_id_.end())
-    return found->second;
+  if (const auto found = find_touched(id.value)) return *found;
   Head::Acquired acquired = context_.head.acquire(id);
   if (acquired.series == nullptr)
     return fail(Errc::kNotFound, "series ", id.value,
                 " is not in the head any more; ask for it by its labels again");
-  return touch(std::move(acquired));
+  return add_touched(std::move(acquired));
+}
+
+void TransactionAppender::expect(std::span<const SeriesId> next) {
+  const uint32_t before = last_touched_;
+  const bool was_empty = transaction_.touched.empty();
+  transaction_.touched.reserve(transaction_.touched.size() + next.size());
+  context_.head.acquire_all(next, [&](Head::Acquired acquired) {
+    if (find_touched(acquired.series->id()))
+      --acquired.series->users;
+    else
+      add_touched(std::move(acquired));
+  });
+  last_touched_ = was_empty ? 0 : before;
 }
 
 Result<SeriesId> TransactionAppender::series(const model::Labels& labels) {
@@ -49,15 +82,12 @@ Result<SeriesId> TransactionAppender::series(const model::Labels& labels) {
         .add();
     return std::unexpected(std::move(found).error());
   }
-  Head::Acquired acquired{.series = std::move(*found)};
-  const SeriesId id{acquired.series->id()};
-  {
-    const std::lock_guard lock(context_.head.mutex_of(*acquired.series));
-    acquired.edge = acquired.series->edge();
-    acquired.last_commit = acquired.series->last_commit();
-  }
-  touch(std::move(acquired));
-  return id;
+  HeadSeries& series = **found;
+  if (find_touched(series.id()))
+    context_.head.release(series);
+  else
+    add_touched(context_.head.acquired(series));
+  return SeriesId{series.id()};
 }
 
 Status TransactionAppender::add_sample(SeriesId id, int64_t time, double value,
@@ -164,12 +194,20 @@ Status TransactionAppender::commit() {
 }
 
 void TransactionAppender::rollback() {
-  context_.head.release_all(std::span(transaction_.touched));
+  context_.head.for_each_locked(
+      std::span(transaction_.touched),
+      [](const Transaction::Touched& t) -> HeadSeries& { return *t.series; },
+      [](Transaction::Touched& t) {
+        SL_ASSERT(t.series->users > 0);
+        --t.series->users;
+      });
   transaction_.touched.clear();
   transaction_.samples.clear();
   transaction_.exemplars.clear();
   transaction_.metadata.clear();
   touched_by_id_.clear();
+  last_touched_ = 0;
+  is_ascending_ = true;
   begin();
 }
 

@@ -18,14 +18,22 @@ struct AppenderContext {
   TsdbCounters& counters;
   const Clock& clock;
   const TsdbOptions& options;
+  TransactionPool& pool;
 };
 
 class TransactionAppender final : public Appender {
  public:
-  explicit TransactionAppender(const AppenderContext& context) : context_(context) { begin(); }
-  ~TransactionAppender() override { rollback(); }
+  explicit TransactionAppender(const AppenderContext& context)
+      : context_(context), transaction_(context.pool.take()) {
+    begin();
+  }
+  ~TransactionAppender() override {
+    rollback();
+    context_.pool.give_back(std::move(transaction_));
+  }
 
   Result<SeriesId> series(const model::Labels& labels) override;
+  void expect(std::span<const SeriesId> next) override;
   Status append(SeriesId series, TimestampMs time, double value,
                 std::optional<TimestampMs> created) override;
   Status append_histogram(SeriesId series, TimestampMs time, const model::Histogram& histogram,
@@ -39,13 +47,17 @@ class TransactionAppender final : public Appender {
   void begin();
   // Index into transaction_.touched.
   Result<uint32_t> touch(SeriesId id);
-  uint32_t touch(Head::Acquired acquired);
+  uint32_t add_touched(Head::Acquired acquired);
+  std::optional<uint32_t> find_touched(uint64_t id);
   Status add_sample(SeriesId id, int64_t time, double value, HistogramPtr histogram,
                     std::optional<TimestampMs> created);
 
   const AppenderContext& context_;
   Transaction transaction_;
-  absl::flat_hash_map<uint64_t, uint32_t> touched_by_id_;
+  uint32_t last_touched_ =
+      0;  // of transaction_.touched, which has ascending ids as long as it is_ascending_
+  bool is_ascending_ = true;
+  absl::flat_hash_map<uint64_t, uint32_t> touched_by_id_;  // then
 };
 
 }  // namespace sightline::tsdb

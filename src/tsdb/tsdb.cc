@@ -12,8 +12,9 @@ Tsdb::Tsdb(io::FileSystem& fs, Clock& clock, Telemetry& telemetry, TsdbOptions o
       options_(std::move(options)),
       counters_(telemetry),
       head_(options_),
+      families_(options_.decoded_bytes_max),
       queue_(head_, metadata_, readers_, counters_, options_, cut_time_),
-      appender_context_{head_, queue_, metadata_, counters_, clock_, options_},
+      appender_context_{head_, queue_, metadata_, counters_, clock_, options_, transactions_},
       blocks_(std::make_shared<const BlockList>()) {}
 
 Tsdb::~Tsdb() {
@@ -51,7 +52,7 @@ std::shared_ptr<const StoreSnapshot> Tsdb::snapshot() const {
   auto registration = readers_.begin();
   auto list = blocks();
   return std::make_shared<const StoreSnapshot>(
-      StoreSnapshot{head_, metadata_, std::move(registration), std::move(list)});
+      StoreSnapshot{head_, metadata_, std::move(registration), std::move(list), &families_});
 }
 
 std::shared_ptr<const BlockList> Tsdb::blocks() const {
@@ -93,11 +94,8 @@ Status Tsdb::for_each_exemplar_trace(TimeRange range, const TraceVisitor& visit)
     }
   }
   for (const SeriesPtr& series : view->head.select({})) {
-    {
-      const std::lock_guard lock(view->head.mutex_of(*series));
-      series->collect_exemplars(view->registration->commit(), range.min.value, range.max.value,
-                                found);
-    }
+    collect_head_exemplars(view->head, *series, view->registration->commit(), range.min.value,
+                           range.max.value, found);
     report();
   }
   return {};

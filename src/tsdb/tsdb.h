@@ -5,6 +5,7 @@
 //   wal/          the log (io::RecordLog) of what is not in blocks yet
 //   checkpoint    series numbers and metadata of older log segments
 //   block-N/      immutable blocks
+//   snapshots/    what write_snapshot() made
 //   *.corrupt     what did not check, set aside: the rest is served
 //   Durability    commit() returns after the log has it (io::SyncPolicy says how hard).
 //   Threads       any. maintain() does the slow work (cutting blocks, compaction,
@@ -55,6 +56,17 @@ class Tsdb final : public Appendable, public Queryable {
   // Moves everything the head holds into blocks now, as before a snapshot or a move.
   Status flush();
 
+  // Deletes what the series hold in the range now: samples, and the exemplars of that time. It is gone for every reader
+  // that begins after, and for good: a restart keeps it so. The bytes go with the next compaction.
+  // After an error some of it may be gone; asking again is safe.
+  Status delete_series(std::span<const Matcher> matchers, TimeRange range);
+  // Rewrites the blocks that deletes took something from, so that the bytes go now.
+  Status clean_tombstones();
+  // A consistent copy of everything committed, as a data directory of its own: snapshots/<name>/metrics. Blocks are
+  // linked, the head is written as one more; without it when so asked. Returns the name.
+  enum class SnapshotHead : uint8_t { kWithHead, kWithoutHead };
+  Result<std::string> write_snapshot(SnapshotHead head);
+
   // Every trace that a stored exemplar in the range leads to, with the exemplar's time;
   // a trace may come several times.
   using TraceVisitor = std::function<void(TraceId, TimestampMs)>;
@@ -76,9 +88,8 @@ class Tsdb final : public Appendable, public Queryable {
 
   Status recover();
   Status load_blocks();
+  Status remove_unfinished_snapshots();
   Status replay();
-  void restore_sample(const WalSample& sample, uint64_t commit, int64_t cut_time,
-                      HeadSeries& series);
   std::string path(std::string_view name) const {
     return options_.directory + "/" + std::string(name);
   }
@@ -95,6 +106,10 @@ class Tsdb final : public Appendable, public Queryable {
   Status save_checkpoint(int64_t time, uint64_t commit, uint64_t segment);
   void quarantine_damaged();
   void compact();
+  // Replaces the blocks by one of all they hold, or by nothing when that is nothing.
+  Status merge(const BlockList& group);
+  Status delete_from_blocks(std::span<const Matcher> matchers, TimeRange range, uint64_t& series);
+  Status fill_snapshot(const std::string& directory, SnapshotHead head);
   void retire();
   void update_gauges();
 
@@ -104,11 +119,13 @@ class Tsdb final : public Appendable, public Queryable {
   mutable TsdbCounters counters_;
   std::unique_ptr<io::DirectoryLock> lock_;
   mutable Head head_;  // reading it takes its locks
+  mutable FamilyCache families_;
   MetadataStore metadata_;
   mutable ReaderRegistry readers_;
   CommitQueue queue_;
   std::atomic<int64_t> cut_time_{
       kNoTime};  // written within CommitQueue::exclusively(); commits read it
+  TransactionPool transactions_;
   AppenderContext appender_context_;
   std::unique_ptr<io::RecordLog> log_;
 

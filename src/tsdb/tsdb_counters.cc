@@ -31,6 +31,8 @@ TsdbCounters::TsdbCounters(Telemetry& t)
                                         "Histograms refused: they contradict themselves.")),
       commits_failed(
           t.counter("sightline_tsdb_commits_failed_total", "Commits that could not be logged.")),
+      series_deleted(t.counter("sightline_tsdb_series_deleted_total",
+                               "Series of blocks or of the head that a delete took samples from.")),
       wal_dropped_bytes(t.counter("sightline_tsdb_wal_dropped_bytes_total",
                                   "Bytes of torn or corrupt log found at start.")),
       blocks_cut(t.counter("sightline_tsdb_blocks_cut_total", "Blocks written from the head.")),

@@ -22,6 +22,7 @@ struct TsdbCounters {
   Counter& series_refused_labels;
   Counter& samples_refused_invalid;  // histograms that do not check
   Counter& commits_failed;
+  Counter& series_deleted;  // a series counts once in each block and in the head
   Counter& wal_dropped_bytes;
   Counter& blocks_cut;
   Counter& compactions;

@@ -23,28 +23,29 @@ std::string encode_scaled(std::span<const double> values, unsigned decimals, con
   return out;
 }
 
+// Most significant bit first.
 class BitWriter {
  public:
   explicit BitWriter(std::string& out) : out_(out) {}
   ~BitWriter() {
-    if (filled_ > 0) out_.push_back(static_cast<char>(pending_ << (8 - filled_)));
+    append_be64(out_, pending_);
+    out_.resize(out_.size() - (64 - filled_) / 8);
   }
-  void put(uint64_t bits, unsigned count) {
-    while (count > 0) {
-      const unsigned n = std::min(count, 8 - filled_);
-      pending_ = static_cast<uint8_t>((pending_ << n) | ((bits >> (count - n)) & ((1u << n) - 1)));
-      filled_ += n;
-      count -= n;
-      if (filled_ < 8) continue;
-      out_.push_back(static_cast<char>(pending_));
-      pending_ = 0;
-      filled_ = 0;
+  void put(uint64_t bits, unsigned count) {  // at least one, and no other bits set
+    const unsigned room = 64 - filled_;
+    if (count < room) {
+      pending_ |= bits << (room - count);
+      filled_ += count;
+      return;
     }
+    append_be64(out_, pending_ | bits >> (count - room));
+    filled_ = count - room;
+    pending_ = filled_ == 0 ? 0 : bits << (64 - filled_);
   }
 
  private:
   std::string& out_;
-  uint8_t pending_ = 0;
+  uint64_t pending_ = 0;
   unsigned filled_ = 0;
 };
 
@@ -52,24 +53,28 @@ class BitReader {
  public:
   explicit BitReader(std::string_view bytes) : bytes_(bytes) {}
   bool ok() const { return ok_; }
-  uint64_t get(unsigned count) {
+  uint64_t get(unsigned count) {  // at least one
     if (count > bytes_.size() * 8 - at_) {
       ok_ = false;
       return 0;
     }
-    uint64_t bits = 0;
-    while (count > 0) {
-      const unsigned have = 8 - at_ % 8;
-      const unsigned n = std::min(count, have);
-      const auto byte = static_cast<uint8_t>(bytes_[at_ / 8]);
-      bits = (bits << n) | ((byte >> (have - n)) & ((1u << n) - 1));
-      at_ += n;
-      count -= n;
-    }
-    return bits;
+    const size_t byte = at_ / 8;
+    const unsigned offset = at_ % 8;
+    at_ += count;
+    const uint64_t bits = word_at(byte) << offset;
+    const uint64_t more =
+        offset + count > 64 ? static_cast<uint8_t>(bytes_[byte + 8]) >> (8 - offset) : 0;
+    return (bits | more) >> (64 - count);
   }
 
  private:
+  uint64_t word_at(size_t byte) const {
+    if (byte + 8 <= bytes_.size()) return load_be64(bytes_.data() + byte);
+    char last[8] = {};
+    std::memcpy(last, bytes_.data() + byte, bytes_.size() - byte);
+    return load_be64(last);
+  }
+
   std::string_view bytes_;
   size_t at_ = 0;
   bool ok_ = true;
@@ -134,9 +139,14 @@ bool read_xor(ByteReader& in, std::span<double> out) {
   return true;
 }
 
+// Pieces are at most this long as a rule; a longer column takes memory of its own.
+constexpr size_t kOnStack = 512;
+
 bool read_scaled(ByteReader& in, unsigned decimals, std::span<double> out) {
   if (decimals > kDecimalsMax) return false;
-  std::vector<int64_t> integers(out.size());
+  int64_t few[kOnStack];
+  std::vector<int64_t> many(out.size() > kOnStack ? out.size() : 0);
+  const std::span<int64_t> integers = many.empty() ? std::span(few).first(out.size()) : many;
   if (!read_integer_column(in, integers)) return false;
   if (decimals == 0) {
     for (size_t i = 0; i < out.size(); ++i) out[i] = static_cast<double>(integers[i]);
@@ -161,9 +171,10 @@ void append_value_column(std::string& out, std::span<const double> values) {
   std::string best;
   if (const auto decimals = guess_decimals(values))
     if (const auto s = scale(values, *decimals)) best = encode_scaled(values, *decimals, *s);
-  if (best.empty() || best.size() > 2 * values.size()) {
+  // The XOR codec reads bit by bit: it has to be a good deal smaller.
+  if (best.empty() || best.size() > 3 * values.size()) {
     std::string other = encode_xor(values);
-    if (best.empty() || other.size() < best.size()) best = std::move(other);
+    if (best.empty() || other.size() < best.size() - best.size() / 4) best = std::move(other);
   }
   if (best.size() > 1 + 8 * values.size()) {
     best.assign(1, static_cast<char>(ValueCodec::kRaw));

@@ -1,16 +1,24 @@
 #include "tsdb/wal_record.h"
 
-#include <bit>
-#include <cmath>
+#include <algorithm>
+#include <vector>
 
 #include "base/bytes.h"
+#include "tsdb/decimals.h"
 #include "tsdb/histogram_codec.h"
 
 namespace sightline::tsdb {
 namespace {
 
 // Low three bits of an entry's first byte; the others are flags.
-enum Tag : uint8_t { kSeries = 1, kSample = 2, kHistogramSample = 3, kExemplar = 4, kMetadata = 5 };
+enum Tag : uint8_t {
+  kSeries = 1,
+  kSample = 2,
+  kHistogramSample = 3,
+  kExemplar = 4,
+  kMetadata = 5,
+  kDeletion = 6
+};
 constexpr uint8_t kTagMask = 7;
 constexpr uint8_t kHasCreated = 8;    // of samples
 constexpr uint8_t kWholeNumber = 16;  // of a float: zigzag varint instead of eight bytes
@@ -20,10 +28,18 @@ constexpr uint8_t kHasSpan = 16;
 constexpr uint8_t kHasLabels = 64;
 constexpr uint8_t kWithoutTime = 128;  // the wire carried no time
 
-bool is_whole(double v) {
-  return std::abs(v) < 9007199254740992.0 &&
-         std::bit_cast<uint64_t>(std::trunc(v)) == std::bit_cast<uint64_t>(v) &&
-         !(v == 0 && std::signbit(v));
+constexpr size_t kFloatBytesMax = 1 + 4 * kVarintBytesMax;
+constexpr size_t kFloatBytesUsual = 8;
+
+int64_t difference(int64_t a, int64_t b) {
+  return static_cast<int64_t>(static_cast<uint64_t>(a) - static_cast<uint64_t>(b));
+}
+
+char* put_svarint(char* at, int64_t v) {
+  uint64_t value = zigzag(v);
+  for (; value >= 0x80; value >>= 7) *at++ = static_cast<char>(value | 0x80);
+  *at++ = static_cast<char>(value);
+  return at;
 }
 
 }  // namespace
@@ -42,30 +58,46 @@ void WalWriter::add(const WalSeries& series) {
   append_sized(bytes_, series.packed_labels);
 }
 
+void WalWriter::expect(size_t samples) {
+  const size_t wanted = bytes_.size() + samples * kFloatBytesUsual;
+  if (bytes_.capacity() < wanted) bytes_.reserve(wanted);
+}
+
 void WalWriter::add_sample(uint64_t number, int64_t time, int64_t created, double value,
                            const model::Histogram* histogram) {
   uint8_t tag = histogram != nullptr ? kHistogramSample : kSample;
-  const bool whole = histogram == nullptr && is_whole(value);
   if (created != 0) tag |= kHasCreated;
-  if (whole) tag |= kWholeNumber;
   if (time == previous_time_) tag |= kSameTime;
-  bytes_.push_back(static_cast<char>(tag));
-  append_svarint(bytes_, static_cast<int64_t>(number - previous_number_));
-  if (time != previous_time_)
-    append_svarint(bytes_, static_cast<int64_t>(static_cast<uint64_t>(time) -
-                                                static_cast<uint64_t>(previous_time_)));
-  if (created != 0)
-    append_svarint(
-        bytes_, static_cast<int64_t>(static_cast<uint64_t>(time) - static_cast<uint64_t>(created)));
-  if (histogram != nullptr)
+  if (histogram == nullptr) {
+    add_float(tag, number, time, created, value);
+  } else {
+    bytes_.push_back(static_cast<char>(tag));
+    append_svarint(bytes_, static_cast<int64_t>(number - previous_number_));
+    if (time != previous_time_) append_svarint(bytes_, difference(time, previous_time_));
+    if (created != 0) append_svarint(bytes_, difference(time, created));
     append_histogram_bytes(bytes_, *histogram, nullptr);
-  else if (whole)
-    append_svarint(bytes_, static_cast<int64_t>(value));
-  else
-    append_le(bytes_, value);
+  }
   previous_number_ = number;
   previous_time_ = time;
   max_time_ = std::max(max_time_, time);
+}
+
+// The one that is written most.
+void WalWriter::add_float(uint8_t tag, uint64_t number, int64_t time, int64_t created,
+                          double value) {
+  char buffer[kFloatBytesMax];
+  const bool whole = is_whole(value);
+  buffer[0] = static_cast<char>(whole ? tag | kWholeNumber : tag);
+  char* at = put_svarint(buffer + 1, static_cast<int64_t>(number - previous_number_));
+  if ((tag & kSameTime) == 0) at = put_svarint(at, difference(time, previous_time_));
+  if (created != 0) at = put_svarint(at, difference(time, created));
+  if (whole) {
+    at = put_svarint(at, static_cast<int64_t>(value));
+  } else {
+    store_le(at, value);
+    at += sizeof value;
+  }
+  bytes_.append(buffer, static_cast<size_t>(at - buffer));
 }
 
 void WalWriter::add_exemplar(uint64_t number, const StoredExemplar& e) {
@@ -98,6 +130,17 @@ void WalWriter::add(const WalMetadata& m) {
   append_sized(bytes_, m.metadata.help);
 }
 
+void WalWriter::add_deletion(int64_t min, int64_t max, std::span<const uint64_t> numbers) {
+  bytes_.push_back(kDeletion);
+  append_svarint(bytes_, min);
+  append_svarint(bytes_, max);
+  append_uvarint(bytes_, numbers.size());
+  for (const uint64_t number : numbers) {
+    append_svarint(bytes_, static_cast<int64_t>(number - previous_number_));
+    previous_number_ = number;
+  }
+}
+
 namespace {
 
 // Reads the entries of one record; series numbers and times go from one to the next.
@@ -108,12 +151,26 @@ class RecordReader {
 
   Status run() {
     if (auto status = visitor_.on_commit(in_.uvarint()); !status) return status;
-    while (!in_.at_end())
-      if (auto status = entry(in_.u8()); !status) return status;
-    return in_.ok() ? Status() : damaged();
+    while (!in_.at_end()) {
+      const uint8_t tag = in_.u8();
+      const bool is_sample = (tag & kTagMask) == kSample || (tag & kTagMask) == kHistogramSample;
+      if (!is_sample || samples_.size() >= kSamplesGathered)
+        if (auto status = hand_over(); !status) return status;
+      if (auto status = entry(tag); !status) return status;
+    }
+    return in_.ok() ? hand_over() : damaged();
   }
 
  private:
+  static constexpr size_t kSamplesGathered = 4'096;
+
+  Status hand_over() {
+    if (samples_.empty()) return {};
+    auto status = visitor_.on_samples(samples_);
+    samples_.clear();
+    return status;
+  }
+
   Status entry(uint8_t tag) {
     switch (tag & kTagMask) {
       case kSeries: return tag == kSeries ? series() : damaged();
@@ -121,6 +178,7 @@ class RecordReader {
       case kHistogramSample: return sample(tag);
       case kExemplar: return exemplar(tag);
       case kMetadata: return tag == kMetadata ? metadata() : damaged();
+      case kDeletion: return tag == kDeletion ? deletion() : damaged();
       default: return damaged();
     }
   }
@@ -152,7 +210,9 @@ class RecordReader {
     } else {
       s.value = in_.le<double>();
     }
-    return in_.ok() ? visitor_.on_sample(s) : damaged();
+    if (!in_.ok()) return damaged();
+    samples_.push_back(std::move(s));
+    return {};
   }
 
   Status exemplar(uint8_t tag) {
@@ -183,6 +243,17 @@ class RecordReader {
     return visitor_.on_metadata(m);
   }
 
+  Status deletion() {
+    const int64_t min = in_.svarint();
+    const int64_t max = in_.svarint();
+    for (uint64_t count = in_.uvarint(); count > 0 && in_.ok(); --count) {
+      number_ += static_cast<uint64_t>(in_.svarint());
+      if (!in_.ok()) return damaged();
+      if (auto status = visitor_.on_deletion({number_, min, max}); !status) return status;
+    }
+    return in_.ok() && min <= max ? Status() : damaged();
+  }
+
   std::unexpected<Error> damaged() const {
     return fail(Errc::kCorrupt, "commit record is damaged near byte ", in_.offset());
   }
@@ -191,6 +262,7 @@ class RecordReader {
   const WalVisitor& visitor_;
   uint64_t number_ = 0;
   int64_t time_ = 0;
+  std::vector<WalSample> samples_;  // not handed over yet
 };
 
 }  // namespace

@@ -1,9 +1,10 @@
 #pragma once
 // What one log record holds: a commit (or several, written together), with
-// the series it names for the first time, samples, exemplars and metadata.
+// the series it names for the first time, samples, exemplars, metadata and deletes.
 //   Format  docs/formats/tsdb_wal.md
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -32,6 +33,12 @@ struct WalExemplar {
   uint64_t number = 0;
   StoredExemplar exemplar;
 };
+// What the series held then in [min, max] is deleted.
+struct WalDeletion {
+  uint64_t number = 0;
+  int64_t min = 0;
+  int64_t max = 0;
+};
 struct WalMetadata {
   std::string_view metric;
   model::MetricMetadata metadata;
@@ -41,15 +48,21 @@ struct WalMetadata {
 class WalWriter {
  public:
   void begin(uint64_t commit);
+  // Makes room for about as many samples.
+  void expect(size_t samples);
   void add(const WalSeries& series);
   void add_sample(uint64_t number, int64_t time, int64_t created, double value,
                   const model::Histogram* histogram);
   void add_exemplar(uint64_t number, const StoredExemplar& exemplar);
   void add(const WalMetadata& metadata);
+  // Of one range, all series.
+  void add_deletion(int64_t min, int64_t max, std::span<const uint64_t> numbers);
   std::string_view bytes() const { return bytes_; }
   int64_t max_time() const { return max_time_; }  // of samples and exemplars, INT64_MIN when none
 
  private:
+  void add_float(uint8_t tag, uint64_t number, int64_t time, int64_t created, double value);
+
   std::string bytes_;
   uint64_t previous_number_ = 0;
   int64_t previous_time_ = 0;
@@ -60,9 +73,10 @@ class WalWriter {
 struct WalVisitor {
   std::function<Status(uint64_t commit)> on_commit;
   std::function<Status(const WalSeries&)> on_series;
-  std::function<Status(const WalSample&)> on_sample;
+  std::function<Status(std::span<WalSample>)> on_samples;  // that follow each other
   std::function<Status(const WalExemplar&)> on_exemplar;
   std::function<Status(const WalMetadata&)> on_metadata;
+  std::function<Status(const WalDeletion&)> on_deletion;
 };
 // kCorrupt, naming the offset, when the payload does not check.
 Status read_wal_record(std::string_view payload, const WalVisitor& visitor);

@@ -141,7 +141,11 @@ void append_plain_text(std::string& out, std::string_view text) {
 void append_text(std::string& out, std::string_view text) {
   const size_t begin = out.size();
   append_plain_text(out, text);
-  if (text.find_first_of("<>&\xe2") == std::string_view::npos) return;
+  make_html_safe(out, begin);
+}
+
+void make_html_safe(std::string& out, size_t begin) {
+  if (out.find_first_of("<>&\xe2", begin) == std::string::npos) return;
   std::string safe;
   for (size_t i = begin; i < out.size(); ++i) {
     const std::string_view line_separator = std::string_view(out).substr(i, 3);

@@ -37,6 +37,7 @@ std::shared_ptr<net::BodySource> list_source(
 
 // Pieces of JSON. As the peer does it, texts are written safe to stand in HTML (< as \u003c), labels are not.
 void append_text(std::string& out, std::string_view text);          // with quotes
+void make_html_safe(std::string& json, size_t begin);               // what stands from there on
 void append_plain_text(std::string& out, std::string_view text);    // with quotes, as labels are
 void append_labels(std::string& out, const model::Labels& labels);  // {"a":"b"}
 // "key":"text", with a comma in front unless an object or array has just been opened.

@@ -128,18 +128,8 @@ Result<Answer> answer_format_query(const PrometheusApi&, const net::HttpRequest&
 Result<Answer> answer_parse_query(const PrometheusApi&, const net::HttpRequest& request) {
   const auto expression = parsed(request);
   if (!expression) return std::unexpected(expression.error());
-  // Outside of texts these characters do not occur.
-  Answer answer;
-  for (const char c : promql::to_json(**expression)) {
-    if (c == '<')
-      answer.data += "\\u003c";
-    else if (c == '>')
-      answer.data += "\\u003e";
-    else if (c == '&')
-      answer.data += "\\u0026";
-    else
-      answer.data += c;
-  }
+  Answer answer{.data = promql::to_json(**expression)};
+  make_html_safe(answer.data, 0);  // outside of texts there is nothing to make safe
   return answer;
 }
 

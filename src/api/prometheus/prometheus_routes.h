@@ -39,6 +39,7 @@ struct PrometheusApi {
   std::function<TsdbStatusSnapshot(size_t limit)> tsdb_status;
   std::function<RuntimeInfo()> runtime_info;
   std::function<std::vector<BlockStatus>()> blocks;
+  std::function<WalReplayStatus()> wal_replay;
   std::string config_yaml;                             // secrets already hidden
   std::map<std::string, std::string> flags;            // by name, without dashes
   std::string version;                                 // of this product

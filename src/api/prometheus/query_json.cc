@@ -211,9 +211,29 @@ void append_statistics(std::string& out, const promql::QueryStats& stats,
   number("innerEvalTime", stats.evaluation_seconds);
   number("execQueueTime", waited);
   number("execTotalTime", whole + waited);
-  out += R"(},"samples":{"totalQueryableSamples":)" + std::to_string(stats.samples_read);
-  out += R"(,"samplesRead":)" + std::to_string(stats.samples_read);
-  out += R"(,"peakSamples":)" + std::to_string(stats.samples_peak) + "}}";
+  const auto per_step = [&](std::string_view key, uint64_t promql::SampleCount::* count) {
+    if (stats.steps.empty()) return;
+    append_key(out, key);
+    out += '[';
+    for (const promql::StepSamples& step : stats.steps) {
+      out += out.back() == '[' ? "[" : ",[";
+      append_float_json(out, static_cast<double>(step.time_ms) / 1000);
+      out += ',' + std::to_string(step.samples.*count) + ']';
+    }
+    out += ']';
+  };
+  const auto total = [&](std::string_view key, uint64_t value) {
+    append_key(out, key);
+    out += std::to_string(value);
+  };
+  out += R"(},"samples":{)";
+  per_step("totalQueryableSamplesPerStep", &promql::SampleCount::queried);
+  total("totalQueryableSamples", stats.samples_queried);
+  per_step("samplesReadPerStep", &promql::SampleCount::read);
+  total("samplesRead", stats.samples_read);
+  total("seriesTouched", stats.series_touched);
+  total("peakSamples", stats.samples_peak);
+  out += "}}";
 }
 
 void append_histogram(std::string& out, const model::Histogram& histogram) {

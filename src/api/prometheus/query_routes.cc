@@ -57,6 +57,7 @@ Result<QueryParameters> query_parameters(const PrometheusApi& api, const net::Ht
     out.options.cancelled = [client = request.cancellation] { return client->cancelled(); };
   const std::string_view stats = params.get("stats");
   if (!stats.empty()) out.shape.statistics = QueryStatistics::kShown;
+  if (stats == "all") out.options.statistics = promql::StepCounts::kEachStep;
   if (!stats.empty() && stats != "true" && stats != "all")
     out.warnings.push_back("value \"" + std::string(stats) +
                            "\" for parameter \"stats\" is deprecated and will be "

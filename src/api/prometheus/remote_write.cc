@@ -1,15 +1,42 @@
 #include "api/prometheus/remote_write.h"
 
+#include <mutex>
+#include <vector>
+
 #include "api/prometheus/write_sink.h"
 #include "net/compression.h"
 
 namespace sightline::api::prometheus {
 namespace {
 
+// Memory for unpacked requests, used again by the next ones. Any thread.
+class PlainBuffers {
+ public:
+  std::string take() {
+    const std::lock_guard lock(mutex_);
+    if (buffers_.empty()) return {};
+    std::string buffer = std::move(buffers_.back());
+    buffers_.pop_back();
+    return buffer;
+  }
+  void give_back(std::string buffer) {
+    if (buffer.capacity() > kBufferBytesMax) return;
+    const std::lock_guard lock(mutex_);
+    if (buffers_.size() < kBuffersMax) buffers_.push_back(std::move(buffer));
+  }
+
+ private:
+  static constexpr size_t kBuffersMax = 4;
+  static constexpr size_t kBufferBytesMax = 2u << 20;
+  std::mutex mutex_;
+  std::vector<std::string> buffers_;  // guarded by mutex_
+};
+
 struct Receiver {
   tsdb::Appendable& store;
   WriteCounters counters;
   SeriesIdCache cache;
+  PlainBuffers buffers;
 };
 
 int status_of(const Error& error) {
@@ -55,6 +82,7 @@ net::HttpResponse write_plain(std::string_view plain, WriteVersion version, Rece
   auto status = version == WriteVersion::k1
                     ? wire::prometheus::decode_write_request(plain, transaction)
                     : wire::prometheus::decode_write_request_2(plain, transaction);
+  transaction.end();
   if (status)
     status = appender->commit();
   else
@@ -88,13 +116,16 @@ net::HttpResponse write(net::HttpRequest& request, Receiver& receiver) {
       !encoding.empty() && encoding != "snappy")
     return net::HttpResponse::text(
         415, "content encoding \"" + std::string(encoding) + "\" is not supported; use snappy\n");
-  auto plain = net::snappy_decompress(request.body, kWriteRequestBytesMax);
-  if (!plain) {
+  std::string plain = receiver.buffers.take();
+  if (auto status = net::snappy_decompress_into(plain, request.body, kWriteRequestBytesMax);
+      !status) {
     // Whatever is wrong with the bytes themselves is the sender's fault and never better by sending again.
     receiver.counters.requests_refused.add();
-    return net::HttpResponse::text(400, plain.error().message + "\n");
+    return net::HttpResponse::text(400, status.error().message + "\n");
   }
-  return write_plain(*plain, *version, receiver);
+  auto response = write_plain(plain, *version, receiver);
+  receiver.buffers.give_back(std::move(plain));
+  return response;
 }
 
 }  // namespace
@@ -116,6 +147,7 @@ void add_remote_write(net::HttpRouter& router, tsdb::Appendable& store, Telemetr
                                       "Series of remote write skipped for their labels."),
                     telemetry.counter("sightline_remote_write_requests_refused_total",
                                       "Remote write requests refused whole.")},
+      {},
       {}});
   router.add("POST", "/api/v1/write",
              [receiver](net::HttpRequest& request) { return write(request, *receiver); },

@@ -285,9 +285,16 @@ Result<Answer> answer_blocks(const PrometheusApi& api, const net::HttpRequest&) 
   return answer;
 }
 
-Result<Answer> answer_walreplay(const PrometheusApi&, const net::HttpRequest&) {
-  return Answer{
-      .data = R"({"min":0,"max":0,"current":0})"};  // these routes are there once replay is over
+std::string walreplay_json(const WalReplayStatus& status) {
+  std::string out = "{";
+  append_integer_member(out, "min", status.min);
+  append_integer_member(out, "max", status.max);
+  append_integer_member(out, "current", status.current);
+  return out + '}';
+}
+
+Result<Answer> answer_walreplay(const PrometheusApi& api, const net::HttpRequest&) {
+  return Answer{.data = walreplay_json(api.wal_replay ? api.wal_replay() : WalReplayStatus{})};
 }
 
 // There are no rules yet, but a request that the peer refuses is refused.

@@ -18,6 +18,8 @@ Result<Answer> answer_flags(const PrometheusApi& api, const net::HttpRequest& re
 Result<Answer> answer_config(const PrometheusApi& api, const net::HttpRequest& request);
 Result<Answer> answer_blocks(const PrometheusApi& api, const net::HttpRequest& request);
 Result<Answer> answer_tsdb(const PrometheusApi& api, const net::HttpRequest& request);
+// The data of an answer of /status/walreplay.
+std::string walreplay_json(const WalReplayStatus& status);
 Result<Answer> answer_walreplay(const PrometheusApi& api, const net::HttpRequest& request);
 Result<Answer> answer_rules(const PrometheusApi& api, const net::HttpRequest& request);
 Result<Answer> answer_alerts(const PrometheusApi& api, const net::HttpRequest& request);

@@ -46,6 +46,13 @@ struct BlockStatus {
   std::vector<std::string> sources;  // ids
 };
 
+// Numbers of log segments: those there were to read, and the one read last.
+struct WalReplayStatus {
+  uint64_t min = 0;
+  uint64_t max = 0;
+  uint64_t current = 0;
+};
+
 struct NamedCount {
   std::string name;
   uint64_t value = 0;

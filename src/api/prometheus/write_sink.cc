@@ -1,6 +1,7 @@
 #include "api/prometheus/write_sink.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/text_codec.h"
 
@@ -72,8 +73,7 @@ Status WriteTransaction::refuse(Error error) {
   return {};
 }
 
-Result<tsdb::SeriesId> WriteTransaction::find_series(const wire::prometheus::WriteSeries& series,
-                                                     const SeriesIdCache::Key& key) {
+Result<tsdb::SeriesId> WriteTransaction::find_series(const wire::prometheus::WriteSeries& series) {
   auto status = series.read_labels(labels_);
   if (status) status = check_labels(labels_);
   if (!status) {
@@ -81,14 +81,19 @@ Result<tsdb::SeriesId> WriteTransaction::find_series(const wire::prometheus::Wri
     return std::unexpected(std::move(status).error());
   }
   auto id = appender_.series(make(labels_));
-  if (id) cache_.keep(key, *id);
+  if (id) cache_->keep(series.identity(), *id);
   return id;
 }
 
 Status WriteTransaction::on_series(const wire::prometheus::WriteSeries& series) {
-  const SeriesIdCache::Key key = cache_.key_of(static_cast<uint64_t>(version_), series.identity());
-  const auto known = cache_.find(key);
-  auto id = known ? Result<tsdb::SeriesId>(*known) : find_series(series, key);
+  const auto known = cache_->find(series.identity());
+  if (known && until_expecting_-- == 0) {
+    std::array<tsdb::SeriesId, kExpectedSeries> room;
+    const auto upcoming = cache_->upcoming(room);
+    appender_.expect(upcoming);
+    until_expecting_ = upcoming.size() - 1;
+  }
+  auto id = known ? Result<tsdb::SeriesId>(*known) : find_series(series);
   if (!id) {
     // 1.0: bad labels are skipped, silently but for the count.
     if (version_ == WriteVersion::k1 && id.error().code == Errc::kInvalidArgument) return {};
@@ -108,12 +113,12 @@ Status WriteTransaction::on_series(const wire::prometheus::WriteSeries& series) 
 }
 
 // A series that left the store since it was cached is found again by its labels.
+template <typename Append>
 Status WriteTransaction::append_one(tsdb::SeriesId& id, const wire::prometheus::WriteSeries& series,
-                                    const std::function<Status(tsdb::SeriesId)>& append) {
+                                    const Append& append) {
   auto status = append(id);
   if (status || status.error().code != Errc::kNotFound) return status;
-  auto again =
-      find_series(series, cache_.key_of(static_cast<uint64_t>(version_), series.identity()));
+  auto again = find_series(series);
   if (!again) return std::unexpected(std::move(again).error());
   id = *again;
   return append(id);

@@ -1,6 +1,7 @@
 #pragma once
 // One remote write request on its way into one transaction of the store.
 //   Threads  one owner.
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,11 +27,19 @@ class WriteTransaction final : public wire::prometheus::WriteSink {
  public:
   WriteTransaction(tsdb::Appender& appender, SeriesIdCache& cache, WriteCounters& counters,
                    WriteVersion version)
-      : appender_(appender), cache_(cache), counters_(counters), version_(version) {}
+      : appender_(appender),
+        cache_(std::in_place, cache, static_cast<uint8_t>(version)),
+        counters_(counters),
+        version_(version) {}
 
+  size_t expected_label_bytes() override { return cache_->expected_bytes(); }
+  bool expects(std::string_view labels) override { return cache_->recognizes(labels); }
   // An error ends the request: of 1.0 the first bad sample, of both a limit or a fault of the store.
   Status on_series(const wire::prometheus::WriteSeries& series) override;
   Status on_metadata(std::string_view metric, const model::MetricMetadata& metadata) override;
+
+  // When all of the request came: others need the cache.
+  void end() { cache_.reset(); }
 
   struct Written {
     uint64_t samples = 0;
@@ -42,18 +51,20 @@ class WriteTransaction final : public wire::prometheus::WriteSink {
   std::string refusals() const;
 
  private:
-  Result<tsdb::SeriesId> find_series(const wire::prometheus::WriteSeries& series,
-                                     const SeriesIdCache::Key& key);
+  Result<tsdb::SeriesId> find_series(const wire::prometheus::WriteSeries& series);
   Status append_all(const wire::prometheus::WriteSeries& series, tsdb::SeriesId id);
+  template <typename Append>
   Status append_one(tsdb::SeriesId& id, const wire::prometheus::WriteSeries& series,
-                    const std::function<Status(tsdb::SeriesId)>& append);
+                    const Append& append);
   void append_exemplars(const wire::prometheus::WriteSeries& series, tsdb::SeriesId id);
   void set_metadata(const wire::prometheus::WriteSeries& series);
   // Of one item: passed on, or noted.
   Status refuse(Error error);
 
   tsdb::Appender& appender_;
-  SeriesIdCache& cache_;
+  static constexpr size_t kExpectedSeries = 256;  // told to the store at a time
+  std::optional<SeriesIdCache::Session> cache_;
+  size_t until_expecting_ = 0;  // series that still come before the store is told of more
   WriteCounters& counters_;
   const WriteVersion version_;
   Written written_;

@@ -78,6 +78,7 @@ double quantile_of(double phi, std::vector<double> values) {
   const auto low = static_cast<size_t>(std::floor(rank));
   const size_t high = std::min(low + 1, values.size() - 1);
   const double weight = rank - std::floor(rank);
+  if (weight == 0) return values[low];
   return values[low] * (1 - weight) + values[high] * weight;
 }
 

@@ -13,6 +13,12 @@ namespace {
 
 constexpr int32_t kFinestSchemaSent = 52;
 
+// Fields of a 1.0 TimeSeries and of its Sample with their wire types.
+constexpr char kLabelTag = 0x0a;
+constexpr char kSampleTag = 0x12;
+constexpr char kSampleValueTag = 0x09;
+constexpr char kSampleTimeTag = 0x10;
+
 std::string_view text(pbf_reader& message) {
   const auto view = message.get_view();
   return {view.data(), view.size()};
@@ -182,7 +188,10 @@ class WriteDecoder {
     clear();
     const size_t labels = leading_labels(bytes);
     series_.identity_ = bytes.substr(0, labels);
-    pbf_reader message(bytes.data() + labels, bytes.size() - labels);
+    bytes.remove_prefix(labels);
+    while (read_plain_sample(bytes)) {
+    }
+    pbf_reader message(bytes.data(), bytes.size());
     while (message.next()) {
       switch (message.tag()) {
         case 1: add_scattered_label(text(message)); break;
@@ -226,9 +235,13 @@ class WriteDecoder {
   }
 
   // Senders write labels first: how many bytes those are.
-  static size_t leading_labels(std::string_view bytes) {
+  size_t leading_labels(std::string_view bytes) {
+    const size_t expected = sink_.expected_label_bytes();
+    if (expected > 0 && expected < bytes.size() && bytes[expected] != kLabelTag &&
+        sink_.expects(bytes.substr(0, expected)))
+      return expected;
     size_t at = 0;
-    while (at < bytes.size() && bytes[at] == 0x0a) {
+    while (at < bytes.size() && bytes[at] == kLabelTag) {
       ByteReader in(bytes.substr(at + 1));
       (void)in.sized();
       if (!in.ok()) break;
@@ -237,10 +250,27 @@ class WriteDecoder {
     return at;
   }
 
+  // A sample as nearly all are written, value then time and nothing else, is taken off `bytes`.
+  bool read_plain_sample(std::string_view& bytes) {
+    constexpr size_t kTimeAt = 12;  // behind tag, length, tag, value, tag
+    if (bytes.size() <= kTimeAt || bytes[0] != kSampleTag || bytes[2] != kSampleValueTag ||
+        bytes[kTimeAt - 1] != kSampleTimeTag)
+      return false;
+    const auto length = static_cast<uint8_t>(bytes[1]);
+    if (length >= 0x80 || bytes.size() < size_t{length} + 2 || size_t{length} + 2 <= kTimeAt)
+      return false;
+    ByteReader in(bytes.substr(kTimeAt, length + 2 - kTimeAt));
+    const auto time = static_cast<int64_t>(in.uvarint());
+    if (!in.ok() || !in.at_end()) return false;
+    series_.samples.push_back({.value = load_le<double>(bytes.data() + 3), .time = {time}});
+    bytes.remove_prefix(size_t{length} + 2);
+    return true;
+  }
+
   // One that comes after something else: all are gathered then.
   void add_scattered_label(std::string_view label) {
     if (series_.scratch_.empty()) series_.scratch_ = series_.identity_;
-    series_.scratch_.push_back(0x0a);
+    series_.scratch_.push_back(kLabelTag);
     append_sized(series_.scratch_, label);
     series_.identity_ = series_.scratch_;
   }

@@ -62,6 +62,10 @@ class WriteSeries {
 class WriteSink {
  public:
   virtual ~WriteSink() = default;
+  // A sink that remembers what senders call their series saves reading the labels: how many bytes the labels of the series
+  // that it expects next have, 0 when it expects none; and whether these are they.
+  virtual size_t expected_label_bytes() { return 0; }
+  virtual bool expects(std::string_view /*labels*/) { return false; }
   virtual Status on_series(const WriteSeries& series) = 0;
   virtual Status on_metadata(std::string_view metric,
                              const model::MetricMetadata& metadata) = 0;  // 1.0 alone
