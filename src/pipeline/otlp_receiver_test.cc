@@ -30,7 +30,11 @@ class OtlpReceiverTest : public testing::Test {
     request.headers.set("Content-Type", type);
     return router_.dispatch(request);
   }
-  void SetUp() override { receiver_.add_http_routes(router_); }
+  void SetUp() override {
+    receiver_.add_http_routes([this](const std::string& path, net::HttpHandler handler) {
+      router_.add("POST", path, std::move(handler));
+    });
+  }
 
   ManualClock clock_{{1'000'000'000}};
   Telemetry telemetry_;
