@@ -77,6 +77,9 @@ class RunningProcess final : public Process {
   Status listen(HttpRole& role, const net::HttpRouter& router);
   Status open_stores();
   Status build_graph();
+  Result<std::unique_ptr<pipeline::Scraping>> make_scraping(const config::PrometheusConfig& config,
+                                                            tsdb::Appendable& into);
+  scrape::OwnRouter own_expositions() const;
   Status start_scraping();
   bool has_pages() const;
   Status build_routes();
@@ -232,20 +235,53 @@ bool RunningProcess::is_own_trace_receiver(std::string_view endpoint) const {
 
 Status RunningProcess::build_graph() {
   if (!config_.otelcol) return {};
-  auto graph = pipeline::Graph::build(*config_.otelcol,
-                                      {.clock = clock_,
-                                       .telemetry = telemetry_,
-                                       .pool = pool_,
-                                       .io_threads = io_threads_,
-                                       .trace_store = stores_->traces(),
-                                       .trace_tenants = stores_->span_gate(),
-                                       .metrics_store = stores_->metrics(),
-                                       .is_own_trace_receiver = [this](std::string_view endpoint) {
-                                         return is_own_trace_receiver(endpoint);
-                                       }});
+  auto graph = pipeline::Graph::build(
+      *config_.otelcol,
+      {.clock = clock_,
+       .telemetry = telemetry_,
+       .pool = pool_,
+       .io_threads = io_threads_,
+       .trace_store = stores_->traces(),
+       .trace_tenants = stores_->span_gate(),
+       .metrics_store = stores_->metrics(),
+       .make_scraping = [this](const config::PrometheusConfig& config,
+                               tsdb::Appendable& into) { return make_scraping(config, into); },
+       .is_own_trace_receiver =
+           [this](std::string_view endpoint) { return is_own_trace_receiver(endpoint); }});
   if (!graph) return std::unexpected(std::move(graph).error());
   graph_ = std::move(*graph);
   return {};
+}
+
+namespace {
+
+class ReceiverScraping final : public pipeline::Scraping {
+ public:
+  explicit ReceiverScraping(std::unique_ptr<scrape::Scraper> scraper)
+      : scraper_(std::move(scraper)) {}
+  void start() override { scraper_->start(); }
+  void stop() override { scraper_->stop(); }
+
+ private:
+  std::unique_ptr<scrape::Scraper> scraper_;
+};
+
+}  // namespace
+
+// What a prometheus receiver of the collector scrapes with.
+Result<std::unique_ptr<pipeline::Scraping>> RunningProcess::make_scraping(
+    const config::PrometheusConfig& config, tsdb::Appendable& into) {
+  auto scraper = scrape::Scraper::create(config, into, clock_, telemetry_, own_expositions());
+  if (!scraper) return std::unexpected(std::move(scraper).error());
+  return std::make_unique<ReceiverScraping>(std::move(*scraper));
+}
+
+// A target that is our own exposition is asked by a function call.
+scrape::OwnRouter RunningProcess::own_expositions() const {
+  return [this](std::string_view host, uint16_t port) -> const net::HttpRouter* {
+    if (graph_ == nullptr || !is_local_host(host)) return nullptr;
+    return graph_->exposition_at(port);
+  };
 }
 
 HttpRole& RunningProcess::add_role(std::string name, std::string role, std::string address) {
@@ -267,8 +303,7 @@ void RunningProcess::add_prometheus(net::HttpRouter& router) {
                                    .journal = journal_.get(),
                                    .scraper = [this] { return scraper_.get(); }}));
   api::prometheus::add_remote_write(router, *stores_->metrics(), telemetry_);
-  if (!otlp_metrics_)
-    otlp_metrics_ = std::make_unique<pipeline::OtlpMetrics>(*stores_->metrics(), telemetry_);
+  if (!otlp_metrics_) otlp_metrics_ = std::make_unique<pipeline::OtlpMetrics>(*stores_->metrics());
   otlp_metrics_->add_prometheus_route(router);
 }
 
@@ -386,13 +421,8 @@ Status RunningProcess::listen() {
 
 Status RunningProcess::start_scraping() {
   if (!config_.prometheus || config_.prometheus->scrape_configs.empty()) return {};
-  // A target that is our own exposition is asked by a function call.
-  const auto own = [this](std::string_view host, uint16_t port) -> const net::HttpRouter* {
-    if (graph_ == nullptr || !is_local_host(host)) return nullptr;
-    return graph_->exposition_at(port);
-  };
-  auto scraper =
-      scrape::Scraper::create(*config_.prometheus, *stores_->metrics(), clock_, telemetry_, own);
+  auto scraper = scrape::Scraper::create(*config_.prometheus, *stores_->metrics(), clock_,
+                                         telemetry_, own_expositions());
   if (!scraper) return std::unexpected(std::move(scraper).error());
   scraper_ = std::move(*scraper);
   scraper_->start();
