@@ -74,7 +74,7 @@ class RunningProcess final : public Process {
  private:
   void add_roles();
   Status listen_early();
-  Status listen(HttpRole& role, const net::HttpRouter& router);
+  Status listen(HttpRole& role);
   Status open_stores();
   Status build_graph();
   Result<std::unique_ptr<pipeline::Scraping>> make_scraping(const config::PrometheusConfig& config,
@@ -164,12 +164,12 @@ void RunningProcess::add_roles() {
 // A log can take a while to read: who asks meanwhile hears that it will come, and a second process that the port is taken.
 Status RunningProcess::listen_early() {
   add_roles();
-  if (!config_.prometheus) return {};
-  if (auto status = listen(*metrics_role_, starting_); !status) return status;
-  return pages_role_ == nullptr ? Status() : listen(*pages_role_, starting_);
+  for (HttpRole& role : http_)
+    if (auto status = listen(role); !status) return status;
+  return {};
 }
 
-Status RunningProcess::listen(HttpRole& role, const net::HttpRouter& router) {
+Status RunningProcess::listen(HttpRole& role) {
   net::HttpServerOptions options{.address = role.address, .name = role.role};
   if (config_.tempo && &role != metrics_role_)
     options.http2 = [this](int descriptor, std::string read) {
@@ -178,7 +178,8 @@ Status RunningProcess::listen(HttpRole& role, const net::HttpRouter& router) {
       else
         ::close(descriptor);  // the stores are still being opened
     };
-  auto server = net::HttpServer::listen(std::move(options), router, pool_, telemetry_, io_threads_);
+  auto server =
+      net::HttpServer::listen(std::move(options), starting_, pool_, telemetry_, io_threads_);
   if (!server) return in_context(role.name, std::move(server).error());
   role.server = std::move(*server);
   return {};
@@ -409,13 +410,7 @@ Status RunningProcess::listen() {
     trace_stream_ = std::move(*stream);
     trace_stream_ready_.store(trace_stream_.get(), std::memory_order_release);
   }
-  for (HttpRole& role : http_) {
-    if (role.server) {
-      role.server->set_router(role.router);
-    } else if (auto status = listen(role, role.router); !status) {
-      return status;
-    }
-  }
+  for (HttpRole& role : http_) role.server->set_router(role.router);
   return {};
 }
 
