@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Compares Sightline with a real Prometheus. Ends with "N passed, N failed"; fails when anything differed.
-  --peer DIR      where prometheus and promtool are          --only GROUP  queries, endpoints, read, promtool
+  --peer DIR      where prometheus and promtool are          --only GROUP  queries, endpoints, read, promtool, blocks
   --seed N        of data and random queries                 --composed N  how many random queries
   --keep          leave both running until Enter, and say where
 """
@@ -22,6 +22,7 @@ import urllib.parse
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent.parent / "tests")]
 
+import blocks  # noqa: E402
 import compare  # noqa: E402
 import endpoints  # noqa: E402
 import queries  # noqa: E402
@@ -240,6 +241,8 @@ def main() -> int:
             compare_promtool(both, report, str(given.peer.resolve() / "promtool"))
         if wanted("endpoints"):
             compare_endpoints(both, report)
+        if wanted("blocks"):  # last: it deletes
+            blocks.compare(both, report, str(given.peer.resolve() / "promtool"))
     finally:
         both.stop()
         shutil.rmtree(directory, ignore_errors=True)

@@ -73,6 +73,24 @@ void add_query_flags(CLI::App& app, RunCommand& run) {
       });
 }
 
+void add_limit_flags(CLI::App& app, tsdb::TsdbLimits& limits) {
+  app.add_option("--limits.series-active", limits.series_active_max,
+                 "series in memory; more are refused (default 1000000)")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--limits.labels-per-series", limits.labels_per_series_max,
+                 "labels of a series (default 128)")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--limits.label-name-bytes", limits.label_name_bytes_max,
+                 "bytes of a label's name (default 1024)")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--limits.label-value-bytes", limits.label_value_bytes_max,
+                 "bytes of a label's value (default 16384)")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--limits.samples-per-request", limits.commit_items_max,
+                 "samples and exemplars of one request or scrape (default 1000000)")
+      ->check(CLI::PositiveNumber);
+}
+
 void add_run_flags(CLI::App& app, RunCommand& run, std::string& sync) {
   add_config_flags(app, run.files);
   app.add_option("--ui.listen-address", run.ui_listen_address,
@@ -87,6 +105,7 @@ void add_run_flags(CLI::App& app, RunCommand& run, std::string& sync) {
   app.add_option("--query.exemplar-trace-id-alias", run.exemplar_trace_id_alias,
                  "answer exemplars under both trace_id and traceID (default true)");
   add_query_flags(app, run);
+  add_limit_flags(app, run.metrics_limits);
   app.add_option("--log.level", run.log_level, "debug, info, warn or error (default info)")
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
 }

@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "config/sightline_config.h"
 #include "server/trace_blocks.h"
+#include "tsdb/options.h"
 
 namespace sightline::server {
 
@@ -28,9 +29,10 @@ struct RunCommand {
     uint64_t samples_max = 50'000'000;                            // --query.max-samples
   };
   Query query;
-  bool enable_admin_api = false;   // --web.enable-admin-api
-  bool enable_lifecycle = false;   // --web.enable-lifecycle
-  std::string cors_origin = ".*";  // --web.cors.origin, anchored
+  bool enable_admin_api = false;    // --web.enable-admin-api
+  bool enable_lifecycle = false;    // --web.enable-lifecycle
+  std::string cors_origin = ".*";   // --web.cors.origin, anchored
+  tsdb::TsdbLimits metrics_limits;  // --limits.*
   std::chrono::seconds shutdown_timeout{10};
   std::string log_level = "info";
 };

@@ -186,7 +186,8 @@ Status RunningProcess::listen(HttpRole& role) {
 }
 
 Status RunningProcess::open_stores() {
-  auto stores = Stores::open(config_, command_.sync_always, *fs_, clock_, telemetry_, replay_);
+  auto stores = Stores::open(config_, command_.sync_always, *fs_, clock_, telemetry_, replay_,
+                             command_.metrics_limits);
   if (!stores) return std::unexpected(std::move(stores).error());
   stores_ = std::move(*stores);
   if (stores_->metrics() != nullptr) {
