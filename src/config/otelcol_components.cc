@@ -264,6 +264,10 @@ void read_component(const Cursor& at, SpanMetricsConfig& out) {
         "add_resource_attributes: the resource's attributes are always there, as in the peer "
         "without its feature gate");
   map.read("enable_metrics_sampling_method", out.enable_metrics_sampling_method);
+  if (map.has("resource_metrics_cache_size"))
+    at.notice(
+        "resource_metrics_cache_size: no service is forgotten to make room for another; "
+        "metrics_expiration and aggregation_cardinality_limit bound what is kept");
   if (map.has("metric_timestamp_cache_size"))
     at.notice("metric_timestamp_cache_size: the time of every series' last flush is known here");
   map.ignore("dimensions_cache_size",

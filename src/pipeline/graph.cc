@@ -33,9 +33,11 @@ Status BuiltGraph::build(const config::OtelcolConfig& config) {
     if (!status) return status;
   }
   for (const auto& extension : config.extensions)
-    if (const auto* health = std::get_if<config::HealthCheckConfig>(&extension.config))
-      health_checks_.push_back(
-          std::make_unique<HealthCheck>(*health, extension.id.text(), env_.clock));
+    if (const auto* health = std::get_if<config::HealthCheckConfig>(&extension.config)) {
+      auto made = HealthCheck::create(*health, config, extension.id.text(), env_.clock);
+      if (!made) return std::unexpected(std::move(made).error());
+      health_checks_.push_back(std::move(*made));
+    }
   if (auto status = build_scrapes(); !status) return status;
   return build_receivers();
 }

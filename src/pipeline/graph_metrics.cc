@@ -46,13 +46,14 @@ Result<SpanToMetrics*> BuiltGraph::span_to_metrics(
   auto& slot = connectors_[component.id];
   if (slot) return slot.get();
   if (const auto* spans = std::get_if<config::SpanMetricsConfig>(&component.config)) {
-    auto made = SpanMetricsConnector::create(*spans, instance_id_, env_.clock,
-                                             uses_fates_ ? &fates_ : nullptr, needs_points());
+    auto made = SpanMetricsConnector::create(
+        *spans, instance_id_, env_.clock, uses_fates_ ? &fates_ : nullptr,
+        {.keeps_attributes = needs_points(), .is_strict = config_->is_strict});
     if (!made) return in_context(component.mark.text(), std::move(made).error());
     slot = std::move(*made);
   } else if (const auto* services = std::get_if<config::ServiceGraphConfig>(&component.config)) {
     slot = std::make_unique<ServiceGraphConnector>(*services, component.id.text(), env_.clock,
-                                                   env_.telemetry);
+                                                   env_.telemetry, config_->is_strict);
   } else {
     slot = std::make_unique<CountConnector>(std::get<config::CountConfig>(component.config),
                                             env_.clock);
@@ -62,6 +63,8 @@ Result<SpanToMetrics*> BuiltGraph::span_to_metrics(
 
 // Whether what connectors count goes through something that changes it.
 bool BuiltGraph::edits(const PipelineConfig& pipeline) const {
+  // The peer's way: everything is pushed, and shown as it was at the last flush.
+  if (config_->is_strict) return true;
   return std::any_of(pipeline.processors.begin(), pipeline.processors.end(), [&](const auto& id) {
     return edits_metrics(config_->processor(*id)->config);
   });

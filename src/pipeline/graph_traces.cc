@@ -46,7 +46,7 @@ Result<SpanStage*> BuiltGraph::traces_pipeline(const PipelineConfig& pipeline) {
   SpanStage* head =
       ends.size() == 1 ? ends[0] : own_stage(std::make_unique<Split>(std::move(ends)));
   const ProcessorEnvironment environment{env_.clock, env_.telemetry,
-                                         uses_fates_ ? &fates_ : nullptr};
+                                         uses_fates_ ? &fates_ : nullptr, config_->is_strict};
   for (auto id = pipeline.processors.rbegin(); id != pipeline.processors.rend(); ++id) {
     auto processor = make_processor(*config_->processor(**id), *head, environment);
     if (!processor) continue;
@@ -68,7 +68,9 @@ Result<SpanStage*> BuiltGraph::traces_end(const MarkedId& id) {
     } else {
       auto made = span_to_metrics(*connector);
       if (!made) return std::unexpected(std::move(made).error());
-      end = own_stage(std::make_unique<CountingEnd>(**made));
+      // The peer counts at once, and again when a request that was refused elsewhere comes again.
+      end = config_->is_strict ? own_stage(std::make_unique<RefusingEnd>(**made))
+                               : own_stage(std::make_unique<CountingEnd>(**made));
     }
   } else {
     end = make_exporter(*config_->exporter(*id));

@@ -30,8 +30,8 @@ Result<std::unique_ptr<HttpEndpoint>> HttpEndpoint::create(const config::HttpSer
   return made;
 }
 
-void HttpEndpoint::add(std::string_view methods, const std::string& path,
-                       net::HttpHandler handler) {
+void HttpEndpoint::add(std::string_view methods, const std::string& path, net::HttpHandler handler,
+                       net::RunOn run_on) {
   if (cors_) handler = cors_->wrap(std::move(handler));
   if (!config_.response_headers.empty())
     handler = [this, inner = std::move(handler)](net::HttpRequest& request) {
@@ -40,7 +40,8 @@ void HttpEndpoint::add(std::string_view methods, const std::string& path,
       return response;
     };
   router_.add(methods, path, std::move(handler),
-              {.body_bytes_max = config_.max_request_body_bytes,
+              {.run_on = run_on,
+               .body_bytes_max = config_.max_request_body_bytes,
                .content_encodings = &config_.compression_algorithms});
   if (cors_)
     router_.add("OPTIONS", path, cors_->preflight(), {.run_on = net::RunOn::kSocketThread});

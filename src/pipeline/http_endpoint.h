@@ -26,7 +26,8 @@ class HttpEndpoint {
                                                       const config::OtelcolConfig* extensions,
                                                       std::string owner, std::string listener);
   // A body may be as large as the configuration says.
-  void add(std::string_view methods, const std::string& path, net::HttpHandler handler);
+  void add(std::string_view methods, const std::string& path, net::HttpHandler handler,
+           net::RunOn run_on = net::RunOn::kWorkPool);
   Status start(WorkPool& pool, Telemetry& telemetry, std::shared_ptr<net::IoThreads> threads);
   void stop(std::chrono::milliseconds deadline);
   // Empty until it listens.

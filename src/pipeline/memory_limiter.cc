@@ -26,6 +26,11 @@ uint64_t resident_bytes() {
   return read == 2 ? resident * static_cast<uint64_t>(sysconf(_SC_PAGESIZE)) : 0;
 }
 
+uint64_t heap_bytes() {
+  const struct mallinfo2 info = mallinfo2();
+  return info.uordblks + info.hblkhd;
+}
+
 uint64_t total_bytes() {
   const uint64_t machine =
       static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
@@ -38,6 +43,8 @@ uint64_t total_bytes() {
 MemoryReadings MemoryReadings::of_system() {
   return {&pipeline::resident_bytes, &pipeline::total_bytes};
 }
+
+MemoryReadings MemoryReadings::of_heap() { return {&pipeline::heap_bytes, &pipeline::total_bytes}; }
 
 MemoryGate::MemoryGate(const config::MemoryLimiterConfig& config, std::string id,
                        const Clock& clock, MemoryReadings readings)

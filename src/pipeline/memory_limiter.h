@@ -18,6 +18,8 @@ struct MemoryReadings {
   std::function<uint64_t()> resident_bytes;  // of this process
   std::function<uint64_t()> total_bytes;  // that it may use: the machine's, or the control group's
   static MemoryReadings of_system();
+  // The same, but of what is allocated on the heap alone, as the peer counts.
+  static MemoryReadings of_heap();
 };
 
 // Whether the process holds too much, by one component's configuration.

@@ -111,10 +111,12 @@ Result<MetricPoint> exposition_point(const MetricView& metric, const DataPoint& 
   return to;
 }
 
-PointFamilies::PointFamilies(const config::PrometheusExporterConfig& config, const Clock& clock)
+PointFamilies::PointFamilies(const config::PrometheusExporterConfig& config, const Clock& clock,
+                             bool hides_collisions)
     : config_(config),
       clock_(clock),
-      translation_{config.adds_suffixes(), config.keeps_utf8(), config.metrics_namespace} {}
+      translation_{config.adds_suffixes(), config.keeps_utf8(), config.metrics_namespace},
+      hides_collisions_(hides_collisions) {}
 
 Result<wire::otlp::PartialSuccess> PointFamilies::consume(const SharedMetrics& batch) {
   const auto status = take(
@@ -127,8 +129,8 @@ std::string PointFamilies::label_name(std::string_view key) const {
   return translation_.utf8 ? to_valid_utf8(key) : connectors::spanmetrics::label_name_of(key);
 }
 
-model::Labels PointFamilies::labels_of(const std::vector<model::AttributeView>& attributes,
-                                       const LabelsBuilder& always) const {
+std::optional<model::Labels> PointFamilies::labels_of(
+    const std::vector<model::AttributeView>& attributes, const LabelsBuilder& always) const {
   std::vector<const model::AttributeView*> sorted;
   for (const auto& attribute : attributes) sorted.push_back(&attribute);
   std::ranges::stable_sort(sorted, {}, [](const auto* a) { return a->key; });
@@ -137,6 +139,7 @@ model::Labels PointFamilies::labels_of(const std::vector<model::AttributeView>& 
     const std::string name = label_name(attribute->key);
     const std::string value = to_valid_utf8(model::value_text(attribute->value));
     const std::string before(labels.get(name));
+    if (hides_collisions_ && (!before.empty() || !always.get(name).empty())) return std::nullopt;
     labels.set(name, before.empty() ? value : before + ";" + value);
   }
   const model::Labels fixed = always.build();
@@ -171,8 +174,10 @@ Status PointFamilies::on_resource(const model::MetricResource& resource) {
   Family& family = families_[name];
   family.head = {.name = name, .metadata = {model::MetricType::kGauge, "", "Target metadata"}};
   MetricPoint info{.time = now_, .has_time = false, .value = 1};
-  info.labels = labels_of(others, target);
-  put(family, std::move(info));
+  if (auto labels = labels_of(others, target)) {
+    info.labels = std::move(*labels);
+    put(family, std::move(info));
+  }
   return {};
 }
 
@@ -220,19 +225,20 @@ Status PointFamilies::on_metric(const MetricView& metric) {
 
 Status PointFamilies::on_point(const MetricView& metric, const DataPoint& received) {
   if (family_ == nullptr) return {};
-  model::Labels labels = labels_of(received.attributes, scope_);
+  auto labels = labels_of(received.attributes, scope_);
+  if (!labels) return {};
   if ((received.flags & DataPoint::kNoRecordedValue) != 0) {
-    series_ -= family_->series.erase(labels);
+    series_ -= family_->series.erase(*labels);
     return {};
   }
   DataPoint point = received;
   if (metric.temporality == model::Temporality::kDelta) {
-    if (!deltas_.add(family_->head.name + std::string(labels.packed()), point)) return {};
+    if (!deltas_.add(family_->head.name + std::string(labels->packed()), point)) return {};
     deltas_.keep();
   }
   auto shown = exposition_point(metric, point);
   if (!shown) return {};
-  shown->labels = std::move(labels);
+  shown->labels = std::move(*labels);
   put(*family_, std::move(*shown));
   return {};
 }
@@ -271,9 +277,7 @@ std::vector<model::MetricFamily> PointFamilies::collect() {
     }
     all.push_back(family.head);
     for (const auto& [labels, entry] : family.series) all.back().points.push_back(entry.point);
-    std::ranges::sort(all.back().points, [](const MetricPoint& a, const MetricPoint& b) {
-      return model::exposition_before(a.labels, b.labels);
-    });
+    model::sort_for_exposition(all.back().points);
     ++at;
   }
   family_ = nullptr;

@@ -9,6 +9,7 @@
 //   Source    opentelemetry-collector-contrib, prometheusexporter README.
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,7 +27,9 @@ inline constexpr size_t kPointSeriesMax = 1'000'000;
 class PointFamilies final : public MetricsConsumer, private model::MetricsSink {
  public:
   // Both outlive it.
-  PointFamilies(const config::PrometheusExporterConfig& config, const Clock& clock);
+  // `hides_collisions`: a point of which two keys become one label is not shown, as in the peer.
+  PointFamilies(const config::PrometheusExporterConfig& config, const Clock& clock,
+                bool hides_collisions = false);
 
   Result<wire::otlp::PartialSuccess> consume(const SharedMetrics& batch) override;
   // Takes what `walk` hands to the sink it is given.
@@ -53,13 +56,15 @@ class PointFamilies final : public MetricsConsumer, private model::MetricsSink {
   Status on_metric(const model::MetricView& metric) override;
   Status on_point(const model::MetricView& metric, const model::DataPoint& point) override;
   std::string label_name(std::string_view key) const;
-  model::Labels labels_of(const std::vector<model::AttributeView>& attributes,
-                          const model::LabelsBuilder& always) const;
+  // Nothing: two keys became one label, and such a point is not shown.
+  std::optional<model::Labels> labels_of(const std::vector<model::AttributeView>& attributes,
+                                         const model::LabelsBuilder& always) const;
   void put(Family& family, model::MetricPoint point);
 
   const config::PrometheusExporterConfig& config_;
   const Clock& clock_;
   const NameTranslation translation_;
+  const bool hides_collisions_;
   std::mutex mutex_;
   // All below is guarded by mutex_.
   std::map<std::string, Family> families_;

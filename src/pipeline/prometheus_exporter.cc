@@ -55,9 +55,10 @@ bool is_scope_label(std::string_view name) { return name.starts_with("otel_scope
 }  // namespace
 
 PrometheusExporter::PrometheusExporter(const config::PrometheusExporterConfig& config,
-                                       const Clock& clock)
+                                       const Clock& clock, bool is_strict)
     : config_(config),
       clock_(clock),
+      is_strict_(is_strict),
       prefix_(config.metrics_namespace.empty()
                   ? ""
                   : connectors::spanmetrics::label_name_of(config.metrics_namespace) + "_") {}
@@ -65,7 +66,7 @@ PrometheusExporter::PrometheusExporter(const config::PrometheusExporterConfig& c
 Result<std::unique_ptr<PrometheusExporter>> PrometheusExporter::create(
     const config::PrometheusExporterConfig& config, const config::OtelcolConfig& all,
     const std::string& id, const Clock& clock) {
-  std::unique_ptr<PrometheusExporter> made(new PrometheusExporter(config, clock));
+  std::unique_ptr<PrometheusExporter> made(new PrometheusExporter(config, clock, all.is_strict));
   auto endpoint = HttpEndpoint::create(config.server, &all, "exporter " + id, id);
   if (!endpoint) return std::unexpected(std::move(endpoint).error());
   made->endpoint_ = std::move(*endpoint);
@@ -76,7 +77,7 @@ Result<std::unique_ptr<PrometheusExporter>> PrometheusExporter::create(
 }
 
 MetricsConsumer& PrometheusExporter::pushed() {
-  if (!pushed_) pushed_ = std::make_unique<PointFamilies>(config_, clock_);
+  if (!pushed_) pushed_ = std::make_unique<PointFamilies>(config_, clock_, is_strict_);
   return *pushed_;
 }
 

@@ -34,7 +34,8 @@ class PrometheusExporter {
   net::HttpResponse exposition(std::string_view accept) const;
 
  private:
-  PrometheusExporter(const config::PrometheusExporterConfig& config, const Clock& clock);
+  PrometheusExporter(const config::PrometheusExporterConfig& config, const Clock& clock,
+                     bool is_strict);
   std::vector<model::MetricFamily> read_sources() const;
   bool changes_labels() const;
   void change_labels(std::vector<model::MetricFamily>& families) const;
@@ -42,6 +43,7 @@ class PrometheusExporter {
 
   const config::PrometheusExporterConfig& config_;
   const Clock& clock_;
+  const bool is_strict_;
   const std::string prefix_;  // "shop_"
   std::vector<SpanToMetrics*> sources_;
   std::unique_ptr<PointFamilies> pushed_;

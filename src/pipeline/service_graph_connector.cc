@@ -6,7 +6,8 @@
 namespace sightline::pipeline {
 namespace {
 
-connectors::servicegraph::ServiceGraphOptions to_options(const config::ServiceGraphConfig& config) {
+connectors::servicegraph::ServiceGraphOptions to_options(const config::ServiceGraphConfig& config,
+                                                         bool is_strict) {
   connectors::servicegraph::ServiceGraphOptions options;
   for (const auto bucket : config.latency_histogram_buckets)
     options.buckets.push_back(static_cast<double>(bucket.count()) / 1e9);
@@ -19,6 +20,7 @@ connectors::servicegraph::ServiceGraphOptions to_options(const config::ServiceGr
   options.virtual_node_label = config.virtual_node_extra_label;
   options.database_attributes = config.database_name_attributes;
   options.timestamp_offset = config.metrics_timestamp_offset;
+  options.wraps_durations = is_strict;
   return options;
 }
 
@@ -44,8 +46,8 @@ void raise_to(Counter& counter, uint64_t total) {
 
 ServiceGraphConnector::ServiceGraphConnector(const config::ServiceGraphConfig& config,
                                              const std::string& id, const Clock& clock,
-                                             Telemetry& t)
-    : graph_(clock, to_options(config)),
+                                             Telemetry& t, bool is_strict)
+    : graph_(clock, to_options(config, is_strict)),
       names_(names_of(config)),
       clock_(clock),
       edges_(t.counter("otelcol_connector_servicegraph_total_edges_total", "Edges begun.",

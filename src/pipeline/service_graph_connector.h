@@ -14,7 +14,7 @@ namespace sightline::pipeline {
 class ServiceGraphConnector final : public SpanToMetrics {
  public:
   ServiceGraphConnector(const config::ServiceGraphConfig& config, const std::string& id,
-                        const Clock& clock, Telemetry& telemetry);
+                        const Clock& clock, Telemetry& telemetry, bool is_strict = false);
 
   Status consume(const SharedBatch& batch) override {
     graph_.consume(*batch);

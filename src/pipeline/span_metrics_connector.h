@@ -12,13 +12,17 @@
 
 namespace sightline::pipeline {
 
+struct SpanMetricsUse {
+  bool keeps_attributes = false;  // export_points() will be called
+  bool is_strict = false;         // OtelcolConfig::is_strict
+};
+
 class SpanMetricsConnector final : public SpanToMetrics {
  public:
   // kInvalidArgument names an option that is not available here. `fates` may be null: no trace is sampled away.
-  // `keep_attributes`: export_points() will be called.
   static Result<std::unique_ptr<SpanMetricsConnector>> create(
       const config::SpanMetricsConfig& config, const std::string& collector_instance_id,
-      const Clock& clock, TraceFates* fates, bool keep_attributes);
+      const Clock& clock, TraceFates* fates, SpanMetricsUse use);
 
   Status consume(const SharedBatch& batch) override {
     metrics_->consume(*batch);

@@ -63,7 +63,8 @@ struct Series {
   bool has_calls() const { return kind != SeriesKind::kDuration; }
   uint64_t changed = 0;  // epoch
   TimestampMs last_seen;
-  Target* target = nullptr;  // null: the overflow series of the whole connector
+  mutable bool was_told = false;  // by export_points(), with flushes_as_peer
+  Target* target = nullptr;       // null: the overflow series of the whole connector
   Series* newer = nullptr;
   Series* older = nullptr;
 };

@@ -68,10 +68,11 @@ class PointWriter {
       const ExemplarSlot& slot = series.slots[i];
       if (slot.epoch <= epoch_ || !state_.shows(slot)) continue;
       const model::Exemplar exemplar = state_.hand_out(slot);
-      point.exemplars.push_back({.time_ns = to_ns(exemplar.time),
-                                 .value = exemplar.value,
-                                 .trace_id = exemplar.trace_id,
-                                 .span_id = exemplar.span_id});
+      point.exemplars.push_back(
+          {.time_ns = state_.options.flushes_as_peer ? now_ns_ : to_ns(exemplar.time),
+           .value = exemplar.value,
+           .trace_id = exemplar.trace_id,
+           .span_id = exemplar.span_id});
       --room;
     }
   }
@@ -85,9 +86,11 @@ class PointWriter {
     if (auto status = sink_.on_metric(metric); !status) return status;
     for (const Series* series : all) {
       DataPoint point = point_of(*series);
+      const bool is_zero = state_.options.flushes_as_peer && !series->was_told;
+      series->was_told = true;
       point.is_int = true;
-      point.int_value = static_cast<int64_t>(series->calls);
-      point.value = static_cast<double>(series->calls);
+      point.int_value = is_zero ? 0 : static_cast<int64_t>(series->calls);
+      point.value = static_cast<double>(point.int_value);
       add_exemplars(*series, 0, 1, point);
       if (auto status = sink_.on_point(metric, point); !status) return status;
     }

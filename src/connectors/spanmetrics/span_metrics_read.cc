@@ -16,10 +16,6 @@ model::Exemplar exemplar_of(const ExemplarSlot& slot) {
   return e;
 }
 
-bool point_before(const model::MetricPoint& a, const model::MetricPoint& b) {
-  return model::exposition_before(a.labels, b.labels);
-}
-
 }  // namespace
 
 model::Exemplar SpanMetrics::State::hand_out(const ExemplarSlot& slot) const {
@@ -106,7 +102,7 @@ std::vector<model::MetricFamily> SpanMetrics::collect() const {
   std::vector<model::MetricFamily> families;
   for (model::MetricFamily* family : {&info, &calls, &duration, &events}) {
     if (family->points.empty()) continue;
-    std::sort(family->points.begin(), family->points.end(), point_before);
+    model::sort_for_exposition(family->points);
     families.push_back(std::move(*family));
   }
   std::sort(families.begin(), families.end(),

@@ -87,6 +87,7 @@ class Writer {
     }
   }
 
+  void reserve(size_t bytes) { out_.reserve(bytes); }
   std::string take() {
     if (open_metrics_) out_ += "# EOF\n";
     return std::move(out_);
@@ -170,6 +171,15 @@ class Writer {
     out_ += "} ";
   }
 
+  // The points of a family have the same bounds, as a rule: each is made a text once.
+  const std::string& bound_text(size_t i, double le) {
+    if (i >= bounds_.size()) bounds_.resize(i + 1, {0, ""});
+    auto& [bound, text] = bounds_[i];
+    if (text.empty() || bound != le)
+      bounds_[i] = {le, open_metrics_ ? format_float_openmetrics(le) : format_float_go(le)};
+    return text;
+  }
+
   void append_float(double value) {
     out_ += open_metrics_ ? format_float_openmetrics(value) : format_float_go(value);
   }
@@ -210,10 +220,9 @@ class Writer {
   }
 
   void histogram(std::string_view name, const MetricPoint& point) {
-    for (const model::HistogramBucket& bucket : point.buckets) {
-      name_and_labels(
-          name, "_bucket",
-          open_metrics_ ? format_float_openmetrics(bucket.le) : format_float_go(bucket.le));
+    for (size_t i = 0; i < point.buckets.size(); ++i) {
+      const model::HistogramBucket& bucket = point.buckets[i];
+      name_and_labels(name, "_bucket", bound_text(i, bucket.le));
       append_count(out_, bucket.count);
       tail(point, bucket.exemplar);
     }
@@ -242,7 +251,23 @@ class Writer {
   bool is_quoted_ = false;  // the family's name
   std::string out_;
   std::string labels_;
+  std::vector<std::pair<double, std::string>> bounds_;  // and their texts, by place in a histogram
 };
+
+// Near enough that the text does not move while it grows.
+size_t expected_bytes(std::span<const MetricFamily> families) {
+  constexpr size_t kLineBytes = 80, kExemplarBytes = 120;
+  size_t bytes = 64;
+  for (const MetricFamily& family : families) {
+    for (const MetricPoint& point : family.points) {
+      const size_t lines = point.buckets.empty() ? 1 : point.buckets.size() + 2;
+      bytes += lines * (family.name.size() + point.labels.packed().size() * 5 / 4 + kLineBytes);
+      for (const model::HistogramBucket& bucket : point.buckets)
+        bytes += bucket.exemplar ? kExemplarBytes : 0;
+    }
+  }
+  return bytes;
+}
 
 std::string_view trimmed(std::string_view text) {
   const size_t begin = text.find_first_not_of(" \t");
@@ -277,6 +302,7 @@ MediaRange parse_media_range(std::string_view text) {
 std::string write_exposition(std::span<const MetricFamily> families, ExpositionFormat format,
                              Escaping escaping) {
   Writer writer(format, escaping);
+  writer.reserve(expected_bytes(families));
   for (const MetricFamily& family : families)
     if (!family.points.empty()) writer.family(family);
   return writer.take();
