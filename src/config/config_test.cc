@@ -185,5 +185,36 @@ TEST(CollectorFiles, LaterOnesAddAndWin) {
       << broken.error().message;
 }
 
+TEST(TenantOverridesFile, TakesBothFormsAndFindsTypingErrors) {
+  const TempoLimits defaults{.max_bytes_per_trace = 7, .max_traces_per_user = 3};
+  const auto read = parse_tenant_overrides(R"(
+overrides:
+  team-a:
+    ingestion: {rate_limit_bytes: 10, burst_size_bytes: 20}
+    read: {max_search_duration: 2d}
+    global: {max_bytes_per_trace: 100}
+  team-b: {ingestion_rate_limit_bytes: 30, max_traces_per_user: 5}
+  "*":
+)",
+                                           "tenants.yaml", defaults);
+  ASSERT_TRUE(read) << read.error().message;
+  TempoLimits a = defaults, b = defaults;
+  a.rate_limit_bytes = 10;
+  a.burst_size_bytes = 20;
+  a.max_search_duration = std::chrono::days(2);
+  a.max_bytes_per_trace = 100;
+  b.rate_limit_bytes = 30;
+  b.max_traces_per_user = 5;
+  EXPECT_EQ(*read, (TenantOverrides{{"team-a", a}, {"team-b", b}, {"*", defaults}}));
+  const auto broken = parse_tenant_overrides(
+      "overrides: {a: {ingestion: {rate_limit_byte: 1}, max_trace_per_user: 1}}", "t.yaml", {});
+  ASSERT_FALSE(broken);
+  EXPECT_EQ(broken.error().message,
+            "t.yaml:1:29: unknown key \"rate_limit_byte\" in overrides.a.ingestion; did you mean "
+            "\"rate_limit_bytes\"?\n"
+            "t.yaml:1:50: unknown key \"max_trace_per_user\" in overrides.a; did you mean "
+            "\"max_traces_per_user\"?");
+}
+
 }  // namespace
 }  // namespace sightline::config

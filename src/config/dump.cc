@@ -44,6 +44,12 @@ std::string dump(const TempoConfig& config) {
   const auto retention = config.limits.block_retention.value_or(config.compaction.block_retention);
   out << "  kept for " << format_go_duration(retention) << "; compaction window "
       << format_go_duration(config.compaction.compaction_window) << "\n";
+  if (config.multitenancy_enabled) out << "  tenants by X-Scope-OrgID\n";
+  if (const auto& rate = config.limits.rate_limit_bytes)
+    out << "  a tenant may send " << size_text(*rate) << " per second\n";
+  if (config.per_tenant_override_config.is_written())
+    out << "  limits of tenants: " << *config.per_tenant_override_config << ", read every "
+        << format_go_duration(config.per_tenant_override_period) << "\n";
   return out.str();
 }
 

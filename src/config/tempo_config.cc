@@ -1,58 +1,15 @@
 #include "config/tempo_config.h"
 
-#include <set>
-
 #include "config/otelcol_readers.h"
 #include "config/tempo_keys.h"
-#include "config/yaml_node.h"
+#include "config/tempo_overrides.h"
+#include "config/yaml_section.h"
 
 namespace sightline::config {
 namespace {
 
 constexpr std::string_view kOneProcess =
     "one process with one trace store needs no ring, queue or client for it";
-
-// Reads one section of which part means something here; the rest is held to the
-// peer's keys. A section that is not in the file reads nothing.
-class Section {
- public:
-  Section(std::optional<Cursor> at, const KnownKeys* known) : known_(known) {
-    if (at) map_.emplace(*at);
-  }
-  MapReader* map() { return map_ ? &*map_ : nullptr; }
-  // Reads `key` where the peer has it in this section; else it stays unknown.
-  template <typename T>
-  void read(std::string_view key, T& out) {
-    if (knows(key) && map_) map_->read(key, out);
-  }
-  Section inner(std::string_view key) {
-    if (!knows(key)) return Section(std::nullopt, nullptr);
-    return Section(map_ ? map_->take(key) : std::nullopt, known_->child(key));
-  }
-  std::optional<Cursor> take(std::string_view key) {
-    return knows(key) && map_ ? map_->take(key) : std::nullopt;
-  }
-  void ignore(std::string_view key, std::string_view why) {
-    if (knows(key) && map_) map_->ignore_known(*known_->child(key), why);
-  }
-  // Everything not read so far: known to the peer and noticed, or an error.
-  void finish(std::string_view why) {
-    if (!map_) return;
-    for (const KnownKeys& key : known_->children)
-      if (!read_.contains(key.name)) map_->ignore_known(key, why);
-    map_->finish();
-  }
-
- private:
-  bool knows(std::string_view key) {
-    if (known_ == nullptr || known_->child(key) == nullptr) return false;
-    read_.insert(std::string(key));
-    return true;
-  }
-  const KnownKeys* known_;
-  std::optional<MapReader> map_;
-  std::set<std::string> read_;
-};
 
 void read_server(Section& root, TempoConfig::Server& out) {
   Section server = root.inner("server");
@@ -240,93 +197,19 @@ void read_search(Section& root, TempoConfig::Search& out) {
   Section metrics = frontend.inner("metrics");
   metrics.read("max_duration", out.metrics_max_duration);
   metrics.finish("queries are not split into jobs for other processes");
+  frontend.read("multi_tenant_queries_enabled", out.multi_tenant_queries_enabled);
   frontend.finish("queries are not split into jobs for other processes");
 }
 
-constexpr std::string_view kOverrideDefaults = R"(
-ingestion
-  rate_strategy rate_limit_bytes burst_size_bytes max_traces_per_user max_global_traces_per_user tenant_shard_size
-  max_attribute_bytes artificial_delay retry_info_enabled
-read
-  max_bytes_per_tag_values_query max_blocks_per_tag_values_query max_condition_groups_per_tag_query
-  max_search_duration max_metrics_duration unsafe_query_hints left_pad_trace_ids metrics_spanonly_fetch
-  span_pruning_awareness engine_bytes_tracking span_pruning_enabled max_search_bytes_per_trace
-compaction
-  block_retention compaction_window compaction_disabled
-global
-  max_bytes_per_trace
-storage
-  parquet_dedicated_columns
-cost_attribution
-  max_cardinality dimensions
-metrics_generator forwarders
-)";
-constexpr std::string_view kLegacyOverrides = R"(
-ingestion_rate_strategy ingestion_rate_limit_bytes ingestion_burst_size_bytes ingestion_tenant_shard_size
-ingestion_max_attribute_bytes ingestion_artificial_delay ingestion_retry_info_enabled max_traces_per_user
-max_global_traces_per_user forwarders metrics_generator_ring_size metrics_generator_processors
-metrics_generator_max_active_series metrics_generator_max_active_entities metrics_generator_collection_interval
-metrics_generator_disable_collection metrics_generator_generate_native_histograms
-metrics_generator_trace_id_label_name metrics_generator_forwarder_queue_size metrics_generator_forwarder_workers
-metrics_generator_remote_write_headers metrics_generator_processor_service_graphs_histogram_buckets
-metrics_generator_processor_service_graphs_dimensions metrics_generator_processor_service_graphs_peer_attributes
-metrics_generator_processor_span_metrics_histogram_buckets metrics_generator_processor_span_metrics_dimensions
-metrics_generator_processor_span_metrics_intrinsic_dimensions
-metrics_generator_processor_span_metrics_filter_policies metrics_generator_processor_span_metrics_dimension_mappings
-metrics_generator_processor_span_metrics_enable_target_info compaction_disabled compaction_window
-max_blocks_per_tag_values_query max_search_duration unsafe_query_hints cost_attribution parquet_dedicated_columns
-enable_legacy_overrides per_tenant_override_config per_tenant_override_period user_configurable_overrides
-)";
-
-void read_overrides(Section& root, TempoConfig::Limits& out) {
-  const auto at = root.take("overrides");
-  if (!at || at->is_null()) return;
-  const KnownKeys legacy = KnownKeys::parse(kLegacyOverrides);
-  KnownKeys outer;
-  outer.children.push_back({"defaults", KnownKeys::parse(kOverrideDefaults).children});
-  MapReader map(*at);
-  Section defaults(map.take("defaults"), outer.child("defaults"));
-  Section ingestion = defaults.inner("ingestion");
-  ingestion.read("rate_limit_bytes", out.rate_limit_bytes);
-  ingestion.read("burst_size_bytes", out.burst_size_bytes);
-  ingestion.finish("there is one tenant here");
-  Section read = defaults.inner("read");
-  read.read("max_bytes_per_tag_values_query", out.max_bytes_per_tag_values_query);
-  read.finish("the trace store has its own limits for this");
-  Section global = defaults.inner("global");
-  global.read("max_bytes_per_trace", out.max_bytes_per_trace);
-  global.finish("");
-  Section compaction = defaults.inner("compaction");
-  compaction.read("block_retention", out.block_retention);
-  compaction.finish("the trace store compacts in its own way");
-  defaults.finish(
-      "there is one tenant here; span metrics come from the collector's spanmetrics connector");
-  // The flat form of Tempo before 2.3.
-  map.read("ingestion_rate_limit_bytes", out.rate_limit_bytes);
-  map.read("ingestion_burst_size_bytes", out.burst_size_bytes);
-  map.read("max_bytes_per_trace", out.max_bytes_per_trace);
-  map.read("max_bytes_per_tag_values_query", out.max_bytes_per_tag_values_query);
-  map.read("block_retention", out.block_retention);
-  for (const KnownKeys& key : legacy.children)
-    if (key.name != "ingestion_rate_limit_bytes" && key.name != "ingestion_burst_size_bytes")
-      map.ignore(key.name, "there is one tenant here");
-  map.finish();
-}
-
-// This process is the whole of Tempo, for one tenant.
-void check_roles(Section& top, const YamlValue& root, Diagnostics& diagnostics) {
+// This process is the whole of Tempo.
+void read_roles(Section& top, const YamlValue& root, Diagnostics& diagnostics, TempoConfig& out) {
   std::string target = "all";
   top.read("target", target);
   if (target != "all" && target != "scalable-single-binary")
     diagnostics.error(root.find("target")->mark,
                       "target: \"" + target + "\" alone is not available here; use all");
-  for (const std::string_view key : {"multitenancy_enabled", "auth_enabled"}) {
-    bool enabled = false;
-    top.read(key, enabled);
-    if (enabled)
-      diagnostics.error(root.find(key)->mark,
-                        std::string(key) + ": several tenants are not available here");
-  }
+  top.read("auth_enabled", out.multitenancy_enabled);  // its name before 2.0
+  top.read("multitenancy_enabled", out.multitenancy_enabled);
 }
 
 void check(const TempoConfig& config, Diagnostics& diagnostics) {
@@ -366,10 +249,10 @@ Result<TempoConfig> read_tempo(std::shared_ptr<const YamlValue> root, std::strin
   read_compactor(top, out.compaction);
   read_storage(top, out.storage);
   read_search(top, out.search);
-  read_overrides(top, out.limits);
+  read_overrides(top, out);
   top.read("http_api_prefix", out.http_api_prefix);
   top.read("stream_over_http_enabled", out.stream_over_http_enabled);
-  check_roles(top, *root, diagnostics);
+  read_roles(top, *root, diagnostics, out);
   top.ignore("metrics_generator", "span metrics come from the collector's spanmetrics connector");
   top.finish(kOneProcess);
   if (diagnostics.ok()) check(out, diagnostics);

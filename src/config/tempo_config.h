@@ -7,6 +7,7 @@
 //   Errors  kInvalidArgument, one line per fault: "file:line:column: path: what".
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,6 +20,23 @@
 #include "config/yaml_value.h"
 
 namespace sightline::config {
+
+// What one tenant may do: overrides.defaults, or a tenant's own in the per-tenant overrides file. Without
+// tenants the defaults hold for every trace.
+struct TempoLimits {
+  std::optional<uint64_t> max_bytes_per_trace;
+  uint64_t max_traces_per_user = 0;  // live; 0: the trace store's own limit
+  std::optional<uint64_t>
+      rate_limit_bytes;  // per second; as written: without it nothing is refused
+  std::optional<uint64_t> burst_size_bytes;
+  uint64_t max_bytes_per_tag_values_query = 10'000'000;
+  std::optional<std::chrono::nanoseconds> block_retention;  // wins over compaction's
+  // Longest ranges of queries; as written: without them every range is searched.
+  std::optional<std::chrono::milliseconds> max_search_duration;
+  std::optional<std::chrono::milliseconds> max_metrics_duration;
+  friend bool operator==(const TempoLimits&, const TempoLimits&) = default;
+};
+using TenantOverrides = std::map<std::string, TempoLimits>;  // by tenant; "*" holds for all others
 
 struct TempoConfig {
   std::string file;
@@ -38,7 +56,7 @@ struct TempoConfig {
   Server server;
   std::string http_api_prefix;
   bool stream_over_http_enabled = false;  // Tempo's streaming gRPC API on the HTTP port
-  bool multitenancy_enabled = false;      // always false here: true is refused
+  bool multitenancy_enabled = false;      // X-Scope-OrgID names whose traces a request means
 
   // distributor.receivers.otlp; none: this Tempo receives nothing by a socket.
   std::optional<OtlpReceiverConfig> otlp;
@@ -93,15 +111,10 @@ struct TempoConfig {
   };
   Storage storage;
 
-  // overrides.defaults.{ingestion,global,read}: the limits every trace is held to.
-  struct Limits {
-    uint64_t max_bytes_per_trace = 5'000'000;
-    uint64_t rate_limit_bytes = 15'000'000;  // per second
-    uint64_t burst_size_bytes = 20'000'000;
-    uint64_t max_bytes_per_tag_values_query = 10'000'000;
-    std::optional<std::chrono::nanoseconds> block_retention;  // wins over compaction's
-  };
-  Limits limits;
+  TempoLimits limits;
+  // Read again every so often while the process runs; empty: there is none.
+  Marked<std::string> per_tenant_override_config;
+  std::chrono::nanoseconds per_tenant_override_period{std::chrono::seconds(10)};
 
   struct Search {  // query_frontend
     uint32_t default_result_limit = 20;
@@ -110,6 +123,7 @@ struct TempoConfig {
     std::chrono::nanoseconds metrics_max_duration{std::chrono::hours(24)};
     uint32_t default_spans_per_span_set = 3;
     uint32_t max_spans_per_span_set = 100;
+    bool multi_tenant_queries_enabled = true;  // "a|b" reads both
   };
   Search search;
 
@@ -121,6 +135,11 @@ Result<TempoConfig> parse_tempo(std::string_view text, std::string_view file,
                                 const Environment& environment, const YamlLimits& limits = {});
 Result<TempoConfig> read_tempo(std::shared_ptr<const YamlValue> root, std::string_view file,
                                const YamlLimits& limits = {});
+// The per-tenant overrides file: "overrides: {TENANT: {ingestion: ..., read: ..., global: ...}}" or the
+// flat keys of Tempo before 2.3. What a tenant does not say is as in `defaults`.
+Result<TenantOverrides> parse_tenant_overrides(std::string_view text, std::string_view file,
+                                               const TempoLimits& defaults,
+                                               const YamlLimits& limits = {});
 std::string dump(const TempoConfig& config);
 
 }  // namespace sightline::config

@@ -54,4 +54,8 @@ Status check_object_key(std::string_view key);
 //   Lifetime  `fs` outlives it.
 std::unique_ptr<ObjectStore> make_local_object_store(FileSystem& fs, std::string directory);
 
+// The objects of `whole` whose keys begin with `prefix`, by the rest of their keys. Interrupting it interrupts the whole.
+std::shared_ptr<ObjectStore> make_prefixed_object_store(std::shared_ptr<ObjectStore> whole,
+                                                        std::string prefix);
+
 }  // namespace sightline::io

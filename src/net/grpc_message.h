@@ -42,7 +42,16 @@ struct GrpcReply {
 // The request's bytes, contiguous, shared so that a batch of views can keep them alive.
 using SharedBytes = std::shared_ptr<const std::string>;
 
+// Who calls, as a unary handler sees it. Lives as long as the handler runs.
+class GrpcCaller {
+ public:
+  virtual ~GrpcCaller() = default;
+  virtual std::string_view remote() const = 0;  // "127.0.0.1:53412"
+  virtual std::string_view metadata(
+      std::string_view name) const = 0;  // lower-case name; first, or empty
+};
+
 // Called on one of the server's handler threads; may block for as long as a disk write takes.
-using GrpcHandler = std::function<GrpcReply(SharedBytes request, std::string_view remote)>;
+using GrpcHandler = std::function<GrpcReply(SharedBytes request, const GrpcCaller& caller)>;
 
 }  // namespace sightline::net

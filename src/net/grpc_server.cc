@@ -69,10 +69,15 @@ Result<std::string> unpack_message(std::string bytes, size_t bytes_max) {
 
 // One call: reads its message, runs the handler on the pool, answers.
 // Deletes itself when gRPC is done with it.
-class Call final : public grpc::ServerGenericBidiReactor {
+class Call final : public grpc::ServerGenericBidiReactor, public GrpcCaller {
  public:
-  Call(Serving& serving, const GrpcHandler& handler, std::string remote)
-      : serving_(serving), handler_(handler), remote_(std::move(remote)) {
+  // The context lives until OnDone().
+  Call(Serving& serving, const GrpcHandler& handler,
+       const grpc::GenericCallbackServerContext& context)
+      : serving_(serving),
+        handler_(handler),
+        context_(context),
+        remote_(remote_of(context.peer())) {
     StartRead(&message_);
   }
 
@@ -90,6 +95,14 @@ class Call final : public grpc::ServerGenericBidiReactor {
   }
   void OnDone() override { delete this; }
 
+  std::string_view remote() const override { return remote_; }
+  std::string_view metadata(std::string_view name) const override {
+    const auto& all = context_.client_metadata();
+    const auto found = all.find({name.data(), name.size()});
+    return found == all.end() ? std::string_view()
+                              : std::string_view(found->second.data(), found->second.size());
+  }
+
  private:
   GrpcReply run() {
     try {
@@ -99,7 +112,7 @@ class Call final : public grpc::ServerGenericBidiReactor {
       if (!plain && plain.error().code == Errc::kResourceExhausted)
         return {.code = GrpcCode::kResourceExhausted, .message = std::move(plain).error().message};
       if (!plain) return {.code = GrpcCode::kInternal, .message = std::move(plain).error().message};
-      return handler_(std::make_shared<const std::string>(std::move(*plain)), remote_);
+      return handler_(std::make_shared<const std::string>(std::move(*plain)), *this);
     } catch (const std::exception& fault) {
       SL_LOG_ERROR("net: {}: a gRPC handler threw: {}", serving_.options.name, fault.what());
     } catch (...) {
@@ -121,6 +134,7 @@ class Call final : public grpc::ServerGenericBidiReactor {
 
   Serving& serving_;
   const GrpcHandler& handler_;
+  const grpc::GenericCallbackServerContext& context_;
   const std::string remote_;
   grpc::ByteBuffer message_;  // the request, then the reply
 };
@@ -142,8 +156,7 @@ class Methods final : public grpc::CallbackGenericService {
       return new RefusedCall({grpc::StatusCode::UNAUTHENTICATED, "authentication failed"});
     }
     const auto found = serving_.options.methods.find(context->method());
-    if (found != serving_.options.methods.end())
-      return new Call(serving_, found->second, remote_of(context->peer()));
+    if (found != serving_.options.methods.end()) return new Call(serving_, found->second, *context);
     serving_.count_answer(GrpcCode::kUnimplemented);
     return new RefusedCall(
         {grpc::StatusCode::UNIMPLEMENTED, "unknown method " + context->method()});

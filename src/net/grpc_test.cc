@@ -24,20 +24,21 @@ constexpr milliseconds kDeadline{10'000};
 class GrpcTest : public ::testing::Test {
  protected:
   GrpcTest() {
-    server_options_.methods["/a.Echo/Echo"] = [](const SharedBytes& request, std::string_view) {
+    server_options_.methods["/a.Echo/Echo"] = [](const SharedBytes& request, const GrpcCaller&) {
       return GrpcReply{.payload = *request};
     };
     server_options_.methods["/a.Echo/Size"] = [](const SharedBytes& request,
-                                                 std::string_view remote) {
-      EXPECT_THAT(std::string(remote), StartsWith("127.0.0.1:"));
+                                                 const GrpcCaller& caller) {
+      EXPECT_THAT(std::string(caller.remote()), StartsWith("127.0.0.1:"));
+      EXPECT_EQ(caller.metadata("absent"), "");
       return GrpcReply{.payload = std::to_string(request->size())};
     };
-    server_options_.methods["/a.Echo/Busy"] = [](const SharedBytes&, std::string_view) {
+    server_options_.methods["/a.Echo/Busy"] = [](const SharedBytes&, const GrpcCaller&) {
       return GrpcReply{
           .code = GrpcCode::kUnavailable, .message = "later", .retry_after = milliseconds(2500)};
     };
     server_options_.methods["/a.Echo/Throws"] =
-        [](const SharedBytes&, std::string_view) -> GrpcReply { throw std::runtime_error("no"); };
+        [](const SharedBytes&, const GrpcCaller&) -> GrpcReply { throw std::runtime_error("no"); };
   }
   void start() {
     auto server = GrpcServer::listen(server_options_, telemetry_);
@@ -123,7 +124,7 @@ TEST_F(GrpcTest, AHandlerThatThrowsIsInternal) {
 
 TEST_F(GrpcTest, HandlersThatWaitDoNotHoldUpOthers) {
   std::latch all(4);  // passes only when four handlers run at once
-  server_options_.methods["/a.Echo/Wait"] = [&](const SharedBytes&, std::string_view) {
+  server_options_.methods["/a.Echo/Wait"] = [&](const SharedBytes&, const GrpcCaller&) {
     all.arrive_and_wait();
     return GrpcReply{.payload = "together"};
   };
@@ -148,7 +149,7 @@ TEST_F(GrpcTest, AFullQueueSaysWhenToComeBack) {
 TEST_F(GrpcTest, StopDrainsWhatHasBegun) {
   std::latch begun(1);
   std::promise<void> finish;
-  server_options_.methods["/a.Echo/Wait"] = [&](const SharedBytes&, std::string_view) {
+  server_options_.methods["/a.Echo/Wait"] = [&](const SharedBytes&, const GrpcCaller&) {
     begun.count_down();
     finish.get_future().wait();
     return GrpcReply{.payload = "drained"};
@@ -174,12 +175,12 @@ TEST_F(GrpcTest, ClientsGiveUp) {
   std::latch begun(1);
   std::promise<void> finish;
   auto finished = finish.get_future().share();
-  server_options_.methods["/a.Echo/Wait"] = [finished](const SharedBytes&, std::string_view) {
+  server_options_.methods["/a.Echo/Wait"] = [finished](const SharedBytes&, const GrpcCaller&) {
     finished.wait();
     return GrpcReply{};
   };
   server_options_.methods["/a.Echo/Begun"] = [&begun, finished](const SharedBytes&,
-                                                                std::string_view) {
+                                                                const GrpcCaller&) {
     begun.count_down();
     finished.wait();
     return GrpcReply{};

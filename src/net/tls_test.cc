@@ -142,7 +142,7 @@ TEST_F(TlsTest, ServesGrpcOverTls) {
                                                     .key_pem = own.key_pem,
                                                     .client_ca_pem = own.cert_pem},
                             .authenticator = known};
-  options.methods["/a.Echo/Echo"] = [](const SharedBytes& request, std::string_view) {
+  options.methods["/a.Echo/Echo"] = [](const SharedBytes& request, const GrpcCaller&) {
     return GrpcReply{.payload = *request};
   };
   const auto server = GrpcServer::listen(std::move(options), telemetry);

@@ -3,9 +3,11 @@
 // connector or an exporter. Within the process an edge is this function call.
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 #include "model/span_batch.h"
@@ -21,5 +23,8 @@ class SpanConsumer {
   virtual ~SpanConsumer() = default;
   virtual Status consume(const SharedBatch& batch) = 0;
 };
+
+// The same where spans of many tenants are kept apart: X-Scope-OrgID, as the sender wrote it, says whose they are.
+using TenantConsumer = std::function<Status(std::string_view org_id, const SharedBatch& batch)>;
 
 }  // namespace sightline::pipeline

@@ -5,12 +5,23 @@
 #include "base/log.h"
 #include "pipeline/built_graph.h"
 #include "pipeline/debug_exporter.h"
-#include "pipeline/file_exporter.h"
 #include "pipeline/store_exporter.h"
+#include "tracestore/tenant_id.h"
 
 namespace sightline::pipeline {
 
 using config::Signal;
+
+namespace {
+
+// The tenant that an exporter's headers name; empty: none.
+std::string org_id_of(const std::map<std::string, std::string>& configured) {
+  net::Headers headers;  // compares names without case
+  for (const auto& [name, value] : configured) headers.add(name, value);
+  return std::string(headers.get("X-Scope-OrgID"));
+}
+
+}  // namespace
 
 SpanStage* BuiltGraph::own_stage(std::unique_ptr<SpanStage> stage) {
   return stages_.emplace_back(std::move(stage)).get();
@@ -81,22 +92,26 @@ Result<SpanStage*> BuiltGraph::forward_end(const ComponentId& id) {
   return own_stage(std::make_unique<Split>(std::move(heads)));
 }
 
-Result<SpanStage*> BuiltGraph::store_edge(const ComponentId& id, std::string_view why) {
-  if (env_.trace_store == nullptr)
+Result<SpanStage*> BuiltGraph::store_edge(const ComponentId& id, std::string_view why,
+                                          std::string_view org_id) {
+  if (env_.trace_store == nullptr && !env_.trace_tenants)
     return fail(Errc::kInvalidArgument, "exporter ", id.text(),
                 " needs a trace store in this process; give it a Tempo configuration");
   SL_LOG_INFO("exporter {}: {}, so spans go there by a function call", id.text(), why);
+  if (env_.trace_tenants)
+    return own_end(std::make_unique<TenantExporter>(env_.trace_tenants, std::string(org_id)), true);
   return own_end(std::make_unique<StoreExporter>(*env_.trace_store), true);
 }
 
 Result<SpanStage*> BuiltGraph::make_otlp(const auto& config, const ComponentId& id,
                                          const std::string& destination) {
-  if (env_.trace_store != nullptr && env_.is_own_trace_receiver &&
+  if ((env_.trace_store != nullptr || env_.trace_tenants) && env_.is_own_trace_receiver &&
       env_.is_own_trace_receiver(destination))
-    return store_edge(id, destination + " is this process");
-  auto exporter = OtlpExporter::create(config, *config_, id.text(), env_.telemetry);
+    return store_edge(id, destination + " is this process", org_id_of(config.client.headers));
+  auto exporter =
+      OtlpExporter::create(config, Signal::kTraces, *config_, id.text(), env_.telemetry);
   if (!exporter) return std::unexpected(std::move(exporter).error());
-  queues_.push_back(exporter->get());
+  queues_.push_back(&(*exporter)->queue());
   return own_end(std::move(*exporter), true);
 }
 
@@ -108,12 +123,12 @@ Result<SpanStage*> BuiltGraph::make_exporter(
   if (const auto* grpc = std::get_if<config::OtlpExporterConfig>(&component.config))
     return make_otlp(*grpc, id, *grpc->client.endpoint);
   if (std::holds_alternative<config::StoreExporterConfig>(component.config))
-    return store_edge(id, "the trace store is in this process");
+    return store_edge(id, "the trace store is in this process", tracestore::kSingleTenant);
   if (std::holds_alternative<config::NopConfig>(component.config)) return nullptr;
   if (const auto* file = std::get_if<config::FileExporterConfig>(&component.config)) {
-    auto exporter = FileExporter::open(*file, id.text(), env_.clock, env_.telemetry);
+    auto exporter = file_exporter(id, *file);
     if (!exporter) return std::unexpected(std::move(exporter).error());
-    return own_end(std::move(*exporter), true);
+    return own_stage(std::make_unique<RefusingEnd>(**exporter));
   }
   if (const auto* debug = std::get_if<config::DebugExporterConfig>(&component.config)) {
     auto print = [](std::string_view text) { std::fwrite(text.data(), 1, text.size(), stderr); };
@@ -175,10 +190,11 @@ Status BuiltGraph::build_receivers() {
     for (const auto& id : pipeline.receivers)
       if (config_->receiver(*id) != nullptr) heads[*id].push_back(traces_pipelines_.at(&pipeline));
   }
-  for (const ComponentId& id : metrics_receivers_) (void)heads[id];  // of metrics alone
+  for (const auto& [id, unused] : metrics_receivers_) (void)heads[id];  // of metrics alone
   for (auto& [id, stages] : heads) {
     const config::ReceiverConfig& config = config_->receiver(id)->config;
     if (std::holds_alternative<config::NopConfig>(config)) continue;  // receives nothing
+    if (std::holds_alternative<config::PrometheusReceiverConfig>(config)) continue;  // of metrics
     std::unique_ptr<SpanConsumer> head;
     if (stages.empty())
       head = std::make_unique<NoTraces>();
@@ -192,9 +208,16 @@ Status BuiltGraph::build_receivers() {
       zipkin_receivers_.push_back(std::move(*made));
       continue;
     }
+    if (const auto* jaeger = std::get_if<config::JaegerReceiverConfig>(&config)) {
+      auto made = JaegerReceiver::create(*jaeger, *config_, id.text(), input, env_.telemetry);
+      if (!made) return std::unexpected(std::move(made).error());
+      jaeger_receivers_.push_back(std::move(*made));
+      continue;
+    }
+    const auto metrics = metrics_receivers_.find(id);
     auto receiver = OtlpListeners::create(
         std::get<config::OtlpReceiverConfig>(config), id.text(), input, env_.clock, env_.telemetry,
-        config_, metrics_receivers_.contains(id) ? metrics_.get() : nullptr);
+        config_, metrics == metrics_receivers_.end() ? nullptr : split(metrics->second));
     if (!receiver) return std::unexpected(std::move(receiver).error());
     receivers_.push_back(std::move(*receiver));
   }

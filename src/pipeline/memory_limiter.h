@@ -20,12 +20,13 @@ struct MemoryReadings {
   static MemoryReadings of_system();
 };
 
-class MemoryLimiter final : public SpanProcessor {
+// Whether the process holds too much, by one component's configuration.
+class MemoryGate {
  public:
-  MemoryLimiter(const config::MemoryLimiterConfig& config, std::string id, SpanStage& next,
-                const Clock& clock, Telemetry& telemetry,
-                MemoryReadings readings = MemoryReadings::of_system());
-  Status pass(const SharedBatch& batch, Delivery& delivery) override;
+  MemoryGate(const config::MemoryLimiterConfig& config, std::string id, const Clock& clock,
+             MemoryReadings readings);
+  bool refuses();
+  const std::string& id() const { return id_; }
 
  private:
   void look();
@@ -36,10 +37,24 @@ class MemoryLimiter final : public SpanProcessor {
   const MemoryReadings readings_;
   uint64_t hard_limit_ = 0;
   uint64_t soft_limit_ = 0;
-  Counter& accepted_;
-  Counter& refused_;
   std::atomic<int64_t> next_look_ns_{0};  // monotonic; the thread that moves it on looks
   std::atomic<bool> refusing_{false};
+};
+
+// What is said to a sender then.
+std::unexpected<Error> memory_refusal();
+
+class MemoryLimiter final : public SpanProcessor {
+ public:
+  MemoryLimiter(const config::MemoryLimiterConfig& config, std::string id, SpanStage& next,
+                const Clock& clock, Telemetry& telemetry,
+                MemoryReadings readings = MemoryReadings::of_system());
+  Status pass(const SharedBatch& batch, Delivery& delivery) override;
+
+ private:
+  MemoryGate gate_;
+  Counter& accepted_;
+  Counter& refused_;
 };
 
 }  // namespace sightline::pipeline

@@ -30,13 +30,26 @@ class OtlpReceiverTest : public testing::Test {
     request.headers.set("Content-Type", type);
     return router_.dispatch(request);
   }
-  void SetUp() override { receiver_.add_http_routes(router_); }
+  void SetUp() override {
+    receiver_.add_http_routes([this](const std::string& path, net::HttpHandler handler) {
+      router_.add("POST", path, std::move(handler));
+    });
+  }
 
   ManualClock clock_{{1'000'000'000}};
   Telemetry telemetry_;
   Recorder next_;
   OtlpReceiver receiver_{{}, next_, clock_, telemetry_};
   net::HttpRouter router_;
+};
+
+// A caller with the metadata of one tenant, or without any.
+struct Caller final : net::GrpcCaller {
+  std::string_view remote() const override { return "127.0.0.1:1"; }
+  std::string_view metadata(std::string_view name) const override {
+    return name == "x-scope-orgid" ? org_id : std::string_view();
+  }
+  std::string_view org_id;
 };
 
 constexpr std::string_view kOneBadOneGood =
@@ -87,10 +100,46 @@ TEST_F(OtlpReceiverTest, ARefusalDownstreamIsRetryable) {
   const auto& handler = handlers.at("/opentelemetry.proto.collector.trace.v1.TraceService/Export");
   const auto reply = handler(
       std::make_shared<const std::string>(wire::otlp::testing::make_sample_request({.spans = 4})),
-      "");
+      Caller());
   EXPECT_EQ(reply.code, net::GrpcCode::kResourceExhausted);
   EXPECT_TRUE(reply.retry_after.has_value());
   EXPECT_EQ(telemetry_.counter_total("otelcol_receiver_refused_spans_total"), 12u);
+}
+
+TEST_F(OtlpReceiverTest, TenantsAreToldApartByHeaderAndMetadata) {
+  std::vector<std::string> seen;
+  OtlpReceiver receiver({.by_tenant = [&](std::string_view org_id, const SharedBatch&) -> Status {
+                          if (org_id.empty()) return fail(Errc::kInvalidArgument, "no org id");
+                          seen.emplace_back(org_id);
+                          return {};
+                        }},
+                        next_, clock_, telemetry_);
+  net::HttpRouter router;
+  receiver.add_http_routes([&](const std::string& path, net::HttpHandler handler) {
+    router.add("POST", path, std::move(handler));
+  });
+  const std::string spans = wire::otlp::testing::make_sample_request({.spans = 4});
+  const auto send = [&](std::string_view org_id) {
+    net::HttpRequest request{.method = "POST", .path = "/v1/traces", .body = spans};
+    request.headers.set("Content-Type", "application/x-protobuf");
+    if (!org_id.empty()) request.headers.set("x-scope-orgid", std::string(org_id));
+    return router.dispatch(request);
+  };
+  EXPECT_EQ(send("a").status, 200);
+  const auto refused = send("");
+  EXPECT_EQ(refused.status, 400);
+  EXPECT_NE(refused.body.find("no org id"), std::string::npos);
+  const auto handlers = receiver.grpc_handlers();
+  const auto& handler = handlers.at("/opentelemetry.proto.collector.trace.v1.TraceService/Export");
+  Caller caller;
+  caller.org_id = "b";
+  EXPECT_EQ(handler(std::make_shared<const std::string>(spans), caller).code, net::GrpcCode::kOk);
+  caller.org_id = "";
+  const auto reply = handler(std::make_shared<const std::string>(spans), caller);
+  EXPECT_EQ(reply.code, net::GrpcCode::kInvalidArgument);
+  EXPECT_EQ(reply.message, "no org id");
+  EXPECT_EQ(seen, (std::vector<std::string>{"a", "b"}));
+  EXPECT_TRUE(next_.batches.empty());
 }
 
 TEST_F(OtlpReceiverTest, MetricsAndLogsAreRejectedAloud) {

@@ -1,6 +1,7 @@
 #include "pipeline/service_graph_connector.h"
 
 #include "base/log.h"
+#include "connectors/spanmetrics/label_names.h"
 
 namespace sightline::pipeline {
 namespace {
@@ -21,6 +22,19 @@ connectors::servicegraph::ServiceGraphOptions to_options(const config::ServiceGr
   return options;
 }
 
+FamilyNames names_of(const config::ServiceGraphConfig& config) {
+  FamilyNames names;
+  names.metrics = {
+      {"traces_service_graph_request", "traces_service_graph_request_total"},
+      {"traces_service_graph_request_failed", "traces_service_graph_request_failed_total"},
+      {"traces_service_graph_request_server_seconds", "traces_service_graph_request_server"},
+      {"traces_service_graph_request_client_seconds", "traces_service_graph_request_client"}};
+  for (const std::string& dimension : config.dimensions)
+    for (const char* side : {"client_", "server_"})
+      names.attributes[connectors::spanmetrics::label_name_of(side + dimension)] = side + dimension;
+  return names;
+}
+
 void raise_to(Counter& counter, uint64_t total) {
   const uint64_t now = counter.value();
   if (total > now) counter.add(total - now);
@@ -32,6 +46,7 @@ ServiceGraphConnector::ServiceGraphConnector(const config::ServiceGraphConfig& c
                                              const std::string& id, const Clock& clock,
                                              Telemetry& t)
     : graph_(clock, to_options(config)),
+      names_(names_of(config)),
       clock_(clock),
       edges_(t.counter("otelcol_connector_servicegraph_total_edges_total", "Edges begun.",
                        {{"connector", id}})),

@@ -51,8 +51,9 @@ SpanMetricsOptions to_options(const SpanMetricsConfig& config,
 
 Result<std::unique_ptr<SpanMetricsConnector>> SpanMetricsConnector::create(
     const SpanMetricsConfig& config, const std::string& collector_instance_id, const Clock& clock,
-    TraceFates* fates) {
+    TraceFates* fates, bool keep_attributes) {
   SpanMetricsOptions options = to_options(config, collector_instance_id);
+  options.keep_attributes = keep_attributes;
   if (fates != nullptr) {
     options.may_be_exemplar = [fates](const TraceId& id) { return fates->may_be_exemplar(id); };
     options.note_exemplar = [fates](const TraceId& id) { fates->note_exemplar(id); };

@@ -15,9 +15,10 @@ namespace sightline::pipeline {
 class SpanMetricsConnector final : public SpanToMetrics {
  public:
   // kInvalidArgument names an option that is not available here. `fates` may be null: no trace is sampled away.
+  // `keep_attributes`: export_points() will be called.
   static Result<std::unique_ptr<SpanMetricsConnector>> create(
       const config::SpanMetricsConfig& config, const std::string& collector_instance_id,
-      const Clock& clock, TraceFates* fates);
+      const Clock& clock, TraceFates* fates, bool keep_attributes);
 
   Status consume(const SharedBatch& batch) override {
     metrics_->consume(*batch);
@@ -25,6 +26,9 @@ class SpanMetricsConnector final : public SpanToMetrics {
   }
   std::vector<model::MetricFamily> collect() const override { return metrics_->collect(); }
 
+  Result<uint64_t> export_points(model::MetricsSink& sink, uint64_t epoch) override {
+    return metrics_->export_points(sink, epoch);
+  }
   void write_to(tsdb::Appendable& store, Telemetry& telemetry) override;
   void start() override;
   void stop() override;

@@ -17,4 +17,16 @@ class StoreExporter final : public SpanConsumer {
   tracestore::TraceWriter& store_;
 };
 
+// Likewise, as the tenant that an exporter's headers name.
+class TenantExporter final : public SpanConsumer {
+ public:
+  TenantExporter(TenantConsumer tenants, std::string org_id)
+      : tenants_(std::move(tenants)), org_id_(std::move(org_id)) {}
+  Status consume(const SharedBatch& batch) override { return tenants_(org_id_, batch); }
+
+ private:
+  const TenantConsumer tenants_;
+  const std::string org_id_;
+};
+
 }  // namespace sightline::pipeline

@@ -111,12 +111,13 @@ void add_metrics_blocks_commands(CLI::App& blocks_app, BlocksCommand& blocks) {
          Action::kImport)
       ->add_option("PATH", blocks.paths, "a block, a directory of blocks, or a file of text")
       ->required();
-  action("export",
-         "metrics: write all floats as Prometheus blocks; refused when there are native histograms",
-         Action::kExport)
-      ->add_option("DIR", blocks.paths, "where the blocks are written")
+  auto* export_app = action("export", "metrics: write everything as Prometheus blocks, or as text",
+                            Action::kExport);
+  export_app->add_option("DIR", blocks.paths, "where the blocks are written")
       ->required()
       ->expected(1);
+  export_app->add_flag("--openmetrics", blocks.openmetrics,
+                       "a file of OpenMetrics text a block, with exemplars");
 }
 
 // The three of them share their flags; `since` is a Go duration.
@@ -214,6 +215,7 @@ std::variant<Command, CommandLineExit> parse_command_line(int argc, const char* 
   where->add_option("--tempo-config", trace_blocks.tempo_config,
                     "those in the object storage that this file names");
   where->require_option(1);
+  trace_blocks_app->add_option("--tenant", trace_blocks.tenant, "of this tenant there");
   trace_blocks_app->add_flag("--columns", trace_blocks.columns, "columns with encodings and bytes");
   trace_blocks_app->add_flag("--verify", trace_blocks.verify,
                              "check everything; exit status 1 when something is damaged");

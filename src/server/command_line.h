@@ -57,6 +57,7 @@ struct BlocksCommand {
   enum class Action { kList, kInspect, kVerify, kImport, kExport } action = Action::kList;
   std::string data_dir = "./data";
   std::vector<std::string> paths;
+  bool openmetrics = false;  // of an export: text with exemplars instead of Prometheus blocks
 };
 
 // sightline query traceql EXPR, query promql EXPR, query trace ID

@@ -29,6 +29,8 @@
 #include "server/starting_routes.h"
 #include "server/stores.h"
 #include "server/ui_content.h"
+#include "tracestore/federation.h"
+#include "tracestore/tenant_id.h"
 
 namespace sightline::server {
 namespace {
@@ -75,12 +77,18 @@ class RunningProcess final : public Process {
   Status listen(HttpRole& role, const net::HttpRouter& router);
   Status open_stores();
   Status build_graph();
+  Result<std::unique_ptr<pipeline::Scraping>> make_scraping(const config::PrometheusConfig& config,
+                                                            tsdb::Appendable& into);
+  scrape::OwnRouter own_expositions() const;
   Status start_scraping();
   bool has_pages() const;
   Status build_routes();
   Status listen();
   void add_prometheus(net::HttpRouter& router);
+  const tracestore::Queryable& all_traces() const;
+  api::Tenancy tenancy() const;
   api::tempo::TempoApi tempo_api() const;
+  api::jaeger::JaegerApi jaeger_api() const;
   void add_tempo(net::HttpRouter& router);
   HttpRole& add_role(std::string name, std::string role, std::string address);
   const net::HttpRouter* own_router(std::string_view host, uint16_t port) const;
@@ -100,9 +108,10 @@ class RunningProcess final : public Process {
   WorkPool query_pool_;  // PromQL's own, so that long queries hold no thread that ingest needs
   const std::shared_ptr<net::IoThreads> io_threads_;
   std::unique_ptr<Stores> stores_;
+  const std::shared_ptr<const tracestore::Queryable> no_traces_ = tracestore::federate({});
   std::unique_ptr<promql::Engine> promql_;
   std::unique_ptr<FileQueryJournal> journal_;
-  std::unique_ptr<pipeline::StoreExporter> trace_store_edge_;
+  std::unique_ptr<pipeline::SpanConsumer> trace_store_edge_;
   std::unique_ptr<pipeline::OtlpListeners> trace_receiver_;  // tempo.yaml's own
   std::unique_ptr<pipeline::Graph> graph_;
   std::unique_ptr<pipeline::OtlpMetrics> otlp_metrics_;  // behind Prometheus' address for it
@@ -194,11 +203,15 @@ Status RunningProcess::open_stores() {
     if (!journal) return std::unexpected(std::move(journal).error());
     journal_ = std::move(*journal);
   }
-  if (stores_->traces() == nullptr) return {};
-  trace_store_edge_ = std::make_unique<pipeline::StoreExporter>(*stores_->traces());
+  if (!stores_->has_traces()) return {};
+  if (const auto gate = stores_->span_gate())
+    trace_store_edge_ = std::make_unique<pipeline::TenantExporter>(gate, "");
+  else
+    trace_store_edge_ = std::make_unique<pipeline::StoreExporter>(*stores_->traces());
   if (!config_.tempo->otlp) return {};
-  auto receiver = pipeline::OtlpListeners::create(*config_.tempo->otlp, "tempo/otlp",
-                                                  *trace_store_edge_, clock_, telemetry_);
+  auto receiver =
+      pipeline::OtlpListeners::create(*config_.tempo->otlp, "tempo/otlp", *trace_store_edge_,
+                                      clock_, telemetry_, nullptr, nullptr, stores_->span_gate());
   if (!receiver) return std::unexpected(std::move(receiver).error());
   trace_receiver_ = std::move(*receiver);
   return {};
@@ -222,19 +235,53 @@ bool RunningProcess::is_own_trace_receiver(std::string_view endpoint) const {
 
 Status RunningProcess::build_graph() {
   if (!config_.otelcol) return {};
-  auto graph = pipeline::Graph::build(*config_.otelcol,
-                                      {.clock = clock_,
-                                       .telemetry = telemetry_,
-                                       .pool = pool_,
-                                       .io_threads = io_threads_,
-                                       .trace_store = stores_->traces(),
-                                       .metrics_store = stores_->metrics(),
-                                       .is_own_trace_receiver = [this](std::string_view endpoint) {
-                                         return is_own_trace_receiver(endpoint);
-                                       }});
+  auto graph = pipeline::Graph::build(
+      *config_.otelcol,
+      {.clock = clock_,
+       .telemetry = telemetry_,
+       .pool = pool_,
+       .io_threads = io_threads_,
+       .trace_store = stores_->traces(),
+       .trace_tenants = stores_->span_gate(),
+       .metrics_store = stores_->metrics(),
+       .make_scraping = [this](const config::PrometheusConfig& config,
+                               tsdb::Appendable& into) { return make_scraping(config, into); },
+       .is_own_trace_receiver =
+           [this](std::string_view endpoint) { return is_own_trace_receiver(endpoint); }});
   if (!graph) return std::unexpected(std::move(graph).error());
   graph_ = std::move(*graph);
   return {};
+}
+
+namespace {
+
+class ReceiverScraping final : public pipeline::Scraping {
+ public:
+  explicit ReceiverScraping(std::unique_ptr<scrape::Scraper> scraper)
+      : scraper_(std::move(scraper)) {}
+  void start() override { scraper_->start(); }
+  void stop() override { scraper_->stop(); }
+
+ private:
+  std::unique_ptr<scrape::Scraper> scraper_;
+};
+
+}  // namespace
+
+// What a prometheus receiver of the collector scrapes with.
+Result<std::unique_ptr<pipeline::Scraping>> RunningProcess::make_scraping(
+    const config::PrometheusConfig& config, tsdb::Appendable& into) {
+  auto scraper = scrape::Scraper::create(config, into, clock_, telemetry_, own_expositions());
+  if (!scraper) return std::unexpected(std::move(scraper).error());
+  return std::make_unique<ReceiverScraping>(std::move(*scraper));
+}
+
+// A target that is our own exposition is asked by a function call.
+scrape::OwnRouter RunningProcess::own_expositions() const {
+  return [this](std::string_view host, uint16_t port) -> const net::HttpRouter* {
+    if (graph_ == nullptr || !is_local_host(host)) return nullptr;
+    return graph_->exposition_at(port);
+  };
 }
 
 HttpRole& RunningProcess::add_role(std::string name, std::string role, std::string address) {
@@ -256,26 +303,55 @@ void RunningProcess::add_prometheus(net::HttpRouter& router) {
                                    .journal = journal_.get(),
                                    .scraper = [this] { return scraper_.get(); }}));
   api::prometheus::add_remote_write(router, *stores_->metrics(), telemetry_);
-  if (!otlp_metrics_)
-    otlp_metrics_ = std::make_unique<pipeline::OtlpMetrics>(*stores_->metrics(), telemetry_);
+  if (!otlp_metrics_) otlp_metrics_ = std::make_unique<pipeline::OtlpMetrics>(*stores_->metrics());
   otlp_metrics_->add_prometheus_route(router);
 }
 
 api::tempo::TempoApi RunningProcess::tempo_api() const {
-  api::tempo::TempoApi api{
-      .traces = *stores_->traces(), .clock = clock_, .prefix = config_.tempo->http_api_prefix};
+  const config::TempoConfig& tempo = *config_.tempo;
+  api::tempo::TempoApi api{.traces = all_traces(),
+                           .clock = clock_,
+                           .prefix = tempo.http_api_prefix,
+                           .tenancy = tenancy()};
   const config::TempoConfig::Search& search = config_.tempo->search;
   api.options.search_limit_default = search.default_result_limit;
   if (search.max_result_limit != 0) api.options.search_limit_max = search.max_result_limit;
   api.options.spans_per_spanset_default = search.default_spans_per_span_set;
   api.options.spans_per_spanset_max = search.max_spans_per_span_set;
   api.config_text = [this] { return config::dump(*config_.tempo); };
+  api.options_of = [limits = stores_->limits()](const std::string& tenant,
+                                                api::tempo::TempoApiOptions options) {
+    const config::TempoLimits own = limits->of(tenant);
+    if (own.max_bytes_per_trace) options.trace_bytes_max = *own.max_bytes_per_trace;
+    if (own.max_search_duration) options.search_range_max = *own.max_search_duration;
+    if (own.max_metrics_duration) options.metrics_range_max = *own.max_metrics_duration;
+    return options;
+  };
+  if (!tempo.multitenancy_enabled)
+    api.options = api.options_of(std::string(tracestore::kSingleTenant), api.options);
+  api.overrides_text = [limits = stores_->limits()](const std::string& tenant) {
+    return tenant.empty() ? limits->text() : limits->text(tenant);
+  };
   return api;
+}
+
+const tracestore::Queryable& RunningProcess::all_traces() const {
+  if (stores_->traces() != nullptr) return *stores_->traces();
+  return *no_traces_;
+}
+
+api::Tenancy RunningProcess::tenancy() const {
+  return {.tenants = stores_->tenants(),
+          .several = config_.tempo->search.multi_tenant_queries_enabled};
+}
+
+api::jaeger::JaegerApi RunningProcess::jaeger_api() const {
+  return {.traces = all_traces(), .clock = clock_, .tenancy = tenancy()};
 }
 
 void RunningProcess::add_tempo(net::HttpRouter& router) {
   api::tempo::add_tempo_routes(router, tempo_api());
-  api::jaeger::add_jaeger_routes(router, {.traces = *stores_->traces(), .clock = clock_});
+  api::jaeger::add_jaeger_routes(router, jaeger_api());
 }
 
 // With exactly one of the peers' files the process is that peer alone, and peers may share a machine.
@@ -291,14 +367,14 @@ Status RunningProcess::build_routes() {
     add_prometheus(metrics_role_->router);
     api::self::add_self_routes(metrics_role_->router, telemetry_, self_status);
   }
-  if (stores_->traces() != nullptr) {
+  if (stores_->has_traces()) {
     add_tempo(traces_role_->router);
     api::self::add_self_routes(traces_role_->router, telemetry_, self_status);
   }
   if (pages_role_ == nullptr) return {};
   HttpRole& pages = *pages_role_;
   if (stores_->metrics() != nullptr) add_prometheus(pages.router);
-  if (stores_->traces() != nullptr) add_tempo(pages.router);
+  if (stores_->has_traces()) add_tempo(pages.router);
   api::self::add_self_routes(pages.router, telemetry_, self_status);
   api::ui::add_ui_routes(pages.router, make_ui_content(config_),
                          make_data_source_proxy([this](std::string_view host, uint16_t port) {
@@ -324,10 +400,9 @@ Status RunningProcess::listen() {
       return status;
   if (graph_)
     if (auto status = graph_->start(); !status) return status;
-  if (stores_->traces() != nullptr) {
+  if (stores_->has_traces()) {
     net::GrpcStreamMethods methods = api::tempo::streaming_querier_methods(tempo_api());
-    methods.merge(
-        api::jaeger::jaeger_grpc_methods({.traces = *stores_->traces(), .clock = clock_}));
+    methods.merge(api::jaeger::jaeger_grpc_methods(jaeger_api()));
     auto stream = net::GrpcStreamServer::start(
         {.name = "traces-grpc", .methods = std::move(methods)}, pool_, telemetry_);
     if (!stream) return in_context("Tempo API", std::move(stream).error());
@@ -346,13 +421,8 @@ Status RunningProcess::listen() {
 
 Status RunningProcess::start_scraping() {
   if (!config_.prometheus || config_.prometheus->scrape_configs.empty()) return {};
-  // A target that is our own exposition is asked by a function call.
-  const auto own = [this](std::string_view host, uint16_t port) -> const net::HttpRouter* {
-    if (graph_ == nullptr || !is_local_host(host)) return nullptr;
-    return graph_->exposition_at(port);
-  };
-  auto scraper =
-      scrape::Scraper::create(*config_.prometheus, *stores_->metrics(), clock_, telemetry_, own);
+  auto scraper = scrape::Scraper::create(*config_.prometheus, *stores_->metrics(), clock_,
+                                         telemetry_, own_expositions());
   if (!scraper) return std::unexpected(std::move(scraper).error());
   scraper_ = std::move(*scraper);
   scraper_->start();
@@ -424,8 +494,8 @@ api::self::SelfStatus RunningProcess::status() const {
     status.stored.exemplars = stats.head.exemplars + stats.exemplars_in_blocks;
     status.stored.bytes_on_disk += stats.bytes_on_disk;
   }
-  if (tracestore::TraceStore* traces = stores_->traces()) {
-    const tracestore::TraceStoreStats stats = traces->stats();
+  if (stores_->has_traces()) {
+    const tracestore::TraceStoreStats stats = stores_->trace_stats();
     status.stored.live_traces = stats.live_traces;
     status.stored.trace_blocks = stats.block_count;
     status.stored.spans = stats.live_spans + stats.block_spans;

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "config/environment.h"
 #include "server/object_storage.h"
+#include "tracestore/tenant_id.h"
 #include "wire/otlp/decode_traces.h"
 #include "wire/otlp/encode_traces.h"
 
@@ -43,7 +44,6 @@ tracestore::TraceStoreOptions trace_options(const config::TempoConfig& config,
   options.block_retention =
       config.limits.block_retention.value_or(config.compaction.block_retention);
   options.compaction_window = config.compaction.compaction_window;
-  options.limits.bytes_per_trace_max = config.limits.max_bytes_per_trace;
   // The WAL holds what was accepted: reading it back must not refuse any of it.
   options.decode = [](std::shared_ptr<const std::string> bytes)
       -> Result<std::shared_ptr<const model::SpanBatch>> {
@@ -74,30 +74,86 @@ Result<std::unique_ptr<Stores>> Stores::open(const config::SightlineConfig& conf
                                              Telemetry& telemetry, ReplayProgress& replay) {
   std::unique_ptr<Stores> stores(new Stores());
   const std::string& data_dir = config.server.data_dir;
-  if (config.tempo) {
-    auto options = trace_options(*config.tempo, data_dir, sync_always);
-    auto objects =
-        make_object_storage(config.tempo->storage, config::SystemEnvironment(), clock, telemetry);
-    if (!objects) return std::unexpected(std::move(objects).error());
-    options.objects = stores->objects_ = std::move(*objects);
-    stores->archive_at_stop_ = config.tempo->cutting.flush_all_on_shutdown;
-    auto traces = tracestore::TraceStore::open(fs, clock, telemetry, std::move(options));
-    if (!traces) return in_context("trace store", std::move(traces).error());
-    stores->traces_ = std::move(*traces);
-  }
+  if (auto opened = stores->open_traces(config, sync_always, fs, clock, telemetry); !opened)
+    return std::unexpected(std::move(opened).error());
   if (config.prometheus) {
     auto options = metrics_options(*config.prometheus, data_dir, sync_always);
     options.on_replay_segment = [&replay](const io::SegmentProgress& progress) {
       replay.note(progress);
     };
-    if (stores->traces_)
-      options.on_exemplar = [traces = stores->traces_.get()](TraceId trace) { traces->pin(trace); };
+    if (stores->has_traces())
+      options.on_exemplar = [self = stores.get()](TraceId trace) { self->pin(trace); };
     auto metrics = tsdb::Tsdb::open(fs, clock, telemetry, std::move(options));
     if (!metrics) return in_context("metrics store", std::move(metrics).error());
     stores->metrics_ = std::move(*metrics);
   }
   stores->reconcile_pins();
   return stores;
+}
+
+Status Stores::open_traces(const config::SightlineConfig& config, bool sync_always,
+                           io::FileSystem& fs, Clock& clock, Telemetry& telemetry) {
+  if (!config.tempo) return {};
+  auto limits = TenantLimitsTable::open(*config.tempo, fs, clock);
+  if (!limits) return std::unexpected(std::move(limits).error());
+  limits_ = std::move(*limits);
+  tracestore::TraceStoreOptions options =
+      trace_options(*config.tempo, config.server.data_dir, sync_always);
+  auto objects =
+      make_object_storage(config.tempo->storage, config::SystemEnvironment(), clock, telemetry);
+  if (!objects) return std::unexpected(std::move(objects).error());
+  options.objects = objects_ = std::move(*objects);
+  archive_at_stop_ = config.tempo->cutting.flush_all_on_shutdown;
+  if (config.tempo->multitenancy_enabled) {
+    // What one store may hold in memory is shared by those that are open.
+    options.hot_bytes_max = std::max<uint64_t>(options.hot_bytes_max / 8, 1);
+    options.cache_bytes_max /= 8;
+    auto tenants = tracestore::TenantStores::open(
+        fs, clock, telemetry,
+        {.store = std::move(options),
+         .limits = [table = limits_.get()](
+                       const std::string& tenant) { return table->store_limits(tenant); },
+         .block_retention =
+             [table = limits_.get()](const std::string& tenant) {
+               return table->of(tenant).block_retention;
+             }});
+    if (!tenants) return in_context("trace store", std::move(tenants).error());
+    tenants_ = std::move(*tenants);
+    return {};
+  }
+  const tracestore::TenantLimits own =
+      limits_->store_limits(std::string(tracestore::kSingleTenant));
+  options.limits.live_traces_max = own.live_traces_max;
+  options.limits.bytes_per_trace_max = own.bytes_per_trace_max;
+  if (own.ingest_rate) rate_ = std::make_unique<tracestore::IngestRate>(clock);
+  auto traces = tracestore::TraceStore::open(fs, clock, telemetry, std::move(options));
+  if (!traces) return in_context("trace store", std::move(traces).error());
+  traces_ = std::move(*traces);
+  return {};
+}
+
+std::function<Status(std::string_view, const std::shared_ptr<const model::SpanBatch>&)>
+Stores::span_gate() {
+  if (tenants_)
+    return [this](std::string_view org_id,
+                  const std::shared_ptr<const model::SpanBatch>& batch) -> Status {
+      const auto writer = tenants_->writer(org_id);
+      if (!writer) return std::unexpected(writer.error());
+      return (*writer)->append(batch);
+    };
+  if (!rate_) return nullptr;
+  return [this](std::string_view, const std::shared_ptr<const model::SpanBatch>& batch) -> Status {
+    const std::string tenant(tracestore::kSingleTenant);
+    const size_t bytes =
+        batch->encoded.empty() ? wire::otlp::encode_traces(*batch).size() : batch->encoded.size();
+    if (const auto limit = limits_->store_limits(tenant).ingest_rate)
+      if (auto taken = rate_->take(bytes, *limit, tenant); !taken) return taken;
+    return traces_->append(batch);
+  };
+}
+
+tracestore::TraceStoreStats Stores::trace_stats() const {
+  return tenants_ ? tenants_->stats() : traces_->stats();
 }
 
 Stores::~Stores() { stop_maintenance(); }
@@ -112,12 +168,15 @@ void Stores::start_maintenance(std::function<void()> also) {
       lock.lock();
     }
   });
-  if (!traces_ || !traces_->has_archive()) return;
+  if (!objects_) return;
   archive_thread_ = std::thread([this] {
     std::unique_lock lock(mutex_);
     while (!changed_.wait_for(lock, kRound, [&] { return stopping_; })) {
       lock.unlock();
-      (void)traces_->archive();  // says itself what failed
+      if (tenants_)
+        tenants_->archive();
+      else
+        (void)traces_->archive();  // says itself what failed
       lock.lock();
     }
   });
@@ -135,8 +194,8 @@ void Stores::stop_maintenance() {
   archive_thread_.join();
   // ingester.flush_all_on_shutdown: nothing is left on this machine, as far as storage answers.
   if (!archive_at_stop_) return;
-  Status left = traces_->flush();
-  if (left) left = traces_->archive_everything();
+  Status left = tenants_ ? tenants_->archive_everything() : traces_->flush();
+  if (left && traces_) left = traces_->archive_everything();
   if (!left)
     SL_LOG_WARN("trace store: not everything is in object storage: {}", left.error().message);
 }
@@ -144,24 +203,35 @@ void Stores::stop_maintenance() {
 void Stores::maintain() {
   ++rounds_;
   if (also_) also_();
-  if (traces_) {
-    const uint64_t live_before = traces_->stats().live_spans;
-    (void)traces_->maintain();  // says itself what failed
-    // What was live is in a block now: its memory goes back, instead of waiting for the next peak.
-    if (traces_->stats().live_spans + kSpansWorthTrimming < live_before) ::malloc_trim(0);
-  }
+  if (has_traces()) maintain_traces();
   if (metrics_ && rounds_ % kMetricsEveryRounds == 0) metrics_->maintain();
   if (rounds_ % kPinsEveryRounds == 0) reconcile_pins();
 }
 
+void Stores::maintain_traces() {
+  limits_->refresh();
+  const uint64_t live_before = trace_stats().live_spans;
+  if (tenants_)
+    tenants_->maintain();
+  else
+    (void)traces_->maintain();  // says itself what failed
+  // What was live is in a block now: its memory goes back, instead of waiting for the next peak.
+  if (trace_stats().live_spans + kSpansWorthTrimming < live_before) ::malloc_trim(0);
+}
+
+// Exemplars do not say whose trace theirs is: every tenant's store keeps it.
+void Stores::pin(const TraceId& trace) { tenants_ ? tenants_->pin(trace) : traces_->pin(trace); }
+
 // The exemplars that are stored now are the source of pins: whatever retention, compaction or a
 // crash between two writes did, pins follow. What is pinned while this runs stays pinned.
 void Stores::reconcile_pins() {
-  if (!traces_ || !metrics_) return;
-  const auto status = traces_->replace_pins([&](const std::function<void(const TraceId&)>& wanted) {
+  if (!has_traces() || !metrics_) return;
+  const auto exemplars = [&](const std::function<void(const TraceId&)>& wanted) {
     return metrics_->for_each_exemplar_trace({},
                                              [&](TraceId trace, TimestampMs) { wanted(trace); });
-  });
+  };
+  const Status status =
+      tenants_ ? tenants_->replace_pins(exemplars) : traces_->replace_pins(exemplars);
   if (!status)
     SL_LOG_WARN("pins: exemplars could not be read, so every pin stays: {}",
                 status.error().message);

@@ -17,6 +17,8 @@
 #include "io/file_system.h"
 #include "io/object_store.h"
 #include "server/replay_progress.h"
+#include "server/tenant_limits.h"
+#include "tracestore/tenant_stores.h"
 #include "tracestore/trace_store.h"
 #include "tsdb/tsdb.h"
 
@@ -36,16 +38,32 @@ class Stores {
   // One of its rounds, for who has no such thread.
   void maintain();
 
-  tsdb::Tsdb* metrics() { return metrics_.get(); }            // null: no such role
-  tracestore::TraceStore* traces() { return traces_.get(); }  // null: no such role
+  tsdb::Tsdb* metrics() { return metrics_.get(); }  // null: no such role
+  // Null: no such role, or a store for each tenant.
+  tracestore::TraceStore* traces() { return traces_.get(); }
+  tracestore::TenantStores* tenants() { return tenants_.get(); }  // null: no tenants
+  bool has_traces() const { return traces_ || tenants_; }
+  // Null without traces.
+  const TenantLimitsTable* limits() const { return limits_.get(); }
+  // Takes spans as the limits and tenants of the trace store want it; empty where there is nothing to hold them to.
+  std::function<Status(std::string_view org_id, const std::shared_ptr<const model::SpanBatch>&)>
+  span_gate();
+  tracestore::TraceStoreStats trace_stats() const;
 
  private:
   Stores() = default;
+  Status open_traces(const config::SightlineConfig& config, bool sync_always, io::FileSystem& fs,
+                     Clock& clock, Telemetry& telemetry);
+  void maintain_traces();
+  void pin(const TraceId& trace);
   void reconcile_pins();
 
   std::shared_ptr<io::ObjectStore> objects_;  // null: blocks stay local
   bool archive_at_stop_ = false;
+  std::unique_ptr<TenantLimitsTable> limits_;
+  std::unique_ptr<tracestore::IngestRate> rate_;  // of the one store, when it is limited
   std::unique_ptr<tracestore::TraceStore> traces_;
+  std::unique_ptr<tracestore::TenantStores> tenants_;
   std::unique_ptr<tsdb::Tsdb> metrics_;
   std::function<void()> also_;
   uint64_t rounds_ = 0;  // maintenance thread only

@@ -69,7 +69,7 @@ class PromiseOne {
     config.tempo->cutting.max_block_duration = minutes(5);
     config.prometheus.emplace();
     config.prometheus->storage.retention_time = hours(48);
-    auto opened = Stores::open(config, false, *fs_, clock_, telemetry_);
+    auto opened = Stores::open(config, false, *fs_, clock_, telemetry_, replay_);
     ASSERT_TRUE(opened) << opened.error().message;
     stores_ = std::move(*opened);
   }
@@ -182,6 +182,7 @@ class PromiseOne {
   Random random_;
   ManualClock clock_;
   Telemetry telemetry_;
+  ReplayProgress replay_;
   std::unique_ptr<Stores> stores_;
   std::vector<std::pair<TraceId, TimestampNs>> recent_;
   std::map<TraceId, std::set<SpanId>> spans_;

@@ -26,6 +26,7 @@ struct TraceStoreLimits {
 };
 
 struct TraceStoreOptions {
+  std::string tenant;  // a label of the store's metrics; empty: there is one store and no label
   std::string wal_directory;
   std::string blocks_directory;
   io::SyncPolicy sync = io::SyncPolicy::kNone;

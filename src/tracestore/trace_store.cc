@@ -17,8 +17,10 @@ TraceStore::TraceStore(io::FileSystem& fs, Clock& clock, Telemetry& telemetry,
     : fs_(fs),
       clock_(clock),
       options_(std::move(options)),
-      metrics_(std::make_unique<Metrics>(telemetry)),
+      metrics_(std::make_unique<Metrics>(TenantTelemetry(telemetry, options_.tenant))),
       memory_(options_.hot_bytes_max),
+      live_traces_max_(options_.limits.live_traces_max),
+      bytes_per_trace_max_(options_.limits.bytes_per_trace_max),
       directory_(fs, options_.blocks_directory) {
   wal_use_.set_load(
       [this](io::RecordPosition position) -> Result<std::shared_ptr<const model::SpanBatch>> {
@@ -102,6 +104,12 @@ Status TraceStore::replay(uint64_t segment, uint8_t type, std::string_view paylo
   return insert(std::move(*batch), position, {});
 }
 
+Status TraceStore::over_live_traces(uint64_t live_traces_max) const {
+  const std::string whose = options_.tenant.empty() ? "" : " for tenant " + options_.tenant;
+  return fail(Errc::kResourceExhausted, "LIVE_TRACES_EXCEEDED: max live traces exceeded", whose,
+              ": limit ", live_traces_max);
+}
+
 // What can be refused before the WAL is written.
 Status TraceStore::admit(const model::SpanBatch& batch) const {
   const TraceStoreLimits& limits = options_.limits;
@@ -111,11 +119,10 @@ Status TraceStore::admit(const model::SpanBatch& batch) const {
     return fail(Errc::kResourceExhausted, "live traces occupy ", wal_use_.live_bytes(),
                 " bytes of ", limits.live_bytes_max, "; blocks cannot be written fast enough");
   }
-  if (limits.live_traces_max != 0 && live_.trace_count() >= limits.live_traces_max &&
-      !live_.knows_any(batch)) {
+  const uint64_t live_traces_max = live_traces_max_;
+  if (live_traces_max != 0 && live_.trace_count() >= live_traces_max && !live_.knows_any(batch)) {
     metrics_->over_live_traces.add(batch.spans.size());
-    return fail(Errc::kResourceExhausted, "LIVE_TRACES_EXCEEDED: max live traces exceeded: limit ",
-                limits.live_traces_max);
+    return over_live_traces(live_traces_max);
   }
   return {};
 }
@@ -129,8 +136,7 @@ Status TraceStore::append(std::shared_ptr<const model::SpanBatch> batch) {
   const auto position =
       wal_->append_at(kRecordOtlpRequest, batch->encoded.empty() ? encoded : batch->encoded);
   if (!position) return in_context("trace store: wal", position.error());
-  return insert(std::move(batch), *position,
-                {options_.limits.live_traces_max, options_.limits.bytes_per_trace_max});
+  return insert(std::move(batch), *position, {live_traces_max_, bytes_per_trace_max_});
 }
 
 Status TraceStore::insert(std::shared_ptr<const model::SpanBatch> batch,
@@ -149,8 +155,7 @@ Status TraceStore::insert(std::shared_ptr<const model::SpanBatch> batch,
     return fail(Errc::kInvalidArgument, "TRACE_TOO_LARGE: max size of trace (",
                 limits.bytes_per_trace_max, ") exceeded while adding to trace ",
                 to_hex(*inserted.too_large));
-  return fail(Errc::kResourceExhausted, "LIVE_TRACES_EXCEEDED: max live traces exceeded: limit ",
-              limits.live_traces_max);
+  return over_live_traces(limits.live_traces_max);
 }
 
 Result<std::unique_ptr<Querier>> TraceStore::querier() const {

@@ -83,6 +83,12 @@ class TraceStore final : public TraceWriter, public Queryable {
   // Pins exactly what `source` names, and what is pinned while it runs; nothing is unpinned when it fails.
   Status replace_pins(const PinSet::Source& source) { return pins_->replace(source); }
 
+  // What append() is held to from now on; 0: no limit.
+  void set_limits(uint64_t live_traces_max, uint64_t bytes_per_trace_max) {
+    live_traces_max_ = live_traces_max;
+    bytes_per_trace_max_ = bytes_per_trace_max;
+  }
+
   TraceStoreStats stats() const;
 
  private:
@@ -92,6 +98,7 @@ class TraceStore final : public TraceWriter, public Queryable {
   Status recover_wal();
   Status replay(uint64_t segment, uint8_t type, std::string_view payload);
   Status admit(const model::SpanBatch& batch) const;
+  Status over_live_traces(uint64_t live_traces_max) const;
   Status insert(std::shared_ptr<const model::SpanBatch> batch, io::RecordPosition position,
                 const InsertLimits& limits);
 
@@ -145,6 +152,8 @@ class TraceStore final : public TraceWriter, public Queryable {
   std::unique_ptr<PinSet> pins_;        // set by open()
   std::unique_ptr<io::RecordLog> wal_;  // set by open()
   std::atomic<bool> stopping_{false};
+  std::atomic<uint64_t> live_traces_max_;      // each counts by itself
+  std::atomic<uint64_t> bytes_per_trace_max_;  // likewise
 
   std::mutex list_mutex_;  // held to change the published list of blocks, and for no longer
 

@@ -5,9 +5,31 @@
 
 namespace sightline::tracestore {
 
+// A telemetry whose metrics all name the tenant, if there is one.
+class TenantTelemetry {
+ public:
+  TenantTelemetry(Telemetry& telemetry, std::string_view tenant)
+      : telemetry_(telemetry), tenant_(tenant) {}
+  Counter& counter(std::string_view name, std::string_view help, MetricLabels labels = {}) {
+    return telemetry_.counter(name, help, with_tenant(std::move(labels)));
+  }
+  Gauge& gauge(std::string_view name, std::string_view help) {
+    return telemetry_.gauge(name, help, with_tenant({}));
+  }
+  Telemetry& of_all_tenants() const { return telemetry_; }
+
+ private:
+  MetricLabels with_tenant(MetricLabels labels) const {
+    if (!tenant_.empty()) labels.emplace_back("tenant", tenant_);
+    return labels;
+  }
+  Telemetry& telemetry_;
+  const std::string_view tenant_;
+};
+
 struct TraceStore::Metrics {
-  explicit Metrics(Telemetry& t)
-      : telemetry(t),
+  explicit Metrics(TenantTelemetry t)
+      : telemetry(t.of_all_tenants()),
         traces_created(
             t.counter("tempo_ingester_traces_created_total", "Traces that became live.")),
         live_traces(t.gauge("tempo_ingester_live_traces", "Traces not yet in a block.")),
@@ -45,7 +67,7 @@ struct TraceStore::Metrics {
         quarantined(t.counter("sightline_tracestore_blocks_quarantined_total",
                               "Blocks set aside as corrupt.")) {}
 
-  static Counter& discarded(Telemetry& t, std::string reason) {
+  static Counter& discarded(TenantTelemetry& t, std::string reason) {
     return t.counter("tempo_discarded_spans_total", "Spans refused or dropped, by reason.",
                      {{"reason", std::move(reason)}});
   }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "tsdb/reset_hints.h"
+
 namespace sightline::tsdb {
 namespace {
 
@@ -46,6 +48,10 @@ void sort_columns(std::vector<int64_t>& times, std::vector<T>& values,
     for (const uint32_t i : order) sorted.push_back(std::move(column[i]));
     column = std::move(sorted);
   };
+  if constexpr (std::is_same_v<T, HistogramPtr>)  // what a hint says is of the one that came before
+    for (size_t i = 0; i < order.size(); ++i)
+      if (order[i] != 0 && (i == 0 || order[i - 1] + 1 != order[i]))
+        values[order[i]] = with_unknown_reset(std::move(values[order[i]]));
   permute(created);
   permute(values);
   permute(times);

@@ -10,7 +10,8 @@ namespace sightline::tsdb {
 namespace {
 
 bool overlaps(const Block& block, TimeRange range) {
-  return block.meta().min_time <= range.max.value && block.meta().max_time > range.min.value;
+  return range.min <= range.max && block.meta().min_time <= range.max.value &&
+         block.meta().max_time > range.min.value;
 }
 
 void log_damage(const Error& error) {
@@ -92,15 +93,15 @@ class StoreSeriesSet final : public SeriesSet {
     return {};
   }
 
-  static Status read_block_exemplars(const Block& block, uint32_t series, TimeRange range,
-                                     std::vector<StoredExemplar>& out) {
+  Status read_block_exemplars(const Block& block, uint32_t series, TimeRange range,
+                              std::vector<StoredExemplar>& out) const {
     auto info = block.data_of(series);
     if (!info) return std::unexpected(std::move(info).error());
     if (info->exemplar_bytes == 0 || info->exemplar_min > range.max.value ||
         info->exemplar_max < range.min.value)
       return {};
     std::vector<StoredExemplar> all;
-    if (auto status = block.read_exemplars(*info, all); !status) return status;
+    if (auto status = block.read_exemplars(*info, &pages_, all); !status) return status;
     for (StoredExemplar& e : all)
       if (e.time >= range.min.value && e.time <= range.max.value) out.push_back(std::move(e));
     return {};
@@ -108,6 +109,7 @@ class StoreSeriesSet final : public SeriesSet {
 
   std::shared_ptr<const StoreSnapshot> snapshot_;
   std::vector<Entry> entries_;
+  mutable ExemplarPageCache pages_;
 };
 
 }  // namespace
@@ -155,6 +157,10 @@ void collect_head_exemplars(Head& head, const HeadSeries& series, uint64_t commi
                 out.begin() + static_cast<ptrdiff_t>(before), out.end(),
                 [&](const StoredExemplar& e) { return is_deleted(deletions, e.time, e.commit); }),
             out.end());
+}
+
+bool StoreQuerier::head_reaches(TimeRange range) const {
+  return range.min <= range.max && range.min.value <= snapshot_->head.max_time();
 }
 
 namespace {
@@ -236,14 +242,16 @@ Result<std::unique_ptr<SeriesSet>> StoreQuerier::select(std::span<const Matcher>
   for (uint32_t b = 0; b < blocks.size(); ++b)
     if (overlaps(*blocks[b], range))
       found.emplace_back(*blocks[b], b, select_postings(*blocks[b], matchers));
-  return std::make_unique<StoreSeriesSet>(snapshot_,
-                                          join(snapshot_->head.select(matchers), std::move(found)));
+  std::vector<SeriesPtr> head;
+  if (head_reaches(range)) head = snapshot_->head.select(matchers);
+  return std::make_unique<StoreSeriesSet>(snapshot_, join(std::move(head), std::move(found)));
 }
 
 Result<std::vector<std::string>> StoreQuerier::label_names(std::span<const Matcher> matchers,
                                                            TimeRange range) const {
   std::set<std::string> names;
-  for (std::string& name : snapshot_->head.label_names(matchers)) names.insert(std::move(name));
+  if (head_reaches(range))
+    for (std::string& name : snapshot_->head.label_names(matchers)) names.insert(std::move(name));
   for (const auto& block : *snapshot_->blocks)
     if (overlaps(*block, range))
       for (std::string& name : select_names(*block, matchers)) names.insert(std::move(name));
@@ -254,8 +262,9 @@ Result<std::vector<std::string>> StoreQuerier::label_values(std::string_view nam
                                                             std::span<const Matcher> matchers,
                                                             TimeRange range) const {
   std::set<std::string> values;
-  for (std::string& value : snapshot_->head.label_values(name, matchers))
-    values.insert(std::move(value));
+  if (head_reaches(range))
+    for (std::string& value : snapshot_->head.label_values(name, matchers))
+      values.insert(std::move(value));
   for (const auto& block : *snapshot_->blocks)
     if (overlaps(*block, range))
       for (std::string& value : select_values(*block, name, matchers))

@@ -292,7 +292,12 @@ net::GrpcStreamMethods jaeger_grpc_methods(const JaegerApi& api) {
   for (const auto& [name, answer] : kMethods)
     methods["/jaeger.api_v3.QueryService/" + std::string(name)] =
         [shared, answer](const net::SharedBytes& request, net::GrpcStreamCall& call) {
-          return answer_call(*shared, answer, request, call);
+          return as_tenants(
+              *shared, call.metadata(kOrgIdMetadata),
+              [&](const JaegerApi& own) { return answer_call(own, answer, request, call); },
+              [](const TenancyRefusal& refusal) -> net::GrpcReply {
+                return {.code = refusal.grpc_code, .message = refusal.message};
+              });
         };
   return methods;
 }

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "api/tenancy/tenancy.h"
 #include "base/ids.h"
 #include "base/result.h"
 #include "base/time.h"
@@ -28,10 +29,15 @@ struct JaegerApiOptions {
 };
 
 struct JaegerApi {
-  const tracestore::Queryable& traces;
+  const tracestore::Queryable& traces;  // with tenants, of those a request names
   const Clock& clock;
   std::string prefix = "/jaeger";
   JaegerApiOptions options;
+  Tenancy tenancy;
+
+  JaegerApi of_tenants(const tracestore::TenantTraces& tenants) const {
+    return {.traces = *tenants.traces, .clock = clock, .prefix = prefix, .options = options};
+  }
 };
 
 using Cancelled = std::shared_ptr<const net::Cancellation>;  // may be null

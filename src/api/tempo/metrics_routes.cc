@@ -219,6 +219,18 @@ Result<MetricsRequest> read_request(const TempoApi& api, const net::HttpRequest&
   return request;
 }
 
+Result<nanoseconds> range_of(const TempoApi& api, const traceql::MetricsOptions& options) {
+  if (options.end <= options.start)
+    return fail(Errc::kInvalidArgument, "end must be greater than start");
+  const nanoseconds range(
+      static_cast<int64_t>(std::min<uint64_t>(options.end.value - options.start.value, INT64_MAX)));
+  if (const auto longest = api.options.metrics_range_max; longest.count() != 0 && range > longest)
+    return fail(Errc::kInvalidArgument,
+                "metrics query time range exceeds the maximum allowed duration of ",
+                format_go_duration(longest));
+  return range;
+}
+
 }  // namespace
 
 MetricsRequest default_metrics_request(const TempoApi& api) {
@@ -232,10 +244,9 @@ MetricsRequest default_metrics_request(const TempoApi& api) {
 
 Result<traceql::MetricsResult> run_query_range(const TempoApi& api, MetricsRequest request) {
   traceql::MetricsOptions& options = request.options;
-  if (options.end <= options.start)
-    return fail(Errc::kInvalidArgument, "end must be greater than start");
-  const nanoseconds range(
-      static_cast<int64_t>(std::min<uint64_t>(options.end.value - options.start.value, INT64_MAX)));
+  const auto given = range_of(api, options);
+  if (!given) return std::unexpected(given.error());
+  const nanoseconds range = *given;
   if (options.step.count() == 0) options.step = default_step(range);
   const nanoseconds smallest = std::max(range / api.options.intervals_max, nanoseconds(1'000'000));
   if (options.step < smallest)
@@ -246,6 +257,8 @@ Result<traceql::MetricsResult> run_query_range(const TempoApi& api, MetricsReque
 
 Result<traceql::MetricsResult> run_query_instant(const TempoApi& api,
                                                  const MetricsRequest& request) {
+  if (const auto range = range_of(api, request.options); !range)
+    return std::unexpected(range.error());
   return engine_of(api).metrics_instant(request.query, request.options);
 }
 

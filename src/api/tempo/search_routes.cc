@@ -137,7 +137,7 @@ Result<SearchAnswer> run_search(const TempoApi& api, const net::HttpRequest& req
     return fail(Errc::kInvalidArgument,
                 "invalid request: can't specify tags and q in the same query");
   traceql::SearchOptions options;
-  const auto range = parse_time_range(params);
+  const auto range = parse_search_range(api, params);
   if (!range) return std::unexpected(range.error());
   set_bounds(options, *range, request);
   if (auto done = read_counts(api, params, options); !done)

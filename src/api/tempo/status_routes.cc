@@ -51,7 +51,10 @@ constexpr std::array<NamedSection, 7> kSections = {{
      [](const TempoApi&) { return std::string("no runtime configuration is in use\n"); }},
     {"usage-stats", [](const TempoApi&) { return std::string("usage is not reported\n"); }},
     {"overrides",
-     [](const TempoApi&) { return std::string("no tenant has overrides of its own\n"); }},
+     [](const TempoApi& api) {
+       return api.overrides_text ? api.overrides_text("")
+                                 : std::string("no tenant has overrides of its own\n");
+     }},
 }};
 
 }  // namespace
@@ -88,6 +91,11 @@ net::HttpResponse answer_status_section(const TempoApi& api, const net::HttpRequ
   for (const NamedSection& section : kSections)
     if (section.name == name) return plain(200, section.text(api));
   return plain(404, "404 page not found\n");
+}
+
+net::HttpResponse answer_tenant_overrides(const TempoApi& api, const net::HttpRequest& request) {
+  if (!api.overrides_text || request.captures.empty()) return plain(404, "404 page not found\n");
+  return plain(200, api.overrides_text(request.captures[0]));
 }
 
 }  // namespace sightline::api::tempo

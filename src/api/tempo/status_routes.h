@@ -12,5 +12,7 @@ net::HttpResponse answer_status(const TempoApi& api,
                                 const net::HttpRequest& request);  // all sections
 net::HttpResponse answer_status_section(const TempoApi& api,
                                         const net::HttpRequest& request);  // the captured one
+net::HttpResponse answer_tenant_overrides(const TempoApi& api,
+                                          const net::HttpRequest& request);  // the captured one's
 
 }  // namespace sightline::api::tempo

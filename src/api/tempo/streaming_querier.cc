@@ -203,13 +203,19 @@ Result<Messages> metrics(const TempoApi& api, std::string_view bytes,
 net::GrpcStreamHandler handler_of(std::shared_ptr<const TempoApi> api, Answer answer) {
   return [api = std::move(api), answer = std::move(answer)](
              const net::SharedBytes& bytes, net::GrpcStreamCall& call) -> net::GrpcReply {
-    auto messages = answer(*api, *bytes, call.cancellation());
-    if (!messages)
-      return {.code = grpc_code(messages.error().code), .message = messages.error().message};
-    for (std::string& message : *messages)
-      if (!call.send(std::move(message)))
-        return {.code = net::GrpcCode::kCancelled, .message = "context canceled"};
-    return {};
+    const auto stream = [&](const TempoApi& own) -> net::GrpcReply {
+      auto messages = answer(own, *bytes, call.cancellation());
+      if (!messages)
+        return {.code = grpc_code(messages.error().code), .message = messages.error().message};
+      for (std::string& message : *messages)
+        if (!call.send(std::move(message)))
+          return {.code = net::GrpcCode::kCancelled, .message = "context canceled"};
+      return {};
+    };
+    return as_tenants(*api, call.metadata(kOrgIdMetadata), stream,
+                      [](const TenancyRefusal& refusal) -> net::GrpcReply {
+                        return {.code = refusal.grpc_code, .message = refusal.message};
+                      });
   };
 }
 

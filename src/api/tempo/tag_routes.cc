@@ -50,7 +50,7 @@ constexpr std::string_view kIntrinsics[] = {"duration",
 
 Result<traceql::TagValuesOptions> options_of(const TempoApi& api, const net::HttpRequest& request) {
   traceql::TagValuesOptions options;
-  const auto range = parse_time_range(request.params);
+  const auto range = parse_search_range(api, request.params);
   if (!range) return std::unexpected(range.error());
   set_bounds(options, *range, request);
   options.filter = request.params.get("q");

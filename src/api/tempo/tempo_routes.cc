@@ -23,15 +23,16 @@ net::HttpResponse answer_trace_v2(const TempoApi& api, const net::HttpRequest& r
 struct Path {
   std::string_view pattern;
   Handler handler;
-  net::RunOn run_on = net::RunOn::kWorkPool;
+  bool reads_traces = true;  // on the work pool, for those whose traces they are
 };
 
 constexpr Path kPaths[] = {
-    {"/ready", answer_ready, net::RunOn::kSocketThread},
-    {"/status", answer_status, net::RunOn::kSocketThread},
-    {"/status/{section}", answer_status_section, net::RunOn::kSocketThread},
-    {"/api/echo", answer_echo, net::RunOn::kSocketThread},
-    {"/api/status/buildinfo", answer_buildinfo, net::RunOn::kSocketThread},
+    {"/ready", answer_ready, false},
+    {"/status", answer_status, false},
+    {"/status/{section}", answer_status_section, false},
+    {"/status/overrides/{tenant}", answer_tenant_overrides, false},
+    {"/api/echo", answer_echo, false},
+    {"/api/status/buildinfo", answer_buildinfo, false},
     {"/api/traces/{id}", answer_trace_v1},
     {"/api/v2/traces/{id}", answer_trace_v2},
     {"/api/search", answer_search},
@@ -57,14 +58,45 @@ std::vector<std::string> tempo_paths(const TempoApi& api) {
   return paths;
 }
 
+TempoApi TempoApi::of_tenants(const tracestore::TenantTraces& tenants) const {
+  TempoApi api{.traces = *tenants.traces,
+               .clock = clock,
+               .ready = ready,
+               .prefix = prefix,
+               .options = options,
+               .config_text = config_text};
+  if (!options_of) return api;
+  // A limit of one tenant holds for all that are read with it.
+  const auto smaller = [](auto& limit, auto of_tenant) {
+    if (of_tenant.count() != 0 && (limit.count() == 0 || of_tenant < limit)) limit = of_tenant;
+  };
+  api.options = options_of(tenants.tenants.front(), options);
+  for (const std::string& tenant : tenants.tenants) {
+    const TempoApiOptions own = options_of(tenant, options);
+    smaller(api.options.search_range_max, own.search_range_max);
+    smaller(api.options.metrics_range_max, own.metrics_range_max);
+  }
+  return api;
+}
+
 void add_tempo_routes(net::HttpRouter& router, TempoApi api) {
   const auto shared = std::make_shared<const TempoApi>(std::move(api));
-  for (const Path& path : kPaths)
-    router.add("GET,POST", path_of(*shared, path),
-               [shared, handler = path.handler](net::HttpRequest& request) {
-                 return handler(*shared, request);
-               },
-               {.run_on = path.run_on});
+  for (const Path& path : kPaths) {
+    net::HttpHandler handler = [shared, answer = path.handler](net::HttpRequest& request) {
+      return answer(*shared, request);
+    };
+    if (path.reads_traces)
+      handler = [shared, answer = path.handler](net::HttpRequest& request) {
+        return as_tenants(
+            *shared, request.headers.get(kOrgIdHeader),
+            [&](const TempoApi& own) { return answer(own, request); },
+            [](const TenancyRefusal& refusal) {
+              return net::HttpResponse::text(refusal.http_status, refusal.message);
+            });
+      };
+    router.add("GET,POST", path_of(*shared, path), std::move(handler),
+               {.run_on = path.reads_traces ? net::RunOn::kWorkPool : net::RunOn::kSocketThread});
+  }
 }
 
 }  // namespace sightline::api::tempo

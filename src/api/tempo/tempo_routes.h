@@ -4,7 +4,8 @@
 //   Paths     below TempoApi::prefix: /api/echo, /api/status/buildinfo, /api/traces/{id}, /api/v2/traces/{id},
 //             /api/search, /api/search/tags, /api/v2/search/tags, /api/search/tag/{t}/values,
 //             /api/v2/search/tag/{t}/values, /api/metrics/query_range, /api/metrics/query. Without it: /ready,
-//             /status, /status/{version,services,endpoints,config,...}. GET and POST alike.
+//             /status, /status/{version,services,endpoints,config,...}, /status/overrides/{tenant}. GET and POST alike.
+//   Tenants   with TempoApi::tenancy, what is below /api but echo and buildinfo asks whose traces it reads.
 //   Time      without start and end everything stored is searched.
 //   Threads   handlers run on many threads at once; they hold no state.
 //   Lifetime  what TempoApi refers to outlives the router.
@@ -15,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "api/tenancy/tenancy.h"
 #include "base/time.h"
 #include "net/http.h"
 #include "tracestore/querier.h"
@@ -35,16 +37,27 @@ struct TempoApiOptions {
   uint32_t exemplars_default = 100;
   uint32_t exemplars_max = 1'000;
   uint32_t tag_values_max = 10'000;  // distinct values of one tag
+  uint64_t trace_bytes_max = 50'000'000;  // of one trace shown by id, as protobuf; 0: any
   std::chrono::nanoseconds timeout = std::chrono::minutes(2);
+  // The longest range a search and a metrics query may name; 0: any.
+  std::chrono::nanoseconds search_range_max{0};
+  std::chrono::nanoseconds metrics_range_max{0};
 };
 
 struct TempoApi {
-  const tracestore::Queryable& traces;
+  const tracestore::Queryable& traces;  // with tenants, of those a request names
   Clock& clock;
   std::function<bool()> ready;  // may be empty: always ready
   std::string prefix;           // "" or "/tempo"
   TempoApiOptions options;
   std::function<std::string()> config_text;  // shown at /status/config; may be empty
+  // /status/overrides, and of one tenant; may be empty.
+  std::function<std::string(const std::string& tenant)> overrides_text;
+  Tenancy tenancy;
+  // What `options` are for a tenant; empty: the same.
+  std::function<TempoApiOptions(const std::string& tenant, TempoApiOptions options)> options_of;
+
+  TempoApi of_tenants(const tracestore::TenantTraces& tenants) const;
 };
 
 std::vector<std::string> tempo_paths(const TempoApi& api);  // patterns, with the prefix

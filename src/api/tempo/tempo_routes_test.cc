@@ -123,5 +123,37 @@ TEST_F(TempoRoutes, SayThatATraceIsNotThere) {
   EXPECT_EQ(get("/api/traces/1", "start=x&end=5").status, 400);
 }
 
+TEST_F(TempoRoutes, SayThatATraceIsTooLargeToShow) {
+  const model::SpanView one = store.trace->spans[0];
+  for (uint8_t i = 1; i < 100; ++i) {
+    model::SpanView span = one;
+    span.span_id.bytes[0] = i;
+    store.trace->spans.push_back(span);
+  }
+  net::HttpRouter small;
+  add_tempo_routes(small, {.traces = store, .clock = clock, .options = {.trace_bytes_max = 1000}});
+  const auto ask = [&](const char* path, const char* accept) {
+    net::HttpRequest request{.method = "GET", .path = path};
+    request.headers.add("Accept", accept);
+    return small.dispatch(request).body;
+  };
+  constexpr std::string_view kMessage =
+      "Trace exceeds maximum size of 1000 bytes, a partial trace is returned";
+  const std::string json = ask("/api/v2/traces/abcd", "application/json");
+  EXPECT_TRUE(json.ends_with(R"(,"status":"PARTIAL","message":")" + std::string(kMessage) + "\"}"))
+      << json;
+  size_t shown = 0;
+  for (size_t at = 0; (at = json.find("\"spanId\"", at)) != std::string::npos; ++at) ++shown;
+  EXPECT_GT(shown, 5u);
+  EXPECT_LT(shown, 50u);
+  const std::string v1 = ask("/api/traces/abcd", "application/protobuf");
+  EXPECT_LE(v1.size(), 1000u);
+  EXPECT_GT(v1.size(), 900u);
+  const std::string v2 = ask("/api/v2/traces/abcd", "application/protobuf");
+  EXPECT_TRUE(v2.ends_with("\x18\x01\x22" + std::string(1, static_cast<char>(kMessage.size())) +
+                           std::string(kMessage)));
+  EXPECT_TRUE(v2.contains(v1));
+}
+
 }  // namespace
 }  // namespace sightline::api::tempo

@@ -69,17 +69,28 @@ Result<model::SpanBatch> filtered(const TempoApi& api, std::string_view query,
   return std::move(gatherer).finish({trace});
 }
 
-// TraceByIDResponse.status and message, after the other fields.
 constexpr std::string_view kFilteredMessage =
     "Trace filtered, only a subset of spans matching the filter is returned";
-void mark_filtered(std::string& body, bool protobuf) {
-  if (protobuf) {
-    body.append("\x18\x01\x22").push_back(static_cast<char>(kFilteredMessage.size()));
-    body += kFilteredMessage;
-    return;
+
+// The first `count` spans.
+model::SpanBatch beginning(const std::shared_ptr<const model::SpanBatch>& trace, uint32_t count) {
+  tracestore::SpanGatherer gatherer;
+  for (uint32_t i = 0; i < count; ++i) gatherer.add({trace.get(), i});
+  return std::move(gatherer).finish({trace});
+}
+
+// As many of the earliest spans as `bytes_max` bytes of protobuf hold; nothing when they hold all of them.
+std::optional<model::SpanBatch> cut_to(model::SpanBatch& trace, uint64_t bytes_max) {
+  if (bytes_max == 0 || wire::tempo::trace_protobuf_v1(trace).size() <= bytes_max)
+    return std::nullopt;
+  const auto whole = std::make_shared<const model::SpanBatch>(std::move(trace));
+  uint32_t fits = 0;
+  for (auto too_many = static_cast<uint32_t>(whole->spans.size()); too_many - fits > 1;) {
+    const uint32_t middle = fits + (too_many - fits) / 2;
+    const bool holds = wire::tempo::trace_protobuf_v1(beginning(whole, middle)).size() <= bytes_max;
+    (holds ? fits : too_many) = middle;
   }
-  body.pop_back();
-  body.append(R"(,"status":"PARTIAL","message":")").append(kFilteredMessage).append("\"}");
+  return beginning(whole, fits);
 }
 
 }  // namespace
@@ -108,17 +119,20 @@ net::HttpResponse answer_trace(const TempoApi& api, const net::HttpRequest& requ
     if (!part) return error_response(part.error());
     trace = std::move(*part);
   }
-  const uint64_t bytes = *found ? (*querier)->inspected_bytes() : 0;
-  const bool protobuf = accepts_protobuf(request);
-  std::string body;
-  if (version == TraceApi::kV1) {
-    body = protobuf ? wire::tempo::trace_protobuf_v1(trace) : wire::tempo::trace_json_v1(trace);
-  } else {
-    body = protobuf ? wire::tempo::trace_protobuf_v2(trace, bytes)
-                    : wire::tempo::trace_json_v2(trace, bytes);
-    if (is_filtered) mark_filtered(body, protobuf);
+  std::string partial = is_filtered ? std::string(kFilteredMessage) : std::string();
+  if (auto part = cut_to(trace, api.options.trace_bytes_max)) {
+    trace = std::move(*part);
+    partial = "Trace exceeds maximum size of " + std::to_string(api.options.trace_bytes_max) +
+              " bytes, a partial trace is returned";
   }
-  return protobuf ? protobuf_response(std::move(body)) : net::HttpResponse::json(std::move(body));
+  const uint64_t bytes = *found ? (*querier)->inspected_bytes() : 0;
+  if (accepts_protobuf(request))
+    return protobuf_response(version == TraceApi::kV1
+                                 ? wire::tempo::trace_protobuf_v1(trace)
+                                 : wire::tempo::trace_protobuf_v2(trace, bytes, partial));
+  return net::HttpResponse::json(version == TraceApi::kV1
+                                     ? wire::tempo::trace_json_v1(trace)
+                                     : wire::tempo::trace_json_v2(trace, bytes, partial));
 }
 
 }  // namespace sightline::api::tempo

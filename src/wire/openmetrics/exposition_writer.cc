@@ -63,23 +63,27 @@ bool append_exemplar_labels(std::string& out, const model::Exemplar& exemplar) {
 
 class Writer {
  public:
-  explicit Writer(ExpositionFormat format)
-      : open_metrics_(format == ExpositionFormat::kOpenMetrics) {}
+  Writer(ExpositionFormat format, Escaping escaping)
+      : open_metrics_(format == ExpositionFormat::kOpenMetrics), escaping_(escaping) {}
 
   void family(const MetricFamily& family) {
     const MetricType type = family.metadata.type;
+    const std::string name = escape_name(family.name, escaping_);
+    is_quoted_ = !is_plain_name(name, true);
     // The classic format names a counter's family like its samples.
     const std::string_view total = open_metrics_ || family.total_suffix ? "_total" : "";
     const std::string_view suffix = !open_metrics_ && type == MetricType::kCounter ? total : "";
-    metadata(family, suffix, type);
+    metadata(family, name, suffix, type);
     for (const MetricPoint& point : family.points) {
       labels(family, point);
       if (type == MetricType::kHistogram)
-        histogram(family.name, point);
+        histogram(name, point);
       else if (type == MetricType::kCounter)
-        number(family.name, total, point.value, point, point.exemplar);
+        number(name, total, point.value, point, point.exemplar);
+      else if (type == MetricType::kSummary)
+        summary(name, point);
       else
-        number(family.name, "", point.value, point, std::nullopt);
+        number(name, "", point.value, point, std::nullopt);
     }
   }
 
@@ -89,18 +93,44 @@ class Writer {
   }
 
  private:
-  void metadata(const MetricFamily& family, std::string_view suffix, MetricType type) {
-    ((out_ += "# HELP ") += family.name) += suffix;
+  void append_name(std::string_view name, std::string_view suffix) {
+    if (!is_quoted_) {
+      (out_ += name) += suffix;
+      return;
+    }
+    out_ += '"';
+    append_escaped(out_, name, true);
+    (out_ += suffix) += '"';
+  }
+
+  void metadata(const MetricFamily& family, std::string_view name, std::string_view suffix,
+                MetricType type) {
+    out_ += "# HELP ";
+    append_name(name, suffix);
     out_ += ' ';
     append_escaped(out_, family.metadata.help, open_metrics_);
-    ((out_ += "\n# TYPE ") += family.name) += suffix;
+    out_ += "\n# TYPE ";
+    append_name(name, suffix);
     out_ += ' ';
     out_ +=
         type == MetricType::kUnknown && !open_metrics_ ? "untyped" : model::metric_type_name(type);
     out_ += '\n';
     if (!open_metrics_ || family.metadata.unit.empty()) return;
-    (((out_ += "# UNIT ") += family.name) += ' ') += family.metadata.unit;
+    out_ += "# UNIT ";
+    append_name(name, "");
+    (out_ += ' ') += family.metadata.unit;
     out_ += '\n';
+  }
+
+  void append_name_and_value(std::string_view name, std::string_view value) {
+    if (is_plain_name(name, false)) return append_label(labels_, name, value);
+    if (escaping_ != Escaping::kAllowUtf8)
+      return append_label(labels_, escape_name(name, escaping_), value);
+    labels_ += '"';
+    append_escaped(labels_, name, true);
+    labels_ += "\"=\"";
+    append_escaped(labels_, value, true);
+    labels_ += '"';
   }
 
   // The point's labels as text, once for all of its samples.
@@ -108,7 +138,7 @@ class Writer {
     labels_.clear();
     const auto add = [&](std::string_view name, std::string_view value) {
       if (!labels_.empty()) labels_ += ',';
-      append_label(labels_, name, value);
+      append_name_and_value(name, value);
     };
     auto empty = family.empty_labels.begin();
     for (const model::LabelView label : point.labels) {
@@ -119,16 +149,23 @@ class Writer {
     for (; empty != family.empty_labels.end(); ++empty) add(*empty, "");
   }
 
-  void name_and_labels(std::string_view name, std::string_view suffix, std::string_view le) {
-    (out_ += name) += suffix;
-    if (labels_.empty() && le.empty()) {
+  // `le` or `quantile` is a further label where it is not empty.
+  void name_and_labels(std::string_view name, std::string_view suffix, std::string_view value,
+                       std::string_view label = "le") {
+    if (!is_quoted_) (out_ += name) += suffix;
+    if (labels_.empty() && value.empty() && !is_quoted_) {
       out_ += ' ';
       return;
     }
-    (out_ += '{') += labels_;
-    if (!le.empty()) {
-      out_ += labels_.empty() ? "le=\"" : ",le=\"";
-      (out_ += le) += '"';
+    out_ += '{';
+    if (is_quoted_) {
+      append_name(name, suffix);
+      if (!labels_.empty()) out_ += ',';
+    }
+    out_ += labels_;
+    if (!value.empty()) {
+      if (!labels_.empty() || is_quoted_) out_ += ',';
+      ((((out_ += label) += "=\"") += value) += '"');
     }
     out_ += "} ";
   }
@@ -186,7 +223,23 @@ class Writer {
     tail(point, std::nullopt);
   }
 
+  void summary(std::string_view name, const MetricPoint& point) {
+    for (const auto& [quantile, value] : point.quantiles) {
+      name_and_labels(
+          name, "", open_metrics_ ? format_float_openmetrics(quantile) : format_float_go(quantile),
+          "quantile");
+      append_float(value);
+      tail(point, std::nullopt);
+    }
+    number(name, "_sum", point.sum, point, std::nullopt);
+    name_and_labels(name, "_count", "");
+    append_count(out_, point.count);
+    tail(point, std::nullopt);
+  }
+
   const bool open_metrics_;
+  const Escaping escaping_;
+  bool is_quoted_ = false;  // the family's name
   std::string out_;
   std::string labels_;
 };
@@ -201,6 +254,7 @@ std::string_view trimmed(std::string_view text) {
 struct MediaRange {
   std::string_view type;
   std::string_view version;
+  std::optional<Escaping> escaping;
   double quality = 1;
 };
 
@@ -211,6 +265,7 @@ MediaRange parse_media_range(std::string_view text) {
     const std::string_view parameter =
         trimmed(text.substr(at + 1, end == std::string_view::npos ? end : end - at - 1));
     if (parameter.starts_with("version=")) range.version = parameter.substr(8);
+    if (parameter.starts_with("escaping=")) range.escaping = parse_escaping(parameter.substr(9));
     if (parameter.starts_with("q=")) range.quality = parse_float(parameter.substr(2)).value_or(0);
     at = end;
   }
@@ -219,17 +274,18 @@ MediaRange parse_media_range(std::string_view text) {
 
 }  // namespace
 
-std::string write_exposition(std::span<const MetricFamily> families, ExpositionFormat format) {
-  Writer writer(format);
+std::string write_exposition(std::span<const MetricFamily> families, ExpositionFormat format,
+                             Escaping escaping) {
+  Writer writer(format, escaping);
   for (const MetricFamily& family : families)
     if (!family.points.empty()) writer.family(family);
   return writer.take();
 }
 
 NegotiatedFormat negotiate_exposition(std::string_view accept, bool open_metrics) {
-  constexpr std::string_view kRest = "; charset=utf-8; escaping=underscores";
   double best = 0;
-  NegotiatedFormat chosen{.content_type = "text/plain; version=0.0.4" + std::string(kRest)};
+  NegotiatedFormat chosen;
+  std::string type = "text/plain; version=0.0.4";
   while (!accept.empty()) {
     const size_t comma = accept.find(',');
     const MediaRange range = parse_media_range(accept.substr(0, comma));
@@ -237,16 +293,21 @@ NegotiatedFormat negotiate_exposition(std::string_view accept, bool open_metrics
     if (range.quality <= best) continue;
     if (range.type == "application/openmetrics-text" && open_metrics &&
         (range.version.empty() || range.version == "0.0.1" || range.version == "1.0.0")) {
-      best = range.quality;
-      const std::string_view version = range.version == "0.0.1" ? "0.0.1" : "1.0.0";
-      chosen = {ExpositionFormat::kOpenMetrics, "application/openmetrics-text; version=" +
-                                                    std::string(version) + std::string(kRest)};
-    } else if (range.type == "text/plain" && (range.version.empty() || range.version == "0.0.4")) {
-      best = range.quality;
-      chosen = {ExpositionFormat::kPrometheusText,
-                "text/plain; version=0.0.4" + std::string(kRest)};
+      type = "application/openmetrics-text; version=" +
+             std::string(range.version == "0.0.1" ? "0.0.1" : "1.0.0");
+      chosen.format = ExpositionFormat::kOpenMetrics;
+    } else if (range.type == "text/plain" &&
+               (range.version.empty() || range.version == "0.0.4" || range.version == "1.0.0")) {
+      type = "text/plain; version=" + std::string(range.version == "1.0.0" ? "1.0.0" : "0.0.4");
+      chosen.format = ExpositionFormat::kPrometheusText;
+    } else {
+      continue;
     }
+    best = range.quality;
+    chosen.escaping = range.escaping.value_or(Escaping::kUnderscores);
   }
+  chosen.content_type =
+      type + "; charset=utf-8; escaping=" + std::string(escaping_name(chosen.escaping));
   return chosen;
 }
 

@@ -341,26 +341,38 @@ std::string trace_json_v1(const SpanBatch& trace) {
   return "{\"batches\":" + TraceWriter(trace).resource_spans() + "}";
 }
 
-std::string trace_json_v2(const SpanBatch& trace, uint64_t inspected_bytes) {
-  if (trace.spans.empty()) return "{\"trace\":{},\"metrics\":{}}";
-  std::string out =
-      "{\"trace\":{\"resourceSpans\":" + TraceWriter(trace).resource_spans() + "},\"metrics\":";
+std::string trace_json_v2(const SpanBatch& trace, uint64_t inspected_bytes,
+                          std::string_view partial) {
+  std::string out = "{\"trace\":{";
+  if (!trace.spans.empty()) out += "\"resourceSpans\":" + TraceWriter(trace).resource_spans();
+  out += "},\"metrics\":";
   {
     Members metrics(out);
-    metrics.long_count("inspectedBytes", inspected_bytes);
+    if (!trace.spans.empty() || !partial.empty())
+      metrics.long_count("inspectedBytes", inspected_bytes);
+  }
+  if (!partial.empty()) {
+    out += ",\"status\":\"PARTIAL\",\"message\":";
+    append_text(out, partial);
   }
   return out + "}";
 }
 
 std::string trace_protobuf_v1(const SpanBatch& trace) { return otlp::encode_traces(trace); }
 
-std::string trace_protobuf_v2(const SpanBatch& trace, uint64_t inspected_bytes) {
+std::string trace_protobuf_v2(const SpanBatch& trace, uint64_t inspected_bytes,
+                              std::string_view partial) {
+  constexpr int kPartial = 1;  // PartialStatus
   std::string metrics;
   protozero::pbf_writer(metrics).add_uint64(1, inspected_bytes);
   std::string out;
   protozero::pbf_writer response(out);
   response.add_message(1, otlp::encode_traces(trace));
   response.add_message(2, metrics);
+  if (!partial.empty()) {
+    response.add_enum(3, kPartial);
+    response.add_string(4, partial.data(), partial.size());
+  }
   return out;
 }
 

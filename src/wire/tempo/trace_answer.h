@@ -7,6 +7,7 @@
 //   Source    tempopb.Trace, tempopb.TraceByIDResponse; opentelemetry-proto trace/v1.
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "model/span_batch.h"
 
@@ -15,13 +16,16 @@ namespace sightline::wire::tempo {
 // {"batches":[...]}: GET /api/traces/{id}.
 std::string trace_json_v1(const model::SpanBatch& trace);
 // {"trace":{"resourceSpans":[...]},"metrics":{"inspectedBytes":"n"}}: GET /api/v2/traces/{id}.
-// Without spans: {"trace":{},"metrics":{}}.
-std::string trace_json_v2(const model::SpanBatch& trace, uint64_t inspected_bytes);
+// Without spans: {"trace":{},"metrics":{}}. `partial` says why not the whole trace is shown: then the answer ends with
+// "status":"PARTIAL" and it as the message; empty: it is whole.
+std::string trace_json_v2(const model::SpanBatch& trace, uint64_t inspected_bytes,
+                          std::string_view partial = {});
 
 // Trace{resourceSpans=1}, the bytes of OTLP's TracesData.
 std::string trace_protobuf_v1(const model::SpanBatch& trace);
-// TraceByIDResponse{trace=1, metrics=2{inspectedBytes=1}}.
-std::string trace_protobuf_v2(const model::SpanBatch& trace, uint64_t inspected_bytes);
+// TraceByIDResponse{trace=1, metrics=2{inspectedBytes=1}, status=3, message=4}.
+std::string trace_protobuf_v2(const model::SpanBatch& trace, uint64_t inspected_bytes,
+                              std::string_view partial = {});
 
 // One AnyValue: {"stringValue":"x"}, {"intValue":"5"}, {} for an empty one. For search answers, too.
 void append_value_json(std::string& out, const model::ValueView& value);
