@@ -36,7 +36,7 @@ struct TempoApiOptions {
   uint32_t series_max = 1'000;      // of a metrics query, unless maxSeries asks for fewer
   uint32_t exemplars_default = 100;
   uint32_t exemplars_max = 1'000;
-  uint32_t tag_values_max = 10'000;  // distinct values of one tag
+  uint32_t tag_values_max = 10'000;       // distinct values of one tag
   uint64_t trace_bytes_max = 50'000'000;  // of one trace shown by id, as protobuf; 0: any
   std::chrono::nanoseconds timeout = std::chrono::minutes(2);
   // The longest range a search and a metrics query may name; 0: any.
