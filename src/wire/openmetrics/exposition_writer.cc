@@ -45,6 +45,18 @@ size_t utf8_characters(std::string_view text) {
   }));
 }
 
+// Hexadecimal digits have nothing to escape, and are as many characters as bytes.
+template <typename Id>
+void append_id(std::string& out, std::string_view name, const Id& id) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  char text[2 * sizeof(id.bytes)];
+  for (size_t i = 0; i < sizeof(id.bytes); ++i) {
+    text[2 * i] = kDigits[id.bytes[i] >> 4];
+    text[2 * i + 1] = kDigits[id.bytes[i] & 15];
+  }
+  ((out += name) += "=\"").append(text, sizeof text) += '"';
+}
+
 // The two fixed labels first, as exporters of traces write them.
 bool append_exemplar_labels(std::string& out, const model::Exemplar& exemplar) {
   size_t characters = 0;
@@ -55,8 +67,15 @@ bool append_exemplar_labels(std::string& out, const model::Exemplar& exemplar) {
     first = false;
     append_label(out, name, value);
   };
-  if (exemplar.trace_id.is_valid()) add(model::kTraceIdLabel, to_hex(exemplar.trace_id));
-  if (exemplar.span_id.is_valid()) add(model::kSpanIdLabel, to_hex(exemplar.span_id));
+  const auto add_id = [&](std::string_view name, const auto& id) {
+    if (!id.is_valid()) return;
+    characters += name.size() + 2 * sizeof(id.bytes);
+    if (!first) out += ',';
+    first = false;
+    append_id(out, name, id);
+  };
+  add_id(model::kTraceIdLabel, exemplar.trace_id);
+  add_id(model::kSpanIdLabel, exemplar.span_id);
   for (const model::LabelView label : exemplar.labels) add(label.name, label.value);
   return characters <= model::kExemplarLabelCharsMax;
 }
