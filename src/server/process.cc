@@ -75,7 +75,7 @@ class RunningProcess final : public Process {
   Status build_routes();
   Status listen();
   void add_prometheus(net::HttpRouter& router);
-  api::tempo::TempoApi tempo_api() const;
+  api::tempo::TempoApi tempo_api();
   void add_tempo(net::HttpRouter& router);
   HttpRole& add_role(std::string name, std::string role, std::string address);
   const net::HttpRouter* own_router(std::string_view host, uint16_t port) const;
@@ -220,7 +220,7 @@ void RunningProcess::add_prometheus(net::HttpRouter& router) {
   otlp_metrics_->add_prometheus_route(router);
 }
 
-api::tempo::TempoApi RunningProcess::tempo_api() const {
+api::tempo::TempoApi RunningProcess::tempo_api() {
   api::tempo::TempoApi api{
       .traces = *stores_->traces(), .clock = clock_, .prefix = config_.tempo->http_api_prefix};
   const config::TempoConfig::Search& search = config_.tempo->search;
@@ -229,6 +229,7 @@ api::tempo::TempoApi RunningProcess::tempo_api() const {
   api.options.spans_per_spanset_default = search.default_spans_per_span_set;
   api.options.spans_per_spanset_max = search.max_spans_per_span_set;
   api.config_text = [this] { return config::dump(*config_.tempo); };
+  api.pool = &query_pool_;
   return api;
 }
 

@@ -79,6 +79,7 @@ RegexCache::RegexCache() = default;
 RegexCache::~RegexCache() = default;
 
 const re2::RE2& RegexCache::get(const Field& comparison) {
+  const std::lock_guard lock(mutex_);
   auto& regex = compiled_[&comparison];
   if (!regex) {
     RE2::Options options;

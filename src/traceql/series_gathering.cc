@@ -60,6 +60,17 @@ SeriesGathering::Gathered* SeriesGathering::series_for(const std::vector<Column>
     key.push_back(static_cast<char>(value.type));
     key.append(display_text(value)).push_back('\0');
   }
+  return made_for(key, [&] {
+    MetricsLabels labels;
+    for (size_t i = 0; i < by.size(); ++i)
+      labels.emplace_back(to_string(metrics_.by[i]), label_value(by[i].at(row)));
+    return labels;
+  });
+}
+
+// nullptr when there are too many already.
+SeriesGathering::Gathered* SeriesGathering::made_for(const std::string& key,
+                                                     const auto& labels_of) {
   const auto found = series_.find(key);
   if (found != series_.end()) return &found->second;
   if (series_.size() >= limits_.series_max) {
@@ -67,8 +78,7 @@ SeriesGathering::Gathered* SeriesGathering::series_for(const std::vector<Column>
     return nullptr;
   }
   Gathered& made = series_[key];
-  for (size_t i = 0; i < by.size(); ++i)
-    made.labels.emplace_back(to_string(metrics_.by[i]), label_value(by[i].at(row)));
+  made.labels = labels_of();
   if (!uses_buckets()) {
     made.cells.resize(grid_.count);
     bytes_ += grid_.count * sizeof(Cell);
@@ -123,14 +133,22 @@ template <typename SeriesOfRow>
 void SeriesGathering::add_rows(const RowMask& rows, const Column& measured,
                                const SeriesOfRow& series_of_row) {
   const auto starts = columns_->group().start_ns();
+  // Neighbours in time lie in one interval: it is found anew only when left.
+  size_t interval = 0;
+  int64_t after = 0, until = -1;
   for (uint32_t row = 0; row < rows.size(); ++row) {
-    if (rows[row] == 0 || !grid_.holds(starts[row])) continue;
+    if (rows[row] == 0) continue;
+    if (const auto start = static_cast<int64_t>(starts[row]); start <= after || start > until) {
+      if (!grid_.holds(starts[row])) continue;
+      interval = grid_.index_of(starts[row]);
+      until = grid_.first_end_ns + static_cast<int64_t>(interval) * grid_.step_ns;
+      after = until - grid_.step_ns;
+    }
     if (bytes_ > limits_.bytes_max) return;
     const Value value = metrics_.measured ? measured.at(row) : Value{};
     if (metrics_.measured && !is_numeric(value.type)) continue;
     Gathered* series = series_of_row(row);
     if (series == nullptr) continue;
-    const size_t interval = grid_.index_of(starts[row]);
     measure(*series, interval, value);
     offer_exemplar(*series, interval, row, value);
   }
@@ -184,6 +202,46 @@ void SeriesGathering::offer_exemplar(Gathered& series, size_t interval, uint32_t
     if (const Value shown = column.at(row); !shown.is_nil())
       exemplar.labels.emplace_back(key, OwnedValue::of(shown));
   series.exemplars.push_back(std::move(exemplar));
+}
+
+void SeriesGathering::merge_series(Gathered& into, Gathered& from) {
+  for (size_t i = 0; i < from.cells.size(); ++i) {
+    const Cell& cell = from.cells[i];
+    Cell& sum = into.cells[i];
+    if (cell.count == 0) continue;
+    sum.low = sum.count == 0 ? cell.low : std::min(sum.low, cell.low);
+    sum.high = sum.count == 0 ? cell.high : std::max(sum.high, cell.high);
+    sum.sum += cell.sum;
+    sum.count += cell.count;
+  }
+  if (into.buckets.empty()) into.buckets.resize(from.buckets.size());
+  for (size_t b = 0; b < from.buckets.size(); ++b) {
+    auto& counts = into.buckets[b];
+    if (from.buckets[b].empty()) continue;
+    if (counts.empty()) {
+      counts.resize(grid_.count);
+      bytes_ += grid_.count * sizeof(double);
+    }
+    for (size_t i = 0; i < grid_.count; ++i) counts[i] += from.buckets[b][i];
+  }
+  const size_t share = std::max<size_t>(1, limits_.exemplars_max / grid_.count);
+  for (MetricsExemplar& exemplar : from.exemplars) {
+    if (exemplars_in_[exemplar.interval] >= share) continue;
+    if (!exemplar_traces_.insert(exemplar.trace).second) continue;
+    ++exemplars_in_[exemplar.interval];
+    into.exemplars.push_back(std::move(exemplar));
+  }
+}
+
+Status SeriesGathering::merge(SeriesGathering&& other) {
+  durations_ = durations_ || other.durations_;
+  truncated_ = truncated_ || other.truncated_;
+  for (auto& [key, from] : other.series_) {
+    Gathered* into = made_for(key, [&] { return std::move(from.labels); });
+    if (into != nullptr) merge_series(*into, from);
+    if (auto status = check_bytes(); !status) return status;
+  }
+  return {};
 }
 
 double SeriesGathering::cell_value(const Cell& cell) const {

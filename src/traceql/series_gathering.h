@@ -41,6 +41,8 @@ class SeriesGathering {
 
   // Counts the marked rows; those outside the grid are left out.
   Status add(RowColumns& columns, const RowMask& rows);
+  // What another one of the same function gathered, too.
+  Status merge(SeriesGathering&& other);
   std::vector<MetricsSeries> finish() &&;
   bool truncated() const { return truncated_; }
 
@@ -65,6 +67,8 @@ class SeriesGathering {
   bool uses_buckets() const;
   Status check_bytes() const;
   Gathered* series_for(const std::vector<Column>& by, uint32_t row);
+  Gathered* made_for(const std::string& key, const auto& labels_of);
+  void merge_series(Gathered& into, Gathered& from);
   template <typename SeriesOfRow>
   void add_rows(const RowMask& rows, const Column& measured, const SeriesOfRow& series_of_row);
   void measure(Gathered& series, size_t interval, const Value& value);

@@ -10,7 +10,8 @@ namespace sightline::tracestore {
 namespace {
 
 constexpr size_t kTailBytes = 16;  // footer length, footer crc, magic
-constexpr size_t kZoneBytes = 8 + 9 * 4 + 4 * 8;
+constexpr size_t kZoneBytes = 8 + 11 * 4 + 4 * 8;
+constexpr size_t kTablesKept = 8;  // of each block
 constexpr size_t kIdBytes = sizeof(TraceId);
 
 std::unexpected<Error> torn(std::string_view what) { return fail(Errc::kCorrupt, what); }
@@ -18,8 +19,9 @@ std::unexpected<Error> torn(std::string_view what) { return fail(Errc::kCorrupt,
 RowGroupZone read_zone(ByteReader& in) {
   RowGroupZone zone;
   zone.offset = in.le<uint64_t>();
-  for (uint32_t* field : {&zone.chunk_bytes, &zone.directory_bytes, &zone.directory_crc, &zone.rows,
-                          &zone.traces, &zone.events, &zone.links, &zone.kinds, &zone.statuses})
+  for (uint32_t* field : {&zone.filter_bytes, &zone.filter_crc, &zone.chunk_bytes,
+                          &zone.directory_bytes, &zone.directory_crc, &zone.rows, &zone.traces,
+                          &zone.events, &zone.links, &zone.kinds, &zone.statuses})
     *field = in.le<uint32_t>();
   zone.min_start = {in.le<uint64_t>()};
   zone.max_end = {in.le<uint64_t>()};
@@ -62,7 +64,7 @@ Status Block::parse(std::string_view bytes) {
   if (bytes.size() < kBlockMagic.size() + kTailBytes)
     return torn("file is too short for a trace block");
   if (!bytes.starts_with(kBlockMagic) || !bytes.ends_with(kBlockMagic))
-    return torn("not a trace block of version 2");
+    return torn("not a trace block of version 3");
   const size_t tail = bytes.size() - kTailBytes;
   const auto footer_bytes = load_le<uint32_t>(bytes.data() + tail);
   if (footer_bytes > tail - kBlockMagic.size()) return torn("footer is longer than the file");
@@ -81,9 +83,11 @@ Status Block::parse(std::string_view bytes) {
   const auto replaced = in.le<uint32_t>();
   const auto gone = in.le<uint32_t>();
   const auto row_groups = in.le<uint32_t>();
+  const auto values_bytes = in.le<uint32_t>();
   ids_crc_ = in.le<uint32_t>();
   index_crc_ = in.le<uint32_t>();
   const auto lists_crc = in.le<uint32_t>();
+  values_crc_ = in.le<uint32_t>();
   if (!in.ok() || in.remaining() != uint64_t{row_groups} * kZoneBytes)
     return torn("footer is torn");
 
@@ -95,11 +99,12 @@ Status Block::parse(std::string_view bytes) {
   const uint64_t footer_begin = tail - footer_bytes;
   if (gone > summary_.traces || slots <= summary_.traces - gone ||
       ids_offset < kBlockMagic.size() || ids_offset > footer_begin ||
-      ids_bytes + index_bytes + lists_bytes != footer_begin - ids_offset)
+      ids_bytes + index_bytes + lists_bytes + values_bytes != footer_begin - ids_offset)
     return torn("sections do not add up to the file");
   ids_ = bytes.substr(ids_offset, ids_bytes);
   index_ = bytes.substr(ids_offset + ids_bytes, index_bytes);
   lists_bytes_ = lists_bytes;
+  values_ = bytes.substr(footer_begin - values_bytes, values_bytes);
   const std::string_view lists = bytes.substr(ids_offset + ids_bytes + index_bytes, lists_bytes);
   if (crc32c(lists) != lists_crc) return torn("checksum of the lists does not match");
   for (uint32_t i = 0; i < continued; ++i) summary_.continued.push_back(id_at(lists, i));
@@ -116,11 +121,10 @@ Status Block::parse(std::string_view bytes) {
   uint64_t offset = kBlockMagic.size(), spans = 0, traces = 0;
   for (uint32_t i = 0; i < row_groups; ++i) {
     RowGroupZone zone = read_zone(in);
-    if (zone.offset != offset ||
-        uint64_t{zone.chunk_bytes} + zone.directory_bytes > ids_offset - offset)
+    if (zone.offset != offset || zone.bytes() > ids_offset - offset)
       return torn("row groups overlap or pass the end");
     zone.first_trace = static_cast<uint32_t>(traces);
-    offset += uint64_t{zone.chunk_bytes} + zone.directory_bytes;
+    offset += zone.bytes();
     spans += zone.rows;
     traces += zone.traces;
     summary_.min_start = std::min(summary_.min_start, zone.min_start);
@@ -129,7 +133,8 @@ Status Block::parse(std::string_view bytes) {
   }
   if (offset != ids_offset || spans < summary_.spans || traces != summary_.traces)
     return torn("row groups do not add up to the block");
-  verified_ = std::vector<std::atomic<bool>>(zones_.size());
+  verified_ = std::vector<VerifiedChunks>(zones_.size());
+  filter_verified_ = std::vector<std::atomic<bool>>(zones_.size());
   return {};
 }
 
@@ -143,11 +148,53 @@ Status Block::check_index() const {
 }
 
 Block::Sections Block::sections() const {
-  uint64_t groups = 0;
-  for (const RowGroupZone& zone : zones_)
-    groups += uint64_t{zone.chunk_bytes} + zone.directory_bytes;
-  return {ids_.size(), index_.size(), lists_bytes_,
-          bytes_.size() - groups - ids_.size() - index_.size() - lists_bytes_};
+  uint64_t groups = 0, filters = 0;
+  for (const RowGroupZone& zone : zones_) {
+    groups += zone.bytes();
+    filters += zone.filter_bytes;
+  }
+  return {ids_.size(),
+          index_.size(),
+          lists_bytes_,
+          values_.size(),
+          filters,
+          bytes_.size() - groups - ids_.size() - index_.size() - lists_bytes_ - values_.size()};
+}
+
+Result<const ValueIndex*> Block::value_index() const {
+  std::call_once(values_once_, [this] {
+    if (crc32c(values_) != values_crc_)
+      value_index_ = fail(Errc::kCorrupt, name_, ": checksum of the value index does not match");
+    else
+      value_index_ = ValueIndex::open(values_, zones_.size());
+  });
+  if (!value_index_) return std::unexpected(value_index_.error());
+  return &*value_index_;
+}
+
+Result<std::string_view> Block::filter(uint32_t number) const {
+  const RowGroupZone& zone = zones_[number];
+  const std::string_view filter = bytes_.substr(zone.offset, zone.filter_bytes);
+  if (!filter_verified_[number].load(std::memory_order_relaxed)) {
+    if (crc32c(filter) != zone.filter_crc)
+      return fail(Errc::kCorrupt, name_, ": checksum of the filter of row group ", number,
+                  " does not match");
+    filter_verified_[number].store(true, std::memory_order_relaxed);
+  }
+  return filter;
+}
+
+void Block::share_tables(uint32_t number, RowGroupDecoder& decoder) const {
+  const std::lock_guard lock(tables_mutex_);
+  const auto known = std::ranges::find(tables_, number, &KeptTables::row_group);
+  if (known == tables_.end()) {
+    if (!decoder.shared_tables()) return;
+    if (tables_.size() >= kTablesKept) tables_.erase(tables_.begin());
+    tables_.push_back({number, decoder.shared_tables()});
+    return;
+  }
+  std::rotate(known, known + 1, tables_.end());
+  if (!decoder.shared_tables()) decoder.use_tables(tables_.back().tables);
 }
 
 Result<std::optional<uint32_t>> Block::find(const TraceId& id) const {
@@ -168,8 +215,9 @@ Result<std::optional<uint32_t>> Block::find(const TraceId& id) const {
 Result<std::string_view> Block::row_group_bytes(uint32_t number) const {
   const auto decoder = row_group(number, nullptr);
   if (!decoder) return std::unexpected(decoder.error());
-  const RowGroupZone& zone = zones_[number];
-  return bytes_.substr(zone.offset, uint64_t{zone.chunk_bytes} + zone.directory_bytes);
+  if (auto status = decoder->verify(); !status) return in_context(name_, std::move(status).error());
+  if (const auto filter = this->filter(number); !filter) return filter;
+  return bytes_.substr(zones_[number].offset, zones_[number].bytes());
 }
 
 TraceId Block::trace_id(uint32_t ordinal) const { return id_at(ids_, ordinal); }
@@ -183,15 +231,12 @@ uint32_t Block::row_group_of(uint32_t ordinal) const {
 
 Result<RowGroupDecoder> Block::row_group(uint32_t number, InspectedBytes inspected) const {
   const RowGroupZone& zone = zones_[number];
-  auto decoder = RowGroupDecoder::open(
-      bytes_.substr(zone.offset, uint64_t{zone.chunk_bytes} + zone.directory_bytes), zone, owner_,
-      std::move(inspected));
-  if (decoder && !verified_[number].load(std::memory_order_relaxed)) {
-    if (auto status = decoder->verify(); !status)
-      return in_context(name_, std::move(status).error());
-    verified_[number].store(true, std::memory_order_relaxed);
-  }
+  auto decoder =
+      RowGroupDecoder::open(bytes_.substr(zone.offset + zone.filter_bytes,
+                                          uint64_t{zone.chunk_bytes} + zone.directory_bytes),
+                            zone, owner_, std::move(inspected), &verified_[number]);
   if (!decoder) return in_context(name_, std::move(decoder).error());
+  share_tables(number, *decoder);
   return decoder;
 }
 
@@ -202,6 +247,7 @@ Result<std::shared_ptr<const model::SpanBatch>> Block::read_traces(
   const RowGroupZone& zone = zones_[row_group_number];
   const auto tables = decoder->tables();
   if (!tables) return in_context(name_, tables.error());
+  share_tables(row_group_number, *decoder);
   std::vector<model::Run> runs;
   uint32_t row = 0;
   size_t next = 0;

@@ -7,7 +7,7 @@
 namespace sightline::api::tempo {
 
 inline traceql::Engine engine_of(const TempoApi& api) {
-  return traceql::Engine(api.traces, api.clock, {.timeout = api.options.timeout});
+  return traceql::Engine(api.traces, api.clock, {.timeout = api.options.timeout, .pool = api.pool});
 }
 
 // `bounds` keeps the request's cancellation alive.

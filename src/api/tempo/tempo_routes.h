@@ -19,6 +19,10 @@
 #include "net/http.h"
 #include "tracestore/querier.h"
 
+namespace sightline {
+class WorkPool;
+}
+
 namespace sightline::api::tempo {
 
 // What one request may ask for and get.
@@ -45,6 +49,7 @@ struct TempoApi {
   std::string prefix;           // "" or "/tempo"
   TempoApiOptions options;
   std::function<std::string()> config_text;  // shown at /status/config; may be empty
+  WorkPool* pool = nullptr;  // evaluates row groups of one query side by side; may be null
 };
 
 std::vector<std::string> tempo_paths(const TempoApi& api);  // patterns, with the prefix
