@@ -87,6 +87,55 @@ SeriesGathering::Gathered* SeriesGathering::made_for(const std::string& key,
   return &made;
 }
 
+namespace {
+
+// The place of a row's codes among all combinations of codes.
+size_t combination_of(const std::vector<Column>& by, uint32_t row) {
+  size_t at = 0;
+  for (const Column& column : by) at = at * column.dictionary().size() + column.codes()[row];
+  return at;
+}
+
+}  // namespace
+
+// The one in which all spans of the row group start, as far as their traces tell.
+std::optional<size_t> SeriesGathering::only_interval() const {
+  uint64_t low = UINT64_MAX, high = 0;
+  for (const auto& trace : columns_->group().traces()) {
+    low = std::min(low, trace.start.value);
+    high = std::max(high, trace.end.value);
+  }
+  if (low > high || !grid_.holds(low) || !grid_.holds(high)) return std::nullopt;
+  const size_t interval = grid_.index_of(low);
+  return interval == grid_.index_of(high) ? std::optional(interval) : std::nullopt;
+}
+
+// Counts rows of one interval; when they begin is not looked at.
+void SeriesGathering::tally(const RowMask& rows, const std::vector<Column>& by, size_t combinations,
+                            size_t interval) {
+  std::vector<uint32_t> counts(combinations, 0);
+  std::vector<uint32_t> some_row(combinations, 0);
+  if (by.size() == 1) {
+    const auto codes = by[0].codes();
+    for (uint32_t row = 0; row < rows.size(); ++row) {
+      counts[codes[row]] += rows[row];
+      if (rows[row] != 0) some_row[codes[row]] = row;
+    }
+  } else {
+    for (uint32_t row = 0; row < rows.size(); ++row) {
+      if (rows[row] == 0) continue;
+      const size_t at = combination_of(by, row);
+      ++counts[at];
+      some_row[at] = row;
+    }
+  }
+  for (size_t at = 0; at < combinations; ++at) {
+    if (counts[at] == 0) continue;
+    if (Gathered* series = series_for(by, some_row[at]))
+      series->cells[interval].count += counts[at];
+  }
+}
+
 Status SeriesGathering::add(RowColumns& columns, const RowMask& rows) {
   if (std::ranges::find(rows, 1) == rows.end()) return {};
   columns_ = &columns;
@@ -103,8 +152,13 @@ Status SeriesGathering::add(RowColumns& columns, const RowMask& rows) {
     combinations = column.is_coded() && combinations <= kTableMax
                        ? combinations * column.dictionary().size()
                        : kTableMax + 1;
+  const auto only = only_interval();
+  if (only && !metrics_.measured && combinations <= kTableMax && !wants_exemplar(*only)) {
+    tally(rows, by, combinations, *only);
+    return check_bytes();
+  }
   if (combinations > kTableMax) {
-    add_rows(rows, measured, [&](uint32_t row) { return series_for(by, row); });
+    add_rows(rows, only, measured, [&](uint32_t row) { return series_for(by, row); });
     return check_bytes();
   }
   struct Entry {
@@ -112,10 +166,8 @@ Status SeriesGathering::add(RowColumns& columns, const RowMask& rows) {
     bool known = false;
   };
   std::vector<Entry> table(combinations);
-  add_rows(rows, measured, [&](uint32_t row) {
-    size_t at = 0;
-    for (const Column& column : by) at = at * column.dictionary().size() + column.codes()[row];
-    Entry& entry = table[at];
+  add_rows(rows, only, measured, [&](uint32_t row) {
+    Entry& entry = table[combination_of(by, row)];
     if (!entry.known) entry = {series_for(by, row), true};
     return entry.series;
   });
@@ -130,15 +182,18 @@ Status SeriesGathering::check_bytes() const {
 }
 
 template <typename SeriesOfRow>
-void SeriesGathering::add_rows(const RowMask& rows, const Column& measured,
-                               const SeriesOfRow& series_of_row) {
-  const auto starts = columns_->group().start_ns();
+void SeriesGathering::add_rows(const RowMask& rows, std::optional<size_t> only,
+                               const Column& measured, const SeriesOfRow& series_of_row) {
+  const auto starts = only ? std::span<const uint64_t>() : columns_->group().start_ns();
   // Neighbours in time lie in one interval: it is found anew only when left.
-  size_t interval = 0;
+  size_t interval = only.value_or(0);
   int64_t after = 0, until = -1;
   for (uint32_t row = 0; row < rows.size(); ++row) {
     if (rows[row] == 0) continue;
-    if (const auto start = static_cast<int64_t>(starts[row]); start <= after || start > until) {
+    if (only) {
+      // All lie in it.
+    } else if (const auto start = static_cast<int64_t>(starts[row]);
+               start <= after || start > until) {
       if (!grid_.holds(starts[row])) continue;
       interval = grid_.index_of(starts[row]);
       until = grid_.first_end_ns + static_cast<int64_t>(interval) * grid_.step_ns;
@@ -182,10 +237,14 @@ void SeriesGathering::measure(Gathered& series, size_t interval, const Value& va
   cell.count += 1;
 }
 
+bool SeriesGathering::wants_exemplar(size_t interval) const {
+  const size_t share = std::max<size_t>(1, limits_.exemplars_max / grid_.count);
+  return limits_.exemplars_max > 0 && exemplars_in_[interval] < share;
+}
+
 void SeriesGathering::offer_exemplar(Gathered& series, size_t interval, uint32_t row,
                                      const Value& value) {
-  const size_t share = std::max<size_t>(1, limits_.exemplars_max / grid_.count);
-  if (limits_.exemplars_max == 0 || exemplars_in_[interval] >= share) return;
+  if (!wants_exemplar(interval)) return;
   auto& group = columns_->group();
   const TraceId trace = group.traces()[columns_->trace_of_row()[row]].id;
   if (!exemplar_traces_.insert(trace).second) return;
@@ -224,9 +283,8 @@ void SeriesGathering::merge_series(Gathered& into, Gathered& from) {
     }
     for (size_t i = 0; i < grid_.count; ++i) counts[i] += from.buckets[b][i];
   }
-  const size_t share = std::max<size_t>(1, limits_.exemplars_max / grid_.count);
   for (MetricsExemplar& exemplar : from.exemplars) {
-    if (exemplars_in_[exemplar.interval] >= share) continue;
+    if (!wants_exemplar(exemplar.interval)) continue;
     if (!exemplar_traces_.insert(exemplar.trace).second) continue;
     ++exemplars_in_[exemplar.interval];
     into.exemplars.push_back(std::move(exemplar));

@@ -5,6 +5,7 @@
 //   Limits   series_max series, the rest is dropped and truncated() says so; exemplars_max exemplars,
 //            one per trace, spread over the intervals; bytes_max of intervals times series (add() fails).
 #include <map>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -70,7 +71,12 @@ class SeriesGathering {
   Gathered* made_for(const std::string& key, const auto& labels_of);
   void merge_series(Gathered& into, Gathered& from);
   template <typename SeriesOfRow>
-  void add_rows(const RowMask& rows, const Column& measured, const SeriesOfRow& series_of_row);
+  void add_rows(const RowMask& rows, std::optional<size_t> only, const Column& measured,
+                const SeriesOfRow& series_of_row);
+  std::optional<size_t> only_interval() const;
+  void tally(const RowMask& rows, const std::vector<Column>& by, size_t combinations,
+             size_t interval);
+  bool wants_exemplar(size_t interval) const;
   void measure(Gathered& series, size_t interval, const Value& value);
   void offer_exemplar(Gathered& series, size_t interval, uint32_t row, const Value& value);
   double shown_number(double measured) const;

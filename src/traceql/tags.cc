@@ -108,9 +108,7 @@ class ValueSet {
     return known_.size() < values_max_;
   }
   std::vector<OwnedValue> sorted() && {
-    std::vector<OwnedValue> values;
-    values.reserve(known_.size());
-    while (!known_.empty()) values.push_back(std::move(known_.extract(known_.begin()).value()));
+    std::vector<OwnedValue> values(known_.begin(), known_.end());
     std::ranges::sort(
         values, [](const OwnedValue& a, const OwnedValue& b) { return key_of(a) < key_of(b); });
     return values;

@@ -96,8 +96,24 @@ class ClassReader {
     }
     return reader;
   }
-  uint32_t class_count() const { return class_count_; }
-  void step(ClassLane& lane) const {
+  // The next `rows` rows of every lane.
+  template <size_t kCount>
+  void read(std::span<ClassLane, kCount> lanes, uint32_t rows) const {
+    // Copies of their own: what the loop holds in registers nothing else may point to.
+    std::array<ClassLane, kCount> at_work;
+    for (size_t lane = 0; lane < kCount; ++lane) at_work[lane] = lanes[lane];
+    for (uint32_t row = 0; row < rows; ++row) {
+#pragma GCC unroll 4
+      for (size_t lane = 0; lane < kCount; ++lane) step(at_work[lane], row);
+    }
+    for (size_t lane = 0; lane < kCount; ++lane) {
+      at_work[lane].out += rows;
+      lanes[lane] = at_work[lane];
+    }
+  }
+
+ private:
+  void step(ClassLane& lane, uint32_t row) const {
     if (lane.rows_of_trace == 0) {
       lane.rows_of_trace = *lane.trace_rows++;
       lane.before = class_count_;
@@ -118,10 +134,9 @@ class ClassReader {
       number = 0;
     }
     lane.before = static_cast<uint32_t>(number);
-    *lane.out++ = lane.before;
+    lane.out[row] = lane.before;
   }
 
- private:
   std::vector<Successors> successors_;  // of each class, and of the begin of a trace
   const RansSlots* other_slots_ = nullptr;
   uint32_t class_count_ = 0;
@@ -156,10 +171,9 @@ Status PageColumns::read_classes() {
       out += of.rows;
       together = std::min(together, of.rows);
     }
-    for (uint32_t row = 0; row < together; ++row)
-      for (ClassLane& lane : lanes) reader->step(lane);
+    reader->read(std::span(lanes), together);
     for (size_t i = 0; i < count; ++i) {
-      for (uint32_t row = together; row < lanes[i].rows; ++row) reader->step(lanes[i]);
+      reader->read(std::span(lanes).subspan(i).first<1>(), lanes[i].rows - together);
       if (!lanes[i].sound || !lanes[i].ranks.finished() || !lanes[i].others.finished())
         return torn("classes are torn");
     }

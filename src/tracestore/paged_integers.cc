@@ -201,12 +201,12 @@ constinit const std::array<PageCursor::Magnitude, 256> PageCursor::kMagnitudes =
   return magnitudes;
 }();
 
-// Near the end of the bits, or of very many at once; those past the end are zeros.
-uint64_t PageCursor::bits_at_end(unsigned count) {
-  uint64_t bits = 0;
-  for (unsigned i = 0; i < count; ++i, ++bit_)
-    if (bit_ / 8 < bits_size_) bits |= static_cast<uint64_t>(bits_[bit_ / 8] >> bit_ % 8 & 1) << i;
-  return bits;
+uint64_t PageCursor::bits_at_end(std::string_view bits, size_t begin, unsigned count) {
+  uint64_t result = 0;
+  for (unsigned i = 0; i < count; ++i)
+    if (const size_t bit = begin + i; bit / 8 < bits.size())
+      result |= static_cast<uint64_t>(bits[bit / 8] >> bit % 8 & 1) << i;
+  return result;
 }
 
 Result<PagedIntegers> PagedIntegers::open(std::string_view bytes, uint32_t context_count,
@@ -312,20 +312,28 @@ Status PagedIntegers::read_lanes(std::span<const Part<Number>> parts) const {
   const RansSlots* const slots = slots_.get();
   const auto read_all = [&](auto slots_of) {
     std::array<uint64_t, kCount> seen{};  // all bits of all numbers of a lane
-    for (size_t i = 0; i < together; ++i)
-      for (size_t lane = 0; lane < kCount; ++lane) {
-        const uint64_t value = cursors[lane].next(slots_of(parts[lane], i));
-        seen[lane] |= value;
-        parts[lane].out[i] = static_cast<Number>(value);
+    if (together > 0) {
+      // Copies of their own: what the loop holds in registers nothing else may point to.
+      std::array<PageCursor, kCount> at_work = cursors;
+      for (size_t i = 0; i < together; ++i) {
+#pragma GCC unroll 4
+        for (size_t lane = 0; lane < kCount; ++lane) {
+          const uint64_t value = at_work[lane].next(slots_of(parts[lane], i));
+          seen[lane] |= value;
+          parts[lane].out[i] = static_cast<Number>(value);
+        }
       }
+      cursors = at_work;
+    }
     for (size_t lane = 0; lane < kCount; ++lane) {
       PageCursor cursor = cursors[lane];
+      uint64_t bits = seen[lane];
       for (size_t i = std::max(at[lane], together); i < parts[lane].count; ++i) {
         const uint64_t value = cursor.next(slots_of(parts[lane], i));
-        seen[lane] |= value;
+        bits |= value;
         parts[lane].out[i] = static_cast<Number>(value);
       }
-      if (!cursor.finished() || !fits<Number>(seen[lane])) return false;
+      if (!cursor.finished() || !fits<Number>(bits)) return false;
     }
     return true;
   };

@@ -37,13 +37,11 @@ class PageCursor {
   // Of a page that is not constant.
   uint64_t next(const RansSlots& slots) {
     const Magnitude& m = kMagnitudes[coder_.get(slots)];
-    const size_t byte = bit_ / 8;
-    if (byte + 8 <= bits_size_ && m.low_bits <= 56) [[likely]] {
-      const uint64_t low = load_le<uint64_t>(bits_ + byte) >> bit_ % 8 & m.mask;
-      bit_ += m.low_bits;
-      return m.base + low;
-    }
-    return m.low_bits == 0 ? m.base : m.base + bits_at_end(m.low_bits);
+    const size_t bit = bit_;
+    bit_ += m.low_bits;
+    if (bit / 8 + 8 <= bits_size_ && m.low_bits <= 56) [[likely]]
+      return m.base + (load_le<uint64_t>(bits_ + bit / 8) >> bit % 8 & m.mask);
+    return m.low_bits == 0 ? m.base : m.base + bits_at_end({bits_, bits_size_}, bit, m.low_bits);
   }
   // All read and sound.
   bool finished() const { return constant_ || (coder_.finished() && (bit_ + 7) / 8 == bits_size_); }
@@ -55,7 +53,8 @@ class PageCursor {
     uint32_t low_bits = 0;
   };
   static const std::array<Magnitude, 256> kMagnitudes;
-  uint64_t bits_at_end(unsigned count);
+  // Near the end of the bits, or of very many at once; those past the end are zeros.
+  static uint64_t bits_at_end(std::string_view bits, size_t begin, unsigned count);
 
   RansDecoder coder_;
   const char* bits_ = nullptr;

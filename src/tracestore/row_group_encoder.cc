@@ -253,10 +253,19 @@ class RowGroupEncoder::State {
     std::sort(places.begin(), places.end(), [](const Place& a, const Place& b) {
       return a.trace != b.trace ? a.trace < b.trace : a.arrival < b.arrival;
     });
-    std::vector<EncodedRow> ordered;
-    ordered.reserve(encoded_.size());
-    for (const Place& place : places) ordered.push_back(encoded_[place.row]);
-    encoded_ = std::move(ordered);
+    // Along the cycles of the permutation, so that no second copy of all rows is needed.
+    for (uint32_t begin = 0; begin < places.size(); ++begin) {
+      if (places[begin].row == begin) continue;
+      const EncodedRow first = encoded_[begin];
+      uint32_t at = begin;
+      for (uint32_t from = places[at].row; from != begin; from = places[at].row) {
+        encoded_[at] = encoded_[from];
+        places[at].row = at;
+        at = from;
+      }
+      encoded_[at] = first;
+      places[at].row = at;
+    }
   }
 
   void encode(RowGroupZone& zone) {
@@ -264,8 +273,10 @@ class RowGroupEncoder::State {
     put_tables();
     put_span_ids();
     put_classes();
+    sequence_ = {};
     put_parents();
     put_resources();
+    resource_sequence_ = {};
     put_times();
     put_span_fields();
     put_events();

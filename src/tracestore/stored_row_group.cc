@@ -33,7 +33,7 @@ Result<std::unique_ptr<StoredRowGroup>> StoredRowGroup::open(
 void StoredRowGroup::arrange() {
   const RowGroupTables& tables = *decoder_.shared_tables();
   std::vector<uint32_t> pages;
-  rows_.clear();
+  std::vector<uint32_t> from;  // of each trace, its first row in those pages
   row_count_ = 0;
   uint32_t page = 0;
   uint32_t trace = 0;         // of the row group, the next in `page`
@@ -49,15 +49,17 @@ void StoredRowGroup::arrange() {
       page_end_row += tables.pages[page].rows;
     }
     for (; trace < number; ++trace) row += tables.trace_rows[trace];
+    from.push_back(row);
     TraceRows& shown = traces_[i];
     shown.begin = row_count_;
     shown.root =
         tables.trace_roots[number] == 0 ? kNoRow : row_count_ + tables.trace_roots[number] - 1;
     row_count_ += shown.count;
-    for (uint32_t k = 0; k < shown.count; ++k) rows_.push_back(row + k);
   }
   selected_ = row_count_ != page_end_row;
-  if (!selected_) rows_.clear();
+  rows_.clear();
+  for (size_t i = 0; selected_ && i < traces_.size(); ++i)
+    for (uint32_t k = 0; k < traces_[i].count; ++k) rows_.push_back(from[i] + k);
   columns_.emplace(decoder_, std::move(pages));
 }
 
