@@ -87,7 +87,7 @@ class RunningProcess final : public Process {
   void add_prometheus(net::HttpRouter& router);
   const tracestore::Queryable& all_traces() const;
   api::Tenancy tenancy() const;
-  api::tempo::TempoApi tempo_api() const;
+  api::tempo::TempoApi tempo_api();
   api::jaeger::JaegerApi jaeger_api() const;
   void add_tempo(net::HttpRouter& router);
   HttpRole& add_role(std::string name, std::string role, std::string address);
@@ -309,7 +309,7 @@ void RunningProcess::add_prometheus(net::HttpRouter& router) {
   otlp_metrics_->add_prometheus_route(router);
 }
 
-api::tempo::TempoApi RunningProcess::tempo_api() const {
+api::tempo::TempoApi RunningProcess::tempo_api() {
   const config::TempoConfig& tempo = *config_.tempo;
   api::tempo::TempoApi api{.traces = all_traces(),
                            .clock = clock_,
@@ -334,6 +334,7 @@ api::tempo::TempoApi RunningProcess::tempo_api() const {
   api.overrides_text = [limits = stores_->limits()](const std::string& tenant) {
     return tenant.empty() ? limits->text() : limits->text(tenant);
   };
+  api.pool = &query_pool_;
   return api;
 }
 

@@ -21,6 +21,10 @@
 #include "net/http.h"
 #include "tracestore/querier.h"
 
+namespace sightline {
+class WorkPool;
+}
+
 namespace sightline::api::tempo {
 
 // What one request may ask for and get.
@@ -58,6 +62,7 @@ struct TempoApi {
   std::function<TempoApiOptions(const std::string& tenant, TempoApiOptions options)> options_of;
 
   TempoApi of_tenants(const tracestore::TenantTraces& tenants) const;
+  WorkPool* pool = nullptr;  // evaluates row groups of one query side by side; may be null
 };
 
 std::vector<std::string> tempo_paths(const TempoApi& api);  // patterns, with the prefix
