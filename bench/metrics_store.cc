@@ -128,7 +128,10 @@ void store(const Arguments& a, int in, int out) {
     request.headers.set("Content-Type", "application/x-protobuf");
     request.headers.set("Content-Encoding", "snappy");
     clock.set_wall(TimestampNs{header[1] * 1'000'000});
-    if (router.dispatch(request).status != 204) ++outcome.refused;
+    if (const auto response = router.dispatch(request); response.status != 204) {
+      if (outcome.refused++ == 0)
+        std::fprintf(stderr, "first refused: %d %s", response.status, response.body.c_str());
+    }
     if (header[1] / 60'000 == maintained) continue;
     maintained = header[1] / 60'000;
     (*db)->maintain();
