@@ -107,7 +107,7 @@ storage:
 
     def run_sightline(self, name="sightline"):
         program = self.start(["run", "--tempo-config", self.config, "--data-dir", self.data], name)
-        self.ready(program, f"http://localhost:{self.otlp}/")
+        self.ready(program, f"http://localhost:{self.tempo}/ready")
         return program
 
     def send(self, count: int = 3) -> bytes:

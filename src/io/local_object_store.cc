@@ -8,40 +8,9 @@ namespace {
 constexpr std::string_view kUnfinished = ".tmp";
 
 bool is_key_character(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-         std::string_view("-_.!*'()/").find(c) != std::string_view::npos;
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+         c == '_' || c == '.' || c == '/';
 }
-
-class PrefixedObjectStore final : public ObjectStore {
- public:
-  PrefixedObjectStore(std::shared_ptr<ObjectStore> objects, std::string prefix)
-      : objects_(std::move(objects)), prefix_(std::move(prefix)) {}
-  Status put(const std::string& key, std::string_view bytes) override {
-    return objects_->put(prefix_ + key, bytes);
-  }
-  Result<std::string> get(const std::string& key) override { return objects_->get(prefix_ + key); }
-  Result<std::string> get_range(const std::string& key, ByteRange range) override {
-    return objects_->get_range(prefix_ + key, range);
-  }
-  Result<ObjectInfo> head(const std::string& key) override {
-    auto info = objects_->head(prefix_ + key);
-    if (info) info->key = key;
-    return info;
-  }
-  Result<std::vector<ObjectInfo>> list(const std::string& prefix) override {
-    auto found = objects_->list(prefix_ + prefix);
-    if (found)
-      for (ObjectInfo& info : *found) info.key.erase(0, prefix_.size());
-    return found;
-  }
-  Status remove(const std::string& key) override { return objects_->remove(prefix_ + key); }
-  std::string name() const override { return objects_->name() + prefix_; }
-  void interrupt() override { objects_->interrupt(); }
-
- private:
-  const std::shared_ptr<ObjectStore> objects_;
-  const std::string prefix_;
-};
 
 class LocalObjectStore final : public ObjectStore {
  public:
@@ -133,11 +102,6 @@ Status check_object_key(std::string_view key) {
 
 std::unique_ptr<ObjectStore> make_local_object_store(FileSystem& fs, std::string directory) {
   return std::make_unique<LocalObjectStore>(fs, std::move(directory));
-}
-
-std::shared_ptr<ObjectStore> make_prefixed_object_store(std::shared_ptr<ObjectStore> objects,
-                                                        std::string prefix) {
-  return std::make_shared<PrefixedObjectStore>(std::move(objects), std::move(prefix));
 }
 
 }  // namespace sightline::io

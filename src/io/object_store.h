@@ -1,7 +1,7 @@
 #pragma once
 // Objects by key: what blocks are kept in when they do not lie in a directory of their own. A directory and
 // S3-compatible storage answer alike.
-//   Keys      relative, parts joined by "/", of letters, digits and "-_.!*'()": checked by put().
+//   Keys      relative, parts joined by "/", of letters, digits and "-_.": checked by put().
 //   Atomicity an object is there whole or not at all, and put() replaces one at once. After put() everybody reads the new one.
 //   Errors    name the store and the key. kNotFound: no such object. kUnavailable: away, over its rate or its disk full,
 //             worth trying later; retries of its own are over then. kIo: the storage refused (rights, bucket). kOutOfRange:
@@ -54,8 +54,8 @@ Status check_object_key(std::string_view key);
 //   Lifetime  `fs` outlives it.
 std::unique_ptr<ObjectStore> make_local_object_store(FileSystem& fs, std::string directory);
 
-// The objects of another store whose keys begin with `prefix`, "a/b/", without it.
-std::shared_ptr<ObjectStore> make_prefixed_object_store(std::shared_ptr<ObjectStore> objects,
+// The objects of `whole` whose keys begin with `prefix`, by the rest of their keys. Interrupting it interrupts the whole.
+std::shared_ptr<ObjectStore> make_prefixed_object_store(std::shared_ptr<ObjectStore> whole,
                                                         std::string prefix);
 
 }  // namespace sightline::io

@@ -71,13 +71,15 @@ tsdb::TsdbOptions metrics_options(const config::PrometheusConfig& config,
 
 Result<std::unique_ptr<Stores>> Stores::open(const config::SightlineConfig& config,
                                              bool sync_always, io::FileSystem& fs, Clock& clock,
-                                             Telemetry& telemetry, ReplayProgress& replay) {
+                                             Telemetry& telemetry, ReplayProgress& replay,
+                                             const tsdb::TsdbLimits& limits) {
   std::unique_ptr<Stores> stores(new Stores());
   const std::string& data_dir = config.server.data_dir;
   if (auto opened = stores->open_traces(config, sync_always, fs, clock, telemetry); !opened)
     return std::unexpected(std::move(opened).error());
   if (config.prometheus) {
     auto options = metrics_options(*config.prometheus, data_dir, sync_always);
+    options.limits = limits;
     options.on_replay_segment = [&replay](const io::SegmentProgress& progress) {
       replay.note(progress);
     };
@@ -173,7 +175,10 @@ void Stores::start_maintenance(std::function<void()> also) {
     std::unique_lock lock(mutex_);
     while (!changed_.wait_for(lock, kRound, [&] { return stopping_; })) {
       lock.unlock();
-      tenants_ ? tenants_->archive() : (void)traces_->archive();  // says itself what failed
+      if (tenants_)
+        tenants_->archive();
+      else
+        (void)traces_->archive();  // says itself what failed
       lock.lock();
     }
   });
@@ -223,9 +228,9 @@ void Stores::pin(const TraceId& trace) { tenants_ ? tenants_->pin(trace) : trace
 // crash between two writes did, pins follow. What is pinned while this runs stays pinned.
 void Stores::reconcile_pins() {
   if (!has_traces() || !metrics_) return;
-  const tracestore::PinSource exemplars = [&](const auto& wanted) {
-    return metrics_->for_each_exemplar_trace(
-        {}, [&](TraceId trace, TimestampMs) { wanted(tracestore::fingerprint_of(trace)); });
+  const auto exemplars = [&](const std::function<void(const TraceId&)>& wanted) {
+    return metrics_->for_each_exemplar_trace({},
+                                             [&](TraceId trace, TimestampMs) { wanted(trace); });
   };
   const Status status =
       tenants_ ? tenants_->replace_pins(exemplars) : traces_->replace_pins(exemplars);

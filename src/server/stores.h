@@ -29,7 +29,8 @@ class Stores {
   // `replay` is told while the metrics store reads its log.
   static Result<std::unique_ptr<Stores>> open(const config::SightlineConfig& config,
                                               bool sync_always, io::FileSystem& fs, Clock& clock,
-                                              Telemetry& telemetry, ReplayProgress& replay);
+                                              Telemetry& telemetry, ReplayProgress& replay,
+                                              const tsdb::TsdbLimits& limits = {});
   ~Stores();
 
   // `also` runs in the same thread, every second.
@@ -58,10 +59,10 @@ class Stores {
   void pin(const TraceId& trace);
   void reconcile_pins();
 
+  std::shared_ptr<io::ObjectStore> objects_;  // null: blocks stay local
+  bool archive_at_stop_ = false;
   std::unique_ptr<TenantLimitsTable> limits_;
   std::unique_ptr<tracestore::IngestRate> rate_;  // of the one store, when it is limited
-  std::shared_ptr<io::ObjectStore> objects_;      // null: blocks stay local
-  bool archive_at_stop_ = false;
   std::unique_ptr<tracestore::TraceStore> traces_;
   std::unique_ptr<tracestore::TenantStores> tenants_;
   std::unique_ptr<tsdb::Tsdb> metrics_;

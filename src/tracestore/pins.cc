@@ -67,10 +67,11 @@ void PinSet::unpin_locked(TraceFingerprint id) {
   ++unpin_count_;
 }
 
-void PinSet::pin(TraceFingerprint id) {
+void PinSet::pin(const TraceId& id) {
+  const TraceFingerprint fingerprint = fingerprint_of(id);
   const std::lock_guard lock(mutex_);
-  if (meanwhile_) meanwhile_->insert(id);
-  pin_locked(id);
+  if (meanwhile_) meanwhile_->insert(fingerprint);
+  pin_locked(fingerprint);
 }
 
 void PinSet::unpin(const TraceId& id) {
@@ -98,16 +99,17 @@ uint64_t PinSet::unpin_count() const {
   return unpin_count_;
 }
 
-Status PinSet::replace(const PinSource& source) {
+Status PinSet::replace(const Source& source) {
   {
     const std::lock_guard lock(mutex_);
     meanwhile_ = std::make_unique<TraceIdSet>();
   }
   TraceIdSet wanted;
-  const Status named = source([&](TraceFingerprint id) {
-    if (!wanted.insert(id)) return;
+  const Status named = source([&](const TraceId& id) {
+    const TraceFingerprint fingerprint = fingerprint_of(id);
+    if (!wanted.insert(fingerprint)) return;
     const std::lock_guard lock(mutex_);
-    pin_locked(id);
+    pin_locked(fingerprint);
   });
   for (size_t number = 0; named && number < TraceIdSet::kRuns; ++number) {
     const std::lock_guard lock(mutex_);  // for one run at a time: who pins hardly waits

@@ -20,23 +20,20 @@
 
 namespace sightline::tracestore {
 
-// Names every trace that is to be pinned.
-using PinSource = std::function<Status(const std::function<void(TraceFingerprint)>& wanted)>;
-
 class PinSet {
  public:
   static Result<std::unique_ptr<PinSet>> open(io::FileSystem& fs, const std::string& directory,
                                               io::SyncPolicy sync);
 
-  void pin(TraceFingerprint id);
-  void pin(const TraceId& id) { pin(fingerprint_of(id)); }
+  void pin(const TraceId& id);
   void unpin(const TraceId& id);
   bool contains(const TraceId& id) const;
   uint64_t count() const;
   uint64_t memory_bytes() const;
   // Pins what `source` names and unpins all others, but for those that are pinned while it runs. When `source` fails,
   // nothing is unpinned.
-  Status replace(const PinSource& source);
+  using Source = std::function<Status(const std::function<void(const TraceId&)>& wanted)>;
+  Status replace(const Source& source);
   // How many unpins have been, ever: when it stands still, no pinned block can shrink.
   uint64_t unpin_count() const;
   Status flush();

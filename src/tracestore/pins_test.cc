@@ -98,7 +98,7 @@ TEST_F(PinsFixture, ReplaceFollowsItsSourceAndKeepsWhatComesMeanwhile) {
   open();
   for (uint64_t i = 0; i < 1000; ++i) pins->pin(trace(i));
   ASSERT_TRUE(pins->replace([&](const auto& wanted) -> Status {
-    for (uint64_t i = 500; i < 1500; ++i) wanted(fingerprint_of(trace(i)));
+    for (uint64_t i = 500; i < 1500; ++i) wanted(trace(i));
     pins->pin(trace(7));
     pins->pin(trace(5000));
     return {};
@@ -107,7 +107,7 @@ TEST_F(PinsFixture, ReplaceFollowsItsSourceAndKeepsWhatComesMeanwhile) {
   for (const uint64_t kept : {7, 500, 1499, 5000}) EXPECT_TRUE(pins->contains(trace(kept))) << kept;
   EXPECT_FALSE(pins->contains(trace(8)));
   const auto failed = pins->replace([&](const auto& wanted) -> Status {
-    wanted(fingerprint_of(trace(9)));
+    wanted(trace(9));
     return fail(Errc::kIo, "no");
   });
   EXPECT_FALSE(failed);

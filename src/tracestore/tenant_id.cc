@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "base/text_codec.h"
+
+
 namespace sightline::tracestore {
 namespace {
 
@@ -39,6 +42,19 @@ Result<std::vector<std::string>> parse_tenant_ids(std::string_view org_id) {
   std::ranges::sort(tenants);
   tenants.erase(std::ranges::unique(tenants).begin(), tenants.end());
   return tenants;
+}
+
+std::string tenant_object_prefix(std::string_view tenant) {
+  std::string prefix = "tenants/";
+  for (const char c : tenant) {
+    const bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                          (c >= '0' && c <= '9') || c == '-' || c == '.';
+    if (is_plain)
+      prefix += c;
+    else
+      prefix += "_" + hex_encode({&c, 1});
+  }
+  return prefix + "/";
 }
 
 }  // namespace sightline::tracestore

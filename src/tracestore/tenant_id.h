@@ -20,5 +20,7 @@ inline constexpr size_t kTenantIdBytesMax = 150;
 Result<std::string> parse_tenant_id(std::string_view org_id);
 // "a|b": in order, each once.
 Result<std::vector<std::string>> parse_tenant_ids(std::string_view org_id);
+// Where a tenant's objects lie: "tenants/team-a/". What a key may not hold, and "_", is "_" and two hex digits.
+std::string tenant_object_prefix(std::string_view tenant);
 
 }  // namespace sightline::tracestore

@@ -10,7 +10,6 @@ namespace sightline::tracestore {
 namespace {
 
 constexpr std::string_view kTenantsDirectory = "/tenants";
-constexpr std::string_view kTenantsKey = "tenants/";
 
 // Holds a tenant's requests to its limits on their way into its store.
 class LimitedWriter final : public TraceWriter {
@@ -75,11 +74,6 @@ Result<std::unique_ptr<TenantStores>> TenantStores::open(io::FileSystem& fs, Clo
   std::unique_ptr<TenantStores> stores(new TenantStores(fs, clock, telemetry, std::move(options)));
   if (auto found = stores->find_tenants(); !found)
     return in_context("tenants", std::move(found).error());
-  auto archived = stores->find_archived_tenants();
-  if (!archived && archived.error().code != Errc::kUnavailable &&
-      archived.error().code != Errc::kDeadlineExceeded)
-    return in_context("tenants", std::move(archived).error());
-  if (!archived) SL_LOG_WARN("trace store: tenants: {}", archived.error().message);
   return stores;
 }
 
@@ -101,25 +95,6 @@ Status TenantStores::find_tenants() {
   return {};
 }
 
-Status TenantStores::find_archived_tenants() {
-  if (options_.store.objects) {
-    const auto objects = options_.store.objects->list(std::string(kTenantsKey));
-    if (!objects) return std::unexpected(objects.error());
-    const std::lock_guard lock(mutex_);
-    for (const io::ObjectInfo& object : *objects) {
-      const size_t end = object.key.find('/', kTenantsKey.size());
-      const std::string name = object.key.substr(kTenantsKey.size(), end - kTenantsKey.size());
-      if (end != std::string::npos && parse_tenant_id(name) && !tenants_.contains(name))
-        tenants_.emplace(name, std::make_shared<Tenant>(name, clock_));
-    }
-    if (!tenants_.contains(kSingleTenant) &&
-        options_.store.objects->head(std::string(kManifestKey)))
-      tenants_.emplace(kSingleTenant, std::make_shared<Tenant>(std::string(kSingleTenant), clock_));
-  }
-  archive_read_ = true;
-  return {};
-}
-
 TraceStoreOptions TenantStores::options_of(const std::string& name) const {
   TraceStoreOptions options = options_.store;
   options.tenant = name;
@@ -128,8 +103,7 @@ TraceStoreOptions TenantStores::options_of(const std::string& name) const {
     options.wal_directory += below;
     options.blocks_directory += below;
     if (options.objects)
-      options.objects =
-          io::make_prefixed_object_store(options.objects, std::string(kTenantsKey) + name + "/");
+      options.objects = io::make_prefixed_object_store(options.objects, tenant_object_prefix(name));
   }
   if (options_.block_retention)
     options.block_retention = options_.block_retention(name).value_or(options.block_retention);
@@ -159,6 +133,16 @@ Result<TenantStores::TenantPtr> TenantStores::known_or_new(const std::string& na
   return tenants_.emplace(name, std::make_shared<Tenant>(name, clock_)).first->second;
 }
 
+Result<TenantStores::TenantPtr> TenantStores::known_or_archived(const std::string& name) {
+  TenantPtr tenant = known(name);
+  const TraceStoreOptions options = options_of(name);
+  if (tenant != nullptr || !options.objects) return tenant;
+  const auto manifest = options.objects->head(std::string(kManifestKey));
+  if (manifest) return known_or_new(name);
+  if (manifest.error().code == Errc::kNotFound) return nullptr;
+  return in_context("tenant " + name, manifest.error());
+}
+
 // The tenant's store, open for as long as the result is held.
 Result<std::shared_ptr<TraceStore>> TenantStores::use(Tenant& tenant) {
   const std::lock_guard lock(tenant.mutex);
@@ -171,29 +155,8 @@ Result<std::shared_ptr<TraceStore>> TenantStores::use(Tenant& tenant) {
     return in_context("tenant " + tenant.name, std::move(store).error());
   }
   tenant.store = std::move(*store);
-  give_pins(*tenant.store);
+  if (auto pinned = give_pins(*tenant.store); !pinned) return std::unexpected(pinned.error());
   return tenant.store;
-}
-
-void TenantStores::give_pins(TraceStore& store) {
-  const PinSource known = [this](const std::function<void(TraceFingerprint)>& wanted) -> Status {
-    for (size_t number = 0; number < TraceIdSet::kRuns; ++number) {
-      std::vector<TraceFingerprint> ids;
-      {
-        const std::lock_guard lock(mutex_);
-        ids = pinned_.run(number);
-      }
-      for (const TraceFingerprint id : ids) wanted(id);
-    }
-    return {};
-  };
-  bool complete = false;
-  {
-    const std::lock_guard lock(mutex_);
-    complete = pins_complete_;
-  }
-  // What else a store has pinned from earlier may still be wanted, as long as nobody has said what is.
-  (void)(complete ? store.replace_pins(known) : known([&](TraceFingerprint id) { store.pin(id); }));
 }
 
 // Counts one more open store, after closing the least recently used free ones while there are too many.
@@ -233,11 +196,10 @@ Result<TenantTraces> TenantStores::reader(std::string_view org_id) {
   if (!names) return std::unexpected(std::move(names).error());
   std::vector<std::shared_ptr<const Queryable>> stores;
   for (const std::string& name : *names) {
-    const TenantPtr tenant = known(name);
-    if (tenant == nullptr && !archive_read_)
-      return fail(Errc::kUnavailable, "tenant ", name, ": object storage has not been read yet");
-    if (tenant == nullptr) continue;
-    auto store = use(*tenant);
+    const auto tenant = known_or_archived(name);
+    if (!tenant) return std::unexpected(tenant.error());
+    if (*tenant == nullptr) continue;
+    auto store = use(**tenant);
     if (!store) return std::unexpected(std::move(store).error());
     stores.push_back(std::move(*store));
   }
@@ -261,7 +223,10 @@ void TenantStores::maintain() {
     }
     tenant->visited_at = now.count();
     (void)store->maintain();  // says itself what failed
-    const bool quiet = is_settled(*store);
+    const TraceStoreStats stats = store->stats();
+    const bool quiet =
+        stats.live_spans == 0 &&
+        (!store->has_archive() || stats.block_count == stats.archived_blocks);  // all have moved
     store.reset();
     if (!quiet || now.count() - tenant->used_at < options_.idle_after.count()) continue;
     const std::lock_guard lock(tenant->mutex);
@@ -288,24 +253,16 @@ std::vector<std::shared_ptr<TraceStore>> TenantStores::open_stores() const {
   return stores;
 }
 
-bool TenantStores::is_settled(const TraceStore& store) const {
-  const TraceStoreStats stats = store.stats();
-  return stats.live_spans == 0 &&
-         (!options_.store.objects || stats.archived_blocks == stats.block_count);
-}
-
 void TenantStores::archive() {
-  if (!archive_read_)
-    if (auto found = find_archived_tenants(); !found) return;  // each store says what fails
   for (const auto& store : open_stores()) (void)store->archive();
 }
 
 Status TenantStores::archive_everything() {
   Status first;
   for (const auto& store : open_stores()) {
-    Status done = store->flush();
-    if (done) done = store->archive_everything();
-    if (first && !done) first = std::move(done);
+    Status one = store->flush();
+    if (one && store->has_archive()) one = store->archive_everything();
+    if (!one && first) first = std::move(one);
   }
   return first;
 }
@@ -313,38 +270,46 @@ Status TenantStores::archive_everything() {
 void TenantStores::pin(const TraceId& id) {
   {
     const std::lock_guard lock(mutex_);
-    if (pinned_meanwhile_) pinned_meanwhile_->insert(fingerprint_of(id));
-    if (!pinned_.insert(fingerprint_of(id))) return;
+    pinned_.insert(id);
+    if (replacing_pins_) meanwhile_.insert(id);
   }
   for (const auto& store : open_stores()) store->pin(id);
 }
 
-void TenantStores::unpin(const TraceId& id) {
+Status TenantStores::replace_pins(const PinSet::Source& source) {
   {
     const std::lock_guard lock(mutex_);
-    pinned_.erase(fingerprint_of(id));
+    replacing_pins_ = true;
   }
-  for (const auto& store : open_stores()) store->unpin(id);
+  std::unordered_set<TraceId, TraceIdHash> wanted;
+  const Status status = source([&](const TraceId& id) { wanted.insert(id); });
+  {
+    const std::lock_guard lock(mutex_);
+    replacing_pins_ = false;
+    wanted.merge(meanwhile_);
+    meanwhile_.clear();
+    if (!status) return status;
+    pinned_ = std::move(wanted);
+    pins_are_all_ = true;
+  }
+  for (const auto& store : open_stores())
+    if (auto given = give_pins(*store); !given) return given;
+  return {};
 }
 
-Status TenantStores::replace_pins(const PinSource& source) {
+// An id enters pinned_ before the stores: while this runs, it is either read here or pinned after.
+Status TenantStores::give_pins(TraceStore& store) {
+  const auto all = [&](const std::function<void(const TraceId&)>& wanted) {
+    const std::lock_guard lock(mutex_);
+    for (const TraceId& id : pinned_) wanted(id);
+    return Status();
+  };
+  bool are_all;
   {
     const std::lock_guard lock(mutex_);
-    pinned_meanwhile_ = std::make_unique<TraceIdSet>();
+    are_all = pins_are_all_;
   }
-  TraceIdSet wanted;
-  const Status named = source([&](TraceFingerprint id) { wanted.insert(id); });
-  {
-    const std::lock_guard lock(mutex_);
-    const TraceIdSet& others = named ? *pinned_meanwhile_ : pinned_;
-    for (size_t number = 0; number < TraceIdSet::kRuns; ++number)
-      for (const TraceFingerprint id : others.run(number)) wanted.insert(id);
-    pinned_ = std::move(wanted);
-    pinned_meanwhile_.reset();
-    pins_complete_ = pins_complete_ || named;
-  }
-  for (const auto& store : open_stores()) give_pins(*store);
-  return named;
+  return are_all ? store.replace_pins(all) : all([&](const TraceId& id) { store.pin(id); });
 }
 
 std::vector<std::string> TenantStores::names() const {
@@ -364,11 +329,11 @@ TraceStoreStats TenantStores::stats() const {
     sum.block_traces += one.block_traces;
     sum.block_spans += one.block_spans;
     sum.block_bytes += one.block_bytes;
+    sum.wal_bytes += one.wal_bytes;
     sum.archived_blocks += one.archived_blocks;
     sum.archived_bytes += one.archived_bytes;
-    sum.pin_bytes += one.pin_bytes;
-    sum.wal_bytes += one.wal_bytes;
     sum.pinned_traces += one.pinned_traces;
+    sum.pin_bytes += one.pin_bytes;
     if (one.oldest) sum.oldest = std::min(sum.oldest.value_or(*one.oldest), *one.oldest);
     if (one.newest) sum.newest = std::max(sum.newest.value_or(*one.newest), *one.newest);
   }

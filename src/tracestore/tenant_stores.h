@@ -1,11 +1,11 @@
 #pragma once
 // A trace store for each tenant, in directories of its own below those of the store that was there before there
 // were tenants: that one goes on as the tenant "single-tenant".
+//   Objects    in object storage every tenant has a prefix of its own, likewise. A tenant that only object storage knows
+//              is found when somebody reads it.
 //   Open       with the first request of a tenant; closed again once nobody used it for idle_after and nothing of
 //              it is live, or when another needs its place. maintain() opens the others from time to time, so that
 //              retention reaches them.
-//   Archive    in object storage a tenant's blocks lie below tenants/<name>/, those of "single-tenant" beside. Until
-//              that could be listed, a tenant nobody knows locally is kUnavailable to readers.
 //   Rates      a tenant's requests are held to its IngestRateLimit before its store sees them.
 //   Threads    any; opening one tenant holds up only who asks for the same. maintain() is for one caller.
 //   Lifetime   file system, clock and telemetry outlive it; readers and writers are given back before it goes.
@@ -19,6 +19,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "tracestore/ingest_rate.h"
@@ -58,16 +59,14 @@ class TenantStores final : public Tenants {
 
   // Maintains the open stores, closes the idle, visits one closed one that is due. Says itself what failed.
   void maintain();
-  // TraceStore::archive() of the open stores, and before that finds the tenants of object storage. For another caller
-  // than maintain().
+  // Moves blocks of the open stores to object storage, where there is one. Says itself what failed.
   void archive();
-  // Everything of every tenant that is open goes there now.
+  // The same of everything they hold, live or not.
   Status archive_everything();
-  // The tenants do not say whose an id is, so every store keeps it.
+  // Who pins does not say whose an id is, so every store keeps it: those that are open now, the others when they
+  // open. As TraceStore has it.
   void pin(const TraceId& id);
-  void unpin(const TraceId& id);
-  // As of TraceStore. Stores that open later get the same.
-  Status replace_pins(const PinSource& source);
+  Status replace_pins(const PinSet::Source& source);
 
   std::vector<std::string> names() const;
   uint32_t open_count() const { return open_count_; }
@@ -79,13 +78,12 @@ class TenantStores final : public Tenants {
   using TenantPtr = std::shared_ptr<Tenant>;
   TenantStores(io::FileSystem& fs, Clock& clock, Telemetry& telemetry, TenantStoresOptions options);
   Status find_tenants();
-  Status find_archived_tenants();
-  bool is_settled(const TraceStore& store) const;  // nothing of it is live or waits to move
-  void give_pins(TraceStore& store);
   TraceStoreOptions options_of(const std::string& name) const;
   std::vector<TenantPtr> all() const;
   TenantPtr known(const std::string& name) const;  // null: nobody has written to it
   Result<TenantPtr> known_or_new(const std::string& name);
+  Result<TenantPtr> known_or_archived(const std::string& name);  // null: neither
+  Status give_pins(TraceStore& store);
   Result<std::shared_ptr<TraceStore>> use(Tenant& tenant);
   Status make_room();
   std::vector<std::shared_ptr<TraceStore>> open_stores() const;
@@ -96,10 +94,11 @@ class TenantStores final : public Tenants {
   const TenantStoresOptions options_;
   mutable std::mutex mutex_;  // taken after a tenant's own, never before
   std::map<std::string, TenantPtr, std::less<>> tenants_;  // guarded by mutex_
-  TraceIdSet pinned_;                                      // guarded by mutex_
-  std::unique_ptr<TraceIdSet> pinned_meanwhile_;  // guarded by mutex_: since replace_pins() began
-  bool pins_complete_ = false;                    // guarded by mutex_: replace_pins() has been
-  std::atomic<bool> archive_read_{false};         // or there is none: every tenant is known
+  std::unordered_set<TraceId, TraceIdHash> pinned_;        // guarded by mutex_
+  std::unordered_set<TraceId, TraceIdHash>
+      meanwhile_;                // guarded by mutex_: pinned since replace_pins() began
+  bool replacing_pins_ = false;  // guarded by mutex_
+  bool pins_are_all_ = false;    // guarded by mutex_: nothing but pinned_ is to be pinned
   std::atomic<uint32_t> open_count_{0};
 };
 

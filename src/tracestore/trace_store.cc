@@ -16,7 +16,6 @@ TraceStore::TraceStore(io::FileSystem& fs, Clock& clock, Telemetry& telemetry,
                        TraceStoreOptions options)
     : fs_(fs),
       clock_(clock),
-      telemetry_(telemetry),
       options_(std::move(options)),
       metrics_(std::make_unique<Metrics>(TenantTelemetry(telemetry, options_.tenant))),
       memory_(options_.hot_bytes_max),

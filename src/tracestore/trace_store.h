@@ -78,11 +78,10 @@ class TraceStore final : public TraceWriter, public Queryable {
   // While pinned, a trace survives retention, whole; also one that has yet to arrive. O(1), durable
   // with the next maintain(); who pins says so again after a crash. A set: pins are not counted.
   void pin(const TraceId& id) { pins_->pin(id); }
-  void pin(TraceFingerprint id) { pins_->pin(id); }
   void unpin(const TraceId& id) { pins_->unpin(id); }
   bool is_pinned(const TraceId& id) const { return pins_->contains(id); }
   // Pins exactly what `source` names, and what is pinned while it runs; nothing is unpinned when it fails.
-  Status replace_pins(const PinSource& source) { return pins_->replace(source); }
+  Status replace_pins(const PinSet::Source& source) { return pins_->replace(source); }
 
   // What append() is held to from now on; 0: no limit.
   void set_limits(uint64_t live_traces_max, uint64_t bytes_per_trace_max) {
@@ -142,7 +141,6 @@ class TraceStore final : public TraceWriter, public Queryable {
 
   io::FileSystem& fs_;
   Clock& clock_;
-  Telemetry& telemetry_;
   const TraceStoreOptions options_;
   const std::unique_ptr<Metrics> metrics_;
   std::vector<std::unique_ptr<io::DirectoryLock>> locks_;  // set by open()

@@ -32,7 +32,7 @@ Status TraceStore::open_archive() {
   if (auto removed = fs_.remove_all(upload_directory()); !removed) return removed;
   if (auto made = fs_.create_directories(upload_directory()); !made) return made;
   auto cache = io::ObjectCache::open(
-      fs_, *options_.objects, telemetry_,
+      fs_, *options_.objects, metrics_->telemetry,
       {.directory = options_.cache_directory.empty() ? options_.blocks_directory + "/cache"
                                                      : options_.cache_directory,
        .bytes_max = options_.cache_bytes_max});

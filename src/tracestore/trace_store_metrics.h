@@ -16,6 +16,7 @@ class TenantTelemetry {
   Gauge& gauge(std::string_view name, std::string_view help) {
     return telemetry_.gauge(name, help, with_tenant({}));
   }
+  Telemetry& of_all_tenants() const { return telemetry_; }
 
  private:
   MetricLabels with_tenant(MetricLabels labels) const {
@@ -28,7 +29,8 @@ class TenantTelemetry {
 
 struct TraceStore::Metrics {
   explicit Metrics(TenantTelemetry t)
-      : traces_created(
+      : telemetry(t.of_all_tenants()),
+        traces_created(
             t.counter("tempo_ingester_traces_created_total", "Traces that became live.")),
         live_traces(t.gauge("tempo_ingester_live_traces", "Traces not yet in a block.")),
         live_bytes(t.gauge("tempo_ingester_live_trace_bytes", "Memory of live batches.")),
@@ -70,6 +72,7 @@ struct TraceStore::Metrics {
                      {{"reason", std::move(reason)}});
   }
 
+  Telemetry& telemetry;
   Counter& traces_created;
   Gauge& live_traces;
   Gauge& live_bytes;
