@@ -43,6 +43,38 @@ TEST(SendQueue, SendsEverythingBeforeItStops) {
   EXPECT_FALSE(queue.offer(batch_of(1)));
 }
 
+TEST(SendQueue, WhatWaitsIsSentTogether) {
+  const auto decoded = wire::otlp::decode_traces(std::make_shared<const std::string>(
+      wire::otlp::testing::make_sample_request({.service = "shop"})));
+  ASSERT_TRUE(decoded);
+  const size_t spans = decoded->batch->spans.size();
+  Telemetry telemetry;
+  std::promise<void> begun, go;
+  std::vector<size_t> sent;
+  SendQueue queue(
+      {.exporter = "x", .capacity = 100, .consumer_count = 1, .merge_items_max = 3 * spans},
+      [&](const Outgoing& b) {
+        if (sent.empty()) {
+          begun.set_value();
+          go.get_future().wait();
+        }
+        // Requests behind each other are one request.
+        const auto whole =
+            wire::otlp::decode_traces(std::make_shared<const std::string>(b.protobuf()));
+        sent.push_back(whole ? whole->batch->spans.size() : 0);
+        EXPECT_EQ(sent.back(), b.items());
+        return SendOutcome{};
+      },
+      telemetry);
+  ASSERT_TRUE(queue.offer(decoded->batch));
+  begun.get_future().wait();
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(queue.offer(decoded->batch));
+  go.set_value();
+  queue.stop(std::chrono::seconds(10));
+  EXPECT_EQ(sent, (std::vector<size_t>{spans, 3 * spans, spans}));
+  EXPECT_EQ(telemetry.counter_total("otelcol_exporter_sent_spans_total"), 5 * spans);
+}
+
 TEST(SendQueue, RetriesWhatIsRetryable) {
   Telemetry telemetry;
   std::atomic<int> tries = 0;

@@ -203,7 +203,18 @@ class Writer {
     out_ += open_metrics_ ? format_float_openmetrics(value) : format_float_go(value);
   }
 
+  // 1795485383488 ms is 1.795485383488e+09: thirteen digits are their own shortest text.
   void append_seconds(TimestampMs time) {
+    constexpr int64_t kFrom = 1'000'000'000'000, kTo = 10'000'000'000'000;
+    if (time.value >= kFrom && time.value < kTo) {
+      char digits[16];
+      char* end = std::to_chars(digits, digits + sizeof digits, time.value).ptr;
+      while (end[-1] == '0') --end;
+      out_ += digits[0];
+      if (end > digits + 1) (out_ += '.').append(digits + 1, end);
+      out_ += "e+09";
+      return;
+    }
     out_ += format_float_openmetrics(static_cast<double>(time.value) / 1000);
   }
 
