@@ -161,6 +161,56 @@ TEST_F(EngineTest, WhatIsTooMuchIsRefusedClearly) {
       std::string::npos);
 }
 
+// RE2 takes time that grows with the text alone, and memory up to a limit.
+TEST_F(EngineTest, PatternsThatWouldBacktrackDoNot) {
+  load("m{long=\"" + std::string(10'000, 'x') + "\"}", 1, 0, 41);
+  for (const std::string_view pattern :
+       {"(x+x+)+y", "(x|x|x)*y", "(.*)*(.*)*(.*)*y", "x{0,900}x{0,900}y"})
+    EXPECT_EQ(instant("m{long=~\"" + std::string(pattern) + "\"}"), "") << pattern;
+  EXPECT_NE(instant("m{long=~\"((a{1000}){1000}){1000}\"}").find("error parsing regexp: "),
+            std::string::npos);
+  EXPECT_EQ(instant("count(label_replace(m, \"to\", \"$1$1$1$1\", \"long\", \"(.*)\"))"), "{} 1\n");
+}
+
+TEST_F(EngineTest, ManyLabelsAndLongListsAreTaken) {
+  std::string names = "a0";
+  std::string matchers = "a0=\"\"";
+  for (int i = 1; i < 5'000; ++i) {
+    names += ",a" + std::to_string(i);
+    matchers += ",a" + std::to_string(i) + "=\"\"";
+  }
+  EXPECT_EQ(instant("sum by (" + names + ") (memory_bytes)"), "{} 30\n");
+  EXPECT_EQ(instant("sum(memory_bytes{" + matchers + "})"), "{} 30\n");
+  EXPECT_EQ(instant("sum(memory_bytes + on (job," + names + ") memory_bytes)"), "{} 60\n");
+}
+
+TEST_F(EngineTest, StepsCountTheirSamples) {
+  const auto stats = [&](std::string_view query) {
+    return engine()
+        .range(query, {tsdb::kTestStart + 300'000}, {tsdb::kTestStart + 360'000},
+               std::chrono::seconds(30), {.statistics = StepCounts::kEachStep})
+        ->stats;
+  };
+  // A minute holds four samples, of which two are new 30 s later.
+  const QueryStats rate = stats("rate(memory_bytes{job=\"a\"}[1m])");
+  ASSERT_EQ(rate.steps.size(), 3u);
+  EXPECT_EQ(rate.steps[0].samples.queried, 4u);
+  EXPECT_EQ(rate.steps[1].samples.queried, 4u);
+  EXPECT_EQ(rate.steps[0].samples.read, 4u);
+  EXPECT_EQ(rate.steps[1].samples.read, 2u);
+  EXPECT_EQ(rate.samples_queried, 12u);
+  EXPECT_EQ(rate.samples_read, 8u);
+  EXPECT_EQ(rate.series_touched, 1u);
+  EXPECT_EQ(stats("sum(memory_bytes)").samples_queried, 6u);
+  // Two steps of the subquery lie in each window, and each looks at both series.
+  const QueryStats subquery = stats("max_over_time(sum(memory_bytes)[1m:30s])");
+  EXPECT_EQ(subquery.steps[2].samples.queried, 4u);
+  EXPECT_EQ(subquery.steps[2].samples.read, 2u);
+  // Fixed by @, it is read once and looked at by each.
+  const QueryStats fixed = stats("sum(memory_bytes @ 100)");
+  EXPECT_EQ(fixed.samples_queried, 3 * fixed.samples_read);
+}
+
 TEST_F(EngineTest, AQueryCanBeStoppedAtEveryPoint) {
   for (const std::string_view query :
        {"sum by (job) (rate(requests_total[1m]))", "abs(requests_total) + requests_total",

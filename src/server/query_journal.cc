@@ -72,6 +72,10 @@ std::string log_line(const QueryEvent& event, const promql::QueryStats* stats, c
   if (stats != nullptr) {
     append_key(out, "stats");
     api::prometheus::append_statistics(out, *stats, event.queued);
+    append_key(out, "memory");
+    out += '{';
+    api::prometheus::append_integer_member(out, "peakBytes", stats->bytes_peak);
+    out += '}';
   }
   append_key(out, "httpRequest");
   out += '{';

@@ -84,7 +84,7 @@ TEST_F(QueryJournalTest, TheNextStartBeginsAnew) {
 TEST_F(QueryJournalTest, TheLogHasALineForEachQuery) {
   const std::string path = directory_.path() + "/query.log";
   const auto journal = open(path);
-  const promql::QueryStats stats{.samples_queried = 9, .samples_read = 7};
+  const promql::QueryStats stats{.samples_queried = 9, .samples_read = 7, .bytes_peak = 4096};
   journal->ended(journal->begun(event("up")), event("up"), &stats, nullptr);
   const Error error{Errc::kExecution, "too much"};
   journal->ended(journal->begun(event("sum")), event("sum"), nullptr, &error);
@@ -99,6 +99,8 @@ TEST_F(QueryJournalTest, TheLogHasALineForEachQuery) {
       text,
       HasSubstr(
           R"~("httpRequest":{"clientIP":"127.0.0.1","method":"POST","path":"/api/v1/query_range"}})~"));
+  EXPECT_THAT(text, HasSubstr(R"~("memory":{"peakBytes":4096})~"));
+  EXPECT_THAT(text, HasSubstr(R"~("totalQueryableSamples":9,"samplesRead":7)~"));
   EXPECT_THAT(text, HasSubstr(R"~("error":"too much")~"));
 }
 
