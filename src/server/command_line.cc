@@ -234,6 +234,7 @@ std::variant<Command, CommandLineExit> parse_command_line(int argc, const char* 
   where->add_option("--tempo-config", trace_blocks.tempo_config,
                     "those in the object storage that this file names");
   where->require_option(1);
+  trace_blocks_app->add_option("--tenant", trace_blocks.tenant, "of this tenant there");
   trace_blocks_app->add_flag("--columns", trace_blocks.columns, "columns with encodings and bytes");
   trace_blocks_app->add_flag("--verify", trace_blocks.verify,
                              "check everything; exit status 1 when something is damaged");

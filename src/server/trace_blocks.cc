@@ -14,6 +14,7 @@
 #include "tracestore/block.h"
 #include "tracestore/block_archive.h"
 #include "tracestore/block_inspection.h"
+#include "tracestore/tenant_id.h"
 
 namespace sightline::server {
 namespace {
@@ -54,11 +55,14 @@ class TraceBlocks {
     if (!text) return complain(text.error());
     const auto config = config::parse_tempo(*text, command_.tempo_config, environment);
     if (!config) return complain(config.error());
-    const auto objects = make_object_storage(config->storage, environment, clock_, telemetry_);
+    auto objects = make_object_storage(config->storage, environment, clock_, telemetry_);
     if (!objects) return complain(objects.error());
     if (*objects == nullptr)
       return complain({Errc::kInvalidArgument,
                        command_.tempo_config + ": names no object storage; give the directory"});
+    if (!command_.tenant.empty() && command_.tenant != tracestore::kSingleTenant)
+      objects = io::make_prefixed_object_store(*objects,
+                                               tracestore::tenant_object_prefix(command_.tenant));
     const auto bytes = (*objects)->get(std::string(tracestore::kManifestKey));
     if (!bytes) return complain(bytes.error());
     const auto manifest = tracestore::ArchiveManifest::decode(*bytes);

@@ -9,6 +9,7 @@ namespace sightline::server {
 struct TraceBlocksCommand {
   std::string directory;     // of blocks: <data>/traces/blocks; or one block
   std::string tempo_config;  // --tempo-config: those in the object storage that it names
+  std::string tenant;        // --tenant: those of this one there
   bool columns = false;      // --columns: of each block its columns, with encodings and bytes
   bool verify = false;       // --verify: check everything in it
 };

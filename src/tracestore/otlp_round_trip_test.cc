@@ -55,7 +55,8 @@ class RoundTrip {
     TraceStoreOptions o;
     o.wal_directory = directory_.path() + "/wal";
     o.blocks_directory = directory_.path() + "/blocks";
-    o.hot_bytes_max = random_.below(2) == 0 ? 1 : 0;  // everything is read back from the WAL, or nothing
+    o.hot_bytes_max =
+        random_.below(2) == 0 ? 1 : 0;  // everything is read back from the WAL, or nothing
     o.row_group_rows = random_.below(2) == 0 ? 10 : 2'000;
     o.compaction_inputs_min = 2;
     o.objects = objects_;
@@ -93,8 +94,7 @@ class RoundTrip {
       std::multiset<StoredSpan> wanted;
       for (const auto& [key, span] : spans) wanted.insert(span);
       ASSERT_EQ(RequestParts::of(wire::otlp::encode_traces(**found)), wanted) << when;
-      const auto again =
-          wire::otlp::transcode_traces_json(wire::otlp::encode_traces_json(**found));
+      const auto again = wire::otlp::transcode_traces_json(wire::otlp::encode_traces_json(**found));
       ASSERT_TRUE(again) << when << ": " << again.error().message;
       ASSERT_EQ(RequestParts::of(*again), wanted) << when << ", as JSON";
     }

@@ -54,7 +54,8 @@ struct Twin {
 };
 
 // What comes back of one span.
-using StoredSpan = std::tuple<std::string, std::string, std::string>;  // span; scope, resource with their schema URLs
+using StoredSpan = std::tuple<std::string, std::string,
+                              std::string>;  // span; scope, resource with their schema URLs
 
 struct MadeRequest {
   Twin request;
@@ -106,9 +107,15 @@ class OtlpSource {
     return out + "\"";
   }
   std::string text() {
-    static const std::vector<std::string> kTexts{
-        "", "GET /", "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80", "\"quoted\\\" \n\t\x01", "SELECT * FROM t WHERE id = 17",
-        "00000000-0000-4000-8000-00000000abcd", "0123", "-1.50", std::string("nul \0 inside", 12)};
+    static const std::vector<std::string> kTexts{"",
+                                                 "GET /",
+                                                 "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80",
+                                                 "\"quoted\\\" \n\t\x01",
+                                                 "SELECT * FROM t WHERE id = 17",
+                                                 "00000000-0000-4000-8000-00000000abcd",
+                                                 "0123",
+                                                 "-1.50",
+                                                 std::string("nul \0 inside", 12)};
     if (one_in(4)) return "text " + std::to_string(random_.below(1000));
     return kTexts[random_.below(kTexts.size())];
   }
@@ -149,7 +156,8 @@ class OtlpSource {
       }
       case 5: {
         std::string content;
-        for (uint64_t i = random_.below(12); i > 0; --i) content += static_cast<char>(random_.next());
+        for (uint64_t i = random_.below(12); i > 0; --i)
+          content += static_cast<char>(random_.next());
         m.bytes(7, content);
         return {m.str(), "{\"bytesValue\":\"" + base64_encode(content) + "\"}"};
       }
@@ -198,10 +206,12 @@ class OtlpSource {
       const uint32_t dropped = some_count();
       Message m;
       m.number(2, dropped);
-      resource = {a.protobuf + m.str(), "{\"attributes\":" + a.json +
-                                            ",\"droppedAttributesCount\":" + std::to_string(dropped) + "}"};
+      resource = {a.protobuf + m.str(),
+                  "{\"attributes\":" + a.json +
+                      ",\"droppedAttributesCount\":" + std::to_string(dropped) + "}"};
     }
-    const std::string schema = one_in(3) ? "https://schema/" + std::to_string(random_.below(3)) : "";
+    const std::string schema =
+        one_in(3) ? "https://schema/" + std::to_string(random_.below(3)) : "";
     Message m;
     m.text(1, resource.protobuf);
     std::string json = resource.json.empty() ? "" : "\"resource\":" + resource.json + ",";
@@ -226,10 +236,12 @@ class OtlpSource {
       head.text(2, version);
       tail.number(4, dropped);
       scope = {head.str() + a.protobuf + tail.str(),
-               "{\"name\":" + quoted(name) + ",\"version\":" + quoted(version) + ",\"attributes\":" + a.json +
+               "{\"name\":" + quoted(name) + ",\"version\":" + quoted(version) +
+                   ",\"attributes\":" + a.json +
                    ",\"droppedAttributesCount\":" + std::to_string(dropped) + "}"};
     }
-    const std::string schema = one_in(3) ? "https://schema/scope/" + std::to_string(random_.below(3)) : "";
+    const std::string schema =
+        one_in(3) ? "https://schema/scope/" + std::to_string(random_.below(3)) : "";
     Message m;
     m.text(1, scope.protobuf);
     std::string json = scope.json.empty() ? "" : "\"scope\":" + scope.json + ",";
@@ -248,15 +260,19 @@ class OtlpSource {
 
   Twin span(MadeRequest::Span& made) {
     made.trace = traces_[random_.below(traces_.size())];
-    made.id = !ids_.empty() && one_in(10) ? ids_[random_.below(ids_.size())] : id<SpanId>();  // now and then again
+    made.id = !ids_.empty() && one_in(10) ? ids_[random_.below(ids_.size())]
+                                          : id<SpanId>();  // now and then again
     made.kind = random_.below(6);
     SpanId parent;
     if (!ids_.empty() && !one_in(4)) parent = ids_[random_.below(ids_.size())];
     if (one_in(9)) parent = id<SpanId>();  // an orphan
     ids_.push_back(made.id);
-    const std::string state = one_in(5) ? "vendor=" + std::to_string(random_.below(9)) : "", name = text();
-    const uint64_t start = one_in(30) ? 0 : 1'700'000'000'000'000'000 + random_.below(1'000'000'000'000);
-    const uint64_t end = one_in(30) ? 0 : start + random_.below(2'000'000'000) - (one_in(9) ? 1'000'000'000 : 0);
+    const std::string state = one_in(5) ? "vendor=" + std::to_string(random_.below(9)) : "",
+                      name = text();
+    const uint64_t start =
+        one_in(30) ? 0 : 1'700'000'000'000'000'000 + random_.below(1'000'000'000'000);
+    const uint64_t end =
+        one_in(30) ? 0 : start + random_.below(2'000'000'000) - (one_in(9) ? 1'000'000'000 : 0);
     const uint32_t dropped[] = {some_count(), some_count(), some_count()};
     const uint32_t flags = one_in(3) ? (one_in(2) ? 0x301 : UINT32_MAX) : 0;
     const uint64_t code = random_.below(3);
@@ -264,7 +280,8 @@ class OtlpSource {
     const bool has_status = code != 0 || !message.empty();
     const Twin attribute_list = attributes(9, one_in(5) ? 0 : random_.below(8));
     std::vector<Twin> event_list, link_list;
-    for (uint64_t i = one_in(3) ? random_.below(4) : 0; i > 0; --i) event_list.push_back(event(start));
+    for (uint64_t i = one_in(3) ? random_.below(4) : 0; i > 0; --i)
+      event_list.push_back(event(start));
     for (uint64_t i = one_in(4) ? random_.below(3) : 0; i > 0; --i) link_list.push_back(link());
 
     Message m, tail;
@@ -288,18 +305,21 @@ class OtlpSource {
       tail.bytes(15, status.str());
     }
     if (flags != 0) tail.fixed32(16, flags);
-    std::string json = "{\"traceId\":\"" + to_hex(made.trace) + "\",\"spanId\":\"" + to_hex(made.id) +
-                       "\",\"traceState\":" + quoted(state) + ",\"parentSpanId\":\"" +
-                       (parent.is_valid() ? to_hex(parent) : "") + "\",\"name\":" + quoted(name) +
-                       ",\"kind\":" + std::to_string(made.kind) + ",\"startTimeUnixNano\":\"" +
-                       std::to_string(start) + "\",\"endTimeUnixNano\":\"" + std::to_string(end) +
-                       "\",\"attributes\":" + attribute_list.json + ",\"droppedAttributesCount\":" +
-                       std::to_string(dropped[0]) + ",\"events\":" + joined(event_list) +
-                       ",\"droppedEventsCount\":" + std::to_string(dropped[1]) + ",\"links\":" + joined(link_list) +
-                       ",\"droppedLinksCount\":" + std::to_string(dropped[2]) + ",\"flags\":" +
-                       std::to_string(flags);
+    std::string json =
+        "{\"traceId\":\"" + to_hex(made.trace) + "\",\"spanId\":\"" + to_hex(made.id) +
+        "\",\"traceState\":" + quoted(state) + ",\"parentSpanId\":\"" +
+        (parent.is_valid() ? to_hex(parent) : "") + "\",\"name\":" + quoted(name) +
+        ",\"kind\":" + std::to_string(made.kind) + ",\"startTimeUnixNano\":\"" +
+        std::to_string(start) + "\",\"endTimeUnixNano\":\"" + std::to_string(end) +
+        "\",\"attributes\":" + attribute_list.json +
+        ",\"droppedAttributesCount\":" + std::to_string(dropped[0]) +
+        ",\"events\":" + joined(event_list) +
+        ",\"droppedEventsCount\":" + std::to_string(dropped[1]) +
+        ",\"links\":" + joined(link_list) + ",\"droppedLinksCount\":" + std::to_string(dropped[2]) +
+        ",\"flags\":" + std::to_string(flags);
     if (has_status)
-      json += ",\"status\":{\"message\":" + quoted(message) + ",\"code\":" + std::to_string(code) + "}";
+      json +=
+          ",\"status\":{\"message\":" + quoted(message) + ",\"code\":" + std::to_string(code) + "}";
     return {m.str() + attribute_list.protobuf + tail.str(), json + "}"};
   }
 
@@ -320,8 +340,9 @@ class OtlpSource {
     head.text(2, name);
     tail.number(4, dropped);
     return {head.str() + a.protobuf + tail.str(),
-            "{\"timeUnixNano\":\"" + std::to_string(time) + "\",\"name\":" + quoted(name) + ",\"attributes\":" +
-                a.json + ",\"droppedAttributesCount\":" + std::to_string(dropped) + "}"};
+            "{\"timeUnixNano\":\"" + std::to_string(time) + "\",\"name\":" + quoted(name) +
+                ",\"attributes\":" + a.json +
+                ",\"droppedAttributesCount\":" + std::to_string(dropped) + "}"};
   }
 
   Twin link() {
@@ -337,9 +358,10 @@ class OtlpSource {
     tail.number(5, dropped);
     if (flags != 0) tail.fixed32(6, flags);
     return {head.str() + a.protobuf + tail.str(),
-            "{\"traceId\":\"" + to_hex(trace) + "\",\"spanId\":\"" + to_hex(span) + "\",\"traceState\":" +
-                quoted(state) + ",\"attributes\":" + a.json + ",\"droppedAttributesCount\":" +
-                std::to_string(dropped) + ",\"flags\":" + std::to_string(flags) + "}"};
+            "{\"traceId\":\"" + to_hex(trace) + "\",\"spanId\":\"" + to_hex(span) +
+                "\",\"traceState\":" + quoted(state) + ",\"attributes\":" + a.json +
+                ",\"droppedAttributesCount\":" + std::to_string(dropped) +
+                ",\"flags\":" + std::to_string(flags) + "}"};
   }
 
   Random random_;
@@ -359,7 +381,8 @@ class RequestParts {
         const auto [scope, scope_schema] = head_of(scope_spans);
         each(scope_spans, [&](uint32_t inner, std::string_view span) {
           if (inner == 2)
-            parts.spans_.insert({std::string(span), scope + "|" + scope_schema, resource + "|" + resource_schema});
+            parts.spans_.insert(
+                {std::string(span), scope + "|" + scope_schema, resource + "|" + resource_schema});
         });
       });
     });

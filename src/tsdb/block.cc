@@ -182,6 +182,17 @@ std::string_view Block::symbol(uint32_t number) const {
   return text.substr(begin, end - begin);
 }
 
+namespace {
+
+bool skip_labels(ByteReader& in) {
+  const uint64_t count = in.uvarint();
+  if (!in.ok() || count > in.remaining()) return false;
+  for (uint64_t i = 0; i < 2 * count; ++i) (void)in.uvarint();
+  return in.ok();
+}
+
+}  // namespace
+
 bool Block::read_labels(ByteReader& in, model::Labels& labels) const {
   const uint64_t count = in.uvarint();
   if (!in.ok() || count > in.remaining()) return false;
@@ -207,18 +218,24 @@ Result<model::Labels> Block::labels(uint32_t series) const {
 }
 
 Result<Block::SeriesInfo> Block::series(uint32_t series) const {
-  auto info = stored_series(series);
+  auto info = stored_series(series, true);
   if (info) hide_deleted(series, *info);
   return info;
 }
 
-Result<Block::SeriesInfo> Block::stored_series(uint32_t series) const {
+Result<Block::SeriesInfo> Block::data_of(uint32_t series) const {
+  auto info = stored_series(series, false);
+  if (info) hide_deleted(series, *info);
+  return info;
+}
+
+Result<Block::SeriesInfo> Block::stored_series(uint32_t series, bool with_labels) const {
   SeriesInfo info;
   const uint32_t offset =
       series < series_count_ ? u32_at(sections_[kSeriesOffsets], 1 + series) : UINT32_MAX;
   const std::string_view entries = sections_[kSeriesEntries];
   ByteReader in(entries.substr(std::min<size_t>(offset, entries.size())));
-  bool good = read_labels(in, info.labels);
+  bool good = with_labels ? read_labels(in, info.labels) : skip_labels(in);
   good = good && read_chunk_refs(in, info);
   if (good) info.exemplar_bytes = in.uvarint();
   if (good && info.exemplar_bytes > 0) {

@@ -59,6 +59,7 @@ class Block final : public PostingsSource {
   };
   Result<model::Labels> labels(uint32_t series) const;
   Result<SeriesInfo> series(uint32_t series) const;
+  Result<SeriesInfo> data_of(uint32_t series) const;  // the same without labels
   // Appends the samples to `out`. `cache` is of this block's readers, and may be null.
   Status read_chunk(const ChunkRef& chunk, FamilyCache* cache, SampleColumns& out) const;
   Status read_times(const ChunkRef& chunk, std::vector<int64_t>& out) const;  // of floats
@@ -96,7 +97,7 @@ class Block final : public PostingsSource {
   void apply_tombstones(std::shared_ptr<const Tombstones> tombstones);
   // Takes away what is deleted whole, and notes the rest.
   void hide_deleted(uint32_t series, SeriesInfo& info) const;
-  Result<SeriesInfo> stored_series(uint32_t series) const;
+  Result<SeriesInfo> stored_series(uint32_t series, bool with_labels) const;
   Status load(io::FileSystem& fs);
   Status load_index();
   Status load_exemplar_table();

@@ -80,15 +80,6 @@ Status SampleGathering::add_chunk(std::string_view bytes) {
   return add_decoded([&](SampleColumns& out) { return decode_chunk(bytes, out); });
 }
 
-Status SampleGathering::add_decoded(const std::function<Status(SampleColumns&)>& decode) {
-  const size_t floats = out_.times.size();
-  const size_t histograms = out_.histogram_times.size();
-  if (auto status = decode(out_); !status) return status;
-  check_floats(floats);
-  check_histograms(histograms);
-  return {};
-}
-
 void SampleGathering::add(const SampleColumns& part) {
   const size_t floats = out_.times.size();
   add_created(out_.created, floats, part.times.size(), part.created);
