@@ -66,7 +66,6 @@ class PrometheusApiTest(SightlineTest):
         self.assertRegex(name, r"^\d{8}T\d{6}Z-[0-9a-f]{16}$")
         self.assertEqual(request("POST", self.base + admin + "clean_tombstones", b"", {}).status, 204)
         program.kill()
-        program.wait()
         self.start_api("--web.enable-admin-api")
         self.assertEqual(self.values(self.base), left)
         # The snapshot is a data directory.

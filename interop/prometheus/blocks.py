@@ -7,7 +7,7 @@ import urllib.parse
 
 from harness import BINARY, request
 
-SCRAPED = ("page_", "up{", "scrape_")  # what each program scraped by itself
+SCRAPED = ("page_", 'up"', "scrape_")  # what each program scraped by itself
 
 
 def _admin(base: str, what: str, **params) -> dict:

@@ -185,7 +185,7 @@ TEST(Endurance, AClockThatJumpsLosesNothing) {
 // New series by the thousand, each with a few samples and then gone. SIGHTLINE_CHURN_SERIES says how many in all.
 TEST(Endurance, SeriesThatComeAndGoLeaveNoMemoryBehind) {
   const char* given = std::getenv("SIGHTLINE_CHURN_SERIES");
-  const uint64_t total = given != nullptr ? std::strtoull(given, nullptr, 10) : 60'000;
+  const uint64_t total = given != nullptr ? std::strtoull(given, nullptr, 10) : 24'000;
   const uint64_t rounds = 12;
   TsdbOptions options;
   options.future_max_ms = 0;

@@ -78,9 +78,10 @@ void TransactionAppender::expect(std::span<const SeriesId> next) {
 Result<SeriesId> TransactionAppender::series(const model::Labels& labels) {
   auto found = context_.head.find_or_create(labels);
   if (!found) {
-    const bool limit = found.error().code == Errc::kResourceExhausted;
-    (limit ? context_.counters.series_refused_limit : context_.counters.series_refused_labels)
-        .add();
+    if (found.error().code == Errc::kResourceExhausted)
+      context_.counters.series_refused_limit.add();
+    else
+      context_.counters.count_refused_labels(labels, context_.options.limits);
     return std::unexpected(std::move(found).error());
   }
   HeadSeries& series = **found;
@@ -91,13 +92,19 @@ Result<SeriesId> TransactionAppender::series(const model::Labels& labels) {
   return SeriesId{series.id()};
 }
 
+Status TransactionAppender::check_room() const {
+  const uint64_t limit = context_.options.limits.commit_items_max;
+  if (transaction_.items() < limit) return {};
+  context_.counters.items_refused_limit.add();
+  return fail(Errc::kResourceExhausted, "transaction has ", transaction_.items(),
+              " items, the limit is ", limit);
+}
+
 Status TransactionAppender::add_sample(SeriesId id, int64_t time, double value,
                                        HistogramPtr histogram, std::optional<TimestampMs> created) {
   auto index = touch(id);
   if (!index) return std::unexpected(std::move(index).error());
-  if (transaction_.items() >= context_.options.limits.commit_items_max)
-    return fail(Errc::kResourceExhausted, "transaction has ", transaction_.items(),
-                " items, the limit is ", context_.options.limits.commit_items_max);
+  if (auto status = check_room(); !status) return status;
   Transaction::Touched& touched = transaction_.touched[*index];
   auto place = place_sample(touched.edge, time, value, histogram.get(), transaction_.rules);
   if (!place) {
@@ -135,13 +142,13 @@ Status TransactionAppender::append_exemplar(SeriesId series, const model::Exempl
   const TsdbOptions& options = context_.options;
   auto index = touch(series);
   if (!index) return std::unexpected(std::move(index).error());
-  if (transaction_.items() >= options.limits.commit_items_max)
-    return fail(Errc::kResourceExhausted, "transaction is over the limit of ",
-                options.limits.commit_items_max, " items");
+  if (auto status = check_room(); !status) return status;
   const std::string_view labels = exemplar.labels.packed();
-  if (labels.size() > options.limits.exemplar_label_bytes_max)
+  if (labels.size() > options.limits.exemplar_label_bytes_max) {
+    context_.counters.exemplars_refused_limit.add();
     return fail(Errc::kInvalidArgument, "exemplar labels of ", labels.size(),
                 " bytes, the limit is ", options.limits.exemplar_label_bytes_max);
+  }
   for (const model::LabelView label : exemplar.labels)
     if (label.name.empty() || !is_valid_utf8(label.name) || !is_valid_utf8(label.value))
       return fail(Errc::kInvalidArgument, "exemplar label ", to_valid_utf8(label.name),
@@ -183,10 +190,11 @@ void TransactionAppender::set_metadata(std::string_view metric,
                                        const model::MetricMetadata& metadata) {
   const TsdbLimits& limits = context_.options.limits;
   if (metric.empty() || metric.size() > limits.label_value_bytes_max) return;
-  if (metadata.unit.size() + metadata.help.size() > limits.metadata_bytes_max) return;
+  if (metadata.unit.size() + metadata.help.size() > limits.metadata_bytes_max)
+    return context_.counters.metadata_refused_limit.add();
   if (!context_.metadata.differs(metric, metadata)) return;
   if (context_.metadata.size() + transaction_.metadata.size() >= limits.metadata_entries_max)
-    return;
+    return context_.counters.metadata_refused_limit.add();
   transaction_.metadata.emplace_back(std::string(metric), metadata);
 }
 

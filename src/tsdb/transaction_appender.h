@@ -49,6 +49,7 @@ class TransactionAppender final : public Appender {
   Result<uint32_t> touch(SeriesId id);
   uint32_t add_touched(Head::Acquired acquired);
   std::optional<uint32_t> find_touched(uint64_t id);
+  Status check_room() const;
   Status add_sample(SeriesId id, int64_t time, double value, HistogramPtr histogram,
                     std::optional<TimestampMs> created);
 

@@ -25,8 +25,23 @@ TsdbCounters::TsdbCounters(Telemetry& t)
                                   "Samples refused: same time, other value.")),
       series_refused_limit(t.counter("sightline_tsdb_series_refused_total", "Series refused.",
                                      {{"reason", "series_active_max"}})),
+      series_refused_label_count(t.counter("sightline_tsdb_series_refused_total", "Series refused.",
+                                           {{"reason", "labels_per_series_max"}})),
+      series_refused_name_bytes(t.counter("sightline_tsdb_series_refused_total", "Series refused.",
+                                          {{"reason", "label_name_bytes_max"}})),
+      series_refused_value_bytes(t.counter("sightline_tsdb_series_refused_total", "Series refused.",
+                                           {{"reason", "label_value_bytes_max"}})),
       series_refused_labels(t.counter("sightline_tsdb_series_refused_total", "Series refused.",
                                       {{"reason", "labels"}})),
+      items_refused_limit(t.counter("sightline_tsdb_items_refused_total",
+                                    "Samples and exemplars refused.",
+                                    {{"reason", "commit_items_max"}})),
+      exemplars_refused_limit(t.counter("sightline_tsdb_items_refused_total",
+                                        "Samples and exemplars refused.",
+                                        {{"reason", "exemplar_label_bytes_max"}})),
+      metadata_refused_limit(
+          t.counter("sightline_tsdb_metadata_refused_total",
+                    "Metadata over metadata_bytes_max or metadata_entries_max.")),
       samples_refused_invalid(t.counter("sightline_tsdb_invalid_histograms_total",
                                         "Histograms refused: they contradict themselves.")),
       commits_failed(
@@ -60,6 +75,16 @@ void TsdbCounters::count_refused_sample(const Error& error) {
     too_old_samples.add();
   else
     out_of_bounds_samples.add();
+}
+
+void TsdbCounters::count_refused_labels(const model::Labels& labels, const TsdbLimits& limits) {
+  Counter* reason = &series_refused_labels;
+  for (const model::LabelView label : labels) {
+    if (label.value.size() > limits.label_value_bytes_max) reason = &series_refused_value_bytes;
+    if (label.name.size() > limits.label_name_bytes_max) reason = &series_refused_name_bytes;
+  }
+  if (labels.size() > limits.labels_per_series_max) reason = &series_refused_label_count;
+  reason->add();
 }
 
 }  // namespace sightline::tsdb

@@ -2,6 +2,8 @@
 // The store's own metrics, under the peer's names where it has one.
 #include "base/result.h"
 #include "base/telemetry.h"
+#include "model/labels.h"
+#include "tsdb/options.h"
 
 namespace sightline::tsdb {
 
@@ -19,7 +21,13 @@ struct TsdbCounters {
   Counter& too_old_samples;
   Counter& duplicate_samples;  // refused: same time, other value
   Counter& series_refused_limit;
-  Counter& series_refused_labels;
+  Counter& series_refused_label_count;
+  Counter& series_refused_name_bytes;
+  Counter& series_refused_value_bytes;
+  Counter& series_refused_labels;  // empty, or not UTF-8
+  Counter& items_refused_limit;    // a transaction is full
+  Counter& exemplars_refused_limit;
+  Counter& metadata_refused_limit;
   Counter& samples_refused_invalid;  // histograms that do not check
   Counter& commits_failed;
   Counter& series_deleted;  // a series counts once in each block and in the head
@@ -38,6 +46,8 @@ struct TsdbCounters {
 
   // Counts a refusal of place_sample() under its reason.
   void count_refused_sample(const Error& error);
+  // Counts labels that Head refused under the limit they pass.
+  void count_refused_labels(const model::Labels& labels, const TsdbLimits& limits);
 };
 
 }  // namespace sightline::tsdb

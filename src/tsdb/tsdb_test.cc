@@ -247,15 +247,43 @@ TEST(Tsdb, LimitsRefuseAndCount) {
   TsdbOptions options;
   options.limits.series_active_max = 2;
   options.limits.label_value_bytes_max = 100;
+  options.limits.label_name_bytes_max = 50;
+  options.limits.labels_per_series_max = 3;
+  options.limits.commit_items_max = 2;
+  options.limits.exemplar_label_bytes_max = 20;
+  options.limits.metadata_bytes_max = 10;
   TestingStore store(options);
   EXPECT_TRUE(store.add(named("a"), kTestStart, 1));
   EXPECT_TRUE(store.add(named("b"), kTestStart, 1));
-  EXPECT_EQ(store.add(named("c"), kTestStart, 1).error().code, Errc::kResourceExhausted);
-  EXPECT_EQ(store.add(named(std::string(101, 'x')), kTestStart, 1).error().code,
-            Errc::kInvalidArgument);
-  EXPECT_EQ(store.add(named("\xff"), kTestStart, 1).error().code, Errc::kInvalidArgument);
+  const auto expect = [&](const Labels& labels, Errc code, const char* reason) {
+    EXPECT_EQ(store.add(labels, kTestStart, 1).error().code, code) << reason;
+    const std::string line =
+        "sightline_tsdb_series_refused_total{reason=\"" + std::string(reason) + "\"} 1\n";
+    EXPECT_NE(store.telemetry().text().find(line), std::string::npos) << line;
+  };
+  expect(named("c"), Errc::kResourceExhausted, "series_active_max");
+  expect(named(std::string(101, 'x')), Errc::kInvalidArgument, "label_value_bytes_max");
+  expect(make_labels({{"__name__", "x"}, {std::string(51, 'n'), "v"}}), Errc::kInvalidArgument,
+         "label_name_bytes_max");
+  expect(make_labels({{"__name__", "x"}, {"a", "1"}, {"b", "1"}, {"c", "1"}}),
+         Errc::kInvalidArgument, "labels_per_series_max");
+  expect(named("\xff"), Errc::kInvalidArgument, "labels");
   EXPECT_EQ(store.add({}, kTestStart, 1).error().code, Errc::kInvalidArgument);
-  EXPECT_EQ(store.telemetry().counter_total("sightline_tsdb_series_refused_total"), 4u);
+  EXPECT_EQ(store.telemetry().counter_total("sightline_tsdb_series_refused_total"), 6u);
+
+  auto appender = store.db().appender();
+  const auto id = *appender->series(named("a"));
+  model::Exemplar wide = test_exemplar(kTestStart, 1, 1);
+  wide.labels = make_labels({{"k", std::string(30, 'v')}});
+  EXPECT_EQ(appender->append_exemplar(id, wide).error().code, Errc::kInvalidArgument);
+  EXPECT_TRUE(appender->append(id, {kTestStart + 1}, 1));
+  EXPECT_TRUE(appender->append(id, {kTestStart + 2}, 1));
+  EXPECT_EQ(appender->append(id, {kTestStart + 3}, 1).error().code, Errc::kResourceExhausted);
+  appender->set_metadata("a", {model::MetricType::kGauge, "", std::string(11, 'h')});
+  EXPECT_TRUE(appender->commit());
+  EXPECT_EQ(store.telemetry().counter_total("sightline_tsdb_items_refused_total"), 2u);
+  EXPECT_EQ(store.telemetry().counter_total("sightline_tsdb_metadata_refused_total"), 1u);
+  EXPECT_EQ(store.read(named("a")).times.size(), 3u);
 }
 
 }  // namespace
