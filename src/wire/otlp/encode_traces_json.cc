@@ -91,6 +91,8 @@ class TracesJson {
 };
 
 std::string double_text(double value) {
+  if (value == 0 && std::signbit(value))
+    return "-0.0";  // readers take "-0" for an integer, which has no sign
   if (std::isnan(value)) return "\"NaN\"";
   if (std::isinf(value)) return value > 0 ? "\"Infinity\"" : "\"-Infinity\"";
   return format_float_go(value);
