@@ -6,6 +6,7 @@ import random
 import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -71,10 +72,16 @@ class Proxy:
 class ObjectStorage(SightlineTest):
     KILLS = 15
 
+    @classmethod
+    def setUpClass(cls):
+        directory = tempfile.TemporaryDirectory(prefix="sightline-s3-")
+        cls.addClassCleanup(directory.cleanup)
+        cls.server = S3Server(directory.name)
+        cls.addClassCleanup(cls.server.stop)
+
     def setUp(self):
         super().setUp()
-        self.server = S3Server(self.dir)
-        self.addCleanup(self.server.stop)
+        self.prefix = "some/where-" + os.urandom(4).hex()
         self.proxy = Proxy(self.server.port)
         self.addCleanup(self.proxy.close)
         self.otlp, self.tempo = free_port(), free_port()
@@ -100,14 +107,15 @@ storage:
       secret_key: "{settings["secret_key"]}"
       insecure: true
       forcepathstyle: true
-      prefix: some/where
+      prefix: {self.prefix}
       retry_max_attempts: 2
       retry_backoff_initial: 10ms
 """
 
     def run_sightline(self, name="sightline"):
         program = self.start(["run", "--tempo-config", self.config, "--data-dir", self.data], name)
-        self.ready(program, f"http://localhost:{self.tempo}/ready")
+        self.ready(program, f"http://localhost:{self.tempo}/ready", 30)
+        self.ready(program, f"http://localhost:{self.otlp}/")
         return program
 
     def send(self, count: int = 3) -> bytes:
@@ -206,7 +214,7 @@ storage:
         uploads = merged = 0
         for round_number in range(self.KILLS):
             program = self.run_sightline(f"run{round_number}")
-            self.load(chance.uniform(0.3, 3), acknowledged)
+            self.load(chance.uniform(0.3, 4), acknowledged)
             uploads += self.metric("sightline_tracestore_blocks_uploaded_total")
             merged += self.metric("tempodb_compaction_blocks_total")
             program.kill()

@@ -1,7 +1,7 @@
 #pragma once
 // The two stores of this process and what joins them: a stored exemplar pins its
 // trace (promise P1), and one thread maintains both; another one moves trace blocks to object storage.
-//   Lifetime  the file system, clock and telemetry outlive it.
+//   Lifetime  configuration, file system, clock and telemetry outlive it.
 //   Threads   up to two threads of its own between start_maintenance() and the destructor; queries and writes
 //             from any.
 #include <condition_variable>

@@ -207,7 +207,9 @@ void LiveTraces::insert_run(Shard& shard, const std::shared_ptr<LiveBatch>& batc
     const uint64_t bytes = received_bytes(received, span);
     if (limits.bytes_per_trace_max != 0 && part.bytes + bytes > limits.bytes_per_trace_max) {
       ++result.over_trace_bytes;
+      if (result.too_large != id) result.too_large_bytes = 0;
       result.too_large = id;
+      result.too_large_bytes += bytes;
       continue;
     }
     part.bytes += bytes;

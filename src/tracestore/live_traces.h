@@ -165,7 +165,9 @@ struct Inserted {
   uint64_t new_traces = 0;
   uint64_t over_live_traces = 0;  // spans dropped
   uint64_t over_trace_bytes = 0;
-  std::optional<TraceId> too_large;  // one of those traces, for the error text
+  std::optional<TraceId>
+      too_large;  // one of those traces, and what did not fit, for the error text
+  uint64_t too_large_bytes = 0;
 };
 
 struct CutRule {

@@ -93,10 +93,23 @@ class RoundTrip {
       ASSERT_TRUE(found && *found) << when << ": " << to_hex(trace);
       std::multiset<StoredSpan> wanted;
       for (const auto& [key, span] : spans) wanted.insert(span);
-      ASSERT_EQ(RequestParts::of(wire::otlp::encode_traces(**found)), wanted) << when;
+      expect_same(RequestParts::of(wire::otlp::encode_traces(**found)), wanted, when);
       const auto again = wire::otlp::transcode_traces_json(wire::otlp::encode_traces_json(**found));
       ASSERT_TRUE(again) << when << ": " << again.error().message;
-      ASSERT_EQ(RequestParts::of(*again), wanted) << when << ", as JSON";
+      expect_same(RequestParts::of(*again), wanted, std::string(when) + ", as JSON");
+    }
+  }
+
+  static void expect_same(const std::multiset<StoredSpan>& got,
+                          const std::multiset<StoredSpan>& wanted, std::string_view when) {
+    if (got == wanted) return;
+    const auto [g, w] = std::mismatch(got.begin(), got.end(), wanted.begin(), wanted.end());
+    ADD_FAILURE() << when << ": " << got.size() << " spans, " << wanted.size()
+                  << " wanted; the first that differs";
+    if (g != got.end() && w != wanted.end()) {
+      EXPECT_EQ(std::get<0>(*g), std::get<0>(*w));
+      EXPECT_EQ(std::get<1>(*g), std::get<1>(*w));
+      EXPECT_EQ(std::get<2>(*g), std::get<2>(*w));
     }
   }
 

@@ -252,8 +252,10 @@ TEST_F(TenantsFixture, LimitsAreATenantsOwnAndMayChange) {
   ASSERT_TRUE(write("large", source.trace_id()));
   const auto refused = write("small", source.trace_id());
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().message,
-            "LIVE_TRACES_EXCEEDED: max live traces exceeded for tenant small: limit 1");
+  EXPECT_EQ(
+      refused.error().message,
+      "LIVE_TRACES_EXCEEDED: max live traces exceeded for tenant small: per-user traces limit "
+      "(local: 1 global: 0 actual local: 1) exceeded");
   limits.live_traces_max = 2;
   EXPECT_TRUE(write("small", source.trace_id()));
   limits.ingest_rate = {.bytes_per_second = 1, .burst_bytes = 1};

@@ -2,6 +2,7 @@
 // For tests: made-up OTLP requests with everything that OTLP has, as protobuf and as JSON, and what of a request a trace
 // store must give back: of each span its own bytes and those of its scope and resource.
 //   Form  messages in canonical form: fields ascending, default values left out.
+#include <algorithm>
 #include <cinttypes>
 #include <cstdio>
 #include <set>
@@ -45,6 +46,82 @@ class Message {
 
  private:
   std::string out_;
+};
+
+// What a message may hold below it, for canonical().
+struct MessageRules {
+  struct Below {
+    uint32_t field;
+    const MessageRules* rules;
+    bool repeated = true;  // empty ones count
+    bool implied = false;  // an absent one is an empty one
+  };
+  std::vector<Below> below;
+  bool is_oneof = false;  // defaults count
+};
+
+// The same message with its fields ascending and without default values: what JSON and protobuf may say in several ways.
+inline std::string canonical(const MessageRules& rules, std::string_view message) {
+  std::vector<std::pair<uint32_t, std::string>> fields;
+  std::set<uint32_t> seen;
+  ByteReader in(message);
+  while (!in.at_end()) {
+    const uint64_t tag = in.uvarint();
+    const auto field = static_cast<uint32_t>(tag >> 3);
+    seen.insert(field);
+    std::string out;
+    append_uvarint(out, tag);
+    bool is_default = false;
+    if ((tag & 7) == 2) {
+      std::string content(in.sized());
+      is_default = content.empty();
+      for (const auto& below : rules.below) {
+        if (below.field != field) continue;
+        content = canonical(*below.rules, content);
+        is_default = content.empty() && !below.repeated && !below.implied;
+      }
+      append_sized(out, content);
+    } else if ((tag & 7) == 0) {
+      const uint64_t value = in.uvarint();
+      is_default = value == 0;
+      append_uvarint(out, value);
+    } else {
+      const std::string_view value = in.bytes((tag & 7) == 1 ? 8 : 4);
+      is_default = value.find_first_not_of('\0') == std::string_view::npos;
+      out += value;
+    }
+    if (!is_default || rules.is_oneof) fields.emplace_back(field, std::move(out));
+  }
+  for (const auto& below : rules.below)
+    if (below.implied && !seen.contains(below.field)) {
+      std::string out;
+      append_uvarint(out, below.field << 3 | 2);
+      append_sized(out, "");
+      fields.emplace_back(below.field, std::move(out));
+    }
+  std::stable_sort(fields.begin(), fields.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::string all;
+  for (const auto& [field, bytes] : fields) all += bytes;
+  return all;
+}
+
+struct OtlpRules {
+  MessageRules array, map, value{.is_oneof = true}, pair, event, link, nothing, span, scope,
+      resource;
+  OtlpRules() {
+    value.below = {{5, &array}, {6, &map}};
+    array.below = {{1, &value}};
+    map.below = {{1, &pair}};
+    pair.below = {{2, &value, false, true}};
+    event.below = {{3, &pair}};
+    link.below = {{4, &pair}};
+    span.below = {{9, &pair}, {11, &event}, {13, &link}, {15, &nothing, false}};
+    scope.below = {{3, &pair}};
+    resource.below = {{1, &pair}};
+  }
+  OtlpRules(const OtlpRules&) = delete;
+  OtlpRules& operator=(const OtlpRules&) = delete;
 };
 
 // A message in both forms.
@@ -217,7 +294,8 @@ class OtlpSource {
     std::string json = resource.json.empty() ? "" : "\"resource\":" + resource.json + ",";
     json += "\"scopeSpans\":[";
     for (uint64_t i = 0, n = 1 + random_.below(3); i < n; ++i) {
-      const Twin part = scope_spans(resource.protobuf + "|" + schema, spans);
+      const Twin part =
+          scope_spans(canonical(rules_.resource, resource.protobuf) + "|" + schema, spans);
       m.bytes(2, part.protobuf);
       json += (i == 0 ? "" : ",") + part.json;
     }
@@ -251,7 +329,8 @@ class OtlpSource {
       const Twin body = span(made);
       m.bytes(2, body.protobuf);
       json += (i == 0 ? "" : ",") + body.json;
-      made.stored = {body.protobuf, scope.protobuf + "|" + schema, resource};
+      made.stored = {canonical(rules_.span, body.protobuf),
+                     canonical(rules_.scope, scope.protobuf) + "|" + schema, resource};
       spans.push_back(std::move(made));
     }
     m.text(3, schema);
@@ -364,6 +443,7 @@ class OtlpSource {
                 ",\"flags\":" + std::to_string(flags) + "}"};
   }
 
+  const OtlpRules rules_;
   Random random_;
   std::vector<TraceId> traces_;
   std::vector<SpanId> ids_;
@@ -374,6 +454,7 @@ class RequestParts {
  public:
   static std::multiset<StoredSpan> of(std::string_view request) {
     RequestParts parts;
+    const OtlpRules rules;
     each(request, [&](uint32_t, std::string_view resource_spans) {
       const auto [resource, resource_schema] = head_of(resource_spans);
       each(resource_spans, [&](uint32_t field, std::string_view scope_spans) {
@@ -381,8 +462,9 @@ class RequestParts {
         const auto [scope, scope_schema] = head_of(scope_spans);
         each(scope_spans, [&](uint32_t inner, std::string_view span) {
           if (inner == 2)
-            parts.spans_.insert(
-                {std::string(span), scope + "|" + scope_schema, resource + "|" + resource_schema});
+            parts.spans_.insert({canonical(rules.span, span),
+                                 canonical(rules.scope, scope) + "|" + scope_schema,
+                                 canonical(rules.resource, resource) + "|" + resource_schema});
         });
       });
     });

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "tracestore/snapshot_querier.h"
+#include "tracestore/tenant_id.h"
 #include "tracestore/trace_store_metrics.h"
 
 namespace sightline::tracestore {
@@ -104,10 +105,16 @@ Status TraceStore::replay(uint64_t segment, uint8_t type, std::string_view paylo
   return insert(std::move(*batch), position, {});
 }
 
+// Limits are said in Tempo's words.
 Status TraceStore::over_live_traces(uint64_t live_traces_max) const {
-  const std::string whose = options_.tenant.empty() ? "" : " for tenant " + options_.tenant;
-  return fail(Errc::kResourceExhausted, "LIVE_TRACES_EXCEEDED: max live traces exceeded", whose,
-              ": limit ", live_traces_max);
+  return fail(Errc::kResourceExhausted,
+              "LIVE_TRACES_EXCEEDED: max live traces exceeded for tenant ", tenant(),
+              ": per-user traces limit (local: ", live_traces_max,
+              " global: 0 actual local: ", live_.trace_count(), ") exceeded");
+}
+
+std::string_view TraceStore::tenant() const {
+  return options_.tenant.empty() ? kSingleTenant : std::string_view(options_.tenant);
 }
 
 // What can be refused before the WAL is written.
@@ -153,8 +160,8 @@ Status TraceStore::insert(std::shared_ptr<const model::SpanBatch> batch,
   if (inserted.spans > 0) return {};
   if (inserted.too_large)
     return fail(Errc::kInvalidArgument, "TRACE_TOO_LARGE: max size of trace (",
-                limits.bytes_per_trace_max, ") exceeded while adding to trace ",
-                to_hex(*inserted.too_large));
+                limits.bytes_per_trace_max, ") exceeded while adding ", inserted.too_large_bytes,
+                " bytes to trace ", to_hex(*inserted.too_large), " for tenant ", tenant());
   return over_live_traces(limits.live_traces_max);
 }
 

@@ -99,6 +99,7 @@ class TraceStore final : public TraceWriter, public Queryable {
   Status replay(uint64_t segment, uint8_t type, std::string_view payload);
   Status admit(const model::SpanBatch& batch) const;
   Status over_live_traces(uint64_t live_traces_max) const;
+  std::string_view tenant() const;
   Status insert(std::shared_ptr<const model::SpanBatch> batch, io::RecordPosition position,
                 const InsertLimits& limits);
 

@@ -426,7 +426,7 @@ TEST(ArchiveFaults, NothingAcknowledgedIsLostWhicheverRequestFails) {
           if (!faulty.fired() || ::testing::Test::HasFailure()) break;
         }
         if (::testing::Test::HasFailure()) return;
-        EXPECT_GT(fault, reads ? 30u : 15u);
+        EXPECT_GT(fault, reads ? 25u : 12u);
       }
     }
   }

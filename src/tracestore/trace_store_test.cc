@@ -114,10 +114,19 @@ TEST_F(StoreFixture, LimitsAreSaidAndCounted) {
   const auto refused = store->append(source.batch({source.trace_id()}, 2, kNow));
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Errc::kResourceExhausted);
+  EXPECT_EQ(refused.error().message,
+            "LIVE_TRACES_EXCEEDED: max live traces exceeded for tenant single-tenant: per-user "
+            "traces limit (local: 1 global: 0 actual local: 1) exceeded");
   Status last;
   for (int i = 0; i < 2000 && last; ++i) last = store->append(source.batch({id}, 1, kNow));
   ASSERT_FALSE(last);
   EXPECT_EQ(last.error().code, Errc::kInvalidArgument);
+  EXPECT_TRUE(last.error().message.starts_with(
+      "TRACE_TOO_LARGE: max size of trace (100000) exceeded while adding "))
+      << last.error().message;
+  EXPECT_TRUE(
+      last.error().message.ends_with(" bytes to trace " + to_hex(id) + " for tenant single-tenant"))
+      << last.error().message;
   EXPECT_EQ(telemetry.counter_total("tempo_discarded_spans_total"), 3u);
 }
 
