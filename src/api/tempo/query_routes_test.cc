@@ -184,5 +184,40 @@ TEST(Tags, BecomeAFilter) {
   EXPECT_FALSE(traceql_of_tags("a=\"b"));
 }
 
+TEST_F(QueryRoutes, WhatIsTooMuchIsRefusedOrSaid) {
+  net::HttpRouter small;
+  add_tempo_routes(
+      small,
+      {.traces = store, .clock = clock, .options = {.search_spans_max = 100, .tag_values_max = 1}});
+  const auto ask = [&](std::string path, const std::string& query) {
+    net::HttpRequest request{.method = "GET", .path = std::move(path)};
+    EXPECT_TRUE(request.params.parse(query));
+    return small.dispatch(request);
+  };
+  const auto refused = ask("/api/search", "q={}&limit=51&spss=2");
+  EXPECT_EQ(refused.status, 400);
+  EXPECT_EQ(refused.body, "limit 51 with 2 spans per span set asks for more than 100 spans");
+  EXPECT_EQ(ask("/api/search", "q={}&limit=50&spss=2").status, 200);
+  for (const char* path : {"/api/v2/search/tag/span.code/values", "/api/search/tag/code/values"})
+    EXPECT_EQ(ask(path, "").headers.get("Warning"),
+              "199 - \"only 1 values are shown, there may be more: narrow q\"");
+  EXPECT_EQ(get("/api/v2/search/tag/span.code/values").headers.get("Warning"), "");
+  // Ranges without sense.
+  for (const char* range : {"start=20&end=10", "start=10&end=10", "start=-5&end=10", "start=5",
+                            "start=1e3&end=2e3", "start=1&end=99999999999999999999"})
+    EXPECT_EQ(get("/api/search", "q={}&" + std::string(range)).status, 400) << range;
+  for (const char* range : {"start=20&end=10", "start=now&end=10", "since=-1h", "since=x",
+                            "start=1&end=100&step=0", "start=1&end=100&step=-5s",
+                            "start=1&end=2000000000&step=1ms", "start=1&end=2&exemplars=-1"})
+    EXPECT_EQ(get("/api/metrics/query_range", "q={}|rate()&" + std::string(range)).status, 400)
+        << range;
+  // A regular expression that would not fit, and nesting without end.
+  EXPECT_EQ(get("/api/search", "q={name=~%22(((a{1,100}){1,100}){1,100})%22}").status, 400);
+  EXPECT_EQ(
+      get("/api/search", "q={" + std::string(5000, '(') + "true" + std::string(5000, ')') + "}")
+          .status,
+      400);
+}
+
 }  // namespace
 }  // namespace sightline::api::tempo

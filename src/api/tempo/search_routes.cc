@@ -54,6 +54,9 @@ Status read_counts(const TempoApi& api, const net::Params& params,
   if (*spss > api.options.spans_per_spanset_max)
     return fail(Errc::kInvalidArgument, "spans per span set exceeds ",
                 api.options.spans_per_spanset_max, ". received ", *spss);
+  if (uint64_t{*limit} * *spss > api.options.search_spans_max)
+    return fail(Errc::kInvalidArgument, "limit ", *limit, " with ", *spss,
+                " spans per span set asks for more than ", api.options.search_spans_max, " spans");
   options.limit = *limit;
   options.spans_per_spanset = *spss;
   return {};

@@ -200,6 +200,18 @@ Result<traceql::TagValues> find_tag_values_v1(const TempoApi& api,
   return values_of(api, attribute, *options);
 }
 
+namespace {
+
+// The messages have no field for it, so a header says that there are more values than are shown.
+net::HttpResponse capped(net::HttpResponse response, const TempoApi& api, size_t count) {
+  if (count >= api.options.tag_values_max)
+    response.headers.add("Warning", "199 - \"only " + std::to_string(api.options.tag_values_max) +
+                                        " values are shown, there may be more: narrow q\"");
+  return response;
+}
+
+}  // namespace
+
 net::HttpResponse answer_tags_v2(const TempoApi& api, const net::HttpRequest& request) {
   const auto scopes = find_tags_v2(api, request);
   if (!scopes) return error_response(scopes.error());
@@ -217,15 +229,17 @@ net::HttpResponse answer_tags_v1(const TempoApi& api, const net::HttpRequest& re
 net::HttpResponse answer_tag_values_v2(const TempoApi& api, const net::HttpRequest& request) {
   const auto values = find_tag_values_v2(api, request);
   if (!values) return error_response(values.error());
-  return accepts_protobuf(request) ? protobuf_response(tag_values_protobuf_v2(*values))
-                                   : net::HttpResponse::json(tag_values_json_v2(*values));
+  return capped(accepts_protobuf(request) ? protobuf_response(tag_values_protobuf_v2(*values))
+                                          : net::HttpResponse::json(tag_values_json_v2(*values)),
+                api, values->values.size());
 }
 
 net::HttpResponse answer_tag_values_v1(const TempoApi& api, const net::HttpRequest& request) {
   const auto values = find_tag_values_v1(api, request);
   if (!values) return error_response(values.error());
-  return accepts_protobuf(request) ? protobuf_response(tag_values_protobuf_v1(*values))
-                                   : net::HttpResponse::json(tag_values_json_v1(*values));
+  return capped(accepts_protobuf(request) ? protobuf_response(tag_values_protobuf_v1(*values))
+                                          : net::HttpResponse::json(tag_values_json_v1(*values)),
+                api, values->values.size());
 }
 
 }  // namespace sightline::api::tempo

@@ -36,6 +36,8 @@ struct TempoApiOptions {
   uint32_t search_limit_max = 262'144;
   uint32_t spans_per_spanset_default = 3;
   uint32_t spans_per_spanset_max = 100;
+  uint64_t search_spans_max =
+      1'000'000;                    // limit times spans per spanset: what an answer holds in memory
   uint32_t intervals_max = 10'000;  // of a metrics range query
   uint32_t series_max = 1'000;      // of a metrics query, unless maxSeries asks for fewer
   uint32_t exemplars_default = 100;
