@@ -362,9 +362,10 @@ Status snappy_decompress_into(std::string& plain, std::string_view packed, size_
   // A copy makes at most 64 bytes of three, so no memory is taken on a lie.
   if (declared / kSnappyRatioMax > packed.size()) return damaged();
   bool good = false;
-  plain.resize_and_overwrite(declared, [&](char* out, size_t size) {
+  // g++ 12 hands in the capacity it made instead of the size asked for, when a string grows.
+  plain.resize_and_overwrite(declared, [&](char* out, size_t /*capacity*/) {
     good = snappy::RawUncompress(packed.data(), packed.size(), out);
-    return size;
+    return declared;
   });
   if (!good) return damaged();
   return {};

@@ -95,6 +95,12 @@ TEST(SnappyTest, ChecksTheDeclaredSizeFirst) {
   EXPECT_EQ(*snappy_decompress(packed, plain.size()), plain);
   EXPECT_EQ(snappy_decompress(packed, plain.size() - 1).error().code, Errc::kResourceExhausted);
   EXPECT_EQ(snappy_decompress("\xff\xff\xff\xff\x0f", kMax).error().code, Errc::kResourceExhausted);
+  std::string reused;  // by one that is a little longer each time
+  for (size_t size = 100; size < 3'000; size += 70) {
+    const std::string longer(size, 'x');
+    ASSERT_TRUE(snappy_decompress_into(reused, snappy_compress(longer), kMax));
+    EXPECT_EQ(reused, longer);
+  }
   EXPECT_EQ(snappy_decompress("", kMax).error().code, Errc::kInvalidArgument);
   EXPECT_EQ(snappy_decompress(packed.substr(0, 20), kMax).error().code, Errc::kInvalidArgument);
 }
