@@ -181,11 +181,13 @@ TEST(ValueIndex, ScansSkipNothingThatMatches) {
   }
 }
 
-TEST(ValueIndex, ListingsAreTheValuesThatRowsShow) {
+TEST(ValueIndex, ListingsHaveEveryValueThatRowsShow) {
   const Filled filled(7);
   const auto querier = filled.store->querier();
   for (const AttributeScope scope : {AttributeScope::kSpan, AttributeScope::kResource}) {
-    for (const std::string& key : *(*querier)->attribute_keys(scope, {0}, {UINT64_MAX})) {
+    const auto keys = (*querier)->attribute_keys(scope, {0}, {UINT64_MAX});
+    ASSERT_TRUE(keys);
+    for (const std::string& key : *keys) {
       std::set<std::string> expected, listed;
       for (const auto& [value, traces] : shown_values(**querier, scope, key))
         expected.insert(value);
@@ -199,7 +201,8 @@ TEST(ValueIndex, ListingsAreTheValuesThatRowsShow) {
         ++visits;
         return true;
       }));
-      EXPECT_EQ(listed, expected) << key;
+      // Rows show the first of a key's values; the index knows of those that repeat it, too.
+      EXPECT_TRUE(std::ranges::includes(listed, expected)) << key;
       EXPECT_EQ(visits, 0u) << key;
     }
   }
