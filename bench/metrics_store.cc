@@ -29,12 +29,14 @@ struct Arguments {
   size_t samples = 1'440;
   uint64_t seed = 1;
   bool sync = false;
+  bool only_write = false;
 };
 
 // Of the store's process, sent up the pipe when all is durable.
 struct Outcome {
   double cpu_seconds = 0;
   double wall_seconds = 0;
+  uint64_t empty_bytes = 0;  // anonymous, before the first request
   uint64_t rss_peak_bytes = 0;
   uint64_t anonymous_bytes = 0;
   uint64_t samples = 0;
@@ -92,6 +94,8 @@ tsdb::TsdbOptions options_of(const Arguments& a) {
   tsdb::TsdbOptions options;
   options.directory = a.directory;
   options.sync = a.sync ? io::SyncPolicy::kAlways : io::SyncPolicy::kNone;
+  options.limits.series_active_max =
+      std::max<uint64_t>(options.limits.series_active_max, a.series + 1);
   return options;
 }
 
@@ -113,6 +117,7 @@ void store(const Arguments& a, int in, int out) {
   net::HttpRouter router;
   api::prometheus::add_remote_write(router, **db, telemetry);
   Outcome outcome;
+  outcome.empty_bytes = anonymous_memory();
   const auto begun = std::chrono::steady_clock::now();
   uint64_t header[2];
   uint64_t maintained = 0;
@@ -123,11 +128,13 @@ void store(const Arguments& a, int in, int out) {
     request.headers.set("Content-Type", "application/x-protobuf");
     request.headers.set("Content-Encoding", "snappy");
     clock.set_wall(TimestampNs{header[1] * 1'000'000});
-    if (router.dispatch(request).status != 204) ++outcome.refused;
+    if (const auto response = router.dispatch(request); response.status != 204) {
+      if (outcome.refused++ == 0)
+        std::fprintf(stderr, "first refused: %d %s", response.status, response.body.c_str());
+    }
     if (header[1] / 60'000 == maintained) continue;
     maintained = header[1] / 60'000;
     (*db)->maintain();
-
     outcome.anonymous_bytes = std::max(outcome.anonymous_bytes, anonymous_memory());
   }
   outcome.cpu_seconds = cpu_seconds();
@@ -222,7 +229,11 @@ int run(const Arguments& a) {
   std::printf("peak resident memory      %8.1f MB  of it at most %.1f MB anonymous\n",
               static_cast<double>(o.rss_peak_bytes) / 1e6,
               static_cast<double>(o.anonymous_bytes) / 1e6);
+  std::printf(
+      "resident a series         %8.0f B\n",
+      static_cast<double>(o.anonymous_bytes - o.empty_bytes) / static_cast<double>(a.series));
   std::fflush(stdout);
+  if (a.only_write) return 0;
   const pid_t again = in_child([&] {
     reopen(a);
     std::fflush(stdout);
@@ -242,6 +253,7 @@ int main(int argc, char** argv) {
   app.add_option("--series", a.series);
   app.add_option("--samples", a.samples, "of each series");
   app.add_option("--seed", a.seed);
+  app.add_flag("--only-write", a.only_write, "without the restart and what lies on disk");
   app.add_flag("--sync", a.sync, "fdatasync before each answer");
   CLI11_PARSE(app, argc, argv);
   spdlog::set_level(spdlog::level::warn);

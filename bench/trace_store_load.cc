@@ -217,9 +217,11 @@ class Run {
     std::vector<double> milliseconds;
     uint64_t found = 0;
     uint64_t spans = 0;
+    double cpu = 0;
     for (uint32_t i = 0; i < arguments_.finds && !ids_.empty(); ++i) {
       const TraceId& id = ids_[uint64_t{i} * 7919 % ids_.size()];
       const double begin = wall_seconds();
+      const Stage stage(cpu);
       const auto querier = store_->querier();
       const auto trace = (*querier)->find(id);
       milliseconds.push_back((wall_seconds() - begin) * 1e3);
@@ -228,9 +230,10 @@ class Run {
     }
     fmt::print(
         "trace by id, {}: {} of {} found, {} spans, p50 {:.3f} ms, p90 {:.3f} ms, p99 {:.3f} ms, "
-        "max {:.3f} ms\n",
+        "max {:.3f} ms; processor time {:.3f} ms each\n",
         how, found, milliseconds.size(), spans, quantile(milliseconds, 0.5),
-        quantile(milliseconds, 0.9), quantile(milliseconds, 0.99), quantile(milliseconds, 1));
+        quantile(milliseconds, 0.9), quantile(milliseconds, 0.99), quantile(milliseconds, 1),
+        cpu * 1e3 / std::max<double>(1, static_cast<double>(milliseconds.size())));
   }
 
   int restart() {

@@ -70,7 +70,7 @@ class RunningTest(SightlineTest):
 
     def run_sightline(self, name="sightline", data_dir=None):
         program = self.start(["run", "--config", self.config, "--data-dir", data_dir or self.dir + "/data"], name)
-        self.ready(program, f"http://localhost:{self.otlp}/")
+        self.ready(program, f"http://localhost:{self.tempo}/ready")
         return program
 
     def send(self, body: bytes, headers=PROTOBUF):
@@ -90,7 +90,7 @@ class BadInput(RunningTest):
             ("malformed JSON", b'{"resourceSpans":[', {"Content-Type": "application/json"}, 400),
             ("truncated gzip", gzip.compress(good)[:-9], {**PROTOBUF, "Content-Encoding": "gzip"}, 400),
             ("wrong content type", good, {"Content-Type": "text/plain"}, 415),
-            ("unknown encoding", good, {**PROTOBUF, "Content-Encoding": "br"}, 415),
+            ("unknown encoding", good, {**PROTOBUF, "Content-Encoding": "br"}, 400),
             ("oversized", otlp.export_request([otlp.span("x" * 5_000_000)]), PROTOBUF, 413),
             ("decompression bomb", gzip.compress(b"\0" * 50_000_000), {**PROTOBUF, "Content-Encoding": "gzip"}, 413),
         ]:
@@ -101,7 +101,7 @@ class BadInput(RunningTest):
         self.assertEqual(self.send(good).status, 200)
         self.assertEqual(self.send(gzip.compress(good), {**PROTOBUF, "Content-Encoding": "gzip"}).status, 200)
         metrics = get(f"http://localhost:{self.ui}/metrics").text
-        self.assertRegex(metrics, r'sightline_receiver_malformed_requests_total\{receiver="otlp"\} [1-9]')
+        self.assertRegex(metrics, r'sightline_receiver_malformed_requests_total\{receiver="otlp",transport="http"\} [1-9]')
 
     def test_valid_spans_of_a_bad_request_are_kept(self):
         self.run_sightline()

@@ -42,6 +42,43 @@ class PrometheusApiTest(SightlineTest):
         end = int(time.time())
         return get(self.base + "/api/v1/query_range", {"query": HEAVY, "start": end - 2000, "end": end, "step": 0.2}, timeout=60)
 
+    def values(self, base: str, query: str = "count_over_time(m[1h])"):
+        answer = get(base + "/api/v1/query", {"query": query})
+        return {row["metric"]["i"]: row["value"][1] for row in answer.json["data"]["result"]}
+
+    def test_deletes_and_snapshots_survive_a_kill(self):
+        admin = "/api/v1/admin/tsdb/"
+        program = self.start_api("--web.enable-admin-api")
+        self.feed(series=4, samples=20)
+        self.assertEqual(request("POST", self.base + admin + "delete_series", b"", {}).status, 400)
+        selector = urllib.parse.quote('m{i=~"1|2"}')
+        half = int(time.time()) - 10 * 15
+        answer = request("PUT", self.base + admin + f"delete_series?match[]={selector}&end={half}", b"", {})
+        self.assertEqual((answer.status, answer.text), (204, ""))
+        answer = request("POST", self.base + admin + "delete_series?match[]=m%7Bi%3D%220%22%7D", b"", {})
+        self.assertEqual(answer.status, 204)
+        left = self.values(self.base)
+        self.assertEqual(set(left), {"1", "2", "3"})
+        self.assertEqual(left["3"], "20")
+        self.assertLess(int(left["1"]), 12)
+        self.assertEqual(get(self.base + "/api/v1/label/i/values").json["data"], ["1", "2", "3"])
+        name = request("POST", self.base + admin + "snapshot", b"", {}).json["data"]["name"]
+        self.assertRegex(name, r"^\d{8}T\d{6}Z-[0-9a-f]{16}$")
+        self.assertEqual(request("POST", self.base + admin + "clean_tombstones", b"", {}).status, 204)
+        program.kill()
+        program.wait()
+        self.start_api("--web.enable-admin-api")
+        self.assertEqual(self.values(self.base), left)
+        # The snapshot is a data directory.
+        port = free_port()
+        config = self.write("copy.yml", "global: {}\n")
+        self.start(["run", "--prometheus-config", config, "--data-dir",
+                    os.path.join(self.dir, "data", "metrics", "snapshots", name),
+                    "--web.listen-address", f"127.0.0.1:{port}"], "sightline-copy")
+        copy = f"http://127.0.0.1:{port}"
+        eventually("ready", 20, lambda: get(copy + "/-/ready").status == 200)
+        self.assertEqual(self.values(copy), left)
+
     def test_queries_beyond_the_limit_wait_and_writes_go_on(self):
         self.start_api("--query.max-concurrency=1", "--query.timeout=1s")
         self.feed()

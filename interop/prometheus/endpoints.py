@@ -69,8 +69,17 @@ def difference(probe: Probe, ours, theirs) -> str | None:
     a, b = json.loads(ours.body), json.loads(theirs.body)
     if probe.how == "shape":
         a, b = _shape(a), _shape(b)
+    if probe.how == "list" and "data" in a and "data" in b:  # in any order
+        a["data"], b["data"] = sorted(a["data"], key=json.dumps), sorted(b["data"], key=json.dumps)
     if probe.how == "targets":
         a, b = (json.loads(re.sub(rb'"(lastScrape|globalUrl)":"[^"]*"|"lastScrapeDuration":[0-9.e+-]+', b'"x":0', x.body)) for x in (ours, theirs))
+    if probe.how == "stats":  # how long it took, and what was held at once, are each program's own
+        for answer in (a, b):
+            if "data" in answer:
+                answer["data"]["stats"].pop("timings")
+                answer["data"]["stats"]["samples"].pop("peakSamples")
+                if answer["data"]["resultType"] == "vector":
+                    answer["data"]["result"].sort(key=json.dumps)
     if probe.how == "features":
         return _features_difference(a, b)
     return None if a == b else f"\n    ours   {json.dumps(a)[:700]}\n    theirs {json.dumps(b)[:700]}"
@@ -120,7 +129,8 @@ def probes(start_s: float, middle_s: float, end_s: float):
         yield Probe("GET", api + "/labels", [("limit", limit)] + window)
         yield Probe("GET", api + "/label/__name__/values", [("limit", limit)] + window)
         yield Probe("GET", api + "/series", [("match[]", "group_limit"), ("limit", limit)] + window, how="status" if limit in ("1",) else "series")
-        yield Probe("GET", api + "/query", [("query", "sort(http_requests_total)"), ("limit", limit), ("time", f"{middle_s:.3f}")], how="json")
+        # Equal values may stand in any order.
+        yield Probe("GET", api + "/query", [("query", "sort(sum by (job, code) (http_requests_total))"), ("limit", limit), ("time", f"{middle_s:.3f}")], how="json")
         yield Probe("GET", api + "/query_range", [("query", "http_requests_total"), ("limit", limit), ("step", "300")] + window)
         yield Probe("GET", api + "/metadata", [("limit", limit)], how="status")
         yield Probe("GET", api + "/targets/metadata", [("limit", limit)], how="status")
@@ -141,8 +151,9 @@ def probes(start_s: float, middle_s: float, end_s: float):
                    [("query", "memory_bytes"), ("lookback_delta", "1s")] + at, [("query", "memory_bytes"), ("lookback_delta", "x")] + at,  [("query", "1"), ("time", "2026-11-24T01:58:08.123456Z")],
                    [("query", "1"), ("time", "1435781451.7816")], [("query", "1"), ("time", "0x10")], [("query", "1"), ("time", "-5.5")], [("query", "1"), ("time", "1e3"), ("limit", "x"), ("timeout", "y")], [("query", "sum("), ("limit", "-4")],
                    [("query", "1e21"), ("time", "1")], [("query", "1e-7"), ("time", "1")], [("query", '"<a>&\u2028"'), ("time", "1")], [("query", "vector(1e21)"), ("time", "1")], [("query", "-0"), ("time", "1")]):
-        yield Probe("GET", api + "/query", params)
-        yield Probe("POST", api + "/query", form=params)
+        how = "shape" if params == [("query", "1")] else "exact"  # each answers for its own now
+        yield Probe("GET", api + "/query", params, how=how)
+        yield Probe("POST", api + "/query", form=params, how=how)
     for params in ([("start", "1"), ("end", "2")], [("start", "1"), ("end", "2"), ("step", "0")], [("start", "1"), ("end", "2"), ("step", "-1")], [("start", "2"), ("end", "1"), ("step", "1")], [("start", "1"), ("end", "2"), ("step", "x")], [("start", "0"), ("end", "11000"), ("step", "1")],
                    [("start", "0"), ("end", "11001"), ("step", "1")], [("start", "0"), ("end", "1e9"), ("step", "1")], [("end", "1"), ("step", "1")], [("start", "1"), ("step", "1")], [("start", "1"), ("end", "2"), ("step", "0.5")], [("start", "1"), ("end", "2"), ("step", "500ms")],
                    [("start", "1"), ("end", "100"), ("step", "1m1s")], [("start", "1"), ("end", "2"), ("step", "NaN")], [("start", "1"), ("end", "2"), ("step", "1e300")], [("start", "1.0005"), ("end", "2"), ("step", "0.0004")]):
@@ -157,6 +168,12 @@ def probes(start_s: float, middle_s: float, end_s: float):
         yield Probe("POST", api + "/query_exemplars", form=[("query", query), *window], how="exemplars")
     yield Probe("GET", api + "/query_exemplars", [("query", "request_duration_seconds_bucket")], how="exemplars")
     yield Probe("GET", api + "/query_exemplars", [("query", "test"), ("start", f"{start_s * 1000:.0f}"), ("end", f"{end_s * 1000:.0f}")])
+    for query in ("memory_bytes", "sum(rate(http_requests_total[5m]))", "memory_bytes offset 5m", f"memory_bytes @ {middle_s:.0f}", f"rate(http_requests_total[1m] @ {middle_s:.0f})", "latency_native", "rate(latency_native[2m])", "1", "vector(1)",
+                  "max_over_time(sum(rate(http_requests_total[1m]))[5m:30s])", "max_over_time(memory_bytes[10m:1m] offset 1m)", f"sum_over_time(memory_bytes[5m:30s] @ {middle_s:.0f})", "timestamp(memory_bytes)", "topk(2, memory_bytes)",
+                  "increase(http_requests_total[5m] anchored)", "increase(http_requests_total[5m] smoothed)", "memory_bytes / on (instance) group_left () build_info", "avg_over_time(max_over_time(memory_bytes[1m:20s])[3m:40s])", "nothing"):
+        yield Probe("GET", api + "/query", [("query", query), ("stats", "all"), *at], how="stats")
+        yield Probe("GET", api + "/query_range", [("query", query), ("stats", "all"), ("start", f"{middle_s:.0f}"), ("end", f"{middle_s + 300:.0f}"), ("step", "37")], how="stats")
+    yield Probe("GET", api + "/query", [("query", "memory_bytes"), ("stats", "true"), *at], how="stats")
     for expression in EXPRESSIONS + ["", "sum(", "foo bar"]:
         yield Probe("GET", api + "/format_query", [("query", expression)])
         yield Probe("GET", api + "/parse_query", [("query", expression)])
@@ -172,7 +189,7 @@ def probes(start_s: float, middle_s: float, end_s: float):
     for params in ([], [("state", "active")], [("state", "dropped")], [("state", "any")], [("state", "ACTIVE")], [("state", "x")], [("scrapePool", "page")], [("scrapePool", "x")]):
         yield Probe("GET", api + "/targets", params, how="targets")
     for params in ([("metric", "page_requests_total")], [("metric", "page_requests")], [("metric", "x")], [("match_target", '{job="page"}'), ("metric", "page_requests_total")], [("match_target", '{job="x"}')], [("match_target", "{")], [("match_target", "")], [("limit", "x")]):
-        yield Probe("GET", api + "/targets/metadata", params)
+        yield Probe("GET", api + "/targets/metadata", params, how="list")
     for params in ([("metric", "page_requests_total")], [("metric", "page_seconds")], [("metric", "x")], [("limit", "x")], [("limit_per_metric", "x")], [("metric", "page_seconds"), ("limit", "0")], [("metric", "page_seconds"), ("limit_per_metric", "1")]):
         yield Probe("GET", api + "/metadata", params)
     for path in ("/status/buildinfo", "/status/runtimeinfo", "/status/config", "/status/tsdb", "/status/walreplay"):

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Compares Sightline with a real Prometheus. Ends with "N passed, N failed"; fails when anything differed.
-  --peer DIR      where prometheus and promtool are          --only GROUP  queries, endpoints, read, promtool
+  --peer DIR      where prometheus and promtool are          --only GROUP  queries, endpoints, read, promtool, blocks
   --seed N        of data and random queries                 --composed N  how many random queries
   --keep          leave both running until Enter, and say where
 """
@@ -22,6 +22,7 @@ import urllib.parse
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent.parent / "tests")]
 
+import blocks  # noqa: E402
 import compare  # noqa: E402
 import endpoints  # noqa: E402
 import queries  # noqa: E402
@@ -30,7 +31,7 @@ from dataset import STEP, Dataset  # noqa: E402
 from harness import BINARY, Answer, Program, eventually, free_port, get, request  # noqa: E402
 from remote_write import HEADERS, snappy  # noqa: E402
 
-FEATURES = "exemplar-storage,promql-experimental-functions,promql-binop-fill-modifiers,promql-delayed-name-removal,promql-per-step-stats"
+FEATURES = "exemplar-storage,promql-experimental-functions,promql-binop-fill-modifiers,promql-delayed-name-removal,promql-per-step-stats,use-start-timestamps"
 PAGE = """# HELP page_requests_total Requests of the page.
 # TYPE page_requests_total counter
 page_requests_total{code="200"} 3
@@ -191,8 +192,9 @@ def federate_difference(probe, ours, theirs) -> str | None:
     """Order of series within a name is unspecified; what is scraped meanwhile has its own times."""
     if ours.status != theirs.status or ours.headers.get("Content-Type") != theirs.headers.get("Content-Type"):
         return endpoints.difference(probe, ours, theirs)
-    strip = lambda x: canonical_lines(re.sub(r"(page_\S+ \S+) \d+", r"\1", x.text))  # noqa: E731
-    return None if strip(ours) == strip(theirs) else f"\n    ours   {ours.text[:500]!r}\n    theirs {theirs.text[:500]!r}"
+    strip = lambda x: canonical_lines(re.sub(r"(?m)^((?:page|scrape|up)\S*) \S+ \d+", r"\1", x.text))  # noqa: E731
+    a, b = set(strip(ours)), set(strip(theirs))
+    return None if strip(ours) == strip(theirs) else f"\n    ours   {sorted(a - b)[:8]}\n    theirs {sorted(b - a)[:8]}"
 
 
 def compare_promtool(both: Both, report: Report, promtool: str):
@@ -239,6 +241,8 @@ def main() -> int:
             compare_promtool(both, report, str(given.peer.resolve() / "promtool"))
         if wanted("endpoints"):
             compare_endpoints(both, report)
+        if wanted("blocks"):  # last: it deletes
+            blocks.compare(both, report, str(given.peer.resolve() / "promtool"))
     finally:
         both.stop()
         shutil.rmtree(directory, ignore_errors=True)

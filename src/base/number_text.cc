@@ -249,7 +249,11 @@ Result<std::chrono::milliseconds> parse_prometheus_duration(std::string_view tex
     const auto number = parse_int(rest.substr(0, n));
     if (n == 0 || !number) return invalid();
     rest.remove_prefix(n);
-    const std::string_view unit = take_unit(rest);
+    size_t unit_bytes = 0;
+    while (unit_bytes < rest.size() && !is_digit(rest[unit_bytes])) ++unit_bytes;
+    const std::string_view unit = rest.substr(0, unit_bytes);
+    rest.remove_prefix(unit_bytes);
+    if (unit.empty()) return invalid();
     size_t i = next_unit;
     while (i < std::size(kPrometheusUnits) && kPrometheusUnits[i].name != unit) ++i;
     if (i == std::size(kPrometheusUnits)) {

@@ -78,6 +78,8 @@ void read_histogram(const Cursor& at, SpanMetricsConfig::Histogram& out) {
   map.finish();
 }
 
+}  // namespace
+
 void read_client(MapReader& map, ClientConfig& out) {
   map.read("endpoint", out.endpoint);
   read_client_tls(map, out.tls);
@@ -99,8 +101,6 @@ void check_http_url(const Marked<std::string>& url, const Cursor& at, std::strin
                          at.path() + "::" + std::string(key) + ": \"" + url.value +
                              "\" is not a URL; write http://host:port or https://host:port");
 }
-
-}  // namespace
 
 std::vector<std::chrono::nanoseconds> SpanMetricsConfig::default_buckets() {
   std::vector<std::chrono::nanoseconds> out;
@@ -164,6 +164,61 @@ void read_component(const Cursor& at, ZipkinReceiverConfig& out) {
   map.finish();
 }
 
+void read_component(const Cursor& at, JaegerReceiverConfig& out) {
+  MapReader map(at);
+  const auto protocols = map.take("protocols");
+  map.reject({"remote_sampling"}, "sampling strategies are not served here");
+  map.finish();
+  if (protocols) {
+    MapReader inner(*protocols);
+    if (const auto grpc = inner.take("grpc")) {
+      out.grpc.emplace();
+      out.grpc->endpoint = {"localhost:14250", grpc->mark()};
+      MapReader keys(*grpc);
+      read_grpc_server(keys, *out.grpc);
+      keys.finish();
+    }
+    if (const auto http = inner.take("thrift_http")) {
+      out.thrift_http.emplace();
+      out.thrift_http->endpoint = {"localhost:14268", http->mark()};
+      MapReader keys(*http);
+      read_http_server(keys, *out.thrift_http);
+      keys.finish();
+    }
+    inner.reject({"thrift_compact", "thrift_binary"},
+                 "spans by UDP are not received here; send to thrift_http, grpc or otlp");
+    inner.finish();
+  }
+  if (!out.grpc && !out.thrift_http && at.diagnostics().ok())
+    at.error(
+        "must specify at least one protocol when using the Jaeger receiver: grpc: or "
+        "thrift_http:");
+}
+
+void read_component(const Cursor& at, PrometheusReceiverConfig& out) {
+  MapReader map(at);
+  if (const auto config = map.take("config"); config && !config->is_null()) {
+    MapReader inner(*config);
+    read_scraping(inner, out.scraping);
+    inner.reject({"scrape_config_files"}, "write the jobs under scrape_configs");
+    inner.ignore({"rule_files", "alerting", "remote_write", "remote_read", "storage", "runtime",
+                  "tracing", "otlp"},
+                 "the receiver scrapes only");
+    inner.finish();
+  }
+  map.read("trim_metric_suffixes", out.trim_metric_suffixes);
+  map.ignore({"scrape_on_shutdown", "initial_scrape_offset"},
+             "targets are scraped at once and then at their interval, until the end");
+  map.ignore({"use_start_time_metric", "start_time_metric_regex", "report_extra_scrape_metrics",
+              "discovery_reload_on_startup", "reload_interval"},
+             "targets are scraped from the start; counters carry the start they expose");
+  map.ignore("api_server", "the pages and the Prometheus API of this process show its targets");
+  map.reject({"target_allocator"}, "not available here; name the targets in scrape_configs");
+  map.finish();
+  if (out.scraping.scrape_configs.empty() && at.diagnostics().ok())
+    at.error("no Prometheus scrape_configs set");
+}
+
 void read_component(const Cursor& at, NopConfig&) { MapReader(at).finish(); }
 void read_component(const Cursor& at, StoreExporterConfig&) { MapReader(at).finish(); }
 
@@ -204,7 +259,17 @@ void read_component(const Cursor& at, SpanMetricsConfig& out) {
   map.read("metric_timestamp_cache_size", out.metric_timestamp_cache_size);
   map.read("include_instrumentation_scope", out.include_instrumentation_scope);
   map.read("add_resource_attributes", out.add_resource_attributes);
+  if (map.has("add_resource_attributes"))
+    at.notice(
+        "add_resource_attributes: the resource's attributes are always there, as in the peer "
+        "without its feature gate");
   map.read("enable_metrics_sampling_method", out.enable_metrics_sampling_method);
+  if (map.has("resource_metrics_cache_size"))
+    at.notice(
+        "resource_metrics_cache_size: no service is forgotten to make room for another; "
+        "metrics_expiration and aggregation_cardinality_limit bound what is kept");
+  if (map.has("metric_timestamp_cache_size"))
+    at.notice("metric_timestamp_cache_size: the time of every series' last flush is known here");
   map.ignore("dimensions_cache_size",
              "series are bounded by aggregation_cardinality_limit instead");
   map.finish();
@@ -217,8 +282,120 @@ void read_component(const Cursor& at, SpanMetricsConfig& out) {
     at.error("metric_timestamp_cache_size must be positive");
 }
 
-void read_component(const Cursor& at, PrometheusExporterConfig& out) {
+namespace {
+
+// translation_strategy, and the older add_metric_suffixes that it wins over.
+void read_translation(MapReader& map, PrometheusExporterConfig::Translation& out) {
   using Translation = PrometheusExporterConfig::Translation;
+  bool suffixes = true;
+  map.read("add_metric_suffixes", suffixes);
+  if (!suffixes) out = Translation::kUnderscoreWithoutSuffixes;
+  std::string strategy;
+  map.read_choice("translation_strategy", strategy,
+                  {"", "UnderscoreEscapingWithSuffixes", "UnderscoreEscapingWithoutSuffixes",
+                   "NoUTF8EscapingWithSuffixes", "NoTranslation"});
+  if (strategy == "UnderscoreEscapingWithSuffixes") out = Translation::kUnderscoreWithSuffixes;
+  if (strategy == "UnderscoreEscapingWithoutSuffixes")
+    out = Translation::kUnderscoreWithoutSuffixes;
+  if (strategy == "NoUTF8EscapingWithSuffixes") out = Translation::kUtf8WithSuffixes;
+  if (strategy == "NoTranslation") out = Translation::kNone;
+}
+
+void read_remote_write_queue(MapReader& map, ClientConfig& client) {
+  client.queue.queue_size = 10'000;
+  client.queue.num_consumers = 1;
+  const auto at = map.take("remote_write_queue");
+  if (!at || at->is_null()) return;
+  MapReader inner(*at);
+  inner.read("enabled", client.queue.enabled);
+  inner.read("queue_size", client.queue.queue_size);
+  inner.ignore("num_consumers", "requests leave one after the other, so that they stay in order");
+  inner.finish();
+  if (client.queue.enabled && client.queue.queue_size == 0)
+    at->error("a 0 size queue will drop all the data");
+}
+
+void read_wal(MapReader& map, RemoteWriteExporterConfig& out) {
+  const auto at = map.take("wal");
+  if (!at || at->is_null()) return;
+  MapReader inner(*at);
+  inner.read("directory", out.wal_directory);
+  inner.ignore({"buffer_size", "truncate_frequency", "lag_record_frequency"},
+               "a request is written before it is acknowledged and removed when it was sent");
+  inner.finish();
+  if (out.wal_directory.empty()) at->error("directory must be non-empty");
+}
+
+// Of the exporter's client, under `http` or at the top.
+void read_remote_write_client(MapReader& map, ClientConfig& client) {
+  map.read("endpoint", client.endpoint);
+  read_client_tls(map, client.tls);
+  read_headers(map, "headers", client.headers);
+  map.read("timeout", client.timeout);
+  read_authenticator(map, client.authenticator);
+  std::string compression;
+  map.read_choice("compression", compression, {"", "snappy"});
+  map.ignore(
+      {"read_buffer_size", "write_buffer_size", "max_idle_conns", "max_idle_conns_per_host",
+       "max_conns_per_host", "idle_conn_timeout", "disable_keep_alives", "http2_read_idle_timeout",
+       "http2_ping_timeout", "cookies", "force_attempt_http2", "compression_params"},
+      "one HTTP/1.1 connection is kept open and reopened as needed");
+  map.reject({"proxy_url"}, "a proxy is not available here");
+  map.reject({"middlewares"}, "middleware extensions are not available here");
+}
+
+}  // namespace
+
+void read_component(const Cursor& at, RemoteWriteExporterConfig& out) {
+  MapReader map(at);
+  out.client.retry.initial_interval = std::chrono::milliseconds(50);
+  read_remote_write_client(map, out.client);
+  if (const auto http = map.take("http"); http && !http->is_null()) {
+    MapReader inner(*http);
+    read_remote_write_client(inner, out.client);
+    inner.finish();
+  }
+  read_retry(map, out.client.retry);
+  read_remote_write_queue(map, out.client);
+  map.read("namespace", out.metrics_namespace);
+  map.read("external_labels", out.external_labels);
+  read_translation(map, out.translation);
+  map.read("send_metadata", out.send_metadata);
+  map.read("disable_scope_info", out.disable_scope_info);
+  if (const auto target = map.take("target_info"); target && !target->is_null()) {
+    MapReader inner(*target);
+    inner.read("enabled", out.target_info);
+    inner.finish();
+  }
+  if (const auto conversion = map.take("resource_to_telemetry_conversion"); conversion) {
+    MapReader inner(*conversion);
+    inner.read("enabled", out.resource_to_telemetry_conversion);
+    inner.read("exclude_service_attributes", out.exclude_service_attributes);
+    inner.finish();
+  }
+  std::string message = "prometheus.WriteRequest";
+  map.read_choice("protobuf_message", message,
+                  {"prometheus.WriteRequest", "io.prometheus.write.v2.Request"});
+  out.is_version_2 = message != "prometheus.WriteRequest";
+  uint64_t batch_bytes = 0;
+  map.read("max_batch_size_bytes", batch_bytes);
+  if (batch_bytes > 0) out.max_batch_size_bytes = batch_bytes;
+  map.read("convert_explicit_histograms_to_nhcb", out.convert_explicit_histograms_to_nhcb);
+  map.read("keep_classic_histograms", out.keep_classic_histograms);
+  map.ignore("max_batch_request_parallelism",
+             "requests leave one after the other, so that they stay in order");
+  map.ignore("include_metadata_keys", "the senders' metadata is not kept");
+  read_wal(map, out);
+  map.finish();
+  if (out.client.endpoint->empty()) return at.error("endpoint is required: the URL to write to");
+  check_http_url(out.client.endpoint, at, "endpoint");
+  using Translation = PrometheusExporterConfig::Translation;
+  if (!out.is_version_2 &&
+      (out.translation == Translation::kUtf8WithSuffixes || out.translation == Translation::kNone))
+    at.error("this translation_strategy requires Prometheus Remote Write 2.0 (UTF-8 support)");
+}
+
+void read_component(const Cursor& at, PrometheusExporterConfig& out) {
   MapReader map(at);
   if (!map.has("endpoint")) {
     at.error("endpoint is required: the address to serve /metrics on, such as 127.0.0.1:9464");
@@ -229,10 +406,6 @@ void read_component(const Cursor& at, PrometheusExporterConfig& out) {
   map.read("const_labels", out.const_labels);
   map.read("send_timestamps", out.send_timestamps);
   map.read("metric_expiration", out.metric_expiration);
-  if (map.has("metric_expiration"))
-    at.notice(
-        "metric_expiration: connectors say each series at every scrape until it expires there "
-        "(metrics_expiration, series_expiration)");
   map.read("enable_open_metrics", out.enable_open_metrics);
   map.read("without_scope_info", out.without_scope_info);
   if (const auto conversion = map.take("resource_to_telemetry_conversion"); conversion) {
@@ -241,20 +414,7 @@ void read_component(const Cursor& at, PrometheusExporterConfig& out) {
     inner.read("exclude_service_attributes", out.exclude_service_attributes);
     inner.finish();
   }
-  bool suffixes = true;
-  map.read("add_metric_suffixes", suffixes);
-  if (!suffixes) out.translation = Translation::kUnderscoreWithoutSuffixes;
-  std::string strategy;
-  map.read_choice("translation_strategy", strategy,
-                  {"", "UnderscoreEscapingWithSuffixes", "UnderscoreEscapingWithoutSuffixes",
-                   "NoUTF8EscapingWithSuffixes", "NoTranslation"});
-  if (strategy == "UnderscoreEscapingWithSuffixes")
-    out.translation = Translation::kUnderscoreWithSuffixes;
-  if (strategy == "UnderscoreEscapingWithoutSuffixes")
-    out.translation = Translation::kUnderscoreWithoutSuffixes;
-  if (strategy == "NoUTF8EscapingWithSuffixes" || strategy == "NoTranslation")
-    map.at().error("translation_strategy " + strategy +
-                   " is not available here: names are escaped with underscores");
+  read_translation(map, out.translation);
   map.ignore({"sending_queue", "retry_on_failure", "timeout"},
              "metrics are served when asked for, not sent");
   map.reject({"resource_constant_labels"},
@@ -266,6 +426,7 @@ void read_component(const Cursor& at, PrometheusExporterConfig& out) {
 void read_component(const Cursor& at, OtlpExporterConfig& out) {
   MapReader map(at);
   read_client(map, out.client);
+  if (!out.client.tls.insecure) check_grpc_tls(map, out.client.tls);
   map.ignore({"keepalive", "balancer_name", "wait_for_ready", "user_agent"},
              "gRPC's own behaviour is used");
   map.reject({"authority"}, "not available here");

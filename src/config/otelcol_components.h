@@ -12,6 +12,7 @@
 
 #include "config/otelcol_connectors.h"
 #include "config/otelcol_tail_sampling.h"
+#include "config/prometheus_config.h"
 #include "config/transport_config.h"
 
 namespace sightline::config {
@@ -34,6 +35,18 @@ struct OtlpReceiverConfig {
 struct ZipkinReceiverConfig {
   HttpServerConfig server;         // localhost:9411
   bool parse_string_tags = false;  // tags that read as numbers or booleans become such
+};
+
+// receivers: jaeger. Its collector's addresses; the agent's by UDP are not here.
+struct JaegerReceiverConfig {
+  std::optional<GrpcServerConfig> grpc;         // localhost:14250
+  std::optional<HttpServerConfig> thrift_http;  // localhost:14268
+};
+
+// receivers: prometheus
+struct PrometheusReceiverConfig {
+  PrometheusConfig scraping;  // key `config`: global and scrape_configs
+  bool trim_metric_suffixes = false;
 };
 
 // receivers and exporters: nop
@@ -114,10 +127,33 @@ struct PrometheusExporterConfig {
   bool without_scope_info = false;  // no otel_scope_* labels
   // From translation_strategy; without it from add_metric_suffixes.
   Translation translation = Translation::kUnderscoreWithSuffixes;
+  bool keeps_utf8() const {
+    return translation == Translation::kUtf8WithSuffixes || translation == Translation::kNone;
+  }
   bool adds_suffixes() const {
     return translation == Translation::kUnderscoreWithSuffixes ||
            translation == Translation::kUtf8WithSuffixes;
   }
+};
+
+// exporters: prometheusremotewrite (prometheus_remote_write)
+struct RemoteWriteExporterConfig {
+  ClientConfig
+      client;  // endpoint is the URL, `http` or top-level keys; remote_write_queue is its queue
+  std::string metrics_namespace;
+  std::map<std::string, std::string> external_labels;
+  PrometheusExporterConfig::Translation translation =
+      PrometheusExporterConfig::Translation::kUnderscoreWithSuffixes;
+  bool send_metadata = false;
+  bool target_info = true;  // key ...::enabled
+  bool disable_scope_info = false;
+  bool resource_to_telemetry_conversion = false;  // key ...::enabled
+  bool exclude_service_attributes = false;
+  bool is_version_2 = false;  // protobuf_message: io.prometheus.write.v2.Request
+  uint64_t max_batch_size_bytes = 3'000'000;
+  bool convert_explicit_histograms_to_nhcb = false;
+  bool keep_classic_histograms = false;
+  std::string wal_directory;  // wal::directory; empty: none
 };
 
 // exporters: otlp (otlp_grpc)
@@ -168,11 +204,12 @@ struct FileExporterConfig {
 // metrics to its metrics store, without a socket. It takes no keys.
 struct StoreExporterConfig {};
 
-using ReceiverConfig = std::variant<OtlpReceiverConfig, ZipkinReceiverConfig, NopConfig>;
+using ReceiverConfig = std::variant<OtlpReceiverConfig, ZipkinReceiverConfig, JaegerReceiverConfig,
+                                    PrometheusReceiverConfig, NopConfig>;
 using ConnectorConfig =
     std::variant<SpanMetricsConfig, ServiceGraphConfig, CountConfig, ForwardConfig>;
-using ExporterConfig =
-    std::variant<PrometheusExporterConfig, OtlpExporterConfig, OtlpHttpExporterConfig,
-                 DebugExporterConfig, FileExporterConfig, StoreExporterConfig, NopConfig>;
+using ExporterConfig = std::variant<PrometheusExporterConfig, OtlpExporterConfig,
+                                    OtlpHttpExporterConfig, DebugExporterConfig, FileExporterConfig,
+                                    RemoteWriteExporterConfig, StoreExporterConfig, NopConfig>;
 
 }  // namespace sightline::config

@@ -36,6 +36,8 @@ std::optional<Variant> read_as(const Cursor& at) {
 // `type[/name]` -> the component, read; nothing for a type that is not here.
 std::optional<ReceiverConfig> read_receiver(const std::string& type, const Cursor& at) {
   if (type == "otlp") return read_as<OtlpReceiverConfig, ReceiverConfig>(at);
+  if (type == "jaeger") return read_as<JaegerReceiverConfig, ReceiverConfig>(at);
+  if (type == "prometheus") return read_as<PrometheusReceiverConfig, ReceiverConfig>(at);
   if (type == "zipkin") return read_as<ZipkinReceiverConfig, ReceiverConfig>(at);
   if (type == "nop") return read_as<NopConfig, ReceiverConfig>(at);
   return std::nullopt;
@@ -64,6 +66,8 @@ std::optional<ConnectorConfig> read_connector(const std::string& type, const Cur
 
 std::optional<ExporterConfig> read_exporter(const std::string& type, const Cursor& at) {
   if (type == "prometheus") return read_as<PrometheusExporterConfig, ExporterConfig>(at);
+  if (type == "prometheusremotewrite")
+    return read_as<RemoteWriteExporterConfig, ExporterConfig>(at);
   if (type == "otlp") return read_as<OtlpExporterConfig, ExporterConfig>(at);
   if (type == "otlphttp") return read_as<OtlpHttpExporterConfig, ExporterConfig>(at);
   if (type == "debug") return read_as<DebugExporterConfig, ExporterConfig>(at);
@@ -75,7 +79,7 @@ std::optional<ExporterConfig> read_exporter(const std::string& type, const Curso
 
 template <typename Config, typename Read>
 void read_section(MapReader& root, ComponentKind kind, std::vector<Component<Config>>& out,
-                  Read read) {
+                  std::vector<ComponentId>& faulty, Read read) {
   const auto section = root.take(section_name(kind));
   if (!section || section->is_null()) return;
   if (!section->is_map()) return section->wrong_type("a map of components");
@@ -93,6 +97,7 @@ void read_section(MapReader& root, ComponentKind kind, std::vector<Component<Con
       out.push_back({*id, entry.mark, std::move(*config)});
     } else {
       at.diagnostics().error(entry.mark, at.path() + ": " + unknown_type_message(kind, id->type));
+      faulty.push_back(*id);
     }
   }
 }
@@ -265,6 +270,9 @@ void read_service(MapReader& root, OtelcolConfig& out, Diagnostics& diagnostics)
   }
   MapReader service(*at);
   read_telemetry(service, out);
+  std::string compatibility = "own";
+  service.read_choice("compatibility", compatibility, {"own", "strict"});
+  out.is_strict = compatibility == "strict";
   read_extensions(root, service, out);
   read_pipelines(service, out.pipelines);
   service.finish();
@@ -356,14 +364,14 @@ Result<OtelcolConfig> read_otelcol(std::shared_ptr<const YamlValue> root, std::s
   const Cursor at(*root, "", PathStyle::kColons, diagnostics);
   if (at.is_null()) return fail(Errc::kInvalidArgument, file, ": empty configuration file");
   MapReader map(at);
-  read_section(map, ComponentKind::kReceiver, out.receivers, read_receiver);
-  read_section(map, ComponentKind::kProcessor, out.processors, read_processor);
-  read_section(map, ComponentKind::kConnector, out.connectors, read_connector);
-  read_section(map, ComponentKind::kExporter, out.exporters, read_exporter);
+  std::vector<ComponentId> faulty;  // are configured, but cannot be
+  read_section(map, ComponentKind::kReceiver, out.receivers, faulty, read_receiver);
+  read_section(map, ComponentKind::kProcessor, out.processors, faulty, read_processor);
+  read_section(map, ComponentKind::kConnector, out.connectors, faulty, read_connector);
+  read_section(map, ComponentKind::kExporter, out.exporters, faulty, read_exporter);
   read_service(map, out, diagnostics);
   map.finish();
-  // Faults in a component must not be repeated as "not configured".
-  if (diagnostics.ok()) check_pipelines(out, diagnostics);
+  check_pipelines(out, faulty, diagnostics);
   if (!diagnostics.ok()) return std::unexpected(diagnostics.to_error());
   out.notices = diagnostics.take_notices();
   return out;

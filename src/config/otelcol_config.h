@@ -62,6 +62,9 @@ struct OtelcolConfig {
   // pull reader of the prometheus exporter. Empty: nowhere of their own.
   Marked<std::string> telemetry_address;
   std::vector<PipelineConfig> pipelines;
+  // service::compatibility, our own key: strict does what the collector does wherever we do something else on purpose
+  // (docs/differences_collector.md).
+  bool is_strict = false;
   std::vector<Notice> notices;
 
   const Component<ReceiverConfig>* receiver(const ComponentId& id) const;

@@ -67,8 +67,7 @@ void read_component(const Cursor& at, ServiceGraphConfig& out) {
              "series that were not updated for 15 minutes end at the next look, every second");
   map.read("virtual_node_peer_attributes", out.virtual_node_peer_attributes);
   map.read("virtual_node_extra_label", out.virtual_node_extra_label);
-  map.ignore("metrics_flush_interval",
-             "every answer shows the state of its moment; nothing waits for a flush");
+  map.read("metrics_flush_interval", out.metrics_flush_interval);
   map.read("database_name_attributes", out.database_name_attributes);
   map.ignore("database_name_attribute", "the former name of database_name_attributes; use that");
   map.read("metrics_timestamp_offset", out.metrics_timestamp_offset);

@@ -26,6 +26,8 @@ struct ServiceGraphConfig {
   std::vector<std::string> virtual_node_peer_attributes = {"peer.service", "db.name", "db.system"};
   bool virtual_node_extra_label = false;
   std::vector<std::string> database_name_attributes = {"db.name"};
+  // How often metrics are pushed to exporters that send them; the others show the state of the moment.
+  std::chrono::nanoseconds metrics_flush_interval{std::chrono::seconds(60)};
   std::chrono::nanoseconds metrics_timestamp_offset{0};
 
   static std::vector<std::chrono::nanoseconds> default_buckets();

@@ -40,6 +40,18 @@ struct Describe {
     out << "HTTP on " << *c.server.endpoint << "/api/v2/spans" << (c.server.tls ? " (TLS)" : "");
     if (c.parse_string_tags) out << "; tags as numbers";
   }
+  void operator()(const JaegerReceiverConfig& c) const {
+    if (c.grpc) out << "gRPC on " << *c.grpc->endpoint << (c.grpc->tls ? " (TLS)" : "");
+    if (c.grpc && c.thrift_http) out << ", ";
+    if (c.thrift_http)
+      out << "Thrift on " << *c.thrift_http->endpoint << "/api/traces"
+          << (c.thrift_http->tls ? " (TLS)" : "");
+  }
+  void operator()(const PrometheusReceiverConfig& c) const {
+    out << "scrapes "
+        << joined(c.scraping.scrape_configs, [](const ScrapeConfig& job) { return *job.job_name; });
+    if (c.trim_metric_suffixes) out << "; names without suffixes";
+  }
   void operator()(const BatchProcessorConfig& c) const {
     out << "batches of " << c.send_batch_size << " or " << format_go_duration(c.timeout);
     if (c.send_batch_max_size > 0) out << ", at most " << c.send_batch_max_size;
@@ -141,6 +153,14 @@ struct Describe {
     if (c.resource_to_telemetry_conversion) out << "; resource attributes as labels";
     out << "; expires after " << format_go_duration(c.metric_expiration);
   }
+  void operator()(const RemoteWriteExporterConfig& c) const {
+    out << "remote write " << (c.is_version_2 ? "2.0" : "1.0") << " to " << *c.client.endpoint;
+    if (!c.metrics_namespace.empty()) out << "; namespace " << c.metrics_namespace;
+    for (const auto& [name, value] : c.external_labels) out << "; " << name << "=" << value;
+    if (!c.wal_directory.empty()) out << "; waits in " << c.wal_directory;
+    if (c.convert_explicit_histograms_to_nhcb) out << "; histograms as native ones";
+    client(c.client);
+  }
   void client(const ClientConfig& c) const {
     out << "; " << compression_name(c.compression) << "; timeout " << format_go_duration(c.timeout);
     if (c.tls.insecure) out << "; no TLS";
@@ -198,7 +218,7 @@ std::string describe(const OtlpReceiverConfig& config) {
 
 std::string dump(const OtelcolConfig& config) {
   std::ostringstream out;
-  out << "collector (" << config.file << ")\n";
+  out << "collector (" << config.file << ")" << (config.is_strict ? ", strict" : "") << "\n";
   dump_components(out, config, config.receivers, "receiver");
   dump_components(out, config, config.processors, "processor");
   dump_components(out, config, config.connectors, "connector");

@@ -29,23 +29,38 @@ bool feeds(const ConnectorConfig& connector, Signal from, Signal to) {
 bool takes(const ExporterConfig& exporter, Signal signal) {
   if (std::holds_alternative<PrometheusExporterConfig>(exporter)) return signal == Signal::kMetrics;
   if (std::holds_alternative<StoreExporterConfig>(exporter)) return signal != Signal::kLogs;
-  if (std::holds_alternative<FileExporterConfig>(exporter)) return signal == Signal::kTraces;
+  if (std::holds_alternative<RemoteWriteExporterConfig>(exporter))
+    return signal == Signal::kMetrics;
   return true;
 }
 
-void check_references(const OtelcolConfig& config, const PipelineConfig& pipeline,
-                      Diagnostics& diagnostics) {
+bool gives(const ReceiverConfig& receiver, Signal signal) {
+  if (std::holds_alternative<ZipkinReceiverConfig>(receiver) ||
+      std::holds_alternative<JaegerReceiverConfig>(receiver))
+    return signal == Signal::kTraces;
+  if (std::holds_alternative<PrometheusReceiverConfig>(receiver)) return signal == Signal::kMetrics;
+  return true;
+}
+
+void check_references(const OtelcolConfig& config, const std::vector<ComponentId>& faulty,
+                      const PipelineConfig& pipeline, Diagnostics& diagnostics) {
   const auto missing = [&](const Marked<ComponentId>& id, std::string_view kind,
                            std::vector<std::string> known) {
+    if (std::find(faulty.begin(), faulty.end(), *id) != faulty.end()) return;
     for (std::string& connector : ids_of(config.connectors))
       if (kind != "processor") known.push_back(std::move(connector));
     diagnostics.error(id.mark, pipeline_path(pipeline) + ": references " + std::string(kind) +
                                    " \"" + id.value.text() + "\" which is not configured" +
                                    did_you_mean(id.value.text(), known));
   };
-  for (const auto& id : pipeline.receivers)
-    if (!config.receiver(*id) && !config.connector(*id))
-      missing(id, "receiver", ids_of(config.receivers));
+  for (const auto& id : pipeline.receivers) {
+    const auto* receiver = config.receiver(*id);
+    if (!receiver && !config.connector(*id)) missing(id, "receiver", ids_of(config.receivers));
+    if (receiver && !gives(receiver->config, pipeline.signal))
+      diagnostics.error(id.mark, pipeline_path(pipeline) + ": receiver \"" + id->text() +
+                                     "\" does not give " +
+                                     std::string(signal_name(pipeline.signal)));
+  }
   std::set<ComponentId> seen;
   for (const auto& id : pipeline.processors) {
     if (!config.processor(*id)) missing(id, "processor", ids_of(config.processors));
@@ -176,6 +191,10 @@ void check_extensions(const OtelcolConfig& config, Diagnostics& diagnostics) {
   for (const auto& receiver : config.receivers) {
     if (const auto* zipkin = std::get_if<ZipkinReceiverConfig>(&receiver.config))
       authenticator(zipkin->server.authenticator);
+    if (const auto* jaeger = std::get_if<JaegerReceiverConfig>(&receiver.config)) {
+      if (jaeger->grpc) authenticator(jaeger->grpc->authenticator);
+      if (jaeger->thrift_http) authenticator(jaeger->thrift_http->authenticator);
+    }
     const auto* otlp = std::get_if<OtlpReceiverConfig>(&receiver.config);
     if (otlp == nullptr) continue;
     if (otlp->grpc) authenticator(otlp->grpc->authenticator);
@@ -187,6 +206,8 @@ void check_extensions(const OtelcolConfig& config, Diagnostics& diagnostics) {
       client = &grpc->client;
     if (const auto* http = std::get_if<OtlpHttpExporterConfig>(&exporter.config))
       client = &http->client;
+    if (const auto* write = std::get_if<RemoteWriteExporterConfig>(&exporter.config))
+      client = &write->client;
     if (const auto* prometheus = std::get_if<PrometheusExporterConfig>(&exporter.config))
       authenticator(prometheus->server.authenticator);
     if (client == nullptr) continue;
@@ -197,7 +218,8 @@ void check_extensions(const OtelcolConfig& config, Diagnostics& diagnostics) {
 
 }  // namespace
 
-void check_pipelines(OtelcolConfig& config, Diagnostics& diagnostics) {
+void check_pipelines(OtelcolConfig& config, const std::vector<ComponentId>& faulty,
+                     Diagnostics& diagnostics) {
   check_extensions(config, diagnostics);
   for (const auto& connector : config.connectors) {
     if (config.exporter(connector.id))
@@ -208,8 +230,9 @@ void check_pipelines(OtelcolConfig& config, Diagnostics& diagnostics) {
                                             ": a receiver has the same id; rename one");
   }
   for (const PipelineConfig& pipeline : config.pipelines)
-    check_references(config, pipeline, diagnostics);
+    check_references(config, faulty, pipeline, diagnostics);
   for (const auto& connector : config.connectors) check_connector(config, connector, diagnostics);
+  if (!diagnostics.ok()) return;  // what follows is said of a whole configuration only
   CycleSearch(config, diagnostics).run();
   notice_unused(config, config.receivers, "receivers", diagnostics);
   notice_unused(config, config.processors, "processors", diagnostics);

@@ -4,6 +4,8 @@
 
 namespace sightline::config {
 
-void check_pipelines(OtelcolConfig& config, Diagnostics& diagnostics);
+// `faulty`: ids that stand in their sections but could not be read; they were reported.
+void check_pipelines(OtelcolConfig& config, const std::vector<ComponentId>& faulty,
+                     Diagnostics& diagnostics);
 
 }  // namespace sightline::config

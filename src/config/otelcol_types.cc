@@ -72,6 +72,57 @@ std::vector<std::string> words(std::string_view text) {
   return out;
 }
 
+// What does here what a component of contrib does, or comes nearest to it.
+struct Nearest {
+  ComponentKind kind;
+  std::string_view types;  // of contrib, between spaces
+  std::string_view advice;
+};
+constexpr Nearest kNearest[] = {
+    {ComponentKind::kReceiver, " opencensus sapm skywalking datadog otelarrow awsxray stef ",
+     "\"otlp\"; its SDKs and agents can send that"},
+    {ComponentKind::kReceiver,
+     " prometheus_simple simpleprometheus statsd carbon collectd influxdb "
+     "hostmetrics kubeletstats docker_stats prometheusremotewrite expvar ",
+     "\"prometheus\", which scrapes"},
+    {ComponentKind::kReceiver, " filelog journald syslog k8s_events loki fluentforward ",
+     "none: logs are not stored"},
+    {ComponentKind::kReceiver, " kafka pulsar googlecloudpubsub solace rabbitmq ",
+     "\"otlp\", fed by a collector that reads the queue"},
+    {ComponentKind::kProcessor,
+     " transform redaction span schema metricstransform k8sattributes "
+     "resourcedetection groupbyattrs ",
+     "\"attributes\", \"resource\" and \"filter\""},
+    {ComponentKind::kProcessor, " spanmetrics servicegraph ", "the connector of that name"},
+    {ComponentKind::kProcessor, " cumulativetodelta deltatocumulative deltatorate interval ",
+     "none: deltas are added up where they are stored"},
+    {ComponentKind::kProcessor, " routing ", "several pipelines with a \"filter\" each"},
+    {ComponentKind::kConnector, " routing failover roundrobin ",
+     "\"forward\" and several pipelines"},
+    {ComponentKind::kConnector, " sum signaltometrics exceptions datadog grafanacloud ",
+     "\"spanmetrics\" and \"count\""},
+    {ComponentKind::kExporter,
+     " jaeger zipkin opencensus sapm datadog otelarrow loadbalancing "
+     "googlecloud awsxray azuremonitor honeycombmarker ",
+     "\"otlp\" and \"otlphttp\""},
+    {ComponentKind::kExporter,
+     " influxdb carbon signalfx googlemanagedprometheus awsemf sumologic ",
+     "\"prometheusremotewrite\""},
+    {ComponentKind::kExporter, " kafka pulsar awss3 azureblob clickhouse elasticsearch cassandra ",
+     "\"file\", and \"sightline\", this process' own stores"},
+    {ComponentKind::kExtension,
+     " oidc oauth2client sigv4auth googleclientauth azure_auth asapclient ",
+     "\"bearertokenauth\" and \"basicauth\""},
+    {ComponentKind::kExtension, " db_storage redis_storage ", "\"file_storage\""},
+    {ComponentKind::kExtension, " healthcheckv2 ", "\"health_check\""}};
+
+std::string_view advice_for(ComponentKind kind, std::string_view type) {
+  const std::string word = " " + std::string(type) + " ";
+  for (const Nearest& each : kNearest)
+    if (each.kind == kind && each.types.find(word) != std::string_view::npos) return each.advice;
+  return {};
+}
+
 }  // namespace
 
 std::string_view kind_name(ComponentKind kind) {
@@ -97,15 +148,17 @@ std::string_view section_name(ComponentKind kind) {
 }
 
 const std::vector<std::string>& types_here(ComponentKind kind) {
-  static const std::vector<std::string> kReceiver = {"otlp", "zipkin", "nop"};
+  static const std::vector<std::string> kReceiver = {"otlp", "jaeger", "prometheus", "zipkin",
+                                                     "nop"};
   static const std::vector<std::string> kProcessor = {"attributes",     "batch",
                                                       "filter",         "groupbytrace",
                                                       "memory_limiter", "probabilistic_sampler",
                                                       "resource",       "tail_sampling"};
   static const std::vector<std::string> kConnector = {"count", "forward", "servicegraph",
                                                       "spanmetrics"};
-  static const std::vector<std::string> kExporter = {"otlp", "otlphttp",  "prometheus", "debug",
-                                                     "file", "sightline", "nop"};
+  static const std::vector<std::string> kExporter = {
+      "otlp",  "otlphttp", "prometheus", "prometheusremotewrite",
+      "debug", "file",     "sightline",  "nop"};
   static const std::vector<std::string> kExtension = {"basicauth", "bearertokenauth",
                                                       "file_storage", "health_check"};
   switch (kind) {
@@ -135,6 +188,8 @@ std::string canonical_type(ComponentKind kind, std::string_view type) {
   if (kind == ComponentKind::kExporter && type == "otlp_http") return "otlphttp";
   if (kind == ComponentKind::kExporter && type == "otlp_grpc") return "otlp";
   if (kind == ComponentKind::kExporter && type == "logging") return "debug";
+  if (kind == ComponentKind::kExporter && type == "prometheus_remote_write")
+    return "prometheusremotewrite";
   return std::string(type);
 }
 
@@ -142,11 +197,11 @@ std::string unknown_type_message(ComponentKind kind, std::string_view type) {
   const std::vector<std::string> contrib = types_of_contrib(kind);
   const std::string noun(kind_name(kind));
   if (std::find(contrib.begin(), contrib.end(), type) != contrib.end()) {
-    const std::string near = nearest(type, types_here(kind));
+    const std::string_view advice = advice_for(kind, type);
     std::string list;
     for (const std::string& here : types_here(kind)) list += (list.empty() ? "" : ", ") + here;
     return "the collector has the " + noun + " \"" + std::string(type) + "\", Sightline has not" +
-           (near.empty() ? std::string() : "; the nearest here is \"" + near + "\"") +
+           (advice.empty() ? std::string() : "; the nearest here: " + std::string(advice)) +
            (list.empty() ? std::string() : "; here are: " + list);
   }
   std::vector<std::string> all = types_here(kind);

@@ -15,7 +15,7 @@ namespace {
 bool is_label_name(std::string_view name) { return !name.empty() && is_valid_utf8(name); }
 
 void read_external_labels(MapReader& global, std::map<std::string, std::string>& out,
-                          const Environment& environment) {
+                          const Environment* environment) {
   const auto at = global.take("external_labels");
   if (!at || at->is_null()) return;
   read_value(*at, out);
@@ -24,14 +24,15 @@ void read_external_labels(MapReader& global, std::map<std::string, std::string>&
     if (!is_label_name(entry.key) || entry.key == "__name__")
       at->diagnostics().error(entry.mark,
                               at->path() + ": \"" + entry.key + "\" is not a valid label name");
+    if (environment == nullptr) continue;
     std::string& value = out[entry.key];
-    value =
-        expand_text(value, Dialect::kPrometheus, environment, entry.value->mark, at->diagnostics());
+    value = expand_text(value, Dialect::kPrometheus, *environment, entry.value->mark,
+                        at->diagnostics());
   }
 }
 
 void read_global(MapReader& root, PrometheusConfig::Global& out, ScrapeConfig& inherited,
-                 const Environment& environment) {
+                 const Environment* environment) {
   const auto at = root.take("global");
   if (!at || at->is_null()) return;
   MapReader map(*at);
@@ -135,6 +136,23 @@ Result<PrometheusConfig> parse_prometheus(std::string_view text, std::string_vie
   return read_prometheus(std::move(*root), file, environment, limits);
 }
 
+namespace {
+
+void read_global_and_jobs(MapReader& map, PrometheusConfig& out, const Environment* environment) {
+  ScrapeConfig inherited;
+  read_global(map, out.global, inherited, environment);
+  inherited.scrape_interval = out.global.scrape_interval;
+  inherited.scrape_timeout = out.global.scrape_timeout;
+  if (const auto at = map.take("scrape_configs"); at)
+    read_scrape_configs(*at, inherited, out.scrape_configs);
+}
+
+}  // namespace
+
+void read_scraping(MapReader& map, PrometheusConfig& out) {
+  read_global_and_jobs(map, out, nullptr);
+}
+
 Result<PrometheusConfig> read_prometheus(std::shared_ptr<const YamlValue> root,
                                          std::string_view file, const Environment& environment,
                                          const YamlLimits&) {
@@ -142,12 +160,7 @@ Result<PrometheusConfig> read_prometheus(std::shared_ptr<const YamlValue> root,
   PrometheusConfig out;
   out.file = file;
   MapReader map(Cursor(*root, "", PathStyle::kDots, diagnostics));
-  ScrapeConfig inherited;
-  read_global(map, out.global, inherited, environment);
-  inherited.scrape_interval = out.global.scrape_interval;
-  inherited.scrape_timeout = out.global.scrape_timeout;
-  if (const auto at = map.take("scrape_configs"); at)
-    read_scrape_configs(*at, inherited, out.scrape_configs);
+  read_global_and_jobs(map, out, &environment);
   read_storage(map, out.storage);
   read_otlp(map, out.otlp);
   read_absent(map);

@@ -152,6 +152,8 @@ Result<PrometheusConfig> parse_prometheus(std::string_view text, std::string_vie
 Result<PrometheusConfig> read_prometheus(std::shared_ptr<const YamlValue> root,
                                          std::string_view file, const Environment& environment,
                                          const YamlLimits& limits = {});
+// The sections `global` and `scrape_configs` alone, where another file holds them; variables in it are expanded already.
+void read_scraping(MapReader& map, PrometheusConfig& out);
 std::string dump(const PrometheusConfig& config);
 
 }  // namespace sightline::config

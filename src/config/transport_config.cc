@@ -83,6 +83,41 @@ void read_keepalive(MapReader& map, GrpcServerConfig& out) {
   keepalive.finish();
 }
 
+void read_include_metadata(MapReader& map) {
+  bool includes = false;
+  map.read("include_metadata", includes);
+  if (includes)
+    map.at().notice("include_metadata: no component here looks at the senders' metadata");
+}
+
+void read_compression_algorithms(MapReader& map, HttpServerConfig& out) {
+  map.read("compression_algorithms", out.compression_algorithms);
+  for (const std::string& name : out.compression_algorithms) {
+    if (name == "lz4" || name == "x-snappy-framed")
+      map.at().notice("compression_algorithms: bodies in " + name + " are not unpacked here");
+    else if (name != "" && name != "gzip" && name != "zstd" && name != "zlib" && name != "snappy" &&
+             name != "deflate")
+      map.at().error("compression_algorithms: \"" + name + "\" is no compression algorithm" +
+                     did_you_mean(name, {"gzip", "zstd", "zlib", "snappy", "deflate"}));
+  }
+}
+
+}  // namespace
+
+// gRPC's library speaks TLS 1.2 and 1.3 and takes no bounds between them.
+void check_grpc_tls(const MapReader& map, const TlsConfig& tls) {
+  if (tls.min_version == "1.3" || tls.max_version == "1.2" || tls.max_version == "1.1" ||
+      tls.max_version == "1.0")
+    map.at().diagnostics().error(
+        tls.mark, map.at().path() +
+                      "::tls: gRPC speaks TLS 1.2 and 1.3 here; min_version 1.2 and no max_version "
+                      "is all it can be told");
+  else if (tls.min_version == "1.0" || tls.min_version == "1.1")
+    map.at().notice("tls::min_version: gRPC speaks nothing older than TLS 1.2 here");
+}
+
+namespace {
+
 void check_transport(MapReader& map) {
   std::string transport = "tcp";
   map.read_choice("transport", transport, {"tcp", "tcp4", "tcp6"});
@@ -137,9 +172,10 @@ void read_grpc_server(MapReader& map, GrpcServerConfig& out) {
   check_host_port(out.endpoint, map.at());
   check_transport(map);
   read_server_tls(map, out.tls);
+  if (out.tls) check_grpc_tls(map, *out.tls);
   map.read("max_recv_msg_size_mib", out.max_recv_msg_size_mib);
   map.read("max_concurrent_streams", out.max_concurrent_streams);
-  map.read("include_metadata", out.include_metadata);
+  read_include_metadata(map);
   map.ignore({"read_buffer_size", "write_buffer_size"}, "buffers grow by need");
   read_keepalive(map, out);
   read_authenticator(map, out.authenticator);
@@ -155,9 +191,9 @@ void read_http_server(MapReader& map, HttpServerConfig& out) {
   uint64_t body_bytes = 0;
   map.read("max_request_body_size", body_bytes);
   if (body_bytes > 0) out.max_request_body_bytes = body_bytes;
-  map.read("include_metadata", out.include_metadata);
+  read_include_metadata(map);
   read_headers(map, "response_headers", out.response_headers);
-  map.read("compression_algorithms", out.compression_algorithms);
+  if (map.has("compression_algorithms")) read_compression_algorithms(map, out);
   map.read("read_timeout", out.read_timeout);
   map.read("read_header_timeout", out.read_header_timeout);
   map.read("write_timeout", out.write_timeout);
@@ -227,10 +263,23 @@ void read_queue(MapReader& map, QueueConfig& out) {
   inner.ignore("blocking", "the former name of block_on_overflow; use that");
   inner.read("storage", out.storage);
   if (const auto batch = inner.take("batch"); batch && !batch->is_null()) {
-    check_known(*batch,
-                KnownKeys::parse(
-                    "enabled flush_timeout sizer min_size max_size partition\n  metadata_keys\n"));
-    batch->notice("batches leave as they arrive; a batch processor in the pipeline joins them");
+    MapReader keys(*batch);
+    std::string sizer = "items";
+    bool enabled = true;
+    keys.read("enabled", enabled);
+    keys.read_choice("sizer", sizer, {"requests", "items", "bytes"});
+    keys.read("min_size", out.batch_min_size);
+    keys.read("max_size", out.batch_max_size);
+    keys.ignore("flush_timeout", "nothing waits for more to come: what waits is sent together");
+    keys.ignore_known(KnownKeys::parse("partition\n  metadata_keys\n"),
+                      "the senders' metadata is not kept");
+    keys.finish();
+    out.merges = enabled && sizer == "items";
+    if (enabled && sizer != "items")
+      batch->notice("sizer " + sizer +
+                    ": only items are counted here; each request leaves by itself");
+    if (out.batch_max_size > 0 && out.batch_max_size < out.batch_min_size)
+      batch->error("max_size must not be less than min_size");
   }
   inner.finish();
   if (!out.enabled) return;

@@ -39,7 +39,6 @@ struct GrpcServerConfig {
   std::optional<TlsConfig> tls;         // none: plaintext
   uint32_t max_recv_msg_size_mib = 0;   // 0: the default, 4 MiB
   uint32_t max_concurrent_streams = 0;  // 0: the default
-  bool include_metadata = false;
   Marked<std::string>
       authenticator;  // auth::authenticator: an extension; empty: everybody may call
   // keepalive; 0: gRPC's own
@@ -59,11 +58,10 @@ struct HttpServerConfig {
   std::optional<CorsConfig> cors;
   uint64_t max_request_body_bytes = 20
                                     << 20;  // key max_request_body_size; counts decompressed bytes
-  bool include_metadata = false;
-  Marked<std::string> authenticator;  // auth::authenticator
+  Marked<std::string> authenticator;        // auth::authenticator
   std::map<std::string, std::string> response_headers;
-  std::vector<std::string> compression_algorithms = {"",       "gzip",    "zstd", "zlib",
-                                                     "snappy", "deflate", "lz4"};
+  std::vector<std::string> compression_algorithms = {"",     "gzip",   "zstd",
+                                                     "zlib", "snappy", "deflate"};
   std::chrono::nanoseconds read_timeout{0};  // 0: none
   std::chrono::nanoseconds read_header_timeout{std::chrono::minutes(1)};
   std::chrono::nanoseconds write_timeout{std::chrono::seconds(30)};
@@ -88,6 +86,11 @@ struct QueueConfig {
   bool block_on_overflow = false;
   bool wait_for_result = false;
   Marked<std::string> storage;  // a file_storage extension; empty: in memory
+  // `batch`: requests that wait are sent together, of at most batch_max_size items.
+  bool merges = false;
+  uint64_t batch_min_size = 8192;  // items
+  uint64_t batch_max_size = 0;     // 0: batch_min_size
+  uint64_t merge_items_max() const { return batch_max_size > 0 ? batch_max_size : batch_min_size; }
 };
 
 enum class Compression { kNone, kGzip, kZstd, kSnappy, kZlib, kDeflate, kLz4 };
@@ -115,6 +118,8 @@ Result<HostPort> parse_host_port(std::string_view endpoint);
 void read_grpc_server(MapReader& map, GrpcServerConfig& out);
 void read_http_server(MapReader& map, HttpServerConfig& out);
 void read_client_tls(MapReader& map, TlsConfig& out);
+// gRPC cannot be told which versions of TLS to speak: an error where it is to speak fewer than it does.
+void check_grpc_tls(const MapReader& map, const TlsConfig& tls);
 void read_authenticator(MapReader& map, Marked<std::string>& out);  // auth: {authenticator: id}
 void read_retry(MapReader& map, RetryConfig& out);
 void read_queue(MapReader& map, QueueConfig& out);

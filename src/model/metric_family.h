@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "model/exemplar.h"
@@ -34,6 +35,7 @@ struct MetricPoint {
   uint64_t count = 0;                       // histogram
   std::shared_ptr<const Histogram> native;  // histogram: native; then `buckets` is +Inf alone
   std::vector<Exemplar> exemplars;          // of a native histogram
+  std::vector<std::pair<double, double>> quantiles;  // summary: quantile and value, ascending
 };
 
 struct MetricFamily {

@@ -247,6 +247,7 @@ std::string_view compression_name(Compression compression) {
     case Compression::kGzip: return "gzip";
     case Compression::kDeflate: return "deflate";
     case Compression::kZstd: return "zstd";
+    case Compression::kSnappy: return "snappy";
     case Compression::kIdentity: break;
   }
   return "identity";
@@ -260,6 +261,7 @@ std::optional<Compression> parse_compression(std::string_view token) {
   if (equals_ignoring_case(token, "deflate") || equals_ignoring_case(token, "zlib"))
     return Compression::kDeflate;
   if (equals_ignoring_case(token, "zstd")) return Compression::kZstd;
+  if (equals_ignoring_case(token, "snappy")) return Compression::kSnappy;
   return std::nullopt;
 }
 
@@ -300,7 +302,7 @@ std::unique_ptr<StreamCompressor> StreamCompressor::create(Compression compressi
     auto zstd = std::make_unique<StreamZstd>();
     return zstd->ok() ? std::move(zstd) : nullptr;
   }
-  if (compression == Compression::kIdentity) return nullptr;
+  if (compression == Compression::kIdentity || compression == Compression::kSnappy) return nullptr;
   auto deflater = std::make_unique<StreamDeflater>(
       compression == Compression::kGzip ? kGzipWindowBits : kZlibWindowBits);
   return deflater->ok() ? std::move(deflater) : nullptr;
@@ -311,6 +313,7 @@ std::string compress(Compression compression, std::string_view plain) {
     case Compression::kGzip: return deflate_all(kGzipWindowBits, plain);
     case Compression::kDeflate: return deflate_all(kZlibWindowBits, plain);
     case Compression::kZstd: return zstd_all(plain);
+    case Compression::kSnappy: return snappy_compress(plain);
     case Compression::kIdentity: break;
   }
   return std::string(plain);
@@ -329,6 +332,7 @@ Result<std::string> decompress(Compression compression, std::string_view packed,
     case Compression::kDeflate:
       return inflate_all("deflate", has_zlib_header(packed) ? kZlibWindowBits : kBareWindowBits,
                          packed, bytes_max);
+    case Compression::kSnappy: return snappy_decompress(packed, bytes_max);
     default: return unzstd(packed, bytes_max);
   }
 }

@@ -15,11 +15,11 @@
 
 namespace sightline::net {
 
-enum class Compression { kIdentity, kGzip, kDeflate, kZstd };
+enum class Compression { kIdentity, kGzip, kDeflate, kZstd, kSnappy };  // kSnappy: one block
 
 std::string_view compression_name(Compression compression);  // the Content-Encoding token
 // A Content-Encoding value: "", "identity", "gzip", "x-gzip", "deflate", "zlib",
-// "zstd", without case. nullopt for any other, lists included.
+// "zstd", "snappy", without case. nullopt for any other, lists included.
 std::optional<Compression> parse_compression(std::string_view token);
 // What an Accept-Encoding value lets us answer with: at equal weight gzip or deflate, whichever
 // is named first, before zstd (RFC 9110 section 12.5.3); identity when none is acceptable.
@@ -30,7 +30,7 @@ std::string compress(Compression compression, std::string_view plain);
 // The same for a body that comes in pieces. One owner, no locks.
 class StreamCompressor {
  public:
-  // Null when the library does not start, or for kIdentity.
+  // Null when the library does not start, or for kIdentity and kSnappy.
   static std::unique_ptr<StreamCompressor> create(Compression compression);
   virtual ~StreamCompressor() = default;
   // Appends what `plain` compresses to, as far as it is decided yet.

@@ -99,4 +99,19 @@ std::optional<std::chrono::milliseconds> parse_retry_after(std::string_view deta
   return whole ? found : std::nullopt;
 }
 
+GrpcCode grpc_code_of(Errc code) {
+  switch (code) {
+    case Errc::kInvalidArgument:
+    case Errc::kOutOfRange:
+    case Errc::kExecution:
+    case Errc::kUnsupported: return GrpcCode::kInvalidArgument;
+    case Errc::kNotFound: return GrpcCode::kNotFound;
+    case Errc::kResourceExhausted: return GrpcCode::kResourceExhausted;
+    case Errc::kCancelled: return GrpcCode::kCancelled;
+    case Errc::kDeadlineExceeded: return GrpcCode::kDeadlineExceeded;
+    case Errc::kUnavailable: return GrpcCode::kUnavailable;
+    default: return GrpcCode::kInternal;
+  }
+}
+
 }  // namespace sightline::net

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/result.h"
 #include "net/grpc_message.h"
 
 namespace sightline::net {
@@ -16,5 +17,8 @@ std::string write_status_details(GrpcCode code, std::string_view message,
                                  std::chrono::milliseconds retry_after);
 // The first RetryInfo's delay; nullopt when there is none or the bytes are not a Status.
 std::optional<std::chrono::milliseconds> parse_retry_after(std::string_view details);
+
+// What a query's error is as a status.
+GrpcCode grpc_code_of(Errc code);
 
 }  // namespace sightline::net

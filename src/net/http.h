@@ -105,6 +105,8 @@ struct RouteOptions {
   WorkPool* pool = nullptr;           // of kWorkPool; null: the server's. Outlives the server.
   size_t body_bytes_max = 32u << 20;  // after decompression; over it: 413
   bool raw_body = false;              // leave Content-Encoding to the handler
+  // The values of Content-Encoding that are taken, "" being none; null: all we can unpack. Outlives the router.
+  const std::vector<std::string>* content_encodings = nullptr;
 };
 
 // Maps method and path pattern to a handler. Patterns are literal segments,

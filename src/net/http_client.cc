@@ -99,6 +99,36 @@ bool is_one_line(std::string_view text) {
   return text.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos;
 }
 
+// Where a request goes when the certificate is to be that of another name: the URL names it, the connection goes to
+// where the first URL led, and the Host header stays.
+struct Address {
+  std::string url;
+  std::string host;  // empty: the URL's
+  HeaderList connect_to{nullptr, &curl_slist_free_all};
+};
+
+Address address_of(const std::string& url, const std::string& server_name) {
+  Address address{.url = url};
+  if (server_name.empty() || !url.starts_with("https://")) return address;
+  const std::unique_ptr<CURLU, void (*)(CURLU*)> parsed(curl_url(), &curl_url_cleanup);
+  const auto part = [&](CURLUPart which, unsigned flags) {
+    char* text = nullptr;
+    if (curl_url_get(parsed.get(), which, &text, flags) != CURLUE_OK) return std::string();
+    const std::unique_ptr<char, void (*)(void*)> owner(text, &curl_free);
+    return std::string(text);
+  };
+  if (curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), 0) != CURLUE_OK) return address;
+  const std::string host = part(CURLUPART_HOST, 0);
+  const std::string port = part(CURLUPART_PORT, CURLU_DEFAULT_PORT);
+  const std::string written_port = part(CURLUPART_PORT, 0);
+  if (curl_url_set(parsed.get(), CURLUPART_HOST, server_name.c_str(), 0) != CURLUE_OK)
+    return address;
+  address.url = part(CURLUPART_URL, 0);
+  address.host = written_port.empty() ? host : host + ":" + written_port;
+  add_line(address.connect_to, server_name + ":" + port + ":" + host + ":" + port);
+  return address;
+}
+
 HeaderList header_lines(const HttpClientRequest& request) {
   HeaderList list(nullptr, &curl_slist_free_all);
   for (const auto& [name, value] : request.headers.fields())
@@ -111,7 +141,30 @@ HeaderList header_lines(const HttpClientRequest& request) {
   return list;
 }
 
+// CURL_SSLVERSION_TLSv1_0 and what follows it; the bound above is the same number shifted.
+long ssl_versions(const HttpClientOptions& options) {
+  const auto number = [](std::string_view version, long unset) -> long {
+    if (version == "1.0") return CURL_SSLVERSION_TLSv1_0;
+    if (version == "1.1") return CURL_SSLVERSION_TLSv1_1;
+    if (version == "1.2") return CURL_SSLVERSION_TLSv1_2;
+    if (version == "1.3") return CURL_SSLVERSION_TLSv1_3;
+    return unset;
+  };
+  return number(options.tls_version_min, CURL_SSLVERSION_TLSv1_2) |
+         number(options.tls_version_max, CURL_SSLVERSION_DEFAULT) << 16;
+}
+
+void set_blob(CURL* easy, CURLoption option, const std::string& text) {
+  if (text.empty()) return;
+  curl_blob blob{const_cast<char*>(text.data()), text.size(), CURL_BLOB_COPY};
+  curl_easy_setopt(easy, option, &blob);
+}
+
 void set_security(CURL* easy, const HttpClientOptions& options) {
+  curl_easy_setopt(easy, CURLOPT_SSLVERSION, ssl_versions(options));
+  set_blob(easy, CURLOPT_CAINFO_BLOB, options.ca_pem);
+  set_blob(easy, CURLOPT_SSLCERT_BLOB, options.cert_pem);
+  set_blob(easy, CURLOPT_SSLKEY_BLOB, options.key_pem);
   curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, options.verify_peer ? 1L : 0L);
   curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, options.verify_peer ? 2L : 0L);
   if (!options.ca_file.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, options.ca_file.c_str());
@@ -121,9 +174,9 @@ void set_security(CURL* easy, const HttpClientOptions& options) {
 }
 
 void set_request(CURL* easy, const HttpClientOptions& options, const HttpClientRequest& request,
-                 const std::string& body) {
+                 const std::string& url, const std::string& body) {
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(easy, CURLOPT_URL, request.url.c_str());
+  curl_easy_setopt(easy, CURLOPT_URL, url.c_str());
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
@@ -211,10 +264,15 @@ Result<HttpClientResponse> HttpClient::send(const HttpClientRequest& request) {
   const std::string packed = request.compression == Compression::kIdentity
                                  ? std::string()
                                  : compress(request.compression, request.body);
-  const HeaderList headers = header_lines(request);
+  const Address address = address_of(request.url, state_->options.server_name);
+  HeaderList headers = header_lines(request);
+  if (!address.host.empty()) {
+    add_line(headers, "Host: " + address.host);
+    curl_easy_setopt(easy, CURLOPT_CONNECT_TO, address.connect_to.get());
+  }
   Transfer transfer{.body_bytes_max = request.response_bytes_max};
   char detail[CURL_ERROR_SIZE] = {};
-  set_request(easy, state_->options, request, packed.empty() ? request.body : packed);
+  set_request(easy, state_->options, request, address.url, packed.empty() ? request.body : packed);
   set_security(easy, state_->options);
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers.get());
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &on_body);

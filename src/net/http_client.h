@@ -23,9 +23,12 @@ struct HttpClientOptions {
   std::string ca_file;    // empty: the system's roots
   std::string cert_file;  // with key_file: the client's own certificate
   std::string key_file;
-  std::string server_name;       // checked instead of the URL's host, when not empty
-  bool verify_peer = true;       // false: insecure_skip_verify
-  bool follow_redirects = true;  // at most 10
+  std::string ca_pem, cert_pem, key_pem;  // the texts themselves; they win over the files
+  std::string tls_version_min = "1.2";    // "1.0" to "1.3"; empty: "1.2"
+  std::string tls_version_max;            // empty: no bound
+  std::string server_name;                // checked instead of the URL's host, when not empty
+  bool verify_peer = true;                // false: insecure_skip_verify
+  bool follow_redirects = true;           // at most 10
   bool keep_connections = true;
   size_t kept_max = 16;  // handles kept between requests
   std::string user_agent = "sightline";

@@ -266,7 +266,8 @@ asio::awaitable<bool> Connection::serve_one() {
       match.handler == nullptr ? kUnwantedBodyBytesMax : match.options.body_bytes_max;
   if (!co_await read_body(parser, body_max, hold)) co_return false;
 
-  const HttpAnswerOptions options{.keep_alive = parser.get().keep_alive() && !serving_->stopping(),
+  const HttpAnswerOptions options{.keep_alive = serving_->options.keep_alive &&
+                                                parser.get().keep_alive() && !serving_->stopping(),
                                   .http_1_0 = parser.get().version() < 11,
                                   .compress_bytes_min = serving_->options.compress_bytes_min};
   disarm();

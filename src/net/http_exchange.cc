@@ -164,11 +164,14 @@ void compress_body(const HttpRequest& request, HttpResponse& response, size_t by
 
 Status unpack_request(HttpRequest& request, const RouteOptions& options) {
   const std::string_view encoding = request.headers.get("Content-Encoding");
+  if (options.content_encodings != nullptr &&
+      std::ranges::find(*options.content_encodings, encoding) == options.content_encodings->end())
+    return fail(Errc::kInvalidArgument, "unsupported Content-Encoding: ", encoding);
   if (!options.raw_body && !encoding.empty()) {
     const auto how = parse_compression(encoding);
     if (!how)
       return fail(Errc::kUnsupported, "Content-Encoding \"", encoding,
-                  "\" is not supported; use gzip, deflate or zstd");
+                  "\" is not supported; use gzip, deflate, zstd or snappy");
     if (*how != Compression::kIdentity) {
       auto plain = decompress(*how, request.body, options.body_bytes_max);
       if (!plain) return std::unexpected(std::move(plain).error());

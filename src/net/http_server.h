@@ -31,6 +31,7 @@ struct HttpServerOptions {
   size_t header_bytes_max = 64u << 10;          // request line and headers; beyond: 431
   size_t body_bytes_buffered_max = 256u << 20;  // of all requests being read; beyond: 503
   size_t compress_bytes_min = 1024;             // smaller answers are sent as they are
+  bool keep_alive = true;                       // false: one request a connection
   std::chrono::milliseconds idle_timeout{120'000};   // between requests
   std::chrono::milliseconds header_timeout{10'000};  // first byte to end of headers; beyond: 408
   std::chrono::milliseconds body_timeout{120'000};   // end of headers to end of body; beyond: 408

@@ -11,6 +11,7 @@
 #include <latch>
 
 #include "net/compression.h"
+#include "net/http_client.h"
 
 namespace sightline::net {
 namespace {
@@ -490,6 +491,36 @@ TEST_F(HttpServerTest, ServersShareThreads) {
     client.send_text(get("/echo"));
     EXPECT_THAT(client.read_all(), StartsWith("HTTP/1.1 200 "));
   }
+}
+
+TEST_F(HttpServerTest, OnlyTheEncodingsOfTheRouteAreTaken) {
+  static const std::vector<std::string> kEncodings = {"", "snappy"};
+  router_.add("POST", "/some",
+              [](HttpRequest& request) { return HttpResponse::text(200, request.body); },
+              {.content_encodings = &kEncodings});
+  start();
+  const auto post = [&](Compression compression) {
+    return HttpClient()
+        .send({.method = "POST",
+               .url = "http://" + server_->local_address() + "/some",
+               .body = "hello",
+               .compression = compression})
+        .value();
+  };
+  EXPECT_EQ(post(Compression::kIdentity).body, "hello");
+  EXPECT_EQ(post(Compression::kSnappy).body, "hello");
+  const auto refused = post(Compression::kGzip);
+  EXPECT_EQ(refused.status, 400);
+  EXPECT_EQ(refused.body, "unsupported Content-Encoding: gzip\n");
+}
+
+TEST_F(HttpServerTest, WithoutKeepAliveEveryAnswerEndsItsConnection) {
+  options_.keep_alive = false;
+  start();
+  const auto answer =
+      HttpClient().send({.url = "http://" + server_->local_address() + "/echo"}).value();
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(answer.headers.get("Connection"), "close");
 }
 
 }  // namespace

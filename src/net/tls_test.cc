@@ -122,6 +122,37 @@ TEST_F(TlsTest, AsksClientsForTheirCertificate) {
   EXPECT_EQ(answer->body, "x");
 }
 
+TEST_F(TlsTest, CertificatesAsTextsAndBoundsOfVersions) {
+  const auto server = serve({.cert_pem = own.cert_pem,
+                             .key_pem = own.key_pem,
+                             .client_ca_pem = own.cert_pem,
+                             .min_version = "1.3"});
+  HttpClientOptions client;
+  client.ca_pem = own.cert_pem;
+  client.cert_pem = own.cert_pem;
+  client.key_pem = own.key_pem;
+  const auto answer = post(*server, client, "x");
+  ASSERT_TRUE(answer) << answer.error().message;
+  EXPECT_EQ(answer->body, "x");
+  client.tls_version_max = "1.2";
+  EXPECT_FALSE(post(*server, client, "x"));
+}
+
+TEST_F(TlsTest, TheCertificateMayBeOfAnotherName) {
+  const auto server = serve({.cert_pem = own.cert_pem, .key_pem = own.key_pem});
+  HttpClientRequest request{.method = "POST",
+                            .url = "https://127.0.0.1:" + std::to_string(server->port()) + "/echo",
+                            .body = "x"};
+  HttpClientOptions client;
+  client.ca_pem = own.cert_pem;
+  client.server_name = "other.example";
+  EXPECT_FALSE(HttpClient(client).send(request));
+  client.server_name = "localhost";
+  const auto answer = HttpClient(client).send(request);
+  ASSERT_TRUE(answer) << answer.error().message;
+  EXPECT_EQ(answer->body, "x");
+}
+
 TEST_F(TlsTest, LetsInWhoIsKnown) {
   auto known = std::make_shared<Authenticator>();
   known->challenge = "Basic";

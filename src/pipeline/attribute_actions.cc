@@ -24,9 +24,9 @@ AttributeView* find(std::vector<AttributeView>& attributes, std::string_view key
   return found == attributes.end() ? nullptr : &*found;
 }
 
-ValueView view_of(const config::ScalarValue& value, BatchEdit& edit) {
+ValueView view_of(const config::ScalarValue& value, KeptTexts& texts) {
   if (const auto* text = std::get_if<std::string>(&value))
-    return ValueView::of_string(edit.keep(*text));
+    return ValueView::of_string(texts.keep(*text));
   if (const auto* number = std::get_if<int64_t>(&value)) return ValueView::of_int(*number);
   if (const auto* number = std::get_if<double>(&value)) return ValueView::of_double(*number);
   return ValueView::of_bool(std::get<bool>(value));
@@ -40,7 +40,7 @@ std::string sha256_hex(std::string_view bytes) {
 }
 
 // What is hashed of a value: text as it is, numbers as little-endian bytes; others have nothing to hash.
-ValueView hashed(const ValueView& value, BatchEdit& edit) {
+ValueView hashed(const ValueView& value, KeptTexts& texts) {
   std::string bytes;
   switch (value.kind) {
     case ValueKind::kString: bytes = value.bytes; break;
@@ -49,7 +49,7 @@ ValueView hashed(const ValueView& value, BatchEdit& edit) {
     case ValueKind::kDouble: append_le(bytes, value.int_value); break;
     default: return ValueView::of_string({});
   }
-  return ValueView::of_string(edit.keep(sha256_hex(bytes)));
+  return ValueView::of_string(texts.keep(sha256_hex(bytes)));
 }
 
 bool matches(const RE2& pattern, std::string_view text) {
@@ -71,7 +71,7 @@ AttributeActions::AttributeActions(const std::vector<AttributeAction>& actions) 
 AttributeActions::~AttributeActions() = default;
 
 bool AttributeActions::put(const Step& step, std::vector<AttributeView>& attributes,
-                           BatchEdit& edit) {
+                           KeptTexts& texts) {
   using Kind = AttributeAction::Kind;
   const AttributeAction& action = step.action;
   AttributeView* existing = find(attributes, action.key);
@@ -82,17 +82,17 @@ bool AttributeActions::put(const Step& step, std::vector<AttributeView>& attribu
   const AttributeView* source =
       action.from_attribute.empty() ? nullptr : find(attributes, action.from_attribute);
   if (action.value)
-    value = view_of(*action.value, edit);
+    value = view_of(*action.value, texts);
   else if (source != nullptr)
     value = source->value;
   else if (action.default_value)
-    value = view_of(*action.default_value, edit);
+    value = view_of(*action.default_value, texts);
   else
     return false;
   if (existing != nullptr)
     existing->value = value;
   else
-    attributes.push_back({edit.keep(action.key), value});
+    attributes.push_back({texts.keep(action.key), value});
   return true;
 }
 
@@ -104,20 +104,20 @@ bool AttributeActions::remove(const Step& step, std::vector<AttributeView>& attr
 }
 
 bool AttributeActions::hash(const Step& step, std::vector<AttributeView>& attributes,
-                            BatchEdit& edit) {
+                            KeptTexts& texts) {
   bool changed = false;
   for (AttributeView& attribute : attributes) {
     const bool by_key = !step.action.key.empty() && attribute.key == step.action.key;
     const bool by_pattern = step.pattern && matches(*step.pattern, attribute.key);
     // Named by both: hashed by both.
-    for (int i = 0; i < by_key + by_pattern; ++i) attribute.value = hashed(attribute.value, edit);
+    for (int i = 0; i < by_key + by_pattern; ++i) attribute.value = hashed(attribute.value, texts);
     changed = changed || by_key || by_pattern;
   }
   return changed;
 }
 
 bool AttributeActions::extract(const Step& step, std::vector<AttributeView>& attributes,
-                               BatchEdit& edit) {
+                               KeptTexts& texts) {
   const AttributeView* source = find(attributes, step.action.key);
   if (source == nullptr || source->value.kind != ValueKind::kString) return false;
   const std::string text(source->value.bytes);
@@ -126,25 +126,25 @@ bool AttributeActions::extract(const Step& step, std::vector<AttributeView>& att
                            static_cast<int>(groups.size())))
     return false;
   for (size_t i = 0; i < step.groups.size(); ++i) {
-    const ValueView value = ValueView::of_string(edit.keep(std::string(
+    const ValueView value = ValueView::of_string(texts.keep(std::string(
         groups[i + 1].data() == nullptr ? "" : groups[i + 1].data(), groups[i + 1].size())));
     if (AttributeView* existing = find(attributes, step.groups[i]))
       existing->value = value;
     else
-      attributes.push_back({edit.keep(step.groups[i]), value});
+      attributes.push_back({texts.keep(step.groups[i]), value});
   }
   return true;
 }
 
 bool AttributeActions::convert(const Step& step, std::vector<AttributeView>& attributes,
-                               BatchEdit& edit) {
+                               KeptTexts& texts) {
   AttributeView* found = find(attributes, step.action.key);
   if (found == nullptr) return false;
   ValueView& value = found->value;
   switch (step.action.converted_type) {
     case AttributeAction::Type::kString:
       if (value.kind == ValueKind::kString) return false;
-      value = ValueView::of_string(edit.keep(model::value_text(value)));
+      value = ValueView::of_string(texts.keep(model::value_text(value)));
       return true;
     case AttributeAction::Type::kInt:
       if (value.kind == ValueKind::kDouble)
@@ -170,18 +170,18 @@ bool AttributeActions::convert(const Step& step, std::vector<AttributeView>& att
   return false;
 }
 
-bool AttributeActions::apply(std::vector<AttributeView>& attributes, BatchEdit& edit) const {
+bool AttributeActions::apply(std::vector<AttributeView>& attributes, KeptTexts& texts) const {
   using Kind = AttributeAction::Kind;
   bool changed = false;
   for (const Step& step : steps_) {
     switch (step.action.kind) {
       case Kind::kInsert:
       case Kind::kUpdate:
-      case Kind::kUpsert: changed |= put(step, attributes, edit); break;
+      case Kind::kUpsert: changed |= put(step, attributes, texts); break;
       case Kind::kDelete: changed |= remove(step, attributes); break;
-      case Kind::kHash: changed |= hash(step, attributes, edit); break;
-      case Kind::kExtract: changed |= extract(step, attributes, edit); break;
-      case Kind::kConvert: changed |= convert(step, attributes, edit); break;
+      case Kind::kHash: changed |= hash(step, attributes, texts); break;
+      case Kind::kExtract: changed |= extract(step, attributes, texts); break;
+      case Kind::kConvert: changed |= convert(step, attributes, texts); break;
     }
   }
   return changed;

@@ -7,7 +7,8 @@
 #include <vector>
 
 #include "config/otelcol_processors.h"
-#include "pipeline/batch_edit.h"
+#include "model/span_batch.h"
+#include "pipeline/kept_texts.h"
 
 namespace re2 {
 class RE2;
@@ -19,8 +20,8 @@ class AttributeActions {
  public:
   explicit AttributeActions(const std::vector<config::AttributeAction>& actions);
   ~AttributeActions();
-  // Changes `attributes` in place; new text is kept by `edit`. Whether anything changed.
-  bool apply(std::vector<model::AttributeView>& attributes, BatchEdit& edit) const;
+  // Changes `attributes` in place; new text is kept in `texts`. Whether anything changed.
+  bool apply(std::vector<model::AttributeView>& attributes, KeptTexts& texts) const;
 
  private:
   struct Step {
@@ -28,14 +29,15 @@ class AttributeActions {
     std::unique_ptr<re2::RE2> pattern;
     std::vector<std::string> groups;  // extract: a key for each group
   };
-  static bool put(const Step& step, std::vector<model::AttributeView>& attributes, BatchEdit& edit);
+  static bool put(const Step& step, std::vector<model::AttributeView>& attributes,
+                  KeptTexts& texts);
   static bool remove(const Step& step, std::vector<model::AttributeView>& attributes);
   static bool hash(const Step& step, std::vector<model::AttributeView>& attributes,
-                   BatchEdit& edit);
+                   KeptTexts& texts);
   static bool extract(const Step& step, std::vector<model::AttributeView>& attributes,
-                      BatchEdit& edit);
+                      KeptTexts& texts);
   static bool convert(const Step& step, std::vector<model::AttributeView>& attributes,
-                      BatchEdit& edit);
+                      KeptTexts& texts);
 
   std::vector<Step> steps_;
 };

@@ -10,7 +10,7 @@ Status AttributesProcessor::pass(const SharedBatch& batch, Delivery& delivery) {
     if (!selection_.selects_all() && !selection_.selects(*batch, span)) continue;
     const auto before = batch->of(span.attributes);
     attributes.assign(before.begin(), before.end());
-    if (actions_.apply(attributes, edit)) edit.set_span_attributes(i, attributes);
+    if (actions_.apply(attributes, edit.texts())) edit.set_span_attributes(i, attributes);
   }
   return hand_on(edit.finish(), delivery);
 }
@@ -21,7 +21,7 @@ Status ResourceProcessor::pass(const SharedBatch& batch, Delivery& delivery) {
   for (uint32_t i = 0; i < batch->resources.size(); ++i) {
     const auto before = batch->of(batch->resources[i].attributes);
     attributes.assign(before.begin(), before.end());
-    if (actions_.apply(attributes, edit)) edit.set_resource_attributes(i, attributes);
+    if (actions_.apply(attributes, edit.texts())) edit.set_resource_attributes(i, attributes);
   }
   return hand_on(edit.finish(), delivery);
 }

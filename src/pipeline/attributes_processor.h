@@ -3,6 +3,7 @@
 //   Threads   immutable once made; pass() from any thread.
 //   Source    opentelemetry-collector-contrib, attributesprocessor and resourceprocessor READMEs.
 #include "pipeline/attribute_actions.h"
+#include "pipeline/batch_edit.h"
 #include "pipeline/span_match.h"
 #include "pipeline/stage.h"
 

@@ -60,13 +60,9 @@ SharedBatch join_batches(std::span<const SharedBatch> batches) {
 }
 
 BatchEdit::BatchEdit(SharedBatch from)
-    : owner_(std::make_shared<Owner>(from, std::deque<std::string>())),
+    : owner_(std::make_shared<Owner>(from, KeptTexts())),
       made_(std::make_shared<SpanBatch>(*from)) {
   made_->owner = owner_;
-}
-
-std::string_view BatchEdit::keep(std::string text) {
-  return owner_->texts.emplace_back(std::move(text));
 }
 
 Run BatchEdit::append(std::span<const AttributeView> attributes) {

@@ -4,7 +4,6 @@
 //   Cost      one copy of the columns, which are views; text is copied only where it is new.
 //   Encoded   a span or resource that was changed loses its encoded form, and so does the batch.
 //   Threads   owned by one call; finish() once.
-#include <deque>
 #include <memory>
 #include <span>
 #include <string>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "pipeline/consumer.h"
+#include "pipeline/kept_texts.h"
 
 namespace sightline::pipeline {
 
@@ -26,7 +26,8 @@ class BatchEdit {
 
   const model::SpanBatch& batch() const { return *made_; }
   // Text that lives as long as the new batch.
-  std::string_view keep(std::string text);
+  std::string_view keep(std::string text) { return owner_->texts.keep(std::move(text)); }
+  KeptTexts& texts() { return owner_->texts; }
   // New attributes in place of the old ones.
   void set_span_attributes(uint32_t span, std::span<const model::AttributeView> attributes);
   void set_resource_attributes(uint32_t resource, std::span<const model::AttributeView> attributes);
@@ -40,7 +41,7 @@ class BatchEdit {
  private:
   struct Owner {
     SharedBatch from;
-    std::deque<std::string> texts;
+    KeptTexts texts;
   };
   model::Run append(std::span<const model::AttributeView> attributes);
   void touch_span(uint32_t span);

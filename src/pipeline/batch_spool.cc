@@ -13,8 +13,6 @@
 #include "base/bytes.h"
 #include "base/checksum.h"
 #include "base/log.h"
-#include "wire/otlp/decode_traces.h"
-#include "wire/otlp/encode_traces.h"
 
 namespace sightline::pipeline {
 namespace {
@@ -71,12 +69,11 @@ std::vector<BatchSpool::Entry> BatchSpool::recover() {
   return found;
 }
 
-Result<BatchSpool::Entry> BatchSpool::put(const model::SpanBatch& batch) {
-  const std::string made = batch.encoded.empty() ? wire::otlp::encode_traces(batch) : std::string();
-  const std::string_view body = batch.encoded.empty() ? std::string_view(made) : batch.encoded;
+Result<BatchSpool::Entry> BatchSpool::put(std::string_view request) {
   std::string bytes;
-  append_be32(bytes, crc32c(body));
-  bytes.append(body);
+  bytes.reserve(request.size() + 4);
+  append_be32(bytes, crc32c(request));
+  bytes.append(request);
   const Entry entry{next_.fetch_add(1), bytes.size()};
   const std::string path = path_of(entry.number);
   if (auto status = write_file(path + ".tmp", bytes, fsync_); !status) {
@@ -87,20 +84,23 @@ Result<BatchSpool::Entry> BatchSpool::put(const model::SpanBatch& batch) {
   return entry;
 }
 
-Result<SharedBatch> BatchSpool::load(const Entry& entry) const {
+Result<std::string> BatchSpool::load(const Entry& entry) const {
   const std::string path = path_of(entry.number);
   std::ifstream in(path, std::ios::binary);
   if (!in) return disk_fault("open", path);
-  const std::string bytes((std::istreambuf_iterator<char>(in)), {});
-  const bool whole =
-      bytes.size() >= 4 && load_be32(bytes.data()) == crc32c(std::string_view(bytes).substr(4));
-  auto decoded =
-      whole ? wire::otlp::decode_traces(std::make_shared<const std::string>(bytes.substr(4)))
-            : Result<wire::otlp::DecodedTraces>(fail(Errc::kCorrupt, "checksum does not match"));
-  if (decoded) return decoded->batch;
+  std::string bytes((std::istreambuf_iterator<char>(in)), {});
+  if (bytes.size() >= 4 && load_be32(bytes.data()) == crc32c(std::string_view(bytes).substr(4))) {
+    bytes.erase(0, 4);
+    return bytes;
+  }
+  put_aside(entry);
+  return fail(Errc::kCorrupt, path, ": checksum does not match");
+}
+
+void BatchSpool::put_aside(const Entry& entry) const {
+  const std::string path = path_of(entry.number);
   std::error_code ignored;
   fs::rename(path, path + ".broken", ignored);
-  return in_context(path, std::move(decoded).error());
 }
 
 void BatchSpool::remove(const Entry& entry) const { ::unlink(path_of(entry.number).c_str()); }

@@ -9,9 +9,10 @@
 #include <atomic>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "pipeline/consumer.h"
+#include "base/result.h"
 
 namespace sightline::pipeline {
 
@@ -25,8 +26,10 @@ class BatchSpool {
   };
   // What an earlier process left, oldest first. Once, before the first put().
   std::vector<Entry> recover();
-  Result<Entry> put(const model::SpanBatch& batch);
-  Result<SharedBatch> load(const Entry& entry) const;
+  Result<Entry> put(std::string_view request);
+  Result<std::string> load(const Entry& entry) const;
+  // What was loaded turned out to be no request.
+  void put_aside(const Entry& entry) const;
   void remove(const Entry& entry) const;
 
  private:

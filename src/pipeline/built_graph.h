@@ -3,19 +3,23 @@
 // pipeline/ only: graphs are made with graph.h.
 //   Spans     a traces pipeline is a chain of stages: processors in order, then an edge that splits to
 //             exporters and connectors. Receivers and forward connectors enter at its head.
-//   Metrics   are pulled: a metrics pipeline is the list of sources its receivers stand for.
+//   Metrics   of connectors are pulled by what shows or stores them, and pushed at their flush interval to everything else;
+//             those of receivers are pushed.
 //   Threads   as graph.h.
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
+#include "pipeline/file_exporter.h"
 #include "pipeline/graph.h"
 #include "pipeline/health_check.h"
+#include "pipeline/jaeger_receiver.h"
+#include "pipeline/metrics_flush.h"
 #include "pipeline/otlp_exporter.h"
 #include "pipeline/processors.h"
 #include "pipeline/prometheus_exporter.h"
+#include "pipeline/scraped_metrics.h"
 #include "pipeline/span_to_metrics.h"
 #include "pipeline/zipkin_receiver.h"
 
@@ -39,17 +43,6 @@ class BuiltGraph final : public Graph {
   using PipelineConfig = config::PipelineConfig;
   using MarkedId = config::Marked<ComponentId>;
 
-  struct Exposition {
-    const config::Component<config::ExporterConfig>* component = nullptr;
-    const config::PrometheusExporterConfig* config = nullptr;
-    std::unique_ptr<PrometheusExporter> exporter;
-    net::HttpRouter router;
-    std::shared_ptr<const net::TlsServerContext> tls;
-    std::shared_ptr<const net::Authenticator> authenticator;
-    std::unique_ptr<net::HttpServer> server;
-  };
-  Status secure(Exposition& exposition) const;
-
   // Spans: graph_traces.cc
   Result<SpanStage*> traces_pipeline(const PipelineConfig& pipeline);
   Result<SpanStage*> traces_end(const MarkedId& id);
@@ -68,10 +61,33 @@ class BuiltGraph final : public Graph {
 
   // Metrics: graph_metrics.cc
   Status build_metrics(const PipelineConfig& pipeline);
-  Status add_sources(const PipelineConfig& pipeline, std::vector<SpanToMetrics*>& sources);
-  Status add_metrics_exporter(const MarkedId& id, SpanToMetrics& source);
-  Status add_metrics_receiver(const PipelineConfig& pipeline, const MarkedId& id);
-  Status check_metrics_processors(const PipelineConfig& pipeline) const;
+  bool edits(const PipelineConfig& pipeline) const;
+  bool needs_points() const;
+  bool is_fed_by(const PipelineConfig& pipeline, const ComponentId& connector) const;
+  Result<std::vector<SpanToMetrics*>> sources_of(const PipelineConfig& pipeline);
+  Status pull(const PipelineConfig& pipeline, SpanToMetrics& source);
+  void flush_into(SpanToMetrics& source, MetricsConsumer& head);
+  Result<MetricsConsumer*> metrics_head(const PipelineConfig& pipeline);
+  Result<MetricsConsumer*> metrics_chain(const PipelineConfig& pipeline,
+                                         std::vector<MetricsConsumer*> ends);
+  Result<MetricsConsumer*> metrics_end(const MarkedId& id);
+  Result<MetricsConsumer*> metrics_forward(const ComponentId& id);
+  Result<MetricsConsumer*> make_metrics_exporter(
+      const config::Component<config::ExporterConfig>& component);
+  Result<MetricsConsumer*> metrics_otlp(const auto& config, const ComponentId& id);
+  Result<PrometheusExporter*> exposition(const ComponentId& id,
+                                         const config::PrometheusExporterConfig& config);
+  Result<FileExporter*> file_exporter(const ComponentId& id,
+                                      const config::FileExporterConfig& config);
+  Result<tsdb::Appendable*> metrics_store(const ComponentId& id) const;
+  Status build_scrapes();
+  template <typename Consumer>
+  Consumer* own_metrics_consumer(std::unique_ptr<Consumer> consumer) {
+    Consumer* made = consumer.get();
+    metrics_consumers_.push_back(std::move(consumer));
+    return made;
+  }
+  MetricsConsumer* split(std::vector<MetricsConsumer*> ends);
   Result<SpanToMetrics*> span_to_metrics(
       const config::Component<config::ConnectorConfig>& component);
 
@@ -87,12 +103,19 @@ class BuiltGraph final : public Graph {
       processors_;  // what follows first, so that stopping goes backwards
   std::map<const PipelineConfig*, SpanStage*> traces_pipelines_;
   std::map<ComponentId, SpanStage*> exporter_ends_;
-  std::vector<OtlpExporter*> queues_;        // in consumers_
-  std::set<ComponentId> metrics_receivers_;  // whose metrics are stored
-  std::unique_ptr<OtlpMetrics> metrics_;
-  std::map<ComponentId, std::unique_ptr<Exposition>> expositions_;
+  std::vector<SendQueue*> queues_;
+  std::map<ComponentId, std::unique_ptr<FileExporter>> file_exporters_;  // of both signals
+  std::vector<std::unique_ptr<MetricsConsumer>> metrics_consumers_;
+  std::map<const PipelineConfig*, MetricsConsumer*> metrics_heads_;
+  std::map<ComponentId, MetricsConsumer*> metrics_ends_;
+  std::map<ComponentId, std::vector<MetricsConsumer*>> metrics_receivers_;  // and where they lead
+  std::vector<std::unique_ptr<MetricsFlush>> flushes_;
+  std::vector<std::unique_ptr<ScrapedMetrics>> scraped_;
+  std::vector<std::unique_ptr<Scraping>> scrapings_;
+  std::map<ComponentId, std::unique_ptr<PrometheusExporter>> expositions_;
   std::vector<std::unique_ptr<OtlpListeners>> receivers_;
   std::vector<std::unique_ptr<ZipkinReceiver>> zipkin_receivers_;
+  std::vector<std::unique_ptr<JaegerReceiver>> jaeger_receivers_;
   std::vector<std::unique_ptr<HealthCheck>> health_checks_;
   net::HttpRouter own_metrics_router_;
   std::unique_ptr<net::HttpServer> own_metrics_;  // service::telemetry::metrics

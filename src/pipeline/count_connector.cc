@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "connectors/spanmetrics/label_names.h"
 #include "model/value_text.h"
+#include "pipeline/family_points.h"
 
 namespace sightline::pipeline {
 
@@ -92,6 +93,20 @@ std::vector<model::MetricFamily> CountConnector::collect() const {
         {.labels = key.second, .time = now, .created = started_, .value = static_cast<double>(n)});
   std::erase_if(all, [](const model::MetricFamily& family) { return family.points.empty(); });
   return all;
+}
+
+Result<uint64_t> CountConnector::export_points(model::MetricsSink& sink, uint64_t) {
+  FamilyNames names;
+  for (const auto* metrics : {&spans_, &events_}) {
+    for (const Metric& metric : *metrics) {
+      names.metrics[metric.name] = metric.config.name;
+      for (const auto& attribute : metric.config.attributes)
+        names.attributes[connectors::spanmetrics::label_name_of(attribute.key)] = attribute.key;
+    }
+  }
+  if (auto status = export_families(collect(), names, clock_.now().value, sink); !status)
+    return std::unexpected(std::move(status).error());
+  return 0;
 }
 
 void CountConnector::write_to(tsdb::Appendable& store, Telemetry& telemetry) {

@@ -24,6 +24,7 @@ class CountConnector final : public SpanToMetrics {
 
   Status consume(const SharedBatch& batch) override;
   std::vector<model::MetricFamily> collect() const override;
+  Result<uint64_t> export_points(model::MetricsSink& sink, uint64_t epoch) override;
   void write_to(tsdb::Appendable& store, Telemetry& telemetry) override;
   void start() override {}
   void stop() override { maintain(); }

@@ -1,5 +1,5 @@
 #pragma once
-// The collector's debug exporter: spans as readable text on standard error.
+// The collector's debug exporter: spans and metrics as readable text on standard error.
 //   Printing runs on a thread of its own behind a short queue, so that a slow
 //   terminal never slows ingestion; what does not fit is counted and said.
 //   Threads   consume() from any thread.
@@ -13,20 +13,16 @@
 
 #include "base/telemetry.h"
 #include "config/otelcol_components.h"
-#include "pipeline/consumer.h"
+#include "pipeline/debug_text.h"
 
 namespace sightline::pipeline {
-
-// The text of one batch as the exporter prints it. Detailed: every field of every span.
-std::string debug_text(const model::SpanBatch& batch,
-                       config::DebugExporterConfig::Verbosity verbosity);
 
 struct DebugExporterOptions {
   config::DebugExporterConfig config;
   size_t queue_batches_max = 64;  // waiting to be printed
 };
 
-class DebugExporter final : public SpanConsumer {
+class DebugExporter final : public SpanConsumer, public MetricsConsumer {
  public:
   using Write = std::function<void(std::string_view text)>;
   // `write` is called on the exporter's own thread.
@@ -34,8 +30,10 @@ class DebugExporter final : public SpanConsumer {
   ~DebugExporter() override;  // prints what waits
 
   Status consume(const SharedBatch& batch) override;
+  Result<wire::otlp::PartialSuccess> consume(const SharedMetrics& batch) override;
 
  private:
+  void print(Outgoing batch);
   void run();
   bool is_sampled();  // needs mutex_
 
@@ -44,7 +42,7 @@ class DebugExporter final : public SpanConsumer {
   Counter& unprinted_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<SharedBatch> queue_;  // guarded by mutex_
+  std::deque<Outgoing> queue_;     // guarded by mutex_
   uint64_t skipped_ = 0;           // guarded by mutex_: batches since the last printed one
   uint64_t second_ = 0;            // guarded by mutex_: sampling counts per second
   uint64_t seen_this_second_ = 0;  // guarded by mutex_

@@ -5,14 +5,14 @@
 namespace sightline::pipeline {
 namespace {
 
-using wire::otlp::MetricPoint;
+using model::DataPoint;
 
 // Bucket i of one scale is bucket i >> 1 of the next coarser: OTLP's bucket i is (base^i, base^(i+1)].
-void coarsen(MetricPoint::Buckets& b, int32_t steps) {
+void coarsen(DataPoint::Buckets& b, int32_t steps) {
   if (steps <= 0 || b.counts.empty()) return;
   const int shift = std::min(steps, 31);
   const int64_t first = b.offset;
-  MetricPoint::Buckets out{.offset = static_cast<int32_t>(first >> shift)};
+  DataPoint::Buckets out{.offset = static_cast<int32_t>(first >> shift)};
   for (size_t i = 0; i < b.counts.size(); ++i) {
     const auto to = static_cast<size_t>(((first + static_cast<int64_t>(i)) >> shift) - out.offset);
     if (to >= out.counts.size()) out.counts.resize(to + 1);
@@ -22,7 +22,7 @@ void coarsen(MetricPoint::Buckets& b, int32_t steps) {
 }
 
 // False when the sum would span too many buckets.
-bool add_buckets(MetricPoint::Buckets& to, const MetricPoint::Buckets& from) {
+bool add_buckets(DataPoint::Buckets& to, const DataPoint::Buckets& from) {
   constexpr int64_t kBucketsMax = 65'536;
   if (from.counts.empty()) return true;
   if (to.counts.empty()) {
@@ -33,9 +33,9 @@ bool add_buckets(MetricPoint::Buckets& to, const MetricPoint::Buckets& from) {
   const int64_t end = std::max(to.offset + static_cast<int64_t>(to.counts.size()),
                                from.offset + static_cast<int64_t>(from.counts.size()));
   if (end - begin > kBucketsMax) return false;
-  MetricPoint::Buckets out{.offset = static_cast<int32_t>(begin),
-                           .counts = std::vector<uint64_t>(static_cast<size_t>(end - begin))};
-  for (const MetricPoint::Buckets* part : {static_cast<const MetricPoint::Buckets*>(&to), &from})
+  DataPoint::Buckets out{.offset = static_cast<int32_t>(begin),
+                         .counts = std::vector<uint64_t>(static_cast<size_t>(end - begin))};
+  for (const DataPoint::Buckets* part : {static_cast<const DataPoint::Buckets*>(&to), &from})
     for (size_t i = 0; i < part->counts.size(); ++i)
       out.counts[static_cast<size_t>(part->offset - begin) + i] += part->counts[i];
   to = std::move(out);
@@ -43,12 +43,12 @@ bool add_buckets(MetricPoint::Buckets& to, const MetricPoint::Buckets& from) {
 }
 
 // The sum so far and one more. False when they do not fit each other: the sum begins anew then.
-bool accumulate(MetricPoint& sum, const MetricPoint& delta) {
+bool accumulate(DataPoint& sum, const DataPoint& delta) {
   if (sum.bounds != delta.bounds || sum.bucket_counts.size() != delta.bucket_counts.size())
     return false;
-  MetricPoint more = delta;
+  DataPoint more = delta;
   const int32_t scale = std::min(sum.scale, more.scale);
-  for (MetricPoint* each : {&sum, &more}) {
+  for (DataPoint* each : {&sum, &more}) {
     coarsen(each->positive, each->scale - scale);
     coarsen(each->negative, each->scale - scale);
     each->scale = scale;
@@ -68,20 +68,20 @@ bool accumulate(MetricPoint& sum, const MetricPoint& delta) {
 
 }  // namespace
 
-Status DeltaAccumulator::add(const std::string& key, MetricPoint& point) {
-  const MetricPoint* before = nullptr;
+Status DeltaAccumulator::add(const std::string& key, DataPoint& point) {
+  const DataPoint* before = nullptr;
   if (const auto found = pending_.find(key); found != pending_.end())
     before = &found->second;
   else if (const auto kept = streams_.find(key); kept != streams_.end())
     before = &kept->second;
-  MetricPoint total;
+  DataPoint total;
   total.start_ns = point.start_ns;
   bool continues = false;
   if (before != nullptr) {
     if (point.time_ns <= before->time_ns)
       return fail(Errc::kOutOfRange, "out of order delta point: it ends at ", point.time_ns,
                   " ns, the last one at ", before->time_ns, " ns");
-    MetricPoint sum = *before;
+    DataPoint sum = *before;
     if (accumulate(sum, point)) {
       total = std::move(sum);
       continues = true;
@@ -93,7 +93,7 @@ Status DeltaAccumulator::add(const std::string& key, MetricPoint& point) {
     total.exemplars.clear();
   }
   total.time_ns = point.time_ns;
-  MetricPoint out = total;
+  DataPoint out = total;
   out.flags = point.flags;
   out.attributes = std::move(point.attributes);
   out.exemplars = std::move(point.exemplars);

@@ -20,13 +20,13 @@ class DeltaAccumulator {
   static constexpr size_t kStreamsMax = 200'000;
 
   // Makes `point` of the stream named `key` cumulative.
-  Status add(const std::string& key, wire::otlp::MetricPoint& point);
+  Status add(const std::string& key, model::DataPoint& point);
   void keep();
   void forget() { pending_.clear(); }
   size_t streams() const { return streams_.size(); }
 
  private:
-  using Streams = absl::flat_hash_map<std::string, wire::otlp::MetricPoint>;
+  using Streams = absl::flat_hash_map<std::string, model::DataPoint>;
   void make_room();
 
   Streams streams_;

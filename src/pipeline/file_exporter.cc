@@ -7,8 +7,6 @@
 
 #include "base/bytes.h"
 #include "net/compression.h"
-#include "wire/otlp/encode_traces.h"
-#include "wire/otlp/encode_traces_json.h"
 
 namespace sightline::pipeline {
 namespace {
@@ -36,10 +34,14 @@ FileExporter::FileExporter(const config::FileExporterConfig& config, const std::
                            const Clock& clock, Telemetry& telemetry)
     : config_(config),
       clock_(clock),
-      sent_(telemetry.counter("otelcol_exporter_sent_spans_total",
-                              "Spans sent to their destination.", {{"exporter", id}})),
-      failed_(telemetry.counter("otelcol_exporter_send_failed_spans_total",
-                                "Spans given up after all tries.", {{"exporter", id}})) {}
+      spans_{telemetry.counter("otelcol_exporter_sent_spans_total",
+                               "Spans sent to their destination.", {{"exporter", id}}),
+             telemetry.counter("otelcol_exporter_send_failed_spans_total",
+                               "Spans given up after all tries.", {{"exporter", id}})},
+      points_{telemetry.counter("otelcol_exporter_sent_metric_points_total",
+                                "Data points sent to their destination.", {{"exporter", id}}),
+              telemetry.counter("otelcol_exporter_send_failed_metric_points_total",
+                                "Data points given up after all tries.", {{"exporter", id}})} {}
 
 FileExporter::~FileExporter() {
   if (file_ != nullptr) std::fclose(file_);
@@ -107,11 +109,9 @@ Status FileExporter::rotate() {
   return open_file();
 }
 
-std::string FileExporter::message(const model::SpanBatch& batch) const {
-  std::string body = config_.format == config::FileExporterConfig::Format::kJson
-                         ? wire::otlp::encode_traces_json(batch)
-                     : batch.encoded.empty() ? wire::otlp::encode_traces(batch)
-                                             : std::string(batch.encoded);
+std::string FileExporter::message(const Outgoing& batch) const {
+  std::string body =
+      config_.format == config::FileExporterConfig::Format::kJson ? batch.json() : batch.protobuf();
   const bool is_line = config_.format == config::FileExporterConfig::Format::kJson &&
                        config_.compression == config::Compression::kNone;
   if (config_.compression == config::Compression::kZstd)
@@ -122,8 +122,8 @@ std::string FileExporter::message(const model::SpanBatch& batch) const {
   return sized + body;
 }
 
-Status FileExporter::consume(const SharedBatch& batch) {
-  const std::string text = message(*batch);
+Status FileExporter::write(const Outgoing& batch, const Counters& counters) {
+  const std::string text = message(batch);
   const std::lock_guard lock(mutex_);
   const uint64_t limit = uint64_t{config_.max_megabytes} << 20;
   Status status;
@@ -140,11 +140,11 @@ Status FileExporter::consume(const SharedBatch& batch) {
     flushed_ = now;
   }
   if (!status) {
-    failed_.add(batch->spans.size());
+    counters.failed.add(batch.items());
     return fail(Errc::kUnavailable, status.error().message);
   }
   written_ += text.size();
-  sent_.add(batch->spans.size());
+  counters.sent.add(batch.items());
   return {};
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// The file exporter, for traces: each request one line of OTLP/JSON, or one message of
+// The file exporter: each request one line of OTLP/JSON, or one message of
 // OTLP/protobuf with its length before it (4 bytes, big endian).
 //   Flush     what was written reaches the file when flush_interval has passed, and at the end.
 //   Rotation  beyond max_megabytes the file is renamed to name-<UTC time>.ext and a new one begun; max_backups
@@ -14,17 +14,22 @@
 #include "base/telemetry.h"
 #include "base/time.h"
 #include "config/otelcol_components.h"
-#include "pipeline/consumer.h"
+#include "pipeline/outgoing.h"
 
 namespace sightline::pipeline {
 
-class FileExporter final : public SpanConsumer {
+class FileExporter final : public SpanConsumer, public MetricsConsumer {
  public:
   static Result<std::unique_ptr<FileExporter>> open(const config::FileExporterConfig& config,
                                                     const std::string& id, const Clock& clock,
                                                     Telemetry& telemetry);
   ~FileExporter() override;
-  Status consume(const SharedBatch& batch) override;
+  Status consume(const SharedBatch& batch) override { return write(batch, spans_); }
+  Result<wire::otlp::PartialSuccess> consume(const SharedMetrics& batch) override {
+    if (auto status = write(batch, points_); !status)
+      return std::unexpected(std::move(status).error());
+    return wire::otlp::PartialSuccess();
+  }
 
  private:
   FileExporter(const config::FileExporterConfig& config, const std::string& id, const Clock& clock,
@@ -32,12 +37,16 @@ class FileExporter final : public SpanConsumer {
   Status open_file();  // needs mutex_
   Status rotate();     // needs mutex_
   void remove_old() const;
-  std::string message(const model::SpanBatch& batch) const;
+  struct Counters {
+    Counter& sent;
+    Counter& failed;
+  };
+  Status write(const Outgoing& batch, const Counters& counters);
+  std::string message(const Outgoing& batch) const;
 
   const config::FileExporterConfig config_;
   const Clock& clock_;
-  Counter& sent_;
-  Counter& failed_;
+  const Counters spans_, points_;
   std::mutex mutex_;
   std::FILE* file_ = nullptr;            // guarded by mutex_
   uint64_t written_ = 0;                 // guarded by mutex_: bytes in the current file

@@ -33,9 +33,12 @@ Status BuiltGraph::build(const config::OtelcolConfig& config) {
     if (!status) return status;
   }
   for (const auto& extension : config.extensions)
-    if (const auto* health = std::get_if<config::HealthCheckConfig>(&extension.config))
-      health_checks_.push_back(
-          std::make_unique<HealthCheck>(*health, extension.id.text(), env_.clock));
+    if (const auto* health = std::get_if<config::HealthCheckConfig>(&extension.config)) {
+      auto made = HealthCheck::create(*health, config, extension.id.text(), env_.clock);
+      if (!made) return std::unexpected(std::move(made).error());
+      health_checks_.push_back(std::move(*made));
+    }
+  if (auto status = build_scrapes(); !status) return status;
   return build_receivers();
 }
 
@@ -73,24 +76,22 @@ Status BuiltGraph::start() {
   for (auto& health : health_checks_)
     if (auto status = health->start(env_.pool, env_.telemetry, env_.io_threads); !status)
       return status;
-  for (auto& [id, exposition] : expositions_) {
-    auto server =
-        net::HttpServer::listen({.address = *exposition->config->server.endpoint,
-                                 .name = id.text(),
-                                 .tls = exposition->tls,
-                                 .authenticator = exposition->authenticator},
-                                exposition->router, env_.pool, env_.telemetry, env_.io_threads);
-    if (!server) return in_context("exporter " + id.text(), std::move(server).error());
-    exposition->server = std::move(*server);
-  }
+  for (auto& [id, exposition] : expositions_)
+    if (auto status = exposition->start(env_.pool, env_.telemetry, env_.io_threads); !status)
+      return status;
   for (auto& [id, connector] : connectors_) connector->start();
   for (auto& processor : processors_) processor->start();
+  for (auto& flush : flushes_) flush->start();
   for (auto& receiver : receivers_)
     if (auto status = receiver->start(env_.pool, env_.telemetry, env_.io_threads); !status)
       return status;
   for (auto& receiver : zipkin_receivers_)
     if (auto status = receiver->start(env_.pool, env_.telemetry, env_.io_threads); !status)
       return status;
+  for (auto& receiver : jaeger_receivers_)
+    if (auto status = receiver->start(env_.pool, env_.telemetry, env_.io_threads); !status)
+      return status;
+  for (auto& scraping : scrapings_) scraping->start();
   for (auto& health : health_checks_) health->set_ready(true);
   return {};
 }
@@ -99,12 +100,14 @@ void BuiltGraph::stop(std::chrono::milliseconds deadline) {
   for (auto& health : health_checks_) health->set_ready(false);
   for (auto& receiver : receivers_) receiver->stop(deadline);
   for (auto& receiver : zipkin_receivers_) receiver->stop(deadline);
+  for (auto& receiver : jaeger_receivers_) receiver->stop(deadline);
+  for (auto& scraping : scrapings_) scraping->stop();
   for (auto processor = processors_.rbegin(); processor != processors_.rend(); ++processor)
     (*processor)->stop();
   for (auto& [id, connector] : connectors_) connector->stop();
-  for (OtlpExporter* queue : queues_) queue->stop(deadline);
-  for (auto& [id, exposition] : expositions_)
-    if (exposition->server) exposition->server->stop(deadline);
+  for (auto& flush : flushes_) flush->stop();
+  for (SendQueue* queue : queues_) queue->stop(deadline);
+  for (auto& [id, exposition] : expositions_) exposition->stop(deadline);
   for (auto& health : health_checks_) health->stop(deadline);
   if (own_metrics_) own_metrics_->stop(deadline);
 }
@@ -120,9 +123,11 @@ std::vector<OpenListener> BuiltGraph::listeners() const {
     for (OpenListener& listener : receiver->listeners()) all.push_back(std::move(listener));
   for (const auto& receiver : zipkin_receivers_)
     all.push_back({"Zipkin", receiver->local_address()});
+  for (const auto& receiver : jaeger_receivers_)
+    for (OpenListener& listener : receiver->listeners()) all.push_back(std::move(listener));
   for (const auto& [id, exposition] : expositions_)
-    if (exposition->server)
-      all.push_back({"metrics for scraping", exposition->server->local_address()});
+    if (!exposition->local_address().empty())
+      all.push_back({"metrics for scraping", exposition->local_address()});
   if (own_metrics_) all.push_back({"own metrics", own_metrics_->local_address()});
   for (const auto& health : health_checks_)
     if (!health->local_address().empty()) all.push_back({"health check", health->local_address()});
@@ -146,8 +151,8 @@ ReceivedServices BuiltGraph::received() const {
 
 const net::HttpRouter* BuiltGraph::exposition_at(uint16_t port) const {
   for (const auto& [id, exposition] : expositions_) {
-    const auto endpoint = config::parse_host_port(*exposition->config->server.endpoint);
-    if (endpoint && endpoint->port == port) return &exposition->router;
+    const auto endpoint = config::parse_host_port(*exposition->config().server.endpoint);
+    if (endpoint && endpoint->port == port) return &exposition->router();
   }
   return nullptr;
 }

@@ -18,6 +18,7 @@
 #include "config/otelcol_config.h"
 #include "net/http_server.h"
 #include "pipeline/otlp_listeners.h"
+#include "pipeline/scraping.h"
 #include "tracestore/writer.h"
 #include "tsdb/appender.h"
 
@@ -31,6 +32,7 @@ struct GraphEnvironment {
   tracestore::TraceWriter* trace_store = nullptr;  // null: no trace store in this process
   TenantConsumer trace_tenants;  // of a trace store with tenants, in place of trace_store
   tsdb::Appendable* metrics_store = nullptr;  // null: no metrics store in this process
+  MakeScraping make_scraping;                 // empty: no prometheus receiver can be
   // Whether an OTLP endpoint ("http://localhost:4318", "localhost:4317") is the trace store's own receiver.
   std::function<bool(std::string_view endpoint)> is_own_trace_receiver;
 };

@@ -107,9 +107,10 @@ service:
   EXPECT_NE(metrics.find("trace_span_event_count_total{"), std::string::npos);
   EXPECT_EQ(metrics.find("healthz"), std::string::npos);
   EXPECT_NE(get(address("health check") + "/health").find("Server available"), std::string::npos);
-  EXPECT_NE(get(address("own metrics") + "/metrics")
-                .find("otelcol_receiver_accepted_spans_total{receiver=\"otlp\"} 2"),
-            std::string::npos);
+  EXPECT_NE(
+      get(address("own metrics") + "/metrics")
+          .find("otelcol_receiver_accepted_spans_total{receiver=\"otlp\",transport=\"http\"} 2"),
+      std::string::npos);
 }
 
 // With a sampler on the only way to what keeps traces, no exemplar leads to a trace that is gone.
@@ -159,13 +160,13 @@ service:
 TEST_F(GraphTest, SaysWhatCannotBeBuilt) {
   const auto of_metrics = build(R"(
 receivers: {nop: }
-processors: {attributes: {actions: [{key: a, value: b, action: insert}]}}
+processors: {groupbytrace: }
 connectors: {count: }
 exporters: {nop: }
-service: {pipelines: {traces: {receivers: [nop], exporters: [count]}, metrics: {receivers: [count], processors: [attributes], exporters: [nop]}}}
+service: {pipelines: {traces: {receivers: [nop], exporters: [count]}, metrics: {receivers: [count], processors: [groupbytrace], exporters: [nop]}}}
 )");
   ASSERT_FALSE(of_metrics);
-  EXPECT_NE(of_metrics.error().message.find("acts on spans only here"), std::string::npos)
+  EXPECT_NE(of_metrics.error().message.find("acts on spans only"), std::string::npos)
       << of_metrics.error().message;
   const auto unwritable = build(
       "receivers: {nop: }\nexporters: {file: {path: /nonexistent/x}}\nservice: {pipelines: "

@@ -5,7 +5,6 @@
 #include "base/log.h"
 #include "pipeline/built_graph.h"
 #include "pipeline/debug_exporter.h"
-#include "pipeline/file_exporter.h"
 #include "pipeline/store_exporter.h"
 #include "tracestore/tenant_id.h"
 
@@ -47,7 +46,7 @@ Result<SpanStage*> BuiltGraph::traces_pipeline(const PipelineConfig& pipeline) {
   SpanStage* head =
       ends.size() == 1 ? ends[0] : own_stage(std::make_unique<Split>(std::move(ends)));
   const ProcessorEnvironment environment{env_.clock, env_.telemetry,
-                                         uses_fates_ ? &fates_ : nullptr};
+                                         uses_fates_ ? &fates_ : nullptr, config_->is_strict};
   for (auto id = pipeline.processors.rbegin(); id != pipeline.processors.rend(); ++id) {
     auto processor = make_processor(*config_->processor(**id), *head, environment);
     if (!processor) continue;
@@ -69,7 +68,9 @@ Result<SpanStage*> BuiltGraph::traces_end(const MarkedId& id) {
     } else {
       auto made = span_to_metrics(*connector);
       if (!made) return std::unexpected(std::move(made).error());
-      end = own_stage(std::make_unique<CountingEnd>(**made));
+      // The peer counts at once, and again when a request that was refused elsewhere comes again.
+      end = config_->is_strict ? own_stage(std::make_unique<RefusingEnd>(**made))
+                               : own_stage(std::make_unique<CountingEnd>(**made));
     }
   } else {
     end = make_exporter(*config_->exporter(*id));
@@ -106,11 +107,13 @@ Result<SpanStage*> BuiltGraph::store_edge(const ComponentId& id, std::string_vie
 
 Result<SpanStage*> BuiltGraph::make_otlp(const auto& config, const ComponentId& id,
                                          const std::string& destination) {
-  if (env_.is_own_trace_receiver && env_.is_own_trace_receiver(destination))
+  if ((env_.trace_store != nullptr || env_.trace_tenants) && env_.is_own_trace_receiver &&
+      env_.is_own_trace_receiver(destination))
     return store_edge(id, destination + " is this process", org_id_of(config.client.headers));
-  auto exporter = OtlpExporter::create(config, *config_, id.text(), env_.telemetry);
+  auto exporter =
+      OtlpExporter::create(config, Signal::kTraces, *config_, id.text(), env_.telemetry);
   if (!exporter) return std::unexpected(std::move(exporter).error());
-  queues_.push_back(exporter->get());
+  queues_.push_back(&(*exporter)->queue());
   return own_end(std::move(*exporter), true);
 }
 
@@ -125,9 +128,9 @@ Result<SpanStage*> BuiltGraph::make_exporter(
     return store_edge(id, "the trace store is in this process", tracestore::kSingleTenant);
   if (std::holds_alternative<config::NopConfig>(component.config)) return nullptr;
   if (const auto* file = std::get_if<config::FileExporterConfig>(&component.config)) {
-    auto exporter = FileExporter::open(*file, id.text(), env_.clock, env_.telemetry);
+    auto exporter = file_exporter(id, *file);
     if (!exporter) return std::unexpected(std::move(exporter).error());
-    return own_end(std::move(*exporter), true);
+    return own_stage(std::make_unique<RefusingEnd>(**exporter));
   }
   if (const auto* debug = std::get_if<config::DebugExporterConfig>(&component.config)) {
     auto print = [](std::string_view text) { std::fwrite(text.data(), 1, text.size(), stderr); };
@@ -189,10 +192,11 @@ Status BuiltGraph::build_receivers() {
     for (const auto& id : pipeline.receivers)
       if (config_->receiver(*id) != nullptr) heads[*id].push_back(traces_pipelines_.at(&pipeline));
   }
-  for (const ComponentId& id : metrics_receivers_) (void)heads[id];  // of metrics alone
+  for (const auto& [id, unused] : metrics_receivers_) (void)heads[id];  // of metrics alone
   for (auto& [id, stages] : heads) {
     const config::ReceiverConfig& config = config_->receiver(id)->config;
     if (std::holds_alternative<config::NopConfig>(config)) continue;  // receives nothing
+    if (std::holds_alternative<config::PrometheusReceiverConfig>(config)) continue;  // of metrics
     std::unique_ptr<SpanConsumer> head;
     if (stages.empty())
       head = std::make_unique<NoTraces>();
@@ -206,9 +210,16 @@ Status BuiltGraph::build_receivers() {
       zipkin_receivers_.push_back(std::move(*made));
       continue;
     }
+    if (const auto* jaeger = std::get_if<config::JaegerReceiverConfig>(&config)) {
+      auto made = JaegerReceiver::create(*jaeger, *config_, id.text(), input, env_.telemetry);
+      if (!made) return std::unexpected(std::move(made).error());
+      jaeger_receivers_.push_back(std::move(*made));
+      continue;
+    }
+    const auto metrics = metrics_receivers_.find(id);
     auto receiver = OtlpListeners::create(
         std::get<config::OtlpReceiverConfig>(config), id.text(), input, env_.clock, env_.telemetry,
-        config_, metrics_receivers_.contains(id) ? metrics_.get() : nullptr);
+        config_, metrics == metrics_receivers_.end() ? nullptr : split(metrics->second));
     if (!receiver) return std::unexpected(std::move(receiver).error());
     receivers_.push_back(std::move(*receiver));
   }

@@ -4,11 +4,19 @@
 
 namespace sightline::pipeline {
 
-HealthCheck::HealthCheck(const config::HealthCheckConfig& config, std::string id,
-                         const Clock& clock)
-    : config_(config), id_(std::move(id)), clock_(clock) {
-  router_.add("GET,HEAD", config_.path, [this](net::HttpRequest&) { return answer(); },
-              {.run_on = net::RunOn::kSocketThread});
+Result<std::unique_ptr<HealthCheck>> HealthCheck::create(const config::HealthCheckConfig& config,
+                                                         const config::OtelcolConfig& all,
+                                                         const std::string& id,
+                                                         const Clock& clock) {
+  std::unique_ptr<HealthCheck> made(new HealthCheck(config, clock));
+  auto endpoint = HttpEndpoint::create(config.server, &all, "extension " + id, id);
+  if (!endpoint) return std::unexpected(std::move(endpoint).error());
+  made->endpoint_ = std::move(*endpoint);
+  // Answered at once, however busy the pool is.
+  made->endpoint_->add(
+      "GET,HEAD", config.path, [check = made.get()](net::HttpRequest&) { return check->answer(); },
+      net::RunOn::kSocketThread);
+  return made;
 }
 
 void HealthCheck::set_ready(bool ready) { ready_since_ = ready ? clock_.now().value : 0; }
@@ -26,19 +34,6 @@ net::HttpResponse HealthCheck::answer() const {
   return net::HttpResponse::json(R"({"status":"Server available","upSince":")" +
                                  format_rfc3339(since) + R"(","uptime":")" +
                                  format_go_duration(up) + R"("})");
-}
-
-Status HealthCheck::start(WorkPool& pool, Telemetry& telemetry,
-                          std::shared_ptr<net::IoThreads> threads) {
-  auto server = net::HttpServer::listen({.address = *config_.server.endpoint, .name = id_}, router_,
-                                        pool, telemetry, std::move(threads));
-  if (!server) return in_context("extension " + id_, std::move(server).error());
-  server_ = std::move(*server);
-  return {};
-}
-
-void HealthCheck::stop(std::chrono::milliseconds deadline) {
-  if (server_) server_->stop(deadline);
 }
 
 }  // namespace sightline::pipeline

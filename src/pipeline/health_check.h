@@ -6,31 +6,32 @@
 #include <memory>
 #include <string>
 
-#include "base/telemetry.h"
 #include "base/time.h"
-#include "base/work_pool.h"
-#include "config/otelcol_extensions.h"
-#include "net/http_server.h"
+#include "pipeline/http_endpoint.h"
 
 namespace sightline::pipeline {
 
 class HealthCheck {
  public:
-  HealthCheck(const config::HealthCheckConfig& config, std::string id, const Clock& clock);
-  Status start(WorkPool& pool, Telemetry& telemetry, std::shared_ptr<net::IoThreads> threads);
+  static Result<std::unique_ptr<HealthCheck>> create(const config::HealthCheckConfig& config,
+                                                     const config::OtelcolConfig& all,
+                                                     const std::string& id, const Clock& clock);
+  Status start(WorkPool& pool, Telemetry& telemetry, std::shared_ptr<net::IoThreads> threads) {
+    return endpoint_->start(pool, telemetry, std::move(threads));
+  }
   void set_ready(bool ready);
-  void stop(std::chrono::milliseconds deadline);
-  std::string local_address() const { return server_ ? server_->local_address() : ""; }
+  void stop(std::chrono::milliseconds deadline) { endpoint_->stop(deadline); }
+  std::string local_address() const { return endpoint_->local_address(); }
 
  private:
+  HealthCheck(const config::HealthCheckConfig& config, const Clock& clock)
+      : config_(config), clock_(clock) {}
   net::HttpResponse answer() const;
 
   const config::HealthCheckConfig& config_;
-  const std::string id_;
   const Clock& clock_;
   std::atomic<uint64_t> ready_since_{0};  // 0: not ready
-  net::HttpRouter router_;
-  std::unique_ptr<net::HttpServer> server_;
+  std::unique_ptr<HttpEndpoint> endpoint_;
 };
 
 }  // namespace sightline::pipeline

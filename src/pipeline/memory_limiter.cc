@@ -26,6 +26,11 @@ uint64_t resident_bytes() {
   return read == 2 ? resident * static_cast<uint64_t>(sysconf(_SC_PAGESIZE)) : 0;
 }
 
+uint64_t heap_bytes() {
+  const struct mallinfo2 info = mallinfo2();
+  return info.uordblks + info.hblkhd;
+}
+
 uint64_t total_bytes() {
   const uint64_t machine =
       static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
@@ -39,19 +44,14 @@ MemoryReadings MemoryReadings::of_system() {
   return {&pipeline::resident_bytes, &pipeline::total_bytes};
 }
 
-MemoryLimiter::MemoryLimiter(const config::MemoryLimiterConfig& config, std::string id,
-                             SpanStage& next, const Clock& clock, Telemetry& telemetry,
-                             MemoryReadings readings)
-    : SpanProcessor(next),
-      id_(std::move(id)),
+MemoryReadings MemoryReadings::of_heap() { return {&pipeline::heap_bytes, &pipeline::total_bytes}; }
+
+MemoryGate::MemoryGate(const config::MemoryLimiterConfig& config, std::string id,
+                       const Clock& clock, MemoryReadings readings)
+    : id_(std::move(id)),
       interval_(config.check_interval),
       clock_(clock),
-      readings_(std::move(readings)),
-      accepted_(telemetry.counter("otelcol_processor_accepted_spans_total",
-                                  "Spans pushed into the next part of the pipeline.",
-                                  {{"processor", id_}})),
-      refused_(telemetry.counter("otelcol_processor_refused_spans_total",
-                                 "Spans refused by the processor.", {{"processor", id_}})) {
+      readings_(std::move(readings)) {
   const uint64_t mib = 1u << 20;
   if (config.limit_mib > 0) {
     hard_limit_ = config.limit_mib * mib;
@@ -67,7 +67,7 @@ MemoryLimiter::MemoryLimiter(const config::MemoryLimiterConfig& config, std::str
   }
 }
 
-void MemoryLimiter::look() {
+void MemoryGate::look() {
   uint64_t used = readings_.resident_bytes();
   if (used > soft_limit_) {
     malloc_trim(0);  // freed pages that the allocator still holds are no reason to refuse
@@ -82,13 +82,32 @@ void MemoryLimiter::look() {
     SL_LOG_INFO("{}: memory in use is {} MiB again: taking data", id_, used >> 20);
 }
 
-Status MemoryLimiter::pass(const SharedBatch& batch, Delivery& delivery) {
+bool MemoryGate::refuses() {
   const int64_t now = clock_.monotonic().count();
   int64_t due = next_look_ns_.load(std::memory_order_relaxed);
   if (now >= due && next_look_ns_.compare_exchange_strong(due, now + interval_.count())) look();
-  if (refusing_.load(std::memory_order_relaxed)) {
+  return refusing_.load(std::memory_order_relaxed);
+}
+
+std::unexpected<Error> memory_refusal() {
+  return fail(Errc::kUnavailable, "data refused due to high memory usage");
+}
+
+MemoryLimiter::MemoryLimiter(const config::MemoryLimiterConfig& config, std::string id,
+                             SpanStage& next, const Clock& clock, Telemetry& telemetry,
+                             MemoryReadings readings)
+    : SpanProcessor(next),
+      gate_(config, std::move(id), clock, std::move(readings)),
+      accepted_(telemetry.counter("otelcol_processor_accepted_spans_total",
+                                  "Spans pushed into the next part of the pipeline.",
+                                  {{"processor", gate_.id()}})),
+      refused_(telemetry.counter("otelcol_processor_refused_spans_total",
+                                 "Spans refused by the processor.", {{"processor", gate_.id()}})) {}
+
+Status MemoryLimiter::pass(const SharedBatch& batch, Delivery& delivery) {
+  if (gate_.refuses()) {
     refused_.add(batch->spans.size());
-    return fail(Errc::kUnavailable, "data refused due to high memory usage");
+    return memory_refusal();
   }
   accepted_.add(batch->spans.size());
   return hand_on(batch, delivery);

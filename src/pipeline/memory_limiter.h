@@ -18,14 +18,17 @@ struct MemoryReadings {
   std::function<uint64_t()> resident_bytes;  // of this process
   std::function<uint64_t()> total_bytes;  // that it may use: the machine's, or the control group's
   static MemoryReadings of_system();
+  // The same, but of what is allocated on the heap alone, as the peer counts.
+  static MemoryReadings of_heap();
 };
 
-class MemoryLimiter final : public SpanProcessor {
+// Whether the process holds too much, by one component's configuration.
+class MemoryGate {
  public:
-  MemoryLimiter(const config::MemoryLimiterConfig& config, std::string id, SpanStage& next,
-                const Clock& clock, Telemetry& telemetry,
-                MemoryReadings readings = MemoryReadings::of_system());
-  Status pass(const SharedBatch& batch, Delivery& delivery) override;
+  MemoryGate(const config::MemoryLimiterConfig& config, std::string id, const Clock& clock,
+             MemoryReadings readings);
+  bool refuses();
+  const std::string& id() const { return id_; }
 
  private:
   void look();
@@ -36,10 +39,24 @@ class MemoryLimiter final : public SpanProcessor {
   const MemoryReadings readings_;
   uint64_t hard_limit_ = 0;
   uint64_t soft_limit_ = 0;
-  Counter& accepted_;
-  Counter& refused_;
   std::atomic<int64_t> next_look_ns_{0};  // monotonic; the thread that moves it on looks
   std::atomic<bool> refusing_{false};
+};
+
+// What is said to a sender then.
+std::unexpected<Error> memory_refusal();
+
+class MemoryLimiter final : public SpanProcessor {
+ public:
+  MemoryLimiter(const config::MemoryLimiterConfig& config, std::string id, SpanStage& next,
+                const Clock& clock, Telemetry& telemetry,
+                MemoryReadings readings = MemoryReadings::of_system());
+  Status pass(const SharedBatch& batch, Delivery& delivery) override;
+
+ private:
+  MemoryGate gate_;
+  Counter& accepted_;
+  Counter& refused_;
 };
 
 }  // namespace sightline::pipeline

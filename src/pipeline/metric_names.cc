@@ -123,4 +123,81 @@ std::string prometheus_label_name(std::string_view key) {
   return out;
 }
 
+namespace {
+
+// What is between separators, joined by underscores, which stay.
+std::string plain_name(std::string_view name) {
+  std::string out;
+  bool open = false;
+  for (const char c : name) {
+    const bool kept = is_alnum(c) || c == ':' || c == '_';
+    if (kept && !open && !out.empty()) out.push_back('_');
+    if (kept) out.push_back(c);
+    open = kept;
+  }
+  return out;
+}
+
+// "requests.total" without "total" and the separator before it.
+std::string_view without_suffix(std::string_view name, std::string_view suffix) {
+  if (name.ends_with(suffix) && name.size() > suffix.size() + 1)
+    name.remove_suffix(suffix.size() + 1);
+  return name;
+}
+
+std::string_view trim(std::string_view text) {
+  while (text.starts_with(' ')) text.remove_prefix(1);
+  while (text.ends_with(' ')) text.remove_suffix(1);
+  return text;
+}
+
+template <size_t N>
+std::string raw_unit_word(std::string_view unit, const std::array<Unit, N>& known) {
+  unit = trim(unit);
+  if (unit.find_first_of("{}") != std::string_view::npos) return {};
+  for (const auto& [symbol, word] : known)
+    if (symbol == unit) return std::string(word);
+  return std::string(unit);
+}
+
+std::string utf8_name_with_suffixes(std::string name, std::string_view unit, MetricSuffix suffix) {
+  const std::string_view last = suffix == MetricSuffix::kTotal   ? "total"
+                                : suffix == MetricSuffix::kRatio ? "ratio"
+                                                                 : "";
+  if (!last.empty()) name = without_suffix(name, last);
+  const size_t slash = unit.find('/');
+  std::string per = slash == std::string_view::npos
+                        ? std::string()
+                        : raw_unit_word(unit.substr(slash + 1), kPerUnits);
+  if (!per.empty()) per.insert(0, "per_");
+  if (!per.empty()) name = without_suffix(name, per);
+  if (const std::string word = raw_unit_word(unit.substr(0, slash), kUnits);
+      !word.empty() && !name.ends_with(word))
+    name += "_" + word;
+  if (!per.empty()) name += "_" + per;
+  if (!last.empty()) (name += '_') += last;
+  return name;
+}
+
+}  // namespace
+
+std::string translate_metric_name(std::string_view name, std::string_view unit, MetricSuffix suffix,
+                                  const NameTranslation& translation) {
+  const std::string& space = translation.metrics_namespace;
+  if (translation.utf8) {
+    std::string whole = space.empty() ? std::string(name) : space + "_" + std::string(name);
+    return translation.suffixes ? utf8_name_with_suffixes(std::move(whole), unit, suffix) : whole;
+  }
+  if (translation.suffixes) {
+    std::string made = prometheus_metric_name(name, unit, suffix);
+    if (space.empty() || made.empty()) return made;
+    if (made.starts_with('_') && made.size() > 1 && is_digit(made[1])) made.erase(0, 1);
+    return plain_name(space) + "_" + made;
+  }
+  std::string made = plain_name(name);
+  if (!space.empty()) return plain_name(space) + "_" + made;
+  if (!made.empty() && is_digit(made.front())) made.insert(made.begin(), '_');
+  return made;
+}
+
 }  // namespace sightline::pipeline

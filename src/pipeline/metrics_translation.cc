@@ -11,82 +11,26 @@
 #include "model/sample.h"
 #include "model/value_text.h"
 #include "pipeline/metric_names.h"
+#include "pipeline/native_points.h"
+#include "pipeline/point_families.h"
 
 namespace sightline::pipeline {
 namespace {
 
-using wire::otlp::MetricKind;
-using wire::otlp::MetricPoint;
-using wire::otlp::MetricView;
-using wire::otlp::Temporality;
+using model::DataPoint;
+using model::MetricKind;
+using model::MetricView;
+using model::Temporality;
 
-constexpr double kZeroThreshold = 1e-128;  // of histograms that name none, as the peer writes it
 constexpr int64_t kTargetInfoEveryMs = 150'000;  // half a lookback
-constexpr uint32_t kZeroRunMax = 2;              // empty buckets inside a span
 
 int64_t to_ms(uint64_t ns) { return static_cast<int64_t>(ns / 1'000'000); }
 
-bool is_stale(const MetricPoint& point) {
-  return (point.flags & MetricPoint::kNoRecordedValue) != 0;
-}
+bool is_stale(const DataPoint& point) { return (point.flags & DataPoint::kNoRecordedValue) != 0; }
 
 bool is_bad_data(const Error& error) {
   return error.code == Errc::kInvalidArgument || error.code == Errc::kOutOfRange ||
          error.code == Errc::kAlreadyExists;
-}
-
-// Spans over dense counts; OTLP's bucket i is native bucket i + 1.
-void add_side(const MetricPoint::Buckets& from, std::vector<model::BucketSpan>& spans,
-              std::vector<double>& buckets) {
-  int64_t end = 0;  // of the last span
-  size_t i = 0;
-  while (i < from.counts.size()) {
-    size_t zeros = 0;
-    while (i + zeros < from.counts.size() && from.counts[i + zeros] == 0) ++zeros;
-    if (i + zeros == from.counts.size()) return;
-    const int64_t index = int64_t{from.offset} + static_cast<int64_t>(i + zeros) + 1;
-    if (spans.empty() || zeros > kZeroRunMax) {
-      spans.push_back({static_cast<int32_t>(spans.empty() ? index : index - end), 0});
-    } else {
-      spans.back().length += static_cast<uint32_t>(zeros);
-      buckets.insert(buckets.end(), zeros, 0.0);
-    }
-    ++spans.back().length;
-    buckets.push_back(static_cast<double>(from.counts[i + zeros]));
-    i += zeros + 1;
-    end = index + 1;
-  }
-}
-
-Result<model::Histogram> native_histogram(const MetricPoint& point) {
-  if (is_stale(point)) return model::Histogram{.sum = model::stale_marker()};
-  if (point.scale < model::kSchemaMin)
-    return fail(Errc::kInvalidArgument, "exponential histogram of scale ", point.scale,
-                ", the coarsest stored is ", model::kSchemaMin);
-  model::Histogram h{
-      .schema = point.scale,
-      .zero_threshold = point.zero_threshold > 0 ? point.zero_threshold : kZeroThreshold,
-      .zero_count = static_cast<double>(point.zero_count),
-      .count = static_cast<double>(point.count),
-      .sum = point.has_sum ? point.sum : 0};
-  add_side(point.positive, h.positive_spans, h.positive_buckets);
-  add_side(point.negative, h.negative_spans, h.negative_buckets);
-  if (h.schema > model::kSchemaMax && !model::reduce_resolution(h, model::kSchemaMax))
-    return fail(Errc::kInvalidArgument, "exponential histogram of scale ", point.scale,
-                " cannot be reduced");
-  return h;
-}
-
-model::MetricType type_of(const MetricView& metric) {
-  switch (metric.kind) {
-    case MetricKind::kGauge: return model::MetricType::kGauge;
-    case MetricKind::kSum:
-      return metric.is_monotonic ? model::MetricType::kCounter : model::MetricType::kGauge;
-    case MetricKind::kHistogram:
-    case MetricKind::kExponentialHistogram: return model::MetricType::kHistogram;
-    case MetricKind::kSummary: return model::MetricType::kSummary;
-  }
-  return model::MetricType::kUnknown;
 }
 
 }  // namespace
@@ -99,23 +43,43 @@ model::LabelsBuilder MetricsTranslation::labels_of(const Attributes& attributes)
                    [](const auto* a, const auto* b) { return a->key < b->key; });
   model::LabelsBuilder labels;
   for (const auto* attribute : sorted) {
-    const std::string name = prometheus_label_name(attribute->key);
+    const std::string name = label_name(attribute->key);
     if (name.empty()) continue;
     const std::string value = to_valid_utf8(model::value_text(attribute->value));
     const std::string before(labels.get(name));
     labels.set(name, before.empty() ? value : before + ";" + value);
   }
+  for (const model::LabelView label : scope_labels_) labels.set(label.name, label.value);
   for (const model::LabelView label : resource_labels_) labels.set(label.name, label.value);
   return labels;
 }
 
-Status MetricsTranslation::on_resource(const Attributes& attributes) {
+std::string MetricsTranslation::label_name(std::string_view key) const {
+  return options_.names.utf8 ? to_valid_utf8(key) : prometheus_label_name(key);
+}
+
+Status MetricsTranslation::on_scope(const model::MetricScope& scope) {
+  scope_labels_ = {};
+  if (!options_.scope_labels) return {};
+  model::LabelsBuilder labels;
+  for (const auto& a : scope.attributes)
+    if (a.key != "name" && a.key != "version" && a.key != "schema_url")
+      labels.set(label_name("otel_scope_" + std::string(a.key)),
+                 to_valid_utf8(model::value_text(a.value)));
+  scope_labels_ = labels.set("otel_scope_name", to_valid_utf8(scope.name))
+                      .set("otel_scope_version", to_valid_utf8(scope.version))
+                      .set("otel_scope_schema_url", to_valid_utf8(scope.schema_url))
+                      .build();
+  return {};
+}
+
+Status MetricsTranslation::on_resource(const model::MetricResource& resource) {
   if (auto status = write_target_info(); !status) return status;
   std::string job;
   std::string service_namespace;
   std::string instance;
   Attributes others;
-  for (const auto& attribute : attributes) {
+  for (const auto& attribute : resource.attributes) {
     if (attribute.key == "service.name")
       job = model::value_text(attribute.value);
     else if (attribute.key == "service.namespace")
@@ -131,8 +95,20 @@ Status MetricsTranslation::on_resource(const Attributes& attributes) {
                          .set("instance", to_valid_utf8(instance))
                          .build();
   target_info_ = {};
-  if (!others.empty() && !resource_labels_.empty())
+  scope_labels_ = {};
+  if (options_.target_info && !others.empty() && !resource_labels_.empty())
     target_info_ = labels_of(others).set(model::kMetricName, "target_info").build();
+  if (!options_.resource_labels) return {};
+  model::LabelsBuilder labels;
+  for (const auto& attribute : resource.attributes) {
+    const bool is_service = attribute.key == "service.name" ||
+                            attribute.key == "service.namespace" ||
+                            attribute.key == "service.instance.id";
+    if (!is_service || !options_.without_service_labels)
+      labels.set(label_name(attribute.key), to_valid_utf8(model::value_text(attribute.value)));
+  }
+  for (const model::LabelView label : resource_labels_) labels.set(label.name, label.value);
+  resource_labels_ = labels.build();
   return {};
 }
 
@@ -156,17 +132,24 @@ Status MetricsTranslation::write_target_info() {
 Status MetricsTranslation::on_metric(const MetricView& metric) {
   is_counter_ = metric.kind == MetricKind::kSum && metric.is_monotonic;
   const bool ratio = metric.kind == MetricKind::kGauge && metric.unit == "1";
-  metric_name_ = prometheus_metric_name(metric.name, metric.unit,
-                                        is_counter_ ? MetricSuffix::kTotal
-                                        : ratio     ? MetricSuffix::kRatio
-                                                    : MetricSuffix::kNone);
+  metric_name_ = translate_metric_name(metric.name, metric.unit,
+                                       is_counter_ ? MetricSuffix::kTotal
+                                       : ratio     ? MetricSuffix::kRatio
+                                                   : MetricSuffix::kNone,
+                                       options_.names);
   if (!metric_name_.empty())
-    appender_.set_metadata(metric_name_, {type_of(metric), to_valid_utf8(metric.unit),
+    appender_.set_metadata(metric_name_, {metric_type_of(metric), to_valid_utf8(metric.unit),
                                           to_valid_utf8(metric.description)});
   return {};
 }
 
 Status MetricsTranslation::on_point(const MetricView& metric, const Point& received) {
+  if (options_.leave_out_deltas && metric.temporality == Temporality::kDelta) {
+    ++refused_;
+    if (first_refusal_.empty())
+      first_refusal_ = "metric " + to_valid_utf8(metric.name) + " is of delta temporality";
+    return {};
+  }
   Point point = received;
   auto status = append_point(metric, point);
   if (status) {
@@ -261,6 +244,9 @@ Status MetricsTranslation::append_explicit(const Point& point, const model::Labe
   if (std::adjacent_find(point.bounds.begin(), point.bounds.end(), std::greater_equal<>()) !=
       point.bounds.end())
     return fail(Errc::kInvalidArgument, "histogram bounds do not ascend");
+  if (options_.custom_buckets)
+    if (auto status = append_custom_buckets(point, labels); !status) return status;
+  if (!options_.classic_buckets) return {};
   if (point.has_sum || is_stale(point))
     if (auto id = append_value(labels, "_sum", point, point.sum, true); !id)
       return std::unexpected(std::move(id).error());
@@ -285,6 +271,26 @@ Status MetricsTranslation::append_explicit(const Point& point, const model::Labe
     append_exemplars(*id, point, above, bound);
     above = bound;
   }
+  return {};
+}
+
+Status MetricsTranslation::append_custom_buckets(const Point& point,
+                                                 const model::LabelsBuilder& labels) {
+  model::Histogram h{.schema = model::kCustomBucketsSchema,
+                     .count = static_cast<double>(point.count),
+                     .sum = is_stale(point) ? model::stale_marker() : point.sum};
+  h.custom_values = point.bounds;
+  if (!h.custom_values.empty() && std::isinf(h.custom_values.back())) h.custom_values.pop_back();
+  for (size_t i = 0; i < point.bucket_counts.size() && i <= h.custom_values.size(); ++i)
+    h.positive_buckets.push_back(static_cast<double>(point.bucket_counts[i]));
+  if (!h.positive_buckets.empty())
+    h.positive_spans = {{0, static_cast<uint32_t>(h.positive_buckets.size())}};
+  auto id = appender_.series(labels.build());
+  if (!id) return std::unexpected(std::move(id).error());
+  if (auto status = appender_.append_histogram(*id, {to_ms(point.time_ns)}, h); !status)
+    return status;
+  constexpr double kAll = std::numeric_limits<double>::infinity();
+  append_exemplars(*id, point, -kAll, kAll);
   return {};
 }
 

@@ -40,32 +40,23 @@ net::HttpResponse answer(net::HttpRequest& request, OtlpMetrics& metrics) {
 
 }  // namespace
 
-OtlpMetrics::OtlpMetrics(tsdb::Appendable& store, Telemetry& telemetry)
-    : store_(store),
-      accepted_(telemetry.counter("otelcol_receiver_accepted_metric_points_total",
-                                  "Data points accepted.", {{"receiver", "otlp"}})),
-      refused_(telemetry.counter("otelcol_receiver_refused_metric_points_total",
-                                 "Data points the store refused.", {{"receiver", "otlp"}})) {}
-
 Result<wire::otlp::PartialSuccess> OtlpMetrics::receive(std::string_view request,
                                                         wire::otlp::Encoding encoding) {
-  std::string transcoded;
-  if (encoding == wire::otlp::Encoding::kJson) {
-    auto protobuf = wire::otlp::transcode_metrics_json(request);
-    if (!protobuf) return std::unexpected(std::move(protobuf).error());
-    transcoded = std::move(*protobuf);
-    request = transcoded;
-  }
+  if (encoding == wire::otlp::Encoding::kProtobuf) return store(request);
+  const auto protobuf = wire::otlp::transcode_metrics_json(request);
+  if (!protobuf) return std::unexpected(protobuf.error());
+  return store(*protobuf);
+}
+
+Result<wire::otlp::PartialSuccess> OtlpMetrics::store(std::string_view protobuf) {
   auto appender = store_.appender();
   MetricsTranslation translation(*appender, delta_mutex_, deltas_);
-  auto status = wire::otlp::decode_metrics(request, translation);
+  auto status = wire::otlp::decode_metrics(protobuf, translation);
   if (status) status = translation.finish();
   if (!status) {
     translation.rollback();
     return std::unexpected(std::move(status).error());
   }
-  accepted_.add(translation.accepted());
-  refused_.add(translation.refused());
   if (translation.accepted() == 0 && translation.refused() > 0)
     return std::unexpected(
         Error{.code = Errc::kInvalidArgument, .message = translation.first_refusal()});

@@ -9,28 +9,31 @@
 //   Source    OpenTelemetry, "Prometheus and OpenMetrics Compatibility".
 #include <mutex>
 
-#include "base/telemetry.h"
 #include "net/http.h"
 #include "pipeline/delta_accumulator.h"
+#include "pipeline/metrics_consumer.h"
 #include "tsdb/appender.h"
 #include "wire/otlp/responses.h"
 
 namespace sightline::pipeline {
 
-class OtlpMetrics {
+class OtlpMetrics final : public MetricsConsumer {
  public:
-  // Both outlive it.
-  OtlpMetrics(tsdb::Appendable& store, Telemetry& telemetry);
+  // `store` outlives it.
+  explicit OtlpMetrics(tsdb::Appendable& store) : store_(store) {}
 
+  Result<wire::otlp::PartialSuccess> consume(const SharedMetrics& batch) override {
+    return store(*batch->protobuf);
+  }
   Result<wire::otlp::PartialSuccess> receive(std::string_view request,
                                              wire::otlp::Encoding encoding);
   // POST /api/v1/otlp/v1/metrics, Prometheus' address for it. The object outlives the router.
   void add_prometheus_route(net::HttpRouter& router);
 
  private:
+  Result<wire::otlp::PartialSuccess> store(std::string_view protobuf);
+
   tsdb::Appendable& store_;
-  Counter& accepted_;
-  Counter& refused_;
   std::mutex delta_mutex_;
   DeltaAccumulator deltas_;  // guarded by delta_mutex_
 };

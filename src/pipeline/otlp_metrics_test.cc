@@ -60,7 +60,7 @@ class OtlpMetricsTest : public testing::Test {
   std::vector<double> values(const model::Labels& of) { return store_.read(of).values; }
 
   tsdb::TestingStore store_{{.future_max_ms = 0}};
-  OtlpMetrics metrics_{store_.db(), store_.telemetry()};
+  OtlpMetrics metrics_{store_.db()};
 };
 
 TEST_F(OtlpMetricsTest, ASumIsACounterWithItsExemplarAndStart) {

@@ -1,5 +1,6 @@
 #include "pipeline/otlp_receiver.h"
 
+#include "pipeline/http_endpoint.h"
 #include "wire/otlp/signal_counts.h"
 
 namespace sightline::pipeline {
@@ -24,17 +25,6 @@ bool is_retryable(Errc code) {
   return code == Errc::kResourceExhausted || code == Errc::kUnavailable;
 }
 
-int http_status(Errc code) {
-  switch (code) {
-    case Errc::kResourceExhausted: return 429;
-    case Errc::kUnavailable: return 503;
-    case Errc::kUnsupported: return 415;
-    case Errc::kInvalidArgument:
-    case Errc::kCorrupt: return 400;
-    default: return 500;
-  }
-}
-
 net::HttpResponse http_answer(int status, Encoding encoding, std::string body) {
   net::HttpResponse response;
   response.status = status;
@@ -57,15 +47,8 @@ OtlpReceiver::OtlpReceiver(OtlpReceiverOptions options, SpanConsumer& next, cons
       clock_(clock),
       requests_(telemetry.counter("sightline_receiver_requests_total", "Export requests received.",
                                   {{"receiver", options_.name}})),
-      accepted_(telemetry.counter("otelcol_receiver_accepted_spans_total", "Spans accepted.",
-                                  {{"receiver", options_.name}})),
-      refused_(telemetry.counter(
-          "otelcol_receiver_refused_spans_total",
-          "Spans that a later stage refused; the sender was told to retry or give up.",
-          {{"receiver", options_.name}})),
-      malformed_(telemetry.counter("sightline_receiver_malformed_requests_total",
-                                   "Requests that could not be decoded.",
-                                   {{"receiver", options_.name}})) {
+      http_(ReceiverCounters::of(telemetry, options_.name, "http")),
+      grpc_(ReceiverCounters::of(telemetry, options_.name, "grpc")) {
   for (size_t i = 0; i < rejected_.size(); ++i) {
     const auto reason = wire::otlp::reject_reason_name(static_cast<wire::otlp::RejectReason>(i));
     rejected_[i] = &telemetry.counter(
@@ -75,9 +58,10 @@ OtlpReceiver::OtlpReceiver(OtlpReceiverOptions options, SpanConsumer& next, cons
 }
 
 OtlpReceiver::Answer OtlpReceiver::receive_traces(Result<wire::otlp::DecodedTraces> decoded,
-                                                  std::string_view org_id) {
+                                                  std::string_view org_id,
+                                                  const ReceiverCounters& counters) {
   if (!decoded) {
-    malformed_.add();
+    counters.malformed.add();
     return {.status = std::unexpected(std::move(decoded).error())};
   }
   for (size_t i = 0; i < rejected_.size(); ++i)
@@ -86,27 +70,40 @@ OtlpReceiver::Answer OtlpReceiver::receive_traces(Result<wire::otlp::DecodedTrac
   if (!batch->spans.empty()) {
     if (auto status = options_.by_tenant ? options_.by_tenant(org_id, batch) : next_.consume(batch);
         !status) {
-      refused_.add(batch->spans.size());
+      counters.refused_spans.add(batch->spans.size());
       return {.status = std::move(status)};
     }
-    accepted_.add(batch->spans.size());
+    counters.accepted_spans.add(batch->spans.size());
     note_services(*batch);
   }
   return {
       .partial = {.rejected = decoded->rejected_spans(), .message = decoded->rejection_message()}};
 }
 
-OtlpReceiver::Answer OtlpReceiver::receive_metrics(std::string_view request, Encoding encoding) {
+OtlpReceiver::Answer OtlpReceiver::receive_metrics(std::string request, Encoding encoding,
+                                                   const ReceiverCounters& counters) {
   if (options_.metrics == nullptr)
-    return reject(Signal::kMetrics, wire::otlp::count_data_points(request, encoding));
-  auto partial = options_.metrics->receive(request, encoding);
-  if (partial) return {.partial = std::move(*partial)};
-  return {.status = std::unexpected(std::move(partial).error())};
+    return reject(Signal::kMetrics, wire::otlp::count_data_points(request, encoding), counters);
+  auto batch = make_metrics_batch(std::move(request), encoding);
+  if (!batch) {
+    counters.malformed.add();
+    return {.status = std::unexpected(std::move(batch).error())};
+  }
+  const uint64_t points = (*batch)->points;
+  auto partial = options_.metrics->consume(*batch);
+  if (!partial) {
+    counters.refused_points.add(points);
+    return {.status = std::unexpected(std::move(partial).error())};
+  }
+  counters.refused_points.add(partial->rejected);
+  counters.accepted_points.add(points - std::min(points, partial->rejected));
+  return {.partial = std::move(*partial)};
 }
 
-OtlpReceiver::Answer OtlpReceiver::reject(Signal signal, Result<uint64_t> count) {
+OtlpReceiver::Answer OtlpReceiver::reject(Signal signal, Result<uint64_t> count,
+                                          const ReceiverCounters& counters) {
   if (!count) {
-    malformed_.add();
+    counters.malformed.add();
     return {.status = std::unexpected(std::move(count).error())};
   }
   if (*count == 0) return {};
@@ -126,16 +123,17 @@ net::HttpResponse OtlpReceiver::handle_http(Signal signal, net::HttpRequest& req
   const std::string_view org_id = request.headers.get("X-Scope-OrgID");
   Answer answer;
   if (signal == Signal::kMetrics) {
-    answer = receive_metrics(request.body, encoding);
+    answer = receive_metrics(std::move(request.body), encoding, http_);
   } else if (signal == Signal::kLogs) {
-    answer = reject(signal, wire::otlp::count_log_records(request.body, encoding));
+    answer = reject(signal, wire::otlp::count_log_records(request.body, encoding), http_);
   } else if (encoding == Encoding::kJson) {
-    answer = receive_traces(wire::otlp::decode_traces_json(request.body, options_.limits), org_id);
+    answer = receive_traces(wire::otlp::decode_traces_json(request.body, options_.limits), org_id,
+                            http_);
   } else {
     answer = receive_traces(
         wire::otlp::decode_traces(std::make_shared<const std::string>(std::move(request.body)),
                                   options_.limits),
-        org_id);
+        org_id, http_);
   }
   if (answer.status)
     return http_answer(200, encoding, encode_export_response(signal, encoding, answer.partial));
@@ -144,7 +142,7 @@ net::HttpResponse OtlpReceiver::handle_http(Signal signal, net::HttpRequest& req
                                .message = error.message};
   if (is_retryable(error.code)) status.retry_delay = options_.retry_after;
   auto response =
-      http_answer(http_status(error.code), encoding, encode_rpc_status(encoding, status));
+      http_answer(http_status_of(error.code), encoding, encode_rpc_status(encoding, status));
   if (is_retryable(error.code))
     response.headers.set("Retry-After", std::to_string(options_.retry_after.count()));
   return response;
@@ -155,12 +153,12 @@ net::GrpcReply OtlpReceiver::handle_grpc(Signal signal, const net::SharedBytes& 
   requests_.add();
   Answer answer;
   if (signal == Signal::kMetrics) {
-    answer = receive_metrics(*request, Encoding::kProtobuf);
+    answer = receive_metrics(*request, Encoding::kProtobuf, grpc_);
   } else if (signal == Signal::kLogs) {
-    answer = reject(signal, wire::otlp::count_log_records(*request, Encoding::kProtobuf));
+    answer = reject(signal, wire::otlp::count_log_records(*request, Encoding::kProtobuf), grpc_);
   } else {
     answer = receive_traces(wire::otlp::decode_traces(request, options_.limits),
-                            caller.metadata("x-scope-orgid"));
+                            caller.metadata("x-scope-orgid"), grpc_);
   }
   net::GrpcReply reply;
   if (answer.status) {
@@ -174,18 +172,14 @@ net::GrpcReply OtlpReceiver::handle_grpc(Signal signal, const net::SharedBytes& 
   return reply;
 }
 
-void OtlpReceiver::add_http_routes(net::HttpRouter& router,
-                                   const std::function<net::HttpHandler(net::HttpHandler)>& wrap) {
-  const net::RouteOptions options{.body_bytes_max = options_.body_bytes_max};
-  const auto add = [&](const std::string& path, Signal signal) {
-    net::HttpHandler handler = [this, signal](net::HttpRequest& request) {
-      return handle_http(signal, request);
-    };
-    router.add("POST", path, wrap ? wrap(std::move(handler)) : std::move(handler), options);
+void OtlpReceiver::add_http_routes(
+    const std::function<void(const std::string&, net::HttpHandler)>& add) {
+  const auto handler = [this](Signal signal) {
+    return [this, signal](net::HttpRequest& request) { return handle_http(signal, request); };
   };
-  add(options_.traces_url_path, Signal::kTraces);
-  add(options_.metrics_url_path, Signal::kMetrics);
-  add(options_.logs_url_path, Signal::kLogs);
+  add(options_.traces_url_path, handler(Signal::kTraces));
+  add(options_.metrics_url_path, handler(Signal::kMetrics));
+  add(options_.logs_url_path, handler(Signal::kLogs));
 }
 
 std::map<std::string, net::GrpcHandler> OtlpReceiver::grpc_handlers() {

@@ -21,7 +21,8 @@
 #include "net/grpc_message.h"
 #include "net/http.h"
 #include "pipeline/consumer.h"
-#include "pipeline/otlp_metrics.h"
+#include "pipeline/metrics_consumer.h"
+#include "pipeline/receiver_counters.h"
 #include "wire/otlp/decode_traces.h"
 #include "wire/otlp/responses.h"
 
@@ -32,9 +33,8 @@ struct OtlpReceiverOptions {
   std::string traces_url_path = "/v1/traces";
   std::string metrics_url_path = "/v1/metrics";
   std::string logs_url_path = "/v1/logs";
-  size_t body_bytes_max = 20u << 20;  // HTTP, decompressed
   wire::otlp::DecodeLimits limits;
-  OtlpMetrics* metrics = nullptr;       // where metrics go; null: no pipeline takes them
+  MetricsConsumer* metrics = nullptr;   // where metrics go; null: no pipeline takes them
   TenantConsumer by_tenant;             // takes the spans in place of the next stage; may be empty
   std::chrono::seconds retry_after{1};  // told with every retryable refusal
 };
@@ -55,9 +55,8 @@ class OtlpReceiver {
   OtlpReceiver(OtlpReceiverOptions options, SpanConsumer& next, const Clock& clock,
                Telemetry& telemetry);
 
-  // Each route's handler goes through `wrap` first, when there is one.
-  void add_http_routes(net::HttpRouter& router,
-                       const std::function<net::HttpHandler(net::HttpHandler)>& wrap = nullptr);
+  // Calls `add` with the path and handler of each POST route.
+  void add_http_routes(const std::function<void(const std::string&, net::HttpHandler)>& add);
   std::map<std::string, net::GrpcHandler> grpc_handlers();
   ReceivedServices received() const;
 
@@ -66,9 +65,12 @@ class OtlpReceiver {
     Status status;                       // an error: the request as a whole is refused
     wire::otlp::PartialSuccess partial;  // otherwise
   };
-  Answer receive_traces(Result<wire::otlp::DecodedTraces> decoded, std::string_view org_id);
-  Answer receive_metrics(std::string_view request, wire::otlp::Encoding encoding);
-  Answer reject(wire::otlp::Signal signal, Result<uint64_t> count);
+  Answer receive_traces(Result<wire::otlp::DecodedTraces> decoded, std::string_view org_id,
+                        const ReceiverCounters& counters);
+  Answer receive_metrics(std::string request, wire::otlp::Encoding encoding,
+                         const ReceiverCounters& counters);
+  static Answer reject(wire::otlp::Signal signal, Result<uint64_t> count,
+                       const ReceiverCounters& counters);
   net::HttpResponse handle_http(wire::otlp::Signal signal, net::HttpRequest& request);
   net::GrpcReply handle_grpc(wire::otlp::Signal signal, const net::SharedBytes& request,
                              const net::GrpcCaller& caller);
@@ -78,10 +80,8 @@ class OtlpReceiver {
   SpanConsumer& next_;
   const Clock& clock_;
   Counter& requests_;
-  Counter& accepted_;
-  Counter& refused_;
+  const ReceiverCounters http_, grpc_;
   std::array<Counter*, wire::otlp::kRejectReasons> rejected_;
-  Counter& malformed_;
   mutable std::mutex services_mutex_;
   std::map<std::string, ReceivedServices::Service, std::less<>>
       services_;  // guarded by services_mutex_

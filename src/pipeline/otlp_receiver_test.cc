@@ -30,7 +30,11 @@ class OtlpReceiverTest : public testing::Test {
     request.headers.set("Content-Type", type);
     return router_.dispatch(request);
   }
-  void SetUp() override { receiver_.add_http_routes(router_); }
+  void SetUp() override {
+    receiver_.add_http_routes([this](const std::string& path, net::HttpHandler handler) {
+      router_.add("POST", path, std::move(handler));
+    });
+  }
 
   ManualClock clock_{{1'000'000'000}};
   Telemetry telemetry_;
@@ -111,7 +115,9 @@ TEST_F(OtlpReceiverTest, TenantsAreToldApartByHeaderAndMetadata) {
                         }},
                         next_, clock_, telemetry_);
   net::HttpRouter router;
-  receiver.add_http_routes(router);
+  receiver.add_http_routes([&](const std::string& path, net::HttpHandler handler) {
+    router.add("POST", path, std::move(handler));
+  });
   const std::string spans = wire::otlp::testing::make_sample_request({.spans = 4});
   const auto send = [&](std::string_view org_id) {
     net::HttpRequest request{.method = "POST", .path = "/v1/traces", .body = spans};

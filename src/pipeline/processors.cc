@@ -25,7 +25,9 @@ struct Make {
     return nullptr;
   }
   Made operator()(const config::MemoryLimiterConfig& c) const {
-    return std::make_unique<MemoryLimiter>(c, id, next, env.clock, env.telemetry);
+    return std::make_unique<MemoryLimiter>(
+        c, id, next, env.clock, env.telemetry,
+        env.is_strict ? MemoryReadings::of_heap() : MemoryReadings::of_system());
   }
   Made operator()(const config::AttributesProcessorConfig& c) const {
     return std::make_unique<AttributesProcessor>(c, next);
@@ -43,7 +45,8 @@ struct Make {
     return std::make_unique<GroupByTrace>(c, id, next, env.clock, env.telemetry);
   }
   Made operator()(const config::TailSamplingConfig& c) const {
-    return std::make_unique<TailSampling>(c, id, next, env.fates, env.clock, env.telemetry);
+    return std::make_unique<TailSampling>(c, id, next, env.fates, env.clock, env.telemetry,
+                                          env.is_strict);
   }
 };
 

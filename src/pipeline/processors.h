@@ -14,6 +14,7 @@ struct ProcessorEnvironment {
   const Clock& clock;
   Telemetry& telemetry;
   TraceFates* fates = nullptr;  // null: no exemplar depends on what is sampled
+  bool is_strict = false;       // OtelcolConfig::is_strict
 };
 
 // Null where there is nothing to do: the stage is `next` itself. `next` outlives what is made.

@@ -54,16 +54,36 @@ bool is_scope_label(std::string_view name) { return name.starts_with("otel_scope
 
 }  // namespace
 
-PrometheusExporter::PrometheusExporter(const config::PrometheusExporterConfig& config)
+PrometheusExporter::PrometheusExporter(const config::PrometheusExporterConfig& config,
+                                       const Clock& clock, bool is_strict)
     : config_(config),
+      clock_(clock),
+      is_strict_(is_strict),
       prefix_(config.metrics_namespace.empty()
                   ? ""
                   : connectors::spanmetrics::label_name_of(config.metrics_namespace) + "_") {}
 
-void PrometheusExporter::add_routes(net::HttpRouter& router) {
-  router.add("GET", "/metrics", [this](net::HttpRequest& request) {
-    return exposition(request.headers.get("Accept"));
+Result<std::unique_ptr<PrometheusExporter>> PrometheusExporter::create(
+    const config::PrometheusExporterConfig& config, const config::OtelcolConfig& all,
+    const std::string& id, const Clock& clock) {
+  std::unique_ptr<PrometheusExporter> made(new PrometheusExporter(config, clock, all.is_strict));
+  auto endpoint = HttpEndpoint::create(config.server, &all, "exporter " + id, id);
+  if (!endpoint) return std::unexpected(std::move(endpoint).error());
+  made->endpoint_ = std::move(*endpoint);
+  made->endpoint_->add("GET", "/metrics", [exporter = made.get()](net::HttpRequest& request) {
+    return exporter->exposition(request.headers.get("Accept"));
   });
+  return made;
+}
+
+MetricsConsumer& PrometheusExporter::pushed() {
+  if (!pushed_) pushed_ = std::make_unique<PointFamilies>(config_, clock_, is_strict_);
+  return *pushed_;
+}
+
+Status PrometheusExporter::start(WorkPool& pool, Telemetry& telemetry,
+                                 std::shared_ptr<net::IoThreads> threads) {
+  return endpoint_->start(pool, telemetry, std::move(threads));
 }
 
 bool PrometheusExporter::changes_labels() const {
@@ -101,18 +121,37 @@ void PrometheusExporter::change_names(std::vector<MetricFamily>& families) const
               [](const MetricFamily& a, const MetricFamily& b) { return a.name < b.name; });
 }
 
-net::HttpResponse PrometheusExporter::exposition(std::string_view accept) const {
+std::vector<MetricFamily> PrometheusExporter::read_sources() const {
   std::vector<MetricFamily> families;
-  for (const MetricSource* source : sources_) merge_families(families, source->collect());
+  // Names that stay as they are cannot be read from what is counted under Prometheus' names.
+  if (config_.keeps_utf8()) {
+    PointFamilies points(config_, clock_);
+    for (SpanToMetrics* source : sources_)
+      (void)points.take([&](model::MetricsSink& sink) -> Status {
+        const auto read = source->export_points(sink, 0);
+        return read ? Status() : std::unexpected(read.error());
+      });
+    return points.collect();
+  }
+  for (const SpanToMetrics* source : sources_) merge_families(families, source->collect());
   if (!config_.send_timestamps)
     for (MetricFamily& family : families)
       for (model::MetricPoint& point : family.points) point.has_time = false;
   if (changes_labels()) change_labels(families);
   change_names(families);
+  return families;
+}
+
+net::HttpResponse PrometheusExporter::exposition(std::string_view accept) const {
+  std::vector<MetricFamily> families = read_sources();
+  if (pushed_) {
+    merge_families(families, pushed_->collect());
+    std::ranges::sort(families, {}, &MetricFamily::name);
+  }
   auto negotiated = wire::openmetrics::negotiate_exposition(accept, config_.enable_open_metrics);
   net::HttpResponse response;
   response.headers.set("Content-Type", std::move(negotiated.content_type));
-  response.body = write_exposition(families, negotiated.format);
+  response.body = write_exposition(families, negotiated.format, negotiated.escaping);
   return response;
 }
 

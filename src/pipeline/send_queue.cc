@@ -6,25 +6,38 @@
 
 namespace sightline::pipeline {
 
+namespace {
+
+// "spans", "metric_points"; and how people call them.
+std::string_view noun_of(config::Signal signal) {
+  return signal == config::Signal::kMetrics ? "metric_points" : "spans";
+}
+
+Counter& counter_of(Telemetry& telemetry, const SendQueueOptions& options, std::string_view what,
+                    const char* help) {
+  return telemetry.counter("otelcol_exporter_" + std::string(what) + "_" +
+                               std::string(noun_of(options.signal)) + "_total",
+                           help, {{"exporter", options.exporter}});
+}
+
+}  // namespace
+
 SendQueue::SendQueue(SendQueueOptions options, Send send, Telemetry& telemetry,
                      std::unique_ptr<BatchSpool> spool)
     : options_(std::move(options)),
       send_(std::move(send)),
       spool_(std::move(spool)),
-      sent_(telemetry.counter("otelcol_exporter_sent_spans_total",
-                              "Spans sent to their destination.",
-                              {{"exporter", options_.exporter}})),
-      failed_(telemetry.counter("otelcol_exporter_send_failed_spans_total",
-                                "Spans given up after all tries.",
-                                {{"exporter", options_.exporter}})),
-      enqueue_failed_(telemetry.counter("otelcol_exporter_enqueue_failed_spans_total",
-                                        "Spans refused because the sending queue was full.",
-                                        {{"exporter", options_.exporter}})),
+      sent_(counter_of(telemetry, options_, "sent", "Sent to their destination.")),
+      failed_(counter_of(telemetry, options_, "send_failed", "Given up after all tries.")),
+      enqueue_failed_(counter_of(telemetry, options_, "enqueue_failed",
+                                 "Refused because the sending queue was full.")),
       queue_size_(telemetry.gauge("otelcol_exporter_queue_size", "What waits in the sending queue.",
-                                  {{"exporter", options_.exporter}})) {
+                                  {{"exporter", options_.exporter},
+                                   {"data_type", std::string(signal_name(options_.signal))}})) {
   telemetry
       .gauge("otelcol_exporter_queue_capacity", "What the sending queue has room for.",
-             {{"exporter", options_.exporter}})
+             {{"exporter", options_.exporter},
+              {"data_type", std::string(signal_name(options_.signal))}})
       .set(static_cast<double>(options_.capacity));
   if (!spool_) return;
   const std::lock_guard lock(mutex_);
@@ -42,17 +55,13 @@ SendQueue::SendQueue(SendQueueOptions options, Send send, Telemetry& telemetry,
 
 SendQueue::~SendQueue() { stop(std::chrono::milliseconds(0)); }
 
-size_t SendQueue::size_of(const model::SpanBatch& batch) const {
+size_t SendQueue::size_of(const Outgoing& batch) const {
   switch (options_.sizer) {
     case QueueSizer::kRequests: return 1;
-    case QueueSizer::kItems: return batch.spans.size();
+    case QueueSizer::kItems: return batch.items();
     case QueueSizer::kBytes: break;
   }
-  if (!batch.encoded.empty()) return batch.encoded.size();
-  size_t bytes = 0;
-  for (const model::SpanView& span : batch.spans)
-    bytes += span.encoded.size() + span.name.size() + 64;
-  return bytes;
+  return batch.bytes();
 }
 
 void SendQueue::start_thread() {
@@ -71,29 +80,29 @@ Status SendQueue::wait_for_room(std::unique_lock<std::mutex>& lock, size_t size)
               " is full: ", queue_.size(), " batches waiting");
 }
 
-Status SendQueue::offer(SharedBatch batch) {
-  const size_t size = size_of(*batch), spans = batch->spans.size();
+Status SendQueue::offer(Outgoing batch) {
+  const size_t size = size_of(batch), count = batch.items();
   Item item{.batch = batch,
             .size = size,
             .outcome = options_.wait_for_result ? std::make_shared<Outcome>() : nullptr};
   std::unique_lock lock(mutex_);
   if (auto status = wait_for_room(lock, size); !status) {
-    enqueue_failed_.add(spans);
+    enqueue_failed_.add(count);
     return status;
   }
   if (spool_) {
     // Room is held while the disk works, so that no more comes than there is room for.
     size_ += size;
     lock.unlock();
-    auto entry = spool_->put(*batch);
+    auto entry = spool_->put(batch.protobuf());
     lock.lock();
     size_ -= size;
     if (!entry) {
-      enqueue_failed_.add(spans);
+      enqueue_failed_.add(count);
       return in_context("exporter " + options_.exporter, std::move(entry).error());
     }
     item.entry = *entry;
-    item.batch = nullptr;
+    item.batch = {};
   }
   const auto outcome = item.outcome;
   queue_.push_back(std::move(item));
@@ -109,6 +118,25 @@ Status SendQueue::offer(SharedBatch batch) {
              : fail(Errc::kUnavailable, "exporter ", options_.exporter, " is stopping");
 }
 
+// The oldest, and those behind it that fit into one request with it.
+std::vector<SendQueue::Item> SendQueue::take_items() {
+  std::vector<Item> items;
+  size_t count = 0;
+  do {
+    Item& front = queue_.front();
+    const size_t more = front.batch ? front.batch.items() : 0;
+    const bool merges = options_.merge_items_max > 0 && front.batch && !front.outcome;
+    if (!items.empty() && (!merges || count + more > options_.merge_items_max)) break;
+    count += more;
+    size_ -= front.size;
+    items.push_back(std::move(front));
+    queue_.pop_front();
+    if (!merges) break;
+  } while (!queue_.empty());
+  queue_size_.set(static_cast<double>(size_));
+  return items;
+}
+
 void SendQueue::run() {
   Random random(Random::entropy_seed());
   std::unique_lock lock(mutex_);
@@ -117,27 +145,39 @@ void SendQueue::run() {
     changed_.wait(lock, [&] { return stopped_ || draining_ || !queue_.empty(); });
     --idle_;
     if (stopped_ || (draining_ && queue_.empty())) return;
-    const Item item = std::move(queue_.front());
-    queue_.pop_front();
-    size_ -= item.size;
-    queue_size_.set(static_cast<double>(size_));
+    std::vector<Item> items = take_items();
     ++in_flight_;
     if (options_.block_on_overflow) changed_.notify_all();
     lock.unlock();
-    Status status = send_item(item, random);
+    Status status = send_items(items, random);
     lock.lock();
     --in_flight_;
-    if (item.outcome) {
-      item.outcome->is_known = true;
-      item.outcome->status = std::move(status);
+    const std::shared_ptr<Outcome> outcome = items.front().outcome;
+    if (outcome) {
+      outcome->is_known = true;
+      outcome->status = std::move(status);
     }
-    if (draining_ || item.outcome) changed_.notify_all();
+    if (draining_ || outcome) changed_.notify_all();
   }
 }
 
-Status SendQueue::send_item(const Item& item, Random& random) {
+Result<Outgoing> SendQueue::load(const BatchSpool::Entry& entry) const {
+  auto bytes = spool_->load(entry);
+  if (!bytes) return std::unexpected(std::move(bytes).error());
+  auto batch = Outgoing::parse(options_.signal, std::move(*bytes));
+  if (!batch) spool_->put_aside(entry);
+  return batch;
+}
+
+Status SendQueue::send_items(std::vector<Item>& items, Random& random) {
+  const Item& item = items.front();
+  if (items.size() > 1) {
+    std::vector<Outgoing> parts;
+    for (Item& each : items) parts.push_back(std::move(each.batch));
+    return send_with_retry(Outgoing::join(parts), random);
+  }
   if (item.batch) return send_with_retry(item.batch, random);
-  const auto batch = spool_->load(item.entry);
+  const auto batch = load(item.entry);
   if (!batch) {
     SL_LOG_ERROR("exporter {}: {}", options_.exporter, batch.error().message);
     return std::unexpected(batch.error());
@@ -149,14 +189,14 @@ Status SendQueue::send_item(const Item& item, Random& random) {
   return status;
 }
 
-Status SendQueue::send_with_retry(const SharedBatch& batch, Random& random) {
+Status SendQueue::send_with_retry(const Outgoing& batch, Random& random) {
   const RetryPolicy& retry = options_.retry;
   const auto started = std::chrono::steady_clock::now();
   auto interval = std::chrono::duration<double>(retry.initial_interval);
   for (;;) {
     const SendOutcome outcome = send_(batch);
     if (outcome.status) {
-      sent_.add(batch->spans.size());
+      sent_.add(batch.items());
       return {};
     }
     const std::string& why = outcome.status.error().message;
@@ -179,9 +219,10 @@ Status SendQueue::send_with_retry(const SharedBatch& batch, Random& random) {
   }
 }
 
-Status SendQueue::drop(const SharedBatch& batch, const std::string& why) {
-  failed_.add(batch->spans.size());
-  SL_LOG_ERROR("exporter {}: {} spans dropped: {}", options_.exporter, batch->spans.size(), why);
+Status SendQueue::drop(const Outgoing& batch, const std::string& why) {
+  failed_.add(batch.items());
+  SL_LOG_ERROR("exporter {}: {} {} dropped: {}", options_.exporter, batch.items(),
+               noun_of(options_.signal), why);
   return fail(Errc::kInternal, "exporter ", options_.exporter, ": ", why);
 }
 
@@ -198,7 +239,7 @@ void SendQueue::stop(std::chrono::milliseconds deadline) {
     changed_.notify_all();
     changed_.wait_for(lock, deadline, [&] { return queue_.empty() && in_flight_ == 0; });
     for (const Item& item : queue_)
-      if (item.batch) failed_.add(item.batch->spans.size());
+      if (item.batch) failed_.add(item.batch.items());
     if (!queue_.empty() && spool_)
       SL_LOG_INFO("exporter {}: {} batches stay on disk for the next start", options_.exporter,
                   queue_.size());

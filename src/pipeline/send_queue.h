@@ -5,6 +5,7 @@
 //             waits for room when it is told to block (not longer than kBlockMax).
 //   Disk      with a spool, what waits lies there and not in memory, and outlives the process.
 //   Result    with wait_for_result, offer() answers when the batch was sent or given up.
+//   Merging   with merge_items_max, what waits is sent together, protobuf behind protobuf; nothing waits for more to come.
 //   Retry     retryable failures wait initial_interval, growing by multiplier to max_interval, each
 //             spread by randomization_factor, until max_elapsed_time since the first try
 //             (0: for ever); then the batch is dropped, counted and said. A delay the
@@ -23,6 +24,7 @@
 #include "base/telemetry.h"
 #include "base/time.h"
 #include "pipeline/batch_spool.h"
+#include "pipeline/outgoing.h"
 
 namespace sightline::pipeline {
 
@@ -38,13 +40,16 @@ struct RetryPolicy {
 enum class QueueSizer { kRequests, kItems, kBytes };
 
 struct SendQueueOptions {
-  std::string exporter;        // "otlphttp/tempo": in logs and counters
-  size_t capacity = 1000;      // counted by `sizer`
-  size_t consumer_count = 10;  // threads, started as they are needed
+  std::string exporter;                             // "otlphttp/tempo": in logs and counters
+  config::Signal signal = config::Signal::kTraces;  // what it holds
+  size_t capacity = 1000;                           // counted by `sizer`
+  size_t consumer_count = 10;                       // threads, started as they are needed
   RetryPolicy retry;
   QueueSizer sizer = QueueSizer::kRequests;
   bool block_on_overflow = false;
   bool wait_for_result = false;
+  // Requests that wait are sent as one of at most so many items; 0: each by itself.
+  size_t merge_items_max = 0;
 };
 
 // What came of one try.
@@ -56,14 +61,14 @@ struct SendOutcome {
 
 class SendQueue {
  public:
-  using Send = std::function<SendOutcome(const SharedBatch&)>;
+  using Send = std::function<SendOutcome(const Outgoing&)>;
   static constexpr std::chrono::seconds kBlockMax{30};
   // `spool` may be null: what waits is in memory.
   SendQueue(SendQueueOptions options, Send send, Telemetry& telemetry,
             std::unique_ptr<BatchSpool> spool = nullptr);
   ~SendQueue();
 
-  Status offer(SharedBatch batch);
+  Status offer(Outgoing batch);
   void stop(std::chrono::milliseconds deadline);
   size_t waiting() const;
 
@@ -74,18 +79,20 @@ class SendQueue {
     Status status;
   };
   struct Item {
-    SharedBatch batch;                 // null: in the spool
+    Outgoing batch;                    // nothing: in the spool
     BatchSpool::Entry entry;           // in the spool
     size_t size = 0;                   // by the sizer
     std::shared_ptr<Outcome> outcome;  // null: nobody waits
   };
-  size_t size_of(const model::SpanBatch& batch) const;
+  size_t size_of(const Outgoing& batch) const;
   Status wait_for_room(std::unique_lock<std::mutex>& lock, size_t size);
   void start_thread();  // needs mutex_
   void run();
-  Status send_item(const Item& item, Random& random);
-  Status send_with_retry(const SharedBatch& batch, Random& random);
-  Status drop(const SharedBatch& batch, const std::string& why);
+  std::vector<Item> take_items();  // needs mutex_
+  Status send_items(std::vector<Item>& items, Random& random);
+  Result<Outgoing> load(const BatchSpool::Entry& entry) const;
+  Status send_with_retry(const Outgoing& batch, Random& random);
+  Status drop(const Outgoing& batch, const std::string& why);
   // False when the queue stops before the time is over.
   bool wait_for(std::chrono::nanoseconds delay);
 

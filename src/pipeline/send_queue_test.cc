@@ -9,6 +9,7 @@
 #include <future>
 
 #include "wire/otlp/decode_traces.h"
+#include "wire/otlp/encode_traces.h"
 #include "wire/otlp/testing/sample_request.h"
 
 namespace sightline::pipeline {
@@ -30,8 +31,8 @@ TEST(SendQueue, SendsEverythingBeforeItStops) {
   std::atomic<size_t> sent = 0;
   SendQueue queue(
       {.exporter = "x", .capacity = 100},
-      [&](const SharedBatch& b) {
-        sent += b->spans.size();
+      [&](const Outgoing& b) {
+        sent += b.items();
         return SendOutcome{};
       },
       telemetry);
@@ -42,12 +43,44 @@ TEST(SendQueue, SendsEverythingBeforeItStops) {
   EXPECT_FALSE(queue.offer(batch_of(1)));
 }
 
+TEST(SendQueue, WhatWaitsIsSentTogether) {
+  const auto decoded = wire::otlp::decode_traces(std::make_shared<const std::string>(
+      wire::otlp::testing::make_sample_request({.service = "shop"})));
+  ASSERT_TRUE(decoded);
+  const size_t spans = decoded->batch->spans.size();
+  Telemetry telemetry;
+  std::promise<void> begun, go;
+  std::vector<size_t> sent;
+  SendQueue queue(
+      {.exporter = "x", .capacity = 100, .consumer_count = 1, .merge_items_max = 3 * spans},
+      [&](const Outgoing& b) {
+        if (sent.empty()) {
+          begun.set_value();
+          go.get_future().wait();
+        }
+        // Requests behind each other are one request.
+        const auto whole =
+            wire::otlp::decode_traces(std::make_shared<const std::string>(b.protobuf()));
+        sent.push_back(whole ? whole->batch->spans.size() : 0);
+        EXPECT_EQ(sent.back(), b.items());
+        return SendOutcome{};
+      },
+      telemetry);
+  ASSERT_TRUE(queue.offer(decoded->batch));
+  begun.get_future().wait();
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(queue.offer(decoded->batch));
+  go.set_value();
+  queue.stop(std::chrono::seconds(10));
+  EXPECT_EQ(sent, (std::vector<size_t>{spans, 3 * spans, spans}));
+  EXPECT_EQ(telemetry.counter_total("otelcol_exporter_sent_spans_total"), 5 * spans);
+}
+
 TEST(SendQueue, RetriesWhatIsRetryable) {
   Telemetry telemetry;
   std::atomic<int> tries = 0;
   SendQueue queue(
       {.exporter = "x", .retry = quick_retry()},
-      [&](const SharedBatch&) {
+      [&](const Outgoing&) {
         if (++tries < 4)
           return SendOutcome{.status = fail(Errc::kUnavailable, "away"), .retryable = true};
         return SendOutcome{};
@@ -63,7 +96,7 @@ TEST(SendQueue, DropsWhatIsPermanentAndCountsIt) {
   Telemetry telemetry;
   SendQueue queue(
       {.exporter = "x", .retry = quick_retry()},
-      [&](const SharedBatch&) { return SendOutcome{.status = fail(Errc::kInvalidArgument, "no")}; },
+      [&](const Outgoing&) { return SendOutcome{.status = fail(Errc::kInvalidArgument, "no")}; },
       telemetry);
   ASSERT_TRUE(queue.offer(batch_of(3)));
   queue.stop(std::chrono::seconds(10));
@@ -76,7 +109,7 @@ TEST(SendQueue, RefusesBeyondItsCapacity) {
   const auto released = release.get_future().share();
   SendQueue queue(
       {.exporter = "x", .capacity = 2, .consumer_count = 1},
-      [&](const SharedBatch&) {
+      [&](const Outgoing&) {
         released.wait();
         return SendOutcome{};
       },
@@ -122,7 +155,7 @@ TEST_F(SpoolTest, WhatWaitsOutlivesTheProcess) {
   {
     SendQueue queue(
         {.exporter = "x", .retry = quick_retry()},
-        [](const SharedBatch&) {
+        [](const Outgoing&) {
           return SendOutcome{.status = fail(Errc::kUnavailable, "away"),
                              .retryable = true,
                              .retry_after = std::chrono::seconds(60)};
@@ -135,8 +168,8 @@ TEST_F(SpoolTest, WhatWaitsOutlivesTheProcess) {
   std::atomic<size_t> spans = 0;
   SendQueue again(
       {.exporter = "x"},
-      [&](const SharedBatch& b) {
-        spans += b->spans.size();
+      [&](const Outgoing& b) {
+        spans += b.items();
         return SendOutcome{};
       },
       telemetry, spool());
@@ -148,14 +181,14 @@ TEST_F(SpoolTest, WhatWaitsOutlivesTheProcess) {
 
 TEST_F(SpoolTest, ABrokenFileIsPutAside) {
   {
-    ASSERT_TRUE(spool()->put(*batch));
+    ASSERT_TRUE(spool()->put(wire::otlp::encode_traces(*batch)));
   }
   for (const auto& file : std::filesystem::directory_iterator(folder + "/queue"))
     std::ofstream(file.path(), std::ios::app) << "x";
   std::atomic<int> sent = 0;
   SendQueue queue(
       {.exporter = "x"},
-      [&](const SharedBatch&) {
+      [&](const Outgoing&) {
         ++sent;
         return SendOutcome{};
       },
@@ -174,9 +207,9 @@ TEST(SendQueue, CountsSpansAndTellsTheResult) {
        .consumer_count = 1,
        .sizer = QueueSizer::kItems,
        .wait_for_result = true},
-      [](const SharedBatch& b) {
-        return b->spans.size() == 3 ? SendOutcome{}
-                                    : SendOutcome{.status = fail(Errc::kInvalidArgument, "no")};
+      [](const Outgoing& b) {
+        return b.items() == 3 ? SendOutcome{}
+                              : SendOutcome{.status = fail(Errc::kInvalidArgument, "no")};
       },
       telemetry);
   EXPECT_TRUE(queue.offer(batch_of(3)));

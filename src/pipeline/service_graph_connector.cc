@@ -1,11 +1,13 @@
 #include "pipeline/service_graph_connector.h"
 
 #include "base/log.h"
+#include "connectors/spanmetrics/label_names.h"
 
 namespace sightline::pipeline {
 namespace {
 
-connectors::servicegraph::ServiceGraphOptions to_options(const config::ServiceGraphConfig& config) {
+connectors::servicegraph::ServiceGraphOptions to_options(const config::ServiceGraphConfig& config,
+                                                         bool is_strict) {
   connectors::servicegraph::ServiceGraphOptions options;
   for (const auto bucket : config.latency_histogram_buckets)
     options.buckets.push_back(static_cast<double>(bucket.count()) / 1e9);
@@ -18,7 +20,21 @@ connectors::servicegraph::ServiceGraphOptions to_options(const config::ServiceGr
   options.virtual_node_label = config.virtual_node_extra_label;
   options.database_attributes = config.database_name_attributes;
   options.timestamp_offset = config.metrics_timestamp_offset;
+  options.wraps_durations = is_strict;
   return options;
+}
+
+FamilyNames names_of(const config::ServiceGraphConfig& config) {
+  FamilyNames names;
+  names.metrics = {
+      {"traces_service_graph_request", "traces_service_graph_request_total"},
+      {"traces_service_graph_request_failed", "traces_service_graph_request_failed_total"},
+      {"traces_service_graph_request_server_seconds", "traces_service_graph_request_server"},
+      {"traces_service_graph_request_client_seconds", "traces_service_graph_request_client"}};
+  for (const std::string& dimension : config.dimensions)
+    for (const char* side : {"client_", "server_"})
+      names.attributes[connectors::spanmetrics::label_name_of(side + dimension)] = side + dimension;
+  return names;
 }
 
 void raise_to(Counter& counter, uint64_t total) {
@@ -30,8 +46,9 @@ void raise_to(Counter& counter, uint64_t total) {
 
 ServiceGraphConnector::ServiceGraphConnector(const config::ServiceGraphConfig& config,
                                              const std::string& id, const Clock& clock,
-                                             Telemetry& t)
-    : graph_(clock, to_options(config)),
+                                             Telemetry& t, bool is_strict)
+    : graph_(clock, to_options(config, is_strict)),
+      names_(names_of(config)),
       clock_(clock),
       edges_(t.counter("otelcol_connector_servicegraph_total_edges_total", "Edges begun.",
                        {{"connector", id}})),

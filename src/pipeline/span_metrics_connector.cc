@@ -51,8 +51,11 @@ SpanMetricsOptions to_options(const SpanMetricsConfig& config,
 
 Result<std::unique_ptr<SpanMetricsConnector>> SpanMetricsConnector::create(
     const SpanMetricsConfig& config, const std::string& collector_instance_id, const Clock& clock,
-    TraceFates* fates) {
+    TraceFates* fates, SpanMetricsUse use) {
   SpanMetricsOptions options = to_options(config, collector_instance_id);
+  options.keep_attributes = use.keeps_attributes;
+  options.flushes_as_peer = use.is_strict && config.aggregation_temporality ==
+                                                 config::AggregationTemporality::kCumulative;
   if (fates != nullptr) {
     options.may_be_exemplar = [fates](const TraceId& id) { return fates->may_be_exemplar(id); };
     options.note_exemplar = [fates](const TraceId& id) { fates->note_exemplar(id); };

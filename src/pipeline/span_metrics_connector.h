@@ -12,12 +12,17 @@
 
 namespace sightline::pipeline {
 
+struct SpanMetricsUse {
+  bool keeps_attributes = false;  // export_points() will be called
+  bool is_strict = false;         // OtelcolConfig::is_strict
+};
+
 class SpanMetricsConnector final : public SpanToMetrics {
  public:
   // kInvalidArgument names an option that is not available here. `fates` may be null: no trace is sampled away.
   static Result<std::unique_ptr<SpanMetricsConnector>> create(
       const config::SpanMetricsConfig& config, const std::string& collector_instance_id,
-      const Clock& clock, TraceFates* fates);
+      const Clock& clock, TraceFates* fates, SpanMetricsUse use);
 
   Status consume(const SharedBatch& batch) override {
     metrics_->consume(*batch);
@@ -25,6 +30,9 @@ class SpanMetricsConnector final : public SpanToMetrics {
   }
   std::vector<model::MetricFamily> collect() const override { return metrics_->collect(); }
 
+  Result<uint64_t> export_points(model::MetricsSink& sink, uint64_t epoch) override {
+    return metrics_->export_points(sink, epoch);
+  }
   void write_to(tsdb::Appendable& store, Telemetry& telemetry) override;
   void start() override;
   void stop() override;

@@ -15,10 +15,12 @@ MetricLabels label(const std::string& id) { return {{"processor", id}}; }
 }  // namespace
 
 TailSampling::TailSampling(const config::TailSamplingConfig& config, std::string id,
-                           SpanStage& next, TraceFates* fates, const Clock& clock, Telemetry& t)
+                           SpanStage& next, TraceFates* fates, const Clock& clock, Telemetry& t,
+                           bool drops_undecided)
     : SpanProcessor(next),
       config_(config),
       id_(std::move(id)),
+      drops_undecided_(drops_undecided),
       fates_(fates),
       clock_(clock),
       telemetry_(t),
@@ -87,7 +89,11 @@ Status TailSampling::pass(const SharedBatch& batch, Delivery& delivery) {
     }
     while (waiting_.count() > config_.num_traces) {
       too_early_.add();
-      ripe.push_back(waiting_.take_oldest());
+      WaitingTrace oldest = waiting_.take_oldest();
+      if (drops_undecided_)
+        drop(oldest);
+      else
+        ripe.push_back(std::move(oldest));
     }
     waiting_count_.set(static_cast<double>(waiting_.count()));
   }

@@ -24,7 +24,8 @@ class TailSampling final : public SpanProcessor {
  public:
   // `fates` may be null: no exemplar depends on this processor.
   TailSampling(const config::TailSamplingConfig& config, std::string id, SpanStage& next,
-               TraceFates* fates, const Clock& clock, Telemetry& telemetry);
+               TraceFates* fates, const Clock& clock, Telemetry& telemetry,
+               bool drops_undecided = false);
   Status pass(const SharedBatch& batch, Delivery& delivery) override;
   void maintain() override;
   void stop() override;
@@ -41,6 +42,8 @@ class TailSampling final : public SpanProcessor {
 
   const config::TailSamplingConfig config_;
   const std::string id_;
+  const bool
+      drops_undecided_;  // beyond num_traces the oldest trace is dropped, not decided at once
   TraceFates* const fates_;
   const Clock& clock_;
   Telemetry& telemetry_;

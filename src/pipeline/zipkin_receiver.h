@@ -10,8 +10,9 @@
 #include "base/telemetry.h"
 #include "base/work_pool.h"
 #include "config/otelcol_config.h"
-#include "net/http_server.h"
 #include "pipeline/consumer.h"
+#include "pipeline/http_endpoint.h"
+#include "pipeline/receiver_counters.h"
 
 namespace sightline::pipeline {
 
@@ -20,29 +21,23 @@ class ZipkinReceiver {
   // `all` holds the extensions that the receiver may name. All references outlive it.
   static Result<std::unique_ptr<ZipkinReceiver>> create(const config::ZipkinReceiverConfig& config,
                                                         const config::OtelcolConfig& all,
-                                                        std::string id, SpanConsumer& next,
+                                                        const std::string& id, SpanConsumer& next,
                                                         Telemetry& telemetry);
   Status start(WorkPool& pool, Telemetry& telemetry, std::shared_ptr<net::IoThreads> threads);
-  void stop(std::chrono::milliseconds deadline);
-  std::string local_address() const { return server_ ? server_->local_address() : ""; }
-  const net::HttpRouter& router() const { return router_; }
+  void stop(std::chrono::milliseconds deadline) { endpoint_->stop(deadline); }
+  std::string local_address() const { return endpoint_->local_address(); }
+  const net::HttpRouter& router() const { return endpoint_->router(); }
 
  private:
-  ZipkinReceiver(const config::ZipkinReceiverConfig& config, std::string id, SpanConsumer& next,
-                 Telemetry& telemetry);
+  ZipkinReceiver(const config::ZipkinReceiverConfig& config, const std::string& id,
+                 SpanConsumer& next, Telemetry& telemetry);
   net::HttpResponse handle(const net::HttpRequest& request);
 
   const config::ZipkinReceiverConfig& config_;
-  const std::string id_;
   SpanConsumer& next_;
-  Counter& accepted_;
-  Counter& refused_;
+  const ReceiverCounters counters_;
   Counter& rejected_;
-  Counter& malformed_;
-  net::HttpRouter router_;
-  std::shared_ptr<const net::TlsServerContext> tls_;
-  std::shared_ptr<const net::Authenticator> authenticator_;
-  std::unique_ptr<net::HttpServer> server_;
+  std::unique_ptr<HttpEndpoint> endpoint_;
 };
 
 }  // namespace sightline::pipeline

@@ -4,6 +4,7 @@
 
 #include "promql/evaluator.h"
 #include "promql/lexer.h"
+#include "promql/pacer.h"
 
 namespace sightline::promql {
 namespace {
@@ -91,10 +92,16 @@ using InfoSources = std::unordered_map<model::Labels, std::vector<InfoSource>, m
 int64_t milliseconds(double seconds) { return std::llround(seconds * 1000); }
 
 // `times` has the sample times of `info`'s series.
-Status gather_sources(const Value& info, const Value& times, size_t steps, InfoSources& sources) {
+Status gather_sources(const Value& info, const Value& times, size_t steps,
+                      const QueryContext& context, InfoSources& sources) {
   std::unordered_map<model::Labels, const Series*, model::LabelsHash> time_of;
-  for (const Series& s : times.series) time_of.emplace(s.labels, &s);
+  Pacer pacer(context);
+  for (const Series& s : times.series) {
+    if (auto ok = pacer.step(); !ok) return ok;
+    time_of.emplace(s.labels, &s);
+  }
   for (const Series& s : info.series) {
+    if (auto ok = pacer.step(); !ok) return ok;
     const auto wanted = sources.find(identity(s.labels));
     if (wanted == sources.end()) continue;
     if (!s.histograms.empty()) return fail(Errc::kExecution, "info sample should be float");
@@ -157,26 +164,52 @@ class InfoJoin {
     const auto found = sources_.find(identity(s.labels));
     const auto& list = found == sources_.end() ? kNone : found->second;
     std::unordered_map<model::Labels, size_t, model::LabelsHash> slots;
+    std::vector<const Series*> met;  // the info series of the step before: mostly they stay
+    size_t slot = kNoSlot;
     for (size_t step = 0; step < s.cells.size(); ++step) {
       if (!s.has(step)) continue;
-      model::LabelsBuilder builder(s.labels);
-      const auto matched = add_info_labels(list, step, selector_, s.labels, builder);
-      if (!matched) return std::unexpected(matched.error());
-      if (!*matched && selector_.needs_match()) continue;
-      model::Labels labels = builder.build();
-      const auto [slot, fresh] = slots.try_emplace(labels, out_.size());
-      if (fresh) {
-        Series series(std::move(labels), s.cells.size());
-        series.drop_name = s.drop_name;
-        series.sources = s.sources;
-        out_.push_back(std::move(series));
+      if (step == 0 || !same_at(list, step, met)) {
+        auto found_slot = slot_of(s, list, step, slots);
+        if (!found_slot) return std::unexpected(found_slot.error());
+        slot = *found_slot;
       }
-      out_[slot->second].set(step, s.cell(step));
+      if (slot != kNoSlot) out_[slot].set(step, s.cell(step));
     }
     return {};
   }
 
  private:
+  static constexpr size_t kNoSlot = static_cast<size_t>(-1);
+
+  // Whether a step has the info series in `met`; afterwards that has the step's.
+  static bool same_at(const std::vector<InfoSource>& list, size_t step,
+                      std::vector<const Series*>& met) {
+    bool same = met.size() == list.size() && !list.empty();
+    met.resize(list.size());
+    for (size_t i = 0; i < list.size(); ++i) {
+      same = same && met[i] == list[i].at[step];
+      met[i] = list[i].at[step];
+    }
+    return same;
+  }
+
+  // The output series for what `s` becomes at a step; kNoSlot: it is left out.
+  Result<size_t> slot_of(const Series& s, const std::vector<InfoSource>& list, size_t step,
+                         std::unordered_map<model::Labels, size_t, model::LabelsHash>& slots) {
+    model::LabelsBuilder builder(s.labels);
+    const auto matched = add_info_labels(list, step, selector_, s.labels, builder);
+    if (!matched) return std::unexpected(matched.error());
+    if (!*matched && selector_.needs_match()) return kNoSlot;
+    const auto [slot, fresh] = slots.try_emplace(builder.build(), out_.size());
+    if (fresh) {
+      Series series(slot->first, s.cells.size());
+      series.drop_name = s.drop_name;
+      series.sources = s.sources;
+      out_.push_back(std::move(series));
+    }
+    return slot->second;
+  }
+
   const InfoSelector& selector_;
   const InfoSources& sources_;
   std::vector<Series>& out_;
@@ -191,7 +224,9 @@ Result<Value> Evaluator::eval_info(const Call& call, const StepGrid& grid) {
   auto base = eval(*call.args[0], grid);
   if (!base) return base;
   InfoSources sources;
+  Pacer pacer(context_);
   for (const Series& s : base->series) {
+    if (auto ok = pacer.step(); !ok) return std::unexpected(ok.error());
     model::Labels id = identity(s.labels);
     if (!id.empty() && !selector->is_info_metric(s.labels.metric_name()))
       sources.try_emplace(std::move(id));
@@ -212,12 +247,14 @@ Result<Value> Evaluator::eval_info(const Call& call, const StepGrid& grid) {
     info = std::move(*samples);
     times = std::move(*sample_times);
   }
-  if (auto ok = gather_sources(info, times, grid.count, sources); !ok)
+  if (auto ok = gather_sources(info, times, grid.count, context_, sources); !ok)
     return std::unexpected(ok.error());
   Value out;
   InfoJoin join(*selector, sources, out.series);
-  for (const Series& s : base->series)
+  for (const Series& s : base->series) {
+    if (auto ok = context_.alive(); !ok) return std::unexpected(ok.error());
     if (auto ok = join.add(s); !ok) return std::unexpected(ok.error());
+  }
   if (auto ok = merge_same_labels(out.series, context_); !ok) return std::unexpected(ok.error());
   return out;
 }

@@ -1,5 +1,6 @@
 // Selectors, their modifiers, and the duration expressions inside them.
 #include <cmath>
+#include <cstdio>
 
 #include "base/number_text.h"
 #include "base/text_codec.h"
@@ -80,17 +81,18 @@ class DurationParser {
     const Token& token = state_.peek();
     if (is_number_token(token)) return number();
     if (token.kind == TokenKind::kLeftParen) return wrapped();
-    if ((state_.at(Keyword::kStep) || state_.at(Keyword::kRange)) &&
-        state_.peek(1).kind == TokenKind::kLeftParen)
-      return step_or_range();
-    if (is_min_max(token) && state_.peek(1).kind == TokenKind::kLeftParen) return min_max();
-    state_.unexpected(context_, kDurationWanted);
-    return nullptr;
+    const bool is_call = state_.peek(1).kind == TokenKind::kLeftParen;
+    const bool is_step = state_.at(Keyword::kStep) || state_.at(Keyword::kRange);
+    if (is_step && is_call) return step_or_range();
+    if (is_min_max(token) && is_call) return min_max();
+    if (is_step || is_min_max(token)) state_.take();
+    return wanted();
   }
 
   void in_offset() { in_offset_ = true, context_ = "offset"; }
 
  private:
+  ExprPtr wanted() { return state_.unexpected(context_, kDurationWanted), nullptr; }
   ExprPtr negated(const Token& sign, ExprPtr operand) {
     if (!operand) return nullptr;
     if (operand->kind == ExprKind::kNumber) {
@@ -125,8 +127,7 @@ class DurationParser {
     ExprPtr inner = expression(0);
     in_offset_ = outer;
     if (!inner) return nullptr;
-    if (!state_.take_if(TokenKind::kRightParen))
-      return state_.unexpected("duration expression", "\")\""), nullptr;
+    if (!state_.take_if(TokenKind::kRightParen)) return wanted();
     // A lone number keeps its parentheses under a plus sign that is not printed.
     const uint32_t start = inner->position.start;
     if (inner->kind != ExprKind::kDuration)
@@ -137,8 +138,7 @@ class DurationParser {
   ExprPtr step_or_range() {
     const Token name = state_.take();
     state_.take();
-    if (!state_.take_if(TokenKind::kRightParen))
-      return state_.unexpected("duration expression", "\")\""), nullptr;
+    if (!state_.take_if(TokenKind::kRightParen)) return wanted();
     return node(name.keyword == Keyword::kStep ? DurationOp::kStep : DurationOp::kRange, name.start,
                 nullptr, nullptr);
   }
@@ -148,13 +148,11 @@ class DurationParser {
     const bool outer = std::exchange(in_offset_, false);
     ExprPtr lhs = expression(0);
     if (!lhs) return nullptr;
-    if (!state_.take_if(TokenKind::kComma))
-      return state_.unexpected("duration expression", "\",\""), nullptr;
+    if (!state_.take_if(TokenKind::kComma)) return wanted();
     ExprPtr rhs = expression(0);
     in_offset_ = outer;
     if (!rhs) return nullptr;
-    if (!state_.take_if(TokenKind::kRightParen))
-      return state_.unexpected("duration expression", "\")\""), nullptr;
+    if (!state_.take_if(TokenKind::kRightParen)) return wanted();
     return node(text_is(name, "min_of") ? DurationOp::kMinOf : DurationOp::kMaxOf, name.start,
                 std::move(lhs), std::move(rhs));
   }
@@ -248,7 +246,15 @@ bool parse_offset(ParseState& state, Expr& expr) {
   return true;
 }
 
-bool parse_at_time(ParseState& state, AtModifier& out) {
+std::string fixed_text(double v) {
+  if (!std::isfinite(v)) return format_float_go(v);
+  char text[400];  // the largest has 309 digits
+  std::snprintf(text, sizeof text, "%f", v);
+  return text;
+}
+
+// `at`: where the expression begins.
+bool parse_at_time(ParseState& state, uint32_t at, AtModifier& out) {
   if ((state.at(Keyword::kStart) || state.at(Keyword::kEnd)) &&
       state.peek(1).kind == TokenKind::kLeftParen) {
     out.bound = state.take().keyword == Keyword::kStart ? AtBound::kStart : AtBound::kEnd;
@@ -265,8 +271,7 @@ bool parse_at_time(ParseState& state, AtModifier& out) {
   if (!number) return state.fail_at(token.start, number.error().message), false;
   const double seconds = sign * *number;
   if (!(std::fabs(seconds) * 1000 < 9.2e18))
-    return state.fail_at(token.start,
-                         "timestamp out of bounds for @ modifier: " + format_float_plain(seconds)),
+    return state.fail_at(at, "timestamp out of bounds for @ modifier: " + fixed_text(seconds)),
            false;
   out.timestamp_ms = std::llround(seconds * 1000);
   return true;
@@ -275,7 +280,7 @@ bool parse_at_time(ParseState& state, AtModifier& out) {
 bool parse_at(ParseState& state, Expr& expr) {
   state.take();
   AtModifier at;
-  if (!parse_at_time(state, at)) return false;
+  if (!parse_at_time(state, expr.position.start, at)) return false;
   const ModifierTarget target = target_of(expr);
   if (target.at == nullptr)
     return state.fail_at(expr.position.start, "@ modifier" + std::string(kPrecededBy)), false;
@@ -343,18 +348,13 @@ bool parse_label_matcher(ParseState& state, VectorSelector& selector) {
   return true;
 }
 
-// A name is given once: before the braces, or by one equality inside them.
+// What stands before the braces leaves no place for another name inside them.
 bool check_matchers(ParseState& state, VectorSelector& selector, uint32_t start) {
-  std::string named = selector.name;
-  for (const tsdb::Matcher& matcher : selector.matchers) {
-    if (matcher.name() != model::kMetricName) continue;
-    if (selector.name.empty() && matcher.op() != tsdb::MatchOp::kEqual) continue;
-    if (!named.empty())
-      return state.fail_at(start, "metric name must not be set twice: " + go_quote(named) + " or " +
-                                      go_quote(matcher.value())),
+  for (const tsdb::Matcher& matcher : selector.matchers)
+    if (!selector.name.empty() && matcher.name() == model::kMetricName)
+      return state.fail_at(start, "metric name must not be set twice: " + go_quote(selector.name) +
+                                      " or " + go_quote(matcher.value())),
              false;
-    named = matcher.value();
-  }
   if (!selector.name.empty()) return push_name(state, selector, start, selector.name);
   if (state.selector_may_match_all) return true;
   for (const tsdb::Matcher& matcher : selector.matchers)

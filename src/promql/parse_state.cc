@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 
 #include "base/number_text.h"
@@ -145,10 +146,13 @@ Result<double> number_value(const Token& token) {
                 go_quote(token.text), ": ", why);
   };
   if (digits.find_first_of("xX") != std::string::npos) return bad("invalid syntax");
-  const auto value = parse_float(digits);
-  if (!value) return bad("invalid syntax");
-  if (std::isinf(*value)) return bad("value out of range");
-  return *value;
+  const char* end = digits.data() + digits.size();
+  double value = 0;
+  const auto [stop, error] = std::from_chars(digits.data(), end, value);
+  if (stop != end || error == std::errc::invalid_argument) return bad("invalid syntax");
+  if (error == std::errc::result_out_of_range) value = std::strtod(digits.c_str(), nullptr);
+  if (std::isinf(value)) return bad("value out of range");
+  return value;
 }
 
 }  // namespace sightline::promql

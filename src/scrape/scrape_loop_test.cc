@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "io/testing_directory.h"
+#include "scrape/scraper.h"
 #include "tsdb/tsdb.h"
 
 namespace sightline::scrape {
@@ -105,6 +108,24 @@ TEST_F(ScrapeLoopTest, StoresSamplesExemplarsMetadataAndItsOwnSeries) {
   EXPECT_EQ(exemplars[0].time.value, 1'014'500);
   EXPECT_EQ(loop_->target().health().health, Health::kUp);
   EXPECT_NE(accept_.find("application/openmetrics-text;version=1.0.0"), std::string::npos);
+}
+
+// All of the job's targets are down then, as the peer has it.
+TEST_F(ScrapeLoopTest, AJobWithMoreTargetsThanItsLimitIsNotScraped) {
+  config_.static_configs.push_back({.targets = {{"host:2", {}}}});
+  config_.limits.targets = 1;
+  config::PrometheusConfig config;
+  config.scrape_configs = {config_};
+  auto scraper = Scraper::create(config, *store_, clock_, telemetry_, {});
+  ASSERT_TRUE(scraper);
+  (*scraper)->start();
+  const Target& target = *(*scraper)->targets().at(0);
+  while (target.health().health == Health::kUnknown) std::this_thread::yield();
+  (*scraper)->stop();
+  EXPECT_EQ(target.health().health, Health::kDown);
+  EXPECT_EQ(target.health().last_error, "target_limit exceeded (number of targets: 2, limit: 1)");
+  EXPECT_EQ(telemetry_.counter_total("prometheus_target_scrape_pool_exceeded_target_limit_total"),
+            1u);
 }
 
 TEST_F(ScrapeLoopTest, AVanishedSeriesEndsAndADownTargetEndsAll) {

@@ -81,12 +81,25 @@ Result<std::unique_ptr<Scraper>> Scraper::create(const config::PrometheusConfig&
     if (!set) return std::unexpected(std::move(set).error());
     scraper->clients_.push_back(make_client(job));
     net::HttpClient* client = scraper->clients_.back().get();
+    const uint64_t limit = job.limits.targets;
+    const bool over_limit = limit > 0 && set->active.size() > limit;
+    Counter& exceeded =
+        telemetry.counter("prometheus_target_scrape_pool_exceeded_target_limit_total",
+                          "Scrape pools with more targets than target_limit.");
+    if (over_limit) exceeded.add();
+    const std::string refusal =
+        "target_limit exceeded (number of targets: " + std::to_string(set->active.size()) +
+        ", limit: " + std::to_string(limit) + ")";
     for (auto& target : set->active) {
       const auto [host, port] = split_address(target->url());
-      Fetch fetch = [client, own_router, host = host, port = port](const FetchRequest& request) {
-        const net::HttpRouter* router = own_router ? own_router(host, port) : nullptr;
-        return router != nullptr ? fetch_here(*router, request) : fetch_there(*client, request);
+      Fetch fetch = [refusal](const FetchRequest&) -> Result<Fetched> {
+        return fail(Errc::kResourceExhausted, refusal);
       };
+      if (!over_limit)
+        fetch = [client, own_router, host = host, port = port](const FetchRequest& request) {
+          const net::HttpRouter* router = own_router ? own_router(host, port) : nullptr;
+          return router != nullptr ? fetch_here(*router, request) : fetch_there(*client, request);
+        };
       auto loop = ScrapeLoop::create(*target, std::move(fetch), store, clock, telemetry);
       if (!loop) return std::unexpected(std::move(loop).error());
       scraper->schedules_.push_back({.loop = std::move(*loop)});

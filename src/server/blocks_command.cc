@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/number_text.h"
 #include "server/commands.h"
+#include "server/openmetrics_export.h"
 #include "server/openmetrics_source.h"
 #include "tsdb/block_parts.h"
 #include "tsdb/block_tools.h"
@@ -32,22 +33,68 @@ int failed(const Error& error) {
 // Work done out of work to do, on a terminal.
 class Progress {
  public:
-  explicit Progress(size_t total) : total_(total), shown_(::isatty(2) == 1 && total > 1) {}
+  explicit Progress(uint64_t total) : total_(total), shown_(::isatty(2) == 1 && total > 1) {}
   ~Progress() {
-    if (shown_) std::fputs("\n", stderr);
+    if (shown_) std::fputs("\r\x1b[K", stderr);  // what is printed next takes its line
   }
-  void step() {
-    ++done_;
-    if (!shown_) return;
-    const size_t filled = done_ * 40 / total_;
-    std::fputs(fmt::format("\r[{:<40}] {}/{}", std::string(filled, '='), done_, total_).c_str(),
+  void step(uint64_t by = 1) {
+    done_ = std::min(done_ + by, total_);
+    const uint64_t percent = total_ == 0 ? 100 : done_ * 100 / total_;
+    if (!shown_ || percent == percent_) return;
+    percent_ = percent;
+    std::fputs(fmt::format("\r[{:<50}] {}%", std::string(percent / 2, '='), percent).c_str(),
                stderr);
+  }
+  // For what calls back once a series.
+  std::function<void()> stepper() {
+    return [this] { step(); };
+  }
+  // Lines of results go above the bar.
+  void clear() {
+    if (shown_) std::fputs("\r\x1b[K", stderr);
+    percent_ = UINT64_MAX;
   }
 
  private:
-  const size_t total_;
-  size_t done_ = 0;
+  const uint64_t total_;
+  uint64_t done_ = 0;
+  uint64_t percent_ = UINT64_MAX;
   const bool shown_;
+};
+
+uint64_t series_of(const std::vector<ClosedStore::Entry>& entries) {
+  uint64_t series = 0;
+  for (const auto& entry : entries)
+    if (entry.block != nullptr) series += entry.block->series_count();
+  return series;
+}
+
+// Tells how far a block that is being added has been read: each of its series is read twice.
+class WatchedSource final : public tsdb::BlockSource {
+ public:
+  WatchedSource(tsdb::BlockSource& source, Progress& progress)
+      : source_(source), progress_(progress) {}
+  Result<bool> next(model::Labels& labels) override {
+    progress_.step();
+    return source_.next(labels);
+  }
+  Status read_times(uint32_t number, std::vector<int64_t>& out) override {
+    return source_.read_times(number, out);
+  }
+  Status read_floats(uint32_t number, tsdb::SampleColumns& out) override {
+    progress_.step();
+    return source_.read_floats(number, out);
+  }
+  Status read_histograms(uint32_t number, tsdb::SampleColumns& out) override {
+    return source_.read_histograms(number, out);
+  }
+  Status read_exemplars(uint32_t number, std::vector<tsdb::StoredExemplar>& out) override {
+    return source_.read_exemplars(number, out);
+  }
+
+ private:
+  tsdb::BlockSource& source_;
+  Progress& progress_;
 };
 
 std::string time_text(int64_t ms) {
@@ -92,11 +139,12 @@ int inspect(const std::vector<ClosedStore::Entry>& entries) {
 
 int verify(ClosedStore& store, const std::vector<ClosedStore::Entry>& entries) {
   int broken = 0;
-  Progress progress(entries.size());
+  Progress progress(series_of(entries));
   for (const auto& entry : entries) {
-    const Status status = entry.block != nullptr ? tsdb::verify_block(*entry.block)
-                                                 : Status(fail(Errc::kCorrupt, entry.fault));
-    progress.step();
+    const Status status = entry.block != nullptr
+                              ? tsdb::verify_block(*entry.block, progress.stepper())
+                              : Status(fail(Errc::kCorrupt, entry.fault));
+    progress.clear();
     if (status) {
       std::printf("%s: OK\n", entry.name.c_str());
       continue;
@@ -109,8 +157,12 @@ int verify(ClosedStore& store, const std::vector<ClosedStore::Entry>& entries) {
   return broken == 0 ? 0 : 1;
 }
 
-Status add(ClosedStore& store, tsdb::BlockSource& source, const std::string& from) {
-  auto meta = store.add(source, time_max());
+Status add(ClosedStore& store, tsdb::BlockSource& source, uint64_t series,
+           const std::string& from) {
+  Progress progress(2 * series);
+  WatchedSource watched(source, progress);
+  auto meta = store.add(watched, time_max());
+  progress.clear();
   if (!meta) return in_context(from, std::move(meta).error());
   if (!*meta)
     std::printf("%s: holds nothing\n", from.c_str());
@@ -122,24 +174,46 @@ Status add(ClosedStore& store, tsdb::BlockSource& source, const std::string& fro
   return {};
 }
 
-Status import_text(ClosedStore& store, io::FileSystem& fs, const std::string& path) {
+// What the text says of its metrics is added to `metadata`.
+Status import_text(ClosedStore& store, io::FileSystem& fs, const std::string& path,
+                   MetadataByName& metadata) {
   auto text = fs.read_all(path);
   if (!text) return std::unexpected(std::move(text).error());
   auto parsed = OpenMetricsText::parse(*text);
   if (!parsed) return fail(parsed.error().code, path, ":", parsed.error().message);
   for (const auto& day : parsed->days())
-    if (auto status = add(store, *day, path); !status) return status;
+    if (auto status = add(store, *day, parsed->series(), path); !status) return status;
+  for (const auto& [name, entry] : parsed->metadata()) metadata.insert_or_assign(name, entry);
   return {};
 }
 
 Status import_block(ClosedStore& store, io::FileSystem& fs, const std::string& path) {
   auto block = tsdb::PrometheusBlock::open(fs, path);
   if (!block) return std::unexpected(std::move(block).error());
-  return add(store, **block, path);
+  return add(store, **block, (*block)->series_expected(), path);
+}
+
+// The store, opened as a server would, for what only it can do.
+Result<std::unique_ptr<tsdb::Tsdb>> open_store(io::FileSystem& fs, Clock& clock,
+                                               Telemetry& telemetry, const std::string& directory) {
+  return tsdb::Tsdb::open(fs, clock, telemetry, {.directory = directory, .retention_time_ms = 0});
+}
+
+Status keep_metadata(io::FileSystem& fs, const std::string& directory,
+                     const MetadataByName& metadata) {
+  if (metadata.empty()) return {};
+  SystemClock clock;
+  Telemetry telemetry;
+  auto db = open_store(fs, clock, telemetry, directory);
+  if (!db) return std::unexpected(std::move(db).error());
+  auto appender = (*db)->appender();
+  for (const auto& [name, entry] : metadata) appender->set_metadata(name, entry);
+  return appender->commit();
 }
 
 // A block, a directory of blocks, or a file of OpenMetrics text.
-int import_all(ClosedStore& store, io::FileSystem& fs, const std::vector<std::string>& paths) {
+int import_all(ClosedStore& store, io::FileSystem& fs, const std::vector<std::string>& paths,
+               MetadataByName& metadata) {
   std::vector<std::string> blocks;
   std::vector<std::string> files;
   for (const std::string& path : paths) {
@@ -156,50 +230,45 @@ int import_all(ClosedStore& store, io::FileSystem& fs, const std::vector<std::st
       files.push_back(path);
     }
   }
-  Progress progress(blocks.size() + files.size());
-  for (const std::string& path : blocks) {
+  for (const std::string& path : blocks)
     if (auto status = import_block(store, fs, path); !status) return failed(status.error());
-    progress.step();
-  }
-  for (const std::string& path : files) {
-    if (auto status = import_text(store, fs, path); !status) return failed(status.error());
-    progress.step();
-  }
+  for (const std::string& path : files)
+    if (auto status = import_text(store, fs, path, metadata); !status)
+      return failed(status.error());
   return 0;
 }
 
-// What the log holds becomes blocks first.
-Status flush(io::FileSystem& fs, const std::string& directory) {
+// What the log holds becomes blocks first. What is known of the metrics is returned.
+Result<MetadataByName> flush(io::FileSystem& fs, const std::string& directory) {
   SystemClock clock;
   Telemetry telemetry;
-  auto db =
-      tsdb::Tsdb::open(fs, clock, telemetry, {.directory = directory, .retention_time_ms = 0});
-  return db ? (*db)->flush() : Status(std::unexpected(std::move(db).error()));
+  auto db = open_store(fs, clock, telemetry, directory);
+  if (!db) return std::unexpected(std::move(db).error());
+  MetadataByName metadata;
+  {
+    auto querier = (*db)->querier();
+    if (!querier) return std::unexpected(std::move(querier).error());
+    metadata = (*querier)->metadata({});
+  }
+  if (auto status = (*db)->flush(); !status) return std::unexpected(std::move(status).error());
+  return metadata;
 }
 
 // All or nothing: an export that lacks something unnoticed is worse than none.
 Status check_exportable(const std::vector<ClosedStore::Entry>& entries) {
-  for (const auto& entry : entries) {
+  for (const auto& entry : entries)
     if (entry.block == nullptr) return fail(Errc::kCorrupt, entry.fault);
-    const auto histograms = tsdb::native_histogram_samples(*entry.block);
-    if (!histograms) return std::unexpected(histograms.error());
-    if (*histograms > 0)
-      return fail(Errc::kUnsupported, entry.name, " holds ", *histograms,
-                  " samples of native histograms, which cannot be exported; nothing was");
-  }
   return {};
 }
 
-int export_all(io::FileSystem& fs, const std::vector<ClosedStore::Entry>& entries,
-               const std::string& to) {
-  if (auto status = check_exportable(entries); !status) return failed(status.error());
-  if (auto status = fs.create_directories(to); !status) return failed(status.error());
+int export_blocks(io::FileSystem& fs, const std::vector<ClosedStore::Entry>& entries,
+                  const std::string& to) {
   Random random(Random::entropy_seed());
-  Progress progress(entries.size());
+  Progress progress(series_of(entries));
   for (const auto& entry : entries) {
-    auto exported = tsdb::export_prometheus_block(fs, *entry.block, to, random);
+    auto exported = tsdb::export_prometheus_block(fs, *entry.block, to, random, progress.stepper());
+    progress.clear();
     if (!exported) return failed(exported.error());
-    progress.step();
     if (exported->directory.empty())
       std::printf("%s: holds no samples\n", entry.name.c_str());
     else
@@ -207,11 +276,45 @@ int export_all(io::FileSystem& fs, const std::vector<ClosedStore::Entry>& entrie
                   exported->directory.c_str(), static_cast<unsigned long long>(exported->series),
                   static_cast<unsigned long long>(exported->samples));
     if (exported->exemplars_left_out > 0)
-      std::fprintf(
-          stderr, "%s: %llu exemplars were left out: Prometheus' blocks have no place for them\n",
-          entry.name.c_str(), static_cast<unsigned long long>(exported->exemplars_left_out));
+      std::fprintf(stderr,
+                   "%s: %llu exemplars were left out: Prometheus' blocks have no place for them; "
+                   "--openmetrics has\n",
+                   entry.name.c_str(),
+                   static_cast<unsigned long long>(exported->exemplars_left_out));
   }
   return 0;
+}
+
+int export_text(io::FileSystem& fs, const std::vector<ClosedStore::Entry>& entries,
+                const MetadataByName& metadata, const std::string& to) {
+  Progress progress(series_of(entries));
+  for (const auto& entry : entries) {
+    const std::string path = to + "/" + entry.name + ".txt";
+    auto exported = export_openmetrics(fs, *entry.block, metadata, path, progress.stepper());
+    progress.clear();
+    if (!exported) return failed(exported.error());
+    std::printf("%s: %s, %llu series, %llu samples, %llu exemplars\n", entry.name.c_str(),
+                path.c_str(), static_cast<unsigned long long>(exported->series),
+                static_cast<unsigned long long>(exported->samples),
+                static_cast<unsigned long long>(exported->exemplars));
+    if (exported->histograms_left_out > 0)
+      std::fprintf(
+          stderr,
+          "%s: %llu native histograms and %llu exemplars of theirs were left out: the text "
+          "has no place for them\n",
+          entry.name.c_str(), static_cast<unsigned long long>(exported->histograms_left_out),
+          static_cast<unsigned long long>(exported->exemplars_left_out));
+  }
+  return 0;
+}
+
+int export_all(io::FileSystem& fs, const std::vector<ClosedStore::Entry>& entries,
+               const MetadataByName& metadata, const BlocksCommand& command) {
+  const std::string& to = command.paths.front();
+  if (auto status = check_exportable(entries); !status) return failed(status.error());
+  if (auto status = fs.create_directories(to); !status) return failed(status.error());
+  return command.openmetrics ? export_text(fs, entries, metadata, to)
+                             : export_blocks(fs, entries, to);
 }
 
 }  // namespace
@@ -225,19 +328,27 @@ int execute(const BlocksCommand& command) {
   const std::string directory = command.data_dir + "/metrics";
   if (command.action != BlocksCommand::Action::kImport && !fs->exists(directory))
     return failed({.code = Errc::kNotFound, .message = directory + ": there is no metrics store"});
-  if (command.action == BlocksCommand::Action::kExport)
-    if (auto status = flush(*fs, directory); !status) return failed(status.error());
+  MetadataByName metadata;
+  if (command.action == BlocksCommand::Action::kExport) {
+    auto flushed = flush(*fs, directory);
+    if (!flushed) return failed(flushed.error());
+    metadata = std::move(*flushed);
+  }
   auto store = ClosedStore::open(*fs, directory);
   if (!store) return failed(store.error());
-  if (command.action == BlocksCommand::Action::kImport)
-    return import_all(**store, *fs, command.paths);
+  if (command.action == BlocksCommand::Action::kImport) {
+    const int outcome = import_all(**store, *fs, command.paths, metadata);
+    store->reset();
+    const auto kept = keep_metadata(*fs, directory, metadata);
+    return kept ? outcome : failed(kept.error());
+  }
   auto entries = (*store)->blocks();
   if (!entries) return failed(entries.error());
   switch (command.action) {
     case BlocksCommand::Action::kList: return list(*entries);
     case BlocksCommand::Action::kInspect: return inspect(*entries);
     case BlocksCommand::Action::kVerify: return verify(**store, *entries);
-    case BlocksCommand::Action::kExport: return export_all(*fs, *entries, command.paths.front());
+    case BlocksCommand::Action::kExport: return export_all(*fs, *entries, metadata, command);
     case BlocksCommand::Action::kImport: break;
   }
   return 0;

@@ -73,6 +73,24 @@ void add_query_flags(CLI::App& app, RunCommand& run) {
       });
 }
 
+void add_limit_flags(CLI::App& app, tsdb::TsdbLimits& limits) {
+  app.add_option("--limits.series-active", limits.series_active_max,
+                 "series in memory; more are refused (default 1000000)")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--limits.labels-per-series", limits.labels_per_series_max,
+                 "labels of a series (default 128)")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--limits.label-name-bytes", limits.label_name_bytes_max,
+                 "bytes of a label's name (default 1024)")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--limits.label-value-bytes", limits.label_value_bytes_max,
+                 "bytes of a label's value (default 16384)")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--limits.samples-per-request", limits.commit_items_max,
+                 "samples and exemplars of one request or scrape (default 1000000)")
+      ->check(CLI::PositiveNumber);
+}
+
 void add_run_flags(CLI::App& app, RunCommand& run, std::string& sync) {
   add_config_flags(app, run.files);
   app.add_option("--ui.listen-address", run.ui_listen_address,
@@ -87,6 +105,7 @@ void add_run_flags(CLI::App& app, RunCommand& run, std::string& sync) {
   app.add_option("--query.exemplar-trace-id-alias", run.exemplar_trace_id_alias,
                  "answer exemplars under both trace_id and traceID (default true)");
   add_query_flags(app, run);
+  add_limit_flags(app, run.metrics_limits);
   app.add_option("--log.level", run.log_level, "debug, info, warn or error (default info)")
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
 }
@@ -111,12 +130,13 @@ void add_metrics_blocks_commands(CLI::App& blocks_app, BlocksCommand& blocks) {
          Action::kImport)
       ->add_option("PATH", blocks.paths, "a block, a directory of blocks, or a file of text")
       ->required();
-  action("export",
-         "metrics: write all floats as Prometheus blocks; refused when there are native histograms",
-         Action::kExport)
-      ->add_option("DIR", blocks.paths, "where the blocks are written")
+  auto* export_app = action("export", "metrics: write everything as Prometheus blocks, or as text",
+                            Action::kExport);
+  export_app->add_option("DIR", blocks.paths, "where the blocks are written")
       ->required()
       ->expected(1);
+  export_app->add_flag("--openmetrics", blocks.openmetrics,
+                       "a file of OpenMetrics text a block, with exemplars");
 }
 
 // The three of them share their flags; `since` is a Go duration.

@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "config/sightline_config.h"
 #include "server/trace_blocks.h"
+#include "tsdb/options.h"
 
 namespace sightline::server {
 
@@ -28,9 +29,10 @@ struct RunCommand {
     uint64_t samples_max = 50'000'000;                            // --query.max-samples
   };
   Query query;
-  bool enable_admin_api = false;   // --web.enable-admin-api
-  bool enable_lifecycle = false;   // --web.enable-lifecycle
-  std::string cors_origin = ".*";  // --web.cors.origin, anchored
+  bool enable_admin_api = false;    // --web.enable-admin-api
+  bool enable_lifecycle = false;    // --web.enable-lifecycle
+  std::string cors_origin = ".*";   // --web.cors.origin, anchored
+  tsdb::TsdbLimits metrics_limits;  // --limits.*
   std::chrono::seconds shutdown_timeout{10};
   std::string log_level = "info";
 };
@@ -57,6 +59,7 @@ struct BlocksCommand {
   enum class Action { kList, kInspect, kVerify, kImport, kExport } action = Action::kList;
   std::string data_dir = "./data";
   std::vector<std::string> paths;
+  bool openmetrics = false;  // of an export: text with exemplars instead of Prometheus blocks
 };
 
 // sightline query traceql EXPR, query promql EXPR, query trace ID

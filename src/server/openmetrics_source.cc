@@ -15,7 +15,20 @@ using tsdb::window_start;
 class TextSink final : public wire::openmetrics::ExpositionSink {
  public:
   explicit TextSink(OpenMetricsText& out) : out_(out) {}
-  Status on_metadata(const wire::openmetrics::ExpositionMetadata&) override { return {}; }
+  Status on_metadata(const wire::openmetrics::ExpositionMetadata& m) override {
+    using wire::openmetrics::MetadataKind;
+    model::MetricMetadata& entry = out_.metadata_[std::string(m.metric)];
+    switch (m.kind) {
+      case MetadataKind::kHelp: entry.help = wire::openmetrics::unescape_help(m.text); break;
+      case MetadataKind::kType:
+        entry.type = wire::openmetrics::parse_metric_type(
+                         m.text, wire::openmetrics::ExpositionFormat::kOpenMetrics)
+                         .value_or(model::MetricType::kUnknown);
+        break;
+      case MetadataKind::kUnit: entry.unit = m.text; break;
+    }
+    return {};
+  }
   Status on_sample(const wire::openmetrics::ExpositionSample& sample) override {
     if (!sample.time)
       return fail(Errc::kInvalidArgument, sample.line,

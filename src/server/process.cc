@@ -74,9 +74,12 @@ class RunningProcess final : public Process {
  private:
   void add_roles();
   Status listen_early();
-  Status listen(HttpRole& role, const net::HttpRouter& router);
+  Status listen(HttpRole& role);
   Status open_stores();
   Status build_graph();
+  Result<std::unique_ptr<pipeline::Scraping>> make_scraping(const config::PrometheusConfig& config,
+                                                            tsdb::Appendable& into);
+  scrape::OwnRouter own_expositions() const;
   Status start_scraping();
   bool has_pages() const;
   Status build_routes();
@@ -84,7 +87,7 @@ class RunningProcess final : public Process {
   void add_prometheus(net::HttpRouter& router);
   const tracestore::Queryable& all_traces() const;
   api::Tenancy tenancy() const;
-  api::tempo::TempoApi tempo_api() const;
+  api::tempo::TempoApi tempo_api();
   api::jaeger::JaegerApi jaeger_api() const;
   void add_tempo(net::HttpRouter& router);
   HttpRole& add_role(std::string name, std::string role, std::string address);
@@ -161,12 +164,12 @@ void RunningProcess::add_roles() {
 // A log can take a while to read: who asks meanwhile hears that it will come, and a second process that the port is taken.
 Status RunningProcess::listen_early() {
   add_roles();
-  if (!config_.prometheus) return {};
-  if (auto status = listen(*metrics_role_, starting_); !status) return status;
-  return pages_role_ == nullptr ? Status() : listen(*pages_role_, starting_);
+  for (HttpRole& role : http_)
+    if (auto status = listen(role); !status) return status;
+  return {};
 }
 
-Status RunningProcess::listen(HttpRole& role, const net::HttpRouter& router) {
+Status RunningProcess::listen(HttpRole& role) {
   net::HttpServerOptions options{.address = role.address, .name = role.role};
   if (config_.tempo && &role != metrics_role_)
     options.http2 = [this](int descriptor, std::string read) {
@@ -175,14 +178,16 @@ Status RunningProcess::listen(HttpRole& role, const net::HttpRouter& router) {
       else
         ::close(descriptor);  // the stores are still being opened
     };
-  auto server = net::HttpServer::listen(std::move(options), router, pool_, telemetry_, io_threads_);
+  auto server =
+      net::HttpServer::listen(std::move(options), starting_, pool_, telemetry_, io_threads_);
   if (!server) return in_context(role.name, std::move(server).error());
   role.server = std::move(*server);
   return {};
 }
 
 Status RunningProcess::open_stores() {
-  auto stores = Stores::open(config_, command_.sync_always, *fs_, clock_, telemetry_, replay_);
+  auto stores = Stores::open(config_, command_.sync_always, *fs_, clock_, telemetry_, replay_,
+                             command_.metrics_limits);
   if (!stores) return std::unexpected(std::move(stores).error());
   stores_ = std::move(*stores);
   if (stores_->metrics() != nullptr) {
@@ -232,20 +237,53 @@ bool RunningProcess::is_own_trace_receiver(std::string_view endpoint) const {
 
 Status RunningProcess::build_graph() {
   if (!config_.otelcol) return {};
-  auto graph = pipeline::Graph::build(*config_.otelcol,
-                                      {.clock = clock_,
-                                       .telemetry = telemetry_,
-                                       .pool = pool_,
-                                       .io_threads = io_threads_,
-                                       .trace_store = stores_->traces(),
-                                       .trace_tenants = stores_->span_gate(),
-                                       .metrics_store = stores_->metrics(),
-                                       .is_own_trace_receiver = [this](std::string_view endpoint) {
-                                         return is_own_trace_receiver(endpoint);
-                                       }});
+  auto graph = pipeline::Graph::build(
+      *config_.otelcol,
+      {.clock = clock_,
+       .telemetry = telemetry_,
+       .pool = pool_,
+       .io_threads = io_threads_,
+       .trace_store = stores_->traces(),
+       .trace_tenants = stores_->span_gate(),
+       .metrics_store = stores_->metrics(),
+       .make_scraping = [this](const config::PrometheusConfig& config,
+                               tsdb::Appendable& into) { return make_scraping(config, into); },
+       .is_own_trace_receiver =
+           [this](std::string_view endpoint) { return is_own_trace_receiver(endpoint); }});
   if (!graph) return std::unexpected(std::move(graph).error());
   graph_ = std::move(*graph);
   return {};
+}
+
+namespace {
+
+class ReceiverScraping final : public pipeline::Scraping {
+ public:
+  explicit ReceiverScraping(std::unique_ptr<scrape::Scraper> scraper)
+      : scraper_(std::move(scraper)) {}
+  void start() override { scraper_->start(); }
+  void stop() override { scraper_->stop(); }
+
+ private:
+  std::unique_ptr<scrape::Scraper> scraper_;
+};
+
+}  // namespace
+
+// What a prometheus receiver of the collector scrapes with.
+Result<std::unique_ptr<pipeline::Scraping>> RunningProcess::make_scraping(
+    const config::PrometheusConfig& config, tsdb::Appendable& into) {
+  auto scraper = scrape::Scraper::create(config, into, clock_, telemetry_, own_expositions());
+  if (!scraper) return std::unexpected(std::move(scraper).error());
+  return std::make_unique<ReceiverScraping>(std::move(*scraper));
+}
+
+// A target that is our own exposition is asked by a function call.
+scrape::OwnRouter RunningProcess::own_expositions() const {
+  return [this](std::string_view host, uint16_t port) -> const net::HttpRouter* {
+    if (graph_ == nullptr || !is_local_host(host)) return nullptr;
+    return graph_->exposition_at(port);
+  };
 }
 
 HttpRole& RunningProcess::add_role(std::string name, std::string role, std::string address) {
@@ -267,12 +305,11 @@ void RunningProcess::add_prometheus(net::HttpRouter& router) {
                                    .journal = journal_.get(),
                                    .scraper = [this] { return scraper_.get(); }}));
   api::prometheus::add_remote_write(router, *stores_->metrics(), telemetry_);
-  if (!otlp_metrics_)
-    otlp_metrics_ = std::make_unique<pipeline::OtlpMetrics>(*stores_->metrics(), telemetry_);
+  if (!otlp_metrics_) otlp_metrics_ = std::make_unique<pipeline::OtlpMetrics>(*stores_->metrics());
   otlp_metrics_->add_prometheus_route(router);
 }
 
-api::tempo::TempoApi RunningProcess::tempo_api() const {
+api::tempo::TempoApi RunningProcess::tempo_api() {
   const config::TempoConfig& tempo = *config_.tempo;
   api::tempo::TempoApi api{.traces = all_traces(),
                            .clock = clock_,
@@ -297,6 +334,7 @@ api::tempo::TempoApi RunningProcess::tempo_api() const {
   api.overrides_text = [limits = stores_->limits()](const std::string& tenant) {
     return tenant.empty() ? limits->text() : limits->text(tenant);
   };
+  api.pool = &query_pool_;
   return api;
 }
 
@@ -374,25 +412,14 @@ Status RunningProcess::listen() {
     trace_stream_ = std::move(*stream);
     trace_stream_ready_.store(trace_stream_.get(), std::memory_order_release);
   }
-  for (HttpRole& role : http_) {
-    if (role.server) {
-      role.server->set_router(role.router);
-    } else if (auto status = listen(role, role.router); !status) {
-      return status;
-    }
-  }
+  for (HttpRole& role : http_) role.server->set_router(role.router);
   return {};
 }
 
 Status RunningProcess::start_scraping() {
   if (!config_.prometheus || config_.prometheus->scrape_configs.empty()) return {};
-  // A target that is our own exposition is asked by a function call.
-  const auto own = [this](std::string_view host, uint16_t port) -> const net::HttpRouter* {
-    if (graph_ == nullptr || !is_local_host(host)) return nullptr;
-    return graph_->exposition_at(port);
-  };
-  auto scraper =
-      scrape::Scraper::create(*config_.prometheus, *stores_->metrics(), clock_, telemetry_, own);
+  auto scraper = scrape::Scraper::create(*config_.prometheus, *stores_->metrics(), clock_,
+                                         telemetry_, own_expositions());
   if (!scraper) return std::unexpected(std::move(scraper).error());
   scraper_ = std::move(*scraper);
   scraper_->start();

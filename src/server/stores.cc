@@ -71,13 +71,15 @@ tsdb::TsdbOptions metrics_options(const config::PrometheusConfig& config,
 
 Result<std::unique_ptr<Stores>> Stores::open(const config::SightlineConfig& config,
                                              bool sync_always, io::FileSystem& fs, Clock& clock,
-                                             Telemetry& telemetry, ReplayProgress& replay) {
+                                             Telemetry& telemetry, ReplayProgress& replay,
+                                             const tsdb::TsdbLimits& limits) {
   std::unique_ptr<Stores> stores(new Stores());
   const std::string& data_dir = config.server.data_dir;
   if (auto opened = stores->open_traces(config, sync_always, fs, clock, telemetry); !opened)
     return std::unexpected(std::move(opened).error());
   if (config.prometheus) {
     auto options = metrics_options(*config.prometheus, data_dir, sync_always);
+    options.limits = limits;
     options.on_replay_segment = [&replay](const io::SegmentProgress& progress) {
       replay.note(progress);
     };

@@ -29,7 +29,8 @@ class Stores {
   // `replay` is told while the metrics store reads its log.
   static Result<std::unique_ptr<Stores>> open(const config::SightlineConfig& config,
                                               bool sync_always, io::FileSystem& fs, Clock& clock,
-                                              Telemetry& telemetry, ReplayProgress& replay);
+                                              Telemetry& telemetry, ReplayProgress& replay,
+                                              const tsdb::TsdbLimits& limits = {});
   ~Stores();
 
   // `also` runs in the same thread, every second.

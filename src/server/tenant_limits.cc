@@ -16,7 +16,8 @@ void append_limits(std::string& out, const config::TempoLimits& limits) {
   const auto duration = [&](std::string_view key, const auto& value) {
     if (value) line(key, format_go_duration(*value));
   };
-  line("max_bytes_per_trace", std::to_string(limits.max_bytes_per_trace.value_or(kTraceBytesDefault)));
+  line("max_bytes_per_trace",
+       std::to_string(limits.max_bytes_per_trace.value_or(kTraceBytesDefault)));
   if (limits.max_traces_per_user != 0)
     line("max_traces_per_user", std::to_string(limits.max_traces_per_user));
   if (limits.rate_limit_bytes) {
@@ -76,9 +77,9 @@ config::TempoLimits TenantLimitsTable::of(const std::string& tenant) const {
 
 tracestore::TenantLimits TenantLimitsTable::store_limits(const std::string& tenant) const {
   const config::TempoLimits limits = of(tenant);
-  tracestore::TenantLimits out{.live_traces_max = limits.max_traces_per_user,
-                               .bytes_per_trace_max =
-                                   limits.max_bytes_per_trace.value_or(kTraceBytesDefault)};
+  tracestore::TenantLimits out{
+      .live_traces_max = limits.max_traces_per_user,
+      .bytes_per_trace_max = limits.max_bytes_per_trace.value_or(kTraceBytesDefault)};
   if (out.live_traces_max == 0)
     out.live_traces_max = tracestore::TraceStoreLimits{}.live_traces_max;
   if (limits.rate_limit_bytes)

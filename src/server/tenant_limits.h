@@ -2,7 +2,7 @@
 // The limits of tempo.yaml's overrides, tenant by tenant: the defaults, and what the per-tenant overrides file says,
 // read again while the process runs. A file that cannot be read or understood changes nothing and is said in the log.
 //   Threads   of() and text() from any; refresh() by one caller.
-//   Lifetime  the configuration and the clock outlive it.
+//   Lifetime  the clock and the file system outlive it.
 #include <chrono>
 #include <memory>
 #include <mutex>
@@ -35,7 +35,7 @@ class TenantLimitsTable {
       : config_(config), fs_(fs), clock_(clock) {}
   Status read();
 
-  const config::TempoConfig& config_;
+  const config::TempoConfig config_;
   io::FileSystem& fs_;
   const Clock& clock_;
   std::chrono::nanoseconds read_at_{0};  // by the caller of refresh(), like what follows

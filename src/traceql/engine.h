@@ -1,6 +1,6 @@
 #pragma once
 // Runs TraceQL over a trace store: parse, push down, evaluate column-wise, one row group at a time.
-//   Threads   safe from many threads; a query uses the calling one.
+//   Threads   safe from many threads; a query uses the calling one and, when it has a pool, threads of that.
 //   Lifetime  store and clock outlive the engine.
 //   Errors    kInvalidArgument "invalid TraceQL query: ..." for parse and type errors, kCancelled,
 //             kDeadlineExceeded, kResourceExhausted for limits; store errors as they come.
@@ -27,13 +27,14 @@ namespace sightline::traceql {
 struct EngineOptions {
   std::chrono::nanoseconds timeout = std::chrono::minutes(2);
   ParseLimits parse;
+  WorkPool* pool = nullptr;  // evaluates row groups side by side; outlives the engine
 };
 
 // What bounds one query, whatever its kind.
 struct QueryBounds {
   TimestampNs start{0};
   TimestampNs end{UINT64_MAX};
-  std::function<bool()> cancelled;  // polled for every row group; may be empty
+  std::function<bool()> cancelled;  // polled for every row group, from any thread; may be empty
 };
 
 struct SearchOptions : QueryBounds {

@@ -5,8 +5,10 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <thread>
 
 #include "base/log.h"
+#include "base/work_pool.h"
 #include "io/testing_directory.h"
 #include "traceql/engine.h"
 #include "tracestore/testing_spans.h"
@@ -146,6 +148,7 @@ struct Rig {
   Telemetry telemetry;
   std::unique_ptr<tracestore::TraceStore> store;
   TimestampNs oldest, newest;
+  WorkPool pool{{.thread_count = std::max(2u, std::thread::hardware_concurrency())}};
 };
 
 Rig& rig() {
@@ -154,7 +157,7 @@ Rig& rig() {
 }
 
 void search(benchmark::State& state, const char* query, uint32_t limit) {
-  const Engine engine(*rig().store, rig().clock);
+  const Engine engine(*rig().store, rig().clock, {.pool = &rig().pool});
   SearchOptions options;
   options.limit = limit;
   size_t traces = 0;
@@ -167,7 +170,7 @@ void search(benchmark::State& state, const char* query, uint32_t limit) {
 }
 
 void metrics(benchmark::State& state, const char* query) {
-  const Engine engine(*rig().store, rig().clock);
+  const Engine engine(*rig().store, rig().clock, {.pool = &rig().pool});
   MetricsOptions options;
   options.start = rig().oldest;
   options.end = rig().newest;
@@ -182,7 +185,7 @@ void metrics(benchmark::State& state, const char* query) {
 }
 
 void values(benchmark::State& state, const char* tag) {
-  const Engine engine(*rig().store, rig().clock);
+  const Engine engine(*rig().store, rig().clock, {.pool = &rig().pool});
   size_t count = 0;
   for (auto _ : state) {
     const auto result = engine.tag_values(*parse_attribute(tag), {});
@@ -192,16 +195,23 @@ void values(benchmark::State& state, const char* tag) {
 }
 
 void tags(benchmark::State& state) {
-  const Engine engine(*rig().store, rig().clock);
+  const Engine engine(*rig().store, rig().clock, {.pool = &rig().pool});
   for (auto _ : state)
     benchmark::DoNotOptimize(engine.tag_names(
         {tracestore::AttributeScope::kSpan, tracestore::AttributeScope::kResource}, {}));
 }
 
 constexpr uint32_t kAll = 10'000'000;
-#define SEARCH(name, query, limit) \
-  BENCHMARK_CAPTURE(search, name, query, limit)->Unit(benchmark::kMillisecond)
-#define METRICS(name, query) BENCHMARK_CAPTURE(metrics, name, query)->Unit(benchmark::kMillisecond)
+#define SEARCH(name, query, limit)              \
+  BENCHMARK_CAPTURE(search, name, query, limit) \
+      ->Unit(benchmark::kMillisecond)           \
+      ->MeasureProcessCPUTime()                 \
+      ->UseRealTime()
+#define METRICS(name, query)              \
+  BENCHMARK_CAPTURE(metrics, name, query) \
+      ->Unit(benchmark::kMillisecond)     \
+      ->MeasureProcessCPUTime()           \
+      ->UseRealTime()
 SEARCH(attribute_no_hit, "{ span.user.id = \"nobody\" }", 20);
 SEARCH(attribute_few_hits, "{ span.user.id = \"user-77\" }", 20);
 SEARCH(attribute_newest_20, "{ span.http.response.status_code = 500 }", 20);
@@ -216,10 +226,19 @@ METRICS(rate_by_service, "{ } | rate() by(resource.service.name)");
 METRICS(rate_by_name, "{ } | rate() by(name)");
 METRICS(quantile_by_name, "{ } | quantile_over_time(duration, 0.5, 0.99) by(name)");
 METRICS(error_ratio, "({ status = error } | rate()) / ({ } | rate())");
-BENCHMARK_CAPTURE(values, service, "resource.service.name")->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(values, method, "span.http.request.method")->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(values, user, "span.user.id")->Unit(benchmark::kMillisecond);
-BENCHMARK(tags)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(values, service, "resource.service.name")
+    ->Unit(benchmark::kMillisecond)
+    ->MeasureProcessCPUTime()
+    ->UseRealTime();
+BENCHMARK_CAPTURE(values, method, "span.http.request.method")
+    ->Unit(benchmark::kMillisecond)
+    ->MeasureProcessCPUTime()
+    ->UseRealTime();
+BENCHMARK_CAPTURE(values, user, "span.user.id")
+    ->Unit(benchmark::kMillisecond)
+    ->MeasureProcessCPUTime()
+    ->UseRealTime();
+BENCHMARK(tags)->Unit(benchmark::kMillisecond)->MeasureProcessCPUTime()->UseRealTime();
 
 }  // namespace
 }  // namespace sightline::traceql

@@ -2,6 +2,10 @@
 
 #include <re2/re2.h>
 
+#include <cstring>
+
+#include "traceql/regex_literal.h"
+
 namespace sightline::traceql {
 namespace {
 
@@ -73,12 +77,19 @@ RowMask compare_integers(FieldOp op, const std::vector<int64_t>& values, int64_t
   }
 }
 
+// A text without what every match holds.
+bool surely_lacks(const Value& value, const std::string& literal) {
+  return !literal.empty() && value.type == Type::kString && !value.is_array &&
+         ::memmem(value.text.data(), value.text.size(), literal.data(), literal.size()) == nullptr;
+}
+
 }  // namespace
 
 RegexCache::RegexCache() = default;
 RegexCache::~RegexCache() = default;
 
 const re2::RE2& RegexCache::get(const Field& comparison) {
+  const std::lock_guard lock(mutex_);
   auto& regex = compiled_[&comparison];
   if (!regex) {
     RE2::Options options;
@@ -174,11 +185,18 @@ RowMask FieldEvaluator::compare_columns(const Field& field, const Column& left, 
     if (column.is_coded()) {
       std::vector<uint8_t> outcome;
       outcome.reserve(column.dictionary().size());
-      for (const Value& value : column.dictionary())
+      const std::string literal =
+          is_regex && right.is_constant() ? required_literal(field.right->literal.text) : "";
+      for (const Value& value : column.dictionary()) {
+        if (surely_lacks(value, literal)) {
+          outcome.push_back(field.op == FieldOp::kNotRegex ? 1 : 0);
+          continue;
+        }
         outcome.push_back((left.is_constant() ? compare(field.op, bound, value, regex)
                                               : compare(field.op, value, bound, regex))
                               ? 1
                               : 0);
+      }
       if (none(outcome)) return RowMask(size, 0);
       RowMask result(size);
       const auto codes = column.codes();

@@ -7,12 +7,14 @@
 //   Lifetime          query and row group outlive it.
 #include <map>
 #include <memory>
+#include <mutex>
 
 #include "traceql/row_columns.h"
 
 namespace sightline::traceql {
 
 // The regular expressions of one query, each compiled once.
+//   Threads   any.
 class RegexCache {
  public:
   RegexCache();
@@ -20,7 +22,8 @@ class RegexCache {
   const re2::RE2& get(const Field& comparison);
 
  private:
-  std::map<const Field*, std::unique_ptr<re2::RE2>> compiled_;
+  std::mutex mutex_;
+  std::map<const Field*, std::unique_ptr<re2::RE2>> compiled_;  // guarded by mutex_; entries stay
 };
 
 class FieldEvaluator {

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <mutex>
 
 #include "traceql/compare_gathering.h"
 #include "traceql/engine.h"
@@ -79,17 +80,33 @@ class MetricsEvaluator {
                                          static_cast<int64_t>(grid_.count - 1) * grid_.step_ns)};
     push_down(metrics.spans, request);
     if (metrics.function == MetricsFunction::kCompare) return compare(metrics, request);
-    SeriesGathering gathering(metrics, grid_, limits_);
+    // One for each thread at work, put together in the end.
+    std::mutex mutex;
+    std::vector<std::unique_ptr<SeriesGathering>> idle;  // guarded by mutex
+    const auto take = [&] {
+      const std::lock_guard lock(mutex);
+      if (idle.empty()) return std::make_unique<SeriesGathering>(metrics, grid_, limits_);
+      auto taken = std::move(idle.back());
+      idle.pop_back();
+      return taken;
+    };
     auto done = run_.scan(request, [&](tracestore::RowGroup& group) -> Result<bool> {
       RowColumns columns(group);
       FieldEvaluator fields(columns, run_.regexes());
       const auto rows = SpansetEvaluator(fields).rows(metrics.spans, RowMask(group.row_count(), 1));
       if (!rows) return std::unexpected(rows.error());
-      if (auto added = gathering.add(columns, *rows); !added)
+      auto gathering = take();
+      if (auto added = gathering->add(columns, *rows); !added)
         return std::unexpected(std::move(added).error());
+      const std::lock_guard lock(mutex);
+      idle.push_back(std::move(gathering));
       return true;
     });
     if (!done) return std::unexpected(std::move(done).error());
+    SeriesGathering gathering(metrics, grid_, limits_);
+    for (auto& part : idle)
+      if (auto merged = gathering.merge(std::move(*part)); !merged)
+        return std::unexpected(std::move(merged).error());
     truncated_ = truncated_ || gathering.truncated();
     return std::move(gathering).finish();
   }
@@ -108,6 +125,7 @@ class MetricsEvaluator {
       for (std::string& key : *keys) attributes.push_back({.scope = scope, .name = std::move(key)});
     }
     CompareGathering gathering(metrics, grid_, std::move(attributes));
+    std::mutex mutex;  // of `gathering`
     auto done = run_.scan(request, [&](tracestore::RowGroup& group) -> Result<bool> {
       RowColumns columns(group);
       FieldEvaluator fields(columns, run_.regexes());
@@ -116,6 +134,7 @@ class MetricsEvaluator {
       if (!rows) return std::unexpected(rows.error());
       const auto selected = spansets.spanset(*metrics.selection, RowMask(group.row_count(), 1));
       if (!selected) return std::unexpected(selected.error());
+      const std::lock_guard lock(mutex);
       if (auto added = gathering.add(columns, *rows, *selected); !added)
         return std::unexpected(std::move(added).error());
       return true;
@@ -150,7 +169,7 @@ Result<MetricsResult> Engine::metrics(std::string_view text, const MetricsOption
   if (!query->metrics) return fail(Errc::kInvalidArgument, "not a metrics query");
   if (options.end <= options.start)
     return fail(Errc::kInvalidArgument, "end must be greater than start");
-  auto run = QueryRun::start(store_, clock_, options_.timeout, options);
+  auto run = QueryRun::start(store_, clock_, options_, options);
   if (!run) return std::unexpected(std::move(run).error());
   const IntervalGrid grid = grid_of(options, instant);
   if (grid.count > options.intervals_max)

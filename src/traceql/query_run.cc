@@ -1,5 +1,7 @@
 #include "traceql/query_run.h"
 
+#include <mutex>
+
 namespace sightline::traceql {
 namespace {
 
@@ -59,9 +61,10 @@ bool is_shown_anyway(Intrinsic intrinsic) {
 }  // namespace
 
 Result<QueryRun> QueryRun::start(const tracestore::Queryable& store, const Clock& clock,
-                                 std::chrono::nanoseconds timeout, const QueryBounds& bounds) {
+                                 const EngineOptions& options, const QueryBounds& bounds) {
   QueryRun run(clock, bounds);
-  run.deadline_ = clock.monotonic() + timeout;
+  run.pool_ = options.pool;
+  run.deadline_ = clock.monotonic() + options.timeout;
   auto querier = store.querier();
   if (!querier) return std::unexpected(std::move(querier).error());
   run.querier_ = std::move(*querier);
@@ -75,19 +78,28 @@ Status QueryRun::check() const {
   return {};
 }
 
-Status QueryRun::scan(const tracestore::ScanRequest& request,
+Status QueryRun::scan(tracestore::ScanRequest request,
                       const std::function<Result<bool>(tracestore::RowGroup&)>& visit) {
-  Status status;
+  request.pool = pool_;
+  std::mutex mutex;
+  Status status;  // guarded by mutex: the first error
+  const auto fail_with = [&](Error error) {
+    const std::lock_guard lock(mutex);
+    if (status) status = std::unexpected(std::move(error));
+    return false;
+  };
   const Status scanned = querier_->scan(request, [&](tracestore::RowGroup& group) {
-    if (status = check(); !status) return false;
-    inspected_traces_ += group.traces().size();
-    const auto more = visit(group);
-    if (!more) status = std::unexpected(more.error());
-    return more.has_value() && *more;
+    if (auto going = check(); !going) return fail_with(std::move(going).error());
+    {
+      const std::lock_guard lock(mutex);
+      if (!status) return false;
+      inspected_traces_ += group.traces().size();
+    }
+    auto more = visit(group);
+    return more ? *more : fail_with(std::move(more).error());
   });
   if (!status) return status;
-  if (!scanned) return scanned;
-  return {};
+  return scanned;
 }
 
 RowMask rows_in_time(tracestore::RowGroup& group, const QueryBounds& bounds) {

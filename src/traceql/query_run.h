@@ -1,5 +1,6 @@
 #pragma once
 // One query at work: its deadline and cancellation, and the scan that polls them.
+//   Threads   scan() may call back from several threads at once, when the engine has a pool; the rest is the caller's.
 #include <functional>
 #include <memory>
 
@@ -11,10 +12,10 @@ namespace sightline::traceql {
 class QueryRun {
  public:
   static Result<QueryRun> start(const tracestore::Queryable& store, const Clock& clock,
-                                std::chrono::nanoseconds timeout, const QueryBounds& bounds);
+                                const EngineOptions& options, const QueryBounds& bounds);
 
   // Calls `visit` with each row group; false stops. Errors of `visit` end the scan, too.
-  Status scan(const tracestore::ScanRequest& request,
+  Status scan(tracestore::ScanRequest request,
               const std::function<Result<bool>(tracestore::RowGroup&)>& visit);
   const tracestore::Querier& querier() const { return *querier_; }
   RegexCache& regexes() { return *regexes_; }
@@ -25,6 +26,7 @@ class QueryRun {
   QueryRun(const Clock& clock, const QueryBounds& bounds) : clock_(&clock), bounds_(&bounds) {}
   const Clock* clock_;
   const QueryBounds* bounds_;
+  WorkPool* pool_ = nullptr;
   std::chrono::nanoseconds deadline_{0};
   std::unique_ptr<tracestore::Querier> querier_;
   std::unique_ptr<RegexCache> regexes_ = std::make_unique<RegexCache>();

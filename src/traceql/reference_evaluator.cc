@@ -11,8 +11,6 @@
 namespace sightline::traceql::testing {
 namespace {
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-
 // A value with its type written beside it. Numbers keep both forms.
 struct Plain {
   Type type = Type::kNil;
@@ -460,7 +458,6 @@ class TraceEvaluator {
     return groups;
   }
 
- private:
   Result<Rows> spanset(const Spanset& s, const Rows& among) {
     Rows out;
     if (s.kind == Spanset::Kind::kFilter) {
@@ -496,6 +493,7 @@ class TraceEvaluator {
     return out;
   }
 
+ private:
   bool is_above(size_t top, size_t below) const {
     for (int at = trace_.parents[below]; at >= 0; at = trace_.parents[static_cast<size_t>(at)])
       if (at == static_cast<int>(top)) return true;
@@ -575,10 +573,6 @@ Rows all_of(const Trace& trace) {
   return rows;
 }
 
-struct Cell {
-  double count = 0, sum = 0, low = 0, high = 0;
-};
-
 }  // namespace
 
 Result<ReferenceTraces> reference_search(const Query& query, const model::SpanBatch& batch) {
@@ -595,71 +589,30 @@ Result<ReferenceTraces> reference_search(const Query& query, const model::SpanBa
   return found;
 }
 
-Result<ReferenceSeries> reference_metrics(const Metrics& metrics, const model::SpanBatch& batch,
-                                          const ReferenceGrid& grid) {
-  std::map<std::string, std::vector<Cell>> cells;
-  bool durations = false;
+Result<std::vector<ReferenceRow>> reference_rows(const Pipeline& spans, const Spanset* selection,
+                                                 const std::vector<Attribute>& attributes,
+                                                 const model::SpanBatch& batch) {
+  std::vector<ReferenceRow> rows;
   for (const Trace& trace : traces_of(batch)) {
-    const auto groups = TraceEvaluator(trace).pipeline(metrics.spans, all_of(trace));
+    const auto groups = TraceEvaluator(trace).pipeline(spans, all_of(trace));
     if (!groups) return std::unexpected(groups.error());
+    Result<Rows> selected = Rows();
+    if (selection != nullptr) selected = TraceEvaluator(trace).spanset(*selection, all_of(trace));
+    if (!selected) return std::unexpected(selected.error());
     for (const Group& group : *groups)
       for (const size_t row : group.rows) {
-        const SpanEvaluator span(trace, row);
-        const auto start = static_cast<int64_t>(trace.spans[row]->start.value);
-        size_t interval = 0;
-        while (interval < grid.count &&
-               start > grid.first_end_ns + static_cast<int64_t>(interval) * grid.step_ns)
-          ++interval;
-        if (interval == grid.count || start <= grid.first_end_ns - grid.step_ns) continue;
-        const Plain measured =
-            metrics.measured ? span.attribute(*metrics.measured) : whole(Type::kInt, 1);
-        if (!measured.is_number()) continue;
-        durations = durations || measured.type == Type::kDuration;
-        std::string labels;
-        for (const Attribute& by : metrics.by) {
-          const Plain v = span.attribute(by);
-          const Type type =
-              v.type == Type::kNil ? Type::kString : v.type;  // shown as the text "nil"
-          labels.append(to_string(by))
-              .append("=")
-              .append(shown(v))
-              .append("#")
-              .append(std::to_string(static_cast<int>(type)))
-              .append(";");
+        ReferenceRow& out = rows.emplace_back(trace.spans[row]->start);
+        out.is_selected = selected->contains(row);
+        for (const Attribute& attribute : attributes) {
+          const Plain v = SpanEvaluator(trace, row).attribute(attribute);
+          out.values.push_back({.type = v.type,
+                                .text = v.type == Type::kNil ? "nil" : shown(v),
+                                .number = v.is_number() ? v.as_real() : 0,
+                                .is_number = v.is_number()});
         }
-        auto& series = cells[labels];
-        series.resize(grid.count);
-        Cell& cell = series[interval];
-        const double v = measured.as_real();
-        cell.low = cell.count == 0 ? v : std::min(cell.low, v);
-        cell.high = cell.count == 0 ? v : std::max(cell.high, v);
-        cell.sum += v;
-        cell.count += 1;
       }
   }
-  ReferenceSeries out;
-  for (const auto& [labels, series] : cells)
-    for (const Cell& cell : series) {
-      double v = kNaN;
-      const double scale = durations ? 1e9 : 1;
-      switch (metrics.function) {
-        case MetricsFunction::kRate:
-          v = cell.count / (static_cast<double>(grid.step_ns) / 1e9);
-          break;
-        case MetricsFunction::kCountOverTime: v = cell.count; break;
-        case MetricsFunction::kMinOverTime: v = cell.count > 0 ? cell.low / scale : kNaN; break;
-        case MetricsFunction::kMaxOverTime: v = cell.count > 0 ? cell.high / scale : kNaN; break;
-        case MetricsFunction::kAvgOverTime:
-          v = cell.count > 0 ? cell.sum / cell.count / scale : kNaN;
-          break;
-        case MetricsFunction::kSumOverTime: v = cell.count > 0 ? cell.sum / scale : kNaN; break;
-        default:
-          return fail(Errc::kUnsupported, "the reference does not know ",
-                      to_string(metrics.function));
-      }
-      out[labels].push_back(v);
-    }
-  return out;
+  return rows;
 }
 
 }  // namespace sightline::traceql::testing

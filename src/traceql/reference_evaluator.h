@@ -24,15 +24,21 @@ using ReferenceTraces = std::map<TraceId, std::vector<ReferenceSpanset>>;
 // What a search without limits finds in `batch`, whose spans are distinct.
 Result<ReferenceTraces> reference_search(const Query& query, const model::SpanBatch& batch);
 
-// rate, count, min, max, avg and sum: by the text of their by-labels ("name=x#1;", 1 the value's Type; "" without)
-// one value per interval, interval i being (first_end + (i-1)*step, first_end + i*step]; NaN where there is none.
-struct ReferenceGrid {
-  int64_t first_end_ns = 0;
-  int64_t step_ns = 1;
-  size_t count = 1;
+// One span that a pipeline keeps, for what is computed from spans.
+struct ReferenceValue {
+  Type type = Type::kNil;
+  std::string text;
+  double number = 0;
+  bool is_number = false;
 };
-using ReferenceSeries = std::map<std::string, std::vector<double>>;
-Result<ReferenceSeries> reference_metrics(const Metrics& metrics, const model::SpanBatch& batch,
-                                          const ReferenceGrid& grid);
+struct ReferenceRow {
+  TimestampNs start;
+  std::vector<ReferenceValue> values;  // of the attributes asked for, in their order
+  bool is_selected = false;            // by the selection asked for
+};
+// `selection` may be null.
+Result<std::vector<ReferenceRow>> reference_rows(const Pipeline& spans, const Spanset* selection,
+                                                 const std::vector<Attribute>& attributes,
+                                                 const model::SpanBatch& batch);
 
 }  // namespace sightline::traceql::testing

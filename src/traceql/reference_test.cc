@@ -8,6 +8,7 @@
 #include "io/testing_directory.h"
 #include "traceql/engine.h"
 #include "traceql/reference_evaluator.h"
+#include "traceql/reference_metrics.h"
 #include "traceql/testing_random.h"
 #include "traceql/testing_store.h"
 #include "tracestore/testing_spans.h"
@@ -110,15 +111,9 @@ Result<testing::ReferenceSeries> engine_metrics(const tracestore::Queryable& sto
   if (!result) return std::unexpected(result.error());
   testing::ReferenceSeries series;
   for (const MetricsSeries& s : result->series) {
-    std::string labels;
+    testing::ReferenceLabels labels;
     for (const auto& [key, value] : s.labels)
-      if (key != "__name__")
-        labels.append(key)
-            .append("=")
-            .append(display_text(value.view()))
-            .append("#")
-            .append(std::to_string(static_cast<int>(value.type)))
-            .append(";");
+      if (key != "__name__") labels.push_back({key, display_text(value.view()), value.type});
     series[labels] = s.values;
   }
   return series;
@@ -128,7 +123,13 @@ std::string text_of(const Result<testing::ReferenceSeries>& series) {
   if (!series) return "error: " + series.error().message;
   std::string out;
   for (const auto& [labels, values] : *series) {
-    out += labels;
+    for (const auto& [key, text, type] : labels)
+      out.append(key)
+          .append("=")
+          .append(text)
+          .append("#")
+          .append(std::to_string(static_cast<int>(type)))
+          .append(";");
     for (const double v : values)
       out += " " + (std::isnan(v) ? std::string("_") : std::to_string(v));
     out += "\n";
@@ -203,9 +204,22 @@ TEST(Reference, ALimitKeepsTheNewest) {
   }
 }
 
+// What compare() compares: every key of spans and resources.
+std::vector<Attribute> keys_of(const testing::MemoryStore& store) {
+  std::vector<Attribute> keys;
+  const auto querier = store.querier();
+  for (const auto& [from, scope] :
+       {std::pair(tracestore::AttributeScope::kSpan, Scope::kSpan),
+        std::pair(tracestore::AttributeScope::kResource, Scope::kResource)}) {
+    const auto found = (*querier)->attribute_keys(from, {0}, {UINT64_MAX});
+    for (const std::string& key : *found) keys.push_back({.scope = scope, .name = key});
+  }
+  return keys;
+}
+
 TEST(Reference, MetricsAgree) {
   const uint64_t first = seed_of_run();
-  uint32_t compared = 0;
+  uint32_t compared = 0, found = 0;
   const testing::ReferenceGrid grid{static_cast<int64_t>(testing::kRandomStartNs), 2'000'000'000,
                                     6};
   for (uint64_t seed = first != 0 ? first : 1; seed <= (first != 0 ? first : 40) && !HasFailure();
@@ -214,14 +228,16 @@ TEST(Reference, MetricsAgree) {
     const auto batch = testing::RandomTraces(random).make(1 + random.below(12));
     const testing::MemoryStore together(batch), apart(batch, 1);
     const StoredHalf stored(batch, random);
+    const std::vector<Attribute> keys = keys_of(together);
     testing::RandomQueries queries(random);
-    for (int i = 0; i < 30; ++i) {
+    for (int i = 0; i < 40; ++i) {
       const std::string text = queries.metrics();
       const auto query = parse(text);
       if (!query) continue;
       ++compared;
       const std::string expected =
-          text_of(testing::reference_metrics(*query->metrics, *batch, grid));
+          text_of(testing::reference_metrics(*query->metrics, *batch, grid, keys));
+      found += expected.empty() ? 0 : 1;
       for (const tracestore::Queryable* store :
            {static_cast<const tracestore::Queryable*>(&together),
             static_cast<const tracestore::Queryable*>(&apart),
@@ -231,7 +247,8 @@ TEST(Reference, MetricsAgree) {
     }
   }
   if (first == 0) {
-    EXPECT_GT(compared, 700u);
+    EXPECT_GT(compared, 1000u);
+    EXPECT_GT(found, 400u);
   }
 }
 

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <iterator>
+#include <mutex>
 
 #include "traceql/engine.h"
 #include "traceql/nested_choice.h"
@@ -120,16 +122,18 @@ Result<SearchResult> Engine::search(std::string_view text, const SearchOptions& 
 
 Result<SearchResult> Engine::search(const Query& query, const SearchOptions& options) const {
   const Pipeline& pipeline = *searched_pipeline(query);
-  auto run = QueryRun::start(store_, clock_, options_.timeout, options);
+  auto run = QueryRun::start(store_, clock_, options_, options);
   if (!run) return std::unexpected(std::move(run).error());
   bool names_name = false;
   const auto named = named_attributes(pipeline, &names_name);
   tracestore::ScanRequest request{.min = options.start, .max = options.end};
   push_down(pipeline, request);
 
-  SearchResult result;
+  std::mutex mutex;
+  SearchResult result;  // guarded by mutex
   // Once there are enough, a row group can only matter if it may hold a trace newer than the oldest of them.
   request.wanted = [&](TimestampNs newest) {
+    const std::lock_guard lock(mutex);
     return result.traces.size() < options.limit || newest > result.traces.back().start;
   };
   const auto visit = [&](tracestore::RowGroup& group) -> Result<bool> {
@@ -157,12 +161,15 @@ Result<SearchResult> Engine::search(const Query& query, const SearchOptions& opt
     });
     if (runs.size() > options.limit) runs.resize(options.limit);
     TraceWriter writer(fields, pipeline, named, names_name, options.spans_per_spanset);
+    std::vector<FoundTrace> found_here;
     for (const auto& r : runs) {
       FoundTrace found = writer.trace(of_trace(r));
       for (size_t i = r.first; i < r.second; ++i)
         found.spansets.push_back(writer.spanset((*groups)[i]));
-      result.traces.push_back(std::move(found));
+      found_here.push_back(std::move(found));
     }
+    const std::lock_guard lock(mutex);
+    std::ranges::move(found_here, std::back_inserter(result.traces));
     if (result.traces.size() >= options.limit) keep_newest(result.traces, options.limit);
     return true;
   };

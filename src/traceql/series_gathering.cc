@@ -60,6 +60,17 @@ SeriesGathering::Gathered* SeriesGathering::series_for(const std::vector<Column>
     key.push_back(static_cast<char>(value.type));
     key.append(display_text(value)).push_back('\0');
   }
+  return made_for(key, [&] {
+    MetricsLabels labels;
+    for (size_t i = 0; i < by.size(); ++i)
+      labels.emplace_back(to_string(metrics_.by[i]), label_value(by[i].at(row)));
+    return labels;
+  });
+}
+
+// nullptr when there are too many already.
+SeriesGathering::Gathered* SeriesGathering::made_for(const std::string& key,
+                                                     const auto& labels_of) {
   const auto found = series_.find(key);
   if (found != series_.end()) return &found->second;
   if (series_.size() >= limits_.series_max) {
@@ -67,14 +78,62 @@ SeriesGathering::Gathered* SeriesGathering::series_for(const std::vector<Column>
     return nullptr;
   }
   Gathered& made = series_[key];
-  for (size_t i = 0; i < by.size(); ++i)
-    made.labels.emplace_back(to_string(metrics_.by[i]), label_value(by[i].at(row)));
+  made.labels = labels_of();
   if (!uses_buckets()) {
     made.cells.resize(grid_.count);
     bytes_ += grid_.count * sizeof(Cell);
   }
   bytes_ += metrics_.quantiles.size() * grid_.count * sizeof(double);  // of the answer
   return &made;
+}
+
+namespace {
+
+// The place of a row's codes among all combinations of codes.
+size_t combination_of(const std::vector<Column>& by, uint32_t row) {
+  size_t at = 0;
+  for (const Column& column : by) at = at * column.dictionary().size() + column.codes()[row];
+  return at;
+}
+
+}  // namespace
+
+// The one in which all spans of the row group start, as far as their traces tell.
+std::optional<size_t> SeriesGathering::only_interval() const {
+  uint64_t low = UINT64_MAX, high = 0;
+  for (const auto& trace : columns_->group().traces()) {
+    low = std::min(low, trace.start.value);
+    high = std::max(high, trace.end.value);
+  }
+  if (low > high || !grid_.holds(low) || !grid_.holds(high)) return std::nullopt;
+  const size_t interval = grid_.index_of(low);
+  return interval == grid_.index_of(high) ? std::optional(interval) : std::nullopt;
+}
+
+// Counts rows of one interval; when they begin is not looked at.
+void SeriesGathering::tally(const RowMask& rows, const std::vector<Column>& by, size_t combinations,
+                            size_t interval) {
+  std::vector<uint32_t> counts(combinations, 0);
+  std::vector<uint32_t> some_row(combinations, 0);
+  if (by.size() == 1) {
+    const auto codes = by[0].codes();
+    for (uint32_t row = 0; row < rows.size(); ++row) {
+      counts[codes[row]] += rows[row];
+      if (rows[row] != 0) some_row[codes[row]] = row;
+    }
+  } else {
+    for (uint32_t row = 0; row < rows.size(); ++row) {
+      if (rows[row] == 0) continue;
+      const size_t at = combination_of(by, row);
+      ++counts[at];
+      some_row[at] = row;
+    }
+  }
+  for (size_t at = 0; at < combinations; ++at) {
+    if (counts[at] == 0) continue;
+    if (Gathered* series = series_for(by, some_row[at]))
+      series->cells[interval].count += counts[at];
+  }
 }
 
 Status SeriesGathering::add(RowColumns& columns, const RowMask& rows) {
@@ -93,8 +152,13 @@ Status SeriesGathering::add(RowColumns& columns, const RowMask& rows) {
     combinations = column.is_coded() && combinations <= kTableMax
                        ? combinations * column.dictionary().size()
                        : kTableMax + 1;
+  const auto only = only_interval();
+  if (only && !metrics_.measured && combinations <= kTableMax && !wants_exemplar(*only)) {
+    tally(rows, by, combinations, *only);
+    return check_bytes();
+  }
   if (combinations > kTableMax) {
-    add_rows(rows, measured, [&](uint32_t row) { return series_for(by, row); });
+    add_rows(rows, only, measured, [&](uint32_t row) { return series_for(by, row); });
     return check_bytes();
   }
   struct Entry {
@@ -102,10 +166,8 @@ Status SeriesGathering::add(RowColumns& columns, const RowMask& rows) {
     bool known = false;
   };
   std::vector<Entry> table(combinations);
-  add_rows(rows, measured, [&](uint32_t row) {
-    size_t at = 0;
-    for (const Column& column : by) at = at * column.dictionary().size() + column.codes()[row];
-    Entry& entry = table[at];
+  add_rows(rows, only, measured, [&](uint32_t row) {
+    Entry& entry = table[combination_of(by, row)];
     if (!entry.known) entry = {series_for(by, row), true};
     return entry.series;
   });
@@ -120,17 +182,28 @@ Status SeriesGathering::check_bytes() const {
 }
 
 template <typename SeriesOfRow>
-void SeriesGathering::add_rows(const RowMask& rows, const Column& measured,
-                               const SeriesOfRow& series_of_row) {
-  const auto starts = columns_->group().start_ns();
+void SeriesGathering::add_rows(const RowMask& rows, std::optional<size_t> only,
+                               const Column& measured, const SeriesOfRow& series_of_row) {
+  const auto starts = only ? std::span<const uint64_t>() : columns_->group().start_ns();
+  // Neighbours in time lie in one interval: it is found anew only when left.
+  size_t interval = only.value_or(0);
+  int64_t after = 0, until = -1;
   for (uint32_t row = 0; row < rows.size(); ++row) {
-    if (rows[row] == 0 || !grid_.holds(starts[row])) continue;
+    if (rows[row] == 0) continue;
+    if (only) {
+      // All lie in it.
+    } else if (const auto start = static_cast<int64_t>(starts[row]);
+               start <= after || start > until) {
+      if (!grid_.holds(starts[row])) continue;
+      interval = grid_.index_of(starts[row]);
+      until = grid_.first_end_ns + static_cast<int64_t>(interval) * grid_.step_ns;
+      after = until - grid_.step_ns;
+    }
     if (bytes_ > limits_.bytes_max) return;
     const Value value = metrics_.measured ? measured.at(row) : Value{};
     if (metrics_.measured && !is_numeric(value.type)) continue;
     Gathered* series = series_of_row(row);
     if (series == nullptr) continue;
-    const size_t interval = grid_.index_of(starts[row]);
     measure(*series, interval, value);
     offer_exemplar(*series, interval, row, value);
   }
@@ -164,10 +237,14 @@ void SeriesGathering::measure(Gathered& series, size_t interval, const Value& va
   cell.count += 1;
 }
 
+bool SeriesGathering::wants_exemplar(size_t interval) const {
+  const size_t share = std::max<size_t>(1, limits_.exemplars_max / grid_.count);
+  return limits_.exemplars_max > 0 && exemplars_in_[interval] < share;
+}
+
 void SeriesGathering::offer_exemplar(Gathered& series, size_t interval, uint32_t row,
                                      const Value& value) {
-  const size_t share = std::max<size_t>(1, limits_.exemplars_max / grid_.count);
-  if (limits_.exemplars_max == 0 || exemplars_in_[interval] >= share) return;
+  if (!wants_exemplar(interval)) return;
   auto& group = columns_->group();
   const TraceId trace = group.traces()[columns_->trace_of_row()[row]].id;
   if (!exemplar_traces_.insert(trace).second) return;
@@ -184,6 +261,45 @@ void SeriesGathering::offer_exemplar(Gathered& series, size_t interval, uint32_t
     if (const Value shown = column.at(row); !shown.is_nil())
       exemplar.labels.emplace_back(key, OwnedValue::of(shown));
   series.exemplars.push_back(std::move(exemplar));
+}
+
+void SeriesGathering::merge_series(Gathered& into, Gathered& from) {
+  for (size_t i = 0; i < from.cells.size(); ++i) {
+    const Cell& cell = from.cells[i];
+    Cell& sum = into.cells[i];
+    if (cell.count == 0) continue;
+    sum.low = sum.count == 0 ? cell.low : std::min(sum.low, cell.low);
+    sum.high = sum.count == 0 ? cell.high : std::max(sum.high, cell.high);
+    sum.sum += cell.sum;
+    sum.count += cell.count;
+  }
+  if (into.buckets.empty()) into.buckets.resize(from.buckets.size());
+  for (size_t b = 0; b < from.buckets.size(); ++b) {
+    auto& counts = into.buckets[b];
+    if (from.buckets[b].empty()) continue;
+    if (counts.empty()) {
+      counts.resize(grid_.count);
+      bytes_ += grid_.count * sizeof(double);
+    }
+    for (size_t i = 0; i < grid_.count; ++i) counts[i] += from.buckets[b][i];
+  }
+  for (MetricsExemplar& exemplar : from.exemplars) {
+    if (!wants_exemplar(exemplar.interval)) continue;
+    if (!exemplar_traces_.insert(exemplar.trace).second) continue;
+    ++exemplars_in_[exemplar.interval];
+    into.exemplars.push_back(std::move(exemplar));
+  }
+}
+
+Status SeriesGathering::merge(SeriesGathering&& other) {
+  durations_ = durations_ || other.durations_;
+  truncated_ = truncated_ || other.truncated_;
+  for (auto& [key, from] : other.series_) {
+    Gathered* into = made_for(key, [&] { return std::move(from.labels); });
+    if (into != nullptr) merge_series(*into, from);
+    if (auto status = check_bytes(); !status) return status;
+  }
+  return {};
 }
 
 double SeriesGathering::cell_value(const Cell& cell) const {

@@ -5,6 +5,7 @@
 //   Limits   series_max series, the rest is dropped and truncated() says so; exemplars_max exemplars,
 //            one per trace, spread over the intervals; bytes_max of intervals times series (add() fails).
 #include <map>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -41,6 +42,8 @@ class SeriesGathering {
 
   // Counts the marked rows; those outside the grid are left out.
   Status add(RowColumns& columns, const RowMask& rows);
+  // What another one of the same function gathered, too.
+  Status merge(SeriesGathering&& other);
   std::vector<MetricsSeries> finish() &&;
   bool truncated() const { return truncated_; }
 
@@ -65,8 +68,15 @@ class SeriesGathering {
   bool uses_buckets() const;
   Status check_bytes() const;
   Gathered* series_for(const std::vector<Column>& by, uint32_t row);
+  Gathered* made_for(const std::string& key, const auto& labels_of);
+  void merge_series(Gathered& into, Gathered& from);
   template <typename SeriesOfRow>
-  void add_rows(const RowMask& rows, const Column& measured, const SeriesOfRow& series_of_row);
+  void add_rows(const RowMask& rows, std::optional<size_t> only, const Column& measured,
+                const SeriesOfRow& series_of_row);
+  std::optional<size_t> only_interval() const;
+  void tally(const RowMask& rows, const std::vector<Column>& by, size_t combinations,
+             size_t interval);
+  bool wants_exemplar(size_t interval) const;
   void measure(Gathered& series, size_t interval, const Value& value);
   void offer_exemplar(Gathered& series, size_t interval, uint32_t row, const Value& value);
   double shown_number(double measured) const;

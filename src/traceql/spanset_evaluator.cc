@@ -259,6 +259,7 @@ Result<std::vector<SpanGroup>> SpansetEvaluator::pipeline(const Pipeline& pipeli
       case Stage::Kind::kSelect: break;
     }
   }
+  for (SpanGroup& group : groups) note_splits(group);
   return groups;
 }
 
@@ -286,6 +287,7 @@ void SpansetEvaluator::scalar_filter(const Stage& stage, std::vector<SpanGroup>&
     const Value a = left.of(group);
     const Value b = right.of(group);
     if (!compare(stage.op, a, b)) return true;
+    note_splits(group);
     if (!stage.left.literal)
       group.attributes.emplace_back(to_string(stage.left), OwnedValue::of(a));
     if (!stage.right.literal)
@@ -295,9 +297,8 @@ void SpansetEvaluator::scalar_filter(const Stage& stage, std::vector<SpanGroup>&
 }
 
 std::vector<SpanGroup> SpansetEvaluator::split(const Field& by, std::vector<SpanGroup> groups) {
-  const Column column = fields_.values(by);
-  const std::string name = "by(" + to_string(by) + ")";
-  ValueNumbers numbers(column);
+  const SplitColumn& split = splits_.emplace_back("by(" + to_string(by) + ")", fields_.values(by));
+  ValueNumbers numbers(split.values);
   std::vector<SpanGroup> result;
   std::vector<uint32_t> seen;  // numbers of the groups made of this one, in their order
   for (const SpanGroup& group : groups) {
@@ -308,13 +309,24 @@ std::vector<SpanGroup> SpansetEvaluator::split(const Field& by, std::vector<Span
       const size_t at = static_cast<size_t>(std::ranges::find(seen, number) - seen.begin());
       if (at == seen.size()) {
         seen.push_back(number);
-        result.push_back({.trace = group.trace, .attributes = group.attributes});
-        result.back().attributes.emplace_back(name, OwnedValue::of(column.at(row)));
+        result.push_back({.trace = group.trace,
+                          .rows = {},
+                          .attributes = group.attributes,
+                          .split_by = group.split_by});
+        result.back().split_by.push_back(&split);
       }
       result[first + at].rows.push_back(row);
     }
   }
   return result;
+}
+
+// All rows of a group have the value it was split by.
+void SpansetEvaluator::note_splits(SpanGroup& group) {
+  for (const SplitColumn* split : group.split_by)
+    group.attributes.emplace_back(split->name,
+                                  OwnedValue::of(split->values.at(group.rows.front())));
+  group.split_by.clear();
 }
 
 std::vector<SpanGroup> SpansetEvaluator::coalesce(std::vector<SpanGroup> groups) {

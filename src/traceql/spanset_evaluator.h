@@ -2,6 +2,7 @@
 // Evaluates spanset expressions and pipelines over the whole traces of one row group.
 //   Errors    kInvalidArgument when spanset operators meet several spansets of one trace.
 //   Threads   one.
+#include <deque>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,11 +12,19 @@
 
 namespace sightline::traceql {
 
+// What spansets are split by.
+struct SplitColumn {
+  std::string name;  // "by(name)"
+  Column values = Column::constant({});
+};
+
 // Spans of one trace that belong together, and what aggregates and by() said of them.
 struct SpanGroup {
   uint32_t trace = 0;                                          // index into the row group's traces
   std::vector<uint32_t> rows;                                  // ascending, never empty
   std::vector<std::pair<std::string, OwnedValue>> attributes;  // "count()", "by(name)"
+  // What by() said last, to become attributes if the group stays: most do not.
+  std::vector<const SplitColumn*> split_by;
 };
 
 class SpansetEvaluator {
@@ -40,8 +49,10 @@ class SpansetEvaluator {
   void scalar_filter(const Stage& stage, std::vector<SpanGroup>& groups);
   std::vector<SpanGroup> split(const Field& by, std::vector<SpanGroup> groups);
   std::vector<SpanGroup> coalesce(std::vector<SpanGroup> groups);
+  static void note_splits(SpanGroup& group);
 
   FieldEvaluator& fields_;
+  std::deque<SplitColumn> splits_;  // groups point into it
 };
 
 }  // namespace sightline::traceql

@@ -158,25 +158,51 @@ class RandomQueries {
     return out;
   }
   std::string metrics() {
-    std::string out = spanset(1);
-    if (random_.below(4) == 0) out += " | " + spanset(1);
-    static constexpr std::string_view kMeasuring[] = {"min_over_time", "max_over_time",
-                                                      "avg_over_time", "sum_over_time"};
-    if (random_.below(2) == 0)
-      out += random_.below(2) == 0 ? " | rate()" : " | count_over_time()";
-    else
-      out += " | " + std::string(kMeasuring[random_.below(4)]) + "(" +
-             one({".x", "span.y", "duration", "event.x", "resource.x", "span:childCount"}) + ")";
-    const uint64_t labels = random_.below(3);
-    for (uint64_t i = 0; i < labels; ++i)
-      out += (i == 0 ? " by(" : ", ") + one({".x", "span.y", "resource.service.name", "name",
-                                             "kind", "status", "event:name", "rootName"});
-    return labels > 0 ? out + ")" : out;
+    switch (random_.below(8)) {
+      case 0: return spanset(1) + " | compare({ " + field(1) + " }" + one({"", ", 1", ", 2"}) + ")";
+      case 1:
+        return "(" + function(one({"", "name", "kind"})) + ")" + one({" + ", " - ", " * ", " / "}) +
+               "(" + function(one({"", "name", "kind"})) + ")" + one({"", " | topk(1)", " > 0.5"});
+      case 2:
+        return "(" + function(one({"", "name"})) + ")" + one({" + ", " - ", " * ", " / "}) +
+               one({"2", "0.5", "0"});
+      case 3:  // ties are settled by the texts of labels
+        return function(one({"name", "kind", "status, name", "resource.service.name"})) +
+               one({" | topk(1)", " | topk(2)", " | bottomk(1)", " | bottomk(2) | topk(1)"});
+      case 4: return function(labels()) + one({" > 0", " >= 0.5", " = 1", " != 0.5", " < 2"});
+      default: return function(labels());
+    }
   }
 
  private:
   std::string one(std::initializer_list<std::string_view> texts) {
     return std::string(texts.begin()[random_.below(texts.size())]);
+  }
+
+  std::string labels() {
+    std::string by;
+    for (uint64_t n = random_.below(3); n > 0; --n)
+      by += (by.empty() ? "" : ", ") + one({".x", "span.y", "resource.service.name", "name", "kind",
+                                            "status", "event:name", "rootName"});
+    return by;
+  }
+  std::string function(const std::string& by) {
+    std::string out = spanset(1);
+    if (random_.below(4) == 0) out += " | " + spanset(1);
+    const std::string measured =
+        one({".x", "span.y", "duration", "event.x", "resource.x", "span:childCount"});
+    switch (random_.below(5)) {
+      case 0: out += " | rate()"; break;
+      case 1: out += " | count_over_time()"; break;
+      case 2:
+        out += " | quantile_over_time(" + measured + one({", 0.5)", ", 0, 0.9, 1)", ", .99)"});
+        break;
+      case 3: out += " | histogram_over_time(" + measured + ")"; break;
+      default:
+        out += " | " + one({"min_over_time", "max_over_time", "avg_over_time", "sum_over_time"}) +
+               "(" + measured + ")";
+    }
+    return by.empty() ? out : out + " by(" + by + ")";
   }
 
   std::string attribute() {

@@ -10,7 +10,8 @@ namespace sightline::tracestore {
 namespace {
 
 constexpr size_t kTailBytes = 16;  // footer length, footer crc, magic
-constexpr size_t kZoneBytes = 8 + 9 * 4 + 4 * 8;
+constexpr size_t kZoneBytes = 8 + 11 * 4 + 4 * 8;
+constexpr size_t kTablesKept = 8;  // of each block
 constexpr size_t kIdBytes = sizeof(TraceId);
 constexpr size_t kIdsOffsetAt = 4 + 8 + 8;  // in the footer
 
@@ -19,8 +20,9 @@ std::unexpected<Error> torn(std::string_view what) { return fail(Errc::kCorrupt,
 RowGroupZone read_zone(ByteReader& in) {
   RowGroupZone zone;
   zone.offset = in.le<uint64_t>();
-  for (uint32_t* field : {&zone.chunk_bytes, &zone.directory_bytes, &zone.directory_crc, &zone.rows,
-                          &zone.traces, &zone.events, &zone.links, &zone.kinds, &zone.statuses})
+  for (uint32_t* field : {&zone.filter_bytes, &zone.filter_crc, &zone.chunk_bytes,
+                          &zone.directory_bytes, &zone.directory_crc, &zone.rows, &zone.traces,
+                          &zone.events, &zone.links, &zone.kinds, &zone.statuses})
     *field = in.le<uint32_t>();
   zone.min_start = {in.le<uint64_t>()};
   zone.max_end = {in.le<uint64_t>()};
@@ -55,7 +57,7 @@ Result<std::shared_ptr<const Block>> Block::open(std::string_view bytes,
   block->source_ = std::make_shared<io::HeldByteSource>(whole);
   Status status = bytes.starts_with(kBlockMagic) || bytes.size() < kBlockMagic.size()
                       ? block->parse(whole)
-                      : torn("not a trace block of version 2");
+                      : torn("not a trace block of version 3");
   if (!status) return in_context(block->name_, std::move(status).error());
   return block;
 }
@@ -85,7 +87,7 @@ Result<Block::Tail> Block::find_tail(const io::ByteSource& source) {
   const auto footer_bytes = load_le<uint32_t>(end->bytes.data());
   if (!end->bytes.ends_with(kBlockMagic) || footer_bytes < kIdsOffsetAt + sizeof(uint64_t) ||
       footer_bytes > size - kTailBytes - kBlockMagic.size())
-    return torn("not a trace block of version 2");
+    return torn("not a trace block of version 3");
   const auto footer = source.read({size - kTailBytes - footer_bytes, footer_bytes});
   if (!footer) return std::unexpected(footer.error());
   const auto crc = load_le<uint32_t>(end->bytes.data() + sizeof(uint32_t));
@@ -101,7 +103,7 @@ Status Block::parse(const io::HeldBytes& held) {
   summary_.bytes = source_->size();
   if (source_->size() < kBlockMagic.size() + kTailBytes || bytes.size() < kTailBytes)
     return torn("file is too short for a trace block");
-  if (!bytes.ends_with(kBlockMagic)) return torn("not a trace block of version 2");
+  if (!bytes.ends_with(kBlockMagic)) return torn("not a trace block of version 3");
   const size_t tail = bytes.size() - kTailBytes;
   const auto footer_bytes = load_le<uint32_t>(bytes.data() + tail);
   if (footer_bytes > tail || before + tail - footer_bytes < kBlockMagic.size())
@@ -121,9 +123,11 @@ Status Block::parse(const io::HeldBytes& held) {
   const auto replaced = in.le<uint32_t>();
   const auto gone = in.le<uint32_t>();
   const auto row_groups = in.le<uint32_t>();
+  const auto values_bytes = in.le<uint32_t>();
   ids_crc_ = in.le<uint32_t>();
   index_crc_ = in.le<uint32_t>();
   const auto lists_crc = in.le<uint32_t>();
+  values_crc_ = in.le<uint32_t>();
   if (!in.ok() || in.remaining() != uint64_t{row_groups} * kZoneBytes)
     return torn("footer is torn");
 
@@ -135,10 +139,11 @@ Status Block::parse(const io::HeldBytes& held) {
   if (gone > summary_.traces || slots <= summary_.traces - gone ||
       tail_offset_ < std::max<uint64_t>(kBlockMagic.size(), before) ||
       tail_offset_ > footer_begin ||
-      ids_bytes + index_bytes + lists_bytes_ != footer_begin - tail_offset_)
+      ids_bytes + index_bytes + lists_bytes_ + values_bytes != footer_begin - tail_offset_)
     return torn("sections do not add up to the file");
   ids_ = bytes.substr(tail_offset_ - before, ids_bytes);
   index_ = bytes.substr(tail_offset_ - before + ids_bytes, index_bytes);
+  values_ = bytes.substr(footer_begin - before - values_bytes, values_bytes);
   const std::string_view lists =
       bytes.substr(tail_offset_ - before + ids_bytes + index_bytes, lists_bytes_);
   if (crc32c(lists) != lists_crc) return torn("checksum of the lists does not match");
@@ -165,11 +170,10 @@ Status Block::parse_zones(ByteReader& footer, uint32_t row_groups) {
   uint64_t offset = kBlockMagic.size(), spans = 0, traces = 0;
   for (uint32_t i = 0; i < row_groups; ++i) {
     RowGroupZone zone = read_zone(footer);
-    if (zone.offset != offset ||
-        uint64_t{zone.chunk_bytes} + zone.directory_bytes > tail_offset_ - offset)
+    if (zone.offset != offset || zone.bytes() > tail_offset_ - offset)
       return torn("row groups overlap or pass the end");
     zone.first_trace = static_cast<uint32_t>(traces);
-    offset += uint64_t{zone.chunk_bytes} + zone.directory_bytes;
+    offset += zone.bytes();
     spans += zone.rows;
     traces += zone.traces;
     summary_.min_start = std::min(summary_.min_start, zone.min_start);
@@ -178,7 +182,8 @@ Status Block::parse_zones(ByteReader& footer, uint32_t row_groups) {
   }
   if (offset != tail_offset_ || spans < summary_.spans || traces != summary_.traces)
     return torn("row groups do not add up to the block");
-  verified_ = std::vector<std::atomic<bool>>(zones_.size());
+  verified_ = std::vector<VerifiedChunks>(zones_.size());
+  filter_verified_ = std::vector<std::atomic<bool>>(zones_.size());
   return {};
 }
 
@@ -192,11 +197,56 @@ Status Block::check_index() const {
 }
 
 Block::Sections Block::sections() const {
-  uint64_t groups = 0;
-  for (const RowGroupZone& zone : zones_)
-    groups += uint64_t{zone.chunk_bytes} + zone.directory_bytes;
-  return {ids_.size(), index_.size(), lists_bytes_,
-          summary_.bytes - groups - ids_.size() - index_.size() - lists_bytes_};
+  uint64_t groups = 0, filters = 0;
+  for (const RowGroupZone& zone : zones_) {
+    groups += zone.bytes();
+    filters += zone.filter_bytes;
+  }
+  return {ids_.size(),
+          index_.size(),
+          lists_bytes_,
+          values_.size(),
+          filters,
+          summary_.bytes - groups - ids_.size() - index_.size() - lists_bytes_ - values_.size()};
+}
+
+Result<const ValueIndex*> Block::value_index() const {
+  std::call_once(values_once_, [this] {
+    if (crc32c(values_) != values_crc_)
+      value_index_ = fail(Errc::kCorrupt, name_, ": checksum of the value index does not match");
+    else
+      value_index_ = ValueIndex::open(values_, zones_.size());
+  });
+  if (!value_index_) return std::unexpected(value_index_.error());
+  return &*value_index_;
+}
+
+// As row_group() is checked.
+Result<io::HeldBytes> Block::filter(uint32_t number) const {
+  const RowGroupZone& zone = zones_[number];
+  auto filter = source_->read({zone.offset, zone.filter_bytes});
+  if (!filter) return in_context(name_, std::move(filter).error());
+  if (archived_ || !filter_verified_[number].load(std::memory_order_relaxed)) {
+    if (crc32c(filter->bytes) != zone.filter_crc)
+      return fail(Errc::kCorrupt, name_, ": checksum of the filter of row group ", number,
+                  " does not match");
+    filter_verified_[number].store(true, std::memory_order_relaxed);
+  }
+  return filter;
+}
+
+void Block::share_tables(uint32_t number, RowGroupDecoder& decoder) const {
+  if (archived_) return;  // their views would outlive the bytes
+  const std::lock_guard lock(tables_mutex_);
+  const auto known = std::ranges::find(tables_, number, &KeptTables::row_group);
+  if (known == tables_.end()) {
+    if (!decoder.shared_tables()) return;
+    if (tables_.size() >= kTablesKept) tables_.erase(tables_.begin());
+    tables_.push_back({number, decoder.shared_tables()});
+    return;
+  }
+  std::rotate(known, known + 1, tables_.end());
+  if (!decoder.shared_tables()) decoder.use_tables(tables_.back().tables);
 }
 
 Result<std::optional<uint32_t>> Block::find(const TraceId& id) const {
@@ -214,17 +264,14 @@ Result<std::optional<uint32_t>> Block::find(const TraceId& id) const {
   return std::nullopt;
 }
 
-Result<io::HeldBytes> Block::read_row_group(uint32_t number) const {
-  const RowGroupZone& zone = zones_[number];
-  auto held = source_->read({zone.offset, uint64_t{zone.chunk_bytes} + zone.directory_bytes});
-  if (!held) return in_context(name_, std::move(held).error());
-  return held;
-}
-
 Result<io::HeldBytes> Block::row_group_bytes(uint32_t number) const {
   const auto decoder = row_group(number, nullptr);
   if (!decoder) return std::unexpected(decoder.error());
-  return read_row_group(number);
+  if (auto status = decoder->verify(); !status) return in_context(name_, std::move(status).error());
+  if (const auto filter = this->filter(number); !filter) return filter;
+  auto held = source_->read({zones_[number].offset, zones_[number].bytes()});
+  if (!held) return in_context(name_, std::move(held).error());
+  return held;
 }
 
 TraceId Block::trace_id(uint32_t ordinal) const { return id_at(ids_, ordinal); }
@@ -238,16 +285,15 @@ uint32_t Block::row_group_of(uint32_t ordinal) const {
 
 // What comes from object storage is checked each time: it may have been fetched anew.
 Result<RowGroupDecoder> Block::row_group(uint32_t number, InspectedBytes inspected) const {
-  auto held = read_row_group(number);
-  if (!held) return std::unexpected(std::move(held).error());
-  auto decoder = RowGroupDecoder::open(held->bytes, zones_[number], std::move(held->owner),
-                                       std::move(inspected));
-  if (decoder && (archived_ || !verified_[number].load(std::memory_order_relaxed))) {
-    if (auto status = decoder->verify(); !status)
-      return in_context(name_, std::move(status).error());
-    verified_[number].store(true, std::memory_order_relaxed);
-  }
+  const RowGroupZone& zone = zones_[number];
+  auto held = source_->read(
+      {zone.offset + zone.filter_bytes, uint64_t{zone.chunk_bytes} + zone.directory_bytes});
+  if (!held) return in_context(name_, std::move(held).error());
+  auto decoder =
+      RowGroupDecoder::open(held->bytes, zone, std::move(held->owner), std::move(inspected),
+                            archived_ ? nullptr : &verified_[number]);
   if (!decoder) return in_context(name_, std::move(decoder).error());
+  share_tables(number, *decoder);
   return decoder;
 }
 
@@ -258,6 +304,7 @@ Result<std::shared_ptr<const model::SpanBatch>> Block::read_traces(
   const RowGroupZone& zone = zones_[row_group_number];
   const auto tables = decoder->tables();
   if (!tables) return in_context(name_, tables.error());
+  share_tables(row_group_number, *decoder);
   std::vector<model::Run> runs;
   uint32_t row = 0;
   size_t next = 0;

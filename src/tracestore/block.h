@@ -20,6 +20,7 @@
 #include "io/file_system.h"
 #include "tracestore/block_format.h"
 #include "tracestore/row_group_decoder.h"
+#include "tracestore/value_index.h"
 
 namespace sightline::tracestore {
 
@@ -71,24 +72,37 @@ class Block : public std::enable_shared_from_this<Block> {
   bool is_gone(uint32_t ordinal) const {
     return !gone_.empty() && std::binary_search(gone_.begin(), gone_.end(), ordinal);
   }
+  // Whether some trace of the row group is gone.
+  bool has_gone(const RowGroupZone& zone) const {
+    const auto next = std::ranges::lower_bound(gone_, zone.first_trace);
+    return next != gone_.end() && *next < zone.first_trace + zone.traces;
+  }
   // The bytes of a row group as stored, verified.
   Result<io::HeldBytes> row_group_bytes(uint32_t number) const;
 
   // How many bytes the parts other than row groups take.
   struct Sections {
-    uint64_t ids, index, lists, footer;
+    uint64_t ids, index, lists, values, filters, footer;
   };
   Sections sections() const;
   // The checksums of the trace ids and their index.
   Status check_index() const;
 
-  // Its checksums verified once.
+  // Which values the block's columns have.
+  Result<const ValueIndex*> value_index() const;
+  // Of the values of a row group that the index does not list.
+  Result<io::HeldBytes> filter(uint32_t number) const;
+
+  // Its chunks are verified when first read.
   Result<RowGroupDecoder> row_group(uint32_t number, InspectedBytes inspected) const;
   // Whole traces of one row group by ordinal, ascending, with their trace ids, everything in them.
   Result<std::shared_ptr<const model::SpanBatch>> read_traces(std::span<const uint32_t> ordinals,
                                                               uint32_t row_group,
                                                               InspectedBytes inspected) const;
   uint32_t row_group_of(uint32_t ordinal) const;
+
+  // Tables of row groups read lately, kTablesKept of them; a decoder that lacks its own takes them from here.
+  void share_tables(uint32_t number, RowGroupDecoder& decoder) const;
 
   // True when the error means that the block is damaged or gone: it is marked and said then.
   bool marked_corrupt(const Error& error) const;
@@ -99,7 +113,6 @@ class Block : public std::enable_shared_from_this<Block> {
   Status parse(const io::HeldBytes& tail);
   Status parse_lists(std::string_view lists, uint32_t continued, uint32_t replaced, uint32_t gone);
   Status parse_zones(ByteReader& footer, uint32_t row_groups);
-  Result<io::HeldBytes> read_row_group(uint32_t number) const;
 
   uint64_t id_ = 0;
   std::string name_;
@@ -114,12 +127,22 @@ class Block : public std::enable_shared_from_this<Block> {
   std::string_view index_;
   uint64_t lists_bytes_ = 0;
   std::vector<uint32_t> gone_;  // ordinals, ascending
+  std::string_view values_;
+  uint32_t values_crc_ = 0;
   uint32_t ids_crc_ = 0;
   uint32_t index_crc_ = 0;
   mutable std::once_flag index_once_;
   mutable Status index_status_;  // set once under index_once_
-  mutable std::vector<std::atomic<bool>>
-      verified_;  // per row group, when mapped; verifying twice is harmless
+  mutable std::once_flag values_once_;
+  mutable Result<ValueIndex> value_index_;                  // set once under values_once_
+  mutable std::vector<std::atomic<bool>> filter_verified_;  // per row group
+  mutable std::mutex tables_mutex_;
+  struct KeptTables {
+    uint32_t row_group;
+    std::shared_ptr<const RowGroupTables> tables;
+  };
+  mutable std::vector<KeptTables> tables_;  // guarded by tables_mutex_; the last used one last
+  mutable std::vector<VerifiedChunks> verified_;  // per row group; verifying twice is harmless
   mutable std::atomic<bool> corrupt_{false};
 };
 

@@ -168,9 +168,12 @@ Result<std::shared_ptr<const Block>> BlockArchive::upload(io::FileSystem& fs,
   leftovers_.push_back({id, {}});
   if (auto put = objects_.put(key, bytes); !put) return std::unexpected(std::move(put).error());
   // What was just written is asked for most.
-  for (const RowGroupZone& zone : (*whole)->zones())
-    cache_.add(key, tail.footer_crc, zone.offset,
-               bytes.substr(zone.offset, uint64_t{zone.chunk_bytes} + zone.directory_bytes));
+  for (const RowGroupZone& zone : (*whole)->zones()) {
+    const uint64_t chunks = zone.offset + zone.filter_bytes;
+    cache_.add(key, tail.footer_crc, zone.offset, bytes.substr(zone.offset, zone.filter_bytes));
+    cache_.add(key, tail.footer_crc, chunks,
+               bytes.substr(chunks, uint64_t{zone.chunk_bytes} + zone.directory_bytes));
+  }
   cache_.add(key, tail.footer_crc, tail.offset, bytes.substr(tail.offset));
   return open_block({id, bytes.size(), tail.offset, tail.footer_crc, false});
 }

@@ -8,7 +8,7 @@
 
 namespace sightline::tracestore {
 
-inline constexpr std::string_view kBlockMagic{"SLTRACE\2", 8};  // the last byte is the version
+inline constexpr std::string_view kBlockMagic{"SLTRACE\3", 8};  // the last byte is the version
 inline constexpr std::string_view kBlockSuffix = ".trace";
 inline constexpr std::string_view kQuarantineSuffix = ".corrupt";
 
@@ -16,16 +16,18 @@ inline constexpr std::string_view kQuarantineSuffix = ".corrupt";
 inline constexpr uint32_t kRowsMax = 1u << 20;
 inline constexpr uint32_t kEntriesMax = 1u << 24;  // events, links; attribute values of one column
 inline constexpr uint32_t kKeysMax = 1u << 22;
-inline constexpr uint64_t kChunkBytesMax = 1ull << 30;  // decompressed
+inline constexpr uint64_t kContextsOfKeysMax = 1u << 27;  // keys of all classes together
+inline constexpr uint64_t kChunkBytesMax = 1ull << 30;    // decompressed
 // Larger groups than these close early.
 inline constexpr uint64_t kRowGroupBytesTarget = 64u << 20;  // received bytes, about
 
 // Rows of a page, of which every column has its own part: closes with the trace that reaches it.
-inline constexpr uint32_t kPageRows = 1024;
+inline constexpr uint32_t kPageRows = 512;
 inline constexpr uint32_t kPagesMax = kRowsMax;
 // Contents of a dictionary are compressed in parts of at least this many bytes; templated ones in pages of values.
-inline constexpr size_t kSegmentBytes = 32u << 10;
+inline constexpr size_t kSegmentBytes = 16u << 10;
 inline constexpr uint32_t kTemplatedPage = 256;
+inline constexpr size_t kTemplatesMax = 4096;
 
 // A key with fewer values in a row group goes to the key-value column.
 inline constexpr uint32_t kRareValuesBelow = 8;
@@ -38,42 +40,35 @@ enum class ChunkType : uint8_t {
   kForeignParents = 4,  // 8 raw bytes for each parent that is not in the trace
   kStarts = 5,
   kDurations = 6,
+  kTables = 7,  // what the rows have in common
   kStatuses = 8,
-  kResourcesOfClasses = 9,  // which resources the spans of each class come from
-  kResources = 10,          // which of them, by row
-  kDroppedAttributes = 11,
-  kDroppedEvents = 12,
-  kDroppedLinks = 13,
-  kEventCounts = 14,
-  kLinkCounts = 15,
-  kNames = 16,  // distinct names
-  kStatusMessages = 17,
-  kTraceStates = 18,
-  kForeignOfPages = 19,  // how many entries of kForeignParents each page has
-  kEventTimes = 20,
-  kEventNames = 21,  // distinct names
+  kResources = 9,  // which of those of the row's class
+  kDroppedAttributes = 10,
+  kDroppedEvents = 11,
+  kDroppedLinks = 12,
+  kEventCounts = 13,
+  kLinkCounts = 14,
+  kTraceStarts = 15,
+  kTraceLengths = 16,  // to the latest start or end
+  kTraceRoots = 17,
+  kStatusMessages = 18,
+  kTraceStates = 19,
+  kForeignOfPages = 20,  // how many entries of kForeignParents each page has
+  kEventTimes = 21,
   kEventDroppedAttributes = 22,
-  kEventClassTable = 23,  // name and shape of each class of events
-  kLinkTraceIds = 24,     // 16 raw bytes each
-  kLinkSpanIds = 25,      // 8 raw bytes each
+  kEventClasses = 23,  // number of the class
+  kLinkTraceIds = 24,  // 16 raw bytes each
+  kLinkSpanIds = 25,   // 8 raw bytes each
   kLinkTraceStates = 26,
   kLinkFlags = 27,
   kLinkDroppedAttributes = 28,
-  kEventClasses = 29,  // number of the class
-  kLinkShapes = 30,    // number of the shape
-  kLinksOfPages = 31,  // how many links each page has
-  kKeyTable = 32,
-  kResourceTable = 33,
-  kScopeTable = 34,    // scopes without their resource
-  kScopePairs = 35,    // resource and scope of each pair that occurs
-  kClassTable = 36,    // name, kind, flags, scope and shape of each class of spans
-  kSuccessors = 37,    // which classes follow each class within a trace
-  kClasses = 38,       // which of them, by row
-  kOtherClasses = 39,  // classes that are none of them
+  kLinkShapes = 29,    // number of the shape
+  kLinksOfPages = 30,  // how many links each page has
+  kClasses = 31,       // which of the successors of the class before, by row
+  kOtherClasses = 32,  // classes that are none of them
   // One of each for spans, events and links: + AttributeOwner.
-  kShapeTable = 40,  // distinct lists of keys
-  kRareValues = 46,  // values of rare keys, in order of appearance
-  kValues = 49,      // with a key: its values, in order of appearance
+  kRareValues = 40,  // values of rare keys, in order of appearance
+  kValues = 43,      // with a key: its values, in order of appearance
 };
 enum class AttributeOwner : uint8_t { kSpan = 0, kEvent = 1, kLink = 2 };
 constexpr ChunkType chunk_of(ChunkType first, AttributeOwner owner) {
@@ -85,8 +80,10 @@ uint32_t first_slot(const TraceId& id, uint32_t slot_count);
 
 // What the footer says about a row group: enough to pass it by.
 struct RowGroupZone {
-  uint64_t offset = 0;           // in the file
-  uint32_t chunk_bytes = 0;      // the chunks, from offset
+  uint64_t offset = 0;        // in the file
+  uint32_t filter_bytes = 0;  // from offset
+  uint32_t filter_crc = 0;
+  uint32_t chunk_bytes = 0;      // the chunks, behind it
   uint32_t directory_bytes = 0;  // behind them
   uint32_t directory_crc = 0;
   uint32_t rows = 0;
@@ -100,6 +97,7 @@ struct RowGroupZone {
   TimestampNs max_end{0};  // of starts and ends
   uint64_t min_duration = UINT64_MAX;
   uint64_t max_duration = 0;
+  uint64_t bytes() const { return uint64_t{filter_bytes} + chunk_bytes + directory_bytes; }
 };
 
 }  // namespace sightline::tracestore

@@ -42,7 +42,8 @@ Result<std::vector<ColumnUse>> inspect_columns(const Block& block) {
   const Block::Sections sections = block.sections();
   for (const auto& [name, bytes] :
        {std::pair("trace ids", sections.ids), std::pair("trace index", sections.index),
-        std::pair("lists", sections.lists), std::pair("zones and footer", sections.footer)})
+        std::pair("lists", sections.lists), std::pair("value index", sections.values),
+        std::pair("filters", sections.filters), std::pair("zones and footer", sections.footer)})
     if (bytes > 0) uses[name] = {{}, bytes, 1};
   std::vector<ColumnUse> columns;
   for (const auto& [name, use] : uses) {
@@ -58,12 +59,19 @@ Result<std::vector<ColumnUse>> inspect_columns(const Block& block) {
 
 Status verify_block(const Block& block) {
   if (auto status = block.check_index(); !status) return status;
+  const auto index = block.value_index();
+  if (!index) return std::unexpected(index.error());
+  for (const ValueIndex::Entry& entry : (*index)->entries())
+    if (const auto column = (*index)->read(entry); !column)
+      return in_context(block.name(), column.error());
   for (uint32_t number = 0; number < block.zones().size(); ++number) {
     const RowGroupZone& zone = block.zones()[number];
     std::vector<uint32_t> ordinals(zone.traces);
     for (uint32_t i = 0; i < zone.traces; ++i) ordinals[i] = zone.first_trace + i;
     const auto batch = block.read_traces(ordinals, number, nullptr);
     if (!batch) return in_context("row group " + std::to_string(number), batch.error());
+    if (const auto bytes = block.row_group_bytes(number); !bytes)
+      return std::unexpected(bytes.error());
     for (const uint32_t ordinal : ordinals) {
       if (block.is_gone(ordinal)) continue;
       const auto found = block.find(block.trace_id(ordinal));

@@ -132,7 +132,7 @@ TEST(Block, VerifyingFindsEveryDamagedByteOfARowGroup) {
 
 // Blocks that earlier versions wrote stay readable. SIGHTLINE_REWRITE=1 writes the file anew.
 TEST(Block, TheGoldenFileStillReads) {
-  const std::string path = std::string(SIGHTLINE_TESTDATA) + "/golden_v2.trace";
+  const std::string path = std::string(SIGHTLINE_TESTDATA) + "/golden_v3.trace";
   const auto fs = io::make_posix_file_system();
   const Written written = write_block(6, 5, 30);
   if (std::getenv("SIGHTLINE_REWRITE") != nullptr) {

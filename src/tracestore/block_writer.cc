@@ -27,9 +27,9 @@ uint64_t weight_of(const SpanRef& ref) {
 
 void append_zone(std::string& out, const RowGroupZone& zone) {
   append_le<uint64_t>(out, zone.offset);
-  for (const uint32_t field :
-       {zone.chunk_bytes, zone.directory_bytes, zone.directory_crc, zone.rows, zone.traces,
-        zone.events, zone.links, zone.kinds, zone.statuses})
+  for (const uint32_t field : {zone.filter_bytes, zone.filter_crc, zone.chunk_bytes,
+                               zone.directory_bytes, zone.directory_crc, zone.rows, zone.traces,
+                               zone.events, zone.links, zone.kinds, zone.statuses})
     append_le<uint32_t>(out, field);
   append_le<uint64_t>(out, zone.min_start.value);
   append_le<uint64_t>(out, zone.max_end.value);
@@ -106,11 +106,11 @@ Status BlockWriter::flush() {
   std::stable_sort(pending_.begin(), pending_.end(), [](const TraceSpans& a, const TraceSpans& b) {
     return a.spans.front().span().start < b.spans.front().span().start;
   });
-  RowGroupZone zone;
-  const std::string bytes = encode_row_group(pending_, zone);
-  zone.offset = file_->size();
-  if (auto status = file_->append(bytes); !status) return status;
-  zones_.push_back(zone);
+  RowGroupEncoder::Encoded encoded = encode_row_group(pending_);
+  encoded.zone.offset = file_->size();
+  if (auto status = file_->append(encoded.bytes); !status) return status;
+  zones_.push_back(encoded.zone);
+  values_.add(encoded.values);
   for (const TraceSpans& trace : pending_) trace_ids_.push_back(trace.id);
   pending_.clear();
   owners_.clear();
@@ -120,8 +120,8 @@ Status BlockWriter::flush() {
 }
 
 Status BlockWriter::add_encoded(std::string_view bytes, RowGroupZone zone,
-                                std::span<const TraceId> ids, const std::vector<bool>& gone,
-                                uint64_t gone_rows) {
+                                const RowGroupValues& values, std::span<const TraceId> ids,
+                                const std::vector<bool>& gone, uint64_t gone_rows) {
   zone.offset = file_->size();
   if (auto status = file_->append(bytes); !status) return status;
   for (size_t i = 0; i < ids.size(); ++i) {
@@ -130,6 +130,7 @@ Status BlockWriter::add_encoded(std::string_view bytes, RowGroupZone zone,
   }
   gone_rows_ += gone_rows;
   zones_.push_back(zone);
+  values_.add(values);
   return {};
 }
 
@@ -142,6 +143,7 @@ Status BlockWriter::finish(const BlockDescription& description) {
   for (const TraceId& id : description.continued) append_id(lists, id);
   for (const uint64_t id : description.replaced) append_le<uint64_t>(lists, id);
   for (const uint32_t ordinal : gone_) append_le<uint32_t>(lists, ordinal);
+  const std::string values = values_.finish();
   uint64_t spans = 0;
   for (const RowGroupZone& zone : zones_) spans += zone.rows;
 
@@ -152,10 +154,10 @@ Status BlockWriter::finish(const BlockDescription& description) {
   append_le<uint64_t>(footer, file_->size());  // where the ids begin
   for (const uint64_t count :
        {trace_ids_.size(), index.size() / sizeof(uint32_t), description.continued.size(),
-        description.replaced.size(), gone_.size(), zones_.size()})
+        description.replaced.size(), gone_.size(), zones_.size(), values.size()})
     append_le<uint32_t>(footer, static_cast<uint32_t>(count));
-  for (const std::string_view section :
-       {std::string_view(ids), std::string_view(index), std::string_view(lists)})
+  for (const std::string_view section : {std::string_view(ids), std::string_view(index),
+                                         std::string_view(lists), std::string_view(values)})
     append_le<uint32_t>(footer, crc32c(section));
   for (const RowGroupZone& zone : zones_) append_zone(footer, zone);
   const auto footer_bytes = static_cast<uint32_t>(footer.size());
@@ -163,8 +165,9 @@ Status BlockWriter::finish(const BlockDescription& description) {
   append_le<uint32_t>(footer, footer_bytes);
   append_le<uint32_t>(footer, footer_crc);
   footer += kBlockMagic;
-  for (const std::string_view section : {std::string_view(ids), std::string_view(index),
-                                         std::string_view(lists), std::string_view(footer)})
+  for (const std::string_view section :
+       {std::string_view(ids), std::string_view(index), std::string_view(lists),
+        std::string_view(values), std::string_view(footer)})
     if (auto status = file_->append(section); !status) return status;
   if (auto status = file_->sync(); !status) return status;
   if (auto status = fs_.rename(temporary_path(), block_path(directory_, id_)); !status)

@@ -12,6 +12,7 @@
 #include "io/file_system.h"
 #include "tracestore/block_format.h"
 #include "tracestore/trace_spans.h"
+#include "tracestore/value_index.h"
 
 namespace sightline::tracestore {
 
@@ -37,8 +38,9 @@ class BlockWriter {
   Status add(TraceSpans trace, const std::shared_ptr<const void>& owner);
   // A row group as another block has it, with its trace ids; traces for which `gone` is true are not part of
   // this block, though their rows are there.
-  Status add_encoded(std::string_view bytes, RowGroupZone zone, std::span<const TraceId> ids,
-                     const std::vector<bool>& gone, uint64_t gone_rows);
+  Status add_encoded(std::string_view bytes, RowGroupZone zone, const RowGroupValues& values,
+                     std::span<const TraceId> ids, const std::vector<bool>& gone,
+                     uint64_t gone_rows);
   Status finish(const BlockDescription& description);
 
   uint64_t trace_count() const { return trace_ids_.size() - gone_.size() + pending_.size(); }
@@ -62,6 +64,7 @@ class BlockWriter {
   uint64_t pending_bytes_ = 0;
   uint64_t spans_left_out_ = 0;
   std::vector<RowGroupZone> zones_;
+  ValueIndexBuilder values_;
   std::vector<TraceId> trace_ids_;
   std::vector<uint32_t> gone_;  // ordinals, ascending
   uint64_t gone_rows_ = 0;

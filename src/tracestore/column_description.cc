@@ -9,7 +9,7 @@
 namespace sightline::tracestore {
 namespace {
 
-enum class Layout : uint8_t { kIntegers, kTuples, kPaged, kRaw, kBytes, kValues };
+enum class Layout : uint8_t { kIntegers, kPaged, kRaw, kBytes, kValues };
 struct Description {
   ChunkType type;
   std::string_view name;
@@ -18,6 +18,10 @@ struct Description {
 
 constexpr Description kDescriptions[] = {
     {ChunkType::kTraceRows, "rows of traces", Layout::kIntegers},
+    {ChunkType::kTraceStarts, "starts of traces", Layout::kIntegers},
+    {ChunkType::kTraceLengths, "lengths of traces", Layout::kIntegers},
+    {ChunkType::kTraceRoots, "roots of traces", Layout::kIntegers},
+    {ChunkType::kTables, "tables", Layout::kBytes},
     {ChunkType::kSpanIds, "span ids", Layout::kRaw},
     {ChunkType::kParents, "parents", Layout::kPaged},
     {ChunkType::kForeignParents, "parents elsewhere", Layout::kRaw},
@@ -25,20 +29,16 @@ constexpr Description kDescriptions[] = {
     {ChunkType::kStarts, "starts", Layout::kPaged},
     {ChunkType::kDurations, "durations", Layout::kPaged},
     {ChunkType::kStatuses, "statuses", Layout::kPaged},
-    {ChunkType::kResourcesOfClasses, "resources of classes", Layout::kBytes},
     {ChunkType::kResources, "resources of spans", Layout::kPaged},
     {ChunkType::kDroppedAttributes, "dropped attributes", Layout::kPaged},
     {ChunkType::kDroppedEvents, "dropped events", Layout::kPaged},
     {ChunkType::kDroppedLinks, "dropped links", Layout::kPaged},
     {ChunkType::kEventCounts, "event counts", Layout::kPaged},
     {ChunkType::kLinkCounts, "link counts", Layout::kPaged},
-    {ChunkType::kNames, "names", Layout::kBytes},
     {ChunkType::kStatusMessages, "status messages", Layout::kValues},
     {ChunkType::kTraceStates, "trace states", Layout::kValues},
     {ChunkType::kEventTimes, "event times", Layout::kPaged},
-    {ChunkType::kEventNames, "event names", Layout::kBytes},
     {ChunkType::kEventDroppedAttributes, "event dropped attributes", Layout::kPaged},
-    {ChunkType::kEventClassTable, "event class table", Layout::kTuples},
     {ChunkType::kEventClasses, "event classes", Layout::kPaged},
     {ChunkType::kLinkTraceIds, "link trace ids", Layout::kRaw},
     {ChunkType::kLinkSpanIds, "link span ids", Layout::kRaw},
@@ -47,12 +47,6 @@ constexpr Description kDescriptions[] = {
     {ChunkType::kLinkDroppedAttributes, "link dropped attributes", Layout::kPaged},
     {ChunkType::kLinkShapes, "link key list numbers", Layout::kPaged},
     {ChunkType::kLinksOfPages, "links by page", Layout::kIntegers},
-    {ChunkType::kKeyTable, "keys", Layout::kBytes},
-    {ChunkType::kResourceTable, "resources", Layout::kBytes},
-    {ChunkType::kScopeTable, "scopes", Layout::kBytes},
-    {ChunkType::kScopePairs, "pairs of resource and scope", Layout::kBytes},
-    {ChunkType::kClassTable, "class table", Layout::kTuples},
-    {ChunkType::kSuccessors, "successors of classes", Layout::kBytes},
     {ChunkType::kClasses, "classes of spans", Layout::kPaged},
     {ChunkType::kOtherClasses, "classes out of turn", Layout::kPaged},
 };
@@ -60,7 +54,6 @@ constexpr std::array<std::string_view, 3> kOwners = {"span", "event", "link"};
 
 // The columns there is one of for each owner.
 constexpr Description kOwnedDescriptions[] = {
-    {ChunkType::kShapeTable, "attribute key lists", Layout::kBytes},
     {ChunkType::kRareValues, "rare attributes", Layout::kValues},
     {ChunkType::kValues, "attribute", Layout::kValues},
 };
@@ -93,7 +86,6 @@ std::string column_name(ChunkType type, std::string_view key) {
 std::string describe_encoding(ChunkType type, std::string_view bytes) {
   switch (describe(type).layout) {
     case Layout::kIntegers: return std::string(integer_encoding_name(bytes));
-    case Layout::kTuples: return "lists";
     case Layout::kPaged: return std::string(paged_encoding_name(bytes));
     case Layout::kRaw: return "raw";
     case Layout::kBytes: return "zstd";

@@ -97,11 +97,12 @@ class BlockMerge {
         zone.rows * 2 >= row_group_rows_ && gone_count * kGoneShareMax < zone.traces;
     if (!as_it_is) scattered.insert(scattered.end(), own.begin(), own.end());
     if (auto status = write_anew(std::move(scattered)); !status) return status;
-    return as_it_is ? copy(block, number, ids, gone, gone_count) : Status{};
+    return as_it_is ? copy(order, number, ids, gone, gone_count) : Status{};
   }
 
-  Status copy(const Block& block, uint32_t number, const std::vector<TraceId>& ids,
+  Status copy(uint32_t order, uint32_t number, const std::vector<TraceId>& ids,
               const std::vector<bool>& gone, uint32_t gone_count) {
+    const Block& block = *inputs_[order];
     const auto bytes = block.row_group_bytes(number);
     if (!bytes) {
       (void)block.marked_corrupt(bytes.error());
@@ -118,7 +119,28 @@ class BlockMerge {
       for (size_t i = 0; i < gone.size(); ++i)
         if (gone[i]) gone_rows += (*tables)->trace_rows[i];
     }
-    return writer_.add_encoded(bytes->bytes, block.zones()[number], ids, gone, gone_rows);
+    const auto values = values_of(order, number);
+    if (!values) {
+      (void)block.marked_corrupt(values.error());
+      return std::unexpected(values.error());
+    }
+    return writer_.add_encoded(bytes->bytes, block.zones()[number], *values, ids, gone, gone_rows);
+  }
+
+  // What the value index of an input says of a row group.
+  Result<RowGroupValues> values_of(uint32_t order, uint32_t number) {
+    const auto index = inputs_[order]->value_index();
+    if (!index) return std::unexpected(index.error());
+    if (!columns_ || columns_of_ != order) {
+      columns_.emplace();
+      columns_of_ = order;
+      for (const ValueIndex::Entry& entry : (*index)->entries()) {
+        auto column = (*index)->read(entry);
+        if (!column) return std::unexpected(std::move(column).error());
+        columns_->push_back(std::move(*column));
+      }
+    }
+    return values_of_row_group(**index, *columns_, number);
   }
 
   Status write_anew(std::vector<StoredPart> parts) {
@@ -151,6 +173,8 @@ class BlockMerge {
   const std::function<bool(const TraceId&)>& keep_;
   BlockWriter& writer_;
   const uint32_t row_group_rows_;
+  std::optional<std::vector<ValueIndex::Column>> columns_;  // of the input columns_of_
+  uint32_t columns_of_ = 0;
 };
 
 }  // namespace

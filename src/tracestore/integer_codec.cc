@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <memory>
 
 #include <zstd.h>
 
@@ -15,6 +16,22 @@ constexpr size_t kRunLength = 128;        // values that share a base and a widt
 constexpr size_t kPlanesCountMin = 1024;  // below, zstd takes longer to begin than it saves
 constexpr size_t kZstdBytesMin = 48;
 constexpr int kZstdLevel = 3;
+
+// zstd's working memory is large: each thread keeps its own.
+ZSTD_CCtx* compressor() {
+  struct Free {
+    void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
+  };
+  thread_local const std::unique_ptr<ZSTD_CCtx, Free> context(ZSTD_createCCtx());
+  return context.get();
+}
+ZSTD_DCtx* decompressor() {
+  struct Free {
+    void operator()(ZSTD_DCtx* context) const { ZSTD_freeDCtx(context); }
+  };
+  thread_local const std::unique_ptr<ZSTD_DCtx, Free> context(ZSTD_createDCtx());
+  return context.get();
+}
 
 unsigned width_of(uint64_t value) { return static_cast<unsigned>(std::bit_width(value)); }
 size_t packed_bytes(size_t count, unsigned width) { return (count * width + 7) / 8; }
@@ -82,7 +99,8 @@ size_t packed_runs_bytes(std::span<const uint64_t> values) {
 
 std::string compress(std::string_view bytes) {
   std::string out(ZSTD_compressBound(bytes.size()), '\0');
-  const size_t size = ZSTD_compress(out.data(), out.size(), bytes.data(), bytes.size(), kZstdLevel);
+  const size_t size = ZSTD_compressCCtx(compressor(), out.data(), out.size(), bytes.data(),
+                                        bytes.size(), kZstdLevel);
   out.resize(ZSTD_isError(size) ? 0 : size);
   return out;
 }
@@ -105,7 +123,8 @@ Result<std::vector<uint64_t>> decode_planes(ByteReader& in, size_t count) {
   const std::string_view packed = in.sized();
   if (!in.ok() || planes == 0 || planes > 8) return torn();
   std::string bytes(planes * count, '\0');
-  const size_t size = ZSTD_decompress(bytes.data(), bytes.size(), packed.data(), packed.size());
+  const size_t size =
+      ZSTD_decompressDCtx(decompressor(), bytes.data(), bytes.size(), packed.data(), packed.size());
   if (ZSTD_isError(size) || size != bytes.size()) return torn();
   std::vector<uint64_t> values(count, 0);
   for (size_t plane = 0; plane < planes; ++plane)
@@ -226,7 +245,8 @@ Result<std::string> decode_bytes(ByteReader& in, size_t bytes_max) {
           ZSTD_getFrameContentSize(packed.data(), packed.size()) != size)
         return fail(Errc::kCorrupt, "compressed byte string is torn");
       std::string bytes(size, '\0');
-      const size_t got = ZSTD_decompress(bytes.data(), bytes.size(), packed.data(), packed.size());
+      const size_t got = ZSTD_decompressDCtx(decompressor(), bytes.data(), bytes.size(),
+                                             packed.data(), packed.size());
       if (ZSTD_isError(got) || got != size)
         return fail(Errc::kCorrupt, "compressed byte string does not unpack");
       return bytes;

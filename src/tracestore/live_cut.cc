@@ -1,6 +1,7 @@
 #include "tracestore/live_cut.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "tracestore/row_group_encoder.h"
 
@@ -58,7 +59,8 @@ Status LiveCut::write(BlockWriter& writer) {
 
 Status LiveCut::write_group(const Group& group, BlockWriter& writer) {
   struct Place {
-    const LiveRow* row;
+    const LiveBatch* batch;
+    uint32_t index;
     uint32_t trace;
     uint32_t arrival;
   };
@@ -66,26 +68,26 @@ Status LiveCut::write_group(const Group& group, BlockWriter& writer) {
   for (size_t i = group.begin; i < group.end; ++i)
     for (const auto& part : by_start_[i]->parts)
       for (const LiveRow& row : part->rows)
-        places.push_back(
-            {&row, static_cast<uint32_t>(i - group.begin), static_cast<uint32_t>(places.size())});
+        places.push_back({row.batch.get(), row.index, static_cast<uint32_t>(i - group.begin),
+                          static_cast<uint32_t>(places.size())});
   std::sort(places.begin(), places.end(), [](const Place& a, const Place& b) {
-    return std::pair(a.row->batch.get(), a.row->index) <
-           std::pair(b.row->batch.get(), b.row->index);
+    return a.batch != b.batch ? std::less<>()(a.batch, b.batch) : a.index < b.index;
   });
   RowGroupEncoder encoder;
   for (size_t at = 0; at < places.size();) {
-    const LiveBatch* live = places[at].row->batch.get();
+    const LiveBatch* live = places[at].batch;
     const auto batch = live->spans();
     if (!batch) return std::unexpected(batch.error());
     encoder.begin_batch(**batch);
-    for (; at < places.size() && places[at].row->batch.get() == live; ++at)
-      encoder.add(places[at].trace, places[at].row->index, places[at].arrival);
+    for (; at < places.size() && places[at].batch == live; ++at)
+      encoder.add(places[at].trace, places[at].index, places[at].arrival);
   }
   const RowGroupEncoder::Encoded encoded = encoder.finish();
   spans_left_out_ += encoded.spans_left_out;
   std::vector<TraceId> ids;
   for (const uint32_t trace : encoded.traces) ids.push_back(by_start_[group.begin + trace]->id);
-  return writer.add_encoded(encoded.bytes, encoded.zone, ids, std::vector<bool>(ids.size()), 0);
+  return writer.add_encoded(encoded.bytes, encoded.zone, encoded.values, ids,
+                            std::vector<bool>(ids.size()), 0);
 }
 
 }  // namespace sightline::tracestore

@@ -3,7 +3,8 @@
 // pushed-down predicates, projection and time range. Live and stored spans answer alike.
 //   Snapshot   a Querier sees what was acknowledged when it was made, and goes on seeing
 //              it while writes, block cutting, compaction and retention continue.
-//   Threads    a Querier may be used from several threads; a RowGroup by one at a time.
+//   Threads    a Querier may be used from several threads; a RowGroup by one at a time. A scan calls back on the
+//              calling thread, unless its request names a pool.
 //   Unity      every trace appears in exactly one row group of a scan, whole, its rows
 //              contiguous: parts that lie in several places are united first,
 //              duplicates (same span id and kind) collapsed.
@@ -21,12 +22,16 @@
 #include "base/time.h"
 #include "model/span_batch.h"
 
+namespace sightline {
+class WorkPool;
+}
+
 namespace sightline::tracestore {
 
 enum class AttributeScope : uint8_t { kSpan, kResource, kScope, kEvent, kLink };
 
-// One attribute as a column: a code per row into a dictionary of distinct
-// values. Code 0 means the row lacks the attribute; dictionary[0] is kEmpty.
+// One attribute as a column: a code per row into a dictionary of values, in which
+// equal ones may come several times. Code 0 means the row lacks the attribute; dictionary[0] is kEmpty.
 // Values of one key may have different kinds.
 struct DictionaryColumn {
   std::span<const uint32_t> codes;
@@ -120,14 +125,29 @@ struct Condition {
   std::function<bool(std::string_view text)> matches;
 };
 
+// The distinct values of one column, when they are all that is wanted.
+struct Listing {
+  Intrinsic intrinsic = Intrinsic::kNone;
+  std::optional<AttributeScope> scope;  // as of a Condition
+  std::string key;
+  // Handed values in any order, some several times; false: enough. Statuses and kinds come as kInt.
+  std::function<bool(const model::ValueView&)> value;
+};
+
 struct ScanRequest {
   TimestampNs min{0};  // traces that overlap [min, max]
   TimestampNs max{UINT64_MAX};
   std::vector<Condition> conditions;  // traces without any row that meets them ...
   bool all_conditions = true;         // ... all (true) or any (false) may be skipped
-  // Asked before a stored row group is read whose traces all end by `newest`, which falls from one to the next:
-  // false ends the scan. Empty: everything is wanted.
+  // Asked before stored traces are read that all start by `newest`: false when older ones are of no use. Empty:
+  // everything is wanted.
   std::function<bool(TimestampNs newest)> wanted;
+  // Without conditions: row groups whose values are known without reading them, and that lie in the range whole, are
+  // not visited; the listing gets their values.
+  std::optional<Listing> listing;
+  // Stored row groups are visited by threads of this pool and the calling one, several at once and not quite in order;
+  // `wanted`, too, is asked by any of them, one at a time. Null: all by the calling thread.
+  WorkPool* pool = nullptr;
 };
 
 // Trace by id: the whole trace, united and free of duplicates.
@@ -135,7 +155,7 @@ class Querier {
  public:
   virtual ~Querier() = default;
   virtual Result<std::optional<model::SpanBatch>> find(const TraceId& id) const = 0;
-  // Calls `visit` with row groups, newest traces first; false stops the scan.
+  // Calls `visit` with row groups, or parts of stored ones, newest traces first; false stops the scan.
   // Whole row groups that cannot hold a match are never decoded.
   virtual Status scan(const ScanRequest& request,
                       const std::function<bool(RowGroup&)>& visit) const = 0;

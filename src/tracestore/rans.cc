@@ -5,15 +5,15 @@
 
 namespace sightline::tracestore {
 
-Frequencies Frequencies::of(std::span<const uint64_t> counts) {
+Frequencies Frequencies::of(std::span<const uint32_t> counts) {
   Frequencies f;
   uint64_t total = 0;
-  for (const uint64_t count : counts) total += count;
+  for (const uint32_t count : counts) total += count;
   uint32_t given = 0;
   for (size_t symbol = 0; symbol < counts.size(); ++symbol) {
     if (counts[symbol] == 0) continue;
     f.symbols_.push_back(static_cast<uint8_t>(symbol));
-    const auto share = static_cast<uint32_t>(counts[symbol] * kRansScale / total);
+    const auto share = static_cast<uint32_t>(uint64_t{counts[symbol]} * kRansScale / total);
     f.frequency_[symbol] = static_cast<uint16_t>(std::max(1u, share));
     given += f.frequency_[symbol];
   }
@@ -32,16 +32,12 @@ Frequencies Frequencies::of(std::span<const uint64_t> counts) {
       given -= taken;
     }
   }
-  f.number();
-  return f;
-}
-
-void Frequencies::number() {
   uint32_t start = 0;
-  for (const uint8_t symbol : symbols_) {
-    start_[symbol] = static_cast<uint16_t>(start);
-    start += frequency_[symbol];
+  for (const uint8_t symbol : f.symbols_) {
+    f.start_[symbol] = static_cast<uint16_t>(start);
+    start += f.frequency_[symbol];
   }
+  return f;
 }
 
 // How many symbols, then for each the distance from the one before and its frequency; the last one's is the rest.
@@ -55,41 +51,33 @@ void Frequencies::append_to(std::string& out) const {
   }
 }
 
-Frequencies Frequencies::read(ByteReader& in) {
-  Frequencies f;
-  const size_t count = size_t{in.u8()} + 1;
-  uint64_t symbol = 0;
-  uint64_t given = 0;
-  for (size_t i = 0; i < count; ++i) {
-    const uint64_t distance = in.uvarint();
-    if (distance > 255) return {};
-    symbol = (i == 0 ? 0 : symbol + 1) + distance;
-    const uint64_t frequency = i + 1 < count ? in.uvarint() : kRansScale - given;
-    if (!in.ok() || symbol > 255 || frequency == 0 || frequency > kRansScale - given) return {};
-    if (i + 1 < count && given + frequency >= kRansScale)
-      return {};  // nothing left for those to come
-    given += frequency;
-    f.symbols_.push_back(static_cast<uint8_t>(symbol));
-    f.frequency_[symbol] = static_cast<uint16_t>(frequency);
-  }
-  f.number();
-  f.prepare();
-  return f;
-}
-
-void Frequencies::prepare() {
-  slots_.resize(kRansScale);
-  for (const uint8_t symbol : symbols_)
-    std::fill_n(slots_.begin() + start_[symbol], frequency_[symbol], symbol);
-}
-
-double Frequencies::cost(std::span<const uint64_t> counts) const {
+double Frequencies::cost(std::span<const uint32_t> counts) const {
   double bits = 0;
-  for (size_t symbol = 0; symbol < counts.size(); ++symbol)
+  for (const uint8_t symbol : symbols_)
     if (counts[symbol] > 0)
-      bits += static_cast<double>(counts[symbol]) *
-              (kRansScaleBits - std::log2(static_cast<double>(frequency_[symbol])));
+      bits +=
+          counts[symbol] * (kRansScaleBits - std::log2(static_cast<double>(frequency_[symbol])));
   return bits;
+}
+
+bool read_frequencies(std::string_view bytes, RansSlots& slots) {
+  ByteReader in(bytes);
+  const uint32_t count = in.u8() + 1u;
+  uint64_t symbol = 0;
+  uint32_t start = 0;
+  for (uint32_t i = 0; i < count; ++i) {
+    const uint64_t distance = in.uvarint();
+    if (distance > 255) return false;
+    symbol = (i == 0 ? 0 : symbol + 1) + distance;
+    const uint64_t frequency = i + 1 < count ? in.uvarint() : kRansScale - start;
+    // The last one's is at least one, so that all others leave something.
+    if (!in.ok() || symbol > 255 || frequency == 0 || frequency > kRansScale - start) return false;
+    const RansSlot first =
+        RansSlot::of(static_cast<uint32_t>(symbol), static_cast<uint32_t>(frequency), 0);
+    for (uint32_t k = 0; k < frequency; ++k) slots[start + k].packed = first.packed + k;
+    start += static_cast<uint32_t>(frequency);
+  }
+  return in.at_end() && start == kRansScale;
 }
 
 }  // namespace sightline::tracestore

@@ -17,6 +17,7 @@
 #include "tracestore/span_classes.h"
 #include "tracestore/trace_tree.h"
 #include "tracestore/value_column.h"
+#include "tracestore/value_filter.h"
 
 namespace sightline::tracestore {
 namespace {
@@ -181,7 +182,10 @@ class RowGroupEncoder::State {
     find_parents();
     arrange();
     encode(result.zone);
-    result.bytes = std::move(out_);
+    const std::string filter = list_values(result.values);
+    result.zone.filter_bytes = static_cast<uint32_t>(filter.size());
+    result.zone.filter_crc = crc32c(filter);
+    result.bytes = filter + out_;
     return result;
   }
 
@@ -211,9 +215,7 @@ class RowGroupEncoder::State {
 
   // Traces by their numbers, spans of a trace by their start; of spans with equal id and kind the first that arrived.
   void unite(Encoded& result) {
-    std::sort(encoded_.begin(), encoded_.end(), [](const EncodedRow& a, const EncodedRow& b) {
-      return std::tie(a.trace, a.arrival) < std::tie(b.trace, b.arrival);
-    });
+    order_by_trace();
     size_t kept = 0;
     absl::flat_hash_set<std::pair<uint64_t, uint8_t>> seen;
     for (size_t at = 0; at < encoded_.size();) {
@@ -237,19 +239,49 @@ class RowGroupEncoder::State {
     encoded_.resize(kept);
   }
 
+  // Rows are large: their order is found on small keys, then they move once.
+  void order_by_trace() {
+    struct Place {
+      uint32_t trace;
+      uint32_t row;
+      uint64_t arrival;
+    };
+    std::vector<Place> places;
+    places.reserve(encoded_.size());
+    for (uint32_t row = 0; row < encoded_.size(); ++row)
+      places.push_back({encoded_[row].trace, row, encoded_[row].arrival});
+    std::sort(places.begin(), places.end(), [](const Place& a, const Place& b) {
+      return a.trace != b.trace ? a.trace < b.trace : a.arrival < b.arrival;
+    });
+    // Along the cycles of the permutation, so that no second copy of all rows is needed.
+    for (uint32_t begin = 0; begin < places.size(); ++begin) {
+      if (places[begin].row == begin) continue;
+      const EncodedRow first = encoded_[begin];
+      uint32_t at = begin;
+      for (uint32_t from = places[at].row; from != begin; from = places[at].row) {
+        encoded_[at] = encoded_[from];
+        places[at].row = at;
+        at = from;
+      }
+      encoded_[at] = first;
+      places[at].row = at;
+    }
+  }
+
   void encode(RowGroupZone& zone) {
-    put_integers(ChunkType::kTraceRows,
-                 std::vector<uint64_t>(trace_rows_.begin(), trace_rows_.end()));
+    put_traces(zone);
+    put_tables();
     put_span_ids();
     put_classes();
-    put_resources();
+    sequence_ = {};
     put_parents();
-    put_times(zone);
+    put_resources();
+    resource_sequence_ = {};
+    put_times();
     put_span_fields();
     put_events();
     put_links();
     put_attributes(spans_, class_count(), class_shapes());
-    put_key_table();
     zone.events = static_cast<uint32_t>(event_count_);
     zone.links = static_cast<uint32_t>(link_count_);
     std::string directory;
@@ -261,6 +293,73 @@ class RowGroupEncoder::State {
     out_ += directory;
   }
 
+  // What readers want of whole traces: how many rows, when, and which is the root.
+  void put_traces(const RowGroupZone& zone) {
+    std::vector<uint64_t> starts, lengths, roots;
+    uint64_t before = zone.min_start.value;
+    uint32_t row = 0;
+    for (const uint32_t count : trace_rows_) {
+      const uint32_t begin = row;
+      const uint64_t start = encoded_[begin].start;
+      uint64_t latest = start;
+      uint64_t root = 0;
+      for (; row < begin + count; ++row) {
+        latest = std::max({latest, encoded_[row].start, encoded_[row].end});
+        if (root == 0 && !encoded_[row].parent_id.is_valid()) root = 1 + row - begin;
+      }
+      starts.push_back(start - before);
+      lengths.push_back(latest - start);
+      roots.push_back(root);
+      before = start;
+    }
+    put_integers(ChunkType::kTraceRows,
+                 std::vector<uint64_t>(trace_rows_.begin(), trace_rows_.end()));
+    put_integers(ChunkType::kTraceStarts, starts);
+    put_integers(ChunkType::kTraceLengths, lengths);
+    put_integers(ChunkType::kTraceRoots, roots);
+  }
+
+  void put_tables() {
+    sequence_ = encode_class_sequence(class_of_row_, class_count(), pages_, trace_rows_);
+    resource_sequence_ =
+        encode_resource_sequence(resource_of_row_, class_of_row_, class_count(), parent_rows_);
+    std::string tables;
+    append_sized(tables, write_texts(keys_.keys()));
+    for (const AttributeColumns* owner : {&spans_, &events_, &links_})
+      append_sized(tables, write_lists(owner->shapes.shapes()));
+    append_sized(tables, write_texts(names_.texts()));
+    append_sized(tables, write_texts(event_names_.texts()));
+    append_sized(tables, write_tuples(classes_.tuples()));
+    append_sized(tables, write_tuples(event_classes_.tuples()));
+    append_sized(tables, tables_.resources());
+    append_sized(tables, tables_.scopes());
+    append_sized(tables, tables_.pairs());
+    append_sized(tables, sequence_.successors);
+    append_sized(tables, resource_sequence_.of_classes);
+    std::string packed;
+    encode_bytes(tables, packed);
+    put(ChunkType::kTables, 0, packed);
+  }
+
+  static std::string write_texts(const std::vector<std::string_view>& texts) {
+    std::string out;
+    append_uvarint(out, texts.size());
+    for (const std::string_view text : texts) append_sized(out, text);
+    return out;
+  }
+  // A count, then for each field of the tuples the list of all their values.
+  template <typename Tuple>
+  static std::string write_tuples(const std::vector<Tuple>& tuples) {
+    std::string out;
+    append_uvarint(out, tuples.size());
+    for (size_t field = 0; field < std::tuple_size_v<Tuple>; ++field) {
+      std::vector<uint64_t> values;
+      for (const Tuple& tuple : tuples) values.push_back(tuple[field]);
+      encode_integers(values, out);
+    }
+    return out;
+  }
+
   void put(ChunkType type, uint64_t key, std::string_view bytes) {
     if (bytes.empty()) return;
     out_ += bytes;
@@ -269,11 +368,6 @@ class RowGroupEncoder::State {
     append_uvarint(directory_, key);
     append_uvarint(directory_, bytes.size());
     append_le<uint32_t>(directory_, crc32c(bytes));
-  }
-  void put_compressed(ChunkType type, std::string_view bytes) {
-    std::string packed;
-    encode_bytes(bytes, packed);
-    put(type, 0, packed);
   }
   static bool all_zero(const std::vector<uint64_t>& values) {
     return std::all_of(values.begin(), values.end(), [](uint64_t v) { return v == 0; });
@@ -334,10 +428,12 @@ class RowGroupEncoder::State {
 
   // What was interned into columns, in the order of rows.
   void arrange() {
+    used_classes_.assign(classes_.size(), 0);
     for (const RowPage& page : pages_) {
       for (uint32_t row = page.begin; row < page.begin + page.rows; ++row) {
         const EncodedRow& e = encoded_[row];
         class_of_row_.push_back(e.number);
+        used_classes_[e.number] = 1;
         resource_of_row_.push_back(e.resource);
         spans_.add(codes_at(e.first_code), classes_.tuples()[e.number][kClassShape], e.number);
         for (uint32_t i = 0; i < e.events; ++i) add_event(all_events_[e.first_event + i], e.number);
@@ -389,42 +485,17 @@ class RowGroupEncoder::State {
   }
 
   void put_classes() {
-    std::string names;
-    append_uvarint(names, names_.texts().size());
-    for (const std::string_view name : names_.texts()) append_sized(names, name);
-    put_compressed(ChunkType::kNames, names);
-    put_lists(ChunkType::kClassTable, classes_.tuples());
-    put_compressed(ChunkType::kScopeTable, tables_.scopes());
-    put_compressed(ChunkType::kResourceTable, tables_.resources());
-    put_compressed(ChunkType::kScopePairs, tables_.pairs());
-    const ClassSequence sequence =
-        encode_class_sequence(class_of_row_, class_count(), pages_, trace_rows_);
-    put_compressed(ChunkType::kSuccessors, sequence.successors);
-    put_paged(ChunkType::kClasses, sequence.ranks, sequence.contexts, class_count() + 1,
-              page_ends_);
-    if (!sequence.others.empty())
-      put_paged(ChunkType::kOtherClasses, sequence.others, {}, 1, sequence.other_page_ends);
-  }
-
-  // A count, then for each field of the tuples the list of all their values.
-  template <typename Tuple>
-  void put_lists(ChunkType type, const std::vector<Tuple>& tuples) {
-    if (tuples.empty()) return;
-    std::string out;
-    append_uvarint(out, tuples.size());
-    for (size_t field = 0; field < std::tuple_size_v<Tuple>; ++field) {
-      std::vector<uint64_t> values;
-      for (const Tuple& tuple : tuples) values.push_back(tuple[field]);
-      encode_integers(values, out);
-    }
-    put(type, 0, out);
+    if (!all_zero(sequence_.ranks))
+      put_paged(ChunkType::kClasses, sequence_.ranks, sequence_.contexts, class_count() + 1,
+                page_ends_);
+    if (!all_zero(sequence_.others))
+      put_paged(ChunkType::kOtherClasses, sequence_.others, {}, 1, sequence_.other_page_ends);
   }
 
   void put_resources() {
-    const ResourceSequence sequence =
-        encode_resource_sequence(resource_of_row_, class_of_row_, class_count(), parent_rows_);
-    put_compressed(ChunkType::kResourcesOfClasses, sequence.of_classes);
-    put_paged(ChunkType::kResources, sequence.symbols, class_of_row_, class_count(), page_ends_);
+    if (!all_zero(resource_sequence_.symbols))
+      put_paged(ChunkType::kResources, resource_sequence_.symbols, class_of_row_, class_count(),
+                page_ends_);
   }
 
   void put_parents() {
@@ -457,30 +528,21 @@ class RowGroupEncoder::State {
     put_integers(ChunkType::kForeignOfPages, foreign_of_pages);
   }
 
-  // A start counts from the row before, that of a trace from the trace before in the page, of a page from the group's earliest.
-  void put_times(const RowGroupZone& zone) {
+  // A start counts from the row before; that of a trace's first row is the trace's.
+  void put_times() {
     std::vector<uint64_t> starts, durations;
-    std::vector<uint32_t> contexts;
-    uint32_t row = 0;
-    for (const RowPage& page : pages_) {
-      uint64_t trace_start = zone.min_start.value;
-      for (uint32_t trace = page.first_trace; trace < page.first_trace + page.traces; ++trace) {
-        uint64_t before = trace_start;
-        const uint32_t begin = row;
-        trace_start = encoded_[begin].start;
-        for (; row < begin + trace_rows_[trace]; ++row) {
-          const EncodedRow& e = encoded_[row];
-          starts.push_back(e.start - before);
-          contexts.push_back(row == begin ? class_count() : class_of_row_[row]);
-          durations.push_back(e.end - e.start);
-          before = e.start;
-        }
+    starts.reserve(encoded_.size());
+    durations.reserve(encoded_.size());
+    for (const uint32_t count : trace_rows_) {
+      const size_t begin = starts.size();
+      for (size_t row = begin; row < begin + count; ++row) {
+        starts.push_back(row == begin ? 0 : encoded_[row].start - encoded_[row - 1].start);
+        durations.push_back(encoded_[row].end - encoded_[row].start);
       }
     }
-    if (!all_zero(starts))
-      put_paged(ChunkType::kStarts, starts, contexts, class_count() + 1, page_ends_);
-    if (!all_zero(durations))
-      put_paged(ChunkType::kDurations, durations, class_of_row_, class_count(), page_ends_);
+    for (const auto& [type, values] :
+         {std::pair(ChunkType::kStarts, &starts), std::pair(ChunkType::kDurations, &durations)})
+      if (!all_zero(*values)) put_paged(type, *values, class_of_row_, class_count(), page_ends_);
   }
 
   void put_span_fields() {
@@ -496,11 +558,6 @@ class RowGroupEncoder::State {
 
   void put_events() {
     if (event_count_ == 0) return;
-    std::string names;
-    append_uvarint(names, event_names_.texts().size());
-    for (const std::string_view name : event_names_.texts()) append_sized(names, name);
-    put_compressed(ChunkType::kEventNames, names);
-    put_lists(ChunkType::kEventClassTable, event_classes_.tuples());
     const auto classes = static_cast<uint32_t>(event_classes_.size());
     put_paged(ChunkType::kEventClasses, event_class_numbers_, class_count());
     put_paged(ChunkType::kEventTimes, event_times_, classes);
@@ -536,13 +593,6 @@ class RowGroupEncoder::State {
                       const std::vector<uint32_t>& context_shapes) {
     const auto& shapes = owner.shapes.shapes();
     if (shapes.empty()) return;
-    std::string table;
-    append_uvarint(table, shapes.size());
-    for (const auto& shape : shapes) {
-      append_uvarint(table, shape.size());
-      for (const uint32_t key : shape) append_uvarint(table, key);
-    }
-    put_compressed(chunk_of(ChunkType::kShapeTable, owner.owner), table);
     std::vector<bool> is_rare(owner.columns.size());
     bool any_rare = false;
     uint32_t frequent = 0;
@@ -594,11 +644,49 @@ class RowGroupEncoder::State {
     put(chunk_of(ChunkType::kRareValues, owner.owner), 0, rare.encode(1));
   }
 
-  void put_key_table() {
-    std::string table;
-    append_uvarint(table, keys_.keys().size());
-    for (const std::string_view key : keys_.keys()) append_sized(table, key);
-    put_compressed(ChunkType::kKeyTable, table);
+  // The values of every column, and the filter of those that are not listed.
+  std::string list_values(RowGroupValues& values) const {
+    RowGroupValueList list(values);
+    for (const AttributeColumns* owner : {&spans_, &events_, &links_}) {
+      static constexpr ColumnScope kScopes[] = {ColumnScope::kSpan, ColumnScope::kEvent,
+                                                ColumnScope::kLink};
+      const ColumnScope scope = kScopes[static_cast<size_t>(owner->owner)];
+      for (uint32_t key = 0; key < owner->columns.size(); ++key)
+        if (owner->columns[key] && owner->columns[key]->builder.count() > 0)
+          list.add({scope, keys_.keys()[key]}, owner->columns[key]->builder.used_values());
+    }
+    list_texts(list);
+    std::vector<uint8_t> used(tables_.resource_count(), 0);
+    for (const uint32_t resource : resource_of_row_) used[resource] = 1;
+    tables_.list_resources(used, keys_.keys(), list);
+    std::vector<uint8_t> used_scopes(tables_.scope_count(), 0);
+    for (uint32_t c = 0; c < classes_.size(); ++c)
+      used_scopes[classes_.tuples()[c][kClassScope]] |= used_classes_[c];
+    tables_.list_scopes(used_scopes, keys_.keys(), list);
+    list.finish();
+    return make_value_filter(list.hashes());
+  }
+
+  // Names and messages. Texts that are empty are as good as none.
+  void list_texts(RowGroupValueList& list) const {
+    const auto add = [&](ColumnScope scope, const std::vector<std::string_view>& texts,
+                         const std::vector<uint8_t>& used) {
+      std::vector<model::ValueView> values;
+      for (size_t i = 0; i < texts.size(); ++i)
+        if (used[i] != 0 && !texts[i].empty())
+          values.push_back(model::ValueView::of_string(texts[i]));
+      if (!values.empty()) list.add({scope, {}}, values);
+    };
+    std::vector<uint8_t> names(names_.texts().size(), 0), messages(texts_.texts().size(), 0),
+        events(event_names_.texts().size(), 0);
+    for (uint32_t c = 0; c < classes_.size(); ++c)
+      names[classes_.tuples()[c][kClassName]] |= used_classes_[c];
+    for (const EncodedRow& row : encoded_) messages[row.message] = 1;
+    for (const uint64_t of_class : event_class_numbers_.values)
+      if (of_class < event_classes_.size()) events[event_classes_.tuples()[of_class][0]] = 1;
+    add(ColumnScope::kName, names_.texts(), names);
+    add(ColumnScope::kStatusMessage, texts_.texts(), messages);
+    add(ColumnScope::kEventName, event_names_.texts(), events);
   }
 
   void fill_zone(RowGroupZone& zone) const {
@@ -625,7 +713,10 @@ class RowGroupEncoder::State {
   std::vector<uint32_t> page_ends_;  // rows
   std::vector<uint32_t> parent_rows_;
   std::vector<uint32_t> class_of_row_;
+  std::vector<uint8_t> used_classes_;  // those that some row has
   std::vector<uint32_t> resource_of_row_;
+  ClassSequence sequence_;
+  ResourceSequence resource_sequence_;
 
   KeyNumbers keys_;
   TextNumbers names_;
@@ -660,7 +751,7 @@ void RowGroupEncoder::add(uint32_t trace, uint32_t index, uint64_t arrival) {
 }
 RowGroupEncoder::Encoded RowGroupEncoder::finish() { return state_->finish(); }
 
-std::string encode_row_group(std::span<const TraceSpans> traces, RowGroupZone& zone) {
+RowGroupEncoder::Encoded encode_row_group(std::span<const TraceSpans> traces) {
   // Batch by batch: there, what is alike lies side by side, and so does memory.
   struct Place {
     SpanRef ref;
@@ -679,9 +770,7 @@ std::string encode_row_group(std::span<const TraceSpans> traces, RowGroupZone& z
     if (place.ref.batch != batch) encoder.begin_batch(*(batch = place.ref.batch));
     encoder.add(place.trace, place.ref.index, place.arrival);
   }
-  RowGroupEncoder::Encoded encoded = encoder.finish();
-  zone = encoded.zone;
-  return std::move(encoded.bytes);
+  return encoder.finish();
 }
 
 }  // namespace sightline::tracestore

@@ -9,6 +9,7 @@
 
 #include "tracestore/block_format.h"
 #include "tracestore/trace_spans.h"
+#include "tracestore/value_index.h"
 
 namespace sightline::tracestore {
 
@@ -24,8 +25,9 @@ class RowGroupEncoder {
   void add(uint32_t trace, uint32_t index, uint64_t arrival);
 
   struct Encoded {
-    std::string bytes;
-    RowGroupZone zone;             // all but its offset and first trace
+    std::string bytes;  // filter, chunks, directory
+    RowGroupZone zone;  // all but its offset and first trace
+    RowGroupValues values;
     std::vector<uint32_t> traces;  // their numbers, ascending
     uint64_t spans_left_out = 0;   // beyond kRowsMax of one trace
   };
@@ -37,7 +39,7 @@ class RowGroupEncoder {
   std::unique_ptr<State> state_;
 };
 
-// The traces united, not empty, in their order. Fills every field of `zone` but its offset and first trace.
-std::string encode_row_group(std::span<const TraceSpans> traces, RowGroupZone& zone);
+// The traces united, not empty, in their order.
+RowGroupEncoder::Encoded encode_row_group(std::span<const TraceSpans> traces);
 
 }  // namespace sightline::tracestore

@@ -5,7 +5,7 @@
 
 #include "base/bytes.h"
 #include "base/checksum.h"
-#include "tracestore/row_group_decoder.h"
+#include "tracestore/page_columns.h"
 
 using namespace sightline;
 using namespace sightline::tracestore;
@@ -40,12 +40,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   auto decoder = RowGroupDecoder::open(all, zone, nullptr);
   if (!decoder) return 0;
   (void)decoder->verify();
-  (void)decoder->tables();
+  if (!decoder->tables()) return 0;
   for (const auto owner : {AttributeOwner::kSpan, AttributeOwner::kEvent, AttributeOwner::kLink}) {
     const auto keys = decoder->keys(owner);
     if (!keys) continue;
+    PageColumns columns(*decoder);
     for (const std::string_view key : *keys) {
-      (void)decoder->attribute(owner, key);
+      (void)columns.attribute(owner, key);
       (void)decoder->attribute_dictionary(owner, key);
     }
   }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "tracestore/value_filter.h"
+
 namespace sightline::tracestore {
 namespace {
 
@@ -121,9 +123,16 @@ Result<bool> name_may_meet(RowGroupDecoder& decoder, const Condition& condition)
 }
 
 Result<bool> message_may_meet(RowGroupDecoder& decoder, const Condition& condition) {
-  const auto dictionary = decoder.texts(ChunkType::kStatusMessages);
+  const auto tables = decoder.tables();
+  if (!tables) return std::unexpected(tables.error());
+  if (!decoder.has_chunk(ChunkType::kStatusMessages))
+    return value_may_match(ValueView::of_string({}), condition);
+  const auto reader = decoder.text_source(ChunkType::kStatusMessages, decoder.class_count());
+  if (!reader) return std::unexpected(reader.error());
+  if (!(*reader)->has_dictionary()) return true;
+  const auto dictionary = (*reader)->dictionary();
   if (!dictionary) return std::unexpected(dictionary.error());
-  return any_may_match(dictionary->values, condition);
+  return any_may_match(*dictionary, condition);
 }
 
 Result<bool> may_meet(RowGroupDecoder& decoder, const Condition& condition) {
@@ -154,13 +163,139 @@ Result<bool> may_meet(RowGroupDecoder& decoder, const Condition& condition) {
 
 }  // namespace
 
-bool zone_may_match(const RowGroupZone& zone, const ScanRequest& request) {
-  if (zone.min_start > request.max || zone.max_end < request.min) return false;
-  const auto meets = [&](const Condition& c) { return zone_may_meet(zone, c); };
-  if (request.conditions.empty()) return true;
-  return request.all_conditions
-             ? std::all_of(request.conditions.begin(), request.conditions.end(), meets)
-             : std::any_of(request.conditions.begin(), request.conditions.end(), meets);
+namespace {
+
+ColumnScope scope_of(AttributeScope scope) { return static_cast<ColumnScope>(scope); }
+static_assert(static_cast<int>(ColumnScope::kLink) == static_cast<int>(AttributeScope::kLink));
+
+// The columns whose values a condition or listing speaks of; none for those that zones tell of.
+std::vector<ColumnId> columns_of(Intrinsic intrinsic, const std::optional<AttributeScope>& scope,
+                                 std::string_view key) {
+  switch (intrinsic) {
+    case Intrinsic::kName: return {{ColumnScope::kName, {}}};
+    case Intrinsic::kStatusMessage: return {{ColumnScope::kStatusMessage, {}}};
+    case Intrinsic::kServiceName: return {{ColumnScope::kResource, "service.name"}};
+    case Intrinsic::kNone: break;
+    default: return {};
+  }
+  if (scope) return {{scope_of(*scope), key}};
+  return {{ColumnScope::kSpan, key}, {ColumnScope::kResource, key}};
+}
+
+// The value an equality asks for; nullopt when filters know nothing of its kind.
+std::optional<ValueView> wanted_value(const Condition& condition) {
+  if (condition.op != ConditionOp::kEqual) return std::nullopt;
+  switch (condition.kind) {
+    case ValueKind::kString: return ValueView::of_string(condition.text);
+    case ValueKind::kBool: return ValueView::of_bool(condition.number != 0);
+    case ValueKind::kInt: return ValueView::of_int(condition.number);
+    case ValueKind::kDouble: return ValueView::of_double(condition.real);
+    default: return std::nullopt;
+  }
+}
+
+// Of one column, added to `choice`.
+Status choose_by_column(const Block& block, const ColumnId& id, const Condition& condition,
+                        RowGroupChoice& choice) {
+  const auto index = block.value_index();
+  if (!index) return std::unexpected(index.error());
+  const auto column = (*index)->find(id);
+  if (!column) return std::unexpected(column.error());
+  if (!*column) return {};
+  if (asks_presence(condition)) {
+    choice.may.add_all((*column)->present);
+    return {};
+  }
+  for (const auto& [value, in] : (*column)->values)
+    if (value_may_match(value, condition)) choice.may.add_all(in);
+  const auto wanted = wanted_value(condition);
+  const uint64_t hash = wanted ? value_hash(id, *wanted) : 0;
+  const uint64_t array_hash = value_hash(id, {.kind = ValueKind::kArray});
+  for (uint32_t i = 0; i < block.zones().size(); ++i) {
+    if (!(*column)->present.has(i) || (*column)->listed.has(i)) continue;
+    if (wanted) {
+      const auto filter = block.filter(i);
+      if (!filter) return std::unexpected(filter.error());
+      if (!filter_may_hold(filter->bytes, hash) && !filter_may_hold(filter->bytes, array_hash))
+        continue;
+    } else {
+      choice.ask.add(i);
+    }
+    choice.may.add(i);
+  }
+  return {};
+}
+
+Result<RowGroupChoice> choose_by_condition(const Block& block, const Condition& condition) {
+  const size_t count = block.zones().size();
+  if (says_nothing(condition)) return RowGroupChoice{RowGroupSet(count, true), RowGroupSet(count)};
+  RowGroupChoice choice{RowGroupSet(count), RowGroupSet(count)};
+  const auto columns = columns_of(condition.intrinsic, condition.scope, condition.key);
+  if (columns.empty())
+    for (size_t i = 0; i < count; ++i)
+      if (zone_may_meet(block.zones()[i], condition)) choice.may.add(i);
+  for (const ColumnId& id : columns)
+    if (auto status = choose_by_column(block, id, condition, choice); !status)
+      return std::unexpected(std::move(status).error());
+  return choice;
+}
+
+}  // namespace
+
+Result<RowGroupChoice> choose_row_groups(const Block& block, const ScanRequest& request) {
+  const size_t count = block.zones().size();
+  RowGroupChoice choice{RowGroupSet(count, request.all_conditions || request.conditions.empty()),
+                        RowGroupSet(count)};
+  for (const Condition& condition : request.conditions) {
+    const auto of_one = choose_by_condition(block, condition);
+    if (!of_one) return of_one;
+    if (request.all_conditions) {
+      choice.may.keep_common(of_one->may);
+      choice.ask.add_all(of_one->ask);
+    } else {
+      choice.may.add_all(of_one->may);
+    }
+  }
+  for (size_t i = 0; i < count; ++i) {
+    const RowGroupZone& zone = block.zones()[i];
+    if (zone.min_start > request.max || zone.max_end < request.min) choice.may.remove(i);
+  }
+  choice.ask.keep_common(choice.may);
+  return choice;
+}
+
+Result<KnownValues> known_values(const Block& block, const ScanRequest& request) {
+  const size_t count = block.zones().size();
+  KnownValues known{RowGroupSet(count), {}, {}};
+  const Listing& listing = *request.listing;
+  const bool by_zone =
+      listing.intrinsic == Intrinsic::kStatus || listing.intrinsic == Intrinsic::kKind;
+  if (listing.intrinsic == Intrinsic::kDuration) return known;
+  if (!by_zone) {
+    const auto index = block.value_index();
+    if (!index) return std::unexpected(index.error());
+    for (const ColumnId& id : columns_of(listing.intrinsic, listing.scope, listing.key)) {
+      auto column = (*index)->find(id);
+      if (!column) return std::unexpected(std::move(column).error());
+      if (*column) known.columns.push_back(std::move(**column));
+    }
+    // Where a span has the key and its resource, too, the span's counts: that takes reading.
+    if (known.columns.size() > 1) return KnownValues{RowGroupSet(count), {}, {}};
+  }
+  uint32_t bits = 0;
+  for (uint32_t i = 0; i < count; ++i) {
+    const RowGroupZone& zone = block.zones()[i];
+    if (zone.min_start < request.min || zone.max_end > request.max || block.has_gone(zone))
+      continue;
+    const bool listed = by_zone || known.columns.empty() || !known.columns[0].present.has(i) ||
+                        known.columns[0].listed.has(i);
+    if (!listed) continue;
+    known.row_groups.add(i);
+    bits |= listing.intrinsic == Intrinsic::kStatus ? zone.statuses : zone.kinds;
+  }
+  for (int64_t n = 0; by_zone && n < 31; ++n)
+    if ((bits >> n & 1) != 0) known.enumeration.push_back(ValueView::of_int(n));
+  return known;
 }
 
 Result<bool> dictionaries_may_match(RowGroupDecoder& decoder, const ScanRequest& request) {

@@ -1,6 +1,8 @@
 // RowGroupDecoder::spans(): rows back into a SpanBatch, from the pages they lie in.
 #include <algorithm>
 
+#include "tracestore/page_columns.h"
+#include "tracestore/querier.h"
 #include "tracestore/row_group_decoder.h"
 
 namespace sightline::tracestore {
@@ -10,25 +12,22 @@ std::unexpected<Error> torn(std::string_view what) {
   return fail(Errc::kCorrupt, "row group: ", what);
 }
 
-}  // namespace
-
-// Attributes of some spans, events or links of one page: the values of every key they have are read for
-// the page, and those of the entries before skipped.
+// Attributes of some spans, events or links of one page: of every key they have, the values of those alone.
 class PageAttributes {
  public:
-  // Entries [begin, end) of the page, whose contexts are `contexts`.
+  // `contexts` of all entries of the page; `wanted` runs of entries, ascending.
   static Result<PageAttributes> read(RowGroupDecoder& decoder, AttributeOwner owner, uint32_t page,
                                      std::span<const uint32_t> contexts,
                                      std::span<const model::Run> wanted) {
-    PageAttributes attributes(*decoder.tables_, owner);
+    PageAttributes attributes(*decoder.shared_tables(), owner);
     attributes.choose_columns(decoder, contexts, wanted);
-    if (attributes.columns_.empty()) return attributes;
-    attributes.count_values(contexts);
     for (Column& column : attributes.columns_) {
       const auto source = decoder.value_source(owner, column.key);
       if (!source) return std::unexpected(source.error());
+      if (*source == nullptr) return torn("attributes outnumber values");
+      attributes.place_values(column, (*source)->local, contexts, wanted);
       if (auto status =
-              (*source)->reader.read(page, column.contexts_of((*source)->local), column.values);
+              (*source)->reader.read_some(page, column.contexts, column.wanted, column.values);
           !status)
         return std::unexpected(std::move(status).error());
       column.storage = (*source)->reader.storage();
@@ -36,16 +35,9 @@ class PageAttributes {
     return attributes;
   }
 
-  // Forward to the attributes of an entry.
-  void seek(std::span<const uint32_t> contexts, uint32_t entry) {
-    if (columns_.empty()) return;
-    for (; at_ < entry; ++at_)
-      for (const uint32_t key : shape_of(contexts[at_]))
-        if (column_of_key_[key] != kNone) ++columns_[column_of_key_[key]].next;
-  }
-  // Appends the attributes of the next entry to the batch.
+  // Appends the attributes of the next wanted entry to the batch.
   Result<model::Run> next(uint32_t context, model::SpanBatch& batch) {
-    const auto& keys = shape_of(context);
+    const auto keys = shape_of(context);
     const model::Run run{static_cast<uint32_t>(batch.attributes.size()),
                          static_cast<uint32_t>(keys.size())};
     for (const uint32_t key : keys) {
@@ -53,7 +45,6 @@ class PageAttributes {
       if (column.next >= column.values.size()) return torn("attributes outnumber values");
       batch.attributes.push_back({tables_->keys[key], column.values[column.next++]});
     }
-    ++at_;
     return run;
   }
   void keep_storage(std::vector<std::shared_ptr<const void>>& owners) const {
@@ -63,22 +54,19 @@ class PageAttributes {
  private:
   static constexpr uint32_t kNone = UINT32_MAX;
   struct Column {
-    uint32_t key = 0;                      // one of its keys
-    std::vector<uint32_t> entry_contexts;  // of each value, the context of the entry
-    std::vector<uint32_t> local_contexts;
+    uint32_t key = 0;  // one of its keys
+    bool rare = false;
+    std::vector<uint32_t> contexts;  // of each value of the page
+    std::vector<model::Run> wanted;  // values
     std::vector<model::ValueView> values;
     size_t next = 0;
     std::shared_ptr<const void> storage;
-    std::span<const uint32_t> contexts_of(const std::vector<uint32_t>& local) {
-      for (const uint32_t context : entry_contexts) local_contexts.push_back(local[context]);
-      return local_contexts;
-    }
   };
 
   PageAttributes(const RowGroupTables& tables, AttributeOwner owner)
       : tables_(&tables), owner_(static_cast<size_t>(owner)) {}
 
-  const RowGroupTables::Shape& shape_of(uint32_t context) const {
+  std::span<const uint32_t> shape_of(uint32_t context) const {
     return tables_->shapes[owner_][tables_->context_shapes[owner_][context]];
   }
 
@@ -87,103 +75,128 @@ class PageAttributes {
                       std::span<const model::Run> wanted) {
     column_of_key_.assign(tables_->keys.size(), kNone);
     const auto owner = static_cast<AttributeOwner>(owner_);
-    bool any_rare = false;
     uint32_t rare = kNone;
     for (const model::Run run : wanted) {
       for (uint32_t entry = run.begin; entry < run.begin + run.count; ++entry) {
         for (const uint32_t key : shape_of(contexts[entry])) {
           if (column_of_key_[key] != kNone) continue;
-          if (decoder.is_frequent(owner, key)) {
-            column_of_key_[key] = static_cast<uint32_t>(columns_.size());
-            columns_.push_back({.key = key});
-          } else if (!any_rare) {
-            any_rare = true;
-            rare = static_cast<uint32_t>(columns_.size());
-            columns_.push_back({.key = key});
-            column_of_key_[key] = rare;
-          } else {
-            column_of_key_[key] = rare;
-          }
+          const bool frequent = decoder.is_frequent(owner, key);
+          if (frequent || rare == kNone)
+            columns_.push_back({.key = key,
+                                .rare = !frequent,
+                                .contexts = {},
+                                .wanted = {},
+                                .values = {},
+                                .storage = {}});
+          if (!frequent && rare == kNone) rare = static_cast<uint32_t>(columns_.size() - 1);
+          column_of_key_[key] = frequent ? static_cast<uint32_t>(columns_.size() - 1) : rare;
         }
       }
     }
-    if (!any_rare) return;
-    // Values of rare keys lie in one list: all of them must be counted.
-    for (const auto& shape : tables_->shapes[owner_])
-      for (const uint32_t key : shape)
-        if (column_of_key_[key] == kNone && !decoder.is_frequent(owner, key))
-          column_of_key_[key] = rare;
+    if (rare == kNone) return;
+    is_rare_.assign(tables_->keys.size(), 0);
+    for (uint32_t key = 0; key < is_rare_.size(); ++key)
+      is_rare_[key] = decoder.is_frequent(owner, key) ? 0 : 1;
   }
 
-  void count_values(std::span<const uint32_t> contexts) {
-    for (const uint32_t context : contexts)
+  // The contexts of all values of the page, and which of them the wanted entries have.
+  void place_values(Column& column, const std::vector<uint32_t>& local,
+                    std::span<const uint32_t> contexts, std::span<const model::Run> wanted) const {
+    std::vector<uint32_t> taken(tables_->context_shapes[owner_].size(), 0);
+    const auto count = [&](uint32_t context) {
       for (const uint32_t key : shape_of(context))
-        if (column_of_key_[key] != kNone)
-          columns_[column_of_key_[key]].entry_contexts.push_back(context);
+        taken[context] += column.rare ? is_rare_[key] : static_cast<uint8_t>(key == column.key);
+    };
+    if (column.rare)
+      for (uint32_t context = 0; context < taken.size(); ++context) count(context);
+    else
+      for (const uint32_t context : tables_->contexts_of_key[owner_][column.key]) count(context);
+    column.contexts.reserve(contexts.size());
+    const auto take = [&](uint32_t begin, uint32_t end) {
+      for (uint32_t entry = begin; entry < end; ++entry)
+        for (uint32_t k = taken[contexts[entry]]; k > 0; --k)
+          column.contexts.push_back(local[contexts[entry]]);
+    };
+    uint32_t at = 0;
+    for (const model::Run run : wanted) {
+      take(at, run.begin);
+      const auto first = static_cast<uint32_t>(column.contexts.size());
+      take(run.begin, at = run.begin + run.count);
+      if (column.contexts.size() > first)
+        column.wanted.push_back({first, static_cast<uint32_t>(column.contexts.size()) - first});
+    }
+    take(at, static_cast<uint32_t>(contexts.size()));
   }
 
   const RowGroupTables* tables_;
   size_t owner_;
   std::vector<Column> columns_;
   std::vector<uint32_t> column_of_key_;
-  uint32_t at_ = 0;
+  std::vector<uint8_t> is_rare_;
 };
 
 // The wanted rows of one page into the batch.
 class SpanAssembler {
  public:
   SpanAssembler(RowGroupDecoder& decoder, uint32_t page, model::SpanBatch& batch)
-      : d_(decoder), page_(page), begin_(decoder.tables_->pages[page].begin), batch_(batch) {}
+      : d_(decoder),
+        tables_(*decoder.shared_tables()),
+        page_(page),
+        columns_(decoder, {page}),
+        batch_(batch) {}
 
   // `runs` of rows within the page, ascending.
   Status add(std::span<const model::Run> runs, std::vector<std::shared_ptr<const void>>& owners) {
     if (auto status = read(runs); !status) return status;
-    for (const model::Run run : runs) {
-      spans_->seek(rows_->classes, run.begin);
-      if (events_) events_->seek(event_entries_->contexts, event_entries_->offsets[run.begin]);
-      if (links_) links_->seek(link_entries_->contexts, link_entries_->offsets[run.begin]);
+    for (const model::Run run : runs)
       for (uint32_t row = run.begin; row < run.begin + run.count; ++row)
         if (auto status = add_row(row); !status) return status;
-    }
-    spans_->keep_storage(owners);
-    if (events_) events_->keep_storage(owners);
-    if (links_) links_->keep_storage(owners);
+    for (const auto* attributes : {&spans_, &events_, &links_})
+      if (*attributes) (*attributes)->keep_storage(owners);
     for (const auto& storage : text_storage_) owners.push_back(storage);
     return {};
   }
 
  private:
-  Status read(std::span<const model::Run> runs) {
-    const auto rows = d_.page_rows(page_);
-    if (!rows) return std::unexpected(rows.error());
-    rows_ = *rows;
-    const auto take = [&](ChunkType type, std::vector<uint64_t>& into) {
-      return d_.read_numbers(type, d_.class_count(), page_, rows_->classes, into);
-    };
-    for (Status status :
-         {take(ChunkType::kStatuses, statuses_),
-          take(ChunkType::kDroppedAttributes, dropped_attributes_),
-          take(ChunkType::kDroppedEvents, dropped_events_),
-          take(ChunkType::kDroppedLinks, dropped_links_),
-          read_texts(ChunkType::kStatusMessages, messages_),
-          read_texts(ChunkType::kTraceStates, states_), read_events(runs), read_links(runs)})
-      if (!status) return status;
-    auto attributes = PageAttributes::read(d_, AttributeOwner::kSpan, page_, rows_->classes, runs);
-    if (!attributes) return std::unexpected(std::move(attributes).error());
-    spans_ = std::move(*attributes);
+  // What a Result holds, into a member.
+  template <typename T, typename Into>
+  static Status take(Result<T> result, Into& into) {
+    if (!result) return std::unexpected(std::move(result).error());
+    into = std::move(*result);
     return {};
   }
 
-  Status read_texts(ChunkType type, std::vector<model::ValueView>& into) {
-    if (d_.chunk(type) == nullptr) return {};
-    const auto reader = d_.text_source(type, d_.class_count());
+  Status read(std::span<const model::Run> runs) {
+    for (Status status :
+         {take(columns_.classes(), classes_), take(columns_.resources(), resources_),
+          take(columns_.span_ids(), span_ids_), take(columns_.parents(), parents_),
+          take(columns_.starts(), starts_), take(columns_.durations(), durations_),
+          take(columns_.numbers(ChunkType::kStatuses), statuses_),
+          take(columns_.numbers(ChunkType::kDroppedAttributes), dropped_attributes_),
+          take(columns_.numbers(ChunkType::kDroppedEvents), dropped_events_),
+          take(columns_.numbers(ChunkType::kDroppedLinks), dropped_links_)})
+      if (!status) return status;
+    for (Status status :
+         {read_texts(ChunkType::kStatusMessages, d_.class_count(), classes_, runs, messages_),
+          read_texts(ChunkType::kTraceStates, d_.class_count(), classes_, runs, states_),
+          read_events(runs), read_links(runs),
+          take(PageAttributes::read(d_, AttributeOwner::kSpan, page_, classes_, runs), spans_)})
+      if (!status) return status;
+    return {};
+  }
+
+  // The texts of the wanted runs, one after the other; nothing when the row group has none.
+  Status read_texts(ChunkType type, uint32_t context_count, std::span<const uint32_t> contexts,
+                    std::span<const model::Run> wanted, std::vector<model::ValueView>& into) {
+    if (!d_.has_chunk(type)) return {};
+    const auto reader = d_.text_source(type, context_count);
     if (!reader) return std::unexpected(reader.error());
     text_storage_.push_back((*reader)->storage());
-    return (*reader)->read(page_, rows_->classes, into);
+    return (*reader)->read_some(page_, contexts, wanted, into);
   }
 
   // The entries that the rows own; nothing when they own none.
-  static std::vector<model::Run> entries_of(const PageEntries& entries,
+  static std::vector<model::Run> entries_of(const EntryColumns& entries,
                                             std::span<const model::Run> runs) {
     std::vector<model::Run> wanted;
     for (const model::Run run : runs) {
@@ -195,95 +208,70 @@ class SpanAssembler {
   }
 
   Status read_events(std::span<const model::Run> runs) {
-    if (d_.zone_.events == 0) return {};
-    const auto entries = d_.page_entries(AttributeOwner::kEvent, page_);
-    if (!entries) return std::unexpected(entries.error());
-    event_entries_ = *entries;
-    const auto wanted = entries_of(**entries, runs);
+    if (auto status = take(columns_.entries(AttributeOwner::kEvent), event_entries_); !status)
+      return status;
+    const auto wanted = entries_of(*event_entries_, runs);
     if (wanted.empty()) return {};
-    const auto classes = static_cast<uint32_t>(d_.tables_->event_classes.size());
-    const auto& contexts = event_entries_->contexts;
     for (Status status :
-         {d_.read_numbers(ChunkType::kEventTimes, classes, page_, contexts, event_times_),
-          d_.read_numbers(ChunkType::kEventDroppedAttributes, classes, page_, contexts,
-                          event_dropped_)})
+         {take(columns_.event_times(), event_times_),
+          take(columns_.entry_numbers(ChunkType::kEventDroppedAttributes, AttributeOwner::kEvent),
+               event_dropped_),
+          take(PageAttributes::read(d_, AttributeOwner::kEvent, page_, event_entries_->contexts,
+                                    wanted),
+               events_)})
       if (!status) return status;
-    auto attributes = PageAttributes::read(d_, AttributeOwner::kEvent, page_, contexts, wanted);
-    if (!attributes) return std::unexpected(std::move(attributes).error());
-    events_ = std::move(*attributes);
     return {};
   }
 
   Status read_links(std::span<const model::Run> runs) {
-    if (d_.zone_.links == 0) return {};
-    const auto entries = d_.page_entries(AttributeOwner::kLink, page_);
-    if (!entries) return std::unexpected(entries.error());
-    link_entries_ = *entries;
-    const auto wanted = entries_of(**entries, runs);
+    if (auto status = take(columns_.entries(AttributeOwner::kLink), link_entries_); !status)
+      return status;
+    const auto wanted = entries_of(*link_entries_, runs);
     if (wanted.empty()) return {};
-    const auto begins = d_.begins_of_pages(ChunkType::kLinksOfPages);
-    if (!begins) return std::unexpected(begins.error());
-    first_link_ = (**begins)[page_];
-    auto trace_ids = d_.raw_ids<TraceId>(ChunkType::kLinkTraceIds, d_.zone_.links);
-    auto span_ids = d_.raw_ids<SpanId>(ChunkType::kLinkSpanIds, d_.zone_.links);
-    if (!trace_ids || !span_ids || first_link_ + link_entries_->contexts.size() > d_.zone_.links)
-      return torn("ids of links are torn");
-    link_trace_ids_ = std::move(*trace_ids);
-    link_span_ids_ = std::move(*span_ids);
-    const auto shapes = static_cast<uint32_t>(d_.tables_->context_shapes[2].size());
-    const auto& contexts = link_entries_->contexts;
+    const auto shapes = static_cast<uint32_t>(tables_.context_shapes[2].size());
     for (Status status :
-         {d_.read_numbers(ChunkType::kLinkFlags, shapes, page_, contexts, link_flags_),
-          d_.read_numbers(ChunkType::kLinkDroppedAttributes, shapes, page_, contexts,
-                          link_dropped_)})
+         {take(columns_.link_ids<TraceId>(ChunkType::kLinkTraceIds), link_trace_ids_),
+          take(columns_.link_ids<SpanId>(ChunkType::kLinkSpanIds), link_span_ids_),
+          take(columns_.entry_numbers(ChunkType::kLinkFlags, AttributeOwner::kLink), link_flags_),
+          take(columns_.entry_numbers(ChunkType::kLinkDroppedAttributes, AttributeOwner::kLink),
+               link_dropped_),
+          read_texts(ChunkType::kLinkTraceStates, shapes, link_entries_->contexts, wanted,
+                     link_states_),
+          take(PageAttributes::read(d_, AttributeOwner::kLink, page_, link_entries_->contexts,
+                                    wanted),
+               links_)})
       if (!status) return status;
-    if (d_.chunk(ChunkType::kLinkTraceStates) != nullptr) {
-      const auto reader = d_.text_source(ChunkType::kLinkTraceStates, shapes);
-      if (!reader) return std::unexpected(reader.error());
-      text_storage_.push_back((*reader)->storage());
-      if (auto status = (*reader)->read(page_, contexts, link_states_); !status) return status;
-    }
-    auto attributes = PageAttributes::read(d_, AttributeOwner::kLink, page_, contexts, wanted);
-    if (!attributes) return std::unexpected(std::move(attributes).error());
-    links_ = std::move(*attributes);
     return {};
   }
 
   Status add_row(uint32_t row) {
-    const RowGroupTables& tables = *d_.tables_;
-    const auto& of_class = tables.classes[rows_->classes[row]];
-    const auto scope =
-        tables.scope_of_pair.find(uint64_t{rows_->resources[row]} << 32 | of_class[kClassScope]);
-    if (scope == tables.scope_of_pair.end()) return torn("a row is of no known scope");
+    const auto& of_class = tables_.classes[classes_[row]];
     model::SpanView span;
-    std::memcpy(
-        span.span_id.bytes.data(),
-        d_.chunk_bytes(ChunkType::kSpanIds, 0).data() + size_t{begin_ + row} * sizeof(SpanId),
-        sizeof(SpanId));
-    span.parent_span_id = rows_->parents[row];
-    span.scope = scope->second;
+    span.scope = tables_.scope_of(resources_[row], of_class[kClassScope]);
+    if (span.scope == RowGroupTables::kNoScope) return torn("a row is of no known scope");
+    span.span_id = span_ids_[row];
+    span.parent_span_id = parents_[row];
     span.kind = static_cast<model::SpanKind>(of_class[kClassKind]);
     span.status = static_cast<model::StatusCode>(statuses_[row]);
     span.flags = of_class[kClassFlags];
-    span.name = tables.names[of_class[kClassName]];
-    if (!messages_.empty()) span.status_message = messages_[row].bytes;
-    if (!states_.empty()) span.trace_state = states_[row].bytes;
-    span.start = {rows_->starts[row]};
-    span.end = {rows_->ends[row]};
+    span.name = tables_.names[of_class[kClassName]];
+    if (!messages_.empty()) span.status_message = messages_[next_row_].bytes;
+    if (!states_.empty()) span.trace_state = states_[next_row_].bytes;
+    ++next_row_;
+    span.start = {starts_[row]};
+    span.end = {starts_[row] + durations_[row]};
     span.dropped_attributes = static_cast<uint32_t>(dropped_attributes_[row]);
     span.dropped_events = static_cast<uint32_t>(dropped_events_[row]);
     span.dropped_links = static_cast<uint32_t>(dropped_links_[row]);
-    const auto run = spans_->next(rows_->classes[row], batch_);
+    const auto run = spans_->next(classes_[row], batch_);
     if (!run) return std::unexpected(run.error());
     span.attributes = *run;
     span.events.begin = static_cast<uint32_t>(batch_.events.size());
     span.links.begin = static_cast<uint32_t>(batch_.links.size());
-    if (events_)
-      for (uint32_t e = event_entries_->offsets[row]; e < event_entries_->offsets[row + 1]; ++e)
-        if (auto status = add_event(e, span.start); !status) return status;
-    if (links_)
-      for (uint32_t l = link_entries_->offsets[row]; l < link_entries_->offsets[row + 1]; ++l)
-        if (auto status = add_link(l); !status) return status;
+    for (uint32_t e = event_entries_->offsets[row]; e < event_entries_->offsets[row + 1]; ++e)
+      if (auto status = add_event(e, span.start); !status) return status;
+    for (uint32_t l = link_entries_->offsets[row]; l < link_entries_->offsets[row + 1]; ++l)
+      if (auto status = add_link(l); !status) return status;
     span.events.count = static_cast<uint32_t>(batch_.events.size()) - span.events.begin;
     span.links.count = static_cast<uint32_t>(batch_.links.size()) - span.links.begin;
     batch_.spans.push_back(span);
@@ -295,7 +283,7 @@ class SpanAssembler {
     const auto attributes = events_->next(context, batch_);
     if (!attributes) return std::unexpected(attributes.error());
     batch_.events.push_back({.time = {start.value + event_times_[entry]},
-                             .name = d_.tables_->event_names[d_.tables_->event_classes[context][0]],
+                             .name = tables_.event_names[tables_.event_classes[context][0]],
                              .attributes = *attributes,
                              .dropped_attributes = static_cast<uint32_t>(event_dropped_[entry])});
     return {};
@@ -304,32 +292,40 @@ class SpanAssembler {
     const auto attributes = links_->next(link_entries_->contexts[entry], batch_);
     if (!attributes) return std::unexpected(attributes.error());
     batch_.links.push_back(
-        {.trace_id = link_trace_ids_[first_link_ + entry],
-         .span_id = link_span_ids_[first_link_ + entry],
-         .trace_state = link_states_.empty() ? std::string_view() : link_states_[entry].bytes,
+        {.trace_id = link_trace_ids_[entry],
+         .span_id = link_span_ids_[entry],
+         .trace_state = link_states_.empty() ? std::string_view() : link_states_[next_link_].bytes,
          .attributes = *attributes,
          .dropped_attributes = static_cast<uint32_t>(link_dropped_[entry]),
          .flags = static_cast<uint32_t>(link_flags_[entry])});
+    ++next_link_;
     return {};
   }
 
   RowGroupDecoder& d_;
+  const RowGroupTables& tables_;
   const uint32_t page_;
-  const uint32_t begin_;
+  PageColumns columns_;
   model::SpanBatch& batch_;
-  const PageRows* rows_ = nullptr;
-  std::vector<uint64_t> statuses_, dropped_attributes_, dropped_events_, dropped_links_;
-  std::vector<model::ValueView> messages_, states_;
+  std::span<const uint32_t> classes_, resources_;
+  std::span<const uint64_t> starts_;
+  std::vector<SpanId> span_ids_, parents_;
+  std::vector<uint64_t> durations_, statuses_;
+  std::vector<uint64_t> dropped_attributes_, dropped_events_, dropped_links_;
+  std::vector<model::ValueView> messages_, states_;  // of the wanted rows
+  size_t next_row_ = 0;                              // of those
   std::optional<PageAttributes> spans_, events_, links_;
-  const PageEntries* event_entries_ = nullptr;
-  const PageEntries* link_entries_ = nullptr;
+  const EntryColumns* event_entries_ = nullptr;
+  const EntryColumns* link_entries_ = nullptr;
   std::vector<uint64_t> event_times_, event_dropped_, link_flags_, link_dropped_;
-  std::vector<model::ValueView> link_states_;
   std::vector<TraceId> link_trace_ids_;
   std::vector<SpanId> link_span_ids_;
-  uint32_t first_link_ = 0;
+  std::vector<model::ValueView> link_states_;  // of the wanted links
+  size_t next_link_ = 0;
   std::vector<std::shared_ptr<const void>> text_storage_;
 };
+
+}  // namespace
 
 Result<std::shared_ptr<model::SpanBatch>> RowGroupDecoder::spans(std::span<const model::Run> runs) {
   const auto tables = this->tables();

@@ -40,23 +40,17 @@ class KeySet {
   std::set<std::string, std::less<>> keys_;
 };
 
-Status add_stored_keys(RowGroupDecoder& decoder, AttributeScope scope, KeySet& keys) {
-  if (scope == AttributeScope::kResource || scope == AttributeScope::kScope) {
-    const auto tables = decoder.tables();
-    if (!tables) return std::unexpected(tables.error());
-    if (scope == AttributeScope::kResource)
-      for (const auto& resource : (*tables)->batch.resources)
-        keys.add((*tables)->batch, resource.attributes);
-    else
-      for (const auto& s : (*tables)->batch.scopes) keys.add((*tables)->batch, s.attributes);
-    return {};
+Status add_stored_keys(const Block& block, AttributeScope scope, TimestampNs min, TimestampNs max,
+                       KeySet& keys) {
+  RowGroupSet in_range;
+  for (uint32_t i = 0; i < block.zones().size(); ++i)
+    if (block.zones()[i].min_start <= max && block.zones()[i].max_end >= min) in_range.add(i);
+  const auto index = block.value_index();
+  if (!index) return std::unexpected(index.error());
+  for (const ValueIndex::Entry& entry : (*index)->entries()) {
+    if (entry.id.scope != static_cast<ColumnScope>(scope)) continue;
+    if (ValueIndex::present(entry).meets(in_range)) keys.add(entry.id.key);
   }
-  const auto owner = scope == AttributeScope::kEvent  ? AttributeOwner::kEvent
-                     : scope == AttributeScope::kLink ? AttributeOwner::kLink
-                                                      : AttributeOwner::kSpan;
-  const auto found = decoder.keys(owner);
-  if (!found) return std::unexpected(found.error());
-  for (const std::string_view key : *found) keys.add(key);
   return {};
 }
 
@@ -120,14 +114,10 @@ Result<std::vector<std::string>> SnapshotQuerier::attribute_keys(AttributeScope 
       !status)
     return std::unexpected(std::move(status).error());
   for (const auto& block : snapshot_->blocks()) {
-    for (uint32_t i = 0; i < block->zones().size() && !block->is_corrupt(); ++i) {
-      const RowGroupZone& zone = block->zones()[i];
-      if (zone.min_start > max || zone.max_end < min) continue;
-      auto decoder = block->row_group(i, inspected_);
-      const Status added =
-          decoder ? add_stored_keys(*decoder, scope, keys) : std::unexpected(decoder.error());
-      if (!added && !block->marked_corrupt(added.error())) return std::unexpected(added.error());
-    }
+    if (block->is_corrupt()) continue;
+    if (auto added = add_stored_keys(*block, scope, min, max, keys);
+        !added && !block->marked_corrupt(added.error()))
+      return std::unexpected(std::move(added).error());
   }
   return keys.sorted();
 }

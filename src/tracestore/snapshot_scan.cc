@@ -1,7 +1,9 @@
 #include "tracestore/snapshot_scan.h"
 
 #include <algorithm>
+#include <thread>
 
+#include "base/work_pool.h"
 #include "tracestore/row_group_pruning.h"
 #include "tracestore/span_row_group.h"
 #include "tracestore/stored_row_group.h"
@@ -11,6 +13,18 @@ namespace {
 
 constexpr size_t kGatheredRowsPerGroup = 8192;
 constexpr size_t kRowsPerStoredPart = 32;  // a guess, to close groups in time
+
+constexpr uint32_t kPagesShown = 16;  // of a row group at once
+
+// Of the traces of some pages.
+TimestampNs newest_start(const RowGroupTables& tables, uint32_t begin, uint32_t end) {
+  const RowPage& last = tables.pages[end - 1];
+  const auto starts =
+      std::span(tables.trace_starts)
+          .subspan(tables.pages[begin].first_trace,
+                   last.first_trace + last.traces - tables.pages[begin].first_trace);
+  return std::ranges::max(starts);
+}
 
 bool overlaps(TimestampNs start, TimestampNs end, const ScanRequest& request) {
   return start <= request.max && end >= request.min;
@@ -124,45 +138,138 @@ Result<bool> SnapshotScan::show_gathered(std::span<const Scattered> traces, cons
   return visit(group);
 }
 
-Status SnapshotScan::show_stored(const Visit& visit) {
-  struct Candidate {
-    const Block* block;
-    uint32_t number;
-    TimestampNs newest;
-  };
+Result<std::optional<std::vector<SnapshotScan::Candidate>>> SnapshotScan::find_candidates() const {
   std::vector<Candidate> candidates;
-  for (const auto& block : blocks_)
-    for (uint32_t i = 0; i < block->zones().size(); ++i)
-      if (zone_may_match(block->zones()[i], request_))
-        candidates.push_back({block.get(), i, block->zones()[i].max_end});
+  for (const auto& block : blocks_) {
+    if (block->is_corrupt()) continue;
+    RowGroupSet known;
+    if (request_.listing && request_.conditions.empty()) {
+      const auto more = list_known(*block, known);
+      if (!more) {
+        if (!block->marked_corrupt(more.error())) return std::unexpected(more.error());
+        continue;
+      }
+      if (!*more) return std::nullopt;
+    }
+    for (uint32_t i = 0; i < block->zones().size(); ++i) {
+      const RowGroupZone& zone = block->zones()[i];
+      if (zone.min_start <= request_.max && zone.max_end >= request_.min && !known.has(i))
+        candidates.push_back({block.get(), i, zone.max_end});
+    }
+  }
   std::sort(candidates.begin(), candidates.end(),
             [](const Candidate& a, const Candidate& b) { return a.newest > b.newest; });
-  for (const Candidate& candidate : candidates) {
-    if (request_.wanted && !request_.wanted(candidate.newest)) return {};
-    if (candidate.block->is_corrupt()) continue;
-    const auto go_on = show_row_group(*candidate.block, candidate.number, visit);
-    if (!go_on && !candidate.block->marked_corrupt(go_on.error()))
-      return std::unexpected(go_on.error());
-    if (go_on && !*go_on) return {};
+  return candidates;
+}
+
+Result<bool> SnapshotScan::list_known(const Block& block, RowGroupSet& known) const {
+  auto values = known_values(block, request_);
+  if (!values) return std::unexpected(std::move(values).error());
+  known = std::move(values->row_groups);
+  for (const model::ValueView& value : values->enumeration)
+    if (!request_.listing->value(value)) return false;
+  for (const ValueIndex::Column& column : values->columns)
+    for (const auto& [value, in] : column.values)
+      if (in.meets(known) && !request_.listing->value(value)) return false;
+  return true;
+}
+
+// The first one is read by the calling thread alone: often it has all that is wanted.
+Status SnapshotScan::show_stored(const Visit& visit) {
+  const auto found = find_candidates();
+  if (!found) return std::unexpected(found.error());
+  if (!*found) return {};
+  const std::vector<Candidate>& candidates = **found;
+  std::mutex mutex;
+  size_t next = 0;    // guarded by mutex
+  bool done = false;  // likewise
+  Status status;      // likewise
+  const auto take = [&]() -> const Candidate* {
+    const std::lock_guard lock(mutex);
+    if (done || next == candidates.size()) return nullptr;
+    done = !is_wanted(candidates[next].newest);
+    return done ? nullptr : &candidates[next++];
+  };
+  const auto show = [&](const Candidate* candidate) {
+    const auto go_on = show_candidate(*candidate, visit);
+    if (go_on && *go_on) return;
+    const std::lock_guard lock(mutex);
+    done = true;
+    if (!go_on && status) status = std::unexpected(go_on.error());
+  };
+  if (request_.pool == nullptr || candidates.size() < 2) {
+    while (const Candidate* candidate = take()) show(candidate);
+    return status;
   }
-  return {};
+  if (request_.wanted) {
+    const Candidate* candidate = take();
+    if (candidate == nullptr) return {};
+    show(candidate);
+  }
+  // A row group at work takes some megabytes: no more of them than there are cores.
+  const size_t threads = std::min<size_t>({candidates.size(), request_.pool->thread_count(),
+                                           std::max(1u, std::thread::hardware_concurrency())});
+  request_.pool->parallel_for(threads, [&](size_t) {
+    while (const Candidate* candidate = take()) show(candidate);
+  });
+  return status;
+}
+
+bool SnapshotScan::is_wanted(TimestampNs newest) {
+  if (!request_.wanted) return true;
+  const std::lock_guard lock(wanted_mutex_);
+  return request_.wanted(newest);
+}
+
+Result<bool> SnapshotScan::show_candidate(const Candidate& candidate, const Visit& visit) {
+  if (candidate.block->is_corrupt()) return true;
+  auto go_on = show_row_group(*candidate.block, candidate.number, visit);
+  if (!go_on && candidate.block->marked_corrupt(go_on.error())) return true;
+  return go_on;
+}
+
+Result<const RowGroupChoice*> SnapshotScan::choice_of(const Block& block) {
+  const std::lock_guard lock(choices_mutex_);
+  auto known = choices_.find(&block);
+  if (known == choices_.end()) {
+    auto choice = choose_row_groups(block, request_);
+    if (!choice) return std::unexpected(std::move(choice).error());
+    known = choices_.emplace(&block, std::move(*choice)).first;
+  }
+  return &known->second;
 }
 
 Result<bool> SnapshotScan::show_row_group(const Block& block, uint32_t number, const Visit& visit) {
+  const auto choice = choice_of(block);
+  if (!choice) return std::unexpected(choice.error());
+  if (!(*choice)->may.has(number)) return true;
   auto decoder = block.row_group(number, inspected_);
   if (!decoder) return std::unexpected(std::move(decoder).error());
-  const auto may_match = dictionaries_may_match(*decoder, request_);
-  if (!may_match) return may_match;
-  if (!*may_match) return true;
-  auto group = StoredRowGroup::open(block, number, std::move(*decoder));
-  if (!group) return std::unexpected(std::move(group).error());
-  (*group)->keep_traces([&](const TraceRows& trace) {
-    return overlaps(trace.start, trace.end, request_) && !not_in_row_groups_.contains(trace.id);
-  });
-  if ((*group)->row_count() == 0) return true;
-  const bool go_on = visit(**group);
-  if (auto decoded = (*group)->decoded(); !decoded) (void)block.marked_corrupt(decoded.error());
-  return go_on;
+  if ((*choice)->ask.has(number)) {
+    const auto may_match = dictionaries_may_match(*decoder, request_);
+    if (!may_match) return may_match;
+    if (!*may_match) return true;
+  }
+  const auto shared = std::make_shared<RowGroupDecoder>(std::move(*decoder));
+  const auto tables = shared->tables();
+  if (!tables) return in_context(block.name(), tables.error());
+  block.share_tables(number, *shared);
+  // Some pages at a time, the newest first: their columns stay in the processor's caches.
+  for (auto end = static_cast<uint32_t>((*tables)->pages.size()); end > 0;) {
+    const uint32_t begin = end > kPagesShown ? end - kPagesShown : 0;
+    if (is_wanted(newest_start(**tables, begin, end))) {
+      auto group = StoredRowGroup::open(block, number, shared, begin, end);
+      if (!group) return std::unexpected(std::move(group).error());
+      (*group)->keep_traces([&](const TraceRows& trace) {
+        return overlaps(trace.start, trace.end, request_) && !not_in_row_groups_.contains(trace.id);
+      });
+      const bool go_on = (*group)->row_count() == 0 || visit(**group);
+      if (auto decoded = (*group)->decoded(); !decoded) return std::unexpected(decoded.error());
+      if (!go_on) return false;
+    }
+    end = begin;
+  }
+  return true;
 }
 
 }  // namespace sightline::tracestore

@@ -1,9 +1,9 @@
 #include "tracestore/span_classes.h"
 
 #include <algorithm>
-#include <map>
 
 #include "base/bytes.h"
+#include "tracestore/count_pairs.h"
 #include "tracestore/querier.h"
 #include "tracestore/value_column.h"
 
@@ -22,23 +22,18 @@ void append_attributes(std::string& out, const model::SpanBatch& batch, model::R
   }
 }
 
-// How often each value comes for each of `groups` groups, the most frequent first.
-std::vector<std::vector<uint32_t>> rank_by_group(const std::vector<uint64_t>& sorted_pairs,
-                                                 uint32_t groups, uint32_t often,
+// The values below `bound` that come with each of `groups` groups, the most frequent first. `pairs`: group << 32 | value.
+std::vector<std::vector<uint32_t>> rank_by_group(std::vector<uint64_t> pairs, uint32_t groups,
+                                                 uint32_t bound, uint32_t often,
                                                  size_t values_max) {
   struct Counted {
     uint32_t value;
     uint32_t times;
   };
   std::vector<std::vector<Counted>> counted(groups);
-  for (size_t at = 0; at < sorted_pairs.size();) {
-    size_t end = at;
-    while (end < sorted_pairs.size() && sorted_pairs[end] == sorted_pairs[at]) ++end;
-    if (end - at >= often)
-      counted[sorted_pairs[at] >> 32].push_back(
-          {static_cast<uint32_t>(sorted_pairs[at]), static_cast<uint32_t>(end - at)});
-    at = end;
-  }
+  count_pairs(pairs, groups, bound, [&](uint32_t group, uint32_t value, uint32_t times) {
+    if (times >= often) counted[group].push_back({value, times});
+  });
   std::vector<std::vector<uint32_t>> ranked(groups);
   for (uint32_t group = 0; group < groups; ++group) {
     std::stable_sort(counted[group].begin(), counted[group].end(),
@@ -49,30 +44,30 @@ std::vector<std::vector<uint32_t>> rank_by_group(const std::vector<uint64_t>& so
   return ranked;
 }
 
-std::string write_lists(const std::vector<std::vector<uint32_t>>& lists) {
-  std::string out;
-  for (const auto& list : lists) {
-    append_uvarint(out, list.size());
-    for (const uint32_t value : list) append_uvarint(out, value);
-  }
-  return out;
-}
-
 // Places of values in the lists of their groups.
 class Places {
  public:
-  explicit Places(const std::vector<std::vector<uint32_t>>& lists) {
+  Places(const std::vector<std::vector<uint32_t>>& lists, uint32_t bound) : bound_(bound) {
+    const bool small = uint64_t{bound} * lists.size() <= kPairsCounted * 4;
+    if (small) table_.assign(size_t{bound} * lists.size(), 0);
     for (uint32_t group = 0; group < lists.size(); ++group)
-      for (uint32_t i = 0; i < lists[group].size(); ++i)
-        places_[uint64_t{group} << 32 | lists[group][i]] = i;
+      for (uint32_t i = 0; i < lists[group].size(); ++i) {
+        if (small)
+          table_[size_t{group} * bound + lists[group][i]] = i + 1;
+        else
+          places_[uint64_t{group} << 32 | lists[group][i]] = i + 1;
+      }
   }
   // 1 + place; 0 when it is not there.
   uint64_t of(uint32_t group, uint32_t value) const {
+    if (!table_.empty()) return table_[size_t{group} * bound_ + value];
     const auto found = places_.find(uint64_t{group} << 32 | value);
-    return found == places_.end() ? 0 : uint64_t{found->second} + 1;
+    return found == places_.end() ? 0 : found->second;
   }
 
  private:
+  const uint32_t bound_;
+  std::vector<uint32_t> table_;
   absl::flat_hash_map<uint64_t, uint32_t> places_;
 };
 
@@ -123,6 +118,44 @@ std::string ScopeTables::pairs() const {
   return out;
 }
 
+namespace {
+
+// What append_attributes() wrote, to the columns of their keys.
+void list_attributes(ByteReader& in, ColumnScope scope, const std::vector<std::string_view>& keys,
+                     RowGroupValueList& list) {
+  for (uint64_t left = in.uvarint(); left > 0; --left) {
+    const uint64_t key = in.uvarint();
+    const model::ValueView value = read_value(in);
+    list.add({scope, keys[key]}, {&value, 1});
+  }
+}
+
+}  // namespace
+
+void ScopeTables::list_resources(const std::vector<uint8_t>& used,
+                                 const std::vector<std::string_view>& keys,
+                                 RowGroupValueList& list) const {
+  for (size_t i = 0; i < used.size(); ++i) {
+    if (used[i] == 0) continue;
+    ByteReader in(resources_.encoded[i]);
+    list_attributes(in, ColumnScope::kResource, keys, list);
+  }
+}
+
+void ScopeTables::list_scopes(const std::vector<uint8_t>& used,
+                              const std::vector<std::string_view>& keys,
+                              RowGroupValueList& list) const {
+  for (size_t i = 0; i < used.size(); ++i) {
+    if (used[i] == 0) continue;
+    ByteReader in(scopes_.encoded[i]);
+    for (const ColumnScope scope : {ColumnScope::kScopeName, ColumnScope::kScopeVersion}) {
+      const auto text = model::ValueView::of_string(in.sized());
+      if (!text.bytes.empty()) list.add({scope, {}}, {&text, 1});
+    }
+    list_attributes(in, ColumnScope::kScope, keys, list);
+  }
+}
+
 ClassSequence encode_class_sequence(const std::vector<uint32_t>& class_of_row, uint32_t class_count,
                                     const std::vector<RowPage>& pages,
                                     const std::vector<uint32_t>& trace_rows) {
@@ -135,10 +168,10 @@ ClassSequence encode_class_sequence(const std::vector<uint32_t>& class_of_row, u
   std::vector<uint64_t> pairs;
   for (size_t row = 0; row < class_of_row.size(); ++row)
     pairs.push_back(uint64_t{sequence.contexts[row]} << 32 | class_of_row[row]);
-  std::sort(pairs.begin(), pairs.end());
-  const auto lists = rank_by_group(pairs, class_count + 1, kFollowsOften, kSuccessorsMax);
+  const auto lists =
+      rank_by_group(std::move(pairs), class_count + 1, class_count, kFollowsOften, kSuccessorsMax);
   sequence.successors = write_lists(lists);
-  const Places places(lists);
+  const Places places(lists, class_count);
   size_t row = 0;
   for (const RowPage& page : pages) {
     for (; row < size_t{page.begin} + page.rows; ++row) {
@@ -158,10 +191,11 @@ ResourceSequence encode_resource_sequence(const std::vector<uint32_t>& resource_
   std::vector<uint64_t> pairs;
   for (size_t row = 0; row < class_of_row.size(); ++row)
     pairs.push_back(uint64_t{class_of_row[row]} << 32 | resource_of_row[row]);
-  std::sort(pairs.begin(), pairs.end());
-  const auto lists = rank_by_group(pairs, class_count, 1, SIZE_MAX);
+  const uint32_t resource_count =
+      resource_of_row.empty() ? 0 : std::ranges::max(resource_of_row) + 1;
+  const auto lists = rank_by_group(std::move(pairs), class_count, resource_count, 1, SIZE_MAX);
   sequence.of_classes = write_lists(lists);
-  const Places places(lists);
+  const Places places(lists, resource_count);
   for (uint32_t row = 0; row < class_of_row.size(); ++row) {
     const uint32_t parent = parent_rows[row];
     const bool as_parent =

@@ -12,9 +12,11 @@
 
 #include <absl/container/flat_hash_map.h>
 
+#include "base/bytes.h"
 #include "tracestore/row_pages.h"
 #include "tracestore/shape_table.h"
 #include "tracestore/trace_spans.h"
+#include "tracestore/value_index.h"
 
 namespace sightline::tracestore {
 
@@ -70,6 +72,13 @@ class ScopeTables {
   std::string resources() const { return table(resources_); }
   std::string scopes() const { return table(scopes_); }
   std::string pairs() const;
+  // The attributes of the marked ones, and of scopes the names and versions.
+  size_t resource_count() const { return resources_.encoded.size(); }
+  size_t scope_count() const { return scopes_.encoded.size(); }
+  void list_resources(const std::vector<uint8_t>& used, const std::vector<std::string_view>& keys,
+                      RowGroupValueList& list) const;
+  void list_scopes(const std::vector<uint8_t>& used, const std::vector<std::string_view>& keys,
+                   RowGroupValueList& list) const;
 
  private:
   // Distinct contents, each as it is written.
@@ -92,6 +101,18 @@ class ScopeTables {
   std::vector<Pair> pairs_;
   absl::flat_hash_map<uint64_t, uint32_t> pair_numbers_;
 };
+
+// A count, then each list: how long it is, and its numbers.
+template <typename Lists>
+std::string write_lists(const Lists& lists) {
+  std::string out;
+  append_uvarint(out, lists.size());
+  for (const auto& list : lists) {
+    append_uvarint(out, list.size());
+    for (const uint32_t value : list) append_uvarint(out, value);
+  }
+  return out;
+}
 
 // The classes of all rows: each as its rank among those that often follow the class of the row before, plus 1; 0 for
 // others, which follow in a list of their own.

@@ -4,73 +4,125 @@
 
 namespace sightline::tracestore {
 
-Result<std::unique_ptr<StoredRowGroup>> StoredRowGroup::open(const Block& block, uint32_t number,
-                                                             RowGroupDecoder decoder) {
-  auto core = decoder.core();
-  if (!core) return in_context(block.name(), std::move(core).error());
-  const uint32_t first_trace = decoder.zone().first_trace;
-  std::unique_ptr<StoredRowGroup> group(new StoredRowGroup(std::move(decoder)));
+Result<std::unique_ptr<StoredRowGroup>> StoredRowGroup::open(
+    const Block& block, uint32_t number, std::shared_ptr<RowGroupDecoder> decoder, uint32_t begin,
+    uint32_t end) {
+  const auto tables = decoder->tables();
+  if (!tables) return in_context(block.name(), tables.error());
+  const uint32_t first_trace = decoder->zone().first_trace;
   SL_ASSERT(block.zones()[number].first_trace == first_trace);
-  uint32_t row = 0;
-  for (size_t i = 0; i < core->trace_rows.size(); ++i) {
-    TraceRows trace{.id = block.trace_id(first_trace + static_cast<uint32_t>(i)),
-                    .begin = row,
-                    .count = core->trace_rows[i],
-                    .root = kNoRow,
-                    .start = {UINT64_MAX},
-                    .end = {0}};
-    for (; row < trace.begin + trace.count; ++row) {
-      if (trace.root == kNoRow && !core->parents[row].is_valid()) trace.root = row;
-      const uint64_t start = core->starts[row], end = core->ends[row];
-      trace.start.value = std::min(trace.start.value, start);
-      trace.end.value = std::max({trace.end.value, start, end});
-      group->durations_.push_back(end > start ? end - start : 0);
+  std::unique_ptr<StoredRowGroup> group(new StoredRowGroup(std::move(decoder)));
+  const auto& pages = (*tables)->pages;
+  end = std::min(end, static_cast<uint32_t>(pages.size()));
+  if (begin < end) {
+    const uint32_t behind = pages[end - 1].first_trace + pages[end - 1].traces;
+    for (uint32_t i = pages[begin].first_trace; i < behind; ++i) {
+      if (block.is_gone(first_trace + i)) continue;
+      group->traces_.push_back({.id = block.trace_id(first_trace + i),
+                                .count = (*tables)->trace_rows[i],
+                                .start = (*tables)->trace_starts[i],
+                                .end = (*tables)->trace_ends[i]});
+      group->numbers_.push_back(i);
     }
-    group->traces_.push_back(trace);
   }
-  group->span_ids_ = std::move(core->span_ids);
-  group->parents_ = std::move(core->parents);
-  group->parent_rows_ = std::move(core->parent_rows);
-  group->starts_ = std::move(core->starts);
-  if (block.summary().gone > 0) {
-    uint32_t ordinal = first_trace;
-    group->keep_traces([&](const TraceRows&) { return !block.is_gone(ordinal++); });
-  }
+  group->arrange();
   return group;
 }
 
-void StoredRowGroup::select(std::vector<TraceRows> kept) {
-  const std::vector<uint32_t> before = std::move(rows_);
-  rows_.clear();
-  std::vector<uint32_t> of_shown;  // rows of what was shown so far
-  uint32_t row = 0;
-  for (TraceRows& trace : kept) {
-    for (uint32_t i = 0; i < trace.count; ++i) {
-      const uint32_t from = trace.begin + i;
-      of_shown.push_back(from);
-      rows_.push_back(selected_ ? before[from] : from);
-      if (parent_rows_[from] != kNoRow) parent_rows_[from] -= trace.begin - row;
+// Numbers the rows of the traces shown, and chooses the pages they lie in.
+void StoredRowGroup::arrange() {
+  const RowGroupTables& tables = *decoder_.shared_tables();
+  std::vector<uint32_t> pages;
+  std::vector<uint32_t> from;  // of each trace, its first row in those pages
+  row_count_ = 0;
+  uint32_t page = 0;
+  uint32_t trace = 0;         // of the row group, the next in `page`
+  uint32_t row = 0;           // of the pages, where it begins
+  uint32_t page_end_row = 0;  // of the pages, behind all of `page` when that is among them
+  for (size_t i = 0; i < traces_.size(); ++i) {
+    const uint32_t number = numbers_[i];
+    while (number >= tables.pages[page].first_trace + tables.pages[page].traces) ++page;
+    if (pages.empty() || pages.back() != page) {
+      pages.push_back(page);
+      trace = tables.pages[page].first_trace;
+      row = page_end_row;
+      page_end_row += tables.pages[page].rows;
     }
-    if (trace.root != kNoRow) trace.root -= trace.begin - row;
-    trace.begin = row;
-    row += trace.count;
+    for (; trace < number; ++trace) row += tables.trace_rows[trace];
+    from.push_back(row);
+    TraceRows& shown = traces_[i];
+    shown.begin = row_count_;
+    shown.root =
+        tables.trace_roots[number] == 0 ? kNoRow : row_count_ + tables.trace_roots[number] - 1;
+    row_count_ += shown.count;
   }
-  traces_ = std::move(kept);
-  selected_ = true;
-  const auto take = [&](auto& column) {
-    for (size_t i = 0; i < of_shown.size(); ++i)
-      column[i] = column[of_shown[i]];  // they ascend: never overwrites ahead
-    column.resize(of_shown.size());
-  };
-  take(span_ids_);
-  take(parents_);
-  take(parent_rows_);
-  take(starts_);
-  take(durations_);
+  selected_ = row_count_ != page_end_row;
+  rows_.clear();
+  for (size_t i = 0; selected_ && i < traces_.size(); ++i)
+    for (uint32_t k = 0; k < traces_[i].count; ++k) rows_.push_back(from[i] + k);
+  columns_.emplace(decoder_, std::move(pages));
 }
 
-void StoredRowGroup::number_tree() {
-  if (!sets_) sets_ = std::make_unique<NestedSets>(number_nested_sets(traces_, parent_rows_));
+std::span<const uint64_t> StoredRowGroup::start_ns() {
+  return plain(starts_, [&]() -> Result<std::vector<uint64_t>> {
+    const auto starts = columns_->starts();
+    if (!starts) return std::unexpected(starts.error());
+    return std::vector<uint64_t>(starts->begin(), starts->end());
+  });
+}
+
+std::span<const uint64_t> StoredRowGroup::duration_ns() {
+  return plain(durations_, [&]() -> Result<std::vector<uint64_t>> {
+    auto durations = columns_->durations();
+    if (!durations) return durations;
+    // What ends before it starts has wrapped; without the starts that shows only where neither is large.
+    constexpr uint64_t kLarge = uint64_t{1} << 63;
+    if (decoder_.zone().max_end.value < kLarge && std::ranges::max(*durations) < kLarge)
+      return durations;
+    const auto starts = columns_->starts();
+    if (!starts) return std::unexpected(starts.error());
+    for (size_t row = 0; row < durations->size(); ++row)
+      if ((*starts)[row] + (*durations)[row] <= (*starts)[row]) (*durations)[row] = 0;
+    return durations;
+  });
+}
+
+std::span<const uint32_t> StoredRowGroup::parent_row() {
+  if (!parent_rows_.empty()) return parent_rows_;
+  (void)stored_parents();
+  // Rows whose parents all come before them form no loop; numbering the sets opens those of others.
+  for (uint32_t row = 0; row < parent_rows_.size(); ++row)
+    if (parent_rows_[row] >= row && parent_rows_[row] != kNoRow) {
+      (void)sets();
+      break;
+    }
+  return parent_rows_;
+}
+
+std::span<const uint32_t> StoredRowGroup::stored_parents() {
+  return plain(parent_rows_, [&]() -> Result<std::vector<uint32_t>> {
+    const auto parents = columns_->parent_rows();
+    if (!parents) {
+      note(parents.error());
+      return std::vector<uint32_t>(columns_->row_count(), kNoRow);
+    }
+    std::vector<uint32_t> rows(parents->begin(), parents->end());
+    // Rows of a trace keep their distances.
+    for (const TraceRows& trace : traces_) {
+      const uint32_t from = selected_ && trace.count > 0 ? rows_[trace.begin] : trace.begin;
+      for (uint32_t row = from; row < from + trace.count && from != trace.begin; ++row)
+        if (rows[row] != kNoRow) rows[row] -= from - trace.begin;
+    }
+    return rows;
+  });
+}
+
+const NestedSets& StoredRowGroup::sets() {
+  if (!sets_) {
+    (void)stored_parents();
+    sets_ = std::make_unique<NestedSets>(number_nested_sets(traces_, parent_rows_));
+  }
+  return *sets_;
 }
 
 void StoredRowGroup::set_column(OwnedColumn& column, Result<DecodedColumn> decoded) {
@@ -88,14 +140,14 @@ void StoredRowGroup::set_column(OwnedColumn& column, Result<DecodedColumn> decod
 // `value_of_scope(tables, scope)` yields a ValueView or a pointer to one, null for none.
 template <typename ValueOfScope>
 DictionaryColumn StoredRowGroup::scope_column(Key key, ValueOfScope value_of_scope) {
-  const auto [column, is_new] = columns_.try_emplace(std::move(key));
+  const auto [column, is_new] = columns_made_.try_emplace(std::move(key));
   if (!is_new) return column->second.view();
   const auto tables = decoder_.tables();
   if (!tables) note(tables.error());
   if (tables && scopes_.empty()) {
-    auto scopes = decoder_.scopes();
+    auto scopes = columns_->scopes();
     if (scopes)
-      scopes_ = std::move(*scopes);
+      scopes_ = shown(std::move(*scopes));
     else
       note(scopes.error());
   }
@@ -107,28 +159,27 @@ DictionaryColumn StoredRowGroup::scope_column(Key key, ValueOfScope value_of_sco
       code_of_scope.push_back(column->second.codes.back());
     }
   }
-  std::vector<uint32_t> codes(decoder_.zone().rows, 0);
+  column->second.codes.assign(row_count_, 0);
   for (size_t row = 0; row < scopes_.size(); ++row)
-    if (scopes_[row] < code_of_scope.size()) codes[row] = code_of_scope[scopes_[row]];
-  column->second.codes = shown(std::move(codes));
+    column->second.codes[row] = code_of_scope[scopes_[row]];
   return column->second.view();
 }
 
 DictionaryColumn StoredRowGroup::scope_name() {
-  return scope_column({ChunkType::kScopeTable, AttributeScope::kSpan, "name"},
+  return scope_column({Made::kScopeName, {}, {}},
                       [](const model::SpanBatch&, const model::ScopeView& s) {
                         return model::ValueView::of_string(s.name);
                       });
 }
 DictionaryColumn StoredRowGroup::scope_version() {
-  return scope_column({ChunkType::kScopeTable, AttributeScope::kSpan, "version"},
+  return scope_column({Made::kScopeVersion, {}, {}},
                       [](const model::SpanBatch&, const model::ScopeView& s) {
                         return model::ValueView::of_string(s.version);
                       });
 }
 
 DictionaryColumn StoredRowGroup::attribute(AttributeScope scope, std::string_view key) {
-  const Key column_key{ChunkType::kValues, scope, std::string(key)};
+  const Key column_key{Made::kAttribute, scope, std::string(key)};
   if (scope == AttributeScope::kResource)
     return scope_column(column_key, [&](const model::SpanBatch& batch, const model::ScopeView& s) {
       return batch.find(batch.resources[s.resource].attributes, key);
@@ -137,9 +188,9 @@ DictionaryColumn StoredRowGroup::attribute(AttributeScope scope, std::string_vie
     return scope_column(column_key, [&](const model::SpanBatch& batch, const model::ScopeView& s) {
       return batch.find(s.attributes, key);
     });
-  const auto [column, is_new] = columns_.try_emplace(column_key);
+  const auto [column, is_new] = columns_made_.try_emplace(column_key);
   if (is_new) {
-    auto values = decoder_.attribute(AttributeOwner::kSpan, key);
+    auto values = columns_->attribute(AttributeOwner::kSpan, key);
     if (values) {
       column->second = std::move(values->column);
       column->second.codes = shown(std::move(column->second.codes));
@@ -155,11 +206,11 @@ DictionaryColumn StoredRowGroup::attribute(AttributeScope scope, std::string_vie
 const StoredRowGroup::Nesting& StoredRowGroup::nesting(AttributeOwner entries) {
   const auto [entry, is_new] = nestings_.try_emplace(entries);
   if (is_new) {
-    auto offsets = decoder_.offsets(entries);
-    if (!offsets) note(offsets.error());
+    const auto stored = columns_->entries(entries);
+    if (!stored) note(stored.error());
     Nesting& made = entry->second;
     made.stored =
-        offsets ? std::move(*offsets) : std::vector<uint32_t>(decoder_.zone().rows + 1, 0);
+        stored ? (*stored)->offsets : std::vector<uint32_t>(size_t{columns_->row_count()} + 1, 0);
     made.shown = made.stored;
     if (selected_) {
       made.shown.assign(1, 0);
@@ -186,10 +237,10 @@ NestedColumn StoredRowGroup::keep_nested(Key key, const Nesting& nesting, OwnedC
 }
 
 NestedColumn StoredRowGroup::event_name() {
-  Key key{ChunkType::kEventNames, {}, {}};
+  Key key{Made::kEventName, {}, {}};
   if (const auto known = nested_.find(key); known != nested_.end()) return known->second.view();
   OwnedColumn column;
-  auto names = decoder_.event_names();
+  auto names = columns_->event_names();
   if (names) {
     column.dictionary.insert(column.dictionary.end(), names->values.begin(), names->values.end());
     for (uint32_t& code : names->codes) ++code;
@@ -202,10 +253,10 @@ NestedColumn StoredRowGroup::event_name() {
 }
 
 NestedColumn StoredRowGroup::event_time_since_start() {
-  Key key{ChunkType::kEventTimes, {}, {}};
+  Key key{Made::kEventTime, {}, {}};
   if (const auto known = nested_.find(key); known != nested_.end()) return known->second.view();
   OwnedColumn column;
-  const auto times = decoder_.event_times();
+  const auto times = columns_->event_times();
   if (times) {
     DictionaryBuilder builder(column);
     for (const uint64_t time : *times)
@@ -216,8 +267,8 @@ NestedColumn StoredRowGroup::event_time_since_start() {
   return keep_nested(std::move(key), nesting(AttributeOwner::kEvent), std::move(column));
 }
 
-NestedColumn StoredRowGroup::hex_ids(ChunkType type) {
-  Key key{type, {}, {}};
+NestedColumn StoredRowGroup::hex_ids(Made which, ChunkType type) {
+  Key key{which, {}, {}};
   if (const auto known = nested_.find(key); known != nested_.end()) return known->second.view();
   OwnedColumn column;
   DictionaryBuilder builder(column);
@@ -227,21 +278,25 @@ NestedColumn StoredRowGroup::hex_ids(ChunkType type) {
       builder.add(model::ValueView::of_string(texts_.emplace_back(to_hex(id))));
   };
   if (type == ChunkType::kLinkTraceIds)
-    add(decoder_.raw_ids<TraceId>(type, decoder_.zone().links));
+    add(columns_->link_ids<TraceId>(type));
   else
-    add(decoder_.raw_ids<SpanId>(type, decoder_.zone().links));
+    add(columns_->link_ids<SpanId>(type));
   return keep_nested(std::move(key), nesting(AttributeOwner::kLink), std::move(column));
 }
-NestedColumn StoredRowGroup::link_trace_id() { return hex_ids(ChunkType::kLinkTraceIds); }
-NestedColumn StoredRowGroup::link_span_id() { return hex_ids(ChunkType::kLinkSpanIds); }
+NestedColumn StoredRowGroup::link_trace_id() {
+  return hex_ids(Made::kLinkTraceId, ChunkType::kLinkTraceIds);
+}
+NestedColumn StoredRowGroup::link_span_id() {
+  return hex_ids(Made::kLinkSpanId, ChunkType::kLinkSpanIds);
+}
 
 NestedColumn StoredRowGroup::nested_attribute(AttributeScope scope, std::string_view key) {
-  Key column_key{ChunkType::kValues, scope, std::string(key)};
+  Key column_key{Made::kAttribute, scope, std::string(key)};
   if (const auto known = nested_.find(column_key); known != nested_.end())
     return known->second.view();
   const bool links = scope == AttributeScope::kLink;
   OwnedColumn column;
-  auto values = decoder_.attribute(links ? AttributeOwner::kLink : AttributeOwner::kEvent, key);
+  auto values = columns_->attribute(links ? AttributeOwner::kLink : AttributeOwner::kEvent, key);
   if (values) {
     column = std::move(values->column);
     storage_.push_back(std::move(values->storage));

@@ -71,25 +71,6 @@ void split_decimal(std::string_view digits, std::string& out, std::vector<uint64
   numbers.push_back(number);
 }
 
-struct Piece {
-  char mark = 0;  // 0: a byte of the text
-  uint8_t width = 0;
-};
-
-// The piece at `at`, which then lies behind it. False at a broken mark.
-bool next_piece(std::string_view text_template, size_t& at, Piece& piece) {
-  piece = {};
-  const char c = text_template[at++];
-  if (c < kDecimal || c > kUuid) return true;
-  piece.mark = c;
-  if (c == kDecimal || c == kUuid) return true;
-  if (at == text_template.size()) return false;
-  piece.width = static_cast<uint8_t>(text_template[at++]);
-  if (c == kPadded) return piece.width >= 2 && piece.width <= kDecimalDigitsMax;
-  if (c == kHex) return piece.width >= 1 && piece.width <= kHexDigitsMax;
-  return true;
-}
-
 }  // namespace
 
 void split_text(std::string_view text, std::string& out, std::vector<uint64_t>& numbers) {
@@ -136,52 +117,64 @@ void split_text(std::string_view text, std::string& out, std::vector<uint64_t>& 
   }
 }
 
-size_t numbers_of_template(std::string_view text_template) {
-  size_t count = 0;
-  Piece piece;
-  for (size_t at = 0; at < text_template.size();) {
-    if (!next_piece(text_template, at, piece)) return SIZE_MAX;
-    if (piece.mark == kUuid)
-      count += 2;
-    else if (piece.mark != 0 && piece.mark != kLiteral)
-      ++count;
+std::optional<TextTemplate> TextTemplate::parse(std::string_view text) {
+  TextTemplate made;
+  size_t literal = 0;  // where the one at hand begins
+  const auto end_literal = [&](size_t end) {
+    if (end > literal) made.pieces_.push_back({0, 0, text.substr(literal, end - literal)});
+  };
+  for (size_t at = 0; at < text.size();) {
+    const char c = text[at];
+    if (c < kDecimal || c > kUuid) {
+      ++at;
+      continue;
+    }
+    end_literal(at++);
+    Piece piece{.mark = c, .literal = {}};
+    if (c != kDecimal && c != kUuid) {
+      if (at == text.size()) return std::nullopt;
+      piece.width = static_cast<uint8_t>(text[at++]);
+      if (c == kPadded && (piece.width < 2 || piece.width > kDecimalDigitsMax)) return std::nullopt;
+      if (c == kHex && (piece.width < 1 || piece.width > kHexDigitsMax)) return std::nullopt;
+    }
+    literal = at;
+    if (c == kLiteral) {
+      --literal;  // the byte begins the text that follows
+      continue;
+    }
+    made.numbers_ += c == kUuid ? 2 : 1;
+    made.pieces_.push_back(piece);
   }
-  return count;
+  end_literal(text.size());
+  return made;
 }
 
-bool join_text(std::string_view text_template, std::span<const uint64_t> numbers, size_t bytes_max,
-               std::string& out) {
+bool TextTemplate::join(const uint64_t* numbers, size_t bytes_max, std::string& out) const {
   const size_t begin = out.size();
-  size_t next = 0;
-  Piece piece;
-  for (size_t at = 0; at < text_template.size();) {
-    const char c = text_template[at];
-    if (!next_piece(text_template, at, piece) || out.size() - begin > bytes_max) return false;
-    const size_t wanted = piece.mark == 0 || piece.mark == kLiteral ? 0
-                          : piece.mark == kUuid                     ? 2
-                                                                    : 1;
-    if (next + wanted > numbers.size()) return false;
+  for (const Piece& piece : pieces_) {
+    if (out.size() - begin > bytes_max) return false;
     switch (piece.mark) {
-      case 0: out.push_back(c); break;
-      case kLiteral: out.push_back(static_cast<char>(piece.width)); break;
+      case 0: out.append(piece.literal); break;
       case kUuid: {
         std::string digits;
-        put_hex(numbers[next], 16, digits);
-        put_hex(numbers[next + 1], 16, digits);
+        put_hex(*numbers++, 16, digits);
+        put_hex(*numbers++, 16, digits);
         for (size_t i = 0; i < digits.size(); ++i) {
           if (i == 8 || i == 12 || i == 16 || i == 20) out.push_back('-');
           out.push_back(digits[i]);
         }
         break;
       }
-      case kHex:
-        if (piece.width < 16 && numbers[next] >> (4 * piece.width) != 0) return false;
-        put_hex(numbers[next], piece.width, out);
+      case kHex: {
+        const uint64_t number = *numbers++;
+        if (piece.width < 16 && number >> (4 * piece.width) != 0) return false;
+        put_hex(number, piece.width, out);
         break;
+      }
       default: {
         std::array<char, 24> digits;
         const auto end =
-            std::to_chars(digits.data(), digits.data() + digits.size(), numbers[next]).ptr;
+            std::to_chars(digits.data(), digits.data() + digits.size(), *numbers++).ptr;
         const auto length = static_cast<size_t>(end - digits.data());
         if (piece.mark == kPadded) {
           if (length > piece.width) return false;
@@ -190,9 +183,20 @@ bool join_text(std::string_view text_template, std::span<const uint64_t> numbers
         out.append(digits.data(), length);
       }
     }
-    next += wanted;
   }
-  return next == numbers.size() && out.size() - begin <= bytes_max;
+  return out.size() - begin <= bytes_max;
+}
+
+size_t numbers_of_template(std::string_view text_template) {
+  const auto parsed = TextTemplate::parse(text_template);
+  return parsed ? parsed->numbers() : SIZE_MAX;
+}
+
+bool join_text(std::string_view text_template, std::span<const uint64_t> numbers, size_t bytes_max,
+               std::string& out) {
+  const auto parsed = TextTemplate::parse(text_template);
+  return parsed && parsed->numbers() == numbers.size() &&
+         parsed->join(numbers.data(), bytes_max, out);
 }
 
 }  // namespace sightline::tracestore

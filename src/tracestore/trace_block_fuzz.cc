@@ -28,14 +28,18 @@ void repair(std::string& bytes) {
 
 void read_everything(const Block& block) {
   (void)block.find(TraceId{});
+  if (const auto index = block.value_index())
+    for (const ValueIndex::Entry& entry : (*index)->entries()) (void)(*index)->read(entry);
   for (uint32_t i = 0; i < block.zones().size(); ++i) {
     std::vector<uint32_t> ordinals;
     for (uint32_t t = 0; t < block.zones()[i].traces; ++t)
       ordinals.push_back(block.zones()[i].first_trace + t);
     (void)block.read_traces(ordinals, i, nullptr);
+    (void)block.filter(i);
     auto decoder = block.row_group(i, nullptr);
     if (!decoder) continue;
-    auto group = StoredRowGroup::open(block, i, std::move(*decoder));
+    auto group =
+        StoredRowGroup::open(block, i, std::make_shared<RowGroupDecoder>(std::move(*decoder)));
     if (!group) continue;
     (void)(*group)->nested_right();
     (void)(*group)->name();

@@ -1,6 +1,8 @@
 #include "tracestore/value_column.h"
 
 #include <algorithm>
+#include <deque>
+#include <numeric>
 
 #include "tracestore/block_format.h"
 #include "tracestore/integer_codec.h"
@@ -14,6 +16,7 @@ using model::ValueView;
 
 constexpr double kPowersOfTen[] = {1, 10, 100, 1000, 10000};
 constexpr uint32_t kSlotsMax = 1u << 20;
+constexpr size_t kSegmentValueBytesMax = 1u << 28;  // one value may be as long as a request
 constexpr size_t kDistinctSlack = 4096;
 constexpr size_t kDistinctPerByte = 64;
 
@@ -29,18 +32,31 @@ std::unexpected<Error> torn(std::string_view what) {
 
 }  // namespace
 
-// What segments decompressed to, when somebody asked. An address never changes, so views of it stay valid.
-struct ValueDictionary::Loaded {
-  std::vector<std::unique_ptr<const std::string>> segments;
-  std::vector<uint64_t> begins;  // of each value in the joined contents of its segment
-  std::vector<uint64_t> segment_bytes;
-};
-
 // Texts as a column of templates, in pages of kTemplatedPage.
 struct ValueDictionary::Templated {
-  std::string bytes;
   ValueColumnReader column;
   std::vector<std::vector<ValueView>> pages;
+};
+
+struct ValueColumnReader::Storage {
+  std::deque<std::string> texts;
+  ValueDictionary dictionary;                          // values; or templates
+  std::vector<uint32_t> first_slot;                    // of each template, and behind the last
+  std::vector<std::optional<TextTemplate>> templates;  // as they were asked for
+
+  Result<const TextTemplate*> template_of(uint32_t code) {
+    auto& known = templates[code];
+    if (!known) {
+      const auto value = dictionary.at(code);
+      if (!value) return std::unexpected(value.error());
+      if (value->kind == ValueKind::kString) known = TextTemplate::parse(value->bytes);
+      if (!known || known->numbers() != first_slot[code + 1] - first_slot[code]) {
+        known.reset();
+        return torn("a template is torn");
+      }
+    }
+    return &*known;
+  }
 };
 
 Result<ValueDictionary> ValueDictionary::open(ByteReader& in, size_t count, int depth) {
@@ -49,11 +65,11 @@ Result<ValueDictionary> ValueDictionary::open(ByteReader& in, size_t count, int 
   const uint8_t form = in.u8();
   if (!in.ok() || form > 1 || (form == 1 && depth > 0))
     return torn("form of a dictionary is unknown");
-  // Distinct values take some bytes each: what is claimed must not make us allocate much more than there is.
-  if (count > kDistinctSlack + kDistinctPerByte * in.remaining())
-    return torn("more values than its bytes can hold");
   if (form == 1) {
     const size_t page_count = (count + kTemplatedPage - 1) / kTemplatedPage;
+    // Distinct values take some bytes each: what is claimed must not make us allocate much more than there is.
+    if (count > kDistinctSlack + kDistinctPerByte * in.remaining())
+      return torn("more values than its bytes can hold");
     auto column = ValueColumnReader::open(in.bytes(in.remaining()), 1,
                                           static_cast<uint32_t>(page_count), depth + 1);
     if (!column) return std::unexpected(std::move(column).error());
@@ -63,96 +79,93 @@ Result<ValueDictionary> ValueDictionary::open(ByteReader& in, size_t count, int 
     dictionary.templated_->pages.resize(page_count);
     return dictionary;
   }
-  const auto kinds = decode_integers(in, count);
-  if (!kinds) return torn("kinds are torn");
-  size_t integer_count = 0, double_count = 0, bytes_count = 0;
-  for (const uint64_t kind : *kinds) {
-    if (kind > static_cast<uint64_t>(ValueKind::kKvlist)) return torn("unknown kind");
-    integer_count += is_integer(static_cast<ValueKind>(kind)) ? 1 : 0;
-    double_count += kind == static_cast<uint64_t>(ValueKind::kDouble) ? 1 : 0;
-    bytes_count += is_bytes(static_cast<ValueKind>(kind)) ? 1 : 0;
+  const uint64_t segment_count = in.uvarint();
+  if (!in.ok() || segment_count > in.remaining() / 2) return torn("segments are torn");
+  dictionary.segments_.reserve(segment_count);
+  std::vector<uint64_t> lengths;
+  size_t first = 0;
+  for (uint64_t i = 0; i < segment_count; ++i) {
+    dictionary.segments_.push_back({first, {}});
+    const uint64_t values = in.uvarint();
+    if (values == 0 || values > count - first) return torn("segments do not add up");
+    first += values;
+    lengths.push_back(in.uvarint());
   }
-  const auto integers = decode_integers(in, integer_count);
-  const auto doubles = integers ? decode_integers(in, double_count) : integers;
-  const auto lengths = doubles ? decode_integers(in, bytes_count) : doubles;
-  if (!lengths) return torn("numbers are torn");
-  auto loaded = std::make_shared<Loaded>();
-  dictionary.values_.resize(count);
-  size_t integer = 0, real = 0, length = 0;
-  uint64_t segment_bytes = 0;
-  for (size_t i = 0; i < count; ++i) {
-    ValueView& value = dictionary.values_[i];
-    value.kind = static_cast<ValueKind>((*kinds)[i]);
-    if (is_integer(value.kind)) value.int_value = unzigzag((*integers)[integer++]);
-    if (value.kind == ValueKind::kDouble)
-      value.int_value = static_cast<int64_t>((*doubles)[real++]);
-    if (bytes_count == 0) continue;
-    dictionary.segment_of_.push_back(static_cast<uint32_t>(loaded->segment_bytes.size()));
-    loaded->begins.push_back(segment_bytes);
-    if (!is_bytes(value.kind)) continue;
-    const uint64_t size = (*lengths)[length++];
-    if (size > kChunkBytesMax) return torn("a value is too long");
-    value.bytes = std::string_view(nullptr, 0);
-    segment_bytes += size;
-    if (segment_bytes < kSegmentBytes) continue;
-    loaded->segment_bytes.push_back(segment_bytes);
-    segment_bytes = 0;
-  }
-  if (segment_bytes > 0) loaded->segment_bytes.push_back(segment_bytes);
-  // Segments are found by skipping: each says how long it is.
-  for (size_t i = 0; i < loaded->segment_bytes.size(); ++i) {
-    const auto segment = skip_bytes(in);
-    if (segment.empty()) return torn("contents are torn");
-    dictionary.segments_.push_back(segment);
-  }
-  if (!in.at_end()) return torn("bytes behind the contents");
-  loaded->segments.resize(dictionary.segments_.size());
-  dictionary.lengths_.reserve(count);
-  length = 0;
-  for (const ValueView& value : dictionary.values_)
-    dictionary.lengths_.push_back(is_bytes(value.kind) ? static_cast<uint32_t>((*lengths)[length++])
-                                                       : 0);
-  dictionary.loaded_ = std::move(loaded);
+  if (first != count) return torn("segments do not add up");
+  for (uint64_t i = 0; i < segment_count; ++i) dictionary.segments_[i].bytes = in.bytes(lengths[i]);
+  if (!in.ok() || !in.at_end()) return torn("segments are torn");
+  dictionary.loaded_ =
+      std::make_shared<std::vector<std::unique_ptr<const Loaded>>>(dictionary.segments_.size());
   return dictionary;
+}
+
+Status ValueDictionary::load_segment(size_t number) const {
+  if ((*loaded_)[number]) return {};
+  const Segment& segment = segments_[number];
+  const size_t count =
+      (number + 1 < segments_.size() ? segments_[number + 1].first : count_) - segment.first;
+  ByteReader in(segment.bytes);
+  auto content = decode_bytes(in, kSegmentBytes + kSegmentValueBytesMax);
+  if (!content) return std::unexpected(in_context("value column", std::move(content).error()));
+  if (!in.at_end() || count > content->size()) return torn("contents are torn");
+  auto loaded = std::make_unique<Loaded>();
+  loaded->content = std::move(*content);
+  loaded->values.reserve(count);
+  ByteReader values(loaded->content);
+  for (size_t i = 0; i < count; ++i) loaded->values.push_back(read_value(values));
+  if (!values.ok() || !values.at_end()) return torn("contents are torn");
+  (*loaded_)[number] = std::move(loaded);
+  return {};
+}
+
+Status ValueDictionary::load_page(size_t number) const {
+  auto& page = templated_->pages[number];
+  if (!page.empty()) return {};
+  const std::vector<uint32_t> contexts(
+      std::min<size_t>(kTemplatedPage, count_ - number * kTemplatedPage), 0);
+  auto status = templated_->column.read(static_cast<uint32_t>(number), contexts, page);
+  if (!status) page.clear();
+  return status;
 }
 
 Result<ValueView> ValueDictionary::at(size_t index) const {
   if (templated_) {
-    auto& page = templated_->pages[index / kTemplatedPage];
-    if (page.empty()) {
-      const size_t begin = index / kTemplatedPage * kTemplatedPage;
-      const std::vector<uint32_t> contexts(std::min<size_t>(kTemplatedPage, count_ - begin), 0);
-      if (auto status = templated_->column.read(static_cast<uint32_t>(index / kTemplatedPage),
-                                                contexts, page);
-          !status) {
-        page.clear();
-        return std::unexpected(std::move(status).error());
-      }
-    }
-    return page[index % kTemplatedPage];
+    if (auto status = load_page(index / kTemplatedPage); !status)
+      return std::unexpected(std::move(status).error());
+    return templated_->pages[index / kTemplatedPage][index % kTemplatedPage];
   }
-  ValueView value = values_[index];
-  if (!is_bytes(value.kind) || lengths_[index] == 0) {
-    if (is_bytes(value.kind)) value.bytes = std::string_view();
-    return value;
+  size_t number = 0;
+  if (segments_.size() > 1) {
+    const auto next = std::upper_bound(segments_.begin(), segments_.end(), index,
+                                       [](size_t i, const Segment& s) { return i < s.first; });
+    number = static_cast<size_t>(next - segments_.begin()) - 1;
   }
-  const uint32_t segment = segment_of_[index];
-  auto& content = loaded_->segments[segment];
-  if (!content) {
-    ByteReader in(segments_[segment]);
-    auto bytes = decode_bytes(in, loaded_->segment_bytes[segment]);
-    if (!bytes) return in_context("value column", std::move(bytes).error());
-    if (bytes->size() != loaded_->segment_bytes[segment])
-      return torn("contents have another length");
-    content = std::make_unique<const std::string>(std::move(*bytes));
+  if (auto status = load_segment(number); !status)
+    return std::unexpected(std::move(status).error());
+  return (*loaded_)[number]->values[index - segments_[number].first];
+}
+
+Status ValueDictionary::read_all(std::vector<ValueView>& out) const {
+  if (templated_) {
+    std::vector<uint32_t> pages(templated_->pages.size());
+    std::iota(pages.begin(), pages.end(), 0);
+    std::vector<uint32_t> counts(pages.size(), kTemplatedPage);
+    if (count_ % kTemplatedPage != 0) counts.back() = count_ % kTemplatedPage;
+    const std::vector<uint32_t> contexts(count_, 0);
+    return templated_->column.read({pages, counts, contexts}, out);
   }
-  value.bytes = std::string_view(*content).substr(loaded_->begins[index], lengths_[index]);
-  return value;
+  for (size_t number = 0; number < segments_.size(); ++number) {
+    if (auto status = load_segment(number); !status) return status;
+    const auto& values = (*loaded_)[number]->values;
+    out.insert(out.end(), values.begin(), values.end());
+  }
+  return {};
 }
 
 Result<ValueColumnReader> ValueColumnReader::open(std::string_view bytes, uint32_t context_count,
                                                   uint32_t page_count, int depth) {
   ValueColumnReader reader;
+  reader.storage_ = std::make_shared<Storage>();
   ByteReader in(bytes);
   const uint8_t layout = in.u8();
   if (!in.ok() || layout > static_cast<uint8_t>(Layout::kTemplates))
@@ -192,39 +205,33 @@ Status ValueColumnReader::open_codes(ByteReader& in, uint32_t context_count, uin
   auto dictionary = ValueDictionary::open(content, count, depth);
   if (!dictionary) return std::unexpected(std::move(dictionary).error());
   storage_->dictionary = std::move(*dictionary);
-  usual_.assign(context_count, 0);
-  new_from_.assign(size_t{page_count} + 1, 0);
-  if (count > 1) {
-    ByteReader list(in.sized());
-    const auto usual = decode_integers(list, context_count);
-    if (!usual || !list.at_end()) return torn("usual codes are torn");
-    for (size_t i = 0; i < usual->size(); ++i) {
-      if ((*usual)[i] >= count) return torn("a usual code is out of range");
-      usual_[i] = static_cast<uint32_t>((*usual)[i]);
-    }
-    const uint64_t new_count = in.uvarint();
-    if (!in.ok() || new_count > count) return torn("codes are torn");
-    std::fill(new_from_.begin(), new_from_.end(), static_cast<uint32_t>(count));
-    if (new_count > 0) {
-      ByteReader counts(in.sized());
-      const auto in_page = decode_integers(counts, page_count);
-      if (!in_page || !counts.at_end()) return torn("new values are torn");
-      uint64_t next = count - new_count;
-      for (uint32_t page = 0; page < page_count; ++page) {
-        new_from_[page] = static_cast<uint32_t>(next);
-        if ((*in_page)[page] > count - next) return torn("new values do not add up");
-        next += (*in_page)[page];
-      }
-    }
-    auto codes = PagedIntegers::open(in.bytes(in.remaining()), context_count, page_count);
-    if (!codes) return std::unexpected(std::move(codes).error());
-    codes_ = std::move(*codes);
-  } else {
-    auto constant = PagedIntegers::open({}, context_count, page_count);
-    if (!constant) return std::unexpected(std::move(constant).error());
-    codes_ = std::move(*constant);
+  if (count == 1) return in.at_end() ? Status{} : torn("bytes behind the dictionary");
+  ByteReader list(in.sized());
+  const auto usual = decode_integers(list, context_count);
+  if (!usual || !list.at_end()) return torn("usual codes are torn");
+  usual_.reserve(context_count);
+  for (const uint64_t code : *usual) {
+    if (code >= count) return torn("a usual code is out of range");
+    usual_.push_back(static_cast<uint32_t>(code));
   }
-  return in.ok() && in.at_end() ? Status{} : torn("bytes behind the codes");
+  const uint64_t new_count = in.uvarint();
+  if (!in.ok() || new_count > count) return torn("codes are torn");
+  if (new_count > 0) {
+    ByteReader counts(in.sized());
+    const auto in_page = decode_integers(counts, page_count);
+    if (!in_page || !counts.at_end()) return torn("new values are torn");
+    new_from_.reserve(page_count);
+    uint64_t next = count - new_count;
+    for (const uint64_t of_page : *in_page) {
+      new_from_.push_back(static_cast<uint32_t>(next));
+      if (of_page > count - next) return torn("new values do not add up");
+      next += of_page;
+    }
+  }
+  auto codes = PagedIntegers::open(in.bytes(in.remaining()), context_count, page_count);
+  if (!codes) return std::unexpected(std::move(codes).error());
+  codes_ = std::move(*codes);
+  return {};
 }
 
 Status ValueColumnReader::open_templates(ByteReader& in, uint32_t context_count,
@@ -232,18 +239,20 @@ Status ValueColumnReader::open_templates(ByteReader& in, uint32_t context_count,
   ByteReader templates(in.sized());
   if (!in.ok()) return torn("templates are torn");
   if (auto status = open_codes(templates, context_count, page_count, depth); !status) return status;
-  const ValueDictionary& dictionary = storage_->dictionary;
+  const size_t count = storage_->dictionary.count();
+  if (count > kTemplatesMax) return torn("too many templates");
+  ByteReader list(in.sized());
+  const auto numbers_of = decode_integers(list, count);
+  if (!numbers_of || !list.at_end()) return torn("templates are torn");
   uint64_t slots = 0;
-  for (size_t i = 0; i < dictionary.count(); ++i) {
-    const auto value = dictionary.at(i);
-    if (!value) return std::unexpected(value.error());
-    const size_t numbers =
-        value->kind == ValueKind::kString ? numbers_of_template(value->bytes) : SIZE_MAX;
+  storage_->first_slot.reserve(count + 1);
+  for (const uint64_t numbers : *numbers_of) {
     storage_->first_slot.push_back(static_cast<uint32_t>(slots));
-    if (numbers > kSlotsMax - slots) return torn("a template is torn");
+    if (numbers > kSlotsMax - slots) return torn("a template takes too many numbers");
     slots += numbers;
   }
   storage_->first_slot.push_back(static_cast<uint32_t>(slots));
+  storage_->templates.resize(count);
   auto numbers =
       PagedIntegers::open(in.bytes(in.remaining()), static_cast<uint32_t>(slots), page_count);
   if (!numbers) return std::unexpected(std::move(numbers).error());
@@ -251,72 +260,129 @@ Status ValueColumnReader::open_templates(ByteReader& in, uint32_t context_count,
   return {};
 }
 
-Status ValueColumnReader::read_codes(uint32_t page, std::span<const uint32_t> contexts,
-                                     std::vector<uint32_t>& out) const {
-  if (contexts.empty()) return {};
-  std::vector<uint64_t> symbols;
-  if (auto status = codes_.read(page, contexts.size(), contexts, symbols); !status) return status;
+Status ValueColumnReader::read_numbers(const Pages& pages, std::vector<uint64_t>& out) const {
+  out.resize(pages.contexts.size());
+  std::vector<PagedIntegers::Part<uint64_t>> parts;
+  size_t at = 0;
+  for (size_t i = 0; i < pages.numbers.size(); at += pages.counts[i++])
+    parts.push_back(
+        {pages.numbers[i], pages.counts[i], pages.contexts.data() + at, out.data() + at});
+  return codes_.read(parts);
+}
+
+Status ValueColumnReader::read_codes(const Pages& pages, std::vector<uint32_t>& out) const {
   const size_t count = storage_->dictionary.count();
-  if (page + 1 >= new_from_.size()) return torn("page is out of range");
-  uint64_t next = new_from_[page];
-  for (size_t i = 0; i < symbols.size(); ++i) {
-    if (contexts[i] >= usual_.size()) return torn("context is out of range");
-    const uint64_t symbol = symbols[i];
-    const uint64_t code = symbol == 0 ? usual_[contexts[i]] : symbol == 1 ? next++ : symbol - 2;
-    if (code >= count) return torn("code is out of range");
-    out.push_back(static_cast<uint32_t>(code));
+  const size_t begin = out.size();
+  out.resize(begin + pages.contexts.size(), 0);
+  if (count == 1 || pages.contexts.empty()) return {};
+  if (std::ranges::max(pages.contexts) >= usual_.size()) return torn("context is out of range");
+  std::vector<PagedIntegers::Part<uint32_t>> parts;
+  size_t at = 0;
+  for (size_t i = 0; i < pages.numbers.size(); at += pages.counts[i++])
+    parts.push_back(
+        {pages.numbers[i], pages.counts[i], pages.contexts.data() + at, out.data() + begin + at});
+  if (auto status = codes_.read(parts); !status) return status;
+  uint32_t* code = out.data() + begin;
+  at = 0;
+  for (size_t i = 0; i < pages.numbers.size(); ++i) {
+    if (!new_from_.empty() && pages.numbers[i] >= new_from_.size())
+      return torn("page is out of range");
+    uint64_t next = new_from_.empty() ? count : new_from_[pages.numbers[i]];
+    uint64_t largest = 0;
+    for (const size_t end = at + pages.counts[i]; at < end; ++at, ++code) {
+      const uint64_t symbol = *code;
+      const uint64_t value = symbol == 0   ? usual_[pages.contexts[at]]
+                             : symbol == 1 ? next++
+                                           : symbol - 2;
+      largest = std::max(largest, value);
+      *code = static_cast<uint32_t>(value);
+    }
+    if (largest >= count) return torn("code is out of range");
   }
   return {};
 }
 
 Status ValueColumnReader::read(uint32_t page, std::span<const uint32_t> contexts,
                                std::vector<ValueView>& out) const {
-  if (layout_ == Layout::kTemplates) return read_texts(page, contexts, out);
+  const auto count = static_cast<uint32_t>(contexts.size());
+  return read({{&page, 1}, {&count, 1}, contexts}, out);
+}
+
+Status ValueColumnReader::read(const Pages& pages, std::vector<ValueView>& out) const {
+  const model::Run all{0, static_cast<uint32_t>(pages.contexts.size())};
+  return read_wanted(pages, {&all, 1}, out);
+}
+
+Status ValueColumnReader::read_some(uint32_t page, std::span<const uint32_t> contexts,
+                                    std::span<const model::Run> wanted,
+                                    std::vector<ValueView>& out) const {
+  const auto count = static_cast<uint32_t>(contexts.size());
+  return read_wanted({{&page, 1}, {&count, 1}, contexts}, wanted, out);
+}
+
+Status ValueColumnReader::read_wanted(const Pages& pages, std::span<const model::Run> wanted,
+                                      std::vector<ValueView>& out) const {
+  size_t total = out.size();
+  for (const model::Run run : wanted) total += run.count;
+  out.reserve(total);
+  if (layout_ == Layout::kTemplates) return read_texts(pages, wanted, out);
   if (layout_ == Layout::kDictionary) {
     std::vector<uint32_t> codes;
-    if (auto status = read_codes(page, contexts, codes); !status) return status;
-    for (const uint32_t code : codes) {
-      const auto value = storage_->dictionary.at(code);
-      if (!value) return std::unexpected(value.error());
-      out.push_back(*value);
-    }
+    if (auto status = read_codes(pages, codes); !status) return status;
+    for (const model::Run run : wanted)
+      for (uint32_t i = run.begin; i < run.begin + run.count; ++i) {
+        const auto value = storage_->dictionary.at(codes[i]);
+        if (!value) return std::unexpected(value.error());
+        out.push_back(*value);
+      }
     return {};
   }
   std::vector<uint64_t> numbers;
-  if (auto status = codes_.read(page, contexts.size(), contexts, numbers); !status) return status;
-  for (const uint64_t number : numbers) {
-    const auto value = static_cast<int64_t>(static_cast<uint64_t>(base_) + number);
-    out.push_back(layout_ == Layout::kIntegers
-                      ? ValueView::of_int(value)
-                      : ValueView::of_double(static_cast<double>(value) / kPowersOfTen[scale_]));
-  }
+  if (auto status = read_numbers(pages, numbers); !status) return status;
+  for (const model::Run run : wanted)
+    for (uint32_t i = run.begin; i < run.begin + run.count; ++i) {
+      const auto value = static_cast<int64_t>(static_cast<uint64_t>(base_) + numbers[i]);
+      out.push_back(layout_ == Layout::kIntegers
+                        ? ValueView::of_int(value)
+                        : ValueView::of_double(static_cast<double>(value) / kPowersOfTen[scale_]));
+    }
   return {};
 }
 
-Status ValueColumnReader::read_texts(uint32_t page, std::span<const uint32_t> contexts,
+Status ValueColumnReader::read_texts(const Pages& pages, std::span<const model::Run> wanted,
                                      std::vector<ValueView>& out) const {
   std::vector<uint32_t> codes;
-  if (auto status = read_codes(page, contexts, codes); !status) return status;
-  std::vector<uint32_t> slots;
-  for (const uint32_t code : codes)
-    for (uint32_t slot = storage_->first_slot[code]; slot < storage_->first_slot[code + 1]; ++slot)
-      slots.push_back(slot);
-  if (slots.size() > kEntriesMax) return torn("too many numbers");
-  std::vector<uint64_t> numbers;
-  if (auto status = slots_.read(page, slots.size(), slots, numbers); !status) return status;
+  if (auto status = read_codes(pages, codes); !status) return status;
+  const auto& first_slot = storage_->first_slot;
+  std::vector<uint32_t> slots, counts;
+  std::vector<uint32_t> begins(codes.size());  // of each text's numbers
+  size_t at = 0;
+  for (const uint32_t of_page : pages.counts) {
+    const size_t before = slots.size();
+    for (const size_t end = at + of_page; at < end; ++at) {
+      begins[at] = static_cast<uint32_t>(slots.size());
+      for (uint32_t slot = first_slot[codes[at]]; slot < first_slot[codes[at] + 1]; ++slot)
+        slots.push_back(slot);
+    }
+    if (slots.size() > kEntriesMax) return torn("too many numbers");
+    counts.push_back(static_cast<uint32_t>(slots.size() - before));
+  }
+  std::vector<uint64_t> numbers(slots.size());
+  std::vector<PagedIntegers::Part<uint64_t>> parts;
+  at = 0;
+  for (size_t i = 0; i < counts.size(); at += counts[i++])
+    parts.push_back({pages.numbers[i], counts[i], slots.data() + at, numbers.data() + at});
+  if (auto status = slots_.read(parts); !status) return status;
   std::string& text = storage_->texts.emplace_back();
   std::vector<size_t> ends;
-  size_t next = 0;
-  for (const uint32_t code : codes) {
-    const auto value = storage_->dictionary.at(code);
-    if (!value) return std::unexpected(value.error());
-    const size_t wanted = storage_->first_slot[code + 1] - storage_->first_slot[code];
-    if (!join_text(value->bytes, std::span(numbers).subspan(next, wanted),
-                   kChunkBytesMax - text.size(), text))
-      return torn("a number does not fit its template");
-    next += wanted;
-    ends.push_back(text.size());
-  }
+  for (const model::Run run : wanted)
+    for (uint32_t i = run.begin; i < run.begin + run.count; ++i) {
+      const auto of_code = storage_->template_of(codes[i]);
+      if (!of_code) return std::unexpected(of_code.error());
+      if (!(*of_code)->join(numbers.data() + begins[i], kChunkBytesMax - text.size(), text))
+        return torn("a number does not fit its template");
+      ends.push_back(text.size());
+    }
   size_t begin = 0;
   for (const size_t end : ends) {
     out.push_back(ValueView::of_string(std::string_view(text).substr(begin, end - begin)));
@@ -325,13 +391,12 @@ Status ValueColumnReader::read_texts(uint32_t page, std::span<const uint32_t> co
   return {};
 }
 
+size_t ValueColumnReader::distinct() const { return storage_->dictionary.count(); }
+
 Result<std::vector<ValueView>> ValueColumnReader::dictionary() const {
   std::vector<ValueView> values;
-  for (size_t i = 0; i < storage_->dictionary.count(); ++i) {
-    auto value = storage_->dictionary.at(i);
-    if (!value) return std::unexpected(std::move(value).error());
-    values.push_back(*value);
-  }
+  if (auto status = storage_->dictionary.read_all(values); !status)
+    return std::unexpected(std::move(status).error());
   return values;
 }
 

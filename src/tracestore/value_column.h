@@ -6,7 +6,6 @@
 //   Errors    kCorrupt for bytes that do not check; limits of block_format.h.
 //   Threads   a reader is for one at a time.
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -37,6 +36,8 @@ class ValueColumnBuilder {
   }
   void end_page() { page_ends_.push_back(static_cast<uint32_t>(codes_.size())); }
   size_t count() const { return codes_.size(); }
+  // The distinct ones that were added.
+  std::vector<model::ValueView> used_values() const;
   const model::ValueView& value(uint32_t code) const { return values_[code]; }
   std::string encode(uint32_t context_count) const;
   // With contexts renumbered: `local` of each that add() was given.
@@ -61,16 +62,26 @@ class ValueDictionary {
   static Result<ValueDictionary> open(ByteReader& in, size_t count, int depth = 0);
   size_t count() const { return count_; }
   Result<model::ValueView> at(size_t index) const;
+  // Appends all of them.
+  Status read_all(std::vector<model::ValueView>& out) const;
 
  private:
   struct Templated;
-  struct Loaded;
+  struct Segment {
+    size_t first = 0;  // value
+    std::string_view bytes;
+  };
+  struct Loaded {
+    std::string content;
+    std::vector<model::ValueView> values;
+  };
+  Status load_segment(size_t number) const;
+  Status load_page(size_t page) const;
+
   size_t count_ = 0;
-  std::vector<model::ValueView> values_;  // of bytes: the kind alone, contents lie in segments
-  std::vector<uint32_t> lengths_;
-  std::vector<uint32_t> segment_of_;  // of each value; empty when none has contents
-  std::vector<std::string_view> segments_;
-  std::shared_ptr<Loaded> loaded_;
+  std::vector<Segment> segments_;
+  // By segment; what was read stays where it is, so views of it stay valid.
+  std::shared_ptr<std::vector<std::unique_ptr<const Loaded>>> loaded_;
   std::shared_ptr<Templated> templated_;  // instead of all these
 };
 
@@ -82,35 +93,45 @@ class ValueColumnReader {
   // Appends the values of one page. Views live as long as storage().
   Status read(uint32_t page, std::span<const uint32_t> contexts,
               std::vector<model::ValueView>& out) const;
-  // For a column of a dictionary: its values, and one page's codes into them.
+
+  // Some pages at once, which takes less time than one by one. `contexts`: of all their values.
+  struct Pages {
+    std::span<const uint32_t> numbers;  // of the pages
+    std::span<const uint32_t> counts;   // of each page's values
+    std::span<const uint32_t> contexts;
+  };
+  Status read(const Pages& pages, std::vector<model::ValueView>& out) const;
+  // Of one page only the values in `wanted`, runs of their places.
+  Status read_some(uint32_t page, std::span<const uint32_t> contexts,
+                   std::span<const model::Run> wanted, std::vector<model::ValueView>& out) const;
+  // For a column of a dictionary: its values, and codes into them.
   bool has_dictionary() const { return layout_ == Layout::kDictionary; }
+  size_t distinct() const;
   Result<std::vector<model::ValueView>> dictionary() const;
-  Status read_codes(uint32_t page, std::span<const uint32_t> contexts,
-                    std::vector<uint32_t>& out) const;
+  Status read_codes(const Pages& pages, std::vector<uint32_t>& out) const;
   std::shared_ptr<const void> storage() const { return storage_; }
 
  private:
   enum class Layout : uint8_t { kDictionary = 0, kIntegers = 1, kDecimals = 2, kTemplates = 3 };
-  struct Storage {
-    std::deque<std::string> texts;
-    ValueDictionary dictionary;        // values; or templates
-    std::vector<uint32_t> first_slot;  // of each template, and behind the last
-  };
+  struct Storage;
   friend class ValueColumnEncoder;
   Status open_numbers(ByteReader& in, uint32_t context_count, uint32_t page_count);
   Status open_codes(ByteReader& in, uint32_t context_count, uint32_t page_count, int depth);
   Status open_templates(ByteReader& in, uint32_t context_count, uint32_t page_count, int depth);
-  Status read_texts(uint32_t page, std::span<const uint32_t> contexts,
+  Status read_numbers(const Pages& pages, std::vector<uint64_t>& out) const;
+  Status read_wanted(const Pages& pages, std::span<const model::Run> wanted,
+                     std::vector<model::ValueView>& out) const;
+  Status read_texts(const Pages& pages, std::span<const model::Run> wanted,
                     std::vector<model::ValueView>& out) const;
 
   Layout layout_ = Layout::kDictionary;
   int64_t base_ = 0;
   unsigned scale_ = 0;
-  std::vector<uint32_t> usual_;     // by context: the usual code
-  std::vector<uint32_t> new_from_;  // by page: the first code of those that occur once
+  std::vector<uint32_t> usual_;     // by context: the usual code; empty: 0 in all
+  std::vector<uint32_t> new_from_;  // by page: the first code of those that occur once; or empty
   PagedIntegers codes_;             // or numbers
   PagedIntegers slots_;
-  std::shared_ptr<Storage> storage_ = std::make_shared<Storage>();
+  std::shared_ptr<Storage> storage_;
 };
 
 // "dictionary, coded", for people.

@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "tracestore/block_format.h"
+#include "tracestore/count_pairs.h"
 #include "tracestore/integer_codec.h"
 #include "tracestore/text_template.h"
 #include "tracestore/value_column.h"
@@ -14,11 +15,6 @@ namespace {
 using model::ValueKind;
 using model::ValueView;
 
-bool is_integer(ValueKind kind) { return kind == ValueKind::kInt || kind == ValueKind::kBool; }
-bool is_bytes(ValueKind kind) {
-  return kind == ValueKind::kString || kind == ValueKind::kBytes || kind == ValueKind::kArray ||
-         kind == ValueKind::kKvlist;
-}
 bool all_of_kind(const std::vector<ValueView>& values, ValueKind kind) {
   return std::all_of(values.begin(), values.end(),
                      [&](const ValueView& v) { return v.kind == kind; });
@@ -26,7 +22,6 @@ bool all_of_kind(const std::vector<ValueView>& values, ValueKind kind) {
 
 constexpr size_t kTemplatesValuesMin =
     32;  // fewer distinct values are not worth looking for templates
-constexpr size_t kTemplatesMax = 4096;
 constexpr double kPowersOfTen[] = {1, 10, 100, 1000, 10000};
 
 bool is_decimal(const ValueView& value, unsigned scale) {
@@ -199,7 +194,7 @@ class ValueColumnEncoder {
   }
 
   void find_usual() {
-    // Codes by context, counted by sorting: contexts are few, codes many.
+    // Codes by context.
     std::vector<uint64_t> pairs;
     pairs.reserve(coded_.codes.size());
     for (size_t i = 0; i < coded_.codes.size(); ++i)
@@ -218,17 +213,12 @@ class ValueColumnEncoder {
     std::erase_if(pairs, [&](uint64_t pair) { return !mixed[pair >> 32]; });
     for (uint32_t c = 0; c < coded_.context_count; ++c)
       if (!mixed[c]) usual_[c] = only[c];
-    std::sort(pairs.begin(), pairs.end());
-    for (size_t at = 0; at < pairs.size();) {
-      size_t end = at;
-      while (end < pairs.size() && pairs[end] == pairs[at]) ++end;
-      const auto c = static_cast<uint32_t>(pairs[at] >> 32);
-      if (end - at > best[c]) {
-        best[c] = static_cast<uint32_t>(end - at);
-        usual_[c] = static_cast<uint32_t>(pairs[at]);
-      }
-      at = end;
-    }
+    count_pairs(pairs, coded_.context_count, static_cast<uint32_t>(values_.size()),
+                [&](uint32_t c, uint32_t code, uint32_t times) {
+                  if (times <= best[c]) return;
+                  best[c] = times;
+                  usual_[c] = code;
+                });
   }
 
   uint32_t context(size_t i) const { return coded_.contexts.empty() ? 0 : coded_.contexts[i]; }
@@ -266,29 +256,30 @@ class ValueColumnEncoder {
     encode_paged({symbols, coded_.contexts, coded_.context_count, coded_.page_ends}, out);
   }
 
+  // The values in segments: how many values and bytes each has, then all of them.
   static void append_plain(const std::vector<ValueView>& values, std::string& out) {
     out.push_back(0);
-    std::vector<uint64_t> kinds, integers, doubles, lengths;
-    for (const ValueView& value : values) {
-      kinds.push_back(static_cast<uint64_t>(value.kind));
-      if (is_integer(value.kind)) integers.push_back(zigzag(value.int_value));
-      if (value.kind == ValueKind::kDouble)
-        doubles.push_back(static_cast<uint64_t>(value.int_value));
-      if (is_bytes(value.kind)) lengths.push_back(value.bytes.size());
-    }
-    encode_integers(kinds, out);
-    encode_integers(integers, out);
-    encode_integers(doubles, out);
-    encode_integers(lengths, out);
-    std::string segment;
-    for (const ValueView& value : values) {
-      if (!is_bytes(value.kind)) continue;
-      segment += value.bytes;
-      if (segment.size() < kSegmentBytes) continue;
-      encode_bytes(segment, out);
+    std::string sizes, segments, segment;
+    uint64_t count = 0;
+    uint64_t in_segment = 0;
+    const auto end_segment = [&] {
+      const size_t before = segments.size();
+      encode_bytes(segment, segments);
+      append_uvarint(sizes, in_segment);
+      append_uvarint(sizes, segments.size() - before);
       segment.clear();
+      in_segment = 0;
+      ++count;
+    };
+    for (const ValueView& value : values) {
+      append_value(segment, value);
+      ++in_segment;
+      if (segment.size() >= kSegmentBytes) end_segment();
     }
-    if (!segment.empty()) encode_bytes(segment, out);
+    if (in_segment > 0) end_segment();
+    append_uvarint(out, count);
+    out += sizes;
+    out += segments;
   }
 
   // The texts in the order of the dictionary as a column of their own, in pages of kTemplatedPage.
@@ -307,11 +298,16 @@ class ValueColumnEncoder {
   void encode_slots(const SplitTexts& split, const std::vector<uint32_t>& order,
                     std::string& out) const {
     std::vector<uint32_t> first_slot(split.templates.size());
+    std::vector<uint64_t> numbers_of;
     uint32_t slots = 0;
     for (const uint32_t t : order) {
       first_slot[t] = slots;
-      slots += static_cast<uint32_t>(numbers_of_template(split.templates[t]));
+      numbers_of.push_back(numbers_of_template(split.templates[t]));
+      slots += static_cast<uint32_t>(numbers_of.back());
     }
+    std::string list;
+    encode_integers(numbers_of, list);
+    append_sized(out, list);
     std::vector<uint64_t> numbers;
     std::vector<uint32_t> contexts, page_ends;
     size_t at = 0;
@@ -349,6 +345,15 @@ uint32_t ValueColumnBuilder::code_of(const ValueView& value, uint32_t context) {
   values_.back().bytes = arena_.keep(value.bytes);
   code_of_.emplace(values_.back(), usual);
   return usual;
+}
+
+std::vector<ValueView> ValueColumnBuilder::used_values() const {
+  std::vector<uint8_t> used(values_.size(), 0);
+  for (const uint32_t code : codes_) used[code] = 1;
+  std::vector<ValueView> values;
+  for (size_t code = 0; code < values_.size(); ++code)
+    if (used[code] != 0) values.push_back(values_[code]);
+  return values;
 }
 
 std::string ValueColumnBuilder::encode(uint32_t context_count) const {

@@ -13,13 +13,13 @@ uint32_t u32_at(std::string_view bytes, size_t index) {
   return load_le<uint32_t>(bytes.data() + index * 4);
 }
 
-Result<std::unique_ptr<io::ReadableFile>> open_with_magic(io::FileSystem& fs,
-                                                          const std::string& path,
-                                                          std::array<std::string_view, 2> magics) {
+Result<std::unique_ptr<io::ReadableFile>> open_with_magic(
+    io::FileSystem& fs, const std::string& path, std::span<const std::string_view> magics) {
   auto file = fs.open_read(path);
   if (!file) return file;
   const std::string_view bytes = (*file)->bytes();
-  if (!bytes.starts_with(magics[0]) && !bytes.starts_with(magics[1]))
+  if (std::none_of(magics.begin(), magics.end(),
+                   [&](std::string_view magic) { return bytes.starts_with(magic); }))
     return fail(Errc::kCorrupt, path, ": not a file of this kind and version");
   return file;
 }
@@ -56,9 +56,10 @@ Status Block::load(io::FileSystem& fs) {
   auto meta = parse_block_meta(*json);
   if (!meta) return std::unexpected(std::move(meta).error());
   meta_ = std::move(*meta);
-  const auto open = [&](std::string_view name, std::array<std::string_view, 2> magics,
+  const auto open = [&](std::string_view name, std::initializer_list<std::string_view> magics,
                         std::shared_ptr<const io::ReadableFile>& out) -> Status {
-    auto file = open_with_magic(fs, directory_ + "/" + std::string(name), magics);
+    auto file = open_with_magic(fs, directory_ + "/" + std::string(name),
+                                std::span(magics.begin(), magics.size()));
     if (!file) return std::unexpected(std::move(file).error());
     out = std::shared_ptr<const io::ReadableFile>(std::move(*file));
     meta_.bytes += out->bytes().size();
@@ -67,12 +68,14 @@ Status Block::load(io::FileSystem& fs) {
   meta_.bytes = json->size();
   if (auto status = open(kChunksFile, {kChunksMagic, kChunksMagic1}, chunks_file_); !status)
     return status;
-  if (auto status = open(kExemplarsFile, {kExemplarsMagic, kExemplarsMagic1}, exemplars_file_);
+  if (auto status = open(kExemplarsFile, {kExemplarsMagic, kExemplarsMagic2, kExemplarsMagic1},
+                         exemplars_file_);
       !status)
     return status;
   if (auto status = open(kIndexFile, {kIndexMagic, kIndexMagic1}, index_file_); !status)
     return status;
   if (auto status = load_index(); !status) return status;
+  if (auto status = load_exemplar_table(); !status) return status;
   const std::string tombstones = directory_ + "/" + std::string(kTombstonesFile);
   if (!fs.exists(tombstones)) return {};
   auto bytes = fs.read_all(tombstones);
@@ -149,6 +152,26 @@ Status Block::load_index() {
   return {};
 }
 
+// Lengths of the pages, their number and a checksum at the end of the file.
+Status Block::load_exemplar_table() {
+  const std::string_view bytes = exemplars_file_->bytes();
+  has_exemplar_columns_ = !bytes.starts_with(kExemplarsMagic);
+  if (has_exemplar_columns_) return {};
+  if (bytes.size() < kMagicBytes + 8) return fail(Errc::kCorrupt, "exemplars: too short");
+  const auto pages = load_le<uint32_t>(bytes.data() + bytes.size() - 8);
+  const uint64_t table_bytes = uint64_t{pages} * 4 + 4;
+  if (table_bytes > bytes.size() - kMagicBytes - 4)
+    return fail(Errc::kCorrupt, "exemplars: ", pages, " pages do not fit the file");
+  const std::string_view table = bytes.substr(bytes.size() - 4 - table_bytes, table_bytes);
+  if (crc32c(table) != load_le<uint32_t>(bytes.data() + bytes.size() - 4))
+    return fail(Errc::kCorrupt, "exemplars: table of pages does not check");
+  uint64_t end = kMagicBytes;
+  for (uint32_t i = 0; i < pages; ++i) exemplar_pages_.push_back(end += 4 + u32_at(table, i));
+  if (end != bytes.size() - 4 - table_bytes)
+    return fail(Errc::kCorrupt, "exemplars: pages end at ", end, ", not where their table begins");
+  return {};
+}
+
 std::string_view Block::symbol(uint32_t number) const {
   if (number >= symbol_count_) return {};
   const std::string_view section = sections_[kSymbols];
@@ -158,6 +181,17 @@ std::string_view Block::symbol(uint32_t number) const {
   if (begin > end || end > text.size()) return {};
   return text.substr(begin, end - begin);
 }
+
+namespace {
+
+bool skip_labels(ByteReader& in) {
+  const uint64_t count = in.uvarint();
+  if (!in.ok() || count > in.remaining()) return false;
+  for (uint64_t i = 0; i < 2 * count; ++i) (void)in.uvarint();
+  return in.ok();
+}
+
+}  // namespace
 
 bool Block::read_labels(ByteReader& in, model::Labels& labels) const {
   const uint64_t count = in.uvarint();
@@ -184,21 +218,28 @@ Result<model::Labels> Block::labels(uint32_t series) const {
 }
 
 Result<Block::SeriesInfo> Block::series(uint32_t series) const {
-  auto info = stored_series(series);
+  auto info = stored_series(series, true);
   if (info) hide_deleted(series, *info);
   return info;
 }
 
-Result<Block::SeriesInfo> Block::stored_series(uint32_t series) const {
+Result<Block::SeriesInfo> Block::data_of(uint32_t series) const {
+  auto info = stored_series(series, false);
+  if (info) hide_deleted(series, *info);
+  return info;
+}
+
+Result<Block::SeriesInfo> Block::stored_series(uint32_t series, bool with_labels) const {
   SeriesInfo info;
   const uint32_t offset =
       series < series_count_ ? u32_at(sections_[kSeriesOffsets], 1 + series) : UINT32_MAX;
   const std::string_view entries = sections_[kSeriesEntries];
   ByteReader in(entries.substr(std::min<size_t>(offset, entries.size())));
-  bool good = read_labels(in, info.labels);
+  bool good = with_labels ? read_labels(in, info.labels) : skip_labels(in);
   good = good && read_chunk_refs(in, info);
   if (good) info.exemplar_bytes = in.uvarint();
   if (good && info.exemplar_bytes > 0) {
+    if (!has_exemplar_columns_) info.exemplar_page = in.uvarint();
     info.exemplar_offset = in.uvarint();
     info.exemplar_min = in.svarint();
     info.exemplar_max = wrapping_sum(info.exemplar_min, in.uvarint());
@@ -324,20 +365,48 @@ Status Block::read_times(const ChunkRef& chunk, std::vector<int64_t>& out) const
   return in_context(directory_, std::move(status).error());
 }
 
-Status Block::read_exemplars(const SeriesInfo& info, std::vector<StoredExemplar>& out) const {
+Result<std::shared_ptr<const ExemplarPage>> Block::exemplar_page(uint64_t number,
+                                                                 ExemplarPageCache* cache) const {
+  if (number >= exemplar_pages_.size())
+    return fail(Errc::kCorrupt, "there is no page ", number, " of exemplars");
+  const uint64_t begin = number == 0 ? kMagicBytes : exemplar_pages_[number - 1];
+  const char* key = exemplars_file_->bytes().data() + begin;
+  if (cache != nullptr)
+    if (auto known = cache->find(key)) return known;
+  const auto bytes = checked(exemplars_file_->bytes(), begin, exemplar_pages_[number] - begin - 4,
+                             "page of exemplars");
+  if (!bytes) return std::unexpected(bytes.error());
+  auto page = ExemplarPage::decode(*bytes);
+  if (page && cache != nullptr) cache->keep(key, *page);
+  return page;
+}
+
+Status Block::read_exemplars(const SeriesInfo& info, ExemplarPageCache* cache,
+                             std::vector<StoredExemplar>& out) const {
   if (info.exemplar_bytes == 0) return {};
-  const auto bytes = checked(exemplars_file_->bytes(), info.exemplar_offset, info.exemplar_bytes,
-                             "exemplar column");
   const size_t before = out.size();
-  Status status = bytes ? decode_exemplars(*bytes, out) : Status(std::unexpected(bytes.error()));
+  Status status;
+  if (has_exemplar_columns_) {
+    const auto bytes = checked(exemplars_file_->bytes(), info.exemplar_offset, info.exemplar_bytes,
+                               "exemplar column");
+    status = bytes ? decode_exemplars(*bytes, out) : Status(std::unexpected(bytes.error()));
+  } else {
+    ExemplarPageCache own;
+    ExemplarPageCache* const pages = cache != nullptr ? cache : &own;
+    status = read_exemplar_list(
+        {info.exemplar_page, info.exemplar_offset, info.exemplar_bytes},
+        [&](uint64_t page) { return exemplar_page(page, pages); }, out);
+  }
+  if (!status) {
+    mark_damaged();
+    return in_context(directory_, std::move(status).error());
+  }
   if (!info.deleted.empty())
     out.erase(
         std::remove_if(out.begin() + static_cast<ptrdiff_t>(before), out.end(),
                        [&](const StoredExemplar& e) { return is_deleted(info.deleted, e.time); }),
         out.end());
-  if (status) return {};
-  mark_damaged();
-  return in_context(directory_, std::move(status).error());
+  return {};
 }
 
 std::string_view Block::value_text(uint32_t index) const {

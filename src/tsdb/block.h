@@ -49,18 +49,23 @@ class Block final : public PostingsSource {
   struct SeriesInfo {
     model::Labels labels;
     std::vector<ChunkRef> chunks;
-    uint64_t exemplar_bytes = 0;  // 0: none
-    uint64_t exemplar_offset = 0;
+    uint64_t exemplar_bytes = 0;  // of the list, before version 3 of the column; 0: none
+    uint64_t exemplar_offset =
+        0;  // of the list in its page, before version 3 of the column in the file
+    uint64_t exemplar_page = 0;
     int64_t exemplar_min = 0;
     int64_t exemplar_max = 0;
     std::span<const DeletedRange> deleted;
   };
   Result<model::Labels> labels(uint32_t series) const;
   Result<SeriesInfo> series(uint32_t series) const;
+  Result<SeriesInfo> data_of(uint32_t series) const;  // the same without labels
   // Appends the samples to `out`. `cache` is of this block's readers, and may be null.
   Status read_chunk(const ChunkRef& chunk, FamilyCache* cache, SampleColumns& out) const;
   Status read_times(const ChunkRef& chunk, std::vector<int64_t>& out) const;  // of floats
-  Status read_exemplars(const SeriesInfo& info, std::vector<StoredExemplar>& out) const;
+  // `cache` as above.
+  Status read_exemplars(const SeriesInfo& info, ExemplarPageCache* cache,
+                        std::vector<StoredExemplar>& out) const;
   // The checked bytes of one group; their number is group_count().
   uint32_t group_count() const { return group_count_; }
   Result<std::string_view> group_bytes(uint32_t group) const;
@@ -92,9 +97,12 @@ class Block final : public PostingsSource {
   void apply_tombstones(std::shared_ptr<const Tombstones> tombstones);
   // Takes away what is deleted whole, and notes the rest.
   void hide_deleted(uint32_t series, SeriesInfo& info) const;
-  Result<SeriesInfo> stored_series(uint32_t series) const;
+  Result<SeriesInfo> stored_series(uint32_t series, bool with_labels) const;
   Status load(io::FileSystem& fs);
   Status load_index();
+  Status load_exemplar_table();
+  Result<std::shared_ptr<const ExemplarPage>> exemplar_page(uint64_t number,
+                                                            ExemplarPageCache* cache) const;
   std::string_view symbol(uint32_t number) const;
   std::string_view value_text(uint32_t index) const;
   Roaring value_postings(uint32_t index) const;
@@ -126,6 +134,8 @@ class Block final : public PostingsSource {
   uint32_t value_count_ = 0;
   uint32_t group_count_ = 0;
   bool is_version_1_ = false;
+  bool has_exemplar_columns_ = false;     // instead of pages
+  std::vector<uint64_t> exemplar_pages_;  // where each ends, with its checksum
   std::shared_ptr<std::atomic<bool>> damaged_ =
       std::make_shared<std::atomic<bool>>(false);  // of all copies
   // A bit for each group: its checksum was right once.

@@ -11,7 +11,9 @@ inline constexpr std::string_view kChunksMagic("SLTC\x02\0\0\0", 8);
 inline constexpr std::string_view kChunksMagic1("SLTC\x01\0\0\0", 8);
 inline constexpr std::string_view kIndexMagic("SLTI\x02\0\0\0", 8);
 inline constexpr std::string_view kIndexMagic1("SLTI\x01\0\0\0", 8);
-inline constexpr std::string_view kExemplarsMagic("SLTX\x02\0\0\0", 8);
+inline constexpr std::string_view kExemplarsMagic("SLTX\x03\0\0\0", 8);  // pages
+inline constexpr std::string_view kExemplarsMagic2("SLTX\x02\0\0\0",
+                                                   8);  // columns, as in version 1
 inline constexpr std::string_view kExemplarsMagic1("SLTX\x01\0\0\0", 8);
 inline constexpr std::string_view kTombstonesMagic("SLTD\x01\0\0\0", 8);
 inline constexpr size_t kMagicBytes = 8;

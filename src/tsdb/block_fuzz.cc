@@ -55,7 +55,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const auto info = (*block)->series(i);
     if (!info) continue;
     std::vector<StoredExemplar> exemplars;
-    (void)(*block)->read_exemplars(*info, exemplars);
+    (void)(*block)->read_exemplars(*info, nullptr, exemplars);
     for (const auto& chunk : info->chunks) {
       SampleColumns columns;
       (void)(*block)->read_chunk(chunk, nullptr, columns);

@@ -104,8 +104,8 @@ bool ascends(std::span<const int64_t> times) {
   return std::adjacent_find(times.begin(), times.end(), std::greater_equal<>()) == times.end();
 }
 
-Status verify_series(const Block& block, uint32_t number, FamilyCache& families, BlockMeta& found,
-                     model::Labels& previous) {
+Status verify_series(const Block& block, uint32_t number, FamilyCache& families,
+                     ExemplarPageCache& pages, BlockMeta& found, model::Labels& previous) {
   auto info = block.series(number);
   if (!info) return std::unexpected(std::move(info).error());
   const auto broken = [&](std::string_view what) {
@@ -126,7 +126,7 @@ Status verify_series(const Block& block, uint32_t number, FamilyCache& families,
   if (!ascends(columns.times) || !ascends(columns.histogram_times))
     return broken("samples are not in order");
   std::vector<StoredExemplar> exemplars;
-  if (auto status = block.read_exemplars(*info, exemplars); !status) return status;
+  if (auto status = block.read_exemplars(*info, &pages, exemplars); !status) return status;
   if (!std::is_sorted(exemplars.begin(), exemplars.end(),
                       [](const auto& a, const auto& b) { return a.time < b.time; }))
     return broken("exemplars are not in order");
@@ -137,7 +137,7 @@ Status verify_series(const Block& block, uint32_t number, FamilyCache& families,
 
 }  // namespace
 
-Status verify_block(const Block& served) {
+Status verify_block(const Block& served, const std::function<void()>& on_series) {
   // With what was deleted, too: the counts are those of when it was written.
   const auto stored = served.with_tombstones(std::make_shared<const Tombstones>());
   const Block& block = *stored;
@@ -153,9 +153,13 @@ Status verify_block(const Block& served) {
   }
   BlockMeta found;
   FamilyCache families;
+  ExemplarPageCache pages;
   model::Labels previous;
-  for (uint32_t i = 0; i < block.series_count(); ++i)
-    if (auto status = verify_series(block, i, families, found, previous); !status) return status;
+  for (uint32_t i = 0; i < block.series_count(); ++i) {
+    if (auto status = verify_series(block, i, families, pages, found, previous); !status)
+      return status;
+    if (on_series) on_series();
+  }
   const BlockMeta& meta = block.meta();
   if (block.series_count() != meta.series || found.samples != meta.samples ||
       found.exemplars != meta.exemplars)

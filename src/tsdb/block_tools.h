@@ -1,6 +1,8 @@
 #pragma once
 // What is done to a closed store's blocks from outside: listing, checking, adding.
 //   Exclusive  whoever changes anything holds the directory's lock (ClosedStore).
+#include <functional>
+
 #include "tsdb/block.h"
 
 namespace sightline::tsdb {
@@ -33,7 +35,7 @@ class ClosedStore {
 };
 
 // Reads everything in the block: every checksum, chunk, exemplar and posting; samples ascend, counts are what
-// meta.json says, every series is found by each of its labels.
-Status verify_block(const Block& served);
+// meta.json says, every series is found by each of its labels. `on_series` is called after each series.
+Status verify_block(const Block& served, const std::function<void()>& on_series = {});
 
 }  // namespace sightline::tsdb

@@ -287,16 +287,31 @@ Status BlockWriter::add_exemplars(const std::vector<StoredExemplar>& exemplars) 
     append_uvarint(entries_, 0);
     return {};
   }
-  const std::string bytes = encode_exemplars(exemplars);
-  const auto offset = exemplars_->append_checked(bytes);
-  if (!offset) return std::unexpected(offset.error());
-  append_uvarint(entries_, bytes.size());
-  append_uvarint(entries_, *offset);
+  const ExemplarList list = exemplar_pages_.add(exemplars);
+  append_uvarint(entries_, list.bytes);
+  append_uvarint(entries_, list.page);
+  append_uvarint(entries_, list.offset);
   append_svarint(entries_, exemplars.front().time);
   append_uvarint(entries_, static_cast<uint64_t>(exemplars.back().time - exemplars.front().time));
   meta_.exemplars += exemplars.size();
   note(exemplars.front().time, exemplars.back().time);
-  return {};
+  return exemplar_pages_.is_full() ? write_exemplar_page() : Status();
+}
+
+Status BlockWriter::write_exemplar_page() {
+  const std::string bytes = exemplar_pages_.take();
+  append_le(exemplar_table_, static_cast<uint32_t>(bytes.size()));
+  const auto offset = exemplars_->append_checked(bytes);
+  return offset ? Status() : std::unexpected(offset.error());
+}
+
+Status BlockWriter::finish_exemplars() {
+  if (!exemplar_pages_.is_empty())
+    if (auto status = write_exemplar_page(); !status) return status;
+  append_le(exemplar_table_, static_cast<uint32_t>(exemplar_table_.size() / 4));
+  append_le(exemplar_table_, crc32c(exemplar_table_));
+  if (auto status = exemplars_->append(exemplar_table_); !status) return status;
+  return exemplars_->finish();
 }
 
 // Series with the same timestamps next to each other, families within them.
@@ -484,7 +499,7 @@ Result<BlockMeta> BlockWriter::finish(BlockMeta meta) {
   meta_.parents = std::move(meta.parents);
   const auto run = [&]() -> Status {
     if (auto status = chunks_->finish(); !status) return status;
-    if (auto status = exemplars_->finish(); !status) return status;
+    if (auto status = finish_exemplars(); !status) return status;
     if (auto status = write_index(); !status) return status;
     if (auto status = io::write_file_atomically(fs_, temporary_ + "/" + std::string(kMetaFile),
                                                 meta_.to_json());

@@ -19,7 +19,7 @@
 #include "model/labels.h"
 #include "tsdb/block_meta.h"
 #include "tsdb/chunk.h"
-#include "tsdb/exemplar_column.h"
+#include "tsdb/exemplar_pages.h"
 #include "tsdb/sample_group.h"
 
 namespace sightline::tsdb {
@@ -117,6 +117,8 @@ class BlockWriter {
   void add_labels(const model::Labels& labels);
   Status add_histograms(const SampleColumns& columns, size_t samples_max);
   Status add_exemplars(const std::vector<StoredExemplar>& exemplars);
+  Status write_exemplar_page();
+  Status finish_exemplars();
   Status take_whole_groups(BlockSource& source, size_t samples_max);
   Result<uint64_t> times_hash(BlockSource& source, uint32_t number);
   Status write_groups(BlockSource& source, size_t samples_max);
@@ -140,6 +142,8 @@ class BlockWriter {
   BlockMeta meta_;
   std::unique_ptr<File> chunks_;
   std::unique_ptr<File> exemplars_;
+  ExemplarPagesWriter exemplar_pages_;
+  std::string exemplar_table_;  // lengths of the pages
   absl::flat_hash_map<std::string, uint32_t, TextHash, std::equal_to<>> symbol_numbers_;
   std::string symbol_bytes_;
   std::vector<uint32_t> symbol_offsets_{0};

@@ -5,6 +5,7 @@
 
 #include "tsdb/chunk.h"
 #include "tsdb/exemplar_column.h"
+#include "tsdb/exemplar_pages.h"
 
 using namespace sightline;
 
@@ -24,5 +25,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   std::vector<tsdb::StoredExemplar> exemplars;
   (void)tsdb::decode_exemplars(bytes, exemplars);
+  // As a page, and all its lists' bytes as a list of it and of a page before.
+  if (const auto page = tsdb::ExemplarPage::decode(bytes))
+    (void)tsdb::read_exemplar_list(
+        {1, 0, (*page)->lists().size()}, [&](uint64_t) { return page; }, exemplars);
   return 0;
 }

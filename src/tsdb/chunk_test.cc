@@ -8,7 +8,6 @@
 
 #include "base/random.h"
 #include "model/sample.h"
-#include "tsdb/exemplar_column.h"
 #include "tsdb/histogram_codec.h"
 #include "tsdb/integer_column.h"
 #include "tsdb/value_column.h"
@@ -231,63 +230,6 @@ TEST(Histogram, WhatContradictsItselfIsRefused) {
     h.schema = model::kCustomBucketsSchema;
     h.custom_values = {2, 1};
   });
-}
-
-std::vector<StoredExemplar> some_exemplars(Random& random, size_t count) {
-  std::vector<StoredExemplar> out;
-  for (size_t i = 0; i < count; ++i) {
-    StoredExemplar e{.time = static_cast<int64_t>(i * 100), .value = random.unit()};
-    const uint64_t id = random.next() | 1;
-    std::memcpy(e.trace_id.bytes.data(), &id, 8);
-    std::memcpy(e.span_id.bytes.data(), &id, 8);
-    if (random.below(4) == 0)
-      e.labels = std::make_shared<std::string>(
-          model::make_labels({{"k", random.below(2) == 0 ? "v" : "w"}}).packed());
-    if (random.below(9) == 0) e.trace_id = {};
-    e.has_time = random.below(3) != 0;
-    out.push_back(std::move(e));
-  }
-  return out;
-}
-
-TEST(Exemplars, RoundTripAndSize) {
-  Random random(1);
-  const auto all = some_exemplars(random, 1000);
-  const std::string bytes = encode_exemplars(all);
-  std::vector<StoredExemplar> back;
-  ASSERT_TRUE(decode_exemplars(bytes, back));
-  ASSERT_EQ(back.size(), all.size());
-  for (size_t i = 0; i < all.size(); ++i) {
-    EXPECT_TRUE(same_exemplar(all[i], back[i]));
-    EXPECT_EQ(all[i].has_time, back[i].has_time);
-  }
-}
-
-TEST(Exemplars, ThinningKeepsTheTellingOnes) {
-  Random random(2);
-  auto all = some_exemplars(random, 600);  // a minute's worth
-  const ExemplarBudget budget{.window_ms = 60'000, .per_window_max = 16};
-  auto kept = all;
-  thin_exemplars(kept, budget);
-  EXPECT_GE(kept.size(), 16u);
-  EXPECT_LE(kept.size(), 17u);
-  const auto by_value = [](const auto& a, const auto& b) { return a.value < b.value; };
-  EXPECT_EQ(std::min_element(kept.begin(), kept.end(), by_value)->value,
-            std::min_element(all.begin(), all.end(), by_value)->value);
-  EXPECT_EQ(std::max_element(kept.begin(), kept.end(), by_value)->value,
-            std::max_element(all.begin(), all.end(), by_value)->value);
-  EXPECT_EQ(kept.back().time, all.back().time);
-  auto again = kept;
-  thin_exemplars(again, budget);
-  EXPECT_EQ(again.size(), kept.size());
-  // One at a time comes to the same.
-  std::vector<StoredExemplar> grown;
-  for (const auto& e : all) {
-    grown.push_back(e);
-    thin_exemplars(grown, budget);
-  }
-  ASSERT_EQ(grown.size(), kept.size());
-  for (size_t i = 0; i < kept.size(); ++i) EXPECT_TRUE(same_exemplar(grown[i], kept[i])) << i;
 }
 
 }  // namespace

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "tsdb/reset_hints.h"
+
 namespace sightline::tsdb {
 
 void CommitQueue::start(io::RecordLog& log, uint64_t last_commit, uint64_t last_wal_number,
@@ -109,6 +111,9 @@ void CommitQueue::settle_conflicts(std::span<Waiter* const> batch) {
       auto place = place_sample(edge, sample.time, sample.value, sample.histogram.get(), t.rules);
       if (!place) counters_.count_refused_sample(place.error());
       sample.place = place.value_or(Place::kDuplicate);
+      if (sample.histogram != nullptr && sample.place != Place::kDuplicate)
+        sample.histogram =
+            with_unknown_reset(std::move(sample.histogram));  // of another one before it
       if (sample.place == Place::kInOrder) edge = {sample.time, sample.value, sample.histogram};
     }
   }

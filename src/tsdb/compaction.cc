@@ -191,7 +191,8 @@ class MergeSource final : public BlockSource {
     if (auto status = open(number); !status) return status;
     std::vector<StoredExemplar> all;
     for (size_t i = 0; i < infos_.size(); ++i)
-      if (auto status = block(number, i).read_exemplars(infos_[i], all); !status) return status;
+      if (auto status = block(number, i).read_exemplars(infos_[i], &pages_, all); !status)
+        return status;
     std::stable_sort(all.begin(), all.end(),
                      [](const auto& a, const auto& b) { return a.time < b.time; });
     for (StoredExemplar& e : all) {
@@ -200,7 +201,10 @@ class MergeSource final : public BlockSource {
         repeated = same_exemplar(out[k], e);
       if (!repeated) out.push_back(std::move(e));
     }
-    thin_exemplars(out, budget_);
+    if (out.size() <= budget_.per_window_max) return {};
+    HistogramPtr buckets;
+    if (auto status = newest_histogram(number, buckets); !status) return status;
+    thin_exemplars(out, budget_, 0, buckets.get());
     return {};
   }
 
@@ -210,6 +214,24 @@ class MergeSource final : public BlockSource {
     uint32_t series;
   };
 
+  // Null when the series has none.
+  Status newest_histogram(uint32_t number, HistogramPtr& newest) {
+    int64_t newest_time = kNoTime;
+    for (size_t i = 0; i < infos_.size(); ++i) {
+      const Block::ChunkRef* last = nullptr;
+      for (const Block::ChunkRef& chunk : infos_[i].chunks)
+        if (chunk.kind == Block::ChunkRef::kHistograms && chunk.max_time > newest_time)
+          last = &chunk;
+      if (last == nullptr) continue;
+      SampleColumns columns;
+      if (auto status = block(number, i).read_chunk(*last, nullptr, columns); !status)
+        return status;
+      if (columns.histograms.empty()) continue;
+      newest = columns.histograms.back();
+      newest_time = last->max_time;
+    }
+    return {};
+  }
   Status step(Cursor& cursor) {
     if (cursor.series >= cursor.block->series_count()) return {};
     auto labels = cursor.block->labels(cursor.series);
@@ -262,6 +284,7 @@ class MergeSource final : public BlockSource {
   std::optional<uint32_t> opened_;  // whose infos_ these are
   std::vector<Block::SeriesInfo> infos_;
   FamilyCache families_;
+  ExemplarPageCache pages_;
 };
 
 // Series that lie in the same groups of the same blocks lie together in all that is copied. Whether that is all these groups hold,

@@ -24,41 +24,84 @@ int64_t window_of(int64_t time, int64_t window_ms) {
   return time >= 0 ? time / window_ms : -((-(time + 1)) / window_ms) - 1;
 }
 
-// The sample is uniform because this is: those with the greatest rank stay.
-uint64_t rank_of(const StoredExemplar& e) {
-  std::string key;
+// The sample is uniform because this is: those with the greatest rank stay. The trace comes first, so that series fed
+// by the same traces agree.
+using Rank = std::pair<uint64_t, uint64_t>;
+Rank rank_of(const StoredExemplar& e) {
+  std::string key(reinterpret_cast<const char*>(e.trace_id.bytes.data()), e.trace_id.bytes.size());
+  const uint64_t trace = e.trace_id.is_valid() ? xxh3(key) : 0;
   append_le(key, e.time);
   append_le(key, e.value);
-  key.append(reinterpret_cast<const char*>(e.trace_id.bytes.data()), e.trace_id.bytes.size());
   key.append(reinterpret_cast<const char*>(e.span_id.bytes.data()), e.span_id.bytes.size());
   key += e.packed_labels();
-  return xxh3(key);
+  const uint64_t all = xxh3(key);
+  return {e.trace_id.is_valid() ? trace : all, all};
+}
+
+// Which bucket of the native histogram a value lies in; of an exponential one as if its schema were `schema`.
+int64_t bucket_of(double value, const model::Histogram& buckets, int32_t schema) {
+  if (buckets.schema == model::kCustomBucketsSchema)
+    return std::lower_bound(buckets.custom_values.begin(), buckets.custom_values.end(), value) -
+           buckets.custom_values.begin();
+  const double size = std::fabs(value);
+  if (!(size > buckets.zero_threshold)) return std::numeric_limits<int64_t>::min();
+  if (std::isinf(size))
+    return value < 0 ? std::numeric_limits<int64_t>::min() + 1
+                     : std::numeric_limits<int64_t>::max();
+  const auto index = static_cast<int64_t>(std::ceil(std::ldexp(std::log2(size), schema)));
+  constexpr int64_t kNegative = int64_t{1} << 40;
+  return value < 0 ? index - kNegative : index;
+}
+
+// One of each bucket beside those kept already, by rank: at the finest resolution at which there are no more buckets than
+// may be kept.
+void keep_one_of_each_bucket(std::span<const StoredExemplar> exemplars,
+                             std::span<const std::pair<Rank, size_t>> ranked, size_t max,
+                             const model::Histogram& buckets, std::vector<bool>& keep) {
+  constexpr int32_t kCoarsest = -4;
+  for (int32_t schema = buckets.schema;; --schema) {
+    std::map<int64_t, bool> found;  // whether one of it is kept
+    for (size_t i = 0; i < exemplars.size(); ++i)
+      found[bucket_of(exemplars[i].value, buckets, schema)] |= keep[i];
+    const auto missing = static_cast<size_t>(
+        std::count_if(found.begin(), found.end(), [](const auto& each) { return !each.second; }));
+    const auto kept = static_cast<size_t>(std::count(keep.begin(), keep.end(), true));
+    if (kept + missing > max && schema > kCoarsest) continue;
+    for (const auto& [rank, i] : ranked) {
+      bool& done = found[bucket_of(exemplars[i].value, buckets, schema)];
+      if (done) continue;
+      if (static_cast<size_t>(std::count(keep.begin(), keep.end(), true)) >= max) return;
+      done = keep[i] = true;
+    }
+    return;
+  }
 }
 
 // Which of exemplars[begin, end) stay. The newest is beside the budget: it
 // is kept until a newer one comes, and then takes its chance.
-std::vector<bool> choose(const std::vector<StoredExemplar>& exemplars, size_t begin, size_t end,
-                         uint32_t max) {
-  const size_t count = end - begin;
+std::vector<bool> choose(std::span<const StoredExemplar> exemplars, uint32_t max,
+                         const model::Histogram* buckets) {
+  const size_t count = exemplars.size();
   std::vector<bool> keep(count, false);
   size_t low = 0;
   size_t high = 0;
   for (size_t i = 1; i < count; ++i) {
-    if (exemplars[begin + i].value < exemplars[begin + low].value) low = i;
-    if (exemplars[begin + i].value > exemplars[begin + high].value) high = i;
+    if (exemplars[i].value < exemplars[low].value) low = i;
+    if (exemplars[i].value > exemplars[high].value) high = i;
   }
   keep[low] = keep[high] = true;
-  auto kept = static_cast<size_t>(std::count(keep.begin(), keep.end(), true));
-  keep[count - 1] = true;
-  std::vector<std::pair<uint64_t, size_t>> ranked;
-  for (size_t i = 0; i < count; ++i)
-    if (!keep[i]) ranked.emplace_back(rank_of(exemplars[begin + i]), i);
+  std::vector<std::pair<Rank, size_t>> ranked;
+  for (size_t i = 0; i < count; ++i) ranked.emplace_back(rank_of(exemplars[i]), i);
   std::sort(ranked.rbegin(), ranked.rend());
+  if (buckets != nullptr) keep_one_of_each_bucket(exemplars, ranked, max, *buckets, keep);
+  auto kept = static_cast<size_t>(std::count(keep.begin(), keep.end(), true));
   for (const auto& [rank, i] : ranked) {
     if (kept >= max) break;
+    if (keep[i] || i == count - 1) continue;
     keep[i] = true;
     ++kept;
   }
+  keep[count - 1] = true;
   return keep;
 }
 
@@ -80,16 +123,18 @@ bool same_exemplar(const StoredExemplar& a, const StoredExemplar& b) {
 }
 
 void thin_exemplars(std::vector<StoredExemplar>& exemplars, const ExemplarBudget& budget,
-                    size_t from) {
+                    size_t from, const model::Histogram* buckets) {
+  const uint32_t max = budget.max_of(buckets);
   size_t out = from;
   for (size_t begin = from; begin < exemplars.size();) {
     const int64_t window = window_of(exemplars[begin].time, budget.window_ms);
     size_t end = begin + 1;
     while (end < exemplars.size() && window_of(exemplars[end].time, budget.window_ms) == window)
       ++end;
-    const bool over = end - begin > size_t{budget.per_window_max} + 1;
+    const bool over = end - begin > size_t{max} + 1;
     const std::vector<bool> keep =
-        over ? choose(exemplars, begin, end, budget.per_window_max) : std::vector<bool>();
+        over ? choose(std::span(exemplars).subspan(begin, end - begin), max, buckets)
+             : std::vector<bool>();
     for (size_t i = begin; i < end; ++i) {
       if (over && !keep[i - begin]) continue;
       if (out != i) exemplars[out] = std::move(exemplars[i]);
@@ -98,37 +143,6 @@ void thin_exemplars(std::vector<StoredExemplar>& exemplars, const ExemplarBudget
     begin = end;
   }
   exemplars.resize(out);
-}
-
-std::string encode_exemplars(const std::vector<StoredExemplar>& exemplars) {
-  std::vector<int64_t> times;
-  std::vector<double> values;
-  std::map<std::string_view, uint64_t> label_numbers;
-  std::string label_table;
-  std::string rest;
-  for (const StoredExemplar& e : exemplars) {
-    times.push_back(e.time);
-    values.push_back(e.value);
-    const std::string_view labels = e.packed_labels();
-    rest.push_back(static_cast<char>(
-        (e.trace_id.is_valid() ? kHasTrace : 0) | (e.span_id.is_valid() ? kHasSpan : 0) |
-        (labels.empty() ? 0 : kHasLabels) | (e.has_time ? 0 : kWithoutTime)));
-    if (e.trace_id.is_valid())
-      rest.append(reinterpret_cast<const char*>(e.trace_id.bytes.data()), 16);
-    if (e.span_id.is_valid()) rest.append(reinterpret_cast<const char*>(e.span_id.bytes.data()), 8);
-    if (labels.empty()) continue;
-    const auto [at, fresh] = label_numbers.emplace(labels, label_numbers.size());
-    if (fresh) append_sized(label_table, labels);
-    append_uvarint(rest, at->second);
-  }
-  std::string out;
-  append_uvarint(out, exemplars.size());
-  append_integer_column(out, times);
-  append_value_column(out, values);
-  append_uvarint(out, label_numbers.size());
-  out += label_table;
-  out += rest;
-  return out;
 }
 
 Status decode_exemplars(std::string_view bytes, std::vector<StoredExemplar>& out) {

@@ -1,6 +1,7 @@
 #include "tsdb/head.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/text_codec.h"
 
@@ -11,6 +12,19 @@ int64_t newest_time(const HeadSeries& series) {
   const StoredExemplar* exemplar = series.newest_exemplar();
   return exemplar == nullptr ? series.edge().time : std::max(series.edge().time, exemplar->time);
 }
+
+}  // namespace
+
+namespace {
+
+// A query that finds more series without a rank has all ranked, if that is due.
+constexpr size_t kUnrankedMax = 256;
+
+struct ByOrderOfLabels {
+  bool operator()(const SeriesPtr& a, const SeriesPtr& b) const {
+    return a->labels() < b->labels();
+  }
+};
 
 }  // namespace
 
@@ -150,17 +164,56 @@ std::vector<int64_t> Head::windows_below(int64_t time, int64_t window_ms) {
   return {windows.begin(), windows.end()};
 }
 
+// Comparing labels costs more than all else, so the order is remembered.
 std::vector<SeriesPtr> Head::select(std::span<const Matcher> matchers) const {
-  std::vector<SeriesPtr> result;
+  std::vector<SeriesPtr> ranked;
+  std::vector<SeriesPtr> others;
+  bool many_unranked = false;
   {
     const std::shared_lock lock(index_mutex_);
+    const size_t all = by_number_.size() - free_numbers_.size();
+    many_unranked = all > ranked_count_ + ranked_count_ / 8;
     const Roaring found = select_postings(postings_, matchers);
-    result.reserve(found.cardinality());
-    for (const uint32_t number : found) result.push_back(by_number_[number]);
+    std::vector<std::pair<uint32_t, uint32_t>> order;  // rank, number
+    order.reserve(found.cardinality());
+    for (const uint32_t number : found) {
+      if (number < ranks_.size() && ranks_[number] != kUnranked)
+        order.emplace_back(ranks_[number], number);
+      else
+        others.push_back(by_number_[number]);
+    }
+    std::sort(order.begin(), order.end());
+    ranked.reserve(order.size());
+    for (const auto& [rank, number] : order) ranked.push_back(by_number_[number]);
   }
-  std::sort(result.begin(), result.end(),
-            [](const auto& a, const auto& b) { return a->labels() < b->labels(); });
+  if (others.empty()) return ranked;
+  std::sort(others.begin(), others.end(), ByOrderOfLabels());
+  if (others.size() > kUnrankedMax && many_unranked) rank_all();
+  if (ranked.empty()) return others;
+  std::vector<SeriesPtr> result;
+  result.reserve(ranked.size() + others.size());
+  std::merge(std::make_move_iterator(ranked.begin()), std::make_move_iterator(ranked.end()),
+             std::make_move_iterator(others.begin()), std::make_move_iterator(others.end()),
+             std::back_inserter(result), ByOrderOfLabels());
   return result;
+}
+
+// Sorted without the lock: series that come or go meanwhile have no rank then.
+void Head::rank_all() const {
+  std::vector<std::pair<SeriesPtr, uint32_t>> all;
+  {
+    const std::shared_lock lock(index_mutex_);
+    for (uint32_t number = 0; number < by_number_.size(); ++number)
+      if (by_number_[number] != nullptr) all.emplace_back(by_number_[number], number);
+  }
+  std::sort(all.begin(), all.end(),
+            [](const auto& a, const auto& b) { return ByOrderOfLabels()(a.first, b.first); });
+  const std::unique_lock lock(index_mutex_);
+  ranks_.assign(by_number_.size(), kUnranked);
+  ranked_count_ = all.size();
+  for (uint32_t rank = 0; rank < all.size(); ++rank)
+    if (const auto& [series, number] = all[rank]; by_number_[number] == series)
+      ranks_[number] = rank;
 }
 
 std::vector<std::string> Head::label_names(std::span<const Matcher> matchers) const {
@@ -221,6 +274,7 @@ void Head::unpublish(HeadSeries& series) {
   published_count_.fetch_sub(1, std::memory_order_relaxed);
   postings_.remove(series.index_number, series.labels().packed());
   by_number_[series.index_number] = nullptr;
+  if (series.index_number < ranks_.size()) ranks_[series.index_number] = kUnranked;
   free_numbers_.push_back(series.index_number);
   series.index_number = UINT32_MAX;
 }

@@ -187,6 +187,8 @@ class Head {
   Status check_labels(const model::Labels& labels) const;
   void forget(std::span<const SeriesPtr> gone);
   void unpublish(HeadSeries& series);
+  static constexpr uint32_t kUnranked = UINT32_MAX;
+  void rank_all() const;
   bool is_deleted_whole(const HeadSeries& series) const;
 
   const TsdbOptions& options_;
@@ -202,6 +204,9 @@ class Head {
   MutablePostings postings_;            // guarded by index_mutex_
   std::vector<SeriesPtr> by_number_;    // guarded by index_mutex_; null: free
   std::vector<uint32_t> free_numbers_;  // guarded by index_mutex_
+  // By number: where the series comes in the order of labels, among those that have a rank; kUnranked for newer ones.
+  mutable std::vector<uint32_t> ranks_;  // guarded by index_mutex_
+  mutable size_t ranked_count_ = 0;      // guarded by index_mutex_; when they were ranked
 };
 
 }  // namespace sightline::tsdb

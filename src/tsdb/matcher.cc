@@ -82,6 +82,27 @@ std::string literal_prefix(std::string_view regex) {
   return prefix;
 }
 
+// As the peer's library, which is RE2 in another language, says it.
+std::string_view fault_text(RE2::ErrorCode code) {
+  switch (code) {
+    case RE2::ErrorBadEscape: return "invalid escape sequence";
+    case RE2::ErrorBadCharClass: return "invalid character class";
+    case RE2::ErrorBadCharRange: return "invalid character class range";
+    case RE2::ErrorMissingBracket: return "missing closing ]";
+    case RE2::ErrorMissingParen: return "missing closing )";
+    case RE2::ErrorUnexpectedParen: return "unexpected )";
+    case RE2::ErrorTrailingBackslash: return "trailing backslash at end of expression";
+    case RE2::ErrorRepeatArgument: return "missing argument to repetition operator";
+    case RE2::ErrorRepeatSize: return "invalid repeat count";
+    case RE2::ErrorRepeatOp: return "invalid nested repetition operator";
+    case RE2::ErrorBadPerlOp: return "invalid or unsupported Perl syntax";
+    case RE2::ErrorBadUTF8: return "invalid UTF-8";
+    case RE2::ErrorBadNamedCapture: return "invalid named capture";
+    case RE2::ErrorPatternTooLarge: return "expression too large";
+    default: return "internal error";
+  }
+}
+
 }  // namespace
 
 Result<Matcher> Matcher::create(MatchOp op, std::string name, std::string value) {
@@ -97,9 +118,8 @@ Result<Matcher> Matcher::create(MatchOp op, std::string name, std::string value)
   // Checked as given first, so that the error speaks of the user's own text.
   const RE2 as_given(m.value_, options);
   if (!as_given.ok())
-    return fail(Errc::kInvalidArgument, "error parsing regexp: ", as_given.error(),
-                as_given.error_arg().empty() ? "" : ": ",
-                as_given.error_arg().empty() ? "" : "`" + as_given.error_arg() + "`");
+    return fail(Errc::kInvalidArgument, "error parsing regexp: ", fault_text(as_given.error_code()),
+                ": `", as_given.error_arg(), "`");
   auto regex = std::make_shared<RE2>("^(?s:" + m.value_ + ")$", options);
   if (!regex->ok()) return fail(Errc::kInvalidArgument, "error parsing regexp: ", regex->error());
   m.regex_ = std::move(regex);

@@ -1,11 +1,14 @@
 #include "tsdb/prometheus_block.h"
 
+#include <simdjson.h>
+
 #include <algorithm>
-#include <numeric>
 
 #include "base/bytes.h"
 #include "base/checksum.h"
 #include "tsdb/prometheus_chunk.h"
+#include "tsdb/prometheus_histogram_chunk.h"
+#include "tsdb/sample_gathering.h"
 
 namespace sightline::tsdb {
 namespace {
@@ -23,23 +26,6 @@ std::unexpected<Error> damaged(std::string_view what, uint64_t at) {
 // Foreign numbers: wraps around where an int64_t would overflow.
 int64_t plus(int64_t a, uint64_t b) { return static_cast<int64_t>(static_cast<uint64_t>(a) + b); }
 
-// Ascending again where chunks overlapped; of samples at one time the first one stays.
-void put_in_order(SampleColumns& columns) {
-  const auto& times = columns.times;
-  if (std::adjacent_find(times.begin(), times.end(), std::greater_equal<>()) == times.end()) return;
-  std::vector<size_t> order(times.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](size_t a, size_t b) { return times[a] < times[b]; });
-  SampleColumns sorted;
-  for (const size_t i : order) {
-    if (!sorted.times.empty() && sorted.times.back() == times[i]) continue;
-    sorted.times.push_back(times[i]);
-    sorted.values.push_back(columns.values[i]);
-  }
-  columns = std::move(sorted);
-}
-
 }  // namespace
 
 Result<std::unique_ptr<PrometheusBlock>> PrometheusBlock::open(io::FileSystem& fs,
@@ -51,6 +37,7 @@ Result<std::unique_ptr<PrometheusBlock>> PrometheusBlock::open(io::FileSystem& f
 }
 
 Status PrometheusBlock::load(io::FileSystem& fs, const std::string& directory) {
+  load_meta(fs, directory + "/meta.json");
   auto index = fs.open_read(directory + "/index");
   if (!index) return std::unexpected(std::move(index).error());
   index_ = std::move(*index);
@@ -87,6 +74,14 @@ Status PrometheusBlock::load(io::FileSystem& fs, const std::string& directory) {
   return load_tombstones(*tombstones);
 }
 
+void PrometheusBlock::load_meta(io::FileSystem& fs, const std::string& path) {
+  const auto json = fs.read_all(path);
+  simdjson::dom::parser parser;
+  simdjson::dom::element root;
+  if (!json || parser.parse(simdjson::padded_string(*json)).get(root)) return;
+  if (root["stats"]["numSeries"].get(series_expected_)) series_expected_ = 0;
+}
+
 Status PrometheusBlock::load_symbols(uint64_t offset) {
   const std::string_view bytes = index_->bytes();
   if (offset > bytes.size() || bytes.size() - offset < 8)
@@ -120,9 +115,9 @@ Status PrometheusBlock::load_tombstones(std::string_view bytes) {
   ByteReader in(content);
   while (!in.at_end()) {
     const uint64_t series = in.uvarint();
-    const Interval interval{in.svarint(), in.svarint()};
+    const DeletedRange interval{in.svarint(), in.svarint()};
     if (!in.ok()) return damaged("tombstones: entry", 5 + in.offset());
-    deleted_[series].push_back(interval);
+    if (interval.min <= interval.max) add_range(deleted_[series], interval);
   }
   return {};
 }
@@ -203,31 +198,41 @@ Result<std::string_view> PrometheusBlock::chunk(uint64_t ref) const {
   return content;
 }
 
-Status PrometheusBlock::read_floats(uint32_t number, SampleColumns& out) {
-  out.clear();
+// Ascending again where chunks overlap; of samples at one time the first one stays.
+Status PrometheusBlock::read_samples(uint32_t number, Kind kind, SampleColumns& out) {
   const Series& series = series_[number];
+  const auto found = deleted_.find(series.ref);
+  const std::span<const DeletedRange> deleted =
+      found == deleted_.end() ? std::span<const DeletedRange>() : found->second;
+  SampleGathering gathering(out, std::numeric_limits<int64_t>::min(),
+                            std::numeric_limits<int64_t>::max());
   for (const Chunk& each : series.chunks) {
     const auto content = chunk(each.ref);
     if (!content) return std::unexpected(content.error());
-    if (const auto encoding = static_cast<uint8_t>(content->front()); encoding != kXorEncoding)
+    const auto encoding = static_cast<uint8_t>(content->front());
+    if (encoding != kXorEncoding && encoding != kHistogramEncoding &&
+        encoding != kFloatHistogramEncoding)
       return fail(Errc::kUnsupported, "holds chunks of encoding ", int{encoding},
-                  ", as native histograms have; they cannot be imported");
+                  ", which is unknown here");
+    if ((encoding == kXorEncoding) != (kind == Kind::kFloats)) continue;
     SampleColumns part;
-    if (auto status = decode_xor_chunk(content->substr(1), part); !status) return status;
-    const auto deleted = deleted_.find(series.ref);
-    for (size_t i = 0; i < part.times.size(); ++i) {
-      const int64_t time = part.times[i];
-      const bool gone =
-          deleted != deleted_.end() &&
-          std::any_of(deleted->second.begin(), deleted->second.end(),
-                      [&](const Interval& d) { return time >= d.min && time <= d.max; });
-      if (gone) continue;
-      out.times.push_back(time);
-      out.values.push_back(part.values[i]);
-    }
+    auto status = kind == Kind::kFloats
+                      ? decode_xor_chunk(content->substr(1), part)
+                      : decode_histogram_chunk(encoding, content->substr(1), part);
+    if (!status) return status;
+    erase_deleted(deleted, 0, 0, part);
+    gathering.add(part);
   }
-  put_in_order(out);
+  gathering.finish();
   return {};
+}
+
+Status PrometheusBlock::read_floats(uint32_t number, SampleColumns& out) {
+  return read_samples(number, Kind::kFloats, out);
+}
+
+Status PrometheusBlock::read_histograms(uint32_t number, SampleColumns& out) {
+  return read_samples(number, Kind::kHistograms, out);
 }
 
 Status PrometheusBlock::read_times(uint32_t number, std::vector<int64_t>& out) {
@@ -235,11 +240,6 @@ Status PrometheusBlock::read_times(uint32_t number, std::vector<int64_t>& out) {
   auto status = read_floats(number, columns);
   out = std::move(columns.times);
   return status;
-}
-
-Status PrometheusBlock::read_histograms(uint32_t, SampleColumns& out) {
-  out.clear();
-  return {};
 }
 
 Status PrometheusBlock::read_exemplars(uint32_t, std::vector<StoredExemplar>& out) {

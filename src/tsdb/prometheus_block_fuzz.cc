@@ -1,9 +1,10 @@
-// Any bytes as the data of an XOR chunk, and as a whole index with its checksums made to fit.
+// Any bytes as the data of a chunk of each encoding, and as a whole index with its checksums made to fit.
 #include "base/bytes.h"
 #include "base/checksum.h"
 #include "io/testing_directory.h"
 #include "tsdb/prometheus_block.h"
 #include "tsdb/prometheus_chunk.h"
+#include "tsdb/prometheus_histogram_chunk.h"
 
 using namespace sightline;
 using namespace sightline::tsdb;
@@ -14,6 +15,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view input(reinterpret_cast<const char*>(data), size);
   SampleColumns columns;
   (void)decode_xor_chunk(input, columns);
+  (void)decode_histogram_chunk(kHistogramEncoding, input, columns);
+  (void)decode_histogram_chunk(kFloatHistogramEncoding, input, columns);
   // The first half are symbols, the second one series entry.
   std::string index;
   append_be32(index, 0xbaaad700);
@@ -41,6 +44,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     auto more = (*block)->next(labels);
     if (!more || !*more) break;
     (void)(*block)->read_floats(i, columns);
+    (void)(*block)->read_histograms(i, columns);
   }
   return 0;
 }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
 #include <map>
 #include <set>
@@ -10,6 +11,7 @@
 #include "base/checksum.h"
 #include "tsdb/family_cache.h"
 #include "tsdb/prometheus_chunk.h"
+#include "tsdb/prometheus_histogram_chunk.h"
 
 namespace sightline::tsdb {
 namespace {
@@ -32,13 +34,15 @@ class Exporter {
   Exporter(io::FileSystem& fs, const Block& block, std::string directory)
       : fs_(fs), block_(block), directory_(std::move(directory)) {}
 
-  Status write(PrometheusExport& result) {
+  Status write(PrometheusExport& result, const std::function<void()>& on_series) {
     if (auto status = fs_.create_directories(directory_ + "/chunks"); !status) return status;
     if (auto status = add_symbols(); !status) return status;
     if (auto status = next_segment(); !status) return status;
     series_offset_ = (index_.size() + 15) / 16 * 16;
-    for (uint32_t i = 0; i < block_.series_count(); ++i)
+    for (uint32_t i = 0; i < block_.series_count(); ++i) {
       if (auto status = add_series(i, result); !status) return status;
+      if (on_series) on_series();
+    }
     if (auto status = finish_segment(); !status) return status;
     finish_index();
     if (auto status = put_file("index", index_); !status) return status;
@@ -94,16 +98,16 @@ class Exporter {
     return file_->sync();
   }
 
-  // Returns where it is: the segment in the upper half.
-  Result<uint64_t> add_chunk(std::span<const int64_t> times, std::span<const double> values) {
+  // `data` without the encoding; the segment is in the upper half of the result.
+  Result<uint64_t> add_chunk(uint8_t encoding, std::string_view data) {
     if (segment_bytes_ > kSegmentBytesMax) {
       if (auto status = finish_segment(); !status)
         return std::unexpected(std::move(status).error());
       if (auto status = next_segment(); !status) return std::unexpected(std::move(status).error());
     }
     const uint64_t ref = (segment_ - 1) << 32 | segment_bytes_;
-    std::string content(1, static_cast<char>(kXorEncoding));
-    content += encode_xor_chunk(times, values);
+    std::string content(1, static_cast<char>(encoding));
+    content += data;
     const size_t before = buffer_.size();
     append_uvarint(buffer_, content.size() - 1);
     buffer_ += content;
@@ -114,6 +118,51 @@ class Exporter {
     return ref;
   }
 
+  struct Chunk {
+    int64_t min_time = 0;
+    int64_t max_time = 0;
+    uint64_t ref = 0;
+  };
+
+  // Ascending and apart from each other, of floats or of histograms, whichever comes next.
+  Status add_chunks(const SampleColumns& columns, std::vector<Chunk>& chunks) {
+    const std::span<const int64_t> floats = columns.times;
+    const std::span<const int64_t> histograms = columns.histogram_times;
+    for (size_t f = 0, h = 0; f < floats.size() || h < histograms.size();) {
+      const bool is_float =
+          f < floats.size() && (h == histograms.size() || floats[f] < histograms[h]);
+      const auto& own = is_float ? floats : histograms;
+      const auto& other = is_float ? histograms : floats;
+      const size_t begin = is_float ? f : h;
+      const size_t other_begin = is_float ? h : f;
+      size_t end = own.size();
+      if (other_begin < other.size())
+        end = static_cast<size_t>(std::lower_bound(own.begin() + static_cast<ptrdiff_t>(begin),
+                                                   own.end(), other[other_begin]) -
+                                  own.begin());
+      end = std::max(end, begin + 1);  // of two at one time
+      uint8_t encoding = kXorEncoding;
+      std::string data;
+      if (is_float) {
+        end = std::min(end, begin + kXorSamplesMax);
+        data = encode_xor_chunk(floats.subspan(begin, end - begin),
+                                std::span(columns.values).subspan(begin, end - begin));
+        f = end;
+      } else {
+        PrometheusHistogramChunk chunk =
+            encode_histogram_chunk(histograms.subspan(begin, end - begin),
+                                   std::span(columns.histograms).subspan(begin, end - begin));
+        encoding = chunk.encoding;
+        data = std::move(chunk.data);
+        h = end = begin + chunk.samples;
+      }
+      const auto at = add_chunk(encoding, data);
+      if (!at) return std::unexpected(at.error());
+      chunks.push_back({own[begin], own[end - 1], *at});
+    }
+    return {};
+  }
+
   Status add_series(uint32_t number, PrometheusExport& result) {
     auto info = block_.series(number);
     if (!info) return std::unexpected(std::move(info).error());
@@ -121,9 +170,11 @@ class Exporter {
     for (const auto& chunk : info->chunks)
       if (auto status = block_.read_chunk(chunk, &families_, columns); !status) return status;
     std::vector<StoredExemplar> exemplars;
-    if (auto status = block_.read_exemplars(*info, exemplars); !status) return status;
+    if (auto status = block_.read_exemplars(*info, &pages_, exemplars); !status) return status;
     result.exemplars_left_out += exemplars.size();
-    if (columns.times.empty()) return {};
+    std::vector<Chunk> chunks;
+    if (auto status = add_chunks(columns, chunks); !status) return status;
+    if (chunks.empty()) return {};
     std::string body;
     append_uvarint(body, info->labels.size());
     append_aligned(index_, 16);
@@ -134,36 +185,28 @@ class Exporter {
       postings_[std::string(label.name)][std::string(label.value)].push_back(ref);
     }
     all_.push_back(ref);
-    const size_t samples = columns.times.size();
-    append_uvarint(body, (samples + kXorSamplesMax - 1) / kXorSamplesMax);
-    int64_t last_time = 0;
-    uint64_t last_ref = 0;
-    for (size_t begin = 0; begin < samples; begin += kXorSamplesMax) {
-      const size_t count = std::min(kXorSamplesMax, samples - begin);
-      const auto times = std::span<const int64_t>(columns.times).subspan(begin, count);
-      const auto at =
-          add_chunk(times, std::span<const double>(columns.values).subspan(begin, count));
-      if (!at) return std::unexpected(at.error());
-      if (begin == 0)
-        append_svarint(body, times.front());
+    append_uvarint(body, chunks.size());
+    for (size_t i = 0; i < chunks.size(); ++i) {
+      const Chunk& chunk = chunks[i];
+      if (i == 0)
+        append_svarint(body, chunk.min_time);
       else
-        append_uvarint(body, static_cast<uint64_t>(times.front() - last_time));
-      append_uvarint(body, static_cast<uint64_t>(times.back() - times.front()));
-      if (begin == 0)
-        append_uvarint(body, *at);
+        append_uvarint(body, static_cast<uint64_t>(chunk.min_time - chunks[i - 1].max_time));
+      append_uvarint(body, static_cast<uint64_t>(chunk.max_time - chunk.min_time));
+      if (i == 0)
+        append_uvarint(body, chunk.ref);
       else
-        append_svarint(body, static_cast<int64_t>(*at - last_ref));
-      last_time = times.back();
-      last_ref = *at;
-      ++chunks_;
+        append_svarint(body, static_cast<int64_t>(chunk.ref - chunks[i - 1].ref));
     }
-    min_time_ = std::min(min_time_, columns.times.front());
-    max_time_ = std::max(max_time_, columns.times.back() + 1);
+    chunks_ += chunks.size();
+    min_time_ = std::min(min_time_, chunks.front().min_time);
+    max_time_ = std::max(max_time_, chunks.back().max_time + 1);
     append_uvarint(index_, body.size());
     index_ += body;
     append_be32(index_, crc32c(body));
     ++result.series;
-    result.samples += samples;
+    result.samples += columns.times.size() + columns.histogram_times.size();
+    result.histograms += columns.histogram_times.size();
     return {};
   }
 
@@ -217,13 +260,13 @@ class Exporter {
 	"ulid": "{0}",
 	"minTime": {1},
 	"maxTime": {2},
-	"stats": {{"numSamples": {3}, "numSeries": {4}, "numChunks": {5}}},
+	"stats": {{"numSamples": {3}, "numFloatSamples": {6}, "numHistogramSamples": {7}, "numSeries": {4}, "numChunks": {5}}},
 	"compaction": {{"level": 1, "sources": ["{0}"]}},
 	"version": 1
 }}
 )",
                        result.directory, min_time_, max_time_, result.samples, result.series,
-                       chunks_);
+                       chunks_, result.samples - result.histograms, result.histograms);
   }
 
   Status put_file(const std::string& name, std::string_view bytes) {
@@ -237,6 +280,7 @@ class Exporter {
   const Block& block_;
   const std::string directory_;
   FamilyCache families_;
+  ExemplarPageCache pages_;
   std::map<std::string, uint32_t, std::less<>> symbols_;
   std::string index_;
   uint64_t series_offset_ = 0;
@@ -263,27 +307,12 @@ std::string make_ulid(int64_t time_ms, Random& random) {
   return out;
 }
 
-Result<uint64_t> native_histogram_samples(const Block& block) {
-  uint64_t samples = 0;
-  for (uint32_t i = 0; i < block.series_count(); ++i) {
-    const auto info = block.series(i);
-    if (!info) return std::unexpected(info.error());
-    for (const Block::ChunkRef& chunk : info->chunks)
-      if (chunk.kind == Block::ChunkRef::kHistograms) samples += chunk.count;
-  }
-  return samples;
-}
-
 Result<PrometheusExport> export_prometheus_block(io::FileSystem& fs, const Block& block,
-                                                 const std::string& parent, Random& random) {
-  const auto histograms = native_histogram_samples(block);
-  if (!histograms) return std::unexpected(histograms.error());
-  if (*histograms > 0)
-    return fail(Errc::kUnsupported, "block ", block.meta().id(), " holds ", *histograms,
-                " samples of native histograms, which cannot be exported");
+                                                 const std::string& parent, Random& random,
+                                                 const std::function<void()>& on_series) {
   PrometheusExport result{.directory = make_ulid(block.meta().min_time, random)};
   const std::string target = parent + "/" + result.directory;
-  Status status = Exporter(fs, block, target + ".tmp").write(result);
+  Status status = Exporter(fs, block, target + ".tmp").write(result, on_series);
   if (status && result.samples == 0) {
     status = fs.remove_all(target + ".tmp");
     result.directory.clear();

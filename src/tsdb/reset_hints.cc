@@ -77,6 +77,14 @@ ResetHint derive_reset_hint(const Histogram* previous, const Histogram& current)
   return lower ? ResetHint::kReset : ResetHint::kNotReset;
 }
 
+HistogramPtr with_derived_hint(const Histogram* previous, HistogramPtr current) {
+  const ResetHint hint = derive_reset_hint(previous, *current);
+  if (hint == current->reset_hint) return current;
+  auto copy = std::make_shared<Histogram>(*current);
+  copy->reset_hint = hint;
+  return copy;
+}
+
 HistogramPtr with_unknown_reset(HistogramPtr histogram) {
   if (histogram->reset_hint == ResetHint::kUnknown || histogram->reset_hint == ResetHint::kGauge)
     return histogram;

@@ -10,6 +10,9 @@ namespace sightline::tsdb {
 model::ResetHint derive_reset_hint(const model::Histogram* previous,
                                    const model::Histogram& current);
 
+// With the hint of derive_reset_hint(); a copy where it had another one.
+HistogramPtr with_derived_hint(const model::Histogram* previous, HistogramPtr current);
+
 // The same histogram, of which nobody knows whether it began anew; a gauge is returned as it is.
 HistogramPtr with_unknown_reset(HistogramPtr histogram);
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "tsdb/reset_hints.h"
+
 namespace sightline::tsdb {
 namespace {
 
@@ -46,6 +48,10 @@ void sort_columns(std::vector<int64_t>& times, std::vector<T>& values,
     for (const uint32_t i : order) sorted.push_back(std::move(column[i]));
     column = std::move(sorted);
   };
+  if constexpr (std::is_same_v<T, HistogramPtr>)  // what a hint says is of the one that came before
+    for (size_t i = 0; i < order.size(); ++i)
+      if (order[i] != 0 && (i == 0 || order[i - 1] + 1 != order[i]))
+        values[order[i]] = with_unknown_reset(std::move(values[order[i]]));
   permute(created);
   permute(values);
   permute(times);
@@ -72,15 +78,6 @@ void SampleGathering::check_histograms(size_t before) {
 
 Status SampleGathering::add_chunk(std::string_view bytes) {
   return add_decoded([&](SampleColumns& out) { return decode_chunk(bytes, out); });
-}
-
-Status SampleGathering::add_decoded(const std::function<Status(SampleColumns&)>& decode) {
-  const size_t floats = out_.times.size();
-  const size_t histograms = out_.histogram_times.size();
-  if (auto status = decode(out_); !status) return status;
-  check_floats(floats);
-  check_histograms(histograms);
-  return {};
 }
 
 void SampleGathering::add(const SampleColumns& part) {

@@ -1,7 +1,6 @@
 #pragma once
 // Joins the samples of one series from chunks and arrays of any order and
 // overlap into one ascending column. Of two at the same time the one added first stays.
-#include <functional>
 #include <span>
 #include <string_view>
 
@@ -19,7 +18,15 @@ class SampleGathering {
 
   Status add_chunk(std::string_view bytes);
   // Whatever `decode` appends.
-  Status add_decoded(const std::function<Status(SampleColumns&)>& decode);
+  template <typename Decode>
+  Status add_decoded(const Decode& decode) {
+    const size_t floats = out_.times.size();
+    const size_t histograms = out_.histogram_times.size();
+    if (auto status = decode(out_); !status) return status;
+    check_floats(floats);
+    check_histograms(histograms);
+    return {};
+  }
   void add(const SampleColumns& part);
   void add(std::span<const OutOfOrderSample> late);
   void finish();

@@ -17,7 +17,8 @@ bool same_histogram(const model::Histogram& a, const model::Histogram& b) {
   if (!same_bits(a.sum, b.sum)) return false;
   model::Histogram x = a;
   model::Histogram y = b;
-  x.sum = y.sum = 0;  // the stale marker is a NaN, not equal to itself
+  x.sum = y.sum = 0;            // the stale marker is a NaN, not equal to itself
+  x.reset_hint = y.reset_hint;  // what is stored was derived from the one before
   return x == y;
 }
 
@@ -166,8 +167,9 @@ void HeadSeries::append_exemplar(StoredExemplar exemplar, const ExemplarBudget& 
   const auto from =
       std::lower_bound(kept.begin(), kept.end(), start,
                        [](const StoredExemplar& e, int64_t time) { return e.time < time; });
-  if (kept.end() - from > ptrdiff_t{budget.per_window_max})
-    thin_exemplars(kept, budget, static_cast<size_t>(from - kept.begin()));
+  const model::Histogram* buckets = edge_.histogram.get();
+  if (kept.end() - from > ptrdiff_t{budget.max_of(buckets)})
+    thin_exemplars(kept, budget, static_cast<size_t>(from - kept.begin()), buckets);
 }
 
 void HeadSeries::collect(uint64_t commit, int64_t min, int64_t max,

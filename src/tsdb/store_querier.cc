@@ -10,7 +10,8 @@ namespace sightline::tsdb {
 namespace {
 
 bool overlaps(const Block& block, TimeRange range) {
-  return block.meta().min_time <= range.max.value && block.meta().max_time > range.min.value;
+  return range.min <= range.max && block.meta().min_time <= range.max.value &&
+         block.meta().max_time > range.min.value;
 }
 
 void log_damage(const Error& error) {
@@ -79,7 +80,7 @@ class StoreSeriesSet final : public SeriesSet {
  private:
   Status read_block(const Block& block, uint32_t series, TimeRange range,
                     SampleGathering& out) const {
-    auto info = block.series(series);
+    auto info = block.data_of(series);
     if (!info) return std::unexpected(std::move(info).error());
     for (const Block::ChunkRef& chunk : info->chunks) {
       if (chunk.min_time > range.max.value || chunk.max_time < range.min.value) continue;
@@ -92,15 +93,15 @@ class StoreSeriesSet final : public SeriesSet {
     return {};
   }
 
-  static Status read_block_exemplars(const Block& block, uint32_t series, TimeRange range,
-                                     std::vector<StoredExemplar>& out) {
-    auto info = block.series(series);
+  Status read_block_exemplars(const Block& block, uint32_t series, TimeRange range,
+                              std::vector<StoredExemplar>& out) const {
+    auto info = block.data_of(series);
     if (!info) return std::unexpected(std::move(info).error());
     if (info->exemplar_bytes == 0 || info->exemplar_min > range.max.value ||
         info->exemplar_max < range.min.value)
       return {};
     std::vector<StoredExemplar> all;
-    if (auto status = block.read_exemplars(*info, all); !status) return status;
+    if (auto status = block.read_exemplars(*info, &pages_, all); !status) return status;
     for (StoredExemplar& e : all)
       if (e.time >= range.min.value && e.time <= range.max.value) out.push_back(std::move(e));
     return {};
@@ -108,6 +109,7 @@ class StoreSeriesSet final : public SeriesSet {
 
   std::shared_ptr<const StoreSnapshot> snapshot_;
   std::vector<Entry> entries_;
+  mutable ExemplarPageCache pages_;
 };
 
 }  // namespace
@@ -157,45 +159,99 @@ void collect_head_exemplars(Head& head, const HeadSeries& series, uint64_t commi
             out.end());
 }
 
-Result<std::unique_ptr<SeriesSet>> StoreQuerier::select(std::span<const Matcher> matchers,
-                                                        TimeRange range) const {
-  using Entry = StoreSeriesSet::Entry;
-  std::vector<Entry> found;
-  for (SeriesPtr& series : snapshot_->head.select(matchers))
-    found.push_back({.head = std::move(series)});
-  const BlockList& blocks = *snapshot_->blocks;
-  for (uint32_t b = 0; b < blocks.size(); ++b) {
-    if (!overlaps(*blocks[b], range)) continue;
-    for (const uint32_t number : select_postings(*blocks[b], matchers)) {
-      auto labels = blocks[b]->labels(number);
+bool StoreQuerier::head_reaches(TimeRange range) const {
+  return range.min <= range.max && range.min.value <= snapshot_->head.max_time();
+}
+
+namespace {
+
+// Series of one block that were found, in order of their labels.
+class FoundInBlock {
+ public:
+  FoundInBlock(const Block& block, uint32_t index, const Roaring& found)
+      : block_(&block), place_{.block = index}, numbers_(found.cardinality()) {
+    found.toUint32Array(numbers_.data());
+    step();
+  }
+  bool at_end() const { return at_end_; }
+  const model::Labels& labels() const { return labels_; }
+  model::Labels take_labels() { return std::move(labels_); }
+  StoreSeriesSet::Place place() const { return place_; }
+  void step() {
+    for (; next_ < numbers_.size(); ++next_) {
+      auto labels = block_->labels(numbers_[next_]);
       if (!labels) {
         log_damage(labels.error());
         continue;
       }
-      found.push_back({.labels = std::move(*labels), .places = {{b, number}}});
+      labels_ = std::move(*labels);
+      place_.series = numbers_[next_++];
+      return;
+    }
+    at_end_ = true;
+  }
+
+ private:
+  const Block* block_;
+  StoreSeriesSet::Place place_;
+  std::vector<uint32_t> numbers_;
+  size_t next_ = 0;
+  bool at_end_ = false;
+  model::Labels labels_;
+};
+
+// Joins what the head and the blocks have, each in order of labels; blocks by age.
+std::vector<StoreSeriesSet::Entry> join(std::vector<SeriesPtr> head,
+                                        std::vector<FoundInBlock> blocks) {
+  std::vector<StoreSeriesSet::Entry> entries;
+  std::vector<FoundInBlock*> same;  // that have the least labels
+  for (size_t next = 0;;) {
+    const model::Labels* least = next < head.size() ? &head[next]->labels() : nullptr;
+    bool is_heads = least != nullptr;
+    same.clear();
+    for (FoundInBlock& block : blocks) {
+      if (block.at_end()) continue;
+      if (least != nullptr && block.labels() == *least) {
+        same.push_back(&block);
+      } else if (least == nullptr || block.labels() < *least) {
+        least = &block.labels();
+        is_heads = false;
+        same.assign(1, &block);
+      }
+    }
+    if (least == nullptr) return entries;
+    StoreSeriesSet::Entry& entry = entries.emplace_back();
+    if (is_heads)
+      entry.head = std::move(head[next++]);
+    else
+      entry.labels = same.front()->take_labels();
+    entry.places.reserve(same.size());
+    for (FoundInBlock* block : same) {
+      entry.places.push_back(block->place());
+      block->step();
     }
   }
-  std::vector<uint32_t> order(found.size());
-  for (uint32_t i = 0; i < order.size(); ++i) order[i] = i;
-  const auto by_name = [&](uint32_t a, uint32_t b) { return found[a].name() < found[b].name(); };
-  if (!std::is_sorted(order.begin(), order.end(), by_name))
-    std::stable_sort(order.begin(), order.end(), by_name);
-  std::vector<Entry> entries;
-  for (const uint32_t i : order) {
-    if (!entries.empty() && entries.back().name() == found[i].name()) {
-      entries.back().places.insert(entries.back().places.end(), found[i].places.begin(),
-                                   found[i].places.end());
-      continue;
-    }
-    entries.push_back(std::move(found[i]));
-  }
-  return std::make_unique<StoreSeriesSet>(snapshot_, std::move(entries));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<SeriesSet>> StoreQuerier::select(std::span<const Matcher> matchers,
+                                                        TimeRange range) const {
+  std::vector<FoundInBlock> found;
+  const BlockList& blocks = *snapshot_->blocks;
+  for (uint32_t b = 0; b < blocks.size(); ++b)
+    if (overlaps(*blocks[b], range))
+      found.emplace_back(*blocks[b], b, select_postings(*blocks[b], matchers));
+  std::vector<SeriesPtr> head;
+  if (head_reaches(range)) head = snapshot_->head.select(matchers);
+  return std::make_unique<StoreSeriesSet>(snapshot_, join(std::move(head), std::move(found)));
 }
 
 Result<std::vector<std::string>> StoreQuerier::label_names(std::span<const Matcher> matchers,
                                                            TimeRange range) const {
   std::set<std::string> names;
-  for (std::string& name : snapshot_->head.label_names(matchers)) names.insert(std::move(name));
+  if (head_reaches(range))
+    for (std::string& name : snapshot_->head.label_names(matchers)) names.insert(std::move(name));
   for (const auto& block : *snapshot_->blocks)
     if (overlaps(*block, range))
       for (std::string& name : select_names(*block, matchers)) names.insert(std::move(name));
@@ -206,8 +262,9 @@ Result<std::vector<std::string>> StoreQuerier::label_values(std::string_view nam
                                                             std::span<const Matcher> matchers,
                                                             TimeRange range) const {
   std::set<std::string> values;
-  for (std::string& value : snapshot_->head.label_values(name, matchers))
-    values.insert(std::move(value));
+  if (head_reaches(range))
+    for (std::string& value : snapshot_->head.label_values(name, matchers))
+      values.insert(std::move(value));
   for (const auto& block : *snapshot_->blocks)
     if (overlaps(*block, range))
       for (std::string& value : select_values(*block, name, matchers))

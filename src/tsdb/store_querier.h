@@ -39,6 +39,8 @@ class StoreQuerier final : public Querier {
   std::map<std::string, model::MetricMetadata> metadata(std::string_view metric) const override;
 
  private:
+  bool head_reaches(TimeRange range) const;
+
   std::shared_ptr<const StoreSnapshot> snapshot_;
 };
 

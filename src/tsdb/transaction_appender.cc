@@ -4,6 +4,7 @@
 
 #include "base/text_codec.h"
 #include "tsdb/histogram_codec.h"
+#include "tsdb/reset_hints.h"
 
 namespace sightline::tsdb {
 
@@ -105,6 +106,9 @@ Status TransactionAppender::add_sample(SeriesId id, int64_t time, double value,
     return std::unexpected(std::move(place).error());
   }
   if (*place == Place::kDuplicate) return {};
+  if (histogram != nullptr)
+    histogram = with_derived_hint(
+        *place == Place::kInOrder ? touched.edge.histogram.get() : nullptr, std::move(histogram));
   if (*place == Place::kInOrder) touched.edge = {time, value, histogram};
   transaction_.samples.push_back(
       {*index, *place, time, created ? created->value : 0, value, std::move(histogram)});

@@ -85,10 +85,11 @@ Status Tsdb::for_each_exemplar_trace(TimeRange range, const TraceVisitor& visit)
   for (const auto& block : *view->blocks) {
     if (block->meta().min_time > range.max.value || block->meta().max_time <= range.min.value)
       continue;
+    ExemplarPageCache pages;
     for (uint32_t i = 0; i < block->series_count(); ++i) {
       auto info = block->series(i);
-      Status status =
-          info ? block->read_exemplars(*info, found) : Status(std::unexpected(info.error()));
+      Status status = info ? block->read_exemplars(*info, &pages, found)
+                           : Status(std::unexpected(info.error()));
       if (!status) SL_LOG_ERROR("tsdb: exemplars left out: {}", status.error().message);
       report();
     }

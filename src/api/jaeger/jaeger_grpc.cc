@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/protobuf_reader.h"
+#include "net/grpc_status.h"
 #include "wire/otlp/encode_traces.h"
 
 namespace sightline::api::jaeger {
@@ -15,20 +16,6 @@ using protozero::pbf_writer;
 using Messages = std::vector<std::string>;
 using Answer = Result<Messages> (*)(const JaegerApi&, std::string_view request,
                                     const Cancelled& cancelled);
-
-net::GrpcCode grpc_code(Errc code) {
-  switch (code) {
-    case Errc::kInvalidArgument:
-    case Errc::kOutOfRange: return net::GrpcCode::kInvalidArgument;
-    case Errc::kNotFound: return net::GrpcCode::kNotFound;
-    case Errc::kResourceExhausted: return net::GrpcCode::kResourceExhausted;
-    case Errc::kCancelled: return net::GrpcCode::kCancelled;
-    case Errc::kDeadlineExceeded: return net::GrpcCode::kDeadlineExceeded;
-    case Errc::kUnavailable: return net::GrpcCode::kUnavailable;
-    case Errc::kUnsupported: return net::GrpcCode::kUnimplemented;
-    default: return net::GrpcCode::kInternal;
-  }
-}
 
 Status check(const ProtobufReader& r) {
   if (r.ok()) return {};
@@ -270,7 +257,7 @@ net::GrpcReply answer_call(const JaegerApi& api, Answer answer, const net::Share
                            net::GrpcStreamCall& call) {
   auto messages = answer(api, *request, call.cancellation());
   if (!messages)
-    return {.code = grpc_code(messages.error().code), .message = messages.error().message};
+    return {.code = net::grpc_code_of(messages.error().code), .message = messages.error().message};
   for (std::string& message : *messages)
     if (!call.send(std::move(message)))
       return {.code = net::GrpcCode::kCancelled, .message = "cancelled"};

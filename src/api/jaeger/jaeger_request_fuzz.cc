@@ -1,24 +1,10 @@
 // Foreign bytes as requests of every gRPC method and as the tags of an HTTP request, over an empty store.
 #include "api/jaeger/jaeger_grpc.h"
 #include "api/jaeger/jaeger_routes.h"
+#include "net/testing_stream_call.h"
 #include "traceql/testing_store.h"
 
-namespace {
-
 using namespace sightline;
-
-struct NeverCancelled final : net::Cancellation {
-  bool cancelled() const override { return false; }
-};
-struct Call final : net::GrpcStreamCall {
-  std::string_view metadata(std::string_view) const override { return {}; }
-  std::shared_ptr<const net::Cancellation> cancellation() const override {
-    return std::make_shared<NeverCancelled>();
-  }
-  bool send(std::string) override { return true; }
-};
-
-}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const traceql::testing::MemoryStore store(std::make_shared<model::SpanBatch>());
@@ -27,8 +13,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       api::jaeger::jaeger_grpc_methods({.traces = store, .clock = clock});
   const auto request =
       std::make_shared<const std::string>(reinterpret_cast<const char*>(data), size);
-  Call call;
-  for (const auto& [name, handler] : methods) handler(request, call);
+  for (const auto& [name, handler] : methods) {
+    net::testing::StreamCall call;
+    handler(request, call);
+  }
   net::Params params;
   params.add("tags", *request);
   params.add("tag", *request);

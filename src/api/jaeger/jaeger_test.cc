@@ -5,6 +5,7 @@
 
 #include "api/jaeger/jaeger_grpc.h"
 #include "api/jaeger/jaeger_routes.h"
+#include "net/testing_stream_call.h"
 #include "traceql/script_spans.h"
 #include "traceql/testing_store.h"
 #include "wire/otlp/decode_traces.h"
@@ -26,16 +27,7 @@ std::shared_ptr<const model::SpanBatch> shop_spans() {
   return *traceql::load_spans(lines);
 }
 
-// What a stream's handler sends.
-struct Call final : net::GrpcStreamCall {
-  std::string_view metadata(std::string_view) const override { return {}; }
-  std::shared_ptr<const net::Cancellation> cancellation() const override { return nullptr; }
-  bool send(std::string message) override {
-    messages.push_back(std::move(message));
-    return true;
-  }
-  std::vector<std::string> messages;
-};
+using Call = net::testing::StreamCall;
 
 struct Jaeger : ::testing::Test {
   Jaeger() { add_jaeger_routes(router, api); }

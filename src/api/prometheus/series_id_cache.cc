@@ -45,7 +45,8 @@ bool SeriesIdCache::Session::recognizes(std::string_view bytes) {
 void SeriesIdCache::Session::follow(uint32_t entry) {
   std::atomic<uint32_t>& guess =
       last_ < cache_.entries_.size() ? cache_.entries_[last_].next : cache_.first_by_kind(kind_);
-  if (guess.load(std::memory_order_relaxed) != entry) guess.store(entry, std::memory_order_relaxed);
+  if (entry != last_ && guess.load(std::memory_order_relaxed) != entry)
+    guess.store(entry, std::memory_order_relaxed);
   last_ = entry;
   expected_ = cache_.entries_[entry].next.load(std::memory_order_relaxed);
 }

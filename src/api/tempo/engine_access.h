@@ -8,7 +8,7 @@
 namespace sightline::api::tempo {
 
 inline traceql::Engine engine_of(const TempoApi& api) {
-  return traceql::Engine(api.traces, api.clock, {.timeout = api.options.timeout});
+  return traceql::Engine(api.traces, api.clock, {.timeout = api.options.timeout, .pool = api.pool});
 }
 
 // The range a search or a question for tags names; not longer than the API lets it be.

@@ -242,7 +242,7 @@ MetricsRequest default_metrics_request(const TempoApi& api) {
   return request;
 }
 
-Result<traceql::MetricsResult> run_query_range(const TempoApi& api, MetricsRequest request) {
+Result<MetricsRequest> checked_query_range(const TempoApi& api, MetricsRequest request) {
   traceql::MetricsOptions& options = request.options;
   const auto given = range_of(api, options);
   if (!given) return std::unexpected(given.error());
@@ -252,7 +252,13 @@ Result<traceql::MetricsResult> run_query_range(const TempoApi& api, MetricsReque
   if (options.step < smallest)
     return fail(Errc::kInvalidArgument, "step of ", format_go_duration(options.step),
                 " is too small, minimum step for given range is ", format_go_duration(smallest));
-  return engine_of(api).metrics_range(request.query, options);
+  return request;
+}
+
+Result<traceql::MetricsResult> run_query_range(const TempoApi& api, MetricsRequest request) {
+  const auto checked = checked_query_range(api, std::move(request));
+  if (!checked) return std::unexpected(checked.error());
+  return engine_of(api).metrics_range(checked->query, checked->options);
 }
 
 Result<traceql::MetricsResult> run_query_instant(const TempoApi& api,

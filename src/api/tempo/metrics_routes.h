@@ -14,6 +14,8 @@ struct MetricsRequest {
   traceql::MetricsOptions options;  // step 0: chosen by the range
 };
 MetricsRequest default_metrics_request(const TempoApi& api);  // no query, no range
+// Checks the range and the step, and chooses a step where none is given.
+Result<MetricsRequest> checked_query_range(const TempoApi& api, MetricsRequest request);
 Result<traceql::MetricsResult> run_query_range(const TempoApi& api, MetricsRequest request);
 Result<traceql::MetricsResult> run_query_instant(const TempoApi& api,
                                                  const MetricsRequest& request);

@@ -87,13 +87,13 @@ std::string trace_message(const traceql::FoundTrace& trace, bool with_spansets) 
 }
 
 // SearchMetrics.
-std::string search_metrics(uint64_t traces, uint64_t bytes, bool complete) {
+std::string search_metrics(uint64_t traces, uint64_t bytes, const Jobs& jobs, bool is_last) {
   std::string out;
   pbf_writer writer(out);
   add_count(writer, 1, traces);
   add_count(writer, 2, bytes);
-  add_count(writer, 4, complete ? 1 : 0);
-  writer.add_uint32(5, 1);
+  add_count(writer, 4, is_last ? jobs.completed : jobs.completed - 1);
+  writer.add_uint32(5, jobs.total);
   return out;
 }
 
@@ -151,9 +151,11 @@ std::string series_message(const traceql::MetricsSeries& series,
 }
 
 // Metrics, status and message of a QueryRangeResponse or QueryInstantResponse.
-void finish_metrics(std::string& message, const traceql::MetricsResult& result, bool complete) {
+void finish_metrics(std::string& message, const traceql::MetricsResult& result, const Jobs& jobs,
+                    bool is_last) {
   pbf_writer writer(message);
-  writer.add_message(2, search_metrics(result.inspected_traces, result.inspected_bytes, complete));
+  writer.add_message(
+      2, search_metrics(result.inspected_traces, result.inspected_bytes, jobs, is_last));
   if (!result.truncated) return;
   writer.add_enum(3, 1);
   writer.add_string(4, std::string(kSeriesLeftOut));
@@ -162,21 +164,22 @@ void finish_metrics(std::string& message, const traceql::MetricsResult& result, 
 }  // namespace
 
 std::vector<std::string> search_messages(const traceql::SearchResult& result, bool with_spansets,
-                                         size_t bytes_max) {
+                                         size_t bytes_max, const Jobs& jobs) {
   std::vector<std::string> traces;
   for (const auto& trace : result.traces) traces.push_back(trace_message(trace, with_spansets));
   return packed(traces, bytes_max, [&](std::string& message, bool last) {
     pbf_writer(message).add_message(
-        2, search_metrics(result.inspected_traces, result.inspected_bytes, last));
+        2, search_metrics(result.inspected_traces, result.inspected_bytes, jobs, last));
   });
 }
 
 std::vector<std::string> query_range_messages(const traceql::MetricsResult& result,
-                                              size_t bytes_max) {
+                                              size_t bytes_max, const Jobs& jobs) {
   std::vector<std::string> series;
   for (const auto& s : result.series) series.push_back(series_message(s, result.times_ms));
-  return packed(series, bytes_max,
-                [&](std::string& message, bool last) { finish_metrics(message, result, last); });
+  return packed(series, bytes_max, [&](std::string& message, bool last) {
+    finish_metrics(message, result, jobs, last);
+  });
 }
 
 std::string query_instant_protobuf(const traceql::MetricsResult& result) {
@@ -190,7 +193,7 @@ std::string query_instant_protobuf(const traceql::MetricsResult& result) {
     if (series.values[0] != 0) series_writer.add_double(2, series.values[0]);
     writer.add_message(1, message);
   }
-  finish_metrics(out, result, true);
+  finish_metrics(out, result, {}, true);
   return out;
 }
 

@@ -130,7 +130,7 @@ Result<std::string> traceql_of_tags(std::string_view text) {
   return filter.empty() ? "{ }" : filter + " }";
 }
 
-Result<SearchAnswer> run_search(const TempoApi& api, const net::HttpRequest& request) {
+Result<SearchQuestion> read_search(const TempoApi& api, const net::HttpRequest& request) {
   const net::Params& params = request.params;
   const std::string_view q = params.get("q");
   if (!q.empty() && !params.get("tags").empty())
@@ -150,9 +150,15 @@ Result<SearchAnswer> run_search(const TempoApi& api, const net::HttpRequest& req
     if (!legacy) return std::unexpected(std::move(legacy).error());
     query = std::move(*legacy);
   }
-  auto result = engine_of(api).search(query, options);
+  return SearchQuestion{std::move(query), std::move(options), !q.empty()};
+}
+
+Result<SearchAnswer> run_search(const TempoApi& api, const net::HttpRequest& request) {
+  const auto question = read_search(api, request);
+  if (!question) return std::unexpected(question.error());
+  auto result = engine_of(api).search(question->query, question->options);
   if (!result) return std::unexpected(std::move(result).error());
-  return SearchAnswer{.result = std::move(*result), .with_spansets = !q.empty()};
+  return SearchAnswer{.result = std::move(*result), .with_spansets = question->with_spansets};
 }
 
 net::HttpResponse answer_search(const TempoApi& api, const net::HttpRequest& request) {
@@ -160,7 +166,7 @@ net::HttpResponse answer_search(const TempoApi& api, const net::HttpRequest& req
   if (!answer) return error_response(answer.error());
   if (accepts_protobuf(request))
     return protobuf_response(
-        search_messages(answer->result, answer->with_spansets, SIZE_MAX).front());
+        search_messages(answer->result, answer->with_spansets, SIZE_MAX, {}).front());
   return net::HttpResponse::json(search_json(answer->result, answer->with_spansets));
 }
 

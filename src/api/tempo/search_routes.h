@@ -11,6 +11,12 @@ struct SearchAnswer {
   bool with_spansets = true;  // false: a search by tags
 };
 // Of the request its parameters and cancellation count.
+struct SearchQuestion {
+  std::string query;  // TraceQL
+  traceql::SearchOptions options;
+  bool with_spansets = true;
+};
+Result<SearchQuestion> read_search(const TempoApi& api, const net::HttpRequest& request);
 Result<SearchAnswer> run_search(const TempoApi& api, const net::HttpRequest& request);
 net::HttpResponse answer_search(const TempoApi& api, const net::HttpRequest& request);
 

@@ -1,33 +1,15 @@
 #include "api/tempo/streaming_querier.h"
 
 #include "api/tempo/metrics_routes.h"
+#include "api/tempo/progressive.h"
 #include "api/tempo/protobuf_answers.h"
 #include "api/tempo/search_routes.h"
 #include "api/tempo/tag_routes.h"
 #include "base/protobuf_reader.h"
+#include "net/grpc_status.h"
 
 namespace sightline::api::tempo {
 namespace {
-
-// Clients refuse more than 4 MiB; the peer keeps to one.
-constexpr size_t kMessageBytesMax = 1u << 20;
-
-using Messages = std::vector<std::string>;
-
-net::GrpcCode grpc_code(Errc code) {
-  switch (code) {
-    case Errc::kInvalidArgument:
-    case Errc::kOutOfRange:
-    case Errc::kExecution:
-    case Errc::kUnsupported: return net::GrpcCode::kInvalidArgument;
-    case Errc::kNotFound: return net::GrpcCode::kNotFound;
-    case Errc::kResourceExhausted: return net::GrpcCode::kResourceExhausted;
-    case Errc::kCancelled: return net::GrpcCode::kCancelled;
-    case Errc::kDeadlineExceeded: return net::GrpcCode::kDeadlineExceeded;
-    case Errc::kUnavailable: return net::GrpcCode::kUnavailable;
-    default: return net::GrpcCode::kInternal;
-  }
-}
 
 void add_number(net::Params& params, const char* name, uint64_t number, const char* unit = "") {
   if (number != 0) params.add(name, std::to_string(number) + unit);
@@ -160,56 +142,60 @@ Result<MetricsRequest> metrics_request(const TempoApi& api, std::string_view byt
   return request;
 }
 
-Result<Messages> search(const TempoApi& api, net::HttpRequest request) {
-  const auto answer = run_search(api, request);
-  if (!answer) return std::unexpected(answer.error());
-  return search_messages(answer->result, answer->with_spansets, kMessageBytesMax);
+// Answers one request by any number of messages.
+using Answer =
+    std::function<Status(const TempoApi&, std::string_view bytes,
+                         const std::shared_ptr<const net::Cancellation>&, const SendMessage&)>;
+
+Status send_one(const SendMessage& send, Result<std::string> message) {
+  if (!message) return std::unexpected(std::move(message).error());
+  if (!send(std::move(*message))) return fail(Errc::kCancelled, "context canceled");
+  return {};
 }
 
-template <typename Find, typename Write>
-Result<Messages> one_message(const TempoApi& api, const net::HttpRequest& request, const Find& find,
-                             const Write& write) {
-  const auto found = find(api, request);
-  if (!found) return std::unexpected(found.error());
-  return Messages{write(*found)};
-}
-
-using Answer = std::function<Result<Messages>(const TempoApi&, std::string_view bytes,
-                                              const std::shared_ptr<const net::Cancellation>&)>;
-
-Answer over_http(Result<net::HttpRequest> (*decode)(std::string_view),
-                 std::function<Result<Messages>(const TempoApi&, net::HttpRequest)> run) {
+// A method whose request means what an HTTP request does.
+Answer over_http(
+    Result<net::HttpRequest> (*decode)(std::string_view),
+    std::function<Status(const TempoApi&, const net::HttpRequest&, const SendMessage&)> run) {
   return [=](const TempoApi& api, std::string_view bytes,
-             const std::shared_ptr<const net::Cancellation>& cancellation) -> Result<Messages> {
+             const std::shared_ptr<const net::Cancellation>& cancellation,
+             const SendMessage& send) -> Status {
     auto request = decode(bytes);
     if (!request) return std::unexpected(std::move(request).error());
     request->cancellation = cancellation;
-    return run(api, std::move(*request));
+    return run(api, *request, send);
   };
 }
 
-Result<Messages> metrics(const TempoApi& api, std::string_view bytes,
-                         const std::shared_ptr<const net::Cancellation>& cancellation,
-                         bool instant) {
+// The same, answered by one message.
+template <typename Find, typename Write>
+Answer by_one_message(Result<net::HttpRequest> (*decode)(std::string_view), const Find& find,
+                      const Write& write) {
+  return over_http(
+      decode,
+      [=](const TempoApi& api, const net::HttpRequest& request, const SendMessage& send) -> Status {
+        const auto found = find(api, request);
+        if (!found) return std::unexpected(found.error());
+        return send_one(send, write(*found));
+      });
+}
+
+Result<MetricsRequest> metrics_request(
+    const TempoApi& api, std::string_view bytes,
+    const std::shared_ptr<const net::Cancellation>& cancellation) {
   auto request = metrics_request(api, bytes);
-  if (!request) return std::unexpected(std::move(request).error());
-  request->options.cancelled = [cancellation] { return cancellation->cancelled(); };
-  const auto result = instant ? run_query_instant(api, *request) : run_query_range(api, *request);
-  if (!result) return std::unexpected(result.error());
-  return instant ? Messages{query_instant_protobuf(*result)}
-                 : query_range_messages(*result, kMessageBytesMax);
+  if (request) request->options.cancelled = [cancellation] { return cancellation->cancelled(); };
+  return request;
 }
 
 net::GrpcStreamHandler handler_of(std::shared_ptr<const TempoApi> api, Answer answer) {
   return [api = std::move(api), answer = std::move(answer)](
              const net::SharedBytes& bytes, net::GrpcStreamCall& call) -> net::GrpcReply {
     const auto stream = [&](const TempoApi& own) -> net::GrpcReply {
-      auto messages = answer(own, *bytes, call.cancellation());
-      if (!messages)
-        return {.code = grpc_code(messages.error().code), .message = messages.error().message};
-      for (std::string& message : *messages)
-        if (!call.send(std::move(message)))
-          return {.code = net::GrpcCode::kCancelled, .message = "context canceled"};
+      const SendMessage send = [&](std::string message) { return call.send(std::move(message)); };
+      const Status done = answer(own, *bytes, call.cancellation(), send);
+      if (!done)
+        return {.code = net::grpc_code_of(done.error().code), .message = done.error().message};
       return {};
     };
     return as_tenants(*api, call.metadata(kOrgIdMetadata), stream,
@@ -228,27 +214,29 @@ net::GrpcStreamMethods streaming_querier_methods(const TempoApi& api) {
     methods["/tempopb.StreamingQuerier/" + std::string(name)] =
         handler_of(shared, std::move(answer));
   };
-  add("Search", over_http(search_request, search));
-  add("SearchTags", over_http(tags_request, [](const TempoApi& a, const net::HttpRequest& r) {
-        return one_message(a, r, find_tags_v1, tags_protobuf_v1);
-      }));
-  add("SearchTagsV2", over_http(tags_request, [](const TempoApi& a, const net::HttpRequest& r) {
-        return one_message(a, r, find_tags_v2, tags_protobuf_v2);
-      }));
+  add("Search", over_http(search_request, stream_search));
+  add("SearchTags", by_one_message(tags_request, find_tags_v1, tags_protobuf_v1));
+  add("SearchTagsV2", by_one_message(tags_request, find_tags_v2, tags_protobuf_v2));
   add("SearchTagValues",
-      over_http(values_request, [](const TempoApi& a, const net::HttpRequest& r) {
-        return one_message(a, r, find_tag_values_v1, tag_values_protobuf_v1);
-      }));
+      by_one_message(values_request, find_tag_values_v1, tag_values_protobuf_v1));
   add("SearchTagValuesV2",
-      over_http(values_request, [](const TempoApi& a, const net::HttpRequest& r) {
-        return one_message(a, r, find_tag_values_v2, tag_values_protobuf_v2);
-      }));
-  add("MetricsQueryRange", [](const TempoApi& a, std::string_view bytes, const auto& c) {
-    return metrics(a, bytes, c, false);
-  });
-  add("MetricsQueryInstant", [](const TempoApi& a, std::string_view bytes, const auto& c) {
-    return metrics(a, bytes, c, true);
-  });
+      by_one_message(values_request, find_tag_values_v2, tag_values_protobuf_v2));
+  add("MetricsQueryRange",
+      [](const TempoApi& own, std::string_view bytes, const auto& cancellation,
+         const SendMessage& send) -> Status {
+        auto request = metrics_request(own, bytes, cancellation);
+        if (!request) return std::unexpected(std::move(request).error());
+        return stream_query_range(own, std::move(*request), send);
+      });
+  add("MetricsQueryInstant",
+      [](const TempoApi& own, std::string_view bytes, const auto& cancellation,
+         const SendMessage& send) -> Status {
+        const auto request = metrics_request(own, bytes, cancellation);
+        if (!request) return std::unexpected(request.error());
+        const auto result = run_query_instant(own, *request);
+        if (!result) return std::unexpected(result.error());
+        return send_one(send, query_instant_protobuf(*result));
+      });
   return methods;
 }
 

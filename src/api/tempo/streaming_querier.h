@@ -1,6 +1,7 @@
 #pragma once
 // The gRPC service tempopb.StreamingQuerier: search, tags, values and metrics, with the parameters, limits and
-// error texts of the HTTP API. Each answer is sent as messages of at most 1 MiB that a client merges.
+// error texts of the HTTP API. Answers are messages of at most 1 MiB that a client merges; searches and metrics over
+// time answer from the newest on while older spans are still read (progressive.h).
 //   Errors    INVALID_ARGUMENT, NOT_FOUND, RESOURCE_EXHAUSTED, CANCELLED, DEADLINE_EXCEEDED, UNAVAILABLE, INTERNAL.
 //   Lifetime  what TempoApi refers to outlives the methods.
 //   Source    tempopb.

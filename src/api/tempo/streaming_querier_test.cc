@@ -225,7 +225,7 @@ TEST(Messages, KeepToTheirSize) {
     trace.root_service = std::string(100, 'x');
     result.traces.push_back(trace);
   }
-  const auto messages = search_messages(result, true, 1000);
+  const auto messages = search_messages(result, true, 1000, {});
   EXPECT_GT(messages.size(), 10u);
   size_t traces = 0;
   for (const std::string& message : messages) {
@@ -233,7 +233,7 @@ TEST(Messages, KeepToTheirSize) {
     traces += messages_of(message, 1).size();
   }
   EXPECT_EQ(traces, 100u);
-  EXPECT_EQ(search_messages({}, true, 1000).size(), 1u);
+  EXPECT_EQ(search_messages({}, true, 1000, {}).size(), 1u);
 }
 
 }  // namespace

@@ -21,6 +21,10 @@
 #include "net/http.h"
 #include "tracestore/querier.h"
 
+namespace sightline {
+class WorkPool;
+}
+
 namespace sightline::api::tempo {
 
 // What one request may ask for and get.
@@ -36,7 +40,7 @@ struct TempoApiOptions {
   uint32_t series_max = 1'000;      // of a metrics query, unless maxSeries asks for fewer
   uint32_t exemplars_default = 100;
   uint32_t exemplars_max = 1'000;
-  uint32_t tag_values_max = 10'000;  // distinct values of one tag
+  uint32_t tag_values_max = 10'000;       // distinct values of one tag
   uint64_t trace_bytes_max = 50'000'000;  // of one trace shown by id, as protobuf; 0: any
   std::chrono::nanoseconds timeout = std::chrono::minutes(2);
   // The longest range a search and a metrics query may name; 0: any.
@@ -58,6 +62,7 @@ struct TempoApi {
   std::function<TempoApiOptions(const std::string& tenant, TempoApiOptions options)> options_of;
 
   TempoApi of_tenants(const tracestore::TenantTraces& tenants) const;
+  WorkPool* pool = nullptr;  // evaluates row groups of one query side by side; may be null
 };
 
 std::vector<std::string> tempo_paths(const TempoApi& api);  // patterns, with the prefix

@@ -64,8 +64,6 @@ std::string label_of(std::string_view name) {
   return out;
 }
 
-double seconds_of(const SpanView& span) { return static_cast<double>(span.duration_ns()) / 1e9; }
-
 }  // namespace
 
 struct ServiceGraph::State {
@@ -78,6 +76,11 @@ struct ServiceGraph::State {
   void observe_server(const SpanBatch& batch, const SpanView& span, Edge& edge) const;
   void add_dimensions(const SpanBatch& batch, const SpanView& span, std::string_view side,
                       Edge& edge) const;
+  double seconds(const SpanView& span) const {
+    const uint64_t ns =
+        options.wraps_durations ? span.end.value - span.start.value : span.duration_ns();
+    return static_cast<double>(ns) / 1e9;
+  }
   template <typename Observe>
   void upsert(const EdgeKey& key, Observe observe);
   void complete(const Edge& edge);
@@ -120,7 +123,7 @@ void ServiceGraph::State::observe_client(const SpanBatch& batch, const SpanView&
                                          Edge& edge) const {
   edge.connection = span.kind == SpanKind::kProducer ? "messaging_system" : "";
   edge.client = batch.service_name(span);
-  edge.client_seconds = seconds_of(span);
+  edge.client_seconds = seconds(span);
   edge.failed = edge.failed || span.status == model::StatusCode::kError;
   add_dimensions(batch, span, "client", edge);
   for (const std::string& name : options.peer_attributes) {
@@ -134,7 +137,7 @@ void ServiceGraph::State::observe_client(const SpanBatch& batch, const SpanView&
     if (!value) continue;
     edge.connection = "database";
     edge.server = std::move(*value);
-    edge.server_seconds = seconds_of(span);
+    edge.server_seconds = seconds(span);
     break;
   }
 }
@@ -143,7 +146,7 @@ void ServiceGraph::State::observe_server(const SpanBatch& batch, const SpanView&
                                          Edge& edge) const {
   edge.connection = span.kind == SpanKind::kConsumer ? "messaging_system" : "";
   edge.server = batch.service_name(span);
-  edge.server_seconds = seconds_of(span);
+  edge.server_seconds = seconds(span);
   edge.failed = edge.failed || span.status == model::StatusCode::kError;
   add_dimensions(batch, span, "server", edge);
 }

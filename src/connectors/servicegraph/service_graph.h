@@ -31,6 +31,8 @@ struct ServiceGraphOptions {
   std::chrono::nanoseconds timestamp_offset{0};  // points are dated that much earlier
   std::chrono::nanoseconds series_ttl{std::chrono::minutes(15)};
   size_t series_max = 100'000;
+  // A span that ends before it starts lasts 584 years less the difference, as the peer's arithmetic has it.
+  bool wraps_durations = false;
 };
 
 struct ServiceGraphCounts {

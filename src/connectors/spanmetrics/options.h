@@ -66,6 +66,10 @@ struct SpanMetricsOptions {
   // Both may be empty. Asked before a trace becomes an exemplar; told when one is handed out. Any thread.
   std::function<bool(const TraceId&)> may_be_exemplar;
   std::function<void(const TraceId&)> note_exemplar;
+  // Attributes are kept as they came, besides the labels that are made of them: for export_points().
+  bool keep_attributes = false;
+  // export_points() as the peer flushes: a counter is 0 when it is told first, an exemplar has the time of the flush.
+  bool flushes_as_peer = false;
 
   std::chrono::nanoseconds metrics_expiration{
       0};  // since the last span of a service instance; 0: never

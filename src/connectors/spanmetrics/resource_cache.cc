@@ -58,6 +58,9 @@ std::shared_ptr<const Resource> ResourceCache::make(const model::SpanBatch& batc
   append_sized(made->target_key, made->instance);
   made->target_hash = xxh3(made->target_key);
 
+  if (options_.keep_attributes)
+    made->attributes =
+        std::make_shared<const model::OwnedAttributes>(batch.of(resource.attributes));
   AttributeLabels others({"__name__", "job", "instance"});
   for (const model::AttributeView& attribute : batch.of(resource.attributes)) {
     if (attribute.key == "service.name" || attribute.key == "service.namespace" ||
@@ -97,6 +100,7 @@ void ResourceCache::join_group(const model::SpanBatch& batch, const model::Resou
   made.target_key = first.target_key;
   made.target_hash = first.target_hash;
   made.target_info = first.target_info;
+  made.attributes = first.attributes;
 }
 
 }  // namespace sightline::connectors::spanmetrics

@@ -12,6 +12,7 @@
 
 #include "connectors/spanmetrics/options.h"
 #include "model/labels.h"
+#include "model/owned_attributes.h"
 #include "model/span_batch.h"
 
 namespace sightline::connectors::spanmetrics {
@@ -28,8 +29,9 @@ struct Resource {
   std::string job;       // service.namespace/service.name
   std::string instance;  // service.instance.id; may be empty
   std::string service_name;
-  std::string target_key;     // job and instance, length-prefixed
-  uint64_t target_hash = 0;   // of target_key: chooses the shard
+  std::string target_key;                                    // job and instance, length-prefixed
+  uint64_t target_hash = 0;                                  // of target_key: chooses the shard
+  std::shared_ptr<const model::OwnedAttributes> attributes;  // with keep_attributes
   model::Labels target_info;  // job, instance and the other attributes; empty unless both are there
   // Per kind of series and dimension of it: text to use when the span has no such attribute.
   std::array<std::vector<std::optional<std::string>>, kSeriesKinds> fallbacks;

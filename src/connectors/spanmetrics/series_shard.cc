@@ -17,10 +17,15 @@ model::LabelsBuilder overflow_labels() {
   return labels;
 }
 
+SeriesNames overflow_names(const model::LabelsBuilder& labels) {
+  const model::AttributeView overflow{"otel.metric.overflow", model::ValueView::of_bool(true)};
+  return {labels.build(), model::OwnedAttributes(std::span(&overflow, 1))};
+}
+
 }  // namespace
 
 void SeriesShard::apply(std::span<const Observation> observations, const model::SpanBatch& batch,
-                        const Resource& resource, const LabelMaker& labels_of, TimestampMs now,
+                        const Resource& resource, const NameMaker& names_of, TimestampMs now,
                         std::vector<Observation>& overflow) {
   const std::scoped_lock lock(mutex_);
   const uint64_t epoch =
@@ -29,7 +34,7 @@ void SeriesShard::apply(std::span<const Observation> observations, const model::
   for (const Observation& o : observations) {
     const auto found = by_key_.find(KeyView{o.key_hash, o.key});
     Series* series =
-        found != by_key_.end() ? found->second : find_or_make(o, resource, labels_of, now);
+        found != by_key_.end() ? found->second : find_or_make(o, resource, names_of, now);
     if (series == nullptr) {
       overflow.push_back(o);
       continue;
@@ -46,7 +51,8 @@ void SeriesShard::apply_overflow(std::span<const Observation> observations,
   const uint64_t epoch = counts_.epoch.load(std::memory_order_relaxed);
   for (const Observation& o : observations) {
     Series*& series = overflow_[static_cast<size_t>(o.kind)];
-    if (series == nullptr) series = make_series(overflow_labels().build(), o.kind, nullptr, now);
+    if (series == nullptr)
+      series = make_series(overflow_names(overflow_labels()), o.kind, nullptr, now);
     count(*series, o, batch.spans[o.span], now, epoch);
   }
   counts_.overflowed_spans += observations.size();
@@ -76,11 +82,11 @@ void SeriesShard::count(Series& series, const Observation& o, const model::SpanV
 }
 
 Series* SeriesShard::find_or_make(const Observation& o, const Resource& resource,
-                                  const LabelMaker& labels_of, TimestampMs now) {
-  model::Labels labels = labels_of(o);
+                                  const NameMaker& names_of, TimestampMs now) {
+  SeriesNames names = names_of(o);
   const auto kind = static_cast<size_t>(o.kind);
   Series* series = nullptr;
-  if (const auto known = by_labels_[kind].find(labels); known != by_labels_[kind].end()) {
+  if (const auto known = by_labels_[kind].find(names.labels); known != by_labels_[kind].end()) {
     series = known->second.get();
     find_target(resource);  // perhaps a newer resource of the same service
   } else {
@@ -91,7 +97,7 @@ Series* SeriesShard::find_or_make(const Observation& o, const Resource& resource
       counts_.overflowed_spans += 1;
       return overflow_of(target, o.kind, now);
     }
-    series = make_series(std::move(labels), o.kind, &target, now);
+    series = make_series(std::move(names), o.kind, &target, now);
     ++target.series[kind];
   }
   size_t series_count = 0;
@@ -106,7 +112,7 @@ Series* SeriesShard::overflow_of(Target& target, SeriesKind kind, TimestampMs no
   if (series == nullptr) {
     auto labels = overflow_labels();
     labels.set("job", target.job).set("instance", target.instance);
-    series = make_series(labels.build(), kind, &target, now);
+    series = make_series(overflow_names(labels), kind, &target, now);
   }
   return series;
 }
@@ -119,16 +125,18 @@ Target* SeriesShard::find_target(const Resource& resource) {
     target->job = resource.job;
     target->instance = resource.instance;
     target->info = resource.target_info;
+    target->resource = resource.attributes;
   }
   return target.get();
 }
 
-Series* SeriesShard::make_series(model::Labels labels, SeriesKind kind, Target* target,
+Series* SeriesShard::make_series(SeriesNames names, SeriesKind kind, Target* target,
                                  TimestampMs now) {
   auto series = std::make_unique<Series>();
   auto identity = std::make_shared<SeriesIdentity>();
   identity->id = counts_.next_series_id.fetch_add(1, std::memory_order_relaxed);
-  identity->labels = labels;
+  identity->labels = names.labels;
+  identity->attributes = std::move(names.attributes);
   identity->created = TimestampMs{now.value - 1};
   series->identity = std::move(identity);
   series->kind = kind;
@@ -148,7 +156,8 @@ Series* SeriesShard::make_series(model::Labels labels, SeriesKind kind, Target* 
   if (options_.exemplars_enabled) series->slots.resize(1 + exemplar_buckets);
   counts_.series.fetch_add(1, std::memory_order_relaxed);
   Series* made = series.get();
-  by_labels_[static_cast<size_t>(kind)].insert_or_assign(std::move(labels), std::move(series));
+  by_labels_[static_cast<size_t>(kind)].insert_or_assign(std::move(names.labels),
+                                                         std::move(series));
   return made;
 }
 

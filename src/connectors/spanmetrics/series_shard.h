@@ -63,14 +63,16 @@ struct Series {
   bool has_calls() const { return kind != SeriesKind::kDuration; }
   uint64_t changed = 0;  // epoch
   TimestampMs last_seen;
-  Target* target = nullptr;  // null: the overflow series of the whole connector
+  mutable bool was_told = false;  // by export_points(), with flushes_as_peer
+  Target* target = nullptr;       // null: the overflow series of the whole connector
   Series* newer = nullptr;
   Series* older = nullptr;
 };
 
 // A service instance.
 struct Target {
-  model::Labels info;  // labels of target_info; may be empty
+  model::Labels info;                                      // labels of target_info; may be empty
+  std::shared_ptr<const model::OwnedAttributes> resource;  // with keep_attributes
   std::string job;
   std::string instance;
   uint64_t resource_id = 0;  // of the resource that `info` is from; the latest one counts
@@ -92,8 +94,12 @@ struct SharedCounts {
   std::atomic<uint64_t> uncounted_spans{0};
 };
 
-// Makes the labels of a series that is met for the first time.
-using LabelMaker = std::function<model::Labels(const Observation&)>;
+// What a series that is met for the first time is called.
+struct SeriesNames {
+  model::Labels labels;
+  model::OwnedAttributes attributes;  // with keep_attributes
+};
+using NameMaker = std::function<SeriesNames(const Observation&)>;
 
 class SeriesShard {
  public:
@@ -103,7 +109,7 @@ class SeriesShard {
   // Counts spans of one resource. Those that no series has room for are appended
   // to `overflow` for the connector's overflow series.
   void apply(std::span<const Observation> observations, const model::SpanBatch& batch,
-             const Resource& resource, const LabelMaker& labels_of, TimestampMs now,
+             const Resource& resource, const NameMaker& names_of, TimestampMs now,
              std::vector<Observation>& overflow);
   // Counts in the connector's overflow series; called on one shard only.
   void apply_overflow(std::span<const Observation> observations, const model::SpanBatch& batch,
@@ -114,6 +120,13 @@ class SeriesShard {
   void visit_changed(uint64_t epoch, Visit visit) const {
     const std::scoped_lock lock(mutex_);
     for (const Series* s = newest_; s != nullptr && s->changed > epoch; s = s->older) visit(*s);
+  }
+  // The same, and then, still under the lock, what `finish` answers.
+  template <typename Visit, typename Finish>
+  auto visit_changed_and(uint64_t epoch, Visit visit, Finish finish) const {
+    const std::scoped_lock lock(mutex_);
+    for (const Series* s = newest_; s != nullptr && s->changed > epoch; s = s->older) visit(*s);
+    return finish();
   }
   template <typename Visit>
   void visit_targets(Visit visit) const {
@@ -149,10 +162,10 @@ class SeriesShard {
 
   void count(Series& series, const Observation& o, const model::SpanView& span, TimestampMs now,
              uint64_t epoch);
-  Series* find_or_make(const Observation& o, const Resource& resource, const LabelMaker& labels_of,
+  Series* find_or_make(const Observation& o, const Resource& resource, const NameMaker& names_of,
                        TimestampMs now);
   Series* overflow_of(Target& target, SeriesKind kind, TimestampMs now);
-  Series* make_series(model::Labels labels, SeriesKind kind, Target* target, TimestampMs now);
+  Series* make_series(SeriesNames names, SeriesKind kind, Target* target, TimestampMs now);
   Target* find_target(const Resource& resource);
   void touch(Series& series, uint64_t epoch);
   void unlink(Series& series);

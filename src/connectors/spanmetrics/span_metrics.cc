@@ -6,7 +6,7 @@
 #include "base/bytes.h"
 #include "base/checksum.h"
 #include "connectors/spanmetrics/label_names.h"
-#include "connectors/spanmetrics/series_shard.h"
+#include "connectors/spanmetrics/span_metrics_state.h"
 #include "model/sampling_state.h"
 #include "model/value_text.h"
 
@@ -17,18 +17,6 @@ using model::SpanBatch;
 using model::SpanView;
 using model::ValueKind;
 using model::ValueView;
-
-constexpr size_t kShards = 16;
-constexpr std::string_view kConnectorScope = "spanmetricsconnector";
-
-// Of one run of spans with the same resource; reused within one consume().
-struct Scratch {
-  std::string keys;
-  std::vector<std::pair<uint32_t, uint32_t>> key_places;  // offset, length in keys
-  std::vector<Observation> observations;
-  std::vector<Observation> overflow;
-  std::vector<const ValueView*> values;  // by dimension, of one span
-};
 
 void append_value(std::string& key, const ValueView* value) {
   if (value == nullptr) {
@@ -43,28 +31,6 @@ void append_value(std::string& key, const ValueView* value) {
     case ValueKind::kDouble: append_le(key, value->int_value); return;
     default: append_sized(key, value->bytes);
   }
-}
-
-model::Exemplar exemplar_of(const ExemplarSlot& slot) {
-  model::Exemplar e;
-  e.trace_id = slot.trace_id;
-  e.span_id = slot.span_id;
-  e.value = slot.value;
-  e.time = slot.time;
-  return e;
-}
-
-// The peer's order: fewer labels first, then by the values in order of the names.
-bool point_before(const model::MetricPoint& a, const model::MetricPoint& b) {
-  const size_t m = a.labels.size();
-  const size_t n = b.labels.size();
-  if (m != n) return m < n;
-  auto y = b.labels.begin();
-  for (const model::LabelView x : a.labels) {
-    if (x.value != y->value) return x.value < y->value;
-    ++y;
-  }
-  return a.labels < b.labels;
 }
 
 Status check_dimensions(const std::vector<Dimension>& dimensions) {
@@ -135,59 +101,25 @@ Status check(const SpanMetricsOptions& options) {
 
 }  // namespace
 
-struct SpanMetrics::State {
-  State(const Clock& c, SpanMetricsOptions o)
-      : clock(c),
-        options(std::move(o)),
-        dimensions(dimension_lists(options)),
-        resources(options, dimensions) {
-    const std::string prefix =
-        options.metrics_namespace.empty() ? "" : options.metrics_namespace + ".";
-    calls_name = metric_name_of(prefix + "calls");
-    duration_name = metric_name_of(
-        prefix + "duration", options.unit == DurationUnit::kSeconds ? "seconds" : "milliseconds");
-    events_name = metric_name_of(prefix + "events");
-    unit_ns = options.unit == DurationUnit::kSeconds ? 1e9 : 1e6;
-    kinds = {SeriesKind::kCallsAndDuration};
-    if (!options.calls_dimensions.empty() || !options.duration_dimensions.empty())
-      kinds = {SeriesKind::kCalls, SeriesKind::kDuration};
-    if (!options.histogram_enabled) kinds = {SeriesKind::kCalls};
-    for (size_t i = 0; i < kShards; ++i)
-      shards.push_back(std::make_unique<SeriesShard>(options, counts));
-  }
-
-  void find_dimensions(const SpanBatch& batch, const Observation& o,
-                       std::vector<const ValueView*>& values) const;
-  void build_key(const SpanBatch& batch, const Observation& o, const Resource& resource,
-                 bool is_sampled, Scratch& scratch) const;
-  Observation observation(const SpanView& span, uint32_t index, TimestampMs now) const;
-  void observe(const SpanBatch& batch, uint32_t begin, uint32_t end, const Resource& resource,
-               TimestampMs now, Scratch& scratch) const;
-  model::Labels make_labels(const SpanBatch& batch, const Observation& o,
-                            const Resource& resource) const;
-  bool includes_scope(const model::ScopeView& scope) const {
-    return !scope.name.empty() &&
-           std::ranges::find(options.include_instrumentation_scope, scope.name) !=
-               options.include_instrumentation_scope.end();
-  }
-  model::MetricPoint histogram_point(const Series& series, model::MetricPoint point) const;
-  model::Exemplar hand_out(const ExemplarSlot& slot) const;
-  bool shows(const ExemplarSlot& slot) const {
-    return slot.epoch != 0 && (!options.may_be_exemplar || options.may_be_exemplar(slot.trace_id));
-  }
-
-  const Clock& clock;
-  const SpanMetricsOptions options;
-  const DimensionLists dimensions;  // by kind
-  std::vector<SeriesKind> kinds;    // that each span is counted in
-  std::string calls_name;
-  std::string duration_name;
-  std::string events_name;
-  double unit_ns = 1e6;
-  ResourceCache resources;
-  SharedCounts counts;
-  std::vector<std::unique_ptr<SeriesShard>> shards;
-};
+SpanMetrics::State::State(const Clock& c, SpanMetricsOptions o)
+    : clock(c),
+      options(std::move(o)),
+      dimensions(dimension_lists(options)),
+      resources(options, dimensions) {
+  const std::string prefix =
+      options.metrics_namespace.empty() ? "" : options.metrics_namespace + ".";
+  calls_name = metric_name_of(prefix + "calls");
+  duration_name = metric_name_of(
+      prefix + "duration", options.unit == DurationUnit::kSeconds ? "seconds" : "milliseconds");
+  events_name = metric_name_of(prefix + "events");
+  unit_ns = options.unit == DurationUnit::kSeconds ? 1e9 : 1e6;
+  kinds = {SeriesKind::kCallsAndDuration};
+  if (!options.calls_dimensions.empty() || !options.duration_dimensions.empty())
+    kinds = {SeriesKind::kCalls, SeriesKind::kDuration};
+  if (!options.histogram_enabled) kinds = {SeriesKind::kCalls};
+  for (size_t i = 0; i < kShards; ++i)
+    shards.push_back(std::make_unique<SeriesShard>(options, counts));
+}
 
 // Of the span, else of the event it is asked for.
 void SpanMetrics::State::find_dimensions(const SpanBatch& batch, const Observation& o,
@@ -317,6 +249,55 @@ model::Labels SpanMetrics::State::make_labels(const SpanBatch& batch, const Obse
   return labels.build();
 }
 
+// In the peer's order; of two with one key the later wins.
+model::OwnedAttributes SpanMetrics::State::make_attributes(const SpanBatch& batch,
+                                                           const Observation& o,
+                                                           const Resource& resource) const {
+  const SpanView& span = batch.spans[o.span];
+  std::vector<model::AttributeView> all;
+  const auto put = [&](std::string_view key, const ValueView& value) {
+    const auto same = std::ranges::find(all, key, &model::AttributeView::key);
+    if (same != all.end())
+      same->value = value;
+    else
+      all.push_back({key, value});
+  };
+  const auto add = [&](std::string_view key, std::string_view text) {
+    if (!options.excludes(key)) put(key, ValueView::of_string(text));
+  };
+  add(kServiceName, resource.service_name);
+  add(kSpanName, span.name);
+  add(kSpanKind, span_kind_name(span.kind));
+  add(kStatusCode, status_code_name(span.status));
+  if (!options.collector_instance_id.empty())
+    add(kCollectorInstance, options.collector_instance_id);
+  if (const model::ScopeView& scope = batch.scope_of(span); includes_scope(scope)) {
+    put(kScopeName, ValueView::of_string(scope.name));
+    if (!scope.version.empty()) put(kScopeVersion, ValueView::of_string(scope.version));
+  }
+  if (options.sampling_method_label)
+    put(kSamplingMethod, ValueView::of_string(sampled_for(span) ? "extrapolated" : "counted"));
+  std::vector<const ValueView*> values;
+  find_dimensions(batch, o, values);
+  const auto& dims = dimensions[static_cast<size_t>(o.kind)];
+  const model::ResourceView& from = batch.resource_of(span);
+  for (size_t i = 0; i < values.size(); ++i) {
+    const ValueView* value =
+        values[i] != nullptr ? values[i] : batch.find(from.attributes, dims[i].name);
+    if (value != nullptr)
+      put(dims[i].name, *value);
+    else if (dims[i].default_value)
+      put(dims[i].name, ValueView::of_string(*dims[i].default_value));
+  }
+  return model::OwnedAttributes(all);
+}
+
+SeriesNames SpanMetrics::State::names_of(const SpanBatch& batch, const Observation& o,
+                                         const Resource& resource) const {
+  return {make_labels(batch, o, resource),
+          options.keep_attributes ? make_attributes(batch, o, resource) : model::OwnedAttributes()};
+}
+
 Result<std::unique_ptr<SpanMetrics>> SpanMetrics::create(const Clock& clock,
                                                          SpanMetricsOptions options) {
   if (auto status = check(options); !status) return std::unexpected(std::move(status).error());
@@ -337,12 +318,12 @@ void SpanMetrics::consume(const SpanBatch& batch) {
     const auto resource = state_->resources.find_or_make(batch, batch.resources[index]);
     if (resource->counted) {
       state_->observe(batch, begin, end, *resource, now, scratch);
-      const auto labels_of = [&](const Observation& o) {
-        return state_->make_labels(batch, o, *resource);
+      const auto names_of = [&](const Observation& o) {
+        return state_->names_of(batch, o, *resource);
       };
       scratch.overflow.clear();
       state_->shards[resource->target_hash % kShards]->apply(scratch.observations, batch, *resource,
-                                                             labels_of, now, scratch.overflow);
+                                                             names_of, now, scratch.overflow);
       if (!scratch.overflow.empty())
         state_->shards[0]->apply_overflow(scratch.overflow, batch, now);
     } else {
@@ -350,136 +331,6 @@ void SpanMetrics::consume(const SpanBatch& batch) {
     }
     begin = end;
   }
-}
-
-model::Exemplar SpanMetrics::State::hand_out(const ExemplarSlot& slot) const {
-  if (options.note_exemplar) options.note_exemplar(slot.trace_id);
-  return exemplar_of(slot);
-}
-
-// A series' durations. Of its exemplars the newest exemplars_per_point_max are shown.
-model::MetricPoint SpanMetrics::State::histogram_point(const Series& s,
-                                                       model::MetricPoint point) const {
-  TimestampMs oldest_shown = TimestampMs::min();
-  if (s.slots.size() > 1 + options.exemplars_per_point_max) {
-    std::vector<TimestampMs> times;
-    for (size_t i = 1; i < s.slots.size(); ++i)
-      if (shows(s.slots[i])) times.push_back(s.slots[i].time);
-    if (times.size() > options.exemplars_per_point_max) {
-      std::ranges::sort(times, std::greater<>());
-      oldest_shown = options.exemplars_per_point_max == 0
-                         ? TimestampMs::max()
-                         : times[options.exemplars_per_point_max - 1];
-    }
-  }
-  size_t shown = 0;
-  const auto shows_slot = [&](const ExemplarSlot& slot) {
-    return shows(slot) && slot.time >= oldest_shown && shown < options.exemplars_per_point_max &&
-           ++shown > 0;
-  };
-  point.sum = s.duration_sum;
-  if (s.exponential) {
-    point.count = s.exponential->count();
-    point.native = std::make_shared<const model::Histogram>(s.exponential->to_native());
-    point.buckets.push_back({.le = INFINITY, .count = point.count});
-    for (size_t i = 1; i < s.slots.size(); ++i)
-      if (shows_slot(s.slots[i])) point.exemplars.push_back(hand_out(s.slots[i]));
-    return point;
-  }
-  const auto& bounds = options.buckets;
-  point.buckets.reserve(s.buckets.size());
-  for (size_t i = 0; i < s.buckets.size(); ++i) {
-    point.count += s.buckets[i];
-    model::HistogramBucket bucket{.le = i < bounds.size() ? bounds[i] : INFINITY,
-                                  .count = point.count};
-    if (!s.slots.empty() && shows_slot(s.slots[i + 1])) bucket.exemplar = hand_out(s.slots[i + 1]);
-    point.buckets.push_back(std::move(bucket));
-  }
-  return point;
-}
-
-std::vector<model::MetricFamily> SpanMetrics::collect() const {
-  const TimestampMs now = state_->clock.now_ms();
-  const std::vector<std::string> scope_labels = {"otel_scope_schema_url", "otel_scope_version"};
-  using model::MetricType;
-  model::MetricFamily info{.name = "target_info",
-                           .metadata = {MetricType::kGauge, "", "Target metadata"}};
-  model::MetricFamily calls{.name = state_->calls_name,
-                            .metadata = {MetricType::kCounter, "", ""},
-                            .empty_labels = scope_labels};
-  model::MetricFamily duration{
-      .name = state_->duration_name,
-      .metadata = {MetricType::kHistogram, "", ""},
-      .unit_suffix = state_->options.unit == DurationUnit::kSeconds ? "_seconds" : "_milliseconds",
-      .empty_labels = scope_labels};
-  model::MetricFamily events{.name = state_->events_name,
-                             .metadata = {MetricType::kCounter, "", ""},
-                             .empty_labels = scope_labels};
-  for (const auto& shard : state_->shards) {
-    shard->visit_targets([&](const Target& target) {
-      if (!target.info.empty())
-        info.points.push_back({.labels = target.info, .time = now, .has_time = false, .value = 1});
-    });
-    shard->visit_changed(0, [&](const Series& s) {
-      model::MetricPoint point{
-          .labels = s.identity->labels, .time = now, .created = s.identity->created};
-      if (!s.buckets.empty() || s.exponential)
-        duration.points.push_back(state_->histogram_point(s, point));
-      if (!s.has_calls()) return;
-      point.value = static_cast<double>(s.calls);
-      if (!s.slots.empty() && state_->options.exemplars_per_point_max > 0 &&
-          state_->shows(s.slots[0]))
-        point.exemplar = state_->hand_out(s.slots[0]);
-      (s.kind == SeriesKind::kEvents ? events : calls).points.push_back(std::move(point));
-    });
-  }
-  std::vector<model::MetricFamily> families;
-  for (model::MetricFamily* family : {&info, &calls, &duration, &events}) {
-    if (family->points.empty()) continue;
-    std::sort(family->points.begin(), family->points.end(), point_before);
-    families.push_back(std::move(*family));
-  }
-  std::sort(families.begin(), families.end(),
-            [](const auto& a, const auto& b) { return a.name < b.name; });
-  return families;
-}
-
-SpanMetricsChanges SpanMetrics::changes_since(uint64_t epoch) const {
-  SpanMetricsChanges changes;
-  changes.epoch = state_->counts.epoch.fetch_add(1);  // before any lock: see series_shard.h
-  for (const auto& shard : state_->shards) {
-    shard->visit_changed(epoch, [&](const Series& s) {
-      const auto index = static_cast<uint32_t>(changes.series.size());
-      SeriesSnapshot snapshot{.identity = s.identity,
-                              .calls = s.calls,
-                              .duration_sum = s.duration_sum,
-                              .buckets_begin = static_cast<uint32_t>(changes.bucket_counts.size()),
-                              .has_calls = s.has_calls(),
-                              .has_duration = !s.buckets.empty() || s.exponential,
-                              .is_events = s.kind == SeriesKind::kEvents};
-      if (s.exponential)
-        snapshot.native = std::make_shared<const model::Histogram>(s.exponential->to_native());
-      changes.series.push_back(std::move(snapshot));
-      uint64_t sum = 0;
-      for (const uint64_t n : s.buckets) changes.bucket_counts.push_back(sum += n);
-      for (size_t i = 0; i < s.slots.size(); ++i) {
-        if (s.slots[i].epoch <= epoch || !state_->shows(s.slots[i])) continue;
-        changes.exemplars.push_back(
-            {index, i == 0 ? ExemplarSnapshot::kOfCalls : static_cast<uint32_t>(i - 1),
-             state_->hand_out(s.slots[i])});
-      }
-    });
-  }
-  return changes;
-}
-
-std::vector<model::Labels> SpanMetrics::targets() const {
-  std::vector<model::Labels> all;
-  for (const auto& shard : state_->shards)
-    shard->visit_targets([&](const Target& target) {
-      if (!target.info.empty()) all.push_back(target.info);
-    });
-  return all;
 }
 
 std::vector<std::shared_ptr<const SeriesIdentity>> SpanMetrics::expire() {

@@ -24,6 +24,8 @@
 #include "model/exemplar.h"
 #include "model/histogram.h"
 #include "model/metric_family.h"
+#include "model/metric_points.h"
+#include "model/owned_attributes.h"
 #include "model/span_batch.h"
 
 namespace sightline::connectors::spanmetrics {
@@ -33,6 +35,7 @@ struct SeriesIdentity {
   uint64_t id = 0;       // of this SpanMetrics, never reused: a key for the reader's own cache
   model::Labels labels;  // without __name__ and le
   TimestampMs created;   // 1 ms before its first span was counted: before every sample of it
+  model::OwnedAttributes attributes;  // as OTLP has them; with keep_attributes
 };
 
 // A series counts calls, or durations, or both, or events.
@@ -78,6 +81,10 @@ class SpanMetrics {
   // with the labels otel_scope_*.
   std::vector<model::MetricFamily> collect() const;
 
+  // Everything as OTLP's points, resource by resource; needs keep_attributes. Exemplars are those since `epoch`, which
+  // is what the last call answered; 0: all.
+  Result<uint64_t> export_points(model::MetricsSink& sink, uint64_t epoch) const;
+
   // Cheap incremental reading for a store in this process: costs what changed. 0 reads every
   // live series. A change is reported at least once to every reader who passes on the epoch.
   // The labels carry otel_scope_name as exposition does.
@@ -99,8 +106,9 @@ class SpanMetrics {
   uint64_t overflowed_spans() const;  // counted in an overflow series
   uint64_t uncounted_spans() const;   // without service.name
 
+  struct State;  // span_metrics_state.h
+
  private:
-  struct State;
   explicit SpanMetrics(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };

@@ -36,5 +36,17 @@ void BM_changes(benchmark::State& state) {
 }
 BENCHMARK(BM_changes);
 
+// What an exposition of as many series costs before it is text.
+void BM_collect(benchmark::State& state) {
+  const SystemClock clock;
+  const auto metrics = SpanMetrics::create(clock, demo_options());
+  const auto request = std::make_shared<const std::string>(
+      wire::otlp::testing::make_sample_request({.routes = 1000}));
+  (*metrics)->consume(*wire::otlp::decode_traces(request)->batch);
+  for (auto _ : state) benchmark::DoNotOptimize((*metrics)->collect());
+  state.SetItemsProcessed(static_cast<int64_t>(state.iterations() * (*metrics)->series_count()));
+}
+BENCHMARK(BM_collect);
+
 }  // namespace
 }  // namespace sightline::connectors::spanmetrics

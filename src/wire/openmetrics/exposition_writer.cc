@@ -45,6 +45,18 @@ size_t utf8_characters(std::string_view text) {
   }));
 }
 
+// Hexadecimal digits have nothing to escape, and are as many characters as bytes.
+template <typename Id>
+void append_id(std::string& out, std::string_view name, const Id& id) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  char text[2 * sizeof(id.bytes)];
+  for (size_t i = 0; i < sizeof(id.bytes); ++i) {
+    text[2 * i] = kDigits[id.bytes[i] >> 4];
+    text[2 * i + 1] = kDigits[id.bytes[i] & 15];
+  }
+  ((out += name) += "=\"").append(text, sizeof text) += '"';
+}
+
 // The two fixed labels first, as exporters of traces write them.
 bool append_exemplar_labels(std::string& out, const model::Exemplar& exemplar) {
   size_t characters = 0;
@@ -55,52 +67,90 @@ bool append_exemplar_labels(std::string& out, const model::Exemplar& exemplar) {
     first = false;
     append_label(out, name, value);
   };
-  if (exemplar.trace_id.is_valid()) add(model::kTraceIdLabel, to_hex(exemplar.trace_id));
-  if (exemplar.span_id.is_valid()) add(model::kSpanIdLabel, to_hex(exemplar.span_id));
+  const auto add_id = [&](std::string_view name, const auto& id) {
+    if (!id.is_valid()) return;
+    characters += name.size() + 2 * sizeof(id.bytes);
+    if (!first) out += ',';
+    first = false;
+    append_id(out, name, id);
+  };
+  add_id(model::kTraceIdLabel, exemplar.trace_id);
+  add_id(model::kSpanIdLabel, exemplar.span_id);
   for (const model::LabelView label : exemplar.labels) add(label.name, label.value);
   return characters <= model::kExemplarLabelCharsMax;
 }
 
 class Writer {
  public:
-  explicit Writer(ExpositionFormat format)
-      : open_metrics_(format == ExpositionFormat::kOpenMetrics) {}
+  Writer(ExpositionFormat format, Escaping escaping)
+      : open_metrics_(format == ExpositionFormat::kOpenMetrics), escaping_(escaping) {}
 
   void family(const MetricFamily& family) {
     const MetricType type = family.metadata.type;
+    const std::string name = escape_name(family.name, escaping_);
+    is_quoted_ = !is_plain_name(name, true);
     // The classic format names a counter's family like its samples.
     const std::string_view total = open_metrics_ || family.total_suffix ? "_total" : "";
     const std::string_view suffix = !open_metrics_ && type == MetricType::kCounter ? total : "";
-    metadata(family, suffix, type);
+    metadata(family, name, suffix, type);
     for (const MetricPoint& point : family.points) {
       labels(family, point);
       if (type == MetricType::kHistogram)
-        histogram(family.name, point);
+        histogram(name, point);
       else if (type == MetricType::kCounter)
-        number(family.name, total, point.value, point, point.exemplar);
+        number(name, total, point.value, point, point.exemplar);
+      else if (type == MetricType::kSummary)
+        summary(name, point);
       else
-        number(family.name, "", point.value, point, std::nullopt);
+        number(name, "", point.value, point, std::nullopt);
     }
   }
 
+  void reserve(size_t bytes) { out_.reserve(bytes); }
   std::string take() {
     if (open_metrics_) out_ += "# EOF\n";
     return std::move(out_);
   }
 
  private:
-  void metadata(const MetricFamily& family, std::string_view suffix, MetricType type) {
-    ((out_ += "# HELP ") += family.name) += suffix;
+  void append_name(std::string_view name, std::string_view suffix) {
+    if (!is_quoted_) {
+      (out_ += name) += suffix;
+      return;
+    }
+    out_ += '"';
+    append_escaped(out_, name, true);
+    (out_ += suffix) += '"';
+  }
+
+  void metadata(const MetricFamily& family, std::string_view name, std::string_view suffix,
+                MetricType type) {
+    out_ += "# HELP ";
+    append_name(name, suffix);
     out_ += ' ';
     append_escaped(out_, family.metadata.help, open_metrics_);
-    ((out_ += "\n# TYPE ") += family.name) += suffix;
+    out_ += "\n# TYPE ";
+    append_name(name, suffix);
     out_ += ' ';
     out_ +=
         type == MetricType::kUnknown && !open_metrics_ ? "untyped" : model::metric_type_name(type);
     out_ += '\n';
     if (!open_metrics_ || family.metadata.unit.empty()) return;
-    (((out_ += "# UNIT ") += family.name) += ' ') += family.metadata.unit;
+    out_ += "# UNIT ";
+    append_name(name, "");
+    (out_ += ' ') += family.metadata.unit;
     out_ += '\n';
+  }
+
+  void append_name_and_value(std::string_view name, std::string_view value) {
+    if (is_plain_name(name, false)) return append_label(labels_, name, value);
+    if (escaping_ != Escaping::kAllowUtf8)
+      return append_label(labels_, escape_name(name, escaping_), value);
+    labels_ += '"';
+    append_escaped(labels_, name, true);
+    labels_ += "\"=\"";
+    append_escaped(labels_, value, true);
+    labels_ += '"';
   }
 
   // The point's labels as text, once for all of its samples.
@@ -108,7 +158,7 @@ class Writer {
     labels_.clear();
     const auto add = [&](std::string_view name, std::string_view value) {
       if (!labels_.empty()) labels_ += ',';
-      append_label(labels_, name, value);
+      append_name_and_value(name, value);
     };
     auto empty = family.empty_labels.begin();
     for (const model::LabelView label : point.labels) {
@@ -119,25 +169,52 @@ class Writer {
     for (; empty != family.empty_labels.end(); ++empty) add(*empty, "");
   }
 
-  void name_and_labels(std::string_view name, std::string_view suffix, std::string_view le) {
-    (out_ += name) += suffix;
-    if (labels_.empty() && le.empty()) {
+  // `le` or `quantile` is a further label where it is not empty.
+  void name_and_labels(std::string_view name, std::string_view suffix, std::string_view value,
+                       std::string_view label = "le") {
+    if (!is_quoted_) (out_ += name) += suffix;
+    if (labels_.empty() && value.empty() && !is_quoted_) {
       out_ += ' ';
       return;
     }
-    (out_ += '{') += labels_;
-    if (!le.empty()) {
-      out_ += labels_.empty() ? "le=\"" : ",le=\"";
-      (out_ += le) += '"';
+    out_ += '{';
+    if (is_quoted_) {
+      append_name(name, suffix);
+      if (!labels_.empty()) out_ += ',';
+    }
+    out_ += labels_;
+    if (!value.empty()) {
+      if (!labels_.empty() || is_quoted_) out_ += ',';
+      ((((out_ += label) += "=\"") += value) += '"');
     }
     out_ += "} ";
+  }
+
+  // The points of a family have the same bounds, as a rule: each is made a text once.
+  const std::string& bound_text(size_t i, double le) {
+    if (i >= bounds_.size()) bounds_.resize(i + 1, {0, ""});
+    auto& [bound, text] = bounds_[i];
+    if (text.empty() || bound != le)
+      bounds_[i] = {le, open_metrics_ ? format_float_openmetrics(le) : format_float_go(le)};
+    return text;
   }
 
   void append_float(double value) {
     out_ += open_metrics_ ? format_float_openmetrics(value) : format_float_go(value);
   }
 
+  // 1795485383488 ms is 1.795485383488e+09: thirteen digits are their own shortest text.
   void append_seconds(TimestampMs time) {
+    constexpr int64_t kFrom = 1'000'000'000'000, kTo = 10'000'000'000'000;
+    if (time.value >= kFrom && time.value < kTo) {
+      char digits[16];
+      char* end = std::to_chars(digits, digits + sizeof digits, time.value).ptr;
+      while (end[-1] == '0') --end;
+      out_ += digits[0];
+      if (end > digits + 1) (out_ += '.').append(digits + 1, end);
+      out_ += "e+09";
+      return;
+    }
     out_ += format_float_openmetrics(static_cast<double>(time.value) / 1000);
   }
 
@@ -173,10 +250,9 @@ class Writer {
   }
 
   void histogram(std::string_view name, const MetricPoint& point) {
-    for (const model::HistogramBucket& bucket : point.buckets) {
-      name_and_labels(
-          name, "_bucket",
-          open_metrics_ ? format_float_openmetrics(bucket.le) : format_float_go(bucket.le));
+    for (size_t i = 0; i < point.buckets.size(); ++i) {
+      const model::HistogramBucket& bucket = point.buckets[i];
+      name_and_labels(name, "_bucket", bound_text(i, bucket.le));
       append_count(out_, bucket.count);
       tail(point, bucket.exemplar);
     }
@@ -186,10 +262,42 @@ class Writer {
     tail(point, std::nullopt);
   }
 
+  void summary(std::string_view name, const MetricPoint& point) {
+    for (const auto& [quantile, value] : point.quantiles) {
+      name_and_labels(
+          name, "", open_metrics_ ? format_float_openmetrics(quantile) : format_float_go(quantile),
+          "quantile");
+      append_float(value);
+      tail(point, std::nullopt);
+    }
+    number(name, "_sum", point.sum, point, std::nullopt);
+    name_and_labels(name, "_count", "");
+    append_count(out_, point.count);
+    tail(point, std::nullopt);
+  }
+
   const bool open_metrics_;
+  const Escaping escaping_;
+  bool is_quoted_ = false;  // the family's name
   std::string out_;
   std::string labels_;
+  std::vector<std::pair<double, std::string>> bounds_;  // and their texts, by place in a histogram
 };
+
+// Near enough that the text does not move while it grows.
+size_t expected_bytes(std::span<const MetricFamily> families) {
+  constexpr size_t kLineBytes = 80, kExemplarBytes = 120;
+  size_t bytes = 64;
+  for (const MetricFamily& family : families) {
+    for (const MetricPoint& point : family.points) {
+      const size_t lines = point.buckets.empty() ? 1 : point.buckets.size() + 2;
+      bytes += lines * (family.name.size() + point.labels.packed().size() * 5 / 4 + kLineBytes);
+      for (const model::HistogramBucket& bucket : point.buckets)
+        bytes += bucket.exemplar ? kExemplarBytes : 0;
+    }
+  }
+  return bytes;
+}
 
 std::string_view trimmed(std::string_view text) {
   const size_t begin = text.find_first_not_of(" \t");
@@ -201,6 +309,7 @@ std::string_view trimmed(std::string_view text) {
 struct MediaRange {
   std::string_view type;
   std::string_view version;
+  std::optional<Escaping> escaping;
   double quality = 1;
 };
 
@@ -211,6 +320,7 @@ MediaRange parse_media_range(std::string_view text) {
     const std::string_view parameter =
         trimmed(text.substr(at + 1, end == std::string_view::npos ? end : end - at - 1));
     if (parameter.starts_with("version=")) range.version = parameter.substr(8);
+    if (parameter.starts_with("escaping=")) range.escaping = parse_escaping(parameter.substr(9));
     if (parameter.starts_with("q=")) range.quality = parse_float(parameter.substr(2)).value_or(0);
     at = end;
   }
@@ -219,17 +329,19 @@ MediaRange parse_media_range(std::string_view text) {
 
 }  // namespace
 
-std::string write_exposition(std::span<const MetricFamily> families, ExpositionFormat format) {
-  Writer writer(format);
+std::string write_exposition(std::span<const MetricFamily> families, ExpositionFormat format,
+                             Escaping escaping) {
+  Writer writer(format, escaping);
+  writer.reserve(expected_bytes(families));
   for (const MetricFamily& family : families)
     if (!family.points.empty()) writer.family(family);
   return writer.take();
 }
 
 NegotiatedFormat negotiate_exposition(std::string_view accept, bool open_metrics) {
-  constexpr std::string_view kRest = "; charset=utf-8; escaping=underscores";
   double best = 0;
-  NegotiatedFormat chosen{.content_type = "text/plain; version=0.0.4" + std::string(kRest)};
+  NegotiatedFormat chosen;
+  std::string type = "text/plain; version=0.0.4";
   while (!accept.empty()) {
     const size_t comma = accept.find(',');
     const MediaRange range = parse_media_range(accept.substr(0, comma));
@@ -237,16 +349,21 @@ NegotiatedFormat negotiate_exposition(std::string_view accept, bool open_metrics
     if (range.quality <= best) continue;
     if (range.type == "application/openmetrics-text" && open_metrics &&
         (range.version.empty() || range.version == "0.0.1" || range.version == "1.0.0")) {
-      best = range.quality;
-      const std::string_view version = range.version == "0.0.1" ? "0.0.1" : "1.0.0";
-      chosen = {ExpositionFormat::kOpenMetrics, "application/openmetrics-text; version=" +
-                                                    std::string(version) + std::string(kRest)};
-    } else if (range.type == "text/plain" && (range.version.empty() || range.version == "0.0.4")) {
-      best = range.quality;
-      chosen = {ExpositionFormat::kPrometheusText,
-                "text/plain; version=0.0.4" + std::string(kRest)};
+      type = "application/openmetrics-text; version=" +
+             std::string(range.version == "0.0.1" ? "0.0.1" : "1.0.0");
+      chosen.format = ExpositionFormat::kOpenMetrics;
+    } else if (range.type == "text/plain" &&
+               (range.version.empty() || range.version == "0.0.4" || range.version == "1.0.0")) {
+      type = "text/plain; version=" + std::string(range.version == "1.0.0" ? "1.0.0" : "0.0.4");
+      chosen.format = ExpositionFormat::kPrometheusText;
+    } else {
+      continue;
     }
+    best = range.quality;
+    chosen.escaping = range.escaping.value_or(Escaping::kUnderscores);
   }
+  chosen.content_type =
+      type + "; charset=utf-8; escaping=" + std::string(escaping_name(chosen.escaping));
   return chosen;
 }
 

@@ -12,15 +12,18 @@
 
 #include "model/metric_family.h"
 #include "wire/openmetrics/exposition_parser.h"
+#include "wire/openmetrics/name_escaping.h"
 
 namespace sightline::wire::openmetrics {
 
-std::string write_exposition(std::span<const model::MetricFamily> families,
-                             ExpositionFormat format);
+// Names that are not plain ones are written as `escaping` says: quoted, or as other names.
+std::string write_exposition(std::span<const model::MetricFamily> families, ExpositionFormat format,
+                             Escaping escaping = Escaping::kUnderscores);
 
 struct NegotiatedFormat {
   ExpositionFormat format = ExpositionFormat::kPrometheusText;
   std::string content_type;
+  Escaping escaping = Escaping::kUnderscores;
 };
 // What to answer a client that sent this Accept header; `open_metrics` says whether OpenMetrics may be chosen.
 NegotiatedFormat negotiate_exposition(std::string_view accept, bool open_metrics);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/number_text.h"
+
 #include <limits>
 
 #include "wire/openmetrics/check_openmetrics.h"
@@ -100,6 +102,52 @@ TEST(ExpositionWriter, Negotiates) {
                                  true)
                 .content_type,
             "application/openmetrics-text; version=0.0.1; charset=utf-8; escaping=underscores");
+}
+
+TEST(ExpositionWriter, TimesAreWrittenAsTheirShortestText) {
+  for (const int64_t ms :
+       {int64_t{0}, int64_t{1}, int64_t{1'500}, int64_t{999'999'999'999},
+        int64_t{1'000'000'000'000}, int64_t{1'795'485'383'000}, int64_t{1'795'485'383'488},
+        int64_t{9'999'999'999'999}, int64_t{10'000'000'000'000}}) {
+    model::MetricFamily family{.name = "g", .metadata = {model::MetricType::kGauge, "", ""}};
+    family.points.push_back({.time = {ms}, .value = 1});
+    const std::string text = write_exposition({&family, 1}, ExpositionFormat::kOpenMetrics);
+    EXPECT_NE(text.find("g 1.0 " + format_float_openmetrics(static_cast<double>(ms) / 1000) + "\n"),
+              std::string::npos)
+        << text;
+  }
+}
+
+TEST(ExpositionWriter, NamesOfAnyUtf8) {
+  model::MetricFamily family{.name = "http.requests",
+                             .metadata = {model::MetricType::kCounter, "", "h"}};
+  family.points.push_back(
+      {.labels = model::make_labels({{"a.b", "x\"y"}, {"c", "d"}}), .has_time = false, .value = 2});
+  const auto text = [&](Escaping escaping) {
+    return write_exposition({&family, 1}, ExpositionFormat::kPrometheusText, escaping);
+  };
+  EXPECT_NE(text(Escaping::kAllowUtf8)
+                .find("# TYPE \"http.requests_total\" counter\n"
+                      "{\"http.requests_total\",\"a.b\"=\"x\\\"y\",c=\"d\"} 2\n"),
+            std::string::npos)
+      << text(Escaping::kAllowUtf8);
+  EXPECT_NE(text(Escaping::kUnderscores).find("http_requests_total{a_b="), std::string::npos);
+  EXPECT_NE(text(Escaping::kDots).find("http_dot_requests_total{a_dot_b="), std::string::npos);
+  EXPECT_NE(text(Escaping::kValues).find("U__http_2e_requests_total{U__a_2e_b="),
+            std::string::npos);
+  EXPECT_EQ(escape_name("a_b.\xc3\xa9", Escaping::kDots), "a__b_dot___");
+  EXPECT_EQ(escape_name("a_b.\xc3\xa9", Escaping::kValues), "U__a__b_2e__e9_");
+  EXPECT_EQ(escape_name("plain_name", Escaping::kValues), "plain_name");
+}
+
+TEST(ExpositionWriter, Summaries) {
+  model::MetricFamily family{.name = "s", .metadata = {model::MetricType::kSummary, "", ""}};
+  model::MetricPoint point{.has_time = false, .sum = 2.5, .count = 4};
+  point.quantiles = {{0.5, 1}, {0.99, 3}};
+  family.points.push_back(point);
+  EXPECT_EQ(write_exposition({&family, 1}, ExpositionFormat::kOpenMetrics),
+            "# HELP s \n# TYPE s summary\ns{quantile=\"0.5\"} 1.0\ns{quantile=\"0.99\"} 3.0\n"
+            "s_sum 2.5\ns_count 4\n# EOF\n");
 }
 
 }  // namespace

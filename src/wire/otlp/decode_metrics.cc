@@ -1,11 +1,18 @@
 #include "wire/otlp/decode_metrics.h"
 
+#include <array>
+#include <optional>
 #include <protozero/pbf_reader.hpp>
 
 namespace sightline::wire::otlp {
 namespace {
 
 using model::AttributeView;
+using model::DataPoint;
+using model::MetricKind;
+using model::MetricView;
+using model::PointExemplar;
+using model::Temporality;
 using model::ValueKind;
 using model::ValueView;
 using protozero::pbf_reader;
@@ -101,7 +108,10 @@ PointExemplar read_exemplar(pbf_reader message) {
       case 3: out.value = message.get_double(); break;
       case 4: out.span_id = span_id_from_bytes(text(message)).value_or(SpanId{}); break;
       case 5: out.trace_id = trace_id_from_bytes(text(message)).value_or(TraceId{}); break;
-      case 6: out.value = static_cast<double>(message.get_sfixed64()); break;
+      case 6:
+        out.value = static_cast<double>(message.get_sfixed64());
+        out.is_int = true;
+        break;
       case 7: read_attribute(message.get_message(), out.attributes); break;
       default: message.skip();
     }
@@ -132,42 +142,7 @@ void read_doubles(pbf_reader& message, std::vector<double>& out) {
     out.push_back(message.get_double());
 }
 
-void read_number_point(pbf_reader message, MetricPoint& out) {
-  while (message.next()) {
-    switch (message.tag()) {
-      case 2: out.start_ns = message.get_fixed64(); break;
-      case 3: out.time_ns = message.get_fixed64(); break;
-      case 4: out.value = message.get_double(); break;
-      case 5: out.exemplars.push_back(read_exemplar(message.get_message())); break;
-      case 6: out.value = static_cast<double>(message.get_sfixed64()); break;
-      case 7: read_attribute(message.get_message(), out.attributes); break;
-      case 8: out.flags = message.get_uint32(); break;
-      default: message.skip();
-    }
-  }
-}
-
-void read_histogram_point(pbf_reader message, MetricPoint& out) {
-  while (message.next()) {
-    switch (message.tag()) {
-      case 2: out.start_ns = message.get_fixed64(); break;
-      case 3: out.time_ns = message.get_fixed64(); break;
-      case 4: out.count = message.get_fixed64(); break;
-      case 5:
-        out.sum = message.get_double();
-        out.has_sum = true;
-        break;
-      case 6: read_fixed64s(message, out.bucket_counts); break;
-      case 7: read_doubles(message, out.bounds); break;
-      case 8: out.exemplars.push_back(read_exemplar(message.get_message())); break;
-      case 9: read_attribute(message.get_message(), out.attributes); break;
-      case 10: out.flags = message.get_uint32(); break;
-      default: message.skip();
-    }
-  }
-}
-
-void read_buckets(pbf_reader message, MetricPoint::Buckets& out) {
+void read_buckets(pbf_reader message, DataPoint::Buckets& out) {
   while (message.next()) {
     if (message.tag() == 1)
       out.offset = message.get_sint32();
@@ -178,31 +153,8 @@ void read_buckets(pbf_reader message, MetricPoint::Buckets& out) {
   }
 }
 
-void read_exponential_point(pbf_reader message, MetricPoint& out) {
-  while (message.next()) {
-    switch (message.tag()) {
-      case 1: read_attribute(message.get_message(), out.attributes); break;
-      case 2: out.start_ns = message.get_fixed64(); break;
-      case 3: out.time_ns = message.get_fixed64(); break;
-      case 4: out.count = message.get_fixed64(); break;
-      case 5:
-        out.sum = message.get_double();
-        out.has_sum = true;
-        break;
-      case 6: out.scale = message.get_sint32(); break;
-      case 7: out.zero_count = message.get_fixed64(); break;
-      case 8: read_buckets(message.get_message(), out.positive); break;
-      case 9: read_buckets(message.get_message(), out.negative); break;
-      case 10: out.flags = message.get_uint32(); break;
-      case 11: out.exemplars.push_back(read_exemplar(message.get_message())); break;
-      case 14: out.zero_threshold = message.get_double(); break;
-      default: message.skip();
-    }
-  }
-}
-
-MetricPoint::Quantile read_quantile(pbf_reader message) {
-  MetricPoint::Quantile out;
+DataPoint::Quantile read_quantile(pbf_reader message) {
+  DataPoint::Quantile out;
   while (message.next()) {
     if (message.tag() == 1)
       out.quantile = message.get_double();
@@ -214,22 +166,105 @@ MetricPoint::Quantile read_quantile(pbf_reader message) {
   return out;
 }
 
-void read_summary_point(pbf_reader message, MetricPoint& out) {
-  while (message.next()) {
-    switch (message.tag()) {
-      case 2: out.start_ns = message.get_fixed64(); break;
-      case 3: out.time_ns = message.get_fixed64(); break;
-      case 4: out.count = message.get_fixed64(); break;
-      case 5:
-        out.sum = message.get_double();
-        out.has_sum = true;
-        break;
-      case 6: out.quantiles.push_back(read_quantile(message.get_message())); break;
-      case 7: read_attribute(message.get_message(), out.attributes); break;
-      case 8: out.flags = message.get_uint32(); break;
-      default: message.skip();
-    }
+// What a field of a data point is. The kinds of points have the same fields under different numbers.
+enum class Field : uint8_t {
+  kOther,
+  kAttribute,
+  kStart,
+  kTime,
+  kDouble,
+  kInt,
+  kCount,
+  kSum,
+  kMin,
+  kMax,
+  kBucketCounts,
+  kBounds,
+  kScale,
+  kZeroCount,
+  kZeroThreshold,
+  kPositive,
+  kNegative,
+  kQuantile,
+  kExemplar,
+  kFlags
+};
+using enum Field;
+constexpr size_t kFieldNumbers = 15;
+using FieldNumbers = std::array<Field, kFieldNumbers>;  // by number
+constexpr FieldNumbers kNumberPoint = {kOther,    kOther, kStart,     kTime, kDouble,
+                                       kExemplar, kInt,   kAttribute, kFlags};
+constexpr FieldNumbers kHistogramPoint = {kOther, kOther,        kStart,  kTime,     kCount,
+                                          kSum,   kBucketCounts, kBounds, kExemplar, kAttribute,
+                                          kFlags, kMin,          kMax};
+constexpr FieldNumbers kExponentialPoint = {
+    kOther,    kAttribute, kStart, kTime,     kCount, kSum, kScale,        kZeroCount,
+    kPositive, kNegative,  kFlags, kExemplar, kMin,   kMax, kZeroThreshold};
+constexpr FieldNumbers kSummaryPoint = {kOther, kOther,    kStart,     kTime, kCount,
+                                        kSum,   kQuantile, kAttribute, kFlags};
+
+const FieldNumbers& fields_of(MetricKind kind) {
+  switch (kind) {
+    case MetricKind::kGauge:
+    case MetricKind::kSum: return kNumberPoint;
+    case MetricKind::kHistogram: return kHistogramPoint;
+    case MetricKind::kExponentialHistogram: return kExponentialPoint;
+    case MetricKind::kSummary: break;
   }
+  return kSummaryPoint;
+}
+
+void read_optional(pbf_reader& message, bool& has, double& out) {
+  out = message.get_double();
+  has = true;
+}
+
+void read_field(Field field, pbf_reader& message, DataPoint& out) {
+  switch (field) {
+    case kOther: message.skip(); return;
+    case kAttribute: read_attribute(message.get_message(), out.attributes); return;
+    case kStart: out.start_ns = message.get_fixed64(); return;
+    case kTime: out.time_ns = message.get_fixed64(); return;
+    case kDouble: out.value = message.get_double(); return;
+    case kInt:
+      out.int_value = message.get_sfixed64();
+      out.value = static_cast<double>(out.int_value);
+      out.is_int = true;
+      return;
+    case kCount: out.count = message.get_fixed64(); return;
+    case kSum: read_optional(message, out.has_sum, out.sum); return;
+    case kMin: read_optional(message, out.has_min, out.min); return;
+    case kMax: read_optional(message, out.has_max, out.max); return;
+    case kBucketCounts: read_fixed64s(message, out.bucket_counts); return;
+    case kBounds: read_doubles(message, out.bounds); return;
+    case kScale: out.scale = message.get_sint32(); return;
+    case kZeroCount: out.zero_count = message.get_fixed64(); return;
+    case kZeroThreshold: out.zero_threshold = message.get_double(); return;
+    case kPositive: read_buckets(message.get_message(), out.positive); return;
+    case kNegative: read_buckets(message.get_message(), out.negative); return;
+    case kQuantile: out.quantiles.push_back(read_quantile(message.get_message())); return;
+    case kExemplar: out.exemplars.push_back(read_exemplar(message.get_message())); return;
+    case kFlags: out.flags = message.get_uint32(); return;
+  }
+}
+
+// Empties it and keeps its rooms.
+void reset(DataPoint& point) {
+  DataPoint fresh;
+  fresh.attributes.swap(point.attributes);
+  fresh.bucket_counts.swap(point.bucket_counts);
+  fresh.bounds.swap(point.bounds);
+  fresh.attributes.clear();
+  fresh.bucket_counts.clear();
+  fresh.bounds.clear();
+  point = std::move(fresh);
+}
+
+void read_point(pbf_reader message, MetricKind kind, DataPoint& out) {
+  reset(out);
+  const FieldNumbers& fields = fields_of(kind);
+  while (message.next())
+    read_field(message.tag() < kFieldNumbers ? fields[message.tag()] : kOther, message, out);
 }
 
 std::optional<MetricKind> kind_of(uint32_t field) {
@@ -244,7 +279,7 @@ std::optional<MetricKind> kind_of(uint32_t field) {
 }
 
 // The points of one Gauge, Sum, Histogram, ExponentialHistogram or Summary message.
-Status read_points(std::string_view data, MetricView metric, MetricsSink& sink) {
+Status read_points(std::string_view data, MetricView metric, model::MetricsSink& sink) {
   pbf_reader head(data.data(), data.size());
   while (head.next()) {
     if (head.tag() == 2 && metric.kind != MetricKind::kSummary &&
@@ -259,22 +294,15 @@ Status read_points(std::string_view data, MetricView metric, MetricsSink& sink) 
   }
   if (auto status = sink.on_metric(metric); !status) return status;
   pbf_reader points(data.data(), data.size());
+  DataPoint point;
   while (points.next(1)) {
-    MetricPoint point;
-    const pbf_reader message = points.get_message();
-    switch (metric.kind) {
-      case MetricKind::kGauge:
-      case MetricKind::kSum: read_number_point(message, point); break;
-      case MetricKind::kHistogram: read_histogram_point(message, point); break;
-      case MetricKind::kExponentialHistogram: read_exponential_point(message, point); break;
-      case MetricKind::kSummary: read_summary_point(message, point); break;
-    }
+    read_point(points.get_message(), metric.kind, point);
     if (auto status = sink.on_point(metric, point); !status) return status;
   }
   return {};
 }
 
-Status read_metric(pbf_reader message, MetricsSink& sink) {
+Status read_metric(pbf_reader message, model::MetricsSink& sink) {
   MetricView metric;
   std::string_view data;
   bool has_data = false;
@@ -285,6 +313,8 @@ Status read_metric(pbf_reader message, MetricsSink& sink) {
       metric.description = text(message);
     else if (message.tag() == 3)
       metric.unit = text(message);
+    else if (message.tag() == 12)
+      read_attribute(message.get_message(), metric.metadata);
     else if (const auto kind = kind_of(message.tag())) {
       metric.kind = *kind;
       data = text(message);
@@ -296,29 +326,63 @@ Status read_metric(pbf_reader message, MetricsSink& sink) {
   return has_data ? read_points(data, metric, sink) : Status();
 }
 
-Status read_scope(pbf_reader message, MetricsSink& sink) {
-  while (message.next(2))
-    if (auto status = read_metric(message.get_message(), sink); !status) return status;
+Status read_scope_metrics(std::string_view bytes, model::MetricsSink& sink) {
+  model::MetricScope scope;
+  pbf_reader head(bytes.data(), bytes.size());
+  while (head.next()) {
+    if (head.tag() == 3) {
+      scope.schema_url = text(head);
+    } else if (head.tag() == 1) {
+      pbf_reader message = head.get_message();
+      while (message.next()) {
+        switch (message.tag()) {
+          case 1: scope.name = text(message); break;
+          case 2: scope.version = text(message); break;
+          case 3: read_attribute(message.get_message(), scope.attributes); break;
+          case 4: scope.dropped_attributes = message.get_uint32(); break;
+          default: message.skip();
+        }
+      }
+    } else {
+      head.skip();
+    }
+  }
+  if (auto status = sink.on_scope(scope); !status) return status;
+  pbf_reader metrics(bytes.data(), bytes.size());
+  while (metrics.next(2))
+    if (auto status = read_metric(metrics.get_message(), sink); !status) return status;
   return {};
 }
 
-Status read_resource_metrics(std::string_view bytes, MetricsSink& sink) {
-  std::vector<AttributeView> attributes;
+Status read_resource_metrics(std::string_view bytes, model::MetricsSink& sink) {
+  model::MetricResource resource;
   pbf_reader head(bytes.data(), bytes.size());
-  while (head.next(1)) {
-    pbf_reader resource = head.get_message();
-    while (resource.next(1)) read_attribute(resource.get_message(), attributes);
+  while (head.next()) {
+    if (head.tag() == 3) {
+      resource.schema_url = text(head);
+    } else if (head.tag() == 1) {
+      pbf_reader message = head.get_message();
+      while (message.next()) {
+        switch (message.tag()) {
+          case 1: read_attribute(message.get_message(), resource.attributes); break;
+          case 2: resource.dropped_attributes = message.get_uint32(); break;
+          default: message.skip();
+        }
+      }
+    } else {
+      head.skip();
+    }
   }
-  if (auto status = sink.on_resource(attributes); !status) return status;
+  if (auto status = sink.on_resource(resource); !status) return status;
   pbf_reader scopes(bytes.data(), bytes.size());
   while (scopes.next(2))
-    if (auto status = read_scope(scopes.get_message(), sink); !status) return status;
+    if (auto status = read_scope_metrics(text(scopes), sink); !status) return status;
   return {};
 }
 
 }  // namespace
 
-Status decode_metrics(std::string_view protobuf, MetricsSink& sink) {
+Status decode_metrics(std::string_view protobuf, model::MetricsSink& sink) {
   pbf_reader request(protobuf.data(), protobuf.size());
   size_t at = 0;
   try {

@@ -3,19 +3,20 @@
 
 #include "model/value_text.h"
 #include "wire/otlp/decode_metrics.h"
+#include "wire/otlp/encode_metrics.h"
 
 using namespace sightline;
 using namespace sightline::wire::otlp;
 
 namespace {
 
-class Printing final : public MetricsSink {
+class Printing final : public model::MetricsSink {
  public:
-  Status on_resource(const std::vector<model::AttributeView>& attributes) override {
-    return print(attributes);
+  Status on_resource(const model::MetricResource& resource) override {
+    return print(resource.attributes);
   }
-  Status on_metric(const MetricView&) override { return {}; }
-  Status on_point(const MetricView&, const MetricPoint& point) override {
+  Status on_metric(const model::MetricView&) override { return {}; }
+  Status on_point(const model::MetricView&, const model::DataPoint& point) override {
     return print(point.attributes);
   }
 
@@ -32,6 +33,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view input(reinterpret_cast<const char*>(data), size);
   Printing sink;
   (void)decode_metrics(input, sink);
+  // What was decoded and encoded again decodes to the same.
+  MetricsEncoder once, twice;
+  MetricsJsonEncoder json;
+  if (decode_metrics(input, once)) {
+    const std::string bytes = once.take();
+    if (!decode_metrics(bytes, twice) || twice.take() != bytes) std::abort();
+    if (!decode_metrics(bytes, json) || !transcode_metrics_json(json.take())) std::abort();
+  }
   const auto protobuf = transcode_metrics_json(input);
   if (protobuf && !decode_metrics(*protobuf, sink)) std::abort();
   return 0;

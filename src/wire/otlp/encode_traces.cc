@@ -1,61 +1,14 @@
 #include "wire/otlp/encode_traces.h"
 
 #include <numeric>
-#include <protozero/pbf_writer.hpp>
+
+#include "wire/otlp/message_parts.h"
 
 namespace sightline::wire::otlp {
 namespace {
 
 using model::SpanBatch;
-using model::ValueKind;
 using protozero::pbf_writer;
-
-// protozero leaves an empty message out; as an entry of a list it has to be there.
-void put_empty(pbf_writer& out, uint32_t field) { out.add_bytes(field, "", 0); }
-
-void put(pbf_writer& out, uint32_t field, std::string_view bytes) {
-  if (!bytes.empty()) out.add_bytes(field, bytes.data(), bytes.size());
-}
-void put_number(pbf_writer& out, uint32_t field, uint32_t value) {
-  if (value != 0) out.add_uint32(field, value);
-}
-template <typename Id>
-void put_id(pbf_writer& out, uint32_t field, const Id& id) {
-  if (id.is_valid())
-    out.add_bytes(field, reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size());
-}
-
-void write_value(pbf_writer& out, const model::ValueView& value) {
-  // A member of a oneof is written even when it has its default value.
-  switch (value.kind) {
-    case ValueKind::kEmpty: return;
-    case ValueKind::kString: out.add_bytes(1, value.bytes.data(), value.bytes.size()); return;
-    case ValueKind::kBool: out.add_bool(2, value.int_value != 0); return;
-    case ValueKind::kInt: out.add_int64(3, value.int_value); return;
-    case ValueKind::kDouble: out.add_double(4, value.double_value); return;
-    case ValueKind::kArray: out.add_bytes(5, value.bytes.data(), value.bytes.size()); return;
-    case ValueKind::kKvlist: out.add_bytes(6, value.bytes.data(), value.bytes.size()); return;
-    case ValueKind::kBytes: out.add_bytes(7, value.bytes.data(), value.bytes.size()); return;
-  }
-}
-
-void write_attribute(pbf_writer& out, const model::AttributeView& attribute) {
-  put(out, 1, attribute.key);
-  pbf_writer value(out, 2);
-  write_value(value, attribute.value);
-}
-
-void write_attributes(pbf_writer& out, uint32_t field,
-                      std::span<const model::AttributeView> attributes) {
-  for (const model::AttributeView& attribute : attributes) {
-    if (attribute.key.empty() && attribute.value.kind == ValueKind::kEmpty) {
-      put_empty(out, field);
-      continue;
-    }
-    pbf_writer pair(out, field);
-    write_attribute(pair, attribute);
-  }
-}
 
 void write_events(pbf_writer& out, const SpanBatch& batch, const model::SpanView& span) {
   for (const model::EventView& event : batch.events_of(span)) {

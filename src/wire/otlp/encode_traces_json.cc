@@ -1,74 +1,14 @@
 #include "wire/otlp/encode_traces_json.h"
 
-#include <cmath>
 #include <map>
 #include <vector>
 
-#include "base/number_text.h"
-#include "base/protobuf_reader.h"
-#include "base/text_codec.h"
+#include "wire/otlp/json_text.h"
 
 namespace sightline::wire::otlp {
 namespace {
 
 using model::SpanBatch;
-using model::ValueKind;
-using model::ValueView;
-
-constexpr int kDepthMax = 64;
-
-// Writes objects and lists with commas where they belong.
-class JsonText {
- public:
-  void open(char bracket) {
-    separate();
-    out_ += bracket;
-    first_ = true;
-  }
-  void close(char bracket) {
-    out_ += bracket;
-    first_ = false;
-  }
-  void key(std::string_view name) {
-    separate();
-    ((out_ += '"') += name) += "\":";
-    first_ = true;  // the value follows without a comma
-  }
-  void text(std::string_view value) {
-    separate();
-    out_ += '"';
-    append_json_escaped(out_, value);
-    out_ += '"';
-  }
-  void raw(std::string_view value) {
-    separate();
-    out_ += value;
-  }
-  void text_field(std::string_view name, std::string_view value) {
-    if (value.empty()) return;
-    key(name);
-    text(value);
-  }
-  void number_field(std::string_view name, uint64_t value) {
-    if (value == 0) return;
-    key(name);
-    raw(std::to_string(value));
-  }
-  void long_field(std::string_view name, uint64_t value) {
-    if (value == 0) return;
-    key(name);
-    text(std::to_string(value));
-  }
-  std::string take() { return std::move(out_); }
-
- private:
-  void separate() {
-    if (!first_) out_ += ',';
-    first_ = false;
-  }
-  std::string out_;
-  bool first_ = true;
-};
 
 class TracesJson {
  public:
@@ -76,11 +16,7 @@ class TracesJson {
   std::string write();
 
  private:
-  void value(const ValueView& value, int depth);
-  void encoded_value(std::string_view message, int depth);
-  void encoded_list(std::string_view message, int depth);
-  void encoded_map(std::string_view message, int depth);
-  void attributes(model::Run run, uint32_t dropped);
+  void attributes(model::Run run, uint32_t dropped) { json_.attributes(batch_.of(run), dropped); }
   void scope_spans(uint32_t scope, const std::vector<uint32_t>& spans);
   void span(const model::SpanView& span);
   void events(const model::SpanView& span);
@@ -89,132 +25,6 @@ class TracesJson {
   const SpanBatch& batch_;
   JsonText json_;
 };
-
-std::string double_text(double value) {
-  if (value == 0 && std::signbit(value))
-    return "-0.0";  // readers take "-0" for an integer, which has no sign
-  if (std::isnan(value)) return "\"NaN\"";
-  if (std::isinf(value)) return value > 0 ? "\"Infinity\"" : "\"-Infinity\"";
-  return format_float_go(value);
-}
-
-void TracesJson::encoded_map(std::string_view message, int depth) {
-  json_.key("kvlistValue");
-  json_.open('{');
-  json_.key("values");
-  json_.open('[');
-  for (ProtobufReader r(message); r.next();) {
-    if (r.tag() != protobuf_bytes(1)) {
-      r.skip();
-      continue;
-    }
-    std::string_view key, member;
-    for (ProtobufReader entry(r.bytes()); entry.next();) {
-      if (entry.tag() == protobuf_bytes(1))
-        key = entry.bytes();
-      else if (entry.tag() == protobuf_bytes(2))
-        member = entry.bytes();
-      else
-        entry.skip();
-    }
-    json_.open('{');
-    json_.key("key");
-    json_.text(key);
-    json_.key("value");
-    encoded_value(member, depth + 1);
-    json_.close('}');
-  }
-  json_.close(']');
-  json_.close('}');
-}
-
-void TracesJson::encoded_list(std::string_view message, int depth) {
-  json_.key("arrayValue");
-  json_.open('{');
-  json_.key("values");
-  json_.open('[');
-  for (ProtobufReader r(message); r.next();) {
-    if (r.tag() == protobuf_bytes(1))
-      encoded_value(r.bytes(), depth + 1);
-    else
-      r.skip();
-  }
-  json_.close(']');
-  json_.close('}');
-}
-
-// An AnyValue message.
-void TracesJson::encoded_value(std::string_view message, int depth) {
-  ValueView view;
-  for (ProtobufReader r(message); r.next();) {
-    switch (r.tag()) {
-      case protobuf_bytes(1): view = ValueView::of_string(r.bytes()); break;
-      case protobuf_varint(2): view = ValueView::of_bool(r.varint() != 0); break;
-      case protobuf_varint(3): view = ValueView::of_int(static_cast<int64_t>(r.varint())); break;
-      case protobuf_fixed64(4): {
-        const uint64_t bits = r.fixed64();
-        view = {.kind = ValueKind::kDouble, .int_value = static_cast<int64_t>(bits)};
-        break;
-      }
-      case protobuf_bytes(5): view = {.kind = ValueKind::kArray, .bytes = r.bytes()}; break;
-      case protobuf_bytes(6): view = {.kind = ValueKind::kKvlist, .bytes = r.bytes()}; break;
-      case protobuf_bytes(7): view = {.kind = ValueKind::kBytes, .bytes = r.bytes()}; break;
-      default: r.skip();
-    }
-  }
-  value(view, depth);
-}
-
-void TracesJson::value(const ValueView& value, int depth) {
-  json_.open('{');
-  switch (value.kind) {
-    case ValueKind::kEmpty: break;
-    case ValueKind::kString:
-      json_.key("stringValue");
-      json_.text(value.bytes);
-      break;
-    case ValueKind::kBool:
-      json_.key("boolValue");
-      json_.raw(value.int_value != 0 ? "true" : "false");
-      break;
-    case ValueKind::kInt:
-      json_.key("intValue");
-      json_.text(std::to_string(value.int_value));
-      break;
-    case ValueKind::kDouble:
-      json_.key("doubleValue");
-      json_.raw(double_text(value.double_value));
-      break;
-    case ValueKind::kBytes:
-      json_.key("bytesValue");
-      json_.text(base64_encode(value.bytes));
-      break;
-    case ValueKind::kArray:
-      if (depth < kDepthMax) encoded_list(value.bytes, depth);
-      break;
-    case ValueKind::kKvlist:
-      if (depth < kDepthMax) encoded_map(value.bytes, depth);
-      break;
-  }
-  json_.close('}');
-}
-
-void TracesJson::attributes(model::Run run, uint32_t dropped) {
-  if (run.count > 0) {
-    json_.key("attributes");
-    json_.open('[');
-    for (const model::AttributeView& attribute : batch_.of(run)) {
-      json_.open('{');
-      json_.key("key");
-      json_.text(attribute.key);
-      json_.key("value");
-      value(attribute.value, 0);
-      json_.close('}');
-    }
-    json_.close(']');
-  }
-  json_.number_field("droppedAttributesCount", dropped);
-}
 
 void TracesJson::events(const model::SpanView& span) {
   if (span.events.count == 0) return;

@@ -39,6 +39,7 @@ class MetricsTranscoder final : public JsonTranscoder<MetricsTranscoder> {
     return fields(e, at, [&](std::string_view key, element value, const Place& p) {
       if (key == "resource") return nested(out, 1, value, p, &Self::write_resource);
       if (is(key, "scopeMetrics")) return repeated(out, 2, value, p, &Self::write_scope_metrics);
+      if (is(key, "schemaUrl")) return text(out, 3, value, p);
       return true;
     });
   }
@@ -46,6 +47,7 @@ class MetricsTranscoder final : public JsonTranscoder<MetricsTranscoder> {
     return fields(e, at, [&](std::string_view key, element value, const Place& p) {
       if (key == "scope") return nested(out, 1, value, p, &Self::write_scope);
       if (key == "metrics") return repeated(out, 2, value, p, &Self::write_metric);
+      if (is(key, "schemaUrl")) return text(out, 3, value, p);
       return true;
     });
   }
@@ -60,6 +62,7 @@ class MetricsTranscoder final : public JsonTranscoder<MetricsTranscoder> {
       if (is(key, "exponentialHistogram"))
         return nested(out, 10, value, p, &Self::write_exponential);
       if (key == "summary") return nested(out, 11, value, p, &Self::write_summary);
+      if (key == "metadata") return repeated(out, 12, value, p, &Self::write_key_value);
       return true;
     });
   }
@@ -126,6 +129,8 @@ class MetricsTranscoder final : public JsonTranscoder<MetricsTranscoder> {
       if (key == "exemplars") return repeated(out, 8, value, p, &Self::write_exemplar);
       if (key == "attributes") return repeated(out, 9, value, p, &Self::write_key_value);
       if (key == "flags") return uint32(out, 10, value, p);
+      if (key == "min") return real(out, 11, value, p);
+      if (key == "max") return real(out, 12, value, p);
       return true;
     });
   }
@@ -154,6 +159,8 @@ class MetricsTranscoder final : public JsonTranscoder<MetricsTranscoder> {
       if (key == "negative") return nested(out, 9, value, p, &Self::write_buckets);
       if (key == "flags") return uint32(out, 10, value, p);
       if (key == "exemplars") return repeated(out, 11, value, p, &Self::write_exemplar);
+      if (key == "min") return real(out, 12, value, p);
+      if (key == "max") return real(out, 13, value, p);
       if (is(key, "zeroThreshold")) return real(out, 14, value, p);
       return true;
     });

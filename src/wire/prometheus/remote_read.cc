@@ -1,5 +1,8 @@
 #include "wire/prometheus/remote_read.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include <protozero/pbf_reader.hpp>
 #include <protozero/pbf_writer.hpp>
 #include <protozero/varint.hpp>
@@ -118,19 +121,58 @@ void ReadSeriesWriter::add(int64_t time_ms, double value) {
   sample.add_int64(2, time_ms);
 }
 
-// Counts are absolute here, so that every histogram leaves as one of floats, which any reader takes.
+namespace {
+
+bool is_whole(double count) {
+  constexpr double kExactMax = 9007199254740992.0;  // 2^53
+  return count >= 0 && count <= kExactMax && std::trunc(count) == count;
+}
+
+bool counts_whole(const model::Histogram& h) {
+  return is_whole(h.count) && is_whole(h.zero_count) &&
+         std::ranges::all_of(h.positive_buckets, is_whole) &&
+         std::ranges::all_of(h.negative_buckets, is_whole);
+}
+
+void add_deltas(pbf_writer& out, uint32_t tag, const std::vector<double>& buckets) {
+  std::vector<int64_t> deltas;
+  int64_t before = 0;
+  for (const double count : buckets) {
+    const auto now = static_cast<int64_t>(count);
+    deltas.push_back(now - before);
+    before = now;
+  }
+  out.add_packed_sint64(tag, deltas.begin(), deltas.end());
+}
+
+}  // namespace
+
+// What kind a histogram came as is not stored: with whole counts it leaves as one of integers, as most are.
 void ReadSeriesWriter::add(int64_t time_ms, const model::Histogram& h) {
+  const bool whole = counts_whole(h);
   pbf_writer series(message_);
   pbf_writer out(series, 4);
-  out.add_double(2, h.count);
+  if (whole)
+    out.add_uint64(1, static_cast<uint64_t>(h.count));
+  else
+    out.add_double(2, h.count);
   out.add_double(3, h.sum);
   out.add_sint32(4, h.schema);
   out.add_double(5, h.zero_threshold);
-  out.add_double(7, h.zero_count);
+  if (whole)
+    out.add_uint64(6, static_cast<uint64_t>(h.zero_count));
+  else
+    out.add_double(7, h.zero_count);
   add_spans(out, 8, h.negative_spans);
-  out.add_packed_double(10, h.negative_buckets.begin(), h.negative_buckets.end());
+  if (whole)
+    add_deltas(out, 9, h.negative_buckets);
+  else
+    out.add_packed_double(10, h.negative_buckets.begin(), h.negative_buckets.end());
   add_spans(out, 11, h.positive_spans);
-  out.add_packed_double(13, h.positive_buckets.begin(), h.positive_buckets.end());
+  if (whole)
+    add_deltas(out, 12, h.positive_buckets);
+  else
+    out.add_packed_double(13, h.positive_buckets.begin(), h.positive_buckets.end());
   out.add_enum(14, static_cast<int32_t>(h.reset_hint));
   out.add_int64(15, time_ms);
   out.add_packed_double(16, h.custom_values.begin(), h.custom_values.end());

@@ -1,0 +1,162 @@
+// Span metrics as OTLP's points.
+#include <map>
+
+#include "connectors/spanmetrics/span_metrics_state.h"
+
+namespace sightline::connectors::spanmetrics {
+namespace {
+
+using model::DataPoint;
+using model::MetricKind;
+using model::MetricView;
+
+uint64_t to_ns(TimestampMs time) { return static_cast<uint64_t>(time.value) * 1'000'000; }
+
+// OTLP's bucket i is native bucket i + 1.
+DataPoint::Buckets dense(const std::vector<model::BucketSpan>& spans,
+                         const std::vector<double>& counts) {
+  DataPoint::Buckets out;
+  int64_t index = 0;
+  size_t next = 0;
+  for (const model::BucketSpan& span : spans) {
+    index += span.offset;
+    if (out.counts.empty()) out.offset = static_cast<int32_t>(index - 1);
+    out.counts.resize(static_cast<size_t>(index - 1 - out.offset));
+    for (uint32_t i = 0; i < span.length; ++i, ++index)
+      out.counts.push_back(static_cast<uint64_t>(counts[next++]));
+  }
+  return out;
+}
+
+// The series of one service instance, by the metric they are points of.
+struct TargetSeries {
+  std::vector<const Series*> calls, durations, events;
+};
+
+class PointWriter {
+ public:
+  PointWriter(const SpanMetrics::State& state, uint64_t epoch, model::MetricsSink& sink)
+      : state_(state), epoch_(epoch), now_ns_(state.clock.now().value), sink_(sink) {}
+
+  Status target(const Target* target, const TargetSeries& series) {
+    model::MetricResource resource;
+    if (target != nullptr && target->resource) resource.attributes = target->resource->views();
+    if (auto status = sink_.on_resource(resource); !status) return status;
+    if (auto status = sink_.on_scope({.name = kConnectorScope}); !status) return status;
+    const auto& options = state_.options;
+    const std::string prefix =
+        options.metrics_namespace.empty() ? "" : options.metrics_namespace + ".";
+    const std::string calls = prefix + "calls", duration = prefix + "duration",
+                      events = prefix + "events";
+    if (auto status = sums(calls, series.calls); !status) return status;
+    if (auto status = histograms(duration, series.durations); !status) return status;
+    return sums(events, series.events);
+  }
+
+ private:
+  DataPoint point_of(const Series& series) const {
+    DataPoint point;
+    point.attributes = series.identity->attributes.views();
+    point.start_ns = to_ns(series.identity->created);
+    point.time_ns = now_ns_;
+    return point;
+  }
+
+  void add_exemplars(const Series& series, size_t begin, size_t end, DataPoint& point) const {
+    size_t room = state_.options.exemplars_per_point_max;
+    for (size_t i = begin; i < std::min(end, series.slots.size()) && room > 0; ++i) {
+      const ExemplarSlot& slot = series.slots[i];
+      if (slot.epoch <= epoch_ || !state_.shows(slot)) continue;
+      const model::Exemplar exemplar = state_.hand_out(slot);
+      point.exemplars.push_back(
+          {.time_ns = state_.options.flushes_as_peer ? now_ns_ : to_ns(exemplar.time),
+           .value = exemplar.value,
+           .trace_id = exemplar.trace_id,
+           .span_id = exemplar.span_id});
+      --room;
+    }
+  }
+
+  Status sums(const std::string& name, const std::vector<const Series*>& all) {
+    if (all.empty()) return {};
+    const MetricView metric{.name = name,
+                            .kind = MetricKind::kSum,
+                            .temporality = model::Temporality::kCumulative,
+                            .is_monotonic = true};
+    if (auto status = sink_.on_metric(metric); !status) return status;
+    for (const Series* series : all) {
+      DataPoint point = point_of(*series);
+      const bool is_zero = state_.options.flushes_as_peer && !series->was_told;
+      series->was_told = true;
+      point.is_int = true;
+      point.int_value = is_zero ? 0 : static_cast<int64_t>(series->calls);
+      point.value = static_cast<double>(point.int_value);
+      add_exemplars(*series, 0, 1, point);
+      if (auto status = sink_.on_point(metric, point); !status) return status;
+    }
+    return {};
+  }
+
+  Status histograms(const std::string& name, const std::vector<const Series*>& all) {
+    if (all.empty()) return {};
+    const auto& options = state_.options;
+    const MetricView metric{.name = name,
+                            .unit = options.unit == DurationUnit::kSeconds ? "s" : "ms",
+                            .kind = options.exponential_max_size ? MetricKind::kExponentialHistogram
+                                                                 : MetricKind::kHistogram,
+                            .temporality = model::Temporality::kCumulative};
+    if (auto status = sink_.on_metric(metric); !status) return status;
+    for (const Series* series : all) {
+      DataPoint point = point_of(*series);
+      point.sum = series->duration_sum;
+      point.has_sum = true;
+      if (series->exponential) {
+        const model::Histogram h = series->exponential->to_native();
+        point.count = series->exponential->count();
+        point.scale = h.schema;
+        point.zero_count = static_cast<uint64_t>(h.zero_count);
+        point.positive = dense(h.positive_spans, h.positive_buckets);
+        point.negative = dense(h.negative_spans, h.negative_buckets);
+      } else {
+        point.bucket_counts = series->buckets;
+        point.bounds = options.buckets;
+        for (const uint64_t n : series->buckets) point.count += n;
+      }
+      add_exemplars(*series, 1, SIZE_MAX, point);
+      if (auto status = sink_.on_point(metric, point); !status) return status;
+    }
+    return {};
+  }
+
+  const SpanMetrics::State& state_;
+  const uint64_t epoch_;
+  const uint64_t now_ns_;
+  model::MetricsSink& sink_;
+};
+
+}  // namespace
+
+Result<uint64_t> SpanMetrics::export_points(model::MetricsSink& sink, uint64_t epoch) const {
+  const uint64_t next = state_->counts.epoch.fetch_add(1);  // before any lock: see series_shard.h
+  PointWriter writer(*state_, epoch, sink);
+  for (const auto& shard : state_->shards) {
+    std::map<const Target*, TargetSeries> by_target;
+    const auto gather = [&](const Series& s) {
+      TargetSeries& series = by_target[s.target];
+      if (s.kind == SeriesKind::kEvents)
+        series.events.push_back(&s);
+      else if (s.has_calls())
+        series.calls.push_back(&s);
+      if (!s.buckets.empty() || s.exponential) series.durations.push_back(&s);
+    };
+    const Status written = shard->visit_changed_and(0, gather, [&] {
+      for (const auto& [target, series] : by_target)
+        if (auto status = writer.target(target, series); !status) return status;
+      return Status();
+    });
+    if (!written) return std::unexpected(written.error());
+  }
+  return next;
+}
+
+}  // namespace sightline::connectors::spanmetrics
