@@ -12,8 +12,8 @@ using model::ValueView;
 
 void JsonText::real(double value) {
   if (std::isnan(value)) return raw("\"NaN\"");
-  if (value == 0 && std::signbit(value))
-    return raw("-0.0");  // readers take "-0" for an integer, which has no sign
+  // Readers take "-0" for an integer, which has no sign.
+  if (value == 0 && std::signbit(value)) return raw("-0.0");
   if (std::isinf(value)) return raw(value > 0 ? "\"Infinity\"" : "\"-Infinity\"");
   raw(format_float_go(value));
 }
