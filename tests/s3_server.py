@@ -7,6 +7,7 @@ import importlib.metadata
 import os
 import subprocess
 import sys
+import unittest
 
 from harness import ROOT, Program, eventually, free_port, request
 
@@ -24,8 +25,11 @@ def python_with_moto() -> str:
         pass
     python, stamp = VENV / "bin" / "python", VENV / "installed.txt"
     if not stamp.exists() or stamp.read_text() != REQUIREMENTS.read_text():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], check=True)
-        subprocess.run([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(REQUIREMENTS)], check=True)
+        try:
+            subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], check=True)
+            subprocess.run([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(REQUIREMENTS)], check=True)
+        except subprocess.CalledProcessError as fault:
+            raise unittest.SkipTest(f"LOUDLY: no S3-compatible server could be installed, so object storage was not tried: {fault}")
         stamp.write_text(REQUIREMENTS.read_text())
     return str(python)
 
