@@ -9,8 +9,8 @@
 #include <absl/container/flat_hash_set.h>
 
 #include "base/checksum.h"
-#include "tracestore/integer_codec.h"
-#include "tracestore/paged_integers.h"
+#include "tracestore/chunk_writer.h"
+#include "tracestore/encoded_rows.h"
 #include "tracestore/querier.h"
 #include "tracestore/row_pages.h"
 #include "tracestore/shape_table.h"
@@ -20,111 +20,6 @@
 #include "tracestore/value_filter.h"
 
 namespace sightline::tracestore {
-namespace {
-
-template <typename Id>
-void append_id(std::string& out, const Id& id) {
-  out.append(reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size());
-}
-
-// Values of one owner (spans, events or links) by key, each in the context of the entity it belongs to.
-class AttributeColumns {
- public:
-  AttributeColumns(AttributeOwner of, KeyNumbers& keys) : owner(of), shapes(keys) {}
-
-  // Codes of the values, appended; any order of entities.
-  void intern(std::span<const model::AttributeView> attributes, uint32_t shape, uint32_t context,
-              std::vector<uint32_t>& codes) {
-    const std::vector<uint32_t>& keys = shapes.shapes()[shape];
-    for (size_t i = 0; i < keys.size(); ++i)
-      codes.push_back(column(keys[i]).builder.code_of(attributes[i].value, context));
-  }
-  // The same entity's codes in the order of rows.
-  void add(std::span<const uint32_t> codes, uint32_t shape, uint32_t context) {
-    const std::vector<uint32_t>& keys = shapes.shapes()[shape];
-    for (size_t i = 0; i < keys.size(); ++i) columns[keys[i]]->builder.add_code(codes[i], context);
-  }
-  void end_page() {
-    ++pages;
-    for (auto& column : columns)
-      if (column) column->catch_up(pages);
-  }
-
-  struct Column {
-    ValueColumnBuilder builder;
-    uint32_t pages = 0;
-    void catch_up(uint32_t to) {
-      for (; pages < to; ++pages) builder.end_page();
-    }
-  };
-  Column& column(uint32_t key) {
-    if (key >= columns.size()) columns.resize(key + 1);
-    auto& made = columns[key];
-    if (!made) {
-      made = std::make_unique<Column>();
-      made->catch_up(pages);  // pages that ended before the key first came are empty
-    }
-    return *made;
-  }
-  const AttributeOwner owner;
-  ShapeNumbers shapes;
-  std::vector<std::unique_ptr<Column>> columns;  // by key number
-  uint32_t pages = 0;
-};
-
-// What is needed of a span in the order of rows, side by side: spans lie scattered over many batches.
-struct EncodedRow {
-  uint32_t trace = 0;
-  uint32_t message = 0;  // number of its text; 0: none
-  uint32_t trace_state = 0;
-  uint32_t first_event = 0;
-  uint32_t first_link = 0;
-  uint64_t arrival = 0;
-  SpanId span_id;
-  SpanId parent_id;
-  uint64_t start = 0;
-  uint64_t end = 0;
-  uint32_t number = 0;  // of its class
-  uint32_t resource = 0;
-  uint32_t first_code = 0;  // of its attributes' values
-  uint32_t dropped_attributes = 0;
-  uint32_t dropped_events = 0;
-  uint32_t dropped_links = 0;
-  uint32_t events = 0;
-  uint32_t links = 0;
-  uint8_t kind = 0;
-  uint8_t status = 0;
-};
-struct EncodedEvent {
-  uint64_t time = 0;    // since the start of the span
-  uint32_t number = 0;  // of its class
-  uint32_t dropped_attributes = 0;
-  uint32_t first_code = 0;
-};
-struct EncodedLink {
-  TraceId trace_id;
-  SpanId span_id;
-  uint32_t shape = 0;
-  uint32_t trace_state = 0;
-  uint32_t flags = 0;
-  uint32_t dropped_attributes = 0;
-  uint32_t first_code = 0;
-};
-
-// One list of numbers that all pages of a column add to.
-struct NumberColumn {
-  std::vector<uint64_t> values;
-  std::vector<uint32_t> contexts;
-  std::vector<uint32_t> page_ends;
-  void add(uint64_t value, uint32_t context) {
-    values.push_back(value);
-    contexts.push_back(context);
-  }
-  void end_page() { page_ends.push_back(static_cast<uint32_t>(values.size())); }
-};
-
-}  // namespace
-
 class RowGroupEncoder::State {
  public:
   State()
@@ -182,10 +77,11 @@ class RowGroupEncoder::State {
     find_parents();
     arrange();
     encode(result.zone);
+    const std::string chunks = chunks_.finish(result.zone);
     const std::string filter = list_values(result.values);
     result.zone.filter_bytes = static_cast<uint32_t>(filter.size());
     result.zone.filter_crc = crc32c(filter);
-    result.bytes = filter + out_;
+    result.bytes = filter + chunks;
     return result;
   }
 
@@ -284,13 +180,6 @@ class RowGroupEncoder::State {
     put_attributes(spans_, class_count(), class_shapes());
     zone.events = static_cast<uint32_t>(event_count_);
     zone.links = static_cast<uint32_t>(link_count_);
-    std::string directory;
-    append_uvarint(directory, chunk_count_);
-    directory += directory_;
-    zone.chunk_bytes = static_cast<uint32_t>(out_.size());
-    zone.directory_bytes = static_cast<uint32_t>(directory.size());
-    zone.directory_crc = crc32c(directory);
-    out_ += directory;
   }
 
   // What readers want of whole traces: how many rows, when, and which is the root.
@@ -312,11 +201,11 @@ class RowGroupEncoder::State {
       roots.push_back(root);
       before = start;
     }
-    put_integers(ChunkType::kTraceRows,
-                 std::vector<uint64_t>(trace_rows_.begin(), trace_rows_.end()));
-    put_integers(ChunkType::kTraceStarts, starts);
-    put_integers(ChunkType::kTraceLengths, lengths);
-    put_integers(ChunkType::kTraceRoots, roots);
+    chunks_.put_integers(ChunkType::kTraceRows,
+                         std::vector<uint64_t>(trace_rows_.begin(), trace_rows_.end()));
+    chunks_.put_integers(ChunkType::kTraceStarts, starts);
+    chunks_.put_integers(ChunkType::kTraceLengths, lengths);
+    chunks_.put_integers(ChunkType::kTraceRoots, roots);
   }
 
   void put_tables() {
@@ -338,7 +227,7 @@ class RowGroupEncoder::State {
     append_sized(tables, resource_sequence_.of_classes);
     std::string packed;
     encode_bytes(tables, packed);
-    put(ChunkType::kTables, 0, packed);
+    chunks_.put(ChunkType::kTables, 0, packed);
   }
 
   static std::string write_texts(const std::vector<std::string_view>& texts) {
@@ -360,42 +249,13 @@ class RowGroupEncoder::State {
     return out;
   }
 
-  void put(ChunkType type, uint64_t key, std::string_view bytes) {
-    if (bytes.empty()) return;
-    out_ += bytes;
-    ++chunk_count_;
-    directory_.push_back(static_cast<char>(type));
-    append_uvarint(directory_, key);
-    append_uvarint(directory_, bytes.size());
-    append_le<uint32_t>(directory_, crc32c(bytes));
-  }
-  static bool all_zero(const std::vector<uint64_t>& values) {
-    return std::all_of(values.begin(), values.end(), [](uint64_t v) { return v == 0; });
-  }
-  // Columns of zeros are left out.
-  void put_integers(ChunkType type, const std::vector<uint64_t>& values) {
-    if (all_zero(values)) return;
-    std::string bytes;
-    encode_integers(values, bytes);
-    put(type, 0, bytes);
-  }
-  void put_paged(ChunkType type, std::span<const uint64_t> values,
-                 std::span<const uint32_t> contexts, uint32_t context_count,
-                 std::span<const uint32_t> page_ends) {
-    std::string bytes;
-    encode_paged({values, contexts, context_count, page_ends}, bytes);
-    put(type, 0, bytes);
-  }
-  void put_paged(ChunkType type, const NumberColumn& column, uint32_t context_count) {
-    if (!all_zero(column.values))
-      put_paged(type, column.values, column.contexts, context_count, column.page_ends);
-  }
   template <typename Number>
   void put_numbers(ChunkType type, Number EncodedRow::* field) {
     std::vector<uint64_t> values;
     values.reserve(encoded_.size());
     for (const EncodedRow& row : encoded_) values.push_back(static_cast<uint64_t>(row.*field));
-    if (!all_zero(values)) put_paged(type, values, class_of_row_, class_count(), page_ends_);
+    if (!ChunkWriter::all_zero(values))
+      chunks_.put_paged(type, values, class_of_row_, class_count(), page_ends_);
   }
   void put_texts(ChunkType type, uint32_t EncodedRow::* text) {
     if (std::all_of(encoded_.begin(), encoded_.end(),
@@ -408,7 +268,7 @@ class RowGroupEncoder::State {
                    class_of_row_[row]);
       column.end_page();
     }
-    put(type, 0, column.encode(class_count()));
+    chunks_.put(type, 0, column.encode(class_count()));
   }
   uint32_t class_count() const { return static_cast<uint32_t>(classes_.size()); }
 
@@ -481,21 +341,22 @@ class RowGroupEncoder::State {
     std::string ids;
     ids.reserve(encoded_.size() * sizeof(SpanId));
     for (const EncodedRow& row : encoded_) append_id(ids, row.span_id);
-    put(ChunkType::kSpanIds, 0, ids);
+    chunks_.put(ChunkType::kSpanIds, 0, ids);
   }
 
   void put_classes() {
-    if (!all_zero(sequence_.ranks))
-      put_paged(ChunkType::kClasses, sequence_.ranks, sequence_.contexts, class_count() + 1,
-                page_ends_);
-    if (!all_zero(sequence_.others))
-      put_paged(ChunkType::kOtherClasses, sequence_.others, {}, 1, sequence_.other_page_ends);
+    if (!ChunkWriter::all_zero(sequence_.ranks))
+      chunks_.put_paged(ChunkType::kClasses, sequence_.ranks, sequence_.contexts, class_count() + 1,
+                        page_ends_);
+    if (!ChunkWriter::all_zero(sequence_.others))
+      chunks_.put_paged(ChunkType::kOtherClasses, sequence_.others, {}, 1,
+                        sequence_.other_page_ends);
   }
 
   void put_resources() {
-    if (!all_zero(resource_sequence_.symbols))
-      put_paged(ChunkType::kResources, resource_sequence_.symbols, class_of_row_, class_count(),
-                page_ends_);
+    if (!ChunkWriter::all_zero(resource_sequence_.symbols))
+      chunks_.put_paged(ChunkType::kResources, resource_sequence_.symbols, class_of_row_,
+                        class_count(), page_ends_);
   }
 
   void put_parents() {
@@ -522,10 +383,10 @@ class RowGroupEncoder::State {
       }
       foreign_of_pages.push_back(foreign_count);
     }
-    if (!all_zero(symbols))
-      put_paged(ChunkType::kParents, symbols, class_of_row_, class_count(), page_ends_);
-    put(ChunkType::kForeignParents, 0, foreign);
-    put_integers(ChunkType::kForeignOfPages, foreign_of_pages);
+    if (!ChunkWriter::all_zero(symbols))
+      chunks_.put_paged(ChunkType::kParents, symbols, class_of_row_, class_count(), page_ends_);
+    chunks_.put(ChunkType::kForeignParents, 0, foreign);
+    chunks_.put_integers(ChunkType::kForeignOfPages, foreign_of_pages);
   }
 
   // A start counts from the row before; that of a trace's first row is the trace's.
@@ -542,7 +403,8 @@ class RowGroupEncoder::State {
     }
     for (const auto& [type, values] :
          {std::pair(ChunkType::kStarts, &starts), std::pair(ChunkType::kDurations, &durations)})
-      if (!all_zero(*values)) put_paged(type, *values, class_of_row_, class_count(), page_ends_);
+      if (!ChunkWriter::all_zero(*values))
+        chunks_.put_paged(type, *values, class_of_row_, class_count(), page_ends_);
   }
 
   void put_span_fields() {
@@ -559,9 +421,9 @@ class RowGroupEncoder::State {
   void put_events() {
     if (event_count_ == 0) return;
     const auto classes = static_cast<uint32_t>(event_classes_.size());
-    put_paged(ChunkType::kEventClasses, event_class_numbers_, class_count());
-    put_paged(ChunkType::kEventTimes, event_times_, classes);
-    put_paged(ChunkType::kEventDroppedAttributes, event_dropped_, classes);
+    chunks_.put_paged(ChunkType::kEventClasses, event_class_numbers_, class_count());
+    chunks_.put_paged(ChunkType::kEventTimes, event_times_, classes);
+    chunks_.put_paged(ChunkType::kEventDroppedAttributes, event_dropped_, classes);
     std::vector<uint32_t> shapes;
     for (const auto& tuple : event_classes_.tuples()) shapes.push_back(tuple[1]);
     put_attributes(events_, classes, shapes);
@@ -569,14 +431,15 @@ class RowGroupEncoder::State {
 
   void put_links() {
     if (link_count_ == 0) return;
-    put(ChunkType::kLinkTraceIds, 0, link_trace_ids_);
-    put(ChunkType::kLinkSpanIds, 0, link_span_ids_);
-    put_integers(ChunkType::kLinksOfPages, links_of_pages_);
+    chunks_.put(ChunkType::kLinkTraceIds, 0, link_trace_ids_);
+    chunks_.put(ChunkType::kLinkSpanIds, 0, link_span_ids_);
+    chunks_.put_integers(ChunkType::kLinksOfPages, links_of_pages_);
     const auto shape_count = static_cast<uint32_t>(links_.shapes.shapes().size());
-    put_paged(ChunkType::kLinkShapes, link_shapes_, class_count());
-    put_paged(ChunkType::kLinkFlags, link_flags_, shape_count);
-    put_paged(ChunkType::kLinkDroppedAttributes, link_dropped_, shape_count);
-    if (any_link_state_) put(ChunkType::kLinkTraceStates, 0, link_states_.encode(shape_count));
+    chunks_.put_paged(ChunkType::kLinkShapes, link_shapes_, class_count());
+    chunks_.put_paged(ChunkType::kLinkFlags, link_flags_, shape_count);
+    chunks_.put_paged(ChunkType::kLinkDroppedAttributes, link_dropped_, shape_count);
+    if (any_link_state_)
+      chunks_.put(ChunkType::kLinkTraceStates, 0, link_states_.encode(shape_count));
     std::vector<uint32_t> shapes(shape_count);
     std::iota(shapes.begin(), shapes.end(), 0);
     put_attributes(links_, shape_count, shapes);
@@ -607,8 +470,8 @@ class RowGroupEncoder::State {
     for (uint32_t key = 0; key < owner.columns.size(); ++key) {
       if (!owner.columns[key] || is_rare[key]) continue;
       const uint32_t used = number_contexts(shapes, context_shapes, key, local);
-      put(chunk_of(ChunkType::kValues, owner.owner), key,
-          owner.columns[key]->builder.encode(local, used));
+      chunks_.put(chunk_of(ChunkType::kValues, owner.owner), key,
+                  owner.columns[key]->builder.encode(local, used));
     }
     if (any_rare) put_rare(owner, is_rare);
   }
@@ -641,7 +504,7 @@ class RowGroupEncoder::State {
       }
       rare.end_page();
     }
-    put(chunk_of(ChunkType::kRareValues, owner.owner), 0, rare.encode(1));
+    chunks_.put(chunk_of(ChunkType::kRareValues, owner.owner), 0, rare.encode(1));
   }
 
   // The values of every column, and the filter of those that are not listed.
@@ -738,9 +601,7 @@ class RowGroupEncoder::State {
   uint64_t event_count_ = 0;
   uint64_t link_count_ = 0;
 
-  std::string out_;
-  std::string directory_;
-  uint32_t chunk_count_ = 0;
+  ChunkWriter chunks_;
 };
 
 RowGroupEncoder::RowGroupEncoder() : state_(std::make_unique<State>()) {}
