@@ -160,7 +160,9 @@ void collect_head_exemplars(Head& head, const HeadSeries& series, uint64_t commi
 }
 
 bool StoreQuerier::head_reaches(TimeRange range) const {
-  return range.min <= range.max && range.min.value <= snapshot_->head.max_time();
+  // An exemplar may be somewhat newer than every sample.
+  const int64_t max = snapshot_->head.max_time();
+  return range.min <= range.max && (max == kNoTime || range.min.value <= max + kHourMs);
 }
 
 namespace {

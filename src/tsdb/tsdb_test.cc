@@ -87,6 +87,9 @@ TEST(Tsdb, ExemplarHookAndOrder) {
             3u);
   EXPECT_EQ(
       store.telemetry().counter_total("prometheus_tsdb_exemplar_out_of_order_exemplars_total"), 1u);
+  // Newer than every sample, and there all the same.
+  ASSERT_TRUE(store.add(x, kTestStart, 1));
+  EXPECT_EQ(store.exemplars(x, {{kTestStart + 6}, {kTestStart + 6}}).size(), 1u);
   size_t traces = 0;
   ASSERT_TRUE(store.db().for_each_exemplar_trace({{kTestStart + 1}, {kTestStart + 6}},
                                                  [&](TraceId, TimestampMs) { ++traces; }));
