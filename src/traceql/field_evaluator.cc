@@ -79,7 +79,8 @@ RowMask compare_integers(FieldOp op, const std::vector<int64_t>& values, int64_t
 
 // A text without what every match holds.
 bool surely_lacks(const Value& value, const std::string& literal) {
-  return !literal.empty() && value.type == Type::kString && !value.is_array &&
+  if (literal.empty() || value.type != Type::kString || value.is_array) return false;
+  return value.text.size() < literal.size() ||
          ::memmem(value.text.data(), value.text.size(), literal.data(), literal.size()) == nullptr;
 }
 
