@@ -214,7 +214,8 @@ service: {pipelines: {metrics: {receivers: [otlp], exporters: [prometheusremotew
     for (const std::string& part :
          {std::string(second ? "version 2\n" : "version 1\n"), std::string("t1\n"),
           std::string("__name__=http_requests_total http_route=/ instance=i1 job=shop "
-                      "otel_scope_name=lib region=eu 5.000000 # b7ad6b7169203331# 0af7651916cd43dd8448eb211c80319c"),
+                      "otel_scope_name=lib region=eu 5.000000 # b7ad6b7169203331# "
+                      "0af7651916cd43dd8448eb211c80319c"),
           std::string("__name__=latency_seconds_bucket instance=i1 job=shop le=0.5 "),
           std::string("__name__=target_info host_name=h instance=i1 job=shop region=eu 1.000000"),
           std::string("native 2.000000"),

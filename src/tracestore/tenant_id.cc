@@ -4,7 +4,6 @@
 
 #include "base/text_codec.h"
 
-
 namespace sightline::tracestore {
 namespace {
 
