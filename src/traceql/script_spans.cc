@@ -181,33 +181,9 @@ class Loader {
     for (const std::string& word : words_of(inner)) {
       const auto element = value_of(word);
       if (!element) return element;
-      append_element(array, *element);
+      append_array_element(array, *element);
     }
     return model::ValueView{.kind = model::ValueKind::kArray, .bytes = keep(array)};
-  }
-
-  // ArrayValue.values, an AnyValue.
-  static void append_element(std::string& out, const model::ValueView& v) {
-    std::string any;
-    switch (v.kind) {
-      case model::ValueKind::kString:
-        any.push_back(0x0a);
-        append_sized(any, v.bytes);
-        break;
-      case model::ValueKind::kBool:
-        any.push_back(0x10);
-        append_uvarint(any, static_cast<uint64_t>(v.int_value));
-        break;
-      case model::ValueKind::kInt:
-        any.push_back(0x18);
-        append_uvarint(any, static_cast<uint64_t>(v.int_value));
-        break;
-      default:
-        any.push_back(0x21);
-        append_le<uint64_t>(any, std::bit_cast<uint64_t>(v.double_value));
-    }
-    out.push_back(0x0a);
-    append_sized(out, any);
   }
 
   Status event(const std::vector<std::string>& words) {
@@ -299,6 +275,27 @@ SpanId script_span_id(std::string_view name) { return id_of<SpanId>(name); }
 std::string script_name(std::string_view bytes) {
   bytes.remove_prefix(std::min(bytes.find_first_not_of('\0'), bytes.size()));
   return std::string(bytes);
+}
+
+void append_array_element(std::string& out, const model::ValueView& v) {
+  std::string any;
+  switch (v.kind) {
+    case model::ValueKind::kString:
+      any.push_back(0x0a);
+      append_sized(any, v.bytes);
+      break;
+    case model::ValueKind::kBool:
+      any.push_back(0x10);
+      append_uvarint(any, static_cast<uint64_t>(v.int_value));
+      break;
+    case model::ValueKind::kInt:
+      any.push_back(0x18);
+      append_uvarint(any, static_cast<uint64_t>(v.int_value));
+      break;
+    default: any.push_back(0x21); append_le<uint64_t>(any, std::bit_cast<uint64_t>(v.double_value));
+  }
+  out.push_back(0x0a);
+  append_sized(out, any);
 }
 
 }  // namespace sightline::traceql

@@ -22,5 +22,7 @@ Result<std::shared_ptr<const model::SpanBatch>> load_spans(const std::vector<Scr
 TraceId script_trace_id(std::string_view name);
 SpanId script_span_id(std::string_view name);
 std::string script_name(std::string_view id_bytes);
+// One of ArrayValue.values, an AnyValue of a scalar.
+void append_array_element(std::string& out, const model::ValueView& value);
 
 }  // namespace sightline::traceql

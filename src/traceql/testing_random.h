@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "base/bytes.h"
 #include "base/random.h"
 #include "model/span_batch.h"
+#include "traceql/script_spans.h"
 
 namespace sightline::traceql::testing {
 
@@ -47,29 +47,7 @@ class RandomTraces {
   model::ValueView value() {
     if (random_.below(8) != 0) return scalar();
     std::string array;
-    for (uint64_t n = random_.below(3); n > 0; --n) {
-      const model::ValueView v = scalar();
-      std::string any;
-      switch (v.kind) {
-        case model::ValueKind::kString:
-          any.push_back(0x0a);
-          append_sized(any, v.bytes);
-          break;
-        case model::ValueKind::kBool:
-          any.push_back(0x10);
-          append_uvarint(any, static_cast<uint64_t>(v.int_value));
-          break;
-        case model::ValueKind::kInt:
-          any.push_back(0x18);
-          append_uvarint(any, static_cast<uint64_t>(v.int_value));
-          break;
-        default:
-          any.push_back(0x21);
-          append_le<uint64_t>(any, std::bit_cast<uint64_t>(v.double_value));
-      }
-      array.push_back(0x0a);
-      append_sized(array, any);
-    }
+    for (uint64_t n = random_.below(3); n > 0; --n) append_array_element(array, scalar());
     return {.kind = model::ValueKind::kArray, .bytes = keep(std::move(array))};
   }
   model::Run attributes(std::initializer_list<std::string_view> keys, uint64_t one_in) {

@@ -101,6 +101,19 @@ void write_summary_point(pbf_writer& out, const DataPoint& point) {
   put_number(out, 8, point.flags);
 }
 
+// ScopeMetrics and ResourceMetrics are alike: who, the encoded members, the schema's URL. One without members is left out.
+void end_group(std::string_view who, std::string_view members, std::string_view schema_url,
+               uint32_t field, std::string& parent) {
+  if (members.empty()) return;
+  std::string message;
+  pbf_writer writer(message);
+  put(writer, 1, who);
+  message += members;
+  put(writer, 3, schema_url);
+  pbf_writer out(parent);
+  put(out, field, message);
+}
+
 }  // namespace
 
 Status MetricsEncoder::on_resource(const model::MetricResource& resource) {
@@ -167,15 +180,7 @@ void MetricsEncoder::end_metric() {
 
 void MetricsEncoder::end_scope() {
   end_metric();
-  if (!metrics_.empty()) {
-    std::string message;
-    pbf_writer writer(message);
-    put(writer, 1, scope_);
-    message += metrics_;
-    put(writer, 3, scope_url_);
-    pbf_writer scopes(scopes_);
-    put(scopes, 2, message);
-  }
+  end_group(scope_, metrics_, scope_url_, 2, scopes_);
   metrics_.clear();
   scope_.clear();
   scope_url_.clear();
@@ -183,15 +188,7 @@ void MetricsEncoder::end_scope() {
 
 void MetricsEncoder::end_resource() {
   end_scope();
-  if (!scopes_.empty()) {
-    std::string message;
-    pbf_writer writer(message);
-    put(writer, 1, resource_);
-    message += scopes_;
-    put(writer, 3, resource_url_);
-    pbf_writer request(out_);
-    put(request, 1, message);
-  }
+  end_group(resource_, scopes_, resource_url_, 1, out_);
   scopes_.clear();
   resource_.clear();
   resource_url_.clear();
