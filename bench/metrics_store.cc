@@ -15,7 +15,7 @@
 #include "base/log.h"
 #include "bench/metrics_workload.h"
 #include "bench/process_usage.h"
-#include "tsdb/block_parts.h"
+#include "tsdb/block/block_parts.h"
 #include "tsdb/tsdb.h"
 
 namespace sightline::bench {

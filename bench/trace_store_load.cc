@@ -16,7 +16,7 @@
 #include "bench/process_usage.h"
 #include "bench/shop_traffic.h"
 #include "io/file_system.h"
-#include "tracestore/block_inspection.h"
+#include "tracestore/block/block_inspection.h"
 #include "tracestore/trace_store.h"
 #include "wire/otlp/decode_traces.h"
 #include "wire/otlp/encode_traces.h"

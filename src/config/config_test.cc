@@ -5,8 +5,8 @@
 #include <filesystem>
 #include <fstream>
 
-#include "config/expansion.h"
 #include "config/sightline_config.h"
+#include "config/yaml/expansion.h"
 
 namespace sightline::config {
 namespace {

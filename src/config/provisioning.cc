@@ -7,8 +7,8 @@
 #include <set>
 #include <tuple>
 
-#include "config/expansion.h"
-#include "config/yaml_node.h"
+#include "config/yaml/expansion.h"
+#include "config/yaml/yaml_node.h"
 
 namespace sightline::config {
 namespace {

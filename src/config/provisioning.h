@@ -15,8 +15,8 @@
 
 #include "base/result.h"
 #include "config/diagnostics.h"
-#include "config/environment.h"
-#include "config/yaml_value.h"
+#include "config/yaml/environment.h"
+#include "config/yaml/yaml_value.h"
 
 namespace sightline::config {
 

@@ -1,7 +1,7 @@
 #include "config/sightline_config.h"
 
-#include "config/transport_config.h"
-#include "config/yaml_node.h"
+#include "config/otelcol/transport_config.h"
+#include "config/yaml/yaml_node.h"
 
 namespace sightline::config {
 namespace {

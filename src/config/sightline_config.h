@@ -22,11 +22,11 @@
 #include <vector>
 
 #include "base/result.h"
-#include "config/environment.h"
-#include "config/otelcol_config.h"
-#include "config/prometheus_config.h"
+#include "config/otelcol/otelcol_config.h"
+#include "config/prometheus/prometheus_config.h"
 #include "config/provisioning.h"
-#include "config/tempo_config.h"
+#include "config/tempo/tempo_config.h"
+#include "config/yaml/environment.h"
 
 namespace sightline::config {
 

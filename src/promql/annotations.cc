@@ -1,7 +1,7 @@
 #include "promql/annotations.h"
 
-#include "promql/lexer.h"
-#include "promql/parser.h"
+#include "promql/syntax/lexer.h"
+#include "promql/syntax/parser.h"
 
 namespace sightline::promql {
 

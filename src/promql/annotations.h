@@ -8,7 +8,7 @@
 #include <unordered_set>
 #include <vector>
 
-#include "promql/ast.h"
+#include "promql/syntax/ast.h"
 
 namespace sightline::promql {
 

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "promql/evaluator.h"
-#include "promql/pacer.h"
-#include "promql/resolve.h"
+#include "promql/evaluation/evaluator.h"
+#include "promql/evaluation/pacer.h"
+#include "promql/syntax/resolve.h"
 
 namespace sightline::promql {
 namespace {

@@ -18,8 +18,8 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "base/work_pool.h"
-#include "promql/parser.h"
-#include "promql/sample_ledger.h"
+#include "promql/evaluation/sample_ledger.h"
+#include "promql/syntax/parser.h"
 #include "promql/value.h"
 #include "tsdb/querier.h"
 

@@ -4,8 +4,8 @@
 
 #include <cstdlib>
 
-#include "promql/histogram_math.h"
-#include "promql/resolve.h"
+#include "promql/functions/histogram_math.h"
+#include "promql/syntax/resolve.h"
 #include "promql/testing/reference_evaluator.h"
 #include "promql/testing/sample_sequence.h"
 

@@ -12,8 +12,8 @@
 
 #include "model/histogram.h"
 #include "model/labels.h"
-#include "promql/ast.h"
-#include "promql/provenance.h"
+#include "promql/evaluation/provenance.h"
+#include "promql/syntax/ast.h"
 
 namespace sightline::promql {
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "config/prometheus_config.h"
+#include "config/prometheus/prometheus_config.h"
 #include "model/labels.h"
 
 namespace re2 {

@@ -9,7 +9,7 @@
 
 #include "base/result.h"
 #include "base/time.h"
-#include "config/prometheus_config.h"
+#include "config/prometheus/prometheus_config.h"
 #include "model/labels.h"
 
 namespace sightline::scrape {

@@ -9,10 +9,10 @@
 #include "server/commands.h"
 #include "server/openmetrics_export.h"
 #include "server/openmetrics_source.h"
-#include "tsdb/block_parts.h"
-#include "tsdb/block_tools.h"
-#include "tsdb/prometheus_block.h"
-#include "tsdb/prometheus_block_writer.h"
+#include "tsdb/block/block_parts.h"
+#include "tsdb/block/block_tools.h"
+#include "tsdb/prometheus/prometheus_block.h"
+#include "tsdb/prometheus/prometheus_block_writer.h"
 #include "tsdb/tsdb.h"
 
 namespace sightline::server {

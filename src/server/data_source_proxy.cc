@@ -2,7 +2,7 @@
 
 #include <array>
 
-#include "config/transport_config.h"
+#include "config/otelcol/transport_config.h"
 #include "net/http_client.h"
 
 namespace sightline::server {

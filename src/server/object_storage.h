@@ -5,8 +5,8 @@
 
 #include "base/telemetry.h"
 #include "base/time.h"
-#include "config/environment.h"
-#include "config/tempo_config.h"
+#include "config/tempo/tempo_config.h"
+#include "config/yaml/environment.h"
 #include "io/object_store.h"
 
 namespace sightline::server {

@@ -4,7 +4,7 @@
 #include <array>
 
 #include "base/number_text.h"
-#include "tsdb/family_cache.h"
+#include "tsdb/codec/family_cache.h"
 
 namespace sightline::server {
 namespace {

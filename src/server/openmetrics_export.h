@@ -7,7 +7,7 @@
 
 #include "io/file_system.h"
 #include "model/sample.h"
-#include "tsdb/block.h"
+#include "tsdb/block/block.h"
 
 namespace sightline::server {
 

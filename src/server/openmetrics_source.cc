@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "tsdb/head/series.h"
 #include "tsdb/options.h"
-#include "tsdb/series.h"
 #include "wire/openmetrics/exposition_parser.h"
 
 namespace sightline::server {

@@ -5,7 +5,7 @@
 #include <map>
 #include <vector>
 
-#include "tsdb/block_writer.h"
+#include "tsdb/block/block_writer.h"
 
 namespace sightline::server {
 

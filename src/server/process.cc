@@ -17,9 +17,9 @@
 #include "base/log.h"
 #include "base/work_pool.h"
 #include "net/http_server.h"
-#include "pipeline/graph.h"
-#include "pipeline/otlp_metrics.h"
-#include "pipeline/store_exporter.h"
+#include "pipeline/exporters/store_exporter.h"
+#include "pipeline/graph/graph.h"
+#include "pipeline/metrics/otlp_metrics.h"
 #include "promql/engine.h"
 #include "scrape/scraper.h"
 #include "server/data_source_proxy.h"
@@ -29,8 +29,8 @@
 #include "server/starting_routes.h"
 #include "server/stores.h"
 #include "server/ui_content.h"
-#include "tracestore/federation.h"
-#include "tracestore/tenant_id.h"
+#include "tracestore/tenancy/federation.h"
+#include "tracestore/tenancy/tenant_id.h"
 
 namespace sightline::server {
 namespace {

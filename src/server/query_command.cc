@@ -8,7 +8,7 @@
 
 #include "base/number_text.h"
 #include "net/http_client.h"
-#include "traceql/parser.h"
+#include "traceql/syntax/parser.h"
 #include "wire/otlp/decode_traces.h"
 
 namespace sightline::server {

@@ -5,9 +5,9 @@
 #include <algorithm>
 
 #include "base/log.h"
-#include "config/environment.h"
+#include "config/yaml/environment.h"
 #include "server/object_storage.h"
-#include "tracestore/tenant_id.h"
+#include "tracestore/tenancy/tenant_id.h"
 #include "wire/otlp/decode_traces.h"
 #include "wire/otlp/encode_traces.h"
 

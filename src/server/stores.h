@@ -18,7 +18,7 @@
 #include "io/object_store.h"
 #include "server/replay_progress.h"
 #include "server/tenant_limits.h"
-#include "tracestore/tenant_stores.h"
+#include "tracestore/tenancy/tenant_stores.h"
 #include "tracestore/trace_store.h"
 #include "tsdb/tsdb.h"
 

@@ -9,9 +9,9 @@
 #include <string>
 
 #include "base/time.h"
-#include "config/tempo_config.h"
+#include "config/tempo/tempo_config.h"
 #include "io/file_system.h"
-#include "tracestore/tenant_stores.h"
+#include "tracestore/tenancy/tenant_stores.h"
 
 namespace sightline::server {
 

@@ -10,7 +10,7 @@
 #include <map>
 
 #include "base/number_text.h"
-#include "tracestore/span_row_group.h"
+#include "tracestore/row_group/span_row_group.h"
 #include "tracestore/trace_spans.h"
 
 namespace sightline::server {

@@ -7,14 +7,14 @@
 
 #include "base/telemetry.h"
 #include "base/time.h"
-#include "config/environment.h"
+#include "config/yaml/environment.h"
 #include "io/byte_source.h"
 #include "io/file_system.h"
 #include "server/object_storage.h"
-#include "tracestore/block.h"
-#include "tracestore/block_archive.h"
-#include "tracestore/block_inspection.h"
-#include "tracestore/tenant_id.h"
+#include "tracestore/block/block.h"
+#include "tracestore/block/block_archive.h"
+#include "tracestore/block/block_inspection.h"
+#include "tracestore/tenancy/tenant_id.h"
 
 namespace sightline::server {
 namespace {

@@ -17,9 +17,9 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "base/time.h"
-#include "traceql/metrics_result.h"
-#include "traceql/parser.h"
-#include "traceql/value.h"
+#include "traceql/evaluation/value.h"
+#include "traceql/metrics/metrics_result.h"
+#include "traceql/syntax/parser.h"
 #include "tracestore/querier.h"
 
 namespace sightline::traceql {

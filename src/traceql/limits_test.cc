@@ -2,8 +2,8 @@
 #include <gtest/gtest.h>
 
 #include "traceql/engine.h"
-#include "traceql/script_spans.h"
-#include "traceql/testing_store.h"
+#include "traceql/testing/script_spans.h"
+#include "traceql/testing/testing_store.h"
 
 namespace sightline::traceql {
 namespace {

@@ -1,4 +1,4 @@
-#include "traceql/script.h"
+#include "traceql/testing/script.h"
 
 #include <gtest/gtest.h>
 

@@ -4,9 +4,9 @@
 #include <atomic>
 #include <memory>
 
-#include "tracestore/block.h"
-#include "tracestore/live_traces.h"
-#include "tracestore/publication.h"
+#include "tracestore/block/block.h"
+#include "tracestore/block/publication.h"
+#include "tracestore/live/live_traces.h"
 #include "tracestore/querier.h"
 
 namespace sightline::tracestore {

@@ -4,9 +4,9 @@
 #include <thread>
 
 #include "base/work_pool.h"
-#include "tracestore/row_group_pruning.h"
-#include "tracestore/span_row_group.h"
-#include "tracestore/stored_row_group.h"
+#include "tracestore/row_group/row_group_pruning.h"
+#include "tracestore/row_group/span_row_group.h"
+#include "tracestore/row_group/stored_row_group.h"
 
 namespace sightline::tracestore {
 namespace {

@@ -10,9 +10,9 @@
 #include <absl/container/flat_hash_map.h>
 #include <absl/container/flat_hash_set.h>
 
-#include "tracestore/live_traces.h"
+#include "tracestore/live/live_traces.h"
 #include "tracestore/querier.h"
-#include "tracestore/row_group_pruning.h"
+#include "tracestore/row_group/row_group_pruning.h"
 #include "tracestore/stored_traces.h"
 #include "tracestore/trace_spans.h"
 

@@ -4,8 +4,8 @@
 #include <span>
 #include <vector>
 
-#include "tracestore/block.h"
-#include "tracestore/publication.h"
+#include "tracestore/block/block.h"
+#include "tracestore/block/publication.h"
 
 namespace sightline::tracestore {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "tracestore/snapshot_querier.h"
-#include "tracestore/tenant_id.h"
+#include "tracestore/tenancy/tenant_id.h"
 #include "tracestore/trace_store_metrics.h"
 
 namespace sightline::tracestore {

@@ -4,7 +4,7 @@
 
 #include "io/faulty_object_store.h"
 #include "io/testing_directory.h"
-#include "tracestore/archive_manifest.h"
+#include "tracestore/block/archive_manifest.h"
 #include "tracestore/testing_spans.h"
 #include "tracestore/trace_store.h"
 

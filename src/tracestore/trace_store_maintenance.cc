@@ -3,8 +3,8 @@
 
 #include <absl/container/flat_hash_set.h>
 
-#include "tracestore/compaction.h"
-#include "tracestore/live_cut.h"
+#include "tracestore/block/compaction.h"
+#include "tracestore/live/live_cut.h"
 #include "tracestore/stored_traces.h"
 #include "tracestore/trace_store.h"
 #include "tracestore/trace_store_metrics.h"

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "tsdb/block_tools.h"
+#include "tsdb/block/block_tools.h"
 #include "tsdb/testing_store.h"
 
 namespace sightline::tsdb {

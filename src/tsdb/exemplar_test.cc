@@ -6,7 +6,7 @@
 #include <cstring>
 
 #include "base/random.h"
-#include "tsdb/exemplar_pages.h"
+#include "tsdb/block/exemplar_pages.h"
 #include "tsdb/testing_store.h"
 
 namespace sightline::tsdb {

@@ -7,7 +7,7 @@
 
 #include "base/ids.h"
 #include "io/record_log.h"
-#include "tsdb/exemplar_column.h"
+#include "tsdb/block/exemplar_column.h"
 
 namespace sightline::tsdb {
 

@@ -5,7 +5,7 @@
 #include <mutex>
 #include <set>
 
-#include "tsdb/series.h"
+#include "tsdb/head/series.h"
 
 namespace sightline::tsdb {
 

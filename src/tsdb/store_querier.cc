@@ -4,7 +4,7 @@
 #include <set>
 
 #include "base/log.h"
-#include "tsdb/sample_gathering.h"
+#include "tsdb/head/sample_gathering.h"
 
 namespace sightline::tsdb {
 namespace {

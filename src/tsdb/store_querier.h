@@ -4,10 +4,10 @@
 //            marked; Tsdb::maintain() sets it aside.
 //   Exemplars made after the snapshot are not seen; thinning in the head may
 //            take some that were there.
-#include "tsdb/block.h"
-#include "tsdb/family_cache.h"
-#include "tsdb/head.h"
-#include "tsdb/metadata_store.h"
+#include "tsdb/block/block.h"
+#include "tsdb/codec/family_cache.h"
+#include "tsdb/head/head.h"
+#include "tsdb/head/metadata_store.h"
 #include "tsdb/querier.h"
 #include "tsdb/reader_registry.h"
 

@@ -17,9 +17,9 @@
 
 #include "base/telemetry.h"
 #include "base/time.h"
-#include "tsdb/checkpoint.h"
-#include "tsdb/compaction.h"
-#include "tsdb/transaction_appender.h"
+#include "tsdb/block/compaction.h"
+#include "tsdb/head/checkpoint.h"
+#include "tsdb/head/transaction_appender.h"
 
 namespace sightline::tsdb {
 

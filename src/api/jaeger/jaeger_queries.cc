@@ -6,7 +6,7 @@
 
 #include "base/number_text.h"
 #include "traceql/engine.h"
-#include "traceql/lexer.h"
+#include "traceql/syntax/lexer.h"
 
 namespace sightline::api::jaeger {
 namespace {

@@ -2,7 +2,7 @@
 #include "api/jaeger/jaeger_grpc.h"
 #include "api/jaeger/jaeger_routes.h"
 #include "net/testing_stream_call.h"
-#include "traceql/testing_store.h"
+#include "traceql/testing/testing_store.h"
 
 using namespace sightline;
 

@@ -6,8 +6,8 @@
 #include "api/jaeger/jaeger_grpc.h"
 #include "api/jaeger/jaeger_routes.h"
 #include "net/testing_stream_call.h"
-#include "traceql/script_spans.h"
-#include "traceql/testing_store.h"
+#include "traceql/testing/script_spans.h"
+#include "traceql/testing/testing_store.h"
 #include "wire/otlp/decode_traces.h"
 
 namespace sightline::api::jaeger {

@@ -4,8 +4,8 @@
 #include "api/prometheus/parameters.h"
 #include "api/prometheus/query_json.h"
 #include "api/prometheus/series_selection.h"
-#include "promql/lexer.h"
-#include "promql/parser.h"
+#include "promql/syntax/lexer.h"
+#include "promql/syntax/parser.h"
 
 namespace sightline::api::prometheus {
 namespace {

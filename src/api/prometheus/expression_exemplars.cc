@@ -11,9 +11,9 @@
 #include "api/prometheus/query_routes.h"
 #include "api/prometheus/series_selection.h"
 #include "base/number_text.h"
-#include "promql/function_table.h"
-#include "promql/lexer.h"
-#include "promql/parser.h"
+#include "promql/syntax/function_table.h"
+#include "promql/syntax/lexer.h"
+#include "promql/syntax/parser.h"
 
 namespace sightline::api::prometheus {
 namespace {

@@ -3,9 +3,9 @@
 #include <map>
 
 #include "api/prometheus/parameters.h"
-#include "promql/function_table.h"
-#include "promql/parser.h"
-#include "promql/printer.h"
+#include "promql/syntax/function_table.h"
+#include "promql/syntax/parser.h"
+#include "promql/syntax/printer.h"
 
 namespace sightline::api::prometheus {
 namespace {

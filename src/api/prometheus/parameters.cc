@@ -7,8 +7,8 @@
 
 #include "base/number_text.h"
 #include "base/text_codec.h"
-#include "promql/lexer.h"
-#include "promql/parser.h"
+#include "promql/syntax/lexer.h"
+#include "promql/syntax/parser.h"
 
 namespace sightline::api::prometheus {
 namespace {

@@ -7,7 +7,7 @@
 #include "api/prometheus/answer.h"
 #include "api/prometheus/point_writer.h"
 #include "base/number_text.h"
-#include "promql/histogram_math.h"
+#include "promql/functions/histogram_math.h"
 
 namespace sightline::api::prometheus {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "net/compression.h"
-#include "promql/lexer.h"
+#include "promql/syntax/lexer.h"
 #include "wire/prometheus/float_histogram_chunk.h"
 #include "wire/prometheus/remote_read.h"
 #include "wire/prometheus/xor_chunk.h"

@@ -5,8 +5,8 @@
 
 #include "api/prometheus/parameters.h"
 #include "base/number_text.h"
-#include "promql/lexer.h"
-#include "promql/parser.h"
+#include "promql/syntax/lexer.h"
+#include "promql/syntax/parser.h"
 
 namespace sightline::api::prometheus {
 namespace {

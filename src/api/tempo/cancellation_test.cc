@@ -14,8 +14,8 @@
 #include "api/tempo/streaming_querier.h"
 #include "api/tempo/tempo_routes.h"
 #include "net/http_server.h"
-#include "traceql/script_spans.h"
-#include "traceql/testing_store.h"
+#include "traceql/testing/script_spans.h"
+#include "traceql/testing/testing_store.h"
 
 namespace sightline::api::tempo {
 namespace {

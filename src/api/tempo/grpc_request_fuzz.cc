@@ -1,7 +1,7 @@
 // Foreign bytes as requests of every streaming method, over an empty store.
 #include "api/tempo/streaming_querier.h"
 #include "net/testing_stream_call.h"
-#include "traceql/testing_store.h"
+#include "traceql/testing/testing_store.h"
 
 using namespace sightline;
 

@@ -10,8 +10,8 @@
 #include "api/tempo/streaming_querier.h"
 #include "api/tempo/time_windows.h"
 #include "net/testing_stream_call.h"
-#include "traceql/script_spans.h"
-#include "traceql/testing_store.h"
+#include "traceql/testing/script_spans.h"
+#include "traceql/testing/testing_store.h"
 
 namespace sightline::api::tempo {
 namespace {

@@ -3,8 +3,8 @@
 
 #include "api/tempo/search_routes.h"
 #include "api/tempo/tempo_routes.h"
-#include "traceql/script_spans.h"
-#include "traceql/testing_store.h"
+#include "traceql/testing/script_spans.h"
+#include "traceql/testing/testing_store.h"
 
 namespace sightline::api::tempo {
 namespace {

@@ -7,7 +7,7 @@
 #include "api/tempo/parameters.h"
 #include "api/tempo/protobuf_answers.h"
 #include "base/number_text.h"
-#include "traceql/lexer.h"
+#include "traceql/syntax/lexer.h"
 
 namespace sightline::api::tempo {
 namespace {

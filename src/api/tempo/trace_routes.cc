@@ -4,7 +4,7 @@
 
 #include "api/tempo/engine_access.h"
 #include "api/tempo/parameters.h"
-#include "tracestore/span_row_group.h"
+#include "tracestore/row_group/span_row_group.h"
 #include "wire/tempo/trace_answer.h"
 
 namespace sightline::api::tempo {

@@ -10,7 +10,7 @@
 
 #include "net/grpc_message.h"
 #include "net/http.h"
-#include "tracestore/tenants.h"
+#include "tracestore/tenancy/tenants.h"
 
 namespace sightline::api {
 

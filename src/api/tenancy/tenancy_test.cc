@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "tracestore/federation.h"
-#include "tracestore/tenant_id.h"
+#include "tracestore/tenancy/federation.h"
+#include "tracestore/tenancy/tenant_id.h"
 
 namespace sightline::api {
 namespace {

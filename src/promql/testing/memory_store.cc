@@ -4,7 +4,7 @@
 #include <set>
 
 #include "model/sample.h"
-#include "promql/histogram_math.h"
+#include "promql/functions/histogram_math.h"
 
 namespace sightline::promql {
 namespace {

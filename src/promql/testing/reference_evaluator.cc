@@ -5,8 +5,8 @@
 
 #include "base/number_text.h"
 #include "model/sample.h"
-#include "promql/function_table.h"
-#include "promql/histogram_math.h"
+#include "promql/functions/histogram_math.h"
+#include "promql/syntax/function_table.h"
 
 namespace sightline::promql {
 namespace {

@@ -6,8 +6,8 @@
 #include <random>
 #include <string>
 
-#include "promql/ast.h"
 #include "promql/engine.h"
+#include "promql/syntax/ast.h"
 #include "promql/testing/memory_store.h"
 
 namespace sightline::promql {

@@ -4,8 +4,8 @@
 
 #include "base/number_text.h"
 #include "model/sample.h"
-#include "promql/histogram_math.h"
-#include "promql/parser.h"
+#include "promql/functions/histogram_math.h"
+#include "promql/syntax/parser.h"
 
 namespace sightline::promql {
 namespace {

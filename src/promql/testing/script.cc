@@ -3,8 +3,8 @@
 #include <re2/re2.h>
 
 #include "base/number_text.h"
-#include "promql/lexer.h"
-#include "promql/parse_state.h"
+#include "promql/syntax/lexer.h"
+#include "promql/syntax/parse_state.h"
 
 namespace sightline::promql {
 namespace {

@@ -4,7 +4,7 @@
 
 #include "base/number_text.h"
 #include "model/sample.h"
-#include "promql/histogram_math.h"
+#include "promql/functions/histogram_math.h"
 
 namespace sightline::promql {
 namespace {

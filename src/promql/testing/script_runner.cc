@@ -8,9 +8,9 @@
 #include "base/number_text.h"
 #include "model/sample.h"
 #include "promql/engine.h"
-#include "promql/function_table.h"
-#include "promql/histogram_math.h"
-#include "promql/printer.h"
+#include "promql/functions/histogram_math.h"
+#include "promql/syntax/function_table.h"
+#include "promql/syntax/printer.h"
 #include "promql/testing/script_load.h"
 
 namespace sightline::promql {

@@ -1,0 +1,186 @@
+// Whole graphs, built from configurations, fed by OTLP/JSON over sockets.
+#include "pipeline/graph/graph.h"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "config/yaml/environment.h"
+#include "net/http_client.h"
+
+namespace sightline::pipeline {
+namespace {
+
+struct GraphTest : ::testing::Test {
+  void SetUp() override {
+    char pattern[] = "/tmp/sightline_graph_XXXXXX";
+    folder = mkdtemp(pattern);
+  }
+  void TearDown() override {
+    if (graph) graph->stop(std::chrono::seconds(5));
+    graph.reset();
+    std::filesystem::remove_all(folder);
+  }
+  Status build(const std::string& yaml) {
+    auto parsed = config::parse_otelcol(yaml, "c.yaml", config::FixedEnvironment());
+    if (!parsed) return std::unexpected(parsed.error());
+    config = std::move(*parsed);
+    auto made = Graph::build(config, {.clock = clock,
+                                      .telemetry = telemetry,
+                                      .pool = pool,
+                                      .io_threads = std::make_shared<net::IoThreads>(1)});
+    if (!made) return std::unexpected(made.error());
+    graph = std::move(*made);
+    return graph->start();
+  }
+  std::string address(std::string_view name) const {
+    for (const OpenListener& listener : graph->listeners())
+      if (listener.name == name) return "http://" + listener.address;
+    return "http://nowhere:1";
+  }
+  int post(const std::string& body) {
+    net::HttpClientRequest request{
+        .method = "POST", .url = address("OTLP HTTP") + "/v1/traces", .body = body};
+    request.headers.set("Content-Type", "application/json");
+    const auto answer = net::HttpClient().send(request);
+    return answer ? answer->status : 0;
+  }
+  std::string get(const std::string& url) {
+    const auto answer = net::HttpClient().send({.url = url});
+    return answer ? answer->body : answer.error().message;
+  }
+  std::string read(const std::string& name) const {
+    std::ifstream in(folder + "/" + name);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+
+  std::string folder;
+  SystemClock clock;
+  Telemetry telemetry;
+  WorkPool pool{{.thread_count = 2}};
+  config::OtelcolConfig config;
+  std::unique_ptr<Graph> graph;
+};
+
+constexpr std::string_view kTwoSpans =
+    R"({"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"shop"}}]},"scopeSpans":[{"spans":[
+  {"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331","name":"keep","kind":2,"events":[{"name":"e"}]},
+  {"traceId":"0af7651916cd43dd8448eb211c80319d","spanId":"b7ad6b7169203332","name":"healthz","kind":2}]}]}]})";
+
+TEST_F(GraphTest, ConnectorsJoinPipelinesAndProcessorsActInOrder) {
+  const auto started = build(R"(
+receivers: {otlp: {protocols: {http: {endpoint: "127.0.0.1:0"}}}}
+processors:
+  filter: {traces: {span: ['name == "healthz"']}}
+  attributes: {actions: [{key: env, value: test, action: insert}]}
+connectors: {forward: , count: , spanmetrics: {dimensions: [{name: env}]}}
+exporters:
+  file/all: {path: )" + folder +
+                             R"(/all.json, flush_interval: 0s}
+  file/some: {path: )" + folder +
+                             R"(/some.json, flush_interval: 0s}
+  prometheus: {endpoint: "127.0.0.1:0"}
+  debug: {verbosity: detailed}
+extensions: {health_check: {endpoint: "127.0.0.1:0", path: /health}}
+service:
+  extensions: [health_check]
+  telemetry: {metrics: {readers: [{pull: {exporter: {prometheus: {host: 127.0.0.1, port: 0}}}}]}}
+  pipelines:
+    traces/in: {receivers: [otlp], exporters: [file/all, forward]}
+    traces/out: {receivers: [forward], processors: [filter, attributes], exporters: [file/some, spanmetrics, count]}
+    metrics: {receivers: [spanmetrics, count], exporters: [prometheus, debug]}
+)");
+  ASSERT_TRUE(started) << started.error().message;
+  EXPECT_EQ(post(std::string(kTwoSpans)), 200);
+  EXPECT_NE(read("all.json").find("healthz"), std::string::npos);
+  EXPECT_NE(read("some.json").find("\"key\":\"env\",\"value\":{\"stringValue\":\"test\"}"),
+            std::string::npos)
+      << read("some.json");
+  EXPECT_EQ(read("some.json").find("healthz"), std::string::npos);
+  const std::string metrics = get(address("metrics for scraping") + "/metrics");
+  EXPECT_NE(metrics.find("traces_span_metrics_calls_total{"), std::string::npos);
+  EXPECT_NE(metrics.find("env=\"test\""), std::string::npos) << metrics;
+  EXPECT_NE(metrics.find("trace_span_count_total{"), std::string::npos);
+  EXPECT_NE(metrics.find("trace_span_event_count_total{"), std::string::npos);
+  EXPECT_EQ(metrics.find("healthz"), std::string::npos);
+  EXPECT_NE(get(address("health check") + "/health").find("Server available"), std::string::npos);
+  EXPECT_NE(
+      get(address("own metrics") + "/metrics")
+          .find("otelcol_receiver_accepted_spans_total{receiver=\"otlp\",transport=\"http\"} 2"),
+      std::string::npos);
+}
+
+// With a sampler on the only way to what keeps traces, no exemplar leads to a trace that is gone.
+TEST_F(GraphTest, NoExemplarOfADroppedTrace) {
+  const auto started = build(R"(
+receivers: {otlp: {protocols: {http: {endpoint: "127.0.0.1:0"}}}}
+processors: {probabilistic_sampler: {sampling_percentage: 50}}
+connectors: {spanmetrics: {exemplars: {enabled: true}}}
+exporters:
+  file: {path: )" + folder + R"(/kept.json, flush_interval: 0s}
+  prometheus: {endpoint: "127.0.0.1:0", enable_open_metrics: true}
+service:
+  pipelines:
+    traces/count: {receivers: [otlp], exporters: [spanmetrics]}
+    traces/keep: {receivers: [otlp], processors: [probabilistic_sampler], exporters: [file]}
+    metrics: {receivers: [spanmetrics], exporters: [prometheus]}
+)");
+  ASSERT_TRUE(started) << started.error().message;
+  std::string spans;
+  for (int i = 1; i <= 200; ++i) {
+    char span[200];
+    std::snprintf(span, sizeof span, R"(%s{"traceId":"%032x","spanId":"%016x","name":"n%d"})",
+                  i > 1 ? "," : "", i * 7919, i, i);
+    spans += span;
+  }
+  ASSERT_EQ(
+      post(
+          R"({"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"s"}}]},"scopeSpans":[{"spans":[)" +
+          spans + "]}]}]}"),
+      200);
+  net::HttpClientRequest request{.url = address("metrics for scraping") + "/metrics"};
+  request.headers.set("Accept", "application/openmetrics-text; version=1.0.0");
+  const std::string metrics = net::HttpClient().send(request).value().body;
+  const std::string kept = read("kept.json");
+  size_t exemplars = 0;
+  for (size_t at = 0; (at = metrics.find("trace_id=\"", at)) != std::string::npos; at += 10) {
+    ++exemplars;
+    EXPECT_NE(kept.find(metrics.substr(at + 10, 32)), std::string::npos);
+  }
+  EXPECT_GT(exemplars, 50u);
+  EXPECT_LT(exemplars, 350u);
+  size_t counted = 0;
+  for (size_t at = 0; (at = metrics.find("calls_total{", at)) != std::string::npos; ++at) ++counted;
+  EXPECT_EQ(counted, 200u);
+}
+
+TEST_F(GraphTest, SaysWhatCannotBeBuilt) {
+  const auto of_metrics = build(R"(
+receivers: {nop: }
+processors: {groupbytrace: }
+connectors: {count: }
+exporters: {nop: }
+service: {pipelines: {traces: {receivers: [nop], exporters: [count]}, metrics: {receivers: [count], processors: [groupbytrace], exporters: [nop]}}}
+)");
+  ASSERT_FALSE(of_metrics);
+  EXPECT_NE(of_metrics.error().message.find("acts on spans only"), std::string::npos)
+      << of_metrics.error().message;
+  const auto unwritable = build(
+      "receivers: {nop: }\nexporters: {file: {path: /nonexistent/x}}\nservice: {pipelines: "
+      "{traces: {receivers: [nop], exporters: [file]}}}\n");
+  ASSERT_FALSE(unwritable);
+  EXPECT_NE(unwritable.error().message.find("/nonexistent/x"), std::string::npos);
+  const auto no_such = build(
+      "receivers: {otlp: {protocols: {http: {auth: {authenticator: basicauth}}}}}\nexporters: "
+      "{nop: }\nservice: {pipelines: {traces: {receivers: [otlp], exporters: [nop]}}}\n");
+  ASSERT_FALSE(no_such);
+  EXPECT_NE(no_such.error().message.find("no extension that service::extensions names"),
+            std::string::npos)
+      << no_such.error().message;
+}
+
+}  // namespace
+}  // namespace sightline::pipeline

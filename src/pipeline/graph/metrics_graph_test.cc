@@ -1,0 +1,242 @@
+// Metrics through the graph: from receivers and connectors, through processors, to every exporter.
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <condition_variable>
+#include <filesystem>
+#include <fstream>
+#include <mutex>
+
+#include "net/compression.h"
+#include "net/http_client.h"
+#include "pipeline/graph/graph.h"
+#include "wire/prometheus/remote_write.h"
+
+namespace sightline::pipeline {
+namespace {
+
+constexpr std::string_view kSpan =
+    R"({"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"shop"}},{"key":"service.instance.id","value":{"stringValue":"i1"}}]},"scopeSpans":[{"spans":[
+  {"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331","name":"buy","kind":2,"startTimeUnixNano":"1000000","endTimeUnixNano":"6000000","attributes":[{"key":"http.status_code","value":{"intValue":"200"}}]}]}]}]})";
+
+constexpr std::string_view kMetrics =
+    R"({"resourceMetrics":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"shop"}},{"key":"service.instance.id","value":{"stringValue":"i1"}},{"key":"host.name","value":{"stringValue":"h"}}]},"scopeMetrics":[{"scope":{"name":"lib"},"metrics":[
+  {"name":"http.requests","unit":"1","description":"All of them","sum":{"aggregationTemporality":2,"isMonotonic":true,"dataPoints":[{"attributes":[{"key":"http.route","value":{"stringValue":"/"}}],"startTimeUnixNano":"1700000000000000000","timeUnixNano":"1800000000000000000","asInt":"5",
+   "exemplars":[{"asDouble":1,"timeUnixNano":"1800000000000000000","traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331"}]}]}},
+  {"name":"latency","unit":"s","histogram":{"aggregationTemporality":2,"dataPoints":[{"timeUnixNano":"1800000000000000000","count":"3","sum":2.5,"bucketCounts":["1","2"],"explicitBounds":[0.5]}]}},
+  {"name":"size","exponentialHistogram":{"aggregationTemporality":2,"dataPoints":[{"timeUnixNano":"1800000000000000000","count":"2","sum":3,"scale":0,"positive":{"offset":0,"bucketCounts":["2"]}}]}}]}]}]})";
+
+// A receiver of remote write that keeps what comes.
+class RemoteStore final : public wire::prometheus::WriteSink {
+ public:
+  RemoteStore() {
+    router_.add("POST", "/write", [this](net::HttpRequest& request) { return take(request); },
+                {.raw_body = true});
+    server_ = net::HttpServer::listen({}, router_, pool_, telemetry_).value();
+  }
+  ~RemoteStore() override { server_->stop(std::chrono::seconds(1)); }
+  std::string url() const { return "http://" + server_->local_address() + "/write"; }
+  // Waits until a request was taken.
+  std::string text() {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, std::chrono::seconds(20), [&] { return requests_ > 0; });
+    return text_;
+  }
+  Status on_series(const wire::prometheus::WriteSeries& series) override {
+    std::vector<model::LabelView> labels;
+    EXPECT_TRUE(series.read_labels(labels));
+    for (const auto& label : labels)
+      ((text_ += label.name) += '=') += std::string(label.value) + " ";
+    for (const auto& s : series.samples) text_ += std::to_string(s.value) + " ";
+    for (const auto& h : series.histograms) text_ += "native " + std::to_string(h.histogram.count);
+    for (const auto& e : series.exemplars)
+      for (const auto& label : e.labels) (text_ += "# ") += label.value;
+    if (series.has_metadata) text_ += " help " + series.metadata.help;
+    text_ += "\n";
+    return {};
+  }
+  Status on_metadata(std::string_view metric, const model::MetricMetadata& about) override {
+    text_ += "metadata " + std::string(metric) + " " + about.help + "\n";
+    return {};
+  }
+  int refuse = 0;  // so many requests first
+
+ private:
+  net::HttpResponse take(net::HttpRequest& request) {
+    const std::lock_guard lock(mutex_);
+    if (refuse-- > 0) return net::HttpResponse::text(503, "later");
+    const auto plain = net::snappy_decompress(request.body, 1 << 20);
+    EXPECT_TRUE(plain);
+    const bool second = request.headers.get("Content-Type").contains("v2");
+    text_ += second ? "version 2\n" : "version 1\n";
+    EXPECT_TRUE(second ? wire::prometheus::decode_write_request_2(*plain, *this)
+                       : wire::prometheus::decode_write_request(*plain, *this));
+    text_ += std::string(request.headers.get("X-Tenant")) + "\n";
+    ++requests_;
+    changed_.notify_all();
+    return net::HttpResponse::text(204, "");
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::string text_;
+  int requests_ = 0;
+  WorkPool pool_{{.thread_count = 1}};
+  Telemetry telemetry_;
+  net::HttpRouter router_;
+  std::unique_ptr<net::HttpServer> server_;
+};
+
+class MetricsGraphTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    char pattern[] = "/tmp/sightline_metrics_XXXXXX";
+    folder = mkdtemp(pattern);
+  }
+  void TearDown() override {
+    if (graph) graph->stop(std::chrono::seconds(5));
+    graph.reset();
+    std::filesystem::remove_all(folder);
+  }
+  void start(const std::string& yaml) {
+    auto parsed = config::parse_otelcol(yaml, "c.yaml", config::FixedEnvironment());
+    ASSERT_TRUE(parsed) << parsed.error().message;
+    config = std::move(*parsed);
+    auto built = Graph::build(config, {.clock = clock,
+                                       .telemetry = telemetry,
+                                       .pool = pool,
+                                       .io_threads = std::make_shared<net::IoThreads>(1)});
+    ASSERT_TRUE(built) << built.error().message;
+    graph = std::move(*built);
+    const auto started = graph->start();
+    ASSERT_TRUE(started) << started.error().message;
+  }
+  std::string address(std::string_view name) const {
+    for (const OpenListener& l : graph->listeners())
+      if (l.name == name) return "http://" + l.address;
+    return "";
+  }
+  int post(std::string_view path, std::string_view body) const {
+    net::HttpClientRequest request{.method = "POST",
+                                   .url = address("OTLP HTTP") + std::string(path),
+                                   .body = std::string(body)};
+    request.headers.set("Content-Type", "application/json");
+    return net::HttpClient().send(request).value().status;
+  }
+  std::string exposition(const std::string& accept) const {
+    net::HttpClientRequest request{.url = address("metrics for scraping") + "/metrics"};
+    request.headers.set("Accept", accept);
+    return net::HttpClient().send(request).value().body;
+  }
+  std::string read(const std::string& name) const {
+    std::ifstream in(folder + "/" + name);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+
+  std::string folder;
+  SystemClock clock;
+  Telemetry telemetry;
+  WorkPool pool{{.thread_count = 2}};
+  config::OtelcolConfig config;
+  std::unique_ptr<Graph> graph;
+};
+
+TEST_F(MetricsGraphTest, ConnectorsAreFlushedToWhatSends) {
+  start(R"(
+receivers: {otlp: {protocols: {http: {endpoint: "127.0.0.1:0"}}}}
+connectors: {spanmetrics: {dimensions: [{name: http.status_code}], exemplars: {enabled: true}}}
+exporters: {file: {path: )" +
+        folder + R"(/metrics.json, flush_interval: 0s}}
+service: {pipelines: {traces: {receivers: [otlp], exporters: [spanmetrics]}, metrics: {receivers: [spanmetrics], exporters: [file]}}}
+)");
+  ASSERT_EQ(post("/v1/traces", kSpan), 200);
+  graph->stop(std::chrono::seconds(5));  // flushes once more
+  const std::string json = read("metrics.json");
+  for (
+      const char* part :
+      {R"("name":"traces.span.metrics.calls","sum":{"aggregationTemporality":2,"isMonotonic":true)",
+       R"("asInt":"1")", R"({"key":"http.status_code","value":{"intValue":"200"}})",
+       R"("name":"traces.span.metrics.duration","unit":"ms")",
+       R"("asDouble":5,"spanId":"b7ad6b7169203331","traceId":"0af7651916cd43dd8448eb211c80319c")",
+       R"({"key":"service.instance.id","value":{"stringValue":"i1"}})",
+       R"("scope":{"name":"spanmetricsconnector"})"})
+    EXPECT_NE(json.find(part), std::string::npos) << part << "\n" << json;
+}
+
+TEST_F(MetricsGraphTest, ReceivedMetricsAreEditedAndShown) {
+  start(R"(
+receivers: {otlp: {protocols: {http: {endpoint: "127.0.0.1:0"}}}}
+processors:
+  memory_limiter: {check_interval: 1s, limit_percentage: 90}
+  attributes: {actions: [{key: env, value: test, action: insert}]}
+  resource: {attributes: [{key: service.name, value: cart, action: update}]}
+exporters:
+  file: {path: )" +
+        folder + R"(/metrics.json, flush_interval: 0s}
+  prometheus: {endpoint: "127.0.0.1:0", enable_open_metrics: true, translation_strategy: NoUTF8EscapingWithSuffixes}
+service: {pipelines: {metrics: {receivers: [otlp], processors: [memory_limiter, attributes, resource], exporters: [prometheus, file]}}}
+)");
+  ASSERT_EQ(post("/v1/metrics", kMetrics), 200);
+  EXPECT_EQ(telemetry.counter_total("otelcol_receiver_accepted_metric_points_total"), 3u);
+  EXPECT_NE(read("metrics.json").find(R"({"key":"env","value":{"stringValue":"test"}})"),
+            std::string::npos);
+  const std::string quoted =
+      exposition("application/openmetrics-text;version=1.0.0;escaping=allow-utf-8");
+  EXPECT_NE(quoted.find(R"(# TYPE "http.requests" counter)"), std::string::npos) << quoted;
+  EXPECT_NE(
+      quoted.find(R"({"http.requests_total",env="test","http.route"="/",instance="i1",job="cart")"),
+      std::string::npos)
+      << quoted;
+  EXPECT_NE(quoted.find("# {trace_id=\"0af7651916cd43dd8448eb211c80319c\""), std::string::npos);
+  const std::string escaped = exposition("text/plain;version=0.0.4;escaping=values");
+  EXPECT_NE(escaped.find("U__http_2e_requests_total{"), std::string::npos) << escaped;
+  EXPECT_NE(escaped.find("U__http_2e_route=\"/\""), std::string::npos);
+  EXPECT_NE(escaped.find("latency_seconds_bucket{env=\"test\""), std::string::npos);
+}
+
+TEST_F(MetricsGraphTest, RemoteWriteOfBothVersions) {
+  for (const bool second : {false, true}) {
+    RemoteStore store;
+    store.refuse = 1;
+    start(
+        R"(
+receivers: {otlp: {protocols: {http: {endpoint: "127.0.0.1:0"}}}}
+exporters:
+  prometheusremotewrite: {http: {endpoint: ")" +
+        store.url() +
+        R"(", headers: {X-Tenant: t1}}, external_labels: {region: eu}, send_metadata: true, protobuf_message: )" +
+        (second ? "io.prometheus.write.v2.Request" : "prometheus.WriteRequest") +
+        R"(, wal: {directory: )" + folder + R"(/wal}}
+service: {pipelines: {metrics: {receivers: [otlp], exporters: [prometheusremotewrite]}}}
+)");
+    ASSERT_EQ(post("/v1/metrics", kMetrics), 200);
+    const std::string text = store.text();
+    for (const std::string& part :
+         {std::string(second ? "version 2\n" : "version 1\n"), std::string("t1\n"),
+          std::string("__name__=http_requests_total http_route=/ instance=i1 job=shop "
+                      "otel_scope_name=lib region=eu 5.000000 # b7ad6b7169203331# "
+                      "0af7651916cd43dd8448eb211c80319c"),
+          std::string("__name__=latency_seconds_bucket instance=i1 job=shop le=0.5 "),
+          std::string("__name__=target_info host_name=h instance=i1 job=shop region=eu 1.000000"),
+          std::string("native 2.000000"),
+          std::string(second ? " help All of them" : "metadata http_requests_total All of them")})
+      EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
+    graph->stop(std::chrono::seconds(5));
+    EXPECT_EQ(telemetry.counter_total("otelcol_exporter_sent_metric_points_total"),
+              second ? 6u : 3u);
+    EXPECT_TRUE(std::filesystem::is_empty(folder + "/wal"));
+    graph.reset();
+  }
+}
+
+TEST_F(MetricsGraphTest, AReceiverThatGivesNoMetricsIsRefused) {
+  const auto parsed = config::parse_otelcol(
+      "receivers: {zipkin: }\nexporters: {debug: }\nservice: {pipelines: {metrics: {receivers: "
+      "[zipkin], exporters: [debug]}}}\n",
+      "c.yaml", config::FixedEnvironment());
+  ASSERT_FALSE(parsed);
+  EXPECT_NE(parsed.error().message.find("does not give metrics"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace sightline::pipeline

@@ -1,0 +1,49 @@
+#pragma once
+// What a connector has counted, pushed along a pipeline of metrics at its metrics_flush_interval.
+//   Cumulative  every series with its total; exemplars are those since the last flush that was taken.
+//   Delta       what was added since the last flush that was taken, series that saw nothing left out; a flush that was
+//               refused is part of the next one, so nothing is lost and nothing is told twice.
+//   Threads     one of its own between start() and stop(); stop() flushes once more.
+//   Lifetime    source and head outlive it.
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "base/time.h"
+#include "pipeline/connectors/span_to_metrics.h"
+#include "pipeline/graph/metrics_consumer.h"
+
+namespace sightline::pipeline {
+
+struct MetricsFlushOptions {
+  std::string connector;  // its id, in logs
+  std::chrono::nanoseconds interval{std::chrono::seconds(60)};
+  bool delta = false;
+};
+
+class MetricsFlush {
+ public:
+  MetricsFlush(MetricsFlushOptions options, SpanToMetrics& source, MetricsConsumer& head);
+  ~MetricsFlush();
+  void start();
+  void stop();
+  Status flush();  // one owner at a time
+
+ private:
+  void run();
+
+  const MetricsFlushOptions options_;
+  SpanToMetrics& source_;
+  MetricsConsumer& head_;
+  uint64_t epoch_ = 0;
+  std::map<std::string, model::DataPoint>
+      told_;  // with delta: by stream, the total at the last flush that was taken
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool stopping_ = false;  // guarded by mutex_
+  std::thread thread_;
+};
+
+}  // namespace sightline::pipeline

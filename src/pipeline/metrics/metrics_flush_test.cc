@@ -1,0 +1,92 @@
+#include "pipeline/metrics/metrics_flush.h"
+
+#include <gtest/gtest.h>
+
+#include "pipeline/exporters/outgoing.h"
+
+namespace sightline::pipeline {
+namespace {
+
+// Takes flushes, or refuses as many as it is told.
+class Head final : public MetricsConsumer {
+ public:
+  Result<wire::otlp::PartialSuccess> consume(const SharedMetrics& batch) override {
+    if (refuse-- > 0) return fail(Errc::kUnavailable, "told to refuse");
+    json = Outgoing(batch).json();
+    ++taken;
+    return {};
+  }
+  int refuse = 0;
+  int taken = 0;
+  std::string json;
+};
+
+// One counter that has counted `total`.
+class Source final : public SpanToMetrics {
+ public:
+  Status consume(const SharedBatch&) override { return {}; }
+  std::vector<model::MetricFamily> collect() const override { return {}; }
+  void write_to(tsdb::Appendable&, Telemetry&) override {}
+  void start() override {}
+  void stop() override {}
+  void maintain() override {}
+  Result<uint64_t> export_points(model::MetricsSink& sink, uint64_t since) override {
+    epochs.push_back(since);
+    const model::MetricView metric{.name = "c",
+                                   .kind = model::MetricKind::kSum,
+                                   .temporality = model::Temporality::kCumulative,
+                                   .is_monotonic = true};
+    model::DataPoint point;
+    point.start_ns = 1;
+    point.time_ns = ++now;
+    point.is_int = true;
+    point.int_value = total;
+    point.value = static_cast<double>(total);
+    EXPECT_TRUE(sink.on_resource({}));
+    EXPECT_TRUE(sink.on_scope({}));
+    EXPECT_TRUE(sink.on_metric(metric));
+    EXPECT_TRUE(sink.on_point(metric, point));
+    return ++epoch;
+  }
+  int64_t total = 0;
+  uint64_t now = 10, epoch = 100;
+  std::vector<uint64_t> epochs;
+};
+
+TEST(MetricsFlush, ARefusedFlushOfDeltasIsPartOfTheNext) {
+  Source source;
+  Head head;
+  MetricsFlush flush({.connector = "c", .delta = true}, source, head);
+  source.total = 3;
+  ASSERT_TRUE(flush.flush());
+  EXPECT_NE(head.json.find(R"("aggregationTemporality":1)"), std::string::npos) << head.json;
+  EXPECT_NE(head.json.find(R"("startTimeUnixNano":"1","timeUnixNano":"11","asInt":"3")"),
+            std::string::npos)
+      << head.json;
+  source.total = 5;
+  head.refuse = 1;
+  EXPECT_FALSE(flush.flush());
+  source.total = 9;
+  ASSERT_TRUE(flush.flush());
+  EXPECT_NE(head.json.find(R"("startTimeUnixNano":"11","timeUnixNano":"13","asInt":"6")"),
+            std::string::npos)
+      << head.json;
+  EXPECT_EQ(source.epochs, (std::vector<uint64_t>{0, 101, 101}));
+  ASSERT_TRUE(flush.flush());  // nothing new
+  EXPECT_EQ(head.taken, 2);
+}
+
+TEST(MetricsFlush, TotalsAreToldEachTime) {
+  Source source;
+  Head head;
+  MetricsFlush flush({.connector = "c"}, source, head);
+  source.total = 3;
+  ASSERT_TRUE(flush.flush());
+  ASSERT_TRUE(flush.flush());
+  EXPECT_EQ(head.taken, 2);
+  EXPECT_NE(head.json.find(R"("aggregationTemporality":2)"), std::string::npos);
+  EXPECT_NE(head.json.find(R"("asInt":"3")"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace sightline::pipeline

@@ -1,0 +1,287 @@
+#include "pipeline/metrics/point_families.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/log.h"
+#include "base/text_codec.h"
+#include "connectors/spanmetrics/label_names.h"
+#include "model/exposition_order.h"
+#include "model/value_text.h"
+#include "pipeline/metrics/native_points.h"
+#include "wire/otlp/decode_metrics.h"
+
+namespace sightline::pipeline {
+namespace {
+
+using model::DataPoint;
+using model::LabelsBuilder;
+using model::MetricKind;
+using model::MetricPoint;
+using model::MetricView;
+
+TimestampMs to_ms(uint64_t ns) { return {static_cast<int64_t>(ns / 1'000'000)}; }
+
+std::string text_of(const std::vector<model::AttributeView>& attributes, std::string_view key) {
+  const auto found = std::ranges::find(attributes, key, &model::AttributeView::key);
+  return found == attributes.end() ? std::string() : to_valid_utf8(model::value_text(found->value));
+}
+
+bool is_identity(std::string_view key) {
+  return key == "service.name" || key == "service.namespace" || key == "service.instance.id";
+}
+
+model::Exemplar exemplar_of(const model::PointExemplar& from, uint64_t point_ns) {
+  model::LabelsBuilder labels;
+  for (const auto& a : from.attributes)
+    labels.set(connectors::spanmetrics::label_name_of(a.key),
+               to_valid_utf8(model::value_text(a.value)));
+  return {.trace_id = from.trace_id,
+          .span_id = from.span_id,
+          .labels = labels.build(),
+          .value = from.value,
+          .time = to_ms(from.time_ns != 0 ? from.time_ns : point_ns),
+          .has_time = from.time_ns != 0};
+}
+
+// The newest of those in (above, up_to].
+std::optional<model::Exemplar> newest_in(const DataPoint& point, double above, double up_to) {
+  const model::PointExemplar* newest = nullptr;
+  for (const auto& e : point.exemplars)
+    if (e.value > above && e.value <= up_to && (newest == nullptr || e.time_ns >= newest->time_ns))
+      newest = &e;
+  return newest == nullptr ? std::nullopt : std::optional(exemplar_of(*newest, point.time_ns));
+}
+
+Status add_explicit(const DataPoint& from, MetricPoint& to) {
+  if (!from.bucket_counts.empty() && from.bucket_counts.size() != from.bounds.size() + 1)
+    return fail(Errc::kInvalidArgument, "histogram with ", from.bounds.size(), " bounds and ",
+                from.bucket_counts.size(), " buckets");
+  uint64_t count = 0;
+  double above = -INFINITY;
+  for (size_t i = 0; i < from.bounds.size() && !std::isinf(from.bounds[i]); ++i) {
+    count += i < from.bucket_counts.size() ? from.bucket_counts[i] : 0;
+    to.buckets.push_back(
+        {.le = from.bounds[i], .count = count, .exemplar = newest_in(from, above, from.bounds[i])});
+    above = from.bounds[i];
+  }
+  to.buckets.push_back(
+      {.le = INFINITY, .count = from.count, .exemplar = newest_in(from, above, INFINITY)});
+  return {};
+}
+
+}  // namespace
+
+model::MetricType metric_type_of(const MetricView& metric) {
+  switch (metric.kind) {
+    case MetricKind::kGauge: return model::MetricType::kGauge;
+    case MetricKind::kSum:
+      return metric.is_monotonic ? model::MetricType::kCounter : model::MetricType::kGauge;
+    case MetricKind::kHistogram:
+    case MetricKind::kExponentialHistogram: return model::MetricType::kHistogram;
+    case MetricKind::kSummary: return model::MetricType::kSummary;
+  }
+  return model::MetricType::kUnknown;
+}
+
+Result<MetricPoint> exposition_point(const MetricView& metric, const DataPoint& from) {
+  MetricPoint to{.time = to_ms(from.time_ns), .value = from.value, .sum = from.sum};
+  to.count = from.count;
+  if (from.start_ns > 0) to.created = to_ms(from.start_ns);
+  switch (metric.kind) {
+    case MetricKind::kGauge: break;
+    case MetricKind::kSum: to.exemplar = newest_in(from, -INFINITY, INFINITY); break;
+    case MetricKind::kHistogram:
+      if (auto status = add_explicit(from, to); !status)
+        return std::unexpected(std::move(status).error());
+      break;
+    case MetricKind::kExponentialHistogram: {
+      auto native = native_histogram(from);
+      if (!native) return std::unexpected(std::move(native).error());
+      to.native = std::make_shared<const model::Histogram>(std::move(*native));
+      to.buckets.push_back({.le = INFINITY, .count = from.count});
+      for (const auto& e : from.exemplars) to.exemplars.push_back(exemplar_of(e, from.time_ns));
+      break;
+    }
+    case MetricKind::kSummary:
+      for (const auto& q : from.quantiles) to.quantiles.emplace_back(q.quantile, q.value);
+      std::ranges::sort(to.quantiles);
+      break;
+  }
+  return to;
+}
+
+PointFamilies::PointFamilies(const config::PrometheusExporterConfig& config, const Clock& clock,
+                             bool hides_collisions)
+    : config_(config),
+      clock_(clock),
+      translation_{config.adds_suffixes(), config.keeps_utf8(), config.metrics_namespace},
+      hides_collisions_(hides_collisions) {}
+
+Result<wire::otlp::PartialSuccess> PointFamilies::consume(const SharedMetrics& batch) {
+  const auto status = take(
+      [&](model::MetricsSink& sink) { return wire::otlp::decode_metrics(*batch->protobuf, sink); });
+  if (!status) return std::unexpected(status.error());
+  return wire::otlp::PartialSuccess();
+}
+
+std::string PointFamilies::label_name(std::string_view key) const {
+  return translation_.utf8 ? to_valid_utf8(key) : connectors::spanmetrics::label_name_of(key);
+}
+
+std::optional<model::Labels> PointFamilies::labels_of(
+    const std::vector<model::AttributeView>& attributes, const LabelsBuilder& always) const {
+  std::vector<const model::AttributeView*> sorted;
+  for (const auto& attribute : attributes) sorted.push_back(&attribute);
+  std::ranges::stable_sort(sorted, {}, [](const auto* a) { return a->key; });
+  LabelsBuilder labels;
+  for (const auto* attribute : sorted) {
+    const std::string name = label_name(attribute->key);
+    const std::string value = to_valid_utf8(model::value_text(attribute->value));
+    const std::string before(labels.get(name));
+    if (hides_collisions_ && (!before.empty() || !always.get(name).empty())) return std::nullopt;
+    labels.set(name, before.empty() ? value : before + ";" + value);
+  }
+  const model::Labels fixed = always.build();
+  for (const model::LabelView label : fixed) labels.set(label.name, label.value);
+  return labels.build();
+}
+
+Status PointFamilies::on_resource(const model::MetricResource& resource) {
+  now_ = clock_.now_ms();
+  const auto& all = resource.attributes;
+  std::string job = text_of(all, "service.name");
+  if (const std::string space = text_of(all, "service.namespace"); !job.empty() && !space.empty())
+    job = space + "/" + job;
+  LabelsBuilder target;
+  target.set("job", job).set("instance", text_of(all, "service.instance.id"));
+  resource_ = target;
+  if (config_.resource_to_telemetry_conversion)
+    for (const auto& attribute : all)
+      if (!config_.exclude_service_attributes || !is_identity(attribute.key))
+        resource_.set(label_name(attribute.key), to_valid_utf8(model::value_text(attribute.value)));
+  for (const auto& [name, value] : config_.const_labels) resource_.set(name, value);
+  scope_ = resource_;
+  family_ = nullptr;
+  // target_info stands for a resource that has an instance, or that has more to say.
+  std::vector<model::AttributeView> others;
+  for (const auto& attribute : all)
+    if (!is_identity(attribute.key)) others.push_back(attribute);
+  if (target.get("job").empty() || target.get("instance").empty()) return {};
+  const std::string name = translation_.metrics_namespace.empty()
+                               ? "target_info"
+                               : label_name(translation_.metrics_namespace) + "_target_info";
+  Family& family = families_[name];
+  family.head = {.name = name, .metadata = {model::MetricType::kGauge, "", "Target metadata"}};
+  MetricPoint info{.time = now_, .has_time = false, .value = 1};
+  if (auto labels = labels_of(others, target)) {
+    info.labels = std::move(*labels);
+    put(family, std::move(info));
+  }
+  return {};
+}
+
+Status PointFamilies::on_scope(const model::MetricScope& scope) {
+  scope_ = resource_;
+  if (config_.without_scope_info) return {};
+  for (const auto& a : scope.attributes)
+    if (a.key != "name" && a.key != "version" && a.key != "schema_url")
+      scope_.set(label_name("otel_scope_" + std::string(a.key)),
+                 to_valid_utf8(model::value_text(a.value)));
+  scope_.set("otel_scope_name", to_valid_utf8(scope.name))
+      .set("otel_scope_version", to_valid_utf8(scope.version))
+      .set("otel_scope_schema_url", to_valid_utf8(scope.schema_url));
+  return {};
+}
+
+Status PointFamilies::on_metric(const MetricView& metric) {
+  family_ = nullptr;
+  const bool is_delta = metric.temporality == model::Temporality::kDelta;
+  const bool needs_temporality =
+      metric.kind != MetricKind::kGauge && metric.kind != MetricKind::kSummary;
+  if (needs_temporality && metric.temporality == model::Temporality::kUnspecified) return {};
+  if (metric.kind == MetricKind::kSum && is_delta && !metric.is_monotonic) return {};
+  const model::MetricType type = metric_type_of(metric);
+  const bool counts = type == model::MetricType::kCounter;
+  std::string name = translate_metric_name(metric.name, metric.unit,
+                                           counts ? MetricSuffix::kTotal
+                                           : metric.kind == MetricKind::kGauge && metric.unit == "1"
+                                               ? MetricSuffix::kRatio
+                                               : MetricSuffix::kNone,
+                                           translation_);
+  if (name.empty()) return {};
+  if (counts && name.ends_with("_total")) name.resize(name.size() - 6);
+  Family& family = families_[name];
+  if (family.head.name.empty()) {
+    family.head = {.name = name,
+                   .metadata = {type, "", to_valid_utf8(metric.description)},
+                   .total_suffix = config_.adds_suffixes()};
+    if (!config_.without_scope_info)
+      family.head.empty_labels = {"otel_scope_name", "otel_scope_schema_url", "otel_scope_version"};
+  }
+  if (family.head.metadata.type == type) family_ = &family;  // the first type of a name counts
+  return {};
+}
+
+Status PointFamilies::on_point(const MetricView& metric, const DataPoint& received) {
+  if (family_ == nullptr) return {};
+  auto labels = labels_of(received.attributes, scope_);
+  if (!labels) return {};
+  if ((received.flags & DataPoint::kNoRecordedValue) != 0) {
+    series_ -= family_->series.erase(*labels);
+    return {};
+  }
+  DataPoint point = received;
+  if (metric.temporality == model::Temporality::kDelta) {
+    if (!deltas_.add(family_->head.name + std::string(labels->packed()), point)) return {};
+    deltas_.keep();
+  }
+  auto shown = exposition_point(metric, point);
+  if (!shown) return {};
+  shown->labels = std::move(*labels);
+  put(*family_, std::move(*shown));
+  return {};
+}
+
+void PointFamilies::put(Family& family, MetricPoint point) {
+  if (!config_.send_timestamps) point.has_time = false;
+  const auto known = family.series.find(point.labels);
+  if (known != family.series.end()) {
+    if (point.time >= known->second.point.time) known->second = {std::move(point), now_};
+    return;
+  }
+  if (series_ >= kPointSeriesMax) {
+    if (left_out_++ == 0)
+      SL_LOG_WARN("prometheus exporter: more than {} series; further ones are not shown",
+                  kPointSeriesMax);
+    return;
+  }
+  ++series_;
+  model::Labels key = point.labels;
+  family.series.emplace(std::move(key), Entry{std::move(point), now_});
+}
+
+std::vector<model::MetricFamily> PointFamilies::collect() {
+  const std::lock_guard lock(mutex_);
+  const auto keep_ms =
+      std::chrono::duration_cast<std::chrono::milliseconds>(config_.metric_expiration).count();
+  const TimestampMs oldest{clock_.now_ms().value - keep_ms};
+  std::vector<model::MetricFamily> all;
+  for (auto at = families_.begin(); at != families_.end();) {
+    Family& family = at->second;
+    series_ -= std::erase_if(family.series,
+                             [&](const auto& entry) { return entry.second.updated < oldest; });
+    if (family.series.empty()) {
+      at = families_.erase(at);
+      continue;
+    }
+    all.push_back(family.head);
+    for (const auto& [labels, entry] : family.series) all.back().points.push_back(entry.point);
+    model::sort_for_exposition(all.back().points);
+    ++at;
+  }
+  family_ = nullptr;
+  return all;
+}
+
+}  // namespace sightline::pipeline

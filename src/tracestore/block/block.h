@@ -1,0 +1,149 @@
+#pragma once
+// One immutable block, open for reading: mapped, or in object storage. Its footer is in memory; trace ids, their index
+// and the lists are local, checked when first asked for; row groups are read, checked and decoded when asked for.
+//   Format    docs/formats/trace_block.md.
+//   Threads   any.
+//   Errors    kCorrupt when bytes do not check. Whoever meets an error of a block asks marked_corrupt(); from then on
+//             readers pass the block by, until maintenance sets it aside. Other errors (storage that does not
+//             answer) are passed on: an answer without this block would be wrong.
+#include <algorithm>
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "io/byte_source.h"
+#include "io/file_system.h"
+#include "tracestore/block/block_format.h"
+#include "tracestore/row_group/row_group_decoder.h"
+#include "tracestore/row_group/value_index.h"
+
+namespace sightline::tracestore {
+
+struct BlockSummary {
+  bool pinned = false;
+  TimestampNs newest_received;
+  uint64_t spans = 0;
+  uint32_t traces = 0;  // ordinals; some may be gone
+  uint32_t gone = 0;
+  uint64_t bytes = 0;
+  TimestampNs min_start{UINT64_MAX};
+  TimestampNs max_end{0};
+  std::vector<TraceId> continued;
+  std::vector<uint64_t> replaced;
+};
+
+using InspectedBytes = std::shared_ptr<std::atomic<uint64_t>>;
+
+class Block : public std::enable_shared_from_this<Block> {
+ public:
+  static Result<std::shared_ptr<const Block>> open(io::FileSystem& fs, const std::string& path,
+                                                   uint64_t id);
+  // The same over bytes in memory that `owner` keeps.
+  static Result<std::shared_ptr<const Block>> open(std::string_view bytes,
+                                                   std::shared_ptr<const void> owner, uint64_t id,
+                                                   std::string name);
+  // Of object storage: everything from `tail_offset` on is read at once and stays local.
+  static Result<std::shared_ptr<const Block>> open(std::shared_ptr<const io::ByteSource> source,
+                                                   uint64_t tail_offset, uint64_t id,
+                                                   std::string name);
+  // Where the row groups end, and what tells this block from others that had its id.
+  struct Tail {
+    uint64_t offset = 0;
+    uint32_t footer_crc = 0;
+  };
+  static Result<Tail> find_tail(const io::ByteSource& source);
+  Tail tail() const { return {tail_offset_, footer_crc_}; }
+
+  uint64_t id() const { return id_; }
+  bool is_archived() const { return archived_; }  // in object storage
+  const std::string& name() const { return name_; }
+  const BlockSummary& summary() const { return summary_; }
+  const std::vector<RowGroupZone>& zones() const { return zones_; }
+
+  // The ordinal of the trace, nullopt when it is not here.
+  Result<std::optional<uint32_t>> find(const TraceId& id) const;
+  TraceId trace_id(uint32_t ordinal) const;
+  // Its rows are here, yet it is not: it was reunited elsewhere, or removed.
+  bool is_gone(uint32_t ordinal) const {
+    return !gone_.empty() && std::binary_search(gone_.begin(), gone_.end(), ordinal);
+  }
+  // Whether some trace of the row group is gone.
+  bool has_gone(const RowGroupZone& zone) const {
+    const auto next = std::ranges::lower_bound(gone_, zone.first_trace);
+    return next != gone_.end() && *next < zone.first_trace + zone.traces;
+  }
+  // The bytes of a row group as stored, verified.
+  Result<io::HeldBytes> row_group_bytes(uint32_t number) const;
+
+  // How many bytes the parts other than row groups take.
+  struct Sections {
+    uint64_t ids, index, lists, values, filters, footer;
+  };
+  Sections sections() const;
+  // The checksums of the trace ids and their index.
+  Status check_index() const;
+
+  // Which values the block's columns have.
+  Result<const ValueIndex*> value_index() const;
+  // Of the values of a row group that the index does not list.
+  Result<io::HeldBytes> filter(uint32_t number) const;
+
+  // Its chunks are verified when first read.
+  Result<RowGroupDecoder> row_group(uint32_t number, InspectedBytes inspected) const;
+  // Whole traces of one row group by ordinal, ascending, with their trace ids, everything in them.
+  Result<std::shared_ptr<const model::SpanBatch>> read_traces(std::span<const uint32_t> ordinals,
+                                                              uint32_t row_group,
+                                                              InspectedBytes inspected) const;
+  uint32_t row_group_of(uint32_t ordinal) const;
+
+  // Tables of row groups read lately, kTablesKept of them; a decoder that lacks its own takes them from here.
+  void share_tables(uint32_t number, RowGroupDecoder& decoder) const;
+
+  // True when the error means that the block is damaged or gone: it is marked and said then.
+  bool marked_corrupt(const Error& error) const;
+  bool is_corrupt() const { return corrupt_.load(std::memory_order_relaxed); }
+
+ private:
+  Block() = default;
+  Status parse(const io::HeldBytes& tail);
+  Status parse_lists(std::string_view lists, uint32_t continued, uint32_t replaced, uint32_t gone);
+  Status parse_zones(ByteReader& footer, uint32_t row_groups);
+
+  uint64_t id_ = 0;
+  std::string name_;
+  bool archived_ = false;
+  std::shared_ptr<const io::ByteSource> source_;
+  std::shared_ptr<const void> tail_owner_;
+  uint64_t tail_offset_ = 0;  // of the trace ids
+  uint32_t footer_crc_ = 0;
+  BlockSummary summary_;
+  std::vector<RowGroupZone> zones_;
+  std::string_view ids_;
+  std::string_view index_;
+  uint64_t lists_bytes_ = 0;
+  std::vector<uint32_t> gone_;  // ordinals, ascending
+  std::string_view values_;
+  uint32_t values_crc_ = 0;
+  uint32_t ids_crc_ = 0;
+  uint32_t index_crc_ = 0;
+  mutable std::once_flag index_once_;
+  mutable Status index_status_;  // set once under index_once_
+  mutable std::once_flag values_once_;
+  mutable Result<ValueIndex> value_index_;                  // set once under values_once_
+  mutable std::vector<std::atomic<bool>> filter_verified_;  // per row group
+  mutable std::mutex tables_mutex_;
+  struct KeptTables {
+    uint32_t row_group;
+    std::shared_ptr<const RowGroupTables> tables;
+  };
+  mutable std::vector<KeptTables> tables_;  // guarded by tables_mutex_; the last used one last
+  mutable std::vector<VerifiedChunks> verified_;  // per row group; verifying twice is harmless
+  mutable std::atomic<bool> corrupt_{false};
+};
+
+}  // namespace sightline::tracestore

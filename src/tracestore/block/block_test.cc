@@ -1,0 +1,147 @@
+#include "tracestore/block/block.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "base/log.h"
+#include "io/testing_directory.h"
+#include "tracestore/block/block_inspection.h"
+#include "tracestore/block/block_writer.h"
+#include "tracestore/testing_spans.h"
+
+namespace sightline::tracestore {
+namespace {
+
+using testing::SpanSource;
+
+constexpr TimestampNs kNow{1'700'000'000'000'000'000};
+
+struct Written {
+  std::shared_ptr<const model::SpanBatch> batch;
+  std::map<TraceId, std::vector<std::string>> traces;  // canonical, sorted
+  std::string bytes;
+};
+
+Written write_block(uint64_t seed, size_t trace_count, size_t span_count) {
+  Written written;
+  SpanSource source(seed);
+  std::vector<TraceId> ids;
+  for (size_t i = 0; i < trace_count; ++i) ids.push_back(source.trace_id());
+  written.batch = source.batch(ids, span_count, kNow);
+  std::map<TraceId, TraceSpans> traces;
+  for (uint32_t i = 0; i < written.batch->spans.size(); ++i) {
+    const TraceId& id = written.batch->spans[i].trace_id;
+    traces[id].id = id;
+    traces[id].spans.push_back({written.batch.get(), i});
+  }
+  io::TestingDirectory directory;
+  const auto fs = io::make_posix_file_system();
+  auto writer = BlockWriter::create(*fs, directory.path(), 7, 16);
+  for (auto& [id, trace] : traces) {
+    unite_spans(trace.spans);
+    auto& canonical = written.traces[id];
+    for (const SpanRef& ref : trace.spans)
+      canonical.push_back(testing::canonical(*ref.batch, ref.span()));
+    std::sort(canonical.begin(), canonical.end());
+    EXPECT_TRUE((*writer)->add(std::move(trace), written.batch));
+  }
+  EXPECT_TRUE(
+      (*writer)->finish({.newest_received = kNow, .continued = {ids[0]}, .replaced = {3, 5}}));
+  written.bytes = *fs->read_all(block_path(directory.path(), 7));
+  return written;
+}
+
+Result<std::vector<std::string>> read_trace(const Block& block, const TraceId& id) {
+  const auto ordinal = block.find(id);
+  if (!ordinal) return std::unexpected(ordinal.error());
+  if (!*ordinal) return std::vector<std::string>();
+  const uint32_t wanted = **ordinal;
+  const auto batch = block.read_traces({&wanted, 1}, block.row_group_of(wanted), nullptr);
+  if (!batch) return std::unexpected(batch.error());
+  return testing::canonical(**batch);
+}
+
+void expect_holds(const Written& written, std::string_view bytes) {
+  const auto block = Block::open(bytes, nullptr, 7, "test");
+  ASSERT_TRUE(block) << block.error().message;
+  EXPECT_EQ((*block)->summary().traces, written.traces.size());
+  EXPECT_EQ((*block)->summary().newest_received, kNow);
+  EXPECT_EQ((*block)->summary().replaced, (std::vector<uint64_t>{3, 5}));
+  for (const auto& [id, spans] : written.traces) {
+    const auto found = read_trace(**block, id);
+    ASSERT_TRUE(found) << found.error().message;
+    EXPECT_EQ(*found, spans);
+  }
+}
+
+TEST(Block, FindsEveryTraceWholeAndNoOther) {
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    const Written written = write_block(seed, 1 + seed * 3, 20 + seed * 20);
+    expect_holds(written, written.bytes);
+    const auto block = Block::open(written.bytes, nullptr, 7, "test");
+    SpanSource other(1000 + seed);
+    for (int i = 0; i < 100; ++i) EXPECT_FALSE((*block)->find(other.trace_id())->has_value());
+  }
+}
+
+TEST(Block, ADamagedByteGivesAnErrorNeverAWrongSpan) {
+  Written written = write_block(4, 4, 12);
+  for (size_t at = 0; at < written.bytes.size(); ++at) {
+    written.bytes[at] = static_cast<char>(written.bytes[at] ^ (1 << at % 8));
+    if (const auto block = Block::open(written.bytes, nullptr, 7, "test")) {
+      for (const auto& [id, spans] : written.traces) {
+        const auto found = read_trace(**block, id);
+        ASSERT_TRUE(!found || *found == spans) << "byte " << at;
+      }
+    }
+    written.bytes[at] = static_cast<char>(written.bytes[at] ^ (1 << at % 8));
+  }
+}
+
+TEST(Block, ATruncatedFileDoesNotOpen) {
+  const Written written = write_block(5, 4, 12);
+  for (size_t length = 0; length < written.bytes.size(); ++length)
+    EXPECT_FALSE(Block::open(std::string_view(written.bytes).substr(0, length), nullptr, 7, "test"))
+        << length;
+}
+
+TEST(Block, ColumnsAddUpToTheFile) {
+  const Written written = write_block(7, 12, 300);
+  const auto block = Block::open(written.bytes, nullptr, 7, "test");
+  const auto columns = inspect_columns(**block);
+  ASSERT_TRUE(columns) << columns.error().message;
+  uint64_t bytes = 8;  // the magic in front
+  for (const ColumnUse& column : *columns) {
+    bytes += column.name == "zones and footer" ? column.bytes - 8 : column.bytes;
+    EXPECT_EQ(column.encodings.find('?'), std::string::npos) << column.name;
+  }
+  EXPECT_EQ(bytes, written.bytes.size());
+}
+
+TEST(Block, VerifyingFindsEveryDamagedByteOfARowGroup) {
+  Written written = write_block(8, 3, 20);
+  EXPECT_TRUE(verify_block(**Block::open(written.bytes, nullptr, 7, "test")));
+  for (size_t at = 8; at < written.bytes.size(); ++at) {
+    written.bytes[at] = static_cast<char>(written.bytes[at] ^ 4);
+    const auto block = Block::open(written.bytes, nullptr, 7, "test");
+    EXPECT_TRUE(!block || !verify_block(**block)) << "byte " << at;
+    written.bytes[at] = static_cast<char>(written.bytes[at] ^ 4);
+  }
+}
+
+// Blocks that earlier versions wrote stay readable. SIGHTLINE_REWRITE=1 writes the file anew.
+TEST(Block, TheGoldenFileStillReads) {
+  const std::string path = std::string(SIGHTLINE_TESTDATA) + "/golden_v3.trace";
+  const auto fs = io::make_posix_file_system();
+  const Written written = write_block(6, 5, 30);
+  if (std::getenv("SIGHTLINE_REWRITE") != nullptr) {
+    ASSERT_TRUE((*fs->create(path))->append(written.bytes));
+  }
+  const auto bytes = fs->read_all(path);
+  ASSERT_TRUE(bytes) << bytes.error().message;
+  expect_holds(written, *bytes);
+}
+
+}  // namespace
+}  // namespace sightline::tracestore

@@ -1,0 +1,200 @@
+// The codecs below a row group, alone: paged integers, text templates, value columns.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <numeric>
+
+#include "base/random.h"
+#include "tracestore/codec/paged_integers.h"
+#include "tracestore/codec/text_template.h"
+#include "tracestore/codec/value_column.h"
+
+namespace sightline::tracestore {
+namespace {
+
+std::vector<uint32_t> random_pages(Random& random, size_t count) {
+  std::vector<uint32_t> ends;
+  for (uint32_t at = 0; at < count;)
+    ends.push_back(at = static_cast<uint32_t>(std::min<size_t>(count, at + random.below(200))));
+  if (ends.empty()) ends.push_back(0);
+  return ends;
+}
+
+TEST(PagedIntegers, EveryPageGivesBackItsValues) {
+  for (uint64_t seed = 0; seed < 300; ++seed) {
+    SCOPED_TRACE(seed);
+    Random random(seed);
+    const auto context_count = static_cast<uint32_t>(1 + random.below(40));
+    std::vector<uint64_t> values(1 + random.below(3000));
+    std::vector<uint32_t> contexts;
+    for (uint64_t& value : values) {
+      contexts.push_back(static_cast<uint32_t>(random.below(context_count)));
+      const uint64_t width = (contexts.back() * 7 + seed) % 65;  // contexts differ in magnitude
+      value =
+          width == 0 || (seed % 4 == 0 && random.below(9) > 0) ? 0 : random.next() >> (64 - width);
+    }
+    const auto ends = random_pages(random, values.size());
+    std::string bytes;
+    encode_paged({values, contexts, context_count, ends}, bytes);
+    const auto column =
+        PagedIntegers::open(bytes, context_count, static_cast<uint32_t>(ends.size()));
+    ASSERT_TRUE(column) << column.error().message;
+    uint32_t begin = 0;
+    for (uint32_t page = 0; page < ends.size(); ++page) {
+      std::vector<uint64_t> back;
+      const auto of_page = std::span(contexts).subspan(begin, ends[page] - begin);
+      ASSERT_TRUE(column->read(page, of_page.size(), of_page, back));
+      ASSERT_TRUE(std::equal(back.begin(), back.end(), values.begin() + begin,
+                             values.begin() + ends[page]));
+      begin = ends[page];
+    }
+    for (size_t cut = 1; cut < bytes.size(); cut += 1 + bytes.size() / 40)
+      EXPECT_FALSE(PagedIntegers::open(std::string_view(bytes).substr(0, cut), context_count,
+                                       static_cast<uint32_t>(ends.size())));
+  }
+}
+
+std::string random_text(Random& random) {
+  static constexpr std::string_view kPieces[] = {"SELECT * FROM t WHERE id = ",
+                                                 "4711",
+                                                 "007",
+                                                 "0",
+                                                 "deadbeef01",
+                                                 "a3",
+                                                 "-",
+                                                 " ",
+                                                 "\x01",
+                                                 "\x05",
+                                                 "\x02\x7f",
+                                                 "123456789012345678901234567890",
+                                                 "00000000-1111-2222-3333-44444444abcd",
+                                                 "18446744073709551615",
+                                                 "ABC",
+                                                 "e2",
+                                                 "f00dfeedf00dfeedf00dfeed9",
+                                                 "é",
+                                                 "999999999999999999"};
+  std::string text;
+  for (uint64_t n = random.below(8); n > 0; --n) text += kPieces[random.below(std::size(kPieces))];
+  if (random.below(4) == 0) text += static_cast<char>(random.below(256));
+  return text;
+}
+
+TEST(TextTemplate, JoinsToWhatWasSplit) {
+  Random random(1);
+  for (int i = 0; i < 20'000; ++i) {
+    const std::string text = random_text(random);
+    std::string made, back;
+    std::vector<uint64_t> numbers;
+    split_text(text, made, numbers);
+    ASSERT_EQ(numbers_of_template(made), numbers.size()) << text;
+    ASSERT_TRUE(join_text(made, numbers, 1 << 20, back)) << text;
+    ASSERT_EQ(back, text);
+  }
+}
+
+TEST(TextTemplate, RefusesNumbersThatDoNotFit) {
+  std::string made, back;
+  std::vector<uint64_t> numbers;
+  split_text("order 007 of deadbeef01", made, numbers);
+  ASSERT_EQ(numbers.size(), 2u);
+  numbers[0] = 1000;
+  EXPECT_FALSE(join_text(made, numbers, 1 << 20, back));
+  EXPECT_FALSE(join_text(made, std::span(numbers).first(1), 1 << 20, back));
+  EXPECT_FALSE(join_text("text \x02", {}, 1 << 20, back));
+  EXPECT_EQ(numbers_of_template("text \x03"), SIZE_MAX);
+}
+
+// The kinds of columns there are: of few values, of numbers, of money, of ids in texts, of anything.
+model::ValueView random_value(Random& random, uint64_t kind, uint32_t context,
+                              std::deque<std::string>& texts) {
+  const auto text = [&](std::string t) {
+    return model::ValueView::of_string(texts.emplace_back(std::move(t)));
+  };
+  switch (kind) {
+    case 0: return text("host-" + std::to_string(context));
+    case 1: return model::ValueView::of_int(static_cast<int64_t>(random.next() >> (10 + context)));
+    case 2:
+      return model::ValueView::of_double(random.below(50) == 0
+                                             ? 7e14 + static_cast<double>(random.below(1000))
+                                             : std::round(random.unit() * 1e6) / 100);
+    case 3:
+      return text("GET session:" + std::to_string(random.below(1'000'000)) + " page " +
+                  std::to_string(context));
+    case 4: return text(random.uuid());
+    case 5: return text(random_text(random));
+    case 6: return model::ValueView::of_double(random.unit());
+    default: break;
+  }
+  model::ValueView value{.kind = static_cast<model::ValueKind>(random.below(8))};
+  if (value.kind == model::ValueKind::kBool)
+    value.int_value = static_cast<int64_t>(random.below(2));
+  if (value.kind == model::ValueKind::kInt || value.kind == model::ValueKind::kDouble)
+    value.int_value = static_cast<int64_t>(random.next());
+  if (value.kind == model::ValueKind::kString || value.kind >= model::ValueKind::kBytes)
+    value.bytes = texts.emplace_back(random_text(random));
+  return value;
+}
+
+TEST(ValueColumn, EveryPageGivesBackItsValues) {
+  for (uint64_t seed = 0; seed < 240; ++seed) {
+    SCOPED_TRACE(seed);
+    Random random(seed);
+    std::deque<std::string> texts;
+    const auto context_count = static_cast<uint32_t>(1 + random.below(20));
+    std::vector<model::ValueView> values;
+    std::vector<uint32_t> contexts;
+    ValueColumnBuilder builder;
+    const auto ends = random_pages(random, 1 + random.below(2500));
+    for (const uint32_t end : ends) {
+      while (values.size() < end) {
+        contexts.push_back(static_cast<uint32_t>(random.below(context_count)));
+        values.push_back(random_value(random, seed % 8, contexts.back(), texts));
+        builder.add(values.back(), contexts.back());
+      }
+      builder.end_page();
+    }
+    const std::string bytes = builder.encode(context_count);
+    const auto reader =
+        ValueColumnReader::open(bytes, context_count, static_cast<uint32_t>(ends.size()));
+    if (values.empty()) continue;
+    ASSERT_TRUE(reader) << reader.error().message;
+    // Backwards: a page needs none before it.
+    for (auto page = static_cast<uint32_t>(ends.size()); page-- > 0;) {
+      const uint32_t begin = page == 0 ? 0 : ends[page - 1];
+      std::vector<model::ValueView> back;
+      const auto status =
+          reader->read(page, std::span(contexts).subspan(begin, ends[page] - begin), back);
+      ASSERT_TRUE(status) << status.error().message;
+      ASSERT_TRUE(std::equal(back.begin(), back.end(), values.begin() + begin,
+                             values.begin() + ends[page]));
+    }
+  }
+}
+
+TEST(ValueColumn, DamagedBytesGiveAnErrorOrValuesNeverMore) {
+  Random random(5);
+  std::deque<std::string> texts;
+  for (uint64_t kind = 0; kind < 8; ++kind) {
+    ValueColumnBuilder builder;
+    std::vector<uint32_t> contexts(300);
+    for (uint32_t& context : contexts) {
+      context = static_cast<uint32_t>(random.below(4));
+      builder.add(random_value(random, kind, context, texts), context);
+    }
+    builder.end_page();
+    std::string bytes = builder.encode(4);
+    for (size_t at = 0; at < bytes.size(); ++at) {
+      bytes[at] = static_cast<char>(bytes[at] ^ (1 << at % 8));
+      if (const auto reader = ValueColumnReader::open(bytes, 4, 1)) {
+        std::vector<model::ValueView> back;
+        const bool read = reader->read(0, contexts, back).has_value();
+        EXPECT_TRUE(!read || back.size() == contexts.size());
+      }
+      bytes[at] = static_cast<char>(bytes[at] ^ (1 << at % 8));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace sightline::tracestore

@@ -1,0 +1,381 @@
+#include "tracestore/codec/paged_integers.h"
+
+#include <algorithm>
+#include <bit>
+#include <numeric>
+
+namespace sightline::tracestore {
+namespace {
+
+enum class Encoding : uint8_t { kConstant = 0, kCoded = 1 };
+
+constexpr uint32_t kTablesMax = 16;
+constexpr uint32_t kTablesWritten = 6;      // more hardly pack better, and take time to read
+constexpr size_t kValuesOfTableMin = 2000;  // likewise
+constexpr uint64_t kSmall =
+    16;  // below: a symbol of its own; from there four symbols to each power of two
+constexpr size_t kSymbols = 256;
+constexpr size_t kLanes = 4;  // pages read side by side
+
+// Of `value`: its symbol, and how many low bits the symbol does not say.
+uint8_t symbol_of(uint64_t value) {
+  if (value < kSmall) return static_cast<uint8_t>(value);
+  const auto width = static_cast<unsigned>(std::bit_width(value));  // 5 to 64
+  return static_cast<uint8_t>(kSmall + (width - 5) * 4 + (value >> (width - 3) & 3));
+}
+constexpr unsigned low_bits_of(uint8_t symbol) {
+  return symbol < kSmall ? 0 : (symbol - kSmall) / 4u + 2;
+}
+constexpr uint64_t base_of(uint8_t symbol) {
+  if (symbol < kSmall) return symbol;
+  return (uint64_t{4} + (symbol - kSmall) % 4u) << low_bits_of(symbol);
+}
+
+class BitWriter {
+ public:
+  explicit BitWriter(std::string& out) : out_(out) {}
+  // `count` up to 62.
+  void put(uint64_t bits, unsigned count) {
+    if (count == 0) return;
+    bits &= (uint64_t{1} << count) - 1;
+    word_ |= bits << used_;
+    used_ += count;
+    if (used_ < 64) return;
+    append_le<uint64_t>(out_, word_);
+    used_ -= 64;
+    word_ = used_ == 0 ? 0 : bits >> (count - used_);
+  }
+  void finish() { out_.append(reinterpret_cast<const char*>(&word_), (used_ + 7) / 8); }
+
+ private:
+  std::string& out_;
+  uint64_t word_ = 0;
+  unsigned used_ = 0;
+};
+
+// Puts contexts whose numbers are of similar magnitude together; empty when one table is as good.
+std::vector<uint8_t> group_contexts(const PagedInput& input, std::span<const uint8_t> symbols,
+                                    uint32_t& table_count) {
+  table_count = 1;
+  const uint32_t tables_max =
+      std::min<uint32_t>({kTablesWritten, input.context_count,
+                          static_cast<uint32_t>(symbols.size() / kValuesOfTableMin)});
+  if (tables_max < 2) return {};
+  std::vector<uint64_t> sum(input.context_count), count(input.context_count);
+  for (size_t i = 0; i < symbols.size(); ++i) {
+    sum[input.contexts[i]] += symbols[i];
+    ++count[input.contexts[i]];
+  }
+  std::vector<uint32_t> order(input.context_count);
+  std::iota(order.begin(), order.end(), 0);
+  const auto mean = [&](uint32_t c) {
+    return count[c] == 0 ? 0.0 : static_cast<double>(sum[c]) / static_cast<double>(count[c]);
+  };
+  std::stable_sort(order.begin(), order.end(),
+                   [&](uint32_t a, uint32_t b) { return mean(a) < mean(b); });
+  std::vector<uint8_t> table_of(input.context_count, 0);
+  uint64_t seen = 0;
+  for (const uint32_t context : order) {
+    // By the middle of its share, so that one large context does not open an empty table.
+    const uint64_t middle = seen + count[context] / 2;
+    table_of[context] = static_cast<uint8_t>(
+        std::min<uint64_t>(tables_max - 1, middle * tables_max / symbols.size()));
+    seen += count[context];
+  }
+  // Without gaps in the numbering.
+  std::array<int, kTablesMax> renamed{};
+  renamed.fill(-1);
+  int next = 0;
+  for (const uint32_t context : order)
+    if (count[context] > 0 && renamed[table_of[context]] < 0) renamed[table_of[context]] = next++;
+  for (uint32_t c = 0; c < input.context_count; ++c)
+    table_of[c] = static_cast<uint8_t>(std::max(0, renamed[table_of[c]]));
+  table_count = static_cast<uint32_t>(next);
+  return table_of;
+}
+
+using Counts = std::array<uint32_t, kSymbols>;
+
+std::vector<Frequencies> make_tables(std::span<const uint8_t> symbols,
+                                     std::span<const uint32_t> contexts,
+                                     std::span<const uint8_t> table_of, uint32_t table_count,
+                                     double& bytes) {
+  std::vector<Counts> counts(table_count);
+  for (Counts& c : counts) c.fill(0);
+  for (size_t i = 0; i < symbols.size(); ++i)
+    ++counts[table_of.empty() ? 0 : table_of[contexts[i]]][symbols[i]];
+  std::vector<Frequencies> tables;
+  std::string written;
+  bytes = 0;
+  for (const Counts& c : counts) {
+    tables.push_back(Frequencies::of(c));
+    tables.back().append_to(written);
+    bytes += tables.back().cost(c) / 8;
+  }
+  bytes += static_cast<double>(written.size() + table_of.size() / 2);
+  return tables;
+}
+
+// All symbols of a page that say nothing new: it has no bytes.
+void append_page(const PagedInput& input, std::span<const uint8_t> symbols, size_t begin,
+                 size_t end, std::span<const uint8_t> table_of,
+                 const std::vector<Frequencies>& tables, std::string& out) {
+  const auto page = input.values.subspan(begin, end - begin);
+  if (std::all_of(page.begin(), page.end(), [](uint64_t v) { return v == 0; })) return;
+  RansEncoder coder;
+  for (size_t i = end; i-- > begin;) {
+    const Frequencies& table = tables[table_of.empty() ? 0 : table_of[input.contexts[i]]];
+    coder.put(table, symbols[i]);
+  }
+  std::string coded;
+  coder.append_to(coded);
+  append_sized(out, coded);
+  BitWriter bits(out);
+  for (size_t i = begin; i < end; ++i) bits.put(input.values[i], low_bits_of(symbols[i]));
+  bits.finish();
+}
+
+std::unexpected<Error> torn() { return fail(Errc::kCorrupt, "paged integers are torn"); }
+
+}  // namespace
+
+void encode_paged(const PagedInput& input, std::string& out) {
+  if (input.values.empty()) return;
+  const uint64_t first = input.values.front();
+  if (std::all_of(input.values.begin(), input.values.end(),
+                  [&](uint64_t v) { return v == first; })) {
+    out.push_back(static_cast<char>(Encoding::kConstant));
+    append_uvarint(out, first);
+    return;
+  }
+  std::vector<uint8_t> symbols(input.values.size());
+  for (size_t i = 0; i < symbols.size(); ++i) symbols[i] = symbol_of(input.values[i]);
+  double single_bytes = 0;
+  std::vector<Frequencies> tables = make_tables(symbols, {}, {}, 1, single_bytes);
+  std::vector<uint8_t> table_of;
+  if (!input.contexts.empty()) {
+    uint32_t table_count = 1;
+    auto grouped = group_contexts(input, symbols, table_count);
+    double grouped_bytes = 0;
+    if (table_count > 1) {
+      auto more = make_tables(symbols, input.contexts, grouped, table_count, grouped_bytes);
+      if (grouped_bytes < single_bytes) {
+        tables = std::move(more);
+        table_of = std::move(grouped);
+      }
+    }
+  }
+  out.push_back(static_cast<char>(Encoding::kCoded));
+  out.push_back(static_cast<char>(tables.size()));
+  for (size_t i = 0; i < table_of.size(); i += 2)
+    out.push_back(
+        static_cast<char>(table_of[i] | (i + 1 < table_of.size() ? table_of[i + 1] << 4 : 0)));
+  std::string pages;
+  for (const Frequencies& table : tables) {
+    pages.clear();
+    table.append_to(pages);
+    append_sized(out, pages);
+  }
+  pages.clear();
+  size_t begin = 0;
+  for (const uint32_t end : input.page_ends) {
+    const size_t before = pages.size();
+    append_page(input, symbols, begin, end, table_of, tables, pages);
+    append_uvarint(out, pages.size() - before);
+    begin = end;
+  }
+  out += pages;
+}
+
+std::string_view paged_encoding_name(std::string_view bytes) {
+  if (bytes.empty() || static_cast<Encoding>(bytes[0]) == Encoding::kConstant) return "constant";
+  return bytes.size() > 1 && bytes[1] > 1 ? "coded by context" : "coded";
+}
+
+constinit const std::array<PageCursor::Magnitude, 256> PageCursor::kMagnitudes = [] {
+  std::array<Magnitude, 256> magnitudes{};
+  for (unsigned symbol = 0; symbol < 256; ++symbol) {
+    const unsigned low = low_bits_of(static_cast<uint8_t>(symbol));
+    magnitudes[symbol] = {base_of(static_cast<uint8_t>(symbol)), (uint64_t{1} << low) - 1, low};
+  }
+  return magnitudes;
+}();
+
+uint64_t PageCursor::bits_at_end(std::string_view bits, size_t begin, unsigned count) {
+  uint64_t result = 0;
+  for (unsigned i = 0; i < count; ++i)
+    if (const size_t bit = begin + i; bit / 8 < bits.size())
+      result |= static_cast<uint64_t>(bits[bit / 8] >> bit % 8 & 1) << i;
+  return result;
+}
+
+Result<PagedIntegers> PagedIntegers::open(std::string_view bytes, uint32_t context_count,
+                                          uint32_t page_count) {
+  PagedIntegers column;
+  column.context_count_ = context_count;
+  if (bytes.empty()) return column;
+  ByteReader in(bytes);
+  const uint8_t encoding = in.u8();
+  if (encoding == static_cast<uint8_t>(Encoding::kConstant)) {
+    column.value_ = in.uvarint();
+    if (!in.ok() || !in.at_end()) return torn();
+    return column;
+  }
+  if (encoding != static_cast<uint8_t>(Encoding::kCoded))
+    return fail(Errc::kCorrupt, "integer encoding ", static_cast<int>(encoding), " is unknown");
+  column.constant_ = false;
+  const uint8_t table_count = in.u8();
+  if (table_count == 0 || table_count > kTablesMax) return torn();
+  if (table_count > 1) {
+    const std::string_view packed = in.bytes((size_t{context_count} + 1) / 2);
+    if (!in.ok()) return torn();
+    column.table_of_.resize(context_count);
+    uint8_t largest = 0;
+    for (size_t i = 0; i < context_count; ++i) {
+      column.table_of_[i] = static_cast<uint8_t>(packed[i / 2] >> (i % 2 * 4) & 15);
+      largest = std::max(largest, column.table_of_[i]);
+    }
+    if (largest >= table_count) return torn();
+  }
+  column.tables_.reserve(table_count);
+  for (uint8_t i = 0; i < table_count; ++i) column.tables_.push_back(in.sized());
+  if (page_count > in.remaining()) return torn();
+  column.page_begins_.reserve(size_t{page_count} + 1);
+  uint64_t begin = 0;
+  for (uint32_t i = 0; i < page_count; ++i) {
+    column.page_begins_.push_back(static_cast<uint32_t>(begin));
+    begin += std::min<uint64_t>(in.uvarint(), UINT32_MAX);
+    if (begin > bytes.size()) return torn();
+  }
+  column.page_begins_.push_back(static_cast<uint32_t>(begin));
+  column.bytes_ = in.bytes(begin);
+  if (!in.ok() || !in.at_end()) return torn();
+  return column;
+}
+
+Result<PageCursor> PagedIntegers::cursor(uint32_t page) const {
+  if (constant_) return PageCursor(value_);
+  if (size_t{page} + 1 >= page_begins_.size()) return torn();
+  const uint32_t begin = page_begins_[page];
+  const uint32_t end = page_begins_[page + 1];
+  if (begin == end) return PageCursor();
+  ByteReader in(bytes_.substr(begin, end - begin));
+  const std::string_view coded = in.sized();
+  if (!in.ok()) return torn();
+  return PageCursor(coded, in.bytes(in.remaining()));
+}
+
+Status PagedIntegers::prepare() const {
+  if (slots_) return {};
+  auto slots = std::make_shared_for_overwrite<RansSlots[]>(tables_.size());
+  for (size_t i = 0; i < tables_.size(); ++i)
+    if (!read_frequencies(tables_[i], slots[i])) return torn();
+  slots_ = std::move(slots);
+  return {};
+}
+
+Result<const RansSlots*> PagedIntegers::slots_of(uint32_t context) const {
+  if (auto status = prepare(); !status) return std::unexpected(std::move(status).error());
+  if (context >= context_count_) return torn();
+  return &slots_[table_of_.empty() ? 0 : table_of_[context]];
+}
+
+namespace {
+
+template <typename Number>
+bool fits(uint64_t value) {
+  return static_cast<Number>(value) == value;
+}
+
+}  // namespace
+
+template <typename Number, size_t kCount>
+Status PagedIntegers::read_lanes(std::span<const Part<Number>> parts) const {
+  std::array<PageCursor, kCount> cursors;
+  std::array<size_t, kCount> at{};
+  size_t together = SIZE_MAX;
+  for (size_t lane = 0; lane < kCount; ++lane) {
+    auto cursor = this->cursor(parts[lane].page);
+    if (!cursor) return std::unexpected(std::move(cursor).error());
+    cursors[lane] = *cursor;
+    if (cursor->is_constant()) {
+      if (!fits<Number>(cursor->value())) return torn();
+      std::fill_n(parts[lane].out, parts[lane].count, static_cast<Number>(cursor->value()));
+      at[lane] = parts[lane].count;
+      together = 0;
+      continue;
+    }
+    if (auto status = prepare(); !status) return status;
+    together = std::min(together, parts[lane].count);
+  }
+  const uint8_t* const table_of = table_of_.empty() ? nullptr : table_of_.data();
+  const RansSlots* const slots = slots_.get();
+  const auto read_all = [&](auto slots_of) {
+    std::array<uint64_t, kCount> seen{};  // all bits of all numbers of a lane
+    if (together > 0) {
+      // Copies of their own: what the loop holds in registers nothing else may point to.
+      std::array<PageCursor, kCount> at_work = cursors;
+      for (size_t i = 0; i < together; ++i) {
+#pragma GCC unroll 4
+        for (size_t lane = 0; lane < kCount; ++lane) {
+          const uint64_t value = at_work[lane].next(slots_of(parts[lane], i));
+          seen[lane] |= value;
+          parts[lane].out[i] = static_cast<Number>(value);
+        }
+      }
+      cursors = at_work;
+    }
+    for (size_t lane = 0; lane < kCount; ++lane) {
+      PageCursor cursor = cursors[lane];
+      uint64_t bits = seen[lane];
+      for (size_t i = std::max(at[lane], together); i < parts[lane].count; ++i) {
+        const uint64_t value = cursor.next(slots_of(parts[lane], i));
+        bits |= value;
+        parts[lane].out[i] = static_cast<Number>(value);
+      }
+      if (!cursor.finished() || !fits<Number>(bits)) return false;
+    }
+    return true;
+  };
+  const bool sound =
+      table_of == nullptr
+          ? read_all([&](const Part<Number>&, size_t) -> const RansSlots& { return *slots; })
+          : read_all([&](const Part<Number>& part, size_t i) -> const RansSlots& {
+              return slots[table_of[part.contexts[i]]];
+            });
+  return sound ? Status{} : torn();
+}
+
+template <typename Number>
+Status PagedIntegers::read_parts(std::span<const Part<Number>> parts) const {
+  if (!table_of_.empty())
+    for (const Part<Number>& part : parts) {
+      uint32_t largest = 0;
+      for (size_t i = 0; i < part.count; ++i) largest = std::max(largest, part.contexts[i]);
+      if (largest >= context_count_) return torn();
+    }
+  size_t at = 0;
+  for (; at + kLanes <= parts.size(); at += kLanes)
+    if (auto status = read_lanes<Number, kLanes>(parts.subspan(at, kLanes)); !status) return status;
+  for (; at < parts.size(); ++at)
+    if (auto status = read_lanes<Number, 1>(parts.subspan(at, 1)); !status) return status;
+  return {};
+}
+
+Status PagedIntegers::read(std::span<const Part<uint64_t>> parts) const {
+  return read_parts(parts);
+}
+Status PagedIntegers::read(std::span<const Part<uint32_t>> parts) const {
+  return read_parts(parts);
+}
+
+Status PagedIntegers::read(uint32_t page, size_t count, std::span<const uint32_t> contexts,
+                           std::vector<uint64_t>& out) const {
+  if (!table_of_.empty() && contexts.size() != count) return torn();
+  const size_t begin = out.size();
+  out.resize(begin + count);
+  const Part<uint64_t> part{page, count, contexts.data(), out.data() + begin};
+  return read_parts(std::span(&part, 1));
+}
+
+}  // namespace sightline::tracestore

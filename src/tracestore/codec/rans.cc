@@ -1,0 +1,83 @@
+#include "tracestore/codec/rans.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace sightline::tracestore {
+
+Frequencies Frequencies::of(std::span<const uint32_t> counts) {
+  Frequencies f;
+  uint64_t total = 0;
+  for (const uint32_t count : counts) total += count;
+  uint32_t given = 0;
+  for (size_t symbol = 0; symbol < counts.size(); ++symbol) {
+    if (counts[symbol] == 0) continue;
+    f.symbols_.push_back(static_cast<uint8_t>(symbol));
+    const auto share = static_cast<uint32_t>(uint64_t{counts[symbol]} * kRansScale / total);
+    f.frequency_[symbol] = static_cast<uint16_t>(std::max(1u, share));
+    given += f.frequency_[symbol];
+  }
+  // What rounding left over or took too much goes to and from where it matters least.
+  while (given != kRansScale) {
+    const auto most =
+        *std::max_element(f.symbols_.begin(), f.symbols_.end(),
+                          [&](uint8_t a, uint8_t b) { return f.frequency_[a] < f.frequency_[b]; });
+    const uint32_t room = f.frequency_[most] / 2u;
+    if (given < kRansScale) {
+      f.frequency_[most] = static_cast<uint16_t>(f.frequency_[most] + (kRansScale - given));
+      given = kRansScale;
+    } else {
+      const uint32_t taken = std::min(given - kRansScale, std::max(1u, room / 4));
+      f.frequency_[most] = static_cast<uint16_t>(f.frequency_[most] - taken);
+      given -= taken;
+    }
+  }
+  uint32_t start = 0;
+  for (const uint8_t symbol : f.symbols_) {
+    f.start_[symbol] = static_cast<uint16_t>(start);
+    start += f.frequency_[symbol];
+  }
+  return f;
+}
+
+// How many symbols, then for each the distance from the one before and its frequency; the last one's is the rest.
+void Frequencies::append_to(std::string& out) const {
+  out.push_back(static_cast<char>(symbols_.size() - 1));
+  int before = -1;
+  for (size_t i = 0; i < symbols_.size(); ++i) {
+    append_uvarint(out, static_cast<uint64_t>(symbols_[i] - before - 1));
+    if (i + 1 < symbols_.size()) append_uvarint(out, frequency_[symbols_[i]]);
+    before = symbols_[i];
+  }
+}
+
+double Frequencies::cost(std::span<const uint32_t> counts) const {
+  double bits = 0;
+  for (const uint8_t symbol : symbols_)
+    if (counts[symbol] > 0)
+      bits +=
+          counts[symbol] * (kRansScaleBits - std::log2(static_cast<double>(frequency_[symbol])));
+  return bits;
+}
+
+bool read_frequencies(std::string_view bytes, RansSlots& slots) {
+  ByteReader in(bytes);
+  const uint32_t count = in.u8() + 1u;
+  uint64_t symbol = 0;
+  uint32_t start = 0;
+  for (uint32_t i = 0; i < count; ++i) {
+    const uint64_t distance = in.uvarint();
+    if (distance > 255) return false;
+    symbol = (i == 0 ? 0 : symbol + 1) + distance;
+    const uint64_t frequency = i + 1 < count ? in.uvarint() : kRansScale - start;
+    // The last one's is at least one, so that all others leave something.
+    if (!in.ok() || symbol > 255 || frequency == 0 || frequency > kRansScale - start) return false;
+    const RansSlot first =
+        RansSlot::of(static_cast<uint32_t>(symbol), static_cast<uint32_t>(frequency), 0);
+    for (uint32_t k = 0; k < frequency; ++k) slots[start + k].packed = first.packed + k;
+    start += static_cast<uint32_t>(frequency);
+  }
+  return in.at_end() && start == kRansScale;
+}
+
+}  // namespace sightline::tracestore

@@ -1,0 +1,364 @@
+#include "tracestore/live/live_traces.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace sightline::tracestore {
+namespace {
+
+uint64_t received_bytes(const model::SpanBatch& batch, const model::SpanView& span) {
+  if (!span.encoded.empty()) return span.encoded.size();
+  uint64_t bytes = 64 + span.name.size() + span.status_message.size() + span.trace_state.size();
+  for (const auto& [key, value] : batch.of(span.attributes))
+    bytes += 12 + key.size() + value.bytes.size();
+  return bytes + 48ull * (span.events.count + span.links.count);
+}
+
+bool is_visible(const LiveRow& row, uint64_t sequence) {
+  const uint64_t own = row.batch->sequence.load(std::memory_order_acquire);
+  return own != 0 && own <= sequence;
+}
+
+// The part itself when it is closed and all visible, else a copy of what is; null when nothing is.
+std::shared_ptr<const LivePart> visible_part(const std::shared_ptr<LivePart>& part,
+                                             uint64_t sequence) {
+  const auto visible = [&](const LiveRow& row) { return is_visible(row, sequence); };
+  if (part->frozen && std::all_of(part->rows.begin(), part->rows.end(), visible)) return part;
+  auto copy = std::make_shared<LivePart>();
+  std::copy_if(part->rows.begin(), part->rows.end(), std::back_inserter(copy->rows), visible);
+  if (copy->rows.empty()) return nullptr;
+  copy->min_start = part->min_start;
+  copy->max_end = part->max_end;
+  copy->frozen = true;
+  return copy;
+}
+
+bool is_due(const LivePart& part, const CutRule& rule) {
+  return !part.frozen && (rule.everything || rule.now - part.last_span >= rule.idle_period ||
+                          rule.now - part.created >= rule.duration_max);
+}
+
+}  // namespace
+
+WalUse::Pending::Pending(WalUse& use) : use_(use) {
+  const std::lock_guard lock(use_.mutex_);
+  segment_ = use_.newest_segment_;
+  use_.pending_.insert(segment_);
+}
+
+WalUse::Pending::~Pending() {
+  const std::lock_guard lock(use_.mutex_);
+  use_.pending_.erase(use_.pending_.find(segment_));
+}
+
+void WalUse::acquire(uint64_t segment, uint64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  ++batches_[segment];
+  newest_segment_ = std::max(newest_segment_, segment);
+  live_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+}
+
+void WalUse::release(uint64_t segment, uint64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  const auto entry = batches_.find(segment);
+  if (--entry->second == 0) batches_.erase(entry);
+  live_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
+}
+
+uint64_t WalUse::lowest_used() const {
+  const std::lock_guard lock(mutex_);
+  const uint64_t live = batches_.empty() ? UINT64_MAX : batches_.begin()->first;
+  const uint64_t pending = pending_.empty() ? UINT64_MAX : *pending_.begin();
+  return std::min(live, pending);
+}
+
+LiveBatch::LiveBatch(std::shared_ptr<const model::SpanBatch> batch, WalUse& use,
+                     io::RecordPosition position)
+    : use_(use),
+      position_(position),
+      span_count_(static_cast<uint32_t>(batch->spans.size())),
+      as_received_(!batch->encoded.empty()),
+      bytes_(memory_of(*batch)),
+      hot_(std::move(batch)) {
+  use_.acquire(position_.segment, bytes());
+}
+
+Result<std::shared_ptr<const model::SpanBatch>> LiveBatch::spans() const {
+  {
+    const std::lock_guard lock(mutex_);
+    if (hot_) return hot_;
+  }
+  auto batch = use_.load(position_);
+  if (batch && (*batch)->spans.size() != span_count_)
+    return fail(Errc::kCorrupt, "wal: a request has other spans than it had");
+  return batch;
+}
+
+void LiveBatch::cool() {
+  if (!as_received_) return;
+  std::shared_ptr<const model::SpanBatch> gone;  // destroyed outside the lock
+  const std::lock_guard lock(mutex_);
+  if (!hot_) return;
+  gone.swap(hot_);
+  const uint64_t cold = sizeof(LiveBatch) + span_count_ * sizeof(LiveRow);
+  const uint64_t before = bytes_.load(std::memory_order_relaxed);
+  if (before <= cold) return;
+  bytes_.store(cold, std::memory_order_relaxed);
+  use_.lighten(before - cold);
+}
+
+void LiveMemory::add(const std::shared_ptr<LiveBatch>& batch) {
+  if (bytes_max_ == 0) return;
+  std::vector<std::shared_ptr<LiveBatch>> cooling;
+  {
+    const std::lock_guard lock(mutex_);
+    hot_.emplace_back(batch, batch->bytes());
+    bytes_ += batch->bytes();
+    while (bytes_ > bytes_max_ && !hot_.empty()) {
+      bytes_ -= hot_.front().second;
+      if (auto oldest = hot_.front().first.lock()) cooling.push_back(std::move(oldest));
+      hot_.pop_front();
+    }
+  }
+  for (const auto& oldest : cooling) oldest->cool();
+}
+
+Result<std::shared_ptr<const model::SpanBatch>> LiveBatchReader::read(
+    const std::shared_ptr<const LiveBatch>& batch) {
+  if (const auto known = known_.find(batch.get()); known != known_.end()) return known->second;
+  auto spans = batch->spans();
+  if (!spans) return spans;
+  known_.emplace(batch.get(), *spans);
+  order_.push_back({batch, *spans});
+  bytes_ += memory_of(**spans);
+  while (bytes_ > bytes_max_ && order_.size() > 1) {
+    bytes_ -= memory_of(*order_.front().spans);
+    known_.erase(order_.front().live.get());
+    order_.pop_front();
+  }
+  return spans;
+}
+
+uint64_t memory_of(const model::SpanBatch& batch) {
+  uint64_t bytes = sizeof(batch) + batch.encoded.size();
+  bytes += batch.resources.capacity() * sizeof(model::ResourceView);
+  bytes += batch.scopes.capacity() * sizeof(model::ScopeView);
+  bytes += batch.spans.capacity() * (sizeof(model::SpanView) + sizeof(LiveRow));
+  bytes += batch.events.capacity() * sizeof(model::EventView);
+  bytes += batch.links.capacity() * sizeof(model::LinkView);
+  bytes += batch.attributes.capacity() * sizeof(model::AttributeView);
+  return bytes;
+}
+
+bool LiveTraces::knows_any(const model::SpanBatch& batch) const {
+  return std::any_of(batch.spans.begin(), batch.spans.end(), [&](const model::SpanView& span) {
+    const Shard& shard = shards_[shard_of(span.trace_id)];
+    const std::lock_guard lock(shard.mutex);
+    return shard.traces.contains(span.trace_id);
+  });
+}
+
+Inserted LiveTraces::insert(const std::shared_ptr<LiveBatch>& batch,
+                            const model::SpanBatch& received, std::chrono::nanoseconds now,
+                            const InsertLimits& limits) {
+  Inserted result;
+  const auto& spans = received.spans;
+  std::vector<uint32_t> order(spans.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](uint32_t a, uint32_t b) { return spans[a].trace_id < spans[b].trace_id; });
+  for (size_t begin = 0; begin < order.size();) {
+    const TraceId& id = spans[order[begin]].trace_id;
+    size_t end = begin + 1;
+    while (end < order.size() && spans[order[end]].trace_id == id) ++end;
+    insert_run(shards_[shard_of(id)], batch, received, std::span(order).subspan(begin, end - begin),
+               now, limits, result);
+    begin = end;
+  }
+  span_count_.fetch_add(result.spans, std::memory_order_relaxed);
+  return result;
+}
+
+void LiveTraces::insert_run(Shard& shard, const std::shared_ptr<LiveBatch>& batch,
+                            const model::SpanBatch& received, std::span<const uint32_t> run,
+                            std::chrono::nanoseconds now, const InsertLimits& limits,
+                            Inserted& result) {
+  const TraceId& id = received.spans[run.front()].trace_id;
+  const std::lock_guard lock(shard.mutex);
+  auto found = shard.traces.find(id);
+  if (found == shard.traces.end()) {
+    if (limits.live_traces_max != 0 && trace_count() >= limits.live_traces_max) {
+      result.over_live_traces += run.size();
+      return;
+    }
+    found = shard.traces.try_emplace(id).first;
+    trace_count_.fetch_add(1, std::memory_order_relaxed);
+    ++result.new_traces;
+  }
+  Parts& parts = found->second;
+  if (parts.empty() || parts.back()->frozen) {
+    parts.push_back(std::make_shared<LivePart>());
+    parts.back()->created = now;
+  }
+  LivePart& part = *parts.back();
+  part.last_span = now;
+  for (const uint32_t index : run) {
+    const model::SpanView& span = received.spans[index];
+    const uint64_t bytes = received_bytes(received, span);
+    if (limits.bytes_per_trace_max != 0 && part.bytes + bytes > limits.bytes_per_trace_max) {
+      ++result.over_trace_bytes;
+      if (result.too_large != id) result.too_large_bytes = 0;
+      result.too_large = id;
+      result.too_large_bytes += bytes;
+      continue;
+    }
+    part.bytes += bytes;
+    part.min_start = std::min(part.min_start, span.start);
+    part.max_end = std::max({part.max_end, span.start, span.end});
+    part.rows.push_back({batch, index});
+    ++result.spans;
+  }
+}
+
+LiveTrace LiveTraces::find(const TraceId& id, Visible visible) const {
+  LiveTrace trace{id, {}};
+  const Shard& shard = shards_[shard_of(id)];
+  const std::lock_guard lock(shard.mutex);
+  const auto take = [&](const auto& traces) {
+    const auto found = traces.find(id);
+    if (found == traces.end()) return;
+    for (const auto& part : found->second)
+      if (auto seen = visible_part(part, visible.sequence)) trace.parts.push_back(std::move(seen));
+  };
+  for (const Departed& departed : shard.departed)
+    if (departed.version > visible.version) take(departed.traces);
+  take(shard.traces);
+  return trace;
+}
+
+std::vector<LiveTrace> LiveTraces::collect(Visible visible, TimestampNs min,
+                                           TimestampNs max) const {
+  std::vector<LiveTrace> result;
+  for (const Shard& shard : shards_) {
+    absl::flat_hash_map<TraceId, size_t, TraceIdHash>
+        position;  // used only while something has departed
+    const std::lock_guard lock(shard.mutex);
+    const bool may_repeat = !shard.departed.empty();
+    const auto take = [&](const auto& traces) {
+      for (const auto& [id, parts] : traces) {
+        LiveTrace trace{id, {}};
+        for (const auto& part : parts)
+          if (auto seen = visible_part(part, visible.sequence))
+            trace.parts.push_back(std::move(seen));
+        if (trace.parts.empty()) continue;
+        if (may_repeat) {
+          const auto [known, is_new] = position.try_emplace(id, result.size());
+          if (!is_new) {
+            auto& all = result[known->second].parts;
+            all.insert(all.end(), trace.parts.begin(), trace.parts.end());
+            continue;
+          }
+        }
+        result.push_back(std::move(trace));
+      }
+    };
+    for (const Departed& departed : shard.departed)
+      if (departed.version > visible.version) take(departed.traces);
+    take(shard.traces);
+  }
+  std::erase_if(result, [&](const LiveTrace& trace) {
+    return std::none_of(trace.parts.begin(), trace.parts.end(), [&](const auto& part) {
+      return part->min_start <= max && part->max_end >= min;
+    });
+  });
+  return result;
+}
+
+std::optional<std::pair<TimestampNs, TimestampNs>> LiveTraces::time_range() const {
+  TimestampNs start{UINT64_MAX}, end{0};
+  for (const Shard& shard : shards_) {
+    const std::lock_guard lock(shard.mutex);
+    for (const auto& [id, parts] : shard.traces) {
+      for (const auto& part : parts) {
+        start = std::min(start, part->min_start);
+        end = std::max(end, part->max_end);
+      }
+    }
+  }
+  if (start > end) return std::nullopt;
+  return std::pair(start, end);
+}
+
+DueTraces LiveTraces::due(const CutRule& rule) const {
+  DueTraces due;
+  for (const Shard& shard : shards_) {
+    const std::lock_guard lock(shard.mutex);
+    for (const auto& [id, parts] : shard.traces) {
+      bool counted = false;
+      for (const auto& part : parts) {
+        if (!part->frozen && !is_due(*part, rule)) continue;
+        due.bytes += part->bytes;
+        due.any_at_duration |= part->frozen || rule.now - part->created >= rule.duration_max;
+        counted = true;
+      }
+      due.traces += counted ? 1 : 0;
+    }
+  }
+  return due;
+}
+
+std::vector<LiveTrace> LiveTraces::freeze(const CutRule& rule) {
+  std::vector<LiveTrace> cut;
+  for (Shard& shard : shards_) {
+    const std::lock_guard lock(shard.mutex);
+    for (auto& [id, parts] : shard.traces) {
+      LiveTrace trace{id, {}};
+      for (const auto& part : parts) {
+        if (is_due(*part, rule)) part->frozen = true;
+        if (part->frozen) trace.parts.push_back(part);
+      }
+      if (!trace.parts.empty()) cut.push_back(std::move(trace));
+    }
+  }
+  return cut;
+}
+
+void LiveTraces::depart(const std::vector<LiveTrace>& cut, uint64_t version) {
+  uint64_t spans = 0;
+  uint64_t traces = 0;
+  for (const LiveTrace& trace : cut) {
+    Shard& shard = shards_[shard_of(trace.id)];
+    const std::lock_guard lock(shard.mutex);
+    if (shard.departed.empty() || shard.departed.back().version != version) {
+      shard.departed.emplace_back();
+      shard.departed.back().version = version;
+    }
+    const auto live = shard.traces.find(trace.id);
+    Parts& gone = shard.departed.back().traces[trace.id];
+    for (const auto& part : trace.parts) {
+      spans += part->rows.size();
+      const auto own = std::find(live->second.begin(), live->second.end(), part);
+      gone.push_back(std::move(*own));
+      live->second.erase(own);
+    }
+    if (live->second.empty()) {
+      shard.traces.erase(live);
+      ++traces;
+    }
+  }
+  span_count_.fetch_sub(spans, std::memory_order_relaxed);
+  trace_count_.fetch_sub(traces, std::memory_order_relaxed);
+}
+
+void LiveTraces::forget(uint64_t version) {
+  for (Shard& shard : shards_) {
+    std::vector<Departed> freed;  // destroyed outside the lock
+    const std::lock_guard lock(shard.mutex);
+    const auto keep = std::find_if(shard.departed.begin(), shard.departed.end(),
+                                   [&](const Departed& d) { return d.version > version; });
+    freed.assign(std::make_move_iterator(shard.departed.begin()), std::make_move_iterator(keep));
+    shard.departed.erase(shard.departed.begin(), keep);
+  }
+}
+
+}  // namespace sightline::tracestore

@@ -1,0 +1,217 @@
+#include "tracestore/row_group/row_group_decoder.h"
+
+#include <algorithm>
+
+#include "base/checksum.h"
+#include "tracestore/codec/integer_codec.h"
+
+namespace sightline::tracestore {
+namespace {
+
+constexpr uint64_t chunk_key(ChunkType type, uint64_t key) {
+  return static_cast<uint64_t>(type) << 32 | key;
+}
+constexpr uint32_t kRareKey = UINT32_MAX;
+
+std::unexpected<Error> torn(std::string_view what) {
+  return fail(Errc::kCorrupt, "row group: ", what);
+}
+
+}  // namespace
+
+Result<RowGroupDecoder> RowGroupDecoder::open(std::string_view bytes, const RowGroupZone& zone,
+                                              std::shared_ptr<const void> owner,
+                                              std::shared_ptr<std::atomic<uint64_t>> inspected,
+                                              VerifiedChunks* verified) {
+  if (bytes.size() != uint64_t{zone.chunk_bytes} + zone.directory_bytes)
+    return torn("length does not match its zone");
+  if (zone.rows == 0 || zone.rows > kRowsMax || zone.traces == 0 || zone.traces > zone.rows ||
+      zone.events > kEntriesMax || zone.links > kEntriesMax)
+    return torn("counts are out of bounds");
+  const std::string_view directory = bytes.substr(zone.chunk_bytes);
+  if (crc32c(directory) != zone.directory_crc) return torn("directory checksum does not match");
+  RowGroupDecoder decoder;
+  decoder.zone_ = zone;
+  decoder.owner_ = std::move(owner);
+  decoder.inspected_ = std::move(inspected);
+  if (verified == nullptr) decoder.own_verified_ = std::make_shared<VerifiedChunks>();
+  decoder.verified_ = verified != nullptr ? verified : decoder.own_verified_.get();
+  ByteReader in(directory);
+  uint64_t offset = 0;
+  uint32_t number = 0;
+  const uint64_t count = in.uvarint();
+  decoder.chunks_.reserve(std::min<uint64_t>(count, in.remaining() / 7));
+  for (; number < count && in.ok(); ++number) {
+    const auto type = static_cast<ChunkType>(in.u8());
+    const uint64_t key = in.uvarint();
+    const uint64_t length = in.uvarint();
+    const auto crc = in.le<uint32_t>();
+    if (key >= kKeysMax || length > zone.chunk_bytes - offset)
+      return torn("directory passes the end");
+    decoder.chunks_[chunk_key(type, key)] = {bytes.substr(offset, length), crc, number};
+    offset += length;
+  }
+  if (!in.ok() || !in.at_end() || offset != zone.chunk_bytes) return torn("directory is torn");
+  return decoder;
+}
+
+// Chunks beyond those that have a bit are verified whenever they are read.
+bool RowGroupDecoder::is_verified(const Chunk& chunk) const {
+  const uint64_t bit = uint64_t{1} << chunk.number % 64;
+  const size_t word = chunk.number / 64;
+  if (word < verified_->size() && ((*verified_)[word].load(std::memory_order_relaxed) & bit) != 0)
+    return true;
+  if (crc32c(chunk.bytes) != chunk.crc) return false;
+  if (word < verified_->size()) (*verified_)[word].fetch_or(bit, std::memory_order_relaxed);
+  return true;
+}
+
+Status RowGroupDecoder::verify() const {
+  for (const auto& [key, chunk] : chunks_)
+    if (crc32c(chunk.bytes) != chunk.crc)
+      return fail(Errc::kCorrupt, "row group: checksum of chunk ", key >> 32, " does not match");
+  return {};
+}
+
+Result<std::vector<RowGroupDecoder::ChunkUse>> RowGroupDecoder::chunks() {
+  const auto tables = this->tables();
+  if (!tables) return std::unexpected(tables.error());
+  std::vector<ChunkUse> uses;
+  for (const auto& [at, chunk] : chunks_) {
+    const auto type = static_cast<ChunkType>(at >> 32);
+    const auto key = static_cast<uint32_t>(at);
+    const bool has_key = type >= ChunkType::kValues && key < (*tables)->keys.size();
+    uses.push_back({type, has_key ? (*tables)->keys[key] : std::string_view(), chunk.bytes});
+  }
+  return uses;
+}
+
+const RowGroupDecoder::Chunk* RowGroupDecoder::chunk(ChunkType type, uint64_t key) const {
+  const auto found = chunks_.find(chunk_key(type, key));
+  return found == chunks_.end() ? nullptr : &found->second;
+}
+
+Result<std::string_view> RowGroupDecoder::chunk_bytes(ChunkType type, uint64_t key) const {
+  const Chunk* found = chunk(type, key);
+  if (found == nullptr) return std::string_view();
+  if (!is_verified(*found))
+    return fail(Errc::kCorrupt, "row group: checksum of chunk ", static_cast<int>(type),
+                " does not match");
+  if (inspected_) inspected_->fetch_add(found->bytes.size(), std::memory_order_relaxed);
+  return found->bytes;
+}
+
+Result<const RowGroupTables*> RowGroupDecoder::tables() {
+  if (!tables_) {
+    auto tables = RowGroupTables::read(*this, zone_);
+    if (!tables) return std::unexpected(std::move(tables).error());
+    tables_ = std::move(*tables);
+  }
+  return tables_.get();
+}
+
+Result<const PagedIntegers*> RowGroupDecoder::paged(ChunkType type, uint32_t context_count) {
+  auto found = paged_.find(type);
+  if (found == paged_.end()) {
+    const auto bytes = chunk_bytes(type);
+    if (!bytes) return std::unexpected(bytes.error());
+    auto column =
+        PagedIntegers::open(*bytes, context_count, static_cast<uint32_t>(tables_->pages.size()));
+    if (!column) return in_context("row group", std::move(column).error());
+    found = paged_.emplace(type, std::move(*column)).first;
+  }
+  return &found->second;
+}
+
+Result<const std::vector<uint32_t>*> RowGroupDecoder::begins_of_pages(ChunkType counts) {
+  auto found = begins_.find(counts);
+  if (found == begins_.end()) {
+    std::vector<uint32_t> begins{0};
+    const auto bytes = chunk_bytes(counts);
+    if (!bytes) return std::unexpected(bytes.error());
+    ByteReader in(*bytes);
+    const auto values = bytes->empty() ? std::vector<uint64_t>(tables_->pages.size(), 0)
+                                       : decode_integers(in, tables_->pages.size());
+    if (!values || !in.at_end()) return torn("counts of pages are torn");
+    for (const uint64_t count : *values) {
+      if (count > kEntriesMax - begins.back()) return torn("counts of pages are out of bounds");
+      begins.push_back(begins.back() + static_cast<uint32_t>(count));
+    }
+    found = begins_.emplace(counts, std::move(begins)).first;
+  }
+  return &found->second;
+}
+
+Result<const RowGroupDecoder::ValueSource*> RowGroupDecoder::value_source(AttributeOwner owner,
+                                                                          uint32_t key) {
+  const bool frequent = is_frequent(owner, key);
+  const uint64_t slot = static_cast<uint64_t>(owner) << 32 | (frequent ? key : kRareKey);
+  if (const auto found = values_.find(slot); found != values_.end()) return &found->second;
+  const auto bytes = frequent ? chunk_bytes(chunk_of(ChunkType::kValues, owner), key)
+                              : chunk_bytes(chunk_of(ChunkType::kRareValues, owner));
+  if (!bytes) return std::unexpected(bytes.error());
+  // Shapes may name keys that no span here has: those of duplicates that were left out.
+  if (bytes->empty()) return nullptr;
+  ValueSource source;
+  const auto number = static_cast<size_t>(owner);
+  source.local.assign(tables_->context_shapes[number].size(), 0);
+  uint32_t context_count = 1;
+  if (frequent) {
+    const auto contexts = tables_->contexts_of_key[number][key];
+    context_count = static_cast<uint32_t>(contexts.size());
+    for (uint32_t i = 0; i < context_count; ++i) source.local[contexts[i]] = i;
+  }
+  auto reader =
+      ValueColumnReader::open(*bytes, context_count, static_cast<uint32_t>(tables_->pages.size()));
+  if (!reader) return in_context("row group", std::move(reader).error());
+  source.reader = std::move(*reader);
+  return &values_.emplace(slot, std::move(source)).first->second;
+}
+
+Result<const ValueColumnReader*> RowGroupDecoder::text_source(ChunkType type,
+                                                              uint32_t context_count) {
+  auto found = texts_.find(type);
+  if (found == texts_.end()) {
+    const auto bytes = chunk_bytes(type);
+    if (!bytes) return std::unexpected(bytes.error());
+    auto reader = ValueColumnReader::open(*bytes, context_count,
+                                          static_cast<uint32_t>(tables_->pages.size()));
+    if (!reader) return in_context("row group", std::move(reader).error());
+    found = texts_.emplace(type, std::move(*reader)).first;
+  }
+  return &found->second;
+}
+
+Result<bool> RowGroupDecoder::has_key(AttributeOwner owner, std::string_view key) {
+  const auto tables = this->tables();
+  if (!tables) return std::unexpected(tables.error());
+  const auto number = (*tables)->key_numbers.find(key);
+  return number != (*tables)->key_numbers.end() &&
+         !(*tables)->contexts_of_key[static_cast<size_t>(owner)][number->second].empty();
+}
+
+Result<std::vector<std::string_view>> RowGroupDecoder::keys(AttributeOwner owner) {
+  const auto tables = this->tables();
+  if (!tables) return std::unexpected(tables.error());
+  std::vector<std::string_view> result;
+  for (size_t key = 0; key < (*tables)->keys.size(); ++key)
+    if (!(*tables)->contexts_of_key[static_cast<size_t>(owner)][key].empty())
+      result.push_back((*tables)->keys[key]);
+  return result;
+}
+
+Result<std::optional<DecodedColumn>> RowGroupDecoder::attribute_dictionary(AttributeOwner owner,
+                                                                           std::string_view key) {
+  const auto present = has_key(owner, key);
+  if (!present) return std::unexpected(present.error());
+  if (!*present) return DecodedColumn{};
+  const auto source = value_source(owner, tables_->key_numbers.find(key)->second);
+  if (!source) return std::unexpected(source.error());
+  if (*source == nullptr) return DecodedColumn{};
+  if (!(*source)->reader.has_dictionary()) return std::nullopt;
+  auto dictionary = (*source)->reader.dictionary();
+  if (!dictionary) return std::unexpected(std::move(dictionary).error());
+  return DecodedColumn{std::move(*dictionary), {}, (*source)->reader.storage()};
+}
+
+}  // namespace sightline::tracestore

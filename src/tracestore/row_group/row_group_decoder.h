@@ -1,0 +1,115 @@
+#pragma once
+// Reads the chunks of one row group; everything it returns is checked, nothing is trusted. Whole columns of some pages
+// are page_columns.h's.
+//   Format     docs/formats/trace_block.md, "Row group".
+//   Ownership  views point into `owner` (the block's file), or into storage that the
+//              results share.
+//   Threads    one at a time: tables and columns are opened when first needed.
+#include <array>
+#include <atomic>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include <absl/container/flat_hash_map.h>
+
+#include "base/result.h"
+#include "tracestore/block/block_format.h"
+#include "tracestore/codec/value_column.h"
+#include "tracestore/row_group/row_group_tables.h"
+
+namespace sightline::tracestore {
+
+// Values of a column and a code for each occurrence; `storage` keeps the values. Equal values may have several codes.
+struct DecodedColumn {
+  std::vector<model::ValueView> values;
+  std::vector<uint32_t> codes;
+  std::shared_ptr<const void> storage;
+};
+
+// Which chunks of a row group have been found sound, shared by all its decoders; a bit each, by their order.
+using VerifiedChunks = std::array<std::atomic<uint64_t>, 4>;
+
+class RowGroupDecoder final : public ChunkSource {
+ public:
+  // `bytes`: chunks and directory, as zone says. `inspected`, if any, counts the bytes of chunks read.
+  static Result<RowGroupDecoder> open(std::string_view bytes, const RowGroupZone& zone,
+                                      std::shared_ptr<const void> owner,
+                                      std::shared_ptr<std::atomic<uint64_t>> inspected = nullptr,
+                                      VerifiedChunks* verified = nullptr);
+  // The checksums of all chunks.
+  Status verify() const;
+
+  const RowGroupZone& zone() const { return zone_; }
+  // Every chunk, for people; `key` is the attribute's and lives as long as the decoder.
+  struct ChunkUse {
+    ChunkType type;
+    std::string_view key;
+    std::string_view bytes;
+  };
+  Result<std::vector<ChunkUse>> chunks();
+
+  // Decoded once; or taken from who decoded those of the same row group before.
+  Result<const RowGroupTables*> tables();
+  void use_tables(std::shared_ptr<const RowGroupTables> tables) { tables_ = std::move(tables); }
+  std::shared_ptr<const RowGroupTables> shared_tables() const { return tables_; }
+
+  // Whether some shape names the key.
+  Result<bool> has_key(AttributeOwner owner, std::string_view key);
+  Result<std::vector<std::string_view>> keys(AttributeOwner owner);
+  // Values that the key may have, and perhaps others; empty when it has none, nullopt when only reading them all could tell.
+  Result<std::optional<DecodedColumn>> attribute_dictionary(AttributeOwner owner,
+                                                            std::string_view key);
+
+  // The spans of some runs of rows, ascending, everything in them but the trace id.
+  Result<std::shared_ptr<model::SpanBatch>> spans(std::span<const model::Run> runs);
+
+  // What follows is of a row group whose tables() were read.
+
+  // A chunk, its checksum verified; empty when there is none.
+  Result<std::string_view> chunk_bytes(ChunkType type, uint64_t key) const override;
+  Result<std::string_view> chunk_bytes(ChunkType type) const { return chunk_bytes(type, 0); }
+  bool has_chunk(ChunkType type, uint64_t key = 0) const { return chunk(type, key) != nullptr; }
+  bool is_frequent(AttributeOwner owner, uint32_t key) const {
+    return has_chunk(chunk_of(ChunkType::kValues, owner), key);
+  }
+  uint32_t class_count() const { return static_cast<uint32_t>(tables_->classes.size()); }
+  // All zeros when the chunk is absent.
+  Result<const PagedIntegers*> paged(ChunkType type, uint32_t context_count);
+  // A column of values, and which of its contexts each context of the owner is.
+  struct ValueSource {
+    ValueColumnReader reader;
+    std::vector<uint32_t> local;
+  };
+  // The rare ones' when the key has none; nullptr when there is no value at all.
+  Result<const ValueSource*> value_source(AttributeOwner owner, uint32_t key);
+  Result<const ValueColumnReader*> text_source(ChunkType type, uint32_t context_count);
+  // Where the foreign parents or links of each page begin, and the end of the last.
+  Result<const std::vector<uint32_t>*> begins_of_pages(ChunkType counts);
+
+ private:
+  struct Chunk {
+    std::string_view bytes;
+    uint32_t crc = 0;
+    uint32_t number = 0;
+  };
+  const Chunk* chunk(ChunkType type, uint64_t key) const;
+  bool is_verified(const Chunk& chunk) const;
+
+  RowGroupZone zone_;
+  std::shared_ptr<const void> owner_;
+  std::shared_ptr<std::atomic<uint64_t>> inspected_;
+  VerifiedChunks* verified_ = nullptr;  // or own_verified_, so that a decoder can be moved
+  std::shared_ptr<VerifiedChunks> own_verified_;
+  absl::flat_hash_map<uint64_t, Chunk> chunks_;  // type << 32 | key
+  std::shared_ptr<const RowGroupTables> tables_;
+  std::map<ChunkType, PagedIntegers> paged_;
+  std::map<ChunkType, ValueColumnReader> texts_;
+  std::map<uint64_t, ValueSource> values_;  // owner << 32 | key; key UINT32_MAX for the rare ones
+  std::map<ChunkType, std::vector<uint32_t>> begins_;
+};
+
+}  // namespace sightline::tracestore
