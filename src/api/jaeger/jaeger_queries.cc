@@ -46,6 +46,7 @@ std::string condition_of(const std::string& key, const std::string& value) {
 }  // namespace
 
 std::string traceql_of(const TraceQuestion& question) {
+  if (!question.condition.empty()) return "{ " + question.condition + " }";
   std::vector<std::string> conditions;
   if (!question.service.empty())
     conditions.push_back("resource.service.name = " + traceql::quoted(question.service));

@@ -48,6 +48,7 @@ struct TraceQuestion {
   std::string service;
   std::string operation;
   std::vector<std::pair<std::string, std::string>> tags;
+  std::string condition;  // of TraceQL; in place of the three above and the durations
   TimestampNs start{0};
   TimestampNs end{UINT64_MAX};
   std::chrono::nanoseconds duration_min{0};

@@ -64,7 +64,8 @@ TempoApi TempoApi::of_tenants(const tracestore::TenantTraces& tenants) const {
                .ready = ready,
                .prefix = prefix,
                .options = options,
-               .config_text = config_text};
+               .config_text = config_text,
+               .pool = pool};
   if (!options_of) return api;
   // A limit of one tenant holds for all that are read with it.
   const auto smaller = [](auto& limit, auto of_tenant) {
