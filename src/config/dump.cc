@@ -42,8 +42,10 @@ std::string dump(const TempoConfig& config) {
       << " idle; a block after " << format_go_duration(config.cutting.max_block_duration) << " or "
       << size_text(config.cutting.max_block_bytes) << "\n";
   const auto retention = config.limits.block_retention.value_or(config.compaction.block_retention);
-  out << "  kept for " << format_go_duration(retention) << "; compaction window "
-      << format_go_duration(config.compaction.compaction_window) << "\n";
+  out << "  kept for " << format_go_duration(retention)
+      << (config.storage.retention_size ? " or " + size_text(config.storage.retention_size->bytes)
+                                        : "")
+      << "; compaction window " << format_go_duration(config.compaction.compaction_window) << "\n";
   if (config.multitenancy_enabled) out << "  tenants by X-Scope-OrgID\n";
   if (const auto& rate = config.limits.rate_limit_bytes)
     out << "  a tenant may send " << size_text(*rate) << " per second\n";

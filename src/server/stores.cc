@@ -43,7 +43,11 @@ tracestore::TraceStoreOptions trace_options(const config::TempoConfig& config,
   options.upload_after = config.cutting.max_block_duration;
   options.block_retention =
       config.limits.block_retention.value_or(config.compaction.block_retention);
+  if (config.storage.retention_size) options.retention_bytes = config.storage.retention_size->bytes;
   options.compaction_window = config.compaction.compaction_window;
+  options.compacted_traces_max = config.compaction.max_compaction_objects;
+  options.compacted_bytes_max =
+      std::min(config.compaction.max_block_bytes, options.compacted_bytes_max);
   // The WAL holds what was accepted: reading it back must not refuse any of it.
   options.decode = [](std::shared_ptr<const std::string> bytes)
       -> Result<std::shared_ptr<const model::SpanBatch>> {

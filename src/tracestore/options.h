@@ -45,9 +45,11 @@ struct TraceStoreOptions {
   uint64_t cut_bytes_min = 32u << 20;  // received bytes of due traces
   uint32_t row_group_rows = 65'536;  // closes with the trace that reaches it: larger packs tighter
 
-  // Compaction: neighbours in time merge until they reach compacted_bytes_max or span compaction_window.
+  // Compaction: neighbours in time merge until they reach compacted_bytes_max or compacted_traces_max, or span
+  // compaction_window.
   uint32_t compaction_inputs_min = 4;
   uint64_t compacted_bytes_max = 256u << 20;
+  uint64_t compacted_traces_max = 6'000'000;
   std::chrono::nanoseconds compaction_window = std::chrono::hours(24);
 
   // Retention, counted from when the newest span of a block was received. 0 keeps everything.

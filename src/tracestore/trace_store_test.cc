@@ -158,6 +158,109 @@ TEST_F(StoreFixture, IdleTracesMoveToABlockAndLeaveTheWal) {
   EXPECT_TRUE(find(id));
 }
 
+TEST_F(StoreFixture, ATraceThatIsNeverIdleIsCutByItsDuration) {
+  SpanSource source(15);
+  auto o = options();
+  o.max_block_duration = std::chrono::minutes(1);
+  open(o);
+  const TraceId busy = source.trace_id();
+  for (int second = 0; second < 59; second += 5) {
+    ASSERT_TRUE(store->append(source.batch({busy}, 1, clock.now())));
+    clock.advance(std::chrono::seconds(5));
+    if (second < 54) {
+      ASSERT_TRUE(store->maintain());
+      EXPECT_EQ(store->stats().block_count, 0u) << second;
+    }
+  }
+  ASSERT_TRUE(store->maintain());  // a minute after its first span, though little came
+  EXPECT_EQ(store->stats().live_traces, 0u);
+  EXPECT_EQ(store->stats().block_count, 1u);
+  EXPECT_EQ(find(busy)->spans.size(), 12u);
+}
+
+TEST_F(StoreFixture, DueTracesWaitUntilTheyAreWorthABlock) {
+  SpanSource source(16);
+  auto o = options();
+  o.cut_bytes_min = 60'000;
+  open(o);
+  uint64_t written = 0;
+  while (store->stats().block_count == 0 && written < 1'000) {
+    ASSERT_TRUE(store->append(source.batch({source.trace_id()}, 5, clock.now())));
+    ++written;
+    clock.advance(o.trace_idle_period);
+    ASSERT_TRUE(store->maintain());
+  }
+  EXPECT_GT(written, 5u);
+  EXPECT_LT(written, 1'000u);
+  EXPECT_EQ(store->stats().block_traces, written);
+}
+
+TEST_F(StoreFixture, OverTheBytesOfABlockEverythingIsDue) {
+  SpanSource source(17);
+  auto o = options();
+  o.max_block_bytes = 200'000;
+  open(o);
+  uint64_t traces = 0;
+  for (; store->stats().block_count == 0 && traces < 1'000; ++traces) {
+    ASSERT_TRUE(store->append(source.batch({source.trace_id()}, 20, clock.now())));
+    ASSERT_TRUE(store->maintain());  // at the same moment: nothing is idle
+  }
+  EXPECT_GT(traces, 1u);
+  EXPECT_LT(traces, 1'000u);
+  EXPECT_EQ(store->stats().block_traces, traces);
+  EXPECT_EQ(store->stats().live_spans, 0u);
+}
+
+TEST_F(StoreFixture, OverTheRetentionBytesTheOldestGoAndPinnedTracesStay) {
+  SpanSource source(18);
+  auto o = options();
+  o.compaction_inputs_min = 1'000;
+  o.retention_bytes = 300'000;
+  open(o);
+  std::vector<TraceId> ids;
+  const TraceId pinned = source.trace_id();
+  store->pin(pinned);
+  for (int block = 0; block < 40; ++block) {
+    ids.push_back(block == 1 ? pinned : source.trace_id());
+    ASSERT_TRUE(store->append(source.batch({ids.back()}, 200, clock.now())));
+    ASSERT_TRUE(store->flush());
+    clock.advance(std::chrono::seconds(1));
+    ASSERT_TRUE(store->maintain());
+    EXPECT_LE(store->stats().block_bytes, o.retention_bytes + 100'000) << block;
+  }
+  EXPECT_GT(telemetry.counter_total("tempodb_retention_deleted_total"), 5u);
+  EXPECT_FALSE(find(ids[0]));
+  EXPECT_TRUE(find(pinned));
+  bool kept = false;  // what is kept is the newest
+  for (const TraceId& id : ids) {
+    if (id == pinned) continue;
+    EXPECT_TRUE(!kept || find(id)) << to_hex(id);
+    kept |= find(id).has_value();
+  }
+  EXPECT_TRUE(kept);
+}
+
+TEST_F(StoreFixture, MergedBlocksHoldNoMoreTracesThanTheyMay) {
+  SpanSource source(19);
+  auto o = options();
+  o.compaction_inputs_min = 2;
+  o.compacted_traces_max = 10;
+  open(o);
+  std::vector<TraceId> ids;
+  for (int block = 0; block < 12; ++block) {
+    std::vector<TraceId> of_block;
+    for (int i = 0; i < 3; ++i) of_block.push_back(source.trace_id());
+    ids.insert(ids.end(), of_block.begin(), of_block.end());
+    ASSERT_TRUE(store->append(source.batch(of_block, 30, clock.now())));
+    ASSERT_TRUE(store->flush());
+    ASSERT_TRUE(store->maintain());
+  }
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(store->maintain());
+  EXPECT_GE(store->stats().block_count, 4u);
+  EXPECT_LT(store->stats().block_count, 12u);
+  for (const TraceId& id : ids) EXPECT_TRUE(find(id));
+}
+
 TEST_F(StoreFixture, LateSpansJoinTheirTraceInOneRowGroup) {
   SpanSource source(6);
   open(options());

@@ -64,12 +64,8 @@ struct TempoConfig {
   // How a live trace becomes a block: ingester (2.x) or live_store (3.x).
   struct Cutting {
     std::chrono::nanoseconds trace_idle_period{std::chrono::seconds(10)};
-    std::chrono::nanoseconds trace_live_max{
-        std::chrono::seconds(30)};  // trace_live_period (2.x), max_trace_live (3.x)
     std::chrono::nanoseconds max_block_duration{std::chrono::minutes(30)};
     uint64_t max_block_bytes = 500ULL << 20;
-    std::chrono::nanoseconds complete_block_timeout{std::chrono::minutes(15)};
-    std::chrono::nanoseconds flush_check_period{std::chrono::seconds(10)};
     bool flush_all_on_shutdown = false;
   };
   Cutting cutting;
@@ -78,8 +74,6 @@ struct TempoConfig {
   struct Compaction {
     std::chrono::nanoseconds compaction_window{std::chrono::hours(1)};
     std::chrono::nanoseconds block_retention{std::chrono::hours(336)};
-    std::chrono::nanoseconds compacted_block_retention{std::chrono::hours(1)};
-    std::chrono::nanoseconds compaction_cycle{std::chrono::seconds(30)};
     uint64_t max_compaction_objects = 6'000'000;
     uint64_t max_block_bytes = 107'374'182'400;
   };
@@ -108,6 +102,8 @@ struct TempoConfig {
     Marked<std::string> wal_path{"/var/tempo/wal", {}};
     Marked<std::string> local_path{"/var/tempo/traces", {}};
     std::chrono::nanoseconds blocklist_poll{std::chrono::minutes(5)};
+    // Our own key: over it the oldest blocks go, pinned traces stay; of each tenant.
+    std::optional<ByteSize> retention_size;
   };
   Storage storage;
 
