@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "promql/evaluation/evaluator.h"
-#include "promql/evaluation/pacer.h"
 #include "promql/syntax/resolve.h"
 
 namespace sightline::promql {
@@ -11,6 +10,17 @@ namespace {
 
 double seconds_between(std::chrono::nanoseconds from, std::chrono::nanoseconds to) {
   return std::chrono::duration<double>(to - from).count();
+}
+
+StillWanted still_wanted(Clock& clock, std::chrono::nanoseconds deadline,
+                         const std::function<bool()>& cancelled) {
+  return [&clock, deadline, &cancelled]() -> Status {
+    if (cancelled && cancelled())
+      return fail(Errc::kCancelled, "query was canceled in expression evaluation");
+    if (clock.monotonic() > deadline)
+      return fail(Errc::kDeadlineExceeded, "query timed out in expression evaluation");
+    return {};
+  };
 }
 
 // Turns what the tree evaluated to into what the caller sees.
@@ -85,14 +95,16 @@ Result<QueryResult> Engine::run(std::string_view query, const StepGrid& grid, in
                 "\" for range query, must be Scalar or instant Vector");
   const QueryTimes times{grid.start_ms, end_ms, is_range ? grid.step_ms : 0};
   if (auto ok = resolve_times(**expr, times); !ok) return std::unexpected(ok.error());
-  auto querier = store_.querier();
+  const auto deadline =
+      begun + std::min(options.timeout.value_or(options_.timeout), options_.timeout);
+  const StillWanted wanted = still_wanted(clock_, deadline, options.cancelled);
+  auto querier = store_.querier(wanted);
   if (!querier) return std::unexpected(querier.error());
 
   Annotations annotations(query);
-  QueryContext context{**querier, clock_, pool_, options_, options, grid, annotations};
+  QueryContext context{**querier, pool_, options_, options, grid, annotations, wanted};
   context.is_range = is_range;
   context.end_ms = end_ms;
-  context.deadline = begun + std::min(options.timeout.value_or(options_.timeout), options_.timeout);
   context.lookback_ms = options.lookback.value_or(options_.lookback).count();
   SampleLedger ledger(grid, options.statistics);
   context.ledger = &ledger;

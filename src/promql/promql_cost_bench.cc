@@ -46,7 +46,7 @@ class MadeUpStore final : public tsdb::Queryable, public tsdb::Querier {
                                             {"i", number}}));
     }
   }
-  Result<std::unique_ptr<tsdb::Querier>> querier() const override {
+  Result<std::unique_ptr<tsdb::Querier>> querier(StillWanted /*wanted*/) const override {
     return std::make_unique<Forward>(*this);
   }
   Result<std::unique_ptr<tsdb::SeriesSet>> select(std::span<const tsdb::Matcher> matchers,

@@ -28,10 +28,12 @@ Status Tsdb::delete_series(std::span<const Matcher> matchers, TimeRange range) {
   const std::lock_guard lock(maintain_mutex_);  // no block is written meanwhile that would not know
   uint64_t series = 0;
   if (auto status = delete_from_blocks(matchers, range, series); !status) return status;
-  const std::vector<SeriesPtr> found = head_.select(matchers);
-  if (!found.empty())
-    if (auto status = queue_.erase(found, range.min.value, range.max.value); !status) return status;
-  counters_.series_deleted.add(series + found.size());
+  const auto found = head_.select(matchers);
+  if (!found) return std::unexpected(found.error());
+  if (!found->empty())
+    if (auto status = queue_.erase(*found, range.min.value, range.max.value); !status)
+      return status;
+  counters_.series_deleted.add(series + found->size());
   return {};
 }
 
@@ -44,7 +46,9 @@ Status Tsdb::delete_from_blocks(std::span<const Matcher> matchers, TimeRange ran
       continue;
     auto tombstones = std::make_shared<Tombstones>(*block->tombstones());
     uint64_t touched = 0;
-    for (const uint32_t number : select_postings(*block, matchers)) {
+    const auto numbers = select_postings(*block, matchers);
+    if (!numbers) return std::unexpected(numbers.error());
+    for (const uint32_t number : *numbers) {
       auto info = block->series(number);
       if (!info) {
         outcome = std::unexpected(std::move(info).error());

@@ -100,7 +100,7 @@ TEST(Postings, AgreeWithBruteForce) {
       matchers.push_back(make(static_cast<MatchOp>(random.below(4)),
                               patterns[random.below(patterns.size())],
                               std::array{"l", "m", "n", "none"}[random.below(4)]));
-    const Roaring found = select_postings(index, matchers);
+    const Roaring found = *select_postings(index, matchers);
     std::string text;
     for (const Matcher& m : matchers) text += m.to_string() + " ";
     for (uint32_t i = 0; i < all.size(); ++i) {

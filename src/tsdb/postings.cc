@@ -9,39 +9,59 @@ namespace {
 
 constexpr size_t kFewMax = 16;
 
-// Union of the values of m.name() for which `wanted` holds.
-template <typename Wanted>
-Roaring union_where(const PostingsSource& source, const std::string& name, std::string_view prefix,
-                    Wanted wanted) {
-  Roaring result;
+// Calls `visit` for each value, until it says false or the work is no longer wanted.
+template <typename Visit>
+Status each_value(const PostingsSource& source, std::string_view name, std::string_view prefix,
+                  Pacer& pacer, Visit visit) {
+  Status status;
   source.each_value(name, prefix, [&](std::string_view value) {
-    if (wanted(value)) result |= source.with(name, value);
-    return true;
+    status = pacer.step();
+    return status && visit(value);
   });
-  return result;
+  return status;
 }
 
-Roaring union_of(const PostingsSource& source, const Matcher& m) {
-  Roaring result;
-  for (const std::string& value : m.set_matches()) result |= source.with(m.name(), value);
-  return result;
-}
+// Finds series by one matcher.
+class Selection {
+ public:
+  Selection(const PostingsSource& source, const StillWanted& wanted)
+      : source_(source), pacer_(wanted) {}
 
-// Series that have the label with a value the matcher takes; it does not take "".
-Roaring holding(const PostingsSource& source, const Matcher& m) {
-  if (m.op() == MatchOp::kEqual) return source.with(m.name(), m.value());
-  if (m.op() == MatchOp::kRegex && !m.set_matches().empty()) return union_of(source, m);
-  return union_where(source, m.name(), m.prefix(),
-                     [&](std::string_view value) { return m.matches(value); });
-}
+  // Series that have the label with a value the matcher takes; it does not take "".
+  Result<Roaring> holding(const Matcher& m) {
+    if (m.op() == MatchOp::kEqual) return source_.with(m.name(), m.value());
+    if (m.op() == MatchOp::kRegex && !m.set_matches().empty()) return union_of(m);
+    return union_where(m, m.prefix(), true);
+  }
 
-// Series that have the label with a value the matcher refuses; it takes "".
-Roaring breaking(const PostingsSource& source, const Matcher& m) {
-  if (m.op() == MatchOp::kNotEqual) return source.with(m.name(), m.value());
-  if (m.op() == MatchOp::kNotRegex && !m.set_matches().empty()) return union_of(source, m);
-  return union_where(source, m.name(), {},
-                     [&](std::string_view value) { return !m.matches(value); });
-}
+  // Series that have the label with a value the matcher refuses; it takes "".
+  Result<Roaring> breaking(const Matcher& m) {
+    if (m.op() == MatchOp::kNotEqual) return source_.with(m.name(), m.value());
+    if (m.op() == MatchOp::kNotRegex && !m.set_matches().empty()) return union_of(m);
+    return union_where(m, {}, false);
+  }
+
+ private:
+  Roaring union_of(const Matcher& m) const {
+    Roaring result;
+    for (const std::string& value : m.set_matches()) result |= source_.with(m.name(), value);
+    return result;
+  }
+
+  // Union of the values of m.name() that it takes, or of those that it refuses.
+  Result<Roaring> union_where(const Matcher& m, std::string_view prefix, bool taken) {
+    Roaring result;
+    auto status = each_value(source_, m.name(), prefix, pacer_, [&](std::string_view value) {
+      if (m.matches(value) == taken) result |= source_.with(m.name(), value);
+      return true;
+    });
+    if (!status) return std::unexpected(std::move(status).error());
+    return result;
+  }
+
+  const PostingsSource& source_;
+  Pacer pacer_;
+};
 
 bool intersects(const PostingsSource& source, const std::string& name, std::string_view value,
                 const Roaring& among) {
@@ -50,7 +70,8 @@ bool intersects(const PostingsSource& source, const std::string& name, std::stri
 
 }  // namespace
 
-Roaring select_postings(const PostingsSource& source, std::span<const Matcher> matchers) {
+Result<Roaring> select_postings(const PostingsSource& source, std::span<const Matcher> matchers,
+                                const StillWanted& wanted) {
   // Cheap and narrow ones first: equality, sets, then what has to look at every value.
   std::vector<const Matcher*> positive;
   for (const Matcher& m : matchers)
@@ -62,49 +83,62 @@ Roaring select_postings(const PostingsSource& source, std::span<const Matcher> m
   };
   std::stable_sort(positive.begin(), positive.end(),
                    [&](auto* a, auto* b) { return cost(a) < cost(b); });
+  Selection selection(source, wanted);
   Roaring result;
   if (positive.empty()) result = source.all();
   for (size_t i = 0; i < positive.size(); ++i) {
+    auto some = selection.holding(*positive[i]);
+    if (!some) return some;
     if (i == 0)
-      result = holding(source, *positive[i]);
+      result = std::move(*some);
     else
-      result &= holding(source, *positive[i]);
+      result &= *some;
     if (result.isEmpty()) return result;
   }
   for (const Matcher& m : matchers) {
     if (!m.matches_empty()) continue;
-    result -= breaking(source, m);
+    const auto some = selection.breaking(m);
+    if (!some) return some;
+    result -= *some;
     if (result.isEmpty()) return result;
   }
   return result;
 }
 
-std::vector<std::string> select_names(const PostingsSource& source,
-                                      std::span<const Matcher> matchers) {
+Result<std::vector<std::string>> select_names(const PostingsSource& source,
+                                              std::span<const Matcher> matchers,
+                                              const StillWanted& wanted) {
   if (matchers.empty()) return source.names();
-  const Roaring among = select_postings(source, matchers);
+  const auto among = select_postings(source, matchers, wanted);
+  if (!among) return std::unexpected(among.error());
   std::vector<std::string> result;
-  if (among.isEmpty()) return result;
+  if (among->isEmpty()) return result;
+  Pacer pacer(wanted);
   for (std::string& name : source.names()) {
     bool found = false;
-    source.each_value(name, {}, [&](std::string_view value) {
-      found = intersects(source, name, value, among);
+    auto status = each_value(source, name, {}, pacer, [&](std::string_view value) {
+      found = intersects(source, name, value, *among);
       return !found;
     });
+    if (!status) return std::unexpected(std::move(status).error());
     if (found) result.push_back(std::move(name));
   }
   return result;
 }
 
-std::vector<std::string> select_values(const PostingsSource& source, std::string_view name,
-                                       std::span<const Matcher> matchers) {
+Result<std::vector<std::string>> select_values(const PostingsSource& source, std::string_view name,
+                                               std::span<const Matcher> matchers,
+                                               const StillWanted& wanted) {
   std::vector<std::string> result;
   const std::string own_name(name);
-  const Roaring among = matchers.empty() ? Roaring() : select_postings(source, matchers);
-  source.each_value(name, {}, [&](std::string_view value) {
-    if (matchers.empty() || intersects(source, own_name, value, among)) result.emplace_back(value);
+  const auto among = matchers.empty() ? Roaring() : select_postings(source, matchers, wanted);
+  if (!among) return std::unexpected(among.error());
+  Pacer pacer(wanted);
+  auto status = each_value(source, name, {}, pacer, [&](std::string_view value) {
+    if (matchers.empty() || intersects(source, own_name, value, *among)) result.emplace_back(value);
     return true;
   });
+  if (!status) return std::unexpected(std::move(status).error());
   return result;
 }
 

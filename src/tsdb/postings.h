@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/pacer.h"
 #include "base/result.h"
 #include "tsdb/matcher.h"
 
@@ -32,13 +33,16 @@ class PostingsSource {
   virtual std::vector<std::string> names() const = 0;
 };
 
-// Series for which all matchers hold; an absent label is the empty value.
-Roaring select_postings(const PostingsSource& source, std::span<const Matcher> matchers);
+// Series for which all matchers hold; an absent label is the empty value. The only error is that of `wanted`.
+Result<Roaring> select_postings(const PostingsSource& source, std::span<const Matcher> matchers,
+                                const StillWanted& wanted = {});
 // Names, or values of `name`, that series for which all matchers hold have. Ascending.
-std::vector<std::string> select_names(const PostingsSource& source,
-                                      std::span<const Matcher> matchers);
-std::vector<std::string> select_values(const PostingsSource& source, std::string_view name,
-                                       std::span<const Matcher> matchers);
+Result<std::vector<std::string>> select_names(const PostingsSource& source,
+                                              std::span<const Matcher> matchers,
+                                              const StillWanted& wanted = {});
+Result<std::vector<std::string>> select_values(const PostingsSource& source, std::string_view name,
+                                               std::span<const Matcher> matchers,
+                                               const StillWanted& wanted = {});
 
 // The head's index. Values with few series keep them in a plain array.
 class MutablePostings final : public PostingsSource {

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "base/pacer.h"
 #include "base/result.h"
 #include "base/time.h"
 #include "model/exemplar.h"
@@ -73,7 +74,8 @@ class Querier {
 class Queryable {
  public:
   virtual ~Queryable() = default;
-  virtual Result<std::unique_ptr<Querier>> querier() const = 0;
+  // What the querier has to look for a long time for, it gives up with the error of `wanted`.
+  virtual Result<std::unique_ptr<Querier>> querier(StillWanted wanted = {}) const = 0;
 };
 
 }  // namespace sightline::tsdb

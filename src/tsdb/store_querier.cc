@@ -203,11 +203,14 @@ class FoundInBlock {
 };
 
 // Joins what the head and the blocks have, each in order of labels; blocks by age.
-std::vector<StoreSeriesSet::Entry> join(std::vector<SeriesPtr> head,
-                                        std::vector<FoundInBlock> blocks) {
+Result<std::vector<StoreSeriesSet::Entry>> join(std::vector<SeriesPtr> head,
+                                                std::vector<FoundInBlock> blocks,
+                                                const StillWanted& wanted) {
   std::vector<StoreSeriesSet::Entry> entries;
+  Pacer pacer(wanted);
   std::vector<FoundInBlock*> same;  // that have the least labels
   for (size_t next = 0;;) {
+    if (auto ok = pacer.step(); !ok) return std::unexpected(ok.error());
     const model::Labels* least = next < head.size() ? &head[next]->labels() : nullptr;
     bool is_heads = least != nullptr;
     same.clear();
@@ -241,37 +244,54 @@ Result<std::unique_ptr<SeriesSet>> StoreQuerier::select(std::span<const Matcher>
                                                         TimeRange range) const {
   std::vector<FoundInBlock> found;
   const BlockList& blocks = *snapshot_->blocks;
-  for (uint32_t b = 0; b < blocks.size(); ++b)
-    if (overlaps(*blocks[b], range))
-      found.emplace_back(*blocks[b], b, select_postings(*blocks[b], matchers));
+  for (uint32_t b = 0; b < blocks.size(); ++b) {
+    if (!overlaps(*blocks[b], range)) continue;
+    const auto numbers = select_postings(*blocks[b], matchers, wanted_);
+    if (!numbers) return std::unexpected(numbers.error());
+    found.emplace_back(*blocks[b], b, *numbers);
+  }
   std::vector<SeriesPtr> head;
-  if (head_reaches(range)) head = snapshot_->head.select(matchers);
-  return std::make_unique<StoreSeriesSet>(snapshot_, join(std::move(head), std::move(found)));
+  if (head_reaches(range)) {
+    auto selected = snapshot_->head.select(matchers, wanted_);
+    if (!selected) return std::unexpected(selected.error());
+    head = std::move(*selected);
+  }
+  auto entries = join(std::move(head), std::move(found), wanted_);
+  if (!entries) return std::unexpected(entries.error());
+  return std::make_unique<StoreSeriesSet>(snapshot_, std::move(*entries));
+}
+
+// What the head and each block that reach `range` have.
+template <typename OfHead, typename OfBlock>
+Result<std::vector<std::string>> StoreQuerier::unite(TimeRange range, OfHead of_head,
+                                                     OfBlock of_block) const {
+  std::set<std::string> all;
+  const auto add = [&](Result<std::vector<std::string>> texts) -> Status {
+    if (!texts) return std::unexpected(std::move(texts).error());
+    all.insert(std::make_move_iterator(texts->begin()), std::make_move_iterator(texts->end()));
+    return {};
+  };
+  if (head_reaches(range))
+    if (auto ok = add(of_head(snapshot_->head)); !ok) return std::unexpected(ok.error());
+  for (const auto& block : *snapshot_->blocks)
+    if (overlaps(*block, range))
+      if (auto ok = add(of_block(*block)); !ok) return std::unexpected(ok.error());
+  return std::vector<std::string>(all.begin(), all.end());
 }
 
 Result<std::vector<std::string>> StoreQuerier::label_names(std::span<const Matcher> matchers,
                                                            TimeRange range) const {
-  std::set<std::string> names;
-  if (head_reaches(range))
-    for (std::string& name : snapshot_->head.label_names(matchers)) names.insert(std::move(name));
-  for (const auto& block : *snapshot_->blocks)
-    if (overlaps(*block, range))
-      for (std::string& name : select_names(*block, matchers)) names.insert(std::move(name));
-  return std::vector<std::string>(names.begin(), names.end());
+  return unite(
+      range, [&](const Head& head) { return head.label_names(matchers, wanted_); },
+      [&](const Block& block) { return select_names(block, matchers, wanted_); });
 }
 
 Result<std::vector<std::string>> StoreQuerier::label_values(std::string_view name,
                                                             std::span<const Matcher> matchers,
                                                             TimeRange range) const {
-  std::set<std::string> values;
-  if (head_reaches(range))
-    for (std::string& value : snapshot_->head.label_values(name, matchers))
-      values.insert(std::move(value));
-  for (const auto& block : *snapshot_->blocks)
-    if (overlaps(*block, range))
-      for (std::string& value : select_values(*block, name, matchers))
-        values.insert(std::move(value));
-  return std::vector<std::string>(values.begin(), values.end());
+  return unite(
+      range, [&](const Head& head) { return head.label_values(name, matchers, wanted_); },
+      [&](const Block& block) { return select_values(block, name, matchers, wanted_); });
 }
 
 std::map<std::string, model::MetricMetadata> StoreQuerier::metadata(std::string_view metric) const {

@@ -26,8 +26,8 @@ struct StoreSnapshot {
 
 class StoreQuerier final : public Querier {
  public:
-  explicit StoreQuerier(std::shared_ptr<const StoreSnapshot> snapshot)
-      : snapshot_(std::move(snapshot)) {}
+  StoreQuerier(std::shared_ptr<const StoreSnapshot> snapshot, StillWanted wanted)
+      : snapshot_(std::move(snapshot)), wanted_(std::move(wanted)) {}
 
   Result<std::unique_ptr<SeriesSet>> select(std::span<const Matcher> matchers,
                                             TimeRange range) const override;
@@ -40,8 +40,11 @@ class StoreQuerier final : public Querier {
 
  private:
   bool head_reaches(TimeRange range) const;
+  template <typename OfHead, typename OfBlock>
+  Result<std::vector<std::string>> unite(TimeRange range, OfHead of_head, OfBlock of_block) const;
 
   std::shared_ptr<const StoreSnapshot> snapshot_;
+  const StillWanted wanted_;
 };
 
 // Adds what one head series holds in [min, max] as of `commit`, without what was deleted.

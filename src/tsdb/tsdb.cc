@@ -43,8 +43,8 @@ std::unique_ptr<Appender> Tsdb::appender() {
   return std::make_unique<TransactionAppender>(appender_context_);
 }
 
-Result<std::unique_ptr<Querier>> Tsdb::querier() const {
-  return std::make_unique<StoreQuerier>(snapshot());
+Result<std::unique_ptr<Querier>> Tsdb::querier(StillWanted wanted) const {
+  return std::make_unique<StoreQuerier>(snapshot(), std::move(wanted));
 }
 
 std::shared_ptr<const StoreSnapshot> Tsdb::snapshot() const {
@@ -94,7 +94,7 @@ Status Tsdb::for_each_exemplar_trace(TimeRange range, const TraceVisitor& visit)
       report();
     }
   }
-  for (const SeriesPtr& series : view->head.select({})) {
+  for (const SeriesPtr& series : view->head.all()) {
     collect_head_exemplars(view->head, *series, view->registration->commit(), range.min.value,
                            range.max.value, found);
     report();

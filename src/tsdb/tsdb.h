@@ -48,7 +48,7 @@ class Tsdb final : public Appendable, public Queryable {
   Tsdb& operator=(const Tsdb&) = delete;
 
   std::unique_ptr<Appender> appender() override;
-  Result<std::unique_ptr<Querier>> querier() const override;
+  Result<std::unique_ptr<Querier>> querier(StillWanted wanted = {}) const override;
 
   // Cuts blocks that are due, sets damaged ones aside, compacts, applies retention. Call every
   // minute or so; what fails is logged and tried again next time.

@@ -79,7 +79,7 @@ Result<Answer> answer_query_exemplars(const PrometheusApi& api, const net::HttpR
   if (!expression) return std::unexpected(expression.error());
   const auto selectors = promql::selectors_of(**expression);
   if (selectors.empty()) return Answer{};
-  auto querier = api.store.querier();
+  auto querier = api.store.querier(while_client_waits(request));
   if (!querier) return std::unexpected(querier.error());
   auto selection = select_any(**querier, selectors, *range);
   if (!selection) return std::unexpected(selection.error());

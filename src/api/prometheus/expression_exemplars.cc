@@ -126,8 +126,8 @@ class InputExemplars {
     range_ = {{saturated(low)}, {saturated(high)}};
   }
 
-  Status select(const tsdb::Queryable& store, const MatcherSets& selectors) {
-    auto querier = store.querier();
+  Status select(const tsdb::Queryable& store, const MatcherSets& selectors, StillWanted wanted) {
+    auto querier = store.querier(std::move(wanted));
     if (!querier) return std::unexpected(querier.error());
     querier_ = std::move(*querier);
     auto selection = select_any(*querier_, selectors, range_);
@@ -260,7 +260,9 @@ Result<Answer> answer_expression_exemplars(const PrometheusApi& api,
   if (!result) return std::unexpected(std::move(result).error());
   InputExemplars inputs(result->inputs, wanted->range);
   if (!result->inputs.empty())
-    if (auto status = inputs.select(api.store, promql::selectors_of(**expression)); !status)
+    if (auto status = inputs.select(api.store, promql::selectors_of(**expression),
+                                    while_client_waits(request));
+        !status)
       return std::unexpected(status.error());
   const bool measured = shows_measured_values(**expression);
   std::vector<Output> outputs;

@@ -197,9 +197,10 @@ net::HttpResponse federate(const PrometheusApi& api, const net::HttpRequest& req
   const TimestampMs now = api.clock.now_ms();
   const tsdb::TimeRange range{{now.value - api.engine.options().lookback.count()}, now};
   const auto failed = [](const Error& error) {
-    return net::HttpResponse::text(500, error.message + "\n");
+    return net::HttpResponse::text(error.code == Errc::kCancelled ? 499 : 500,
+                                   error.message + "\n");
   };
-  const auto querier = api.store.querier();
+  const auto querier = api.store.querier(while_client_waits(request));
   if (!querier) return failed(querier.error());
   auto selection = select_any(**querier, *sets, range);
   if (!selection) return failed(selection.error());

@@ -239,4 +239,12 @@ Result<std::string> label_name(std::string_view path_text) {
   return name;
 }
 
+StillWanted while_client_waits(const net::HttpRequest& request) {
+  if (!request.cancellation) return {};
+  return [client = request.cancellation]() -> Status {
+    if (client->cancelled()) return fail(Errc::kCancelled, "context canceled");
+    return {};
+  };
+}
+
 }  // namespace sightline::api::prometheus

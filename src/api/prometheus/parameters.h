@@ -43,6 +43,9 @@ Result<MatcherSets> matcher_sets(const net::Params& params,
 // A label name in a path: U__a_2e_b means a.b.
 Result<std::string> label_name(std::string_view path_text);
 
+// What looks for series ends when the client goes away.
+StillWanted while_client_waits(const net::HttpRequest& request);
+
 // invalid parameter "name": <what>
 std::unexpected<Error> invalid_parameter(std::string_view name, Error error);
 

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 
+#include "api/prometheus/parameters.h"
 #include "net/compression.h"
-#include "promql/syntax/lexer.h"
-#include "wire/prometheus/float_histogram_chunk.h"
+#include "tsdb/prometheus/prometheus_chunk.h"
+#include "tsdb/prometheus/prometheus_histogram_chunk.h"
 #include "wire/prometheus/remote_read.h"
-#include "wire/prometheus/xor_chunk.h"
 
 namespace sightline::api::prometheus {
 namespace {
@@ -51,8 +51,9 @@ struct Selected {
 };
 
 Result<std::shared_ptr<Selected>> select(const PrometheusApi& api,
-                                         const wire::prometheus::ReadRequest& request) {
-  auto querier = api.store.querier();
+                                         const wire::prometheus::ReadRequest& request,
+                                         StillWanted wanted) {
+  auto querier = api.store.querier(std::move(wanted));
   if (!querier) return std::unexpected(std::move(querier).error());
   auto out = std::make_shared<Selected>();
   out->querier = std::move(*querier);
@@ -140,22 +141,19 @@ class Frames final : public net::BodySource {
 
   static std::vector<ReadChunk> chunks_of(const tsdb::SampleColumns& columns) {
     std::vector<ReadChunk> chunks;
-    for (size_t at = 0; at < columns.times.size(); at += kLimits.chunk_samples) {
-      const size_t count = std::min(kLimits.chunk_samples, columns.times.size() - at);
+    for (size_t at = 0; at < columns.times.size(); at += tsdb::kXorSamplesMax) {
+      const size_t count = std::min(tsdb::kXorSamplesMax, columns.times.size() - at);
       const auto times = std::span(columns.times).subspan(at, count);
-      chunks.push_back({times.front(), times.back(), wire::prometheus::kXorChunkType,
-                        wire::prometheus::encode_xor_chunk(
-                            times, std::span(columns.values).subspan(at, count))});
+      const auto values = std::span(columns.values).subspan(at, count);
+      chunks.push_back(
+          {times.front(), times.back(), tsdb::kXorEncoding, tsdb::encode_xor_chunk(times, values)});
     }
     for (size_t at = 0; at < columns.histograms.size();) {
       const auto times = std::span(columns.histogram_times).subspan(at);
-      const auto histograms = std::span(columns.histograms).subspan(at);
-      const size_t count =
-          wire::prometheus::float_histogram_chunk_length(histograms, kLimits.chunk_samples);
-      chunks.push_back({times.front(), times[count - 1], wire::prometheus::kFloatHistogramChunkType,
-                        wire::prometheus::encode_float_histogram_chunk(times.first(count),
-                                                                       histograms.first(count))});
-      at += count;
+      auto chunk = tsdb::encode_histogram_chunk(times, std::span(columns.histograms).subspan(at));
+      chunks.push_back(
+          {times.front(), times[chunk.samples - 1], chunk.encoding, std::move(chunk.data)});
+      at += chunk.samples;
     }
     std::ranges::stable_sort(chunks, {}, &ReadChunk::min_time_ms);
     return chunks;
@@ -173,6 +171,7 @@ net::HttpResponse refused(const Error& error) {
   switch (error.code) {
     case Errc::kInvalidArgument:
     case Errc::kResourceExhausted: return net::HttpResponse::text(400, error.message + "\n");
+    case Errc::kCancelled: return net::HttpResponse::text(499, error.message + "\n");
     default: return net::HttpResponse::text(500, error.message + "\n");
   }
 }
@@ -196,7 +195,7 @@ net::HttpResponse read(const PrometheusApi& api, const net::HttpRequest& request
   if (!asked) return refused(asked.error());
   const auto type = chosen_type(asked->accepted_types);
   if (!type) return refused(type.error());
-  const auto selected = select(api, *asked);
+  const auto selected = select(api, *asked, while_client_waits(request));
   if (!selected) return refused(selected.error());
   net::HttpResponse response;
   if (*type == wire::prometheus::kReadStreamedChunks) {

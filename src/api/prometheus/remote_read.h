@@ -14,7 +14,6 @@ struct ReadLimits {
   size_t request_bytes_max = 32u << 20;  // unpacked
   uint64_t samples_max = 50'000'000;     // of an answer that is made whole
   size_t frame_bytes_max = 1u << 20;
-  size_t chunk_samples = 120;
 };
 
 void add_remote_read(net::HttpRouter& router, std::shared_ptr<const PrometheusApi> api);

@@ -62,7 +62,7 @@ Result<Answer> answer_series(const PrometheusApi& api, const net::HttpRequest& r
     return fail(Errc::kInvalidArgument, "no match[] parameter provided");
   const auto parameters = series_parameters(request, MatchErrors::kNamed);
   if (!parameters) return std::unexpected(parameters.error());
-  auto querier = api.store.querier();
+  auto querier = api.store.querier(while_client_waits(request));
   if (!querier) return std::unexpected(querier.error());
   auto selection = select_any(**querier, parameters->matchers, parameters->range);
   if (!selection) return std::unexpected(selection.error());
@@ -84,7 +84,7 @@ Result<Answer> answer_series(const PrometheusApi& api, const net::HttpRequest& r
 Result<Answer> answer_labels(const PrometheusApi& api, const net::HttpRequest& request) {
   const auto parameters = series_parameters(request, MatchErrors::kBare);
   if (!parameters) return std::unexpected(parameters.error());
-  const auto querier = api.store.querier();
+  const auto querier = api.store.querier(while_client_waits(request));
   if (!querier) return std::unexpected(querier.error());
   const auto names = unite(parameters->matchers, [&](std::span<const tsdb::Matcher> matchers) {
     return (*querier)->label_names(matchers, parameters->range);
@@ -98,7 +98,7 @@ Result<Answer> answer_label_values(const PrometheusApi& api, const net::HttpRequ
   if (!name) return std::unexpected(name.error());
   const auto parameters = series_parameters(request, MatchErrors::kBare);
   if (!parameters) return std::unexpected(parameters.error());
-  const auto querier = api.store.querier();
+  const auto querier = api.store.querier(while_client_waits(request));
   if (!querier) return std::unexpected(querier.error());
   const auto values = unite(parameters->matchers, [&](std::span<const tsdb::Matcher> matchers) {
     return (*querier)->label_values(*name, matchers, parameters->range);

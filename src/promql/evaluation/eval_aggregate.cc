@@ -8,7 +8,6 @@
 #include "base/text_codec.h"
 #include "promql/evaluation/evaluator.h"
 #include "promql/evaluation/label_filter.h"
-#include "promql/evaluation/pacer.h"
 #include "promql/functions/aggregate_state.h"
 #include "promql/functions/histogram_math.h"
 #include "promql/functions/quantile.h"
@@ -32,7 +31,7 @@ Result<std::vector<Group>> make_groups(const std::vector<Series>& series, const 
   const LabelFilter filter(
       expr.without ? LabelFilter::Mode::kDropIdentity : LabelFilter::Mode::kKeep, expr.grouping);
   std::string key;
-  Pacer pacer(context);
+  Pacer pacer(context.wanted);
   for (size_t i = 0; i < series.size(); ++i) {
     if (auto ok = pacer.step(); !ok) return std::unexpected(ok.error());
     filter.key(series[i].labels, key);

@@ -5,7 +5,6 @@
 
 #include "promql/evaluation/evaluator.h"
 #include "promql/evaluation/label_filter.h"
-#include "promql/evaluation/pacer.h"
 #include "promql/functions/histogram_math.h"
 #include "promql/functions/sample_operators.h"
 #include "promql/syntax/lexer.h"
@@ -40,7 +39,7 @@ Result<std::vector<MatchGroup>> match_groups(const std::vector<Series>& left,
     }
     return out[at->second];
   };
-  Pacer pacer(context);
+  Pacer pacer(context.wanted);
   for (size_t i = 0; i < left.size(); ++i) {
     if (auto ok = pacer.step(); !ok) return std::unexpected(ok.error());
     group_of(left[i]).left.push_back(i);
@@ -59,7 +58,7 @@ bool changes_name(BinaryOp op) { return op <= BinaryOp::kAtan2; }
 std::vector<char> presence(const std::vector<Series>& series, const std::vector<size_t>& members,
                            size_t steps, const QueryContext& context) {
   std::vector<char> out(steps, 0);
-  Pacer pacer(context);
+  Pacer pacer(context.wanted);
   for (const size_t i : members) {
     if (!pacer.step()) break;
     for (size_t step = 0; step < steps; ++step)
@@ -372,7 +371,7 @@ Result<Value> Evaluator::eval_unary(const UnaryExpr& expr, const StepGrid& grid)
   auto value = eval(*expr.expr, grid);
   if (!value || !expr.negative) return value;
   for (double& v : value->scalars) v = -v;
-  Pacer pacer(context_);
+  Pacer pacer(context_.wanted);
   for (Series& s : value->series) {
     if (auto ok = pacer.step(); !ok) return std::unexpected(ok.error());
     s.drop_name = true;

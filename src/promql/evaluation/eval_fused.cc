@@ -8,7 +8,6 @@
 
 #include "promql/evaluation/column_kernels.h"
 #include "promql/evaluation/label_filter.h"
-#include "promql/evaluation/pacer.h"
 #include "promql/functions/compensated_sum.h"
 #include "promql/functions/range_call.h"
 
@@ -223,7 +222,7 @@ class FusedAggregation {
     PackedMap<size_t> known;
     std::vector<size_t> open;  // per group: its run that is being filled
     std::string key;
-    Pacer pacer(evaluator_.context());
+    Pacer pacer(evaluator_.context().wanted);
     for (size_t i = 0; i < series_count(); ++i) {
       if (auto ok = pacer.step(); !ok) return ok;
       filter_.key(labels(i), key);

@@ -8,7 +8,6 @@
 #include "base/text_codec.h"
 #include "promql/evaluation/evaluator.h"
 #include "promql/evaluation/label_filter.h"
-#include "promql/evaluation/pacer.h"
 #include "promql/functions/histogram_quantile.h"
 #include "promql/syntax/lexer.h"
 
@@ -44,7 +43,7 @@ Result<std::vector<HistogramGroup>> histogram_groups(const std::vector<Series>& 
     return g;
   };
   std::string key;
-  Pacer pacer(context);
+  Pacer pacer(context.wanted);
   for (const Series& s : series) {
     if (auto ok = pacer.step(); !ok) return std::unexpected(ok.error());
     if (!s.histograms.empty()) group_of(s.labels.packed(), s).native = &s;
@@ -204,7 +203,7 @@ double part_of(FunctionId id, const model::Histogram& h) {
 Result<Value> Evaluator::eval_histogram_part(const Call& call, const StepGrid& grid) {
   auto input = eval(*call.args[0], grid);
   if (!input) return input;
-  Pacer pacer(context_);
+  Pacer pacer(context_.wanted);
   for (Series& s : input->series) {
     if (auto ok = pacer.step(); !ok) return std::unexpected(ok.error());
     s.drop_name = true;

@@ -3,7 +3,6 @@
 #include <cmath>
 
 #include "promql/evaluation/evaluator.h"
-#include "promql/evaluation/pacer.h"
 #include "promql/syntax/lexer.h"
 
 namespace sightline::promql {
@@ -95,7 +94,7 @@ int64_t milliseconds(double seconds) { return std::llround(seconds * 1000); }
 Status gather_sources(const Value& info, const Value& times, size_t steps,
                       const QueryContext& context, InfoSources& sources) {
   std::unordered_map<model::Labels, const Series*, model::LabelsHash> time_of;
-  Pacer pacer(context);
+  Pacer pacer(context.wanted);
   for (const Series& s : times.series) {
     if (auto ok = pacer.step(); !ok) return ok;
     time_of.emplace(s.labels, &s);
@@ -224,7 +223,7 @@ Result<Value> Evaluator::eval_info(const Call& call, const StepGrid& grid) {
   auto base = eval(*call.args[0], grid);
   if (!base) return base;
   InfoSources sources;
-  Pacer pacer(context_);
+  Pacer pacer(context_.wanted);
   for (const Series& s : base->series) {
     if (auto ok = pacer.step(); !ok) return std::unexpected(ok.error());
     model::Labels id = identity(s.labels);

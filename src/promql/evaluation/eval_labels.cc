@@ -6,7 +6,6 @@
 
 #include "base/text_codec.h"
 #include "promql/evaluation/evaluator.h"
-#include "promql/evaluation/pacer.h"
 #include "promql/syntax/lexer.h"
 
 namespace sightline::promql {
@@ -112,7 +111,7 @@ Result<Value> Evaluator::eval_label_replace(const Call& call, const StepGrid& gr
   const Expansion expansion(replacement, regex);
   std::vector<re2::StringPiece> pieces(static_cast<size_t>(regex.NumberOfCapturingGroups()) + 1);
   std::vector<std::string_view> groups(pieces.size());
-  Pacer pacer(context_);
+  Pacer pacer(context_.wanted);
   for (Series& s : input->series) {
     if (auto ok = pacer.step(); !ok) return std::unexpected(ok.error());
     const std::string value(s.labels.get(source));
@@ -145,7 +144,7 @@ Result<Value> Evaluator::eval_label_join(const Call& call, const StepGrid& grid)
     return fail(Errc::kExecution, "invalid destination label name in label_join(): ", args[0]);
   auto input = eval(*call.args[0], grid);
   if (!input) return input;
-  Pacer pacer(context_);
+  Pacer pacer(context_.wanted);
   for (Series& s : input->series) {
     if (auto ok = pacer.step(); !ok) return std::unexpected(ok.error());
     std::string joined;

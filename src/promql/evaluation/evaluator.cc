@@ -1,7 +1,6 @@
 #include "promql/evaluation/evaluator.h"
 
 #include "promql/evaluation/label_filter.h"
-#include "promql/evaluation/pacer.h"
 #include "promql/syntax/printer.h"
 
 #include <algorithm>
@@ -55,14 +54,6 @@ bool depends_on_step(FunctionId id) {
 }
 
 }  // namespace
-
-Status QueryContext::alive() const {
-  if (options.cancelled && options.cancelled())
-    return fail(Errc::kCancelled, "query was canceled in expression evaluation");
-  if (clock.monotonic() > deadline)
-    return fail(Errc::kDeadlineExceeded, "query timed out in expression evaluation");
-  return {};
-}
 
 Status QueryContext::afford(uint64_t more) {
   const uint64_t total = samples_now + more;
@@ -346,7 +337,7 @@ Status merge_same_labels(std::vector<Series>& series, const QueryContext& contex
   std::unordered_map<std::string_view, size_t> first[2];
   first[0].reserve(series.size());
   size_t kept = 0;
-  Pacer pacer(context);
+  Pacer pacer(context.wanted);
   for (size_t i = 0; i < series.size(); ++i) {
     if (auto ok = pacer.step(); !ok) return ok;
     auto& known = first[series[i].drop_name && has_identity(series[i].labels) ? 1 : 0];
@@ -370,7 +361,7 @@ Status merge_same_labels(std::vector<Series>& series, const QueryContext& contex
 
 Status drop_names(std::vector<Series>& series, const QueryContext& context) {
   bool any = false;
-  Pacer pacer(context);
+  Pacer pacer(context.wanted);
   for (Series& s : series) {
     if (auto ok = pacer.step(); !ok) return ok;
     if (!s.drop_name) continue;

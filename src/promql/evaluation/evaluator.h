@@ -10,6 +10,7 @@
 #include <span>
 #include <unordered_map>
 
+#include "base/pacer.h"
 #include "promql/annotations.h"
 #include "promql/engine.h"
 #include "promql/evaluation/sample_ledger.h"
@@ -23,13 +24,12 @@ namespace sightline::promql {
 // What a query may use and must obey; shared by all of its nodes.
 struct QueryContext {
   const tsdb::Querier& querier;
-  Clock& clock;
   WorkPool* pool;
   const EngineOptions& engine;
   const QueryOptions& options;
   StepGrid grid;  // the query's own; start(), end(), step(), range()
   Annotations& annotations;
-  std::chrono::nanoseconds deadline{};
+  const StillWanted& wanted;
   int64_t lookback_ms = 0;
   bool is_range = false;  // a range query
   int64_t end_ms = 0;     // as asked; the grid's last step may lie before it
@@ -42,7 +42,7 @@ struct QueryContext {
   std::vector<QueryInput> inputs;  // with provenance
 
   // kDeadlineExceeded or kCancelled, else fine. Cheap enough for every series.
-  Status alive() const;
+  Status alive() const { return wanted(); }
   // kExecution when `more` samples on top of those held are too many.
   Status afford(uint64_t more);
   // The same for a series that is kept while its value is being made; from any thread. Steps without
@@ -183,5 +183,18 @@ Status merge_same_labels(std::vector<Series>& series, const QueryContext& contex
 // Delayed name removal, at the end of a query.
 Status drop_names(std::vector<Series>& series, const QueryContext& context);
 void remove_empty(std::vector<Series>& series);
+
+// The series in the order that less(a, b) of two of them sorts them.
+template <typename Less>
+Status sort_series(std::vector<Series>& series, Less less, const QueryContext& context) {
+  const auto by_index = [&](uint32_t a, uint32_t b) { return less(series[a], series[b]); };
+  const auto order = sorted_order(series.size(), by_index, context.wanted);
+  if (!order) return std::unexpected(order.error());
+  std::vector<Series> sorted;
+  sorted.reserve(series.size());
+  for (const uint32_t i : *order) sorted.push_back(std::move(series[i]));
+  series = std::move(sorted);
+  return {};
+}
 
 }  // namespace sightline::promql

@@ -53,8 +53,8 @@ class WatchedStore final : public tsdb::Queryable {
  public:
   WatchedStore(const MemoryStore& store, const Allowed* allowed)
       : store_(store), allowed_(allowed) {}
-  Result<std::unique_ptr<tsdb::Querier>> querier() const override {
-    auto inner = store_.querier();
+  Result<std::unique_ptr<tsdb::Querier>> querier(StillWanted wanted) const override {
+    auto inner = store_.querier(std::move(wanted));
     if (!inner) return inner;
     return std::make_unique<WatchedQuerier>(std::move(*inner), *this);
   }

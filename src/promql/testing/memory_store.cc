@@ -54,13 +54,17 @@ class MemorySeriesSet final : public tsdb::SeriesSet {
 
 class MemoryQuerier final : public tsdb::Querier {
  public:
-  explicit MemoryQuerier(const MemoryStore::SeriesMap& series) : series_(series) {}
+  MemoryQuerier(const MemoryStore::SeriesMap& series, StillWanted wanted)
+      : series_(series), wanted_(std::move(wanted)) {}
 
   Result<std::unique_ptr<tsdb::SeriesSet>> select(std::span<const tsdb::Matcher> matchers,
                                                   TimeRange) const override {
     std::vector<const MemoryStore::SeriesMap::value_type*> found;
-    for (const auto& entry : series_)
+    Pacer pacer(wanted_);
+    for (const auto& entry : series_) {
+      if (auto ok = pacer.step(); !ok) return std::unexpected(ok.error());
       if (matches(entry.first, matchers)) found.push_back(&entry);
+    }
     return std::make_unique<MemorySeriesSet>(std::move(found));
   }
   Result<std::vector<std::string>> label_names(std::span<const tsdb::Matcher> matchers,
@@ -85,6 +89,7 @@ class MemoryQuerier final : public tsdb::Querier {
 
  private:
   const MemoryStore::SeriesMap& series_;
+  const StillWanted wanted_;
 };
 
 Status check_order(const std::vector<int64_t>& times, int64_t time, const model::Labels& labels) {
@@ -149,8 +154,8 @@ Status MemoryStore::add(const model::Labels& labels, int64_t time_ms,
   return {};
 }
 
-Result<std::unique_ptr<tsdb::Querier>> MemoryStore::querier() const {
-  return std::make_unique<MemoryQuerier>(series_);
+Result<std::unique_ptr<tsdb::Querier>> MemoryStore::querier(StillWanted wanted) const {
+  return std::make_unique<MemoryQuerier>(series_, std::move(wanted));
 }
 
 }  // namespace sightline::promql

@@ -20,7 +20,7 @@ class MemoryStore final : public tsdb::Queryable {
   void clear() { series_.clear(); }
   const SeriesMap& series() const { return series_; }
 
-  Result<std::unique_ptr<tsdb::Querier>> querier() const override;
+  Result<std::unique_ptr<tsdb::Querier>> querier(StillWanted wanted = {}) const override;
 
  private:
   SeriesMap series_;

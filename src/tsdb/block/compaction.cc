@@ -18,7 +18,7 @@ constexpr size_t kGroupRecordsMax =
 class HeadSource final : public BlockSource {
  public:
   HeadSource(Head& head, const HeadWindow& window)
-      : head_(head), window_(window), series_(head.select({})) {}
+      : head_(head), window_(window), series_(head.all()) {}
 
   Result<bool> next(model::Labels& labels) override {
     if (next_ == series_.size()) return false;

@@ -164,67 +164,111 @@ std::vector<int64_t> Head::windows_below(int64_t time, int64_t window_ms) {
   return {windows.begin(), windows.end()};
 }
 
-// Comparing labels costs more than all else, so the order is remembered.
-std::vector<SeriesPtr> Head::select(std::span<const Matcher> matchers) const {
-  std::vector<SeriesPtr> ranked;
-  std::vector<SeriesPtr> others;
-  bool many_unranked = false;
-  {
-    const std::shared_lock lock(index_mutex_);
-    const size_t all = by_number_.size() - free_numbers_.size();
-    many_unranked = all > ranked_count_ + ranked_count_ / 8;
-    const Roaring found = select_postings(postings_, matchers);
-    std::vector<std::pair<uint32_t, uint32_t>> order;  // rank, number
-    order.reserve(found.cardinality());
-    for (const uint32_t number : found) {
-      if (number < ranks_.size() && ranks_[number] != kUnranked)
-        order.emplace_back(ranks_[number], number);
-      else
-        others.push_back(by_number_[number]);
-    }
-    std::sort(order.begin(), order.end());
-    ranked.reserve(order.size());
-    for (const auto& [rank, number] : order) ranked.push_back(by_number_[number]);
+Result<Head::Found> Head::find_series(std::span<const Matcher> matchers,
+                                      const StillWanted& wanted) const {
+  const std::shared_lock lock(index_mutex_);
+  Found out;
+  const size_t all = by_number_.size() - free_numbers_.size();
+  out.many_unranked = all > by_rank_.size() + by_rank_.size() / 8;
+  const auto found = select_postings(postings_, matchers, wanted);
+  if (!found) return std::unexpected(found.error());
+  Pacer pacer(wanted);
+  // Of many, each series is asked in order of rank; few are sorted by it.
+  const uint64_t count = found->cardinality();
+  const bool many = count > by_rank_.size() / 16;
+  std::vector<bool> is_found(many ? by_number_.size() : 0);
+  std::vector<std::pair<uint32_t, uint32_t>> order;  // rank, number
+  for (const uint32_t number : *found) {
+    if (auto ok = pacer.step(); !ok) return std::unexpected(ok.error());
+    if (number >= ranks_.size() || ranks_[number] == kUnranked)
+      out.others.push_back(by_number_[number]);
+    else if (many)
+      is_found[number] = true;
+    else
+      order.emplace_back(ranks_[number], number);
   }
-  if (others.empty()) return ranked;
-  std::sort(others.begin(), others.end(), ByOrderOfLabels());
-  if (others.size() > kUnrankedMax && many_unranked) rank_all();
-  if (ranked.empty()) return others;
+  out.ranked.reserve(count - out.others.size());
+  if (many) {
+    for (uint32_t rank = 0; rank < by_rank_.size(); ++rank) {
+      if (auto ok = pacer.step(); !ok) return std::unexpected(ok.error());
+      const uint32_t number = by_rank_[rank];
+      if (is_found[number] && ranks_[number] == rank) out.ranked.push_back(by_number_[number]);
+    }
+  } else {
+    std::sort(order.begin(), order.end());
+    for (const auto& [rank, number] : order) out.ranked.push_back(by_number_[number]);
+  }
+  return out;
+}
+
+// Comparing labels costs more than all else, so the order is remembered.
+Result<std::vector<SeriesPtr>> Head::select(std::span<const Matcher> matchers,
+                                            const StillWanted& wanted) const {
+  auto found = find_series(matchers, wanted);
+  if (!found) return std::unexpected(std::move(found).error());
+  auto& [ranked, others, many_unranked] = *found;
+  if (others.empty()) return std::move(ranked);
+  const ByOrderOfLabels less;
+  const auto order = sorted_order(
+      others.size(), [&](uint32_t a, uint32_t b) { return less(others[a], others[b]); }, wanted);
+  if (!order) return std::unexpected(order.error());
+  if (others.size() > kUnrankedMax && many_unranked)
+    if (auto ok = rank_all(wanted); !ok) return std::unexpected(ok.error());
   std::vector<SeriesPtr> result;
   result.reserve(ranked.size() + others.size());
-  std::merge(std::make_move_iterator(ranked.begin()), std::make_move_iterator(ranked.end()),
-             std::make_move_iterator(others.begin()), std::make_move_iterator(others.end()),
-             std::back_inserter(result), ByOrderOfLabels());
+  Pacer pacer(wanted);
+  size_t next = 0;
+  for (const uint32_t i : *order) {
+    if (auto ok = pacer.step(); !ok) return std::unexpected(ok.error());
+    for (; next < ranked.size() && less(ranked[next], others[i]); ++next) {
+      if (auto ok = pacer.step(); !ok) return std::unexpected(ok.error());
+      result.push_back(std::move(ranked[next]));
+    }
+    result.push_back(std::move(others[i]));
+  }
+  std::move(ranked.begin() + static_cast<ptrdiff_t>(next), ranked.end(),
+            std::back_inserter(result));
   return result;
 }
 
 // Sorted without the lock: series that come or go meanwhile have no rank then.
-void Head::rank_all() const {
+Status Head::rank_all(const StillWanted& wanted) const {
   std::vector<std::pair<SeriesPtr, uint32_t>> all;
   {
+    Pacer pacer(wanted);
     const std::shared_lock lock(index_mutex_);
-    for (uint32_t number = 0; number < by_number_.size(); ++number)
+    for (uint32_t number = 0; number < by_number_.size(); ++number) {
+      if (auto ok = pacer.step(); !ok) return ok;
       if (by_number_[number] != nullptr) all.emplace_back(by_number_[number], number);
+    }
   }
-  std::sort(all.begin(), all.end(),
-            [](const auto& a, const auto& b) { return ByOrderOfLabels()(a.first, b.first); });
+  const auto order = sorted_order(
+      all.size(),
+      [&](uint32_t a, uint32_t b) { return ByOrderOfLabels()(all[a].first, all[b].first); },
+      wanted);
+  if (!order) return std::unexpected(order.error());
   const std::unique_lock lock(index_mutex_);
   ranks_.assign(by_number_.size(), kUnranked);
-  ranked_count_ = all.size();
-  for (uint32_t rank = 0; rank < all.size(); ++rank)
-    if (const auto& [series, number] = all[rank]; by_number_[number] == series)
-      ranks_[number] = rank;
+  by_rank_.clear();
+  for (const uint32_t i : *order) {
+    const auto& [series, number] = all[i];
+    if (by_number_[number] == series) ranks_[number] = static_cast<uint32_t>(by_rank_.size());
+    by_rank_.push_back(number);
+  }
+  return {};
 }
 
-std::vector<std::string> Head::label_names(std::span<const Matcher> matchers) const {
+Result<std::vector<std::string>> Head::label_names(std::span<const Matcher> matchers,
+                                                   const StillWanted& wanted) const {
   const std::shared_lock lock(index_mutex_);
-  return select_names(postings_, matchers);
+  return select_names(postings_, matchers, wanted);
 }
 
-std::vector<std::string> Head::label_values(std::string_view name,
-                                            std::span<const Matcher> matchers) const {
+Result<std::vector<std::string>> Head::label_values(std::string_view name,
+                                                    std::span<const Matcher> matchers,
+                                                    const StillWanted& wanted) const {
   const std::shared_lock lock(index_mutex_);
-  return select_values(postings_, name, matchers);
+  return select_values(postings_, name, matchers, wanted);
 }
 
 void Head::each_series(const std::function<void(HeadSeries&)>& visit) {

@@ -114,11 +114,15 @@ class Head {
   // found any more until it gets a sample. The leader's.
   void erase(HeadSeries& series, int64_t min, int64_t max, uint64_t commit);
 
-  // Sorted by labels. Empty matchers select all.
-  std::vector<SeriesPtr> select(std::span<const Matcher> matchers) const;
-  std::vector<std::string> label_names(std::span<const Matcher> matchers) const;
-  std::vector<std::string> label_values(std::string_view name,
-                                        std::span<const Matcher> matchers) const;
+  // Sorted by labels. Empty matchers select all. The only error of these is that of `wanted`.
+  Result<std::vector<SeriesPtr>> select(std::span<const Matcher> matchers,
+                                        const StillWanted& wanted = {}) const;
+  std::vector<SeriesPtr> all() const { return *select({}); }
+  Result<std::vector<std::string>> label_names(std::span<const Matcher> matchers,
+                                               const StillWanted& wanted = {}) const;
+  Result<std::vector<std::string>> label_values(std::string_view name,
+                                                std::span<const Matcher> matchers,
+                                                const StillWanted& wanted = {}) const;
 
   // Calls back for every series, visible or not, under its shard's mutex, a shard at a time.
   void each_series(const std::function<void(HeadSeries&)>& visit);
@@ -188,7 +192,14 @@ class Head {
   void forget(std::span<const SeriesPtr> gone);
   void unpublish(HeadSeries& series);
   static constexpr uint32_t kUnranked = UINT32_MAX;
-  void rank_all() const;
+  // What select() finds, under index_mutex_: in order of labels, and those without a rank.
+  struct Found {
+    std::vector<SeriesPtr> ranked;
+    std::vector<SeriesPtr> others;
+    bool many_unranked = false;
+  };
+  Result<Found> find_series(std::span<const Matcher> matchers, const StillWanted& wanted) const;
+  Status rank_all(const StillWanted& wanted) const;
   bool is_deleted_whole(const HeadSeries& series) const;
 
   const TsdbOptions& options_;
@@ -206,7 +217,8 @@ class Head {
   std::vector<uint32_t> free_numbers_;  // guarded by index_mutex_
   // By number: where the series comes in the order of labels, among those that have a rank; kUnranked for newer ones.
   mutable std::vector<uint32_t> ranks_;  // guarded by index_mutex_
-  mutable size_t ranked_count_ = 0;      // guarded by index_mutex_; when they were ranked
+  mutable std::vector<uint32_t>
+      by_rank_;  // guarded by index_mutex_; numbers, when they were ranked
 };
 
 }  // namespace sightline::tsdb

@@ -1,40 +1,47 @@
 #pragma once
-// Lets a long loop ask now and then whether its query is still wanted, and sorts so.
+// Lets long work ask now and then whether it is still wanted, and sorts so.
+//   Threads  a Pacer is of one thread.
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <numeric>
 #include <vector>
 
-#include "promql/evaluation/evaluator.h"
+#include "base/result.h"
 
-namespace sightline::promql {
+namespace sightline {
+
+// Not fine: why the work should end. An empty one never says so.
+using StillWanted = std::function<Status()>;
 
 class Pacer {
  public:
-  explicit Pacer(const QueryContext& context) : context_(context) {}
+  // `wanted` outlives the Pacer.
+  explicit Pacer(const StillWanted& wanted) : wanted_(wanted) {}
   // Once per element.
-  Status step() { return ++count_ % kStepsPerQuestion == 0 ? context_.alive() : Status(); }
+  Status step() { return ++count_ % kStepsPerQuestion == 0 ? ask() : Status(); }
+  Status ask() const { return wanted_ ? wanted_() : Status(); }
 
  private:
   static constexpr uint32_t kStepsPerQuestion = 1024;
-  const QueryContext& context_;
+  const StillWanted& wanted_;
   uint32_t count_ = 0;
 };
 
 // The order in which less(a, b) of indices below `count` sorts them, equal ones as they came.
 template <typename Less>
-Result<std::vector<uint32_t>> sorted_order(size_t count, Less less, const QueryContext& context) {
+Result<std::vector<uint32_t>> sorted_order(size_t count, Less less, const StillWanted& wanted) {
   constexpr size_t kRun = 2048;
   std::vector<uint32_t> order(count);
   std::iota(order.begin(), order.end(), 0u);
   const auto at = [&](size_t i) {
     return order.begin() + static_cast<ptrdiff_t>(std::min(i, count));
   };
+  Pacer pacer(wanted);
   for (size_t begin = 0; begin < count; begin += kRun) {
-    if (auto ok = context.alive(); !ok) return std::unexpected(ok.error());
+    if (auto ok = pacer.ask(); !ok) return std::unexpected(ok.error());
     std::stable_sort(at(begin), at(begin + kRun), less);
   }
-  Pacer pacer(context);
   std::vector<uint32_t> merged(kRun < count ? count : 0);
   for (size_t run = kRun; run < count; run *= 2) {
     auto to = merged.begin();
@@ -55,17 +62,4 @@ Result<std::vector<uint32_t>> sorted_order(size_t count, Less less, const QueryC
   return order;
 }
 
-// The series in the order that less(a, b) of two of them sorts them.
-template <typename Less>
-Status sort_series(std::vector<Series>& series, Less less, const QueryContext& context) {
-  const auto by_index = [&](uint32_t a, uint32_t b) { return less(series[a], series[b]); };
-  const auto order = sorted_order(series.size(), by_index, context);
-  if (!order) return std::unexpected(order.error());
-  std::vector<Series> sorted;
-  sorted.reserve(series.size());
-  for (const uint32_t i : *order) sorted.push_back(std::move(series[i]));
-  series = std::move(sorted);
-  return {};
-}
-
-}  // namespace sightline::promql
+}  // namespace sightline
