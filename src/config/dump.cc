@@ -79,6 +79,8 @@ std::string dump(const PrometheusConfig& config) {
   if (config.scrape_configs.empty()) out << "  no scrape jobs\n";
   if (config.storage.retention_time)
     out << "  kept for " << format_prometheus_duration(*config.storage.retention_time) << "\n";
+  if (config.storage.retention_size)
+    out << "  kept up to " << size_text(config.storage.retention_size->bytes) << "\n";
   return out.str();
 }
 

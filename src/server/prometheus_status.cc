@@ -122,6 +122,8 @@ std::map<std::string, std::string> flags_of(const PrometheusStatusSources& sourc
       {"query.max-samples", std::to_string(command.query.samples_max)},
       {"query.timeout", format_prometheus_duration(command.query.timeout)},
       {"storage.tsdb.path", sources.store.options().directory},
+      {"storage.tsdb.retention.size",
+       std::to_string(sources.store.options().retention_bytes) + "B"},
       {"storage.tsdb.retention.time", format_prometheus_duration(std::chrono::milliseconds(
                                           sources.store.options().retention_time_ms))},
       {"web.cors.origin", command.cors_origin},
