@@ -69,6 +69,15 @@ std::string dump(const PrometheusConfig& config) {
     for (const TargetGroup& group : job.static_configs)
       for (const auto& target : group.targets)
         out << "    " << job.scheme << "://" << *target << job.metrics_path << "\n";
+    const auto marked = [](const Marked<std::string>& each) { return *each; };
+    for (const auto& each : job.file_discoveries)
+      out << "    targets of " << joined(each.files, marked) << "\n";
+    for (const auto& each : job.http_discoveries)
+      out << "    targets of " << *each.url << ", asked every "
+          << format_prometheus_duration(each.refresh_interval) << "\n";
+    for (const auto& each : job.dns_discoveries)
+      out << "    targets of " << each.type << " records of " << joined(each.names, marked)
+          << ", asked every " << format_prometheus_duration(each.refresh_interval) << "\n";
     for (const auto* list : {&job.relabel_configs, &job.metric_relabel_configs})
       for (const RelabelConfig& rule : *list)
         out << "    " << (list == &job.relabel_configs ? "relabel" : "metric relabel") << " "

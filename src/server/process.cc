@@ -16,6 +16,7 @@
 #include "api/ui/ui_routes.h"
 #include "base/log.h"
 #include "base/work_pool.h"
+#include "net/descriptor_limit.h"
 #include "net/http_server.h"
 #include "pipeline/exporters/store_exporter.h"
 #include "pipeline/graph/graph.h"
@@ -456,6 +457,8 @@ void RunningProcess::log_listeners() const {
   for (const ListenerStatus& listener : listeners())
     SL_LOG_INFO("{} on {}", listener.name, listener.address);
   SL_LOG_INFO("data in {}", config_.server.data_dir);
+  if (const std::string advice = net::descriptor_advice(net::kHttpConnectionsMax); !advice.empty())
+    SL_LOG_INFO("{}", advice);
 }
 
 api::self::SelfStatus RunningProcess::status() const {

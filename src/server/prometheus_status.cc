@@ -56,8 +56,8 @@ TargetsSnapshot targets_of(const scrape::Scraper* scraper) {
                                .scrape_interval = format_prometheus_duration(target->interval()),
                                .scrape_timeout = format_prometheus_duration(target->timeout())});
   }
-  for (const auto& [pool, labels] : scraper->dropped_targets())
-    snapshot.dropped.push_back({pool, labels});
+  const auto dropped = scraper->dropped_targets();
+  for (const auto& [pool, labels] : dropped) snapshot.dropped.push_back({pool, labels});
   return snapshot;
 }
 

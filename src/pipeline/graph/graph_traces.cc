@@ -51,6 +51,8 @@ Result<SpanStage*> BuiltGraph::traces_pipeline(const PipelineConfig& pipeline) {
     auto processor = make_processor(*config_->processor(**id), *head, environment);
     if (!processor) continue;
     head = processor.get();
+    if (auto* limiter = dynamic_cast<MemoryLimiter*>(head))
+      memory_limiters_.emplace(std::pair(&pipeline, **id), limiter);
     processors_.push_back(std::move(processor));
   }
   traces_pipelines_.emplace(&pipeline, head);
@@ -114,7 +116,51 @@ Result<SpanStage*> BuiltGraph::make_otlp(const auto& config, const ComponentId& 
       OtlpExporter::create(config, Signal::kTraces, *config_, id.text(), env_.telemetry);
   if (!exporter) return std::unexpected(std::move(exporter).error());
   queues_.push_back(&(*exporter)->queue());
+  otlp_exporters_.emplace(id, exporter->get());
   return own_end(std::move(*exporter), true);
+}
+
+EncodedConsumer* BuiltGraph::encoded_split(std::vector<EncodedConsumer*> ends) {
+  if (ends.size() == 1) return ends[0];
+  return encoded_splits_.emplace_back(std::make_unique<EncodedSplit>(std::move(ends))).get();
+}
+
+// Where requests enter a pipeline in which nobody looks at spans; null: somebody does.
+EncodedConsumer* BuiltGraph::encoded_pipeline(const PipelineConfig& pipeline) {
+  std::vector<EncodedConsumer*> ends;
+  for (const auto& id : pipeline.exporters) {
+    const auto exporter = otlp_exporters_.find(*id);
+    if (exporter == otlp_exporters_.end() || exporter->second->queue().joins()) return nullptr;
+    ends.push_back(exporter->second);
+  }
+  if (ends.empty()) return nullptr;
+  std::vector<MemoryLimiter*> limiters;
+  for (const auto& id : pipeline.processors) {
+    const auto limiter = memory_limiters_.find({&pipeline, *id});
+    if (limiter != memory_limiters_.end())
+      limiters.push_back(limiter->second);
+    else if (!std::holds_alternative<config::BatchProcessorConfig>(config_->processor(*id)->config))
+      return nullptr;
+  }
+  EncodedConsumer* head = encoded_split(std::move(ends));
+  for (auto limiter = limiters.rbegin(); limiter != limiters.rend(); ++limiter) {
+    (*limiter)->set_encoded_next(*head);
+    head = *limiter;
+  }
+  return head;
+}
+
+EncodedConsumer* BuiltGraph::encoded_receiver(const ComponentId& receiver) {
+  std::vector<EncodedConsumer*> heads;
+  for (const PipelineConfig& pipeline : config_->pipelines) {
+    if (pipeline.signal != Signal::kTraces) continue;
+    const auto named = [&](const MarkedId& id) { return *id == receiver; };
+    if (std::ranges::none_of(pipeline.receivers, named)) continue;
+    EncodedConsumer* head = encoded_pipeline(pipeline);
+    if (head == nullptr) return nullptr;
+    heads.push_back(head);
+  }
+  return heads.empty() ? nullptr : encoded_split(std::move(heads));
 }
 
 Result<SpanStage*> BuiltGraph::make_exporter(
@@ -219,7 +265,8 @@ Status BuiltGraph::build_receivers() {
     const auto metrics = metrics_receivers_.find(id);
     auto receiver = OtlpListeners::create(
         std::get<config::OtlpReceiverConfig>(config), id.text(), input, env_.clock, env_.telemetry,
-        config_, metrics == metrics_receivers_.end() ? nullptr : split(metrics->second));
+        config_, metrics == metrics_receivers_.end() ? nullptr : split(metrics->second), nullptr,
+        encoded_receiver(id));
     if (!receiver) return std::unexpected(std::move(receiver).error());
     receivers_.push_back(std::move(*receiver));
   }

@@ -175,8 +175,11 @@ TEST_F(ProcessorsTest, FilterDropsWhatMatches) {
 }
 
 TEST_F(ProcessorsTest, FilterSaysWhatItCannotEvaluate) {
+  const auto batch = batch_of({span_json("a", 1, attributes(number("n", 1)))});
   make(R"(filter: {traces: {span: ['HasPrefix(attributes["n"], "x")']}})");
-  const auto status = pass(batch_of({span_json("a", 1, attributes(number("n", 1)))}));
+  EXPECT_TRUE(pass(batch));  // ignored, and the span stays
+  make(R"(filter: {error_mode: propagate, traces: {span: ['HasPrefix(attributes["n"], "x")']}})");
+  const auto status = pass(batch);
   ASSERT_FALSE(status);
   EXPECT_NE(status.error().message.find("HasPrefix takes a string"), std::string::npos)
       << status.error().message;

@@ -23,7 +23,8 @@ class OtlpListeners {
   static Result<std::unique_ptr<OtlpListeners>> create(
       const config::OtlpReceiverConfig& config, std::string name, SpanConsumer& next,
       const Clock& clock, Telemetry& telemetry, const config::OtelcolConfig* extensions = nullptr,
-      MetricsConsumer* metrics = nullptr, TenantConsumer by_tenant = nullptr);
+      MetricsConsumer* metrics = nullptr, TenantConsumer by_tenant = nullptr,
+      EncodedConsumer* encoded = nullptr);
   Status start(WorkPool& pool, Telemetry& telemetry, std::shared_ptr<net::IoThreads> threads);
   void stop(std::chrono::milliseconds deadline);
   std::vector<OpenListener> listeners() const;

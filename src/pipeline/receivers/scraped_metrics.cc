@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "base/number_text.h"
 #include "pipeline/metrics/native_points.h"
@@ -41,9 +42,19 @@ struct GatheredFamily {
       points;  // by labels without __name__, job, instance, le, quantile
 };
 
+struct Scope {
+  std::string name, version, schema_url;
+  friend auto operator<=>(const Scope&, const Scope&) = default;
+};
+
+// Of what says nothing of a scope of its own.
+const Scope kReceiverScope = {
+    "github.com/open-telemetry/opentelemetry-collector-contrib/receiver/prometheusreceiver",
+    "0.159.0", ""};
+
 struct Target {
-  model::Labels info;                                                   // of target_info
-  std::map<std::string, std::map<std::string, GatheredFamily>> scopes;  // by scope name, by family
+  model::Labels info;                                             // of target_info
+  std::map<Scope, std::map<std::string, GatheredFamily>> scopes;  // by scope, by family
 };
 
 }  // namespace
@@ -64,9 +75,15 @@ class ScrapeTransaction final : public tsdb::Appender {
     owner_.set_metadata(metric, metadata);
   }
   Status commit() override;
-  void rollback() override { targets_.clear(); }
+  void rollback() override { later_.clear(); }
 
  private:
+  struct Seen {  // of a sample
+    model::Labels labels;
+    TimestampMs time, start;
+  };
+  void place_value(const Seen& seen, double value);
+  void place_histogram(const Seen& seen, const model::Histogram& histogram);
   FamilyPart part_of(std::string_view name, const model::Labels& labels) const;
   // The point that the series is a part of.
   struct Place {
@@ -81,6 +98,8 @@ class ScrapeTransaction final : public tsdb::Appender {
                        model::MetricsSink& sink) const;
 
   ScrapedMetrics& owner_;
+  // What samples are part of is known when the exposition was read to its end, with its metadata.
+  std::vector<std::function<void()>> later_;
   std::map<std::pair<std::string, std::string>, Target> targets_;  // by job and instance
 };
 
@@ -143,6 +162,10 @@ FamilyPart ScrapeTransaction::part_of(std::string_view name, const model::Labels
     const std::string_view family = name.substr(0, name.size() - std::string_view(suffix).size());
     if (grouped(type_of(family))) return {std::string(family), part};
   }
+  if (constexpr std::string_view kInfo = "_info"; name.ends_with(kInfo)) {
+    const std::string_view family = name.substr(0, name.size() - kInfo.size());
+    if (type_of(family) == MetricType::kInfo) return {std::string(family), Part::kValue};
+  }
   if (labels.has("quantile") && type_of(name) == MetricType::kSummary)
     return {std::string(name), Part::kQuantile};
   return {std::string(name), Part::kValue};
@@ -156,7 +179,11 @@ ScrapeTransaction::Place ScrapeTransaction::place_of(const model::Labels& labels
     return {};
   }
   FamilyPart part = part_of(name, labels);
-  GatheredFamily& family = target.scopes[std::string(labels.get("otel_scope_name"))][part.family];
+  Scope scope{std::string(labels.get("otel_scope_name")),
+              std::string(labels.get("otel_scope_version")),
+              std::string(labels.get("otel_scope_schema_url"))};
+  if (scope == Scope()) scope = kReceiverScope;
+  GatheredFamily& family = target.scopes[scope][part.family];
   family.metadata = owner_.metadata_of(part.family);
   if (family.metadata.type == MetricType::kUnknown && part.family.ends_with("_total"))
     family.metadata = owner_.metadata_of(part.family.substr(0, part.family.size() - 6));
@@ -171,17 +198,25 @@ ScrapeTransaction::Place ScrapeTransaction::place_of(const model::Labels& labels
 
 Status ScrapeTransaction::append(tsdb::SeriesId id, TimestampMs time, double value,
                                  std::optional<TimestampMs> created) {
-  const auto seen = owner_.see(id, time, value);
-  if (!seen) return std::unexpected(seen.error());
-  const Place place = place_of(seen->labels);
-  if (place.family == nullptr) return {};
+  auto seen = owner_.see(id, time, value);
+  if (!seen) return std::unexpected(std::move(seen).error());
+  const TimestampMs start = created.value_or(TimestampMs{seen->start_ms});
+  later_.emplace_back([this, seen = Seen{std::move(seen->labels), time, start}, value] {
+    place_value(seen, value);
+  });
+  return {};
+}
+
+void ScrapeTransaction::place_value(const Seen& seen, double value) {
+  const Place place = place_of(seen.labels);
+  if (place.family == nullptr) return;
   DataPoint& point = place.gathered->point;
-  point.time_ns = to_ns(time.value);
+  point.time_ns = to_ns(seen.time.value);
   if (place.part.part != Part::kBucket && place.part.part != Part::kQuantile)
-    point.start_ns = to_ns(created ? created->value : seen->start_ms);
+    point.start_ns = to_ns(seen.start.value);
   if (model::is_stale_marker(value)) {
     point.flags = DataPoint::kNoRecordedValue;
-    return {};
+    return;
   }
   switch (place.part.part) {
     case Part::kValue: point.value = value; break;
@@ -191,39 +226,46 @@ Status ScrapeTransaction::append(tsdb::SeriesId id, TimestampMs time, double val
       break;
     case Part::kCount: point.count = static_cast<uint64_t>(std::max(0.0, value)); break;
     case Part::kBucket:
-      place.gathered->buckets[parse_float(seen->labels.get("le")).value_or(INFINITY)] = value;
+      place.gathered->buckets[parse_float(seen.labels.get("le")).value_or(INFINITY)] = value;
       break;
     case Part::kQuantile:
-      place.gathered->quantiles[parse_float(seen->labels.get("quantile")).value_or(0)] = value;
+      place.gathered->quantiles[parse_float(seen.labels.get("quantile")).value_or(0)] = value;
       break;
   }
-  return {};
 }
 
 Status ScrapeTransaction::append_histogram(tsdb::SeriesId id, TimestampMs time,
                                            const model::Histogram& h,
                                            std::optional<TimestampMs> created) {
-  const auto seen = owner_.see(id, time, h.count);
-  if (!seen) return std::unexpected(seen.error());
-  const Place place = place_of(seen->labels);
-  if (place.family == nullptr || h.schema == model::kCustomBucketsSchema) return {};
+  auto seen = owner_.see(id, time, h.count);
+  if (!seen) return std::unexpected(std::move(seen).error());
+  const TimestampMs start = created.value_or(TimestampMs{seen->start_ms});
+  later_.emplace_back(
+      [this, seen = Seen{std::move(seen->labels), time, start}, h] { place_histogram(seen, h); });
+  return {};
+}
+
+void ScrapeTransaction::place_histogram(const Seen& seen, const model::Histogram& h) {
+  const Place place = place_of(seen.labels);
+  if (place.family == nullptr || h.schema == model::kCustomBucketsSchema) return;
   place.family->is_native = true;
   DataPoint& point = place.gathered->point;
-  point.time_ns = to_ns(time.value);
-  point.start_ns = to_ns(created ? created->value : seen->start_ms);
+  point.time_ns = to_ns(seen.time.value);
+  point.start_ns = to_ns(seen.start.value);
   if (model::is_stale_marker(h.sum)) point.flags = DataPoint::kNoRecordedValue;
   point.count = static_cast<uint64_t>(h.count);
   point.sum = h.sum;
   point.has_sum = true;
   fill_exponential(h, point);
-  return {};
 }
 
 Status ScrapeTransaction::append_exemplar(tsdb::SeriesId id, const model::Exemplar& exemplar) {
-  const auto labels = owner_.labels_of(id);
-  if (!labels) return std::unexpected(labels.error());
-  if (const Place place = place_of(*labels); place.family != nullptr)
-    place.gathered->exemplars.push_back(exemplar);
+  auto labels = owner_.labels_of(id);
+  if (!labels) return std::unexpected(std::move(labels).error());
+  later_.emplace_back([this, labels = std::move(*labels), exemplar] {
+    if (const Place place = place_of(labels); place.family != nullptr)
+      place.gathered->exemplars.push_back(exemplar);
+  });
   return {};
 }
 
@@ -324,7 +366,9 @@ Status ScrapeTransaction::export_target(const std::pair<std::string, std::string
       add(label.name, label.value);
   if (auto status = sink.on_resource(resource); !status) return status;
   for (const auto& [scope, families] : target.scopes) {
-    if (auto status = sink.on_scope({.name = scope}); !status) return status;
+    const model::MetricScope view{
+        .name = scope.name, .version = scope.version, .schema_url = scope.schema_url};
+    if (auto status = sink.on_scope(view); !status) return status;
     for (const auto& [name, family] : families)
       if (auto status = export_family(name, family, sink); !status) return status;
   }
@@ -332,6 +376,8 @@ Status ScrapeTransaction::export_target(const std::pair<std::string, std::string
 }
 
 Status ScrapeTransaction::commit() {
+  for (const auto& place : later_) place();
+  later_.clear();
   wire::otlp::MetricsEncoder encoder;
   for (const auto& [key, target] : targets_)
     if (auto status = export_target(key, target, encoder); !status) return status;

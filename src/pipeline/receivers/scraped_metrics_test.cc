@@ -63,6 +63,21 @@ TEST_F(ScrapedMetricsTest, AScrapeIsOneBatch) {
   EXPECT_EQ(next.json.find("target_info"), std::string::npos);
 }
 
+// An exposition is read to its end before its metadata is told.
+TEST_F(ScrapedMetricsTest, MetadataMayComeAfterTheSamples) {
+  auto appender = metrics.appender();
+  add(*appender, {{"__name__", "lat_bucket"}, {"le", "+Inf"}}, 2);
+  ASSERT_TRUE(appender->append_exemplar(last, {.value = 1, .time = {now}}));
+  add(*appender, {{"__name__", "lat_count"}}, 2);
+  appender->set_metadata("lat", {model::MetricType::kHistogram, "", "how long"});
+  ASSERT_TRUE(appender->commit());
+  EXPECT_NE(next.json.find(R"("name":"lat","description":"how long","histogram")"),
+            std::string::npos)
+      << next.json;
+  EXPECT_EQ(next.json.find("lat_bucket"), std::string::npos);
+  EXPECT_NE(next.json.find(R"("exemplars")"), std::string::npos);
+}
+
 TEST_F(ScrapedMetricsTest, AStaleMarkerIsNoRecordedValue) {
   auto appender = metrics.appender();
   add(*appender, {{"__name__", "g"}}, model::stale_marker());
