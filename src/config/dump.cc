@@ -52,6 +52,7 @@ std::string dump(const TempoConfig& config) {
   if (config.per_tenant_override_config.is_written())
     out << "  limits of tenants: " << *config.per_tenant_override_config << ", read every "
         << format_go_duration(config.per_tenant_override_period) << "\n";
+  if (config.user_overrides) out << "  tenants may set limits of their own\n";
   return out.str();
 }
 

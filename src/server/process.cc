@@ -330,11 +330,10 @@ api::tempo::TempoApi RunningProcess::tempo_api() {
     if (own.max_metrics_duration) options.metrics_range_max = *own.max_metrics_duration;
     return options;
   };
-  if (!tempo.multitenancy_enabled)
-    api.options = api.options_of(std::string(tracestore::kSingleTenant), api.options);
   api.overrides_text = [limits = stores_->limits()](const std::string& tenant) {
     return tenant.empty() ? limits->text() : limits->text(tenant);
   };
+  api.overrides = stores_->overrides();
   api.pool = &query_pool_;
   return api;
 }

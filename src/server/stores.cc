@@ -103,6 +103,11 @@ Status Stores::open_traces(const config::SightlineConfig& config, bool sync_alwa
   auto limits = TenantLimitsTable::open(*config.tempo, fs, clock);
   if (!limits) return std::unexpected(std::move(limits).error());
   limits_ = std::move(*limits);
+  if (config.tempo->user_overrides) {
+    auto overrides = UserOverrides::open(config.server.data_dir + "/overrides", fs, *limits_);
+    if (!overrides) return std::unexpected(std::move(overrides).error());
+    overrides_ = std::move(*overrides);
+  }
   tracestore::TraceStoreOptions options =
       trace_options(*config.tempo, config.server.data_dir, sync_always);
   auto objects =
@@ -131,7 +136,7 @@ Status Stores::open_traces(const config::SightlineConfig& config, bool sync_alwa
       limits_->store_limits(std::string(tracestore::kSingleTenant));
   options.limits.live_traces_max = own.live_traces_max;
   options.limits.bytes_per_trace_max = own.bytes_per_trace_max;
-  if (own.ingest_rate) rate_ = std::make_unique<tracestore::IngestRate>(clock);
+  if (own.ingest_rate || overrides_) rate_ = std::make_unique<tracestore::IngestRate>(clock);
   auto traces = tracestore::TraceStore::open(fs, clock, telemetry, std::move(options));
   if (!traces) return in_context("trace store", std::move(traces).error());
   traces_ = std::move(*traces);
@@ -214,13 +219,19 @@ void Stores::maintain() {
   if (rounds_ % kPinsEveryRounds == 0) reconcile_pins();
 }
 
+void Stores::maintain_single() {
+  const auto own = limits_->store_limits(std::string(tracestore::kSingleTenant));
+  traces_->set_limits(own.live_traces_max, own.bytes_per_trace_max);
+  (void)traces_->maintain();  // says itself what failed
+}
+
 void Stores::maintain_traces() {
   limits_->refresh();
   const uint64_t live_before = trace_stats().live_spans;
   if (tenants_)
     tenants_->maintain();
   else
-    (void)traces_->maintain();  // says itself what failed
+    maintain_single();
   // What was live is in a block now: its memory goes back, instead of waiting for the next peak.
   if (trace_stats().live_spans + kSpansWorthTrimming < live_before) ::malloc_trim(0);
 }

@@ -3,10 +3,12 @@
 #include <utility>
 
 #include "api/tempo/metrics_routes.h"
+#include "api/tempo/overrides_routes.h"
 #include "api/tempo/search_routes.h"
 #include "api/tempo/status_routes.h"
 #include "api/tempo/tag_routes.h"
 #include "api/tempo/trace_routes.h"
+#include "tracestore/tenancy/tenant_id.h"
 
 namespace sightline::api::tempo {
 namespace {
@@ -58,6 +60,12 @@ std::vector<std::string> tempo_paths(const TempoApi& api) {
   return paths;
 }
 
+TempoApi TempoApi::as_single_tenant() const {
+  TempoApi api = *this;
+  if (options_of) api.options = options_of(std::string(tracestore::kSingleTenant), options);
+  return api;
+}
+
 TempoApi TempoApi::of_tenants(const tracestore::TenantTraces& tenants) const {
   TempoApi api{.traces = *tenants.traces,
                .clock = clock,
@@ -82,6 +90,7 @@ TempoApi TempoApi::of_tenants(const tracestore::TenantTraces& tenants) const {
 
 void add_tempo_routes(net::HttpRouter& router, TempoApi api) {
   const auto shared = std::make_shared<const TempoApi>(std::move(api));
+  add_overrides_route(router, shared);
   for (const Path& path : kPaths) {
     net::HttpHandler handler = [shared, answer = path.handler](net::HttpRequest& request) {
       return answer(*shared, request);

@@ -112,6 +112,8 @@ struct TempoConfig {
   Marked<std::string> per_tenant_override_config;
   std::chrono::nanoseconds per_tenant_override_period{std::chrono::seconds(10)};
 
+  bool user_overrides = false;  // tenants may set limits of their own
+
   struct Search {  // query_frontend
     uint32_t default_result_limit = 20;
     uint32_t max_result_limit = 0;  // 0: none
