@@ -74,7 +74,7 @@ TEST_F(ExpositionCacheTest, SaysTheSameAsWritingAnew) {
       const auto spans = random.below(4);
       for (uint64_t i = 0; i < spans; ++i)
         count("s" + std::to_string(random.below(3)),
-              "op \"" + std::to_string(random.below(20)) + "\\n", random.below(200'000'000));
+              R"(op \")" + std::to_string(random.below(20)) + "\\n", random.below(200'000'000));
       clock.advance(std::chrono::milliseconds(1 + random.below(20'000)));
       metrics->expire();
       expect_same(random.below(10) == 0 ? ExpositionFormat::kPrometheusText
