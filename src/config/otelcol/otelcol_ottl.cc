@@ -10,6 +10,7 @@
 #include "base/number_text.h"
 #include "base/text_codec.h"
 #include "config/diagnostics.h"
+#include "config/otelcol/otelcol_ottl_words.h"
 
 namespace sightline::config {
 namespace {
@@ -23,167 +24,8 @@ struct Token {
   size_t column = 1;
 };
 
-struct Function {
-  std::string_view name;
-  size_t arguments_min;
-  size_t arguments_max;
-};
-// Of one context alone.
-constexpr std::pair<std::string_view, OttlContext> kFunctionContexts[] = {
-    {"HasAttrKeyOnDatapoint", OttlContext::kMetric}, {"HasAttrOnDatapoint", OttlContext::kMetric}};
-constexpr Function kFunctions[] = {{"Concat", 2, 2},
-                                   {"Double", 1, 1},
-                                   {"HasAttrKeyOnDatapoint", 1, 1},
-                                   {"HasAttrOnDatapoint", 2, 2},
-                                   {"HasPrefix", 2, 2},
-                                   {"HasSuffix", 2, 2},
-                                   {"Int", 1, 1},
-                                   {"IsBool", 1, 1},
-                                   {"IsDouble", 1, 1},
-                                   {"IsInt", 1, 1},
-                                   {"IsList", 1, 1},
-                                   {"IsMap", 1, 1},
-                                   {"IsMatch", 2, 2},
-                                   {"IsRootSpan", 0, 0},
-                                   {"IsString", 1, 1},
-                                   {"Len", 1, 1},
-                                   {"String", 1, 1},
-                                   {"ContainsValue", 2, 2},
-                                   {"SpanID", 1, 1},
-                                   {"Substring", 3, 3},
-                                   {"ToLowerCase", 1, 1},
-                                   {"ToUpperCase", 1, 1},
-                                   {"TraceID", 1, 1},
-                                   {"Trim", 1, 1}};
-
-const std::map<std::string, OttlField, std::less<>>& span_paths() {
-  static const std::map<std::string, OttlField, std::less<>> kPaths = {
-      {"trace_id", OttlField::kTraceId},
-      {"trace_id.string", OttlField::kTraceIdText},
-      {"span_id", OttlField::kSpanId},
-      {"span_id.string", OttlField::kSpanIdText},
-      {"parent_span_id", OttlField::kParentSpanId},
-      {"parent_span_id.string", OttlField::kParentSpanIdText},
-      {"trace_state", OttlField::kTraceState},
-      {"name", OttlField::kName},
-      {"kind", OttlField::kKind},
-      {"kind.string", OttlField::kKindText},
-      {"kind.deprecated_string", OttlField::kDeprecatedKind},
-      {"start_time_unix_nano", OttlField::kStartNs},
-      {"end_time_unix_nano", OttlField::kEndNs},
-      {"dropped_attributes_count", OttlField::kDroppedAttributes},
-      {"dropped_events_count", OttlField::kDroppedEvents},
-      {"dropped_links_count", OttlField::kDroppedLinks},
-      {"status.code", OttlField::kStatusCode},
-      {"status.message", OttlField::kStatusMessage},
-      {"flags", OttlField::kFlags},
-      {"attributes", OttlField::kAttributes}};
-  return kPaths;
-}
-const std::map<std::string, OttlField, std::less<>>& event_paths() {
-  static const std::map<std::string, OttlField, std::less<>> kPaths = {
-      {"name", OttlField::kEventName},
-      {"time_unix_nano", OttlField::kEventTimeNs},
-      {"attributes", OttlField::kEventAttributes},
-      {"dropped_attributes_count", OttlField::kEventDropped}};
-  return kPaths;
-}
-const std::map<std::string, OttlField, std::less<>>& resource_paths() {
-  static const std::map<std::string, OttlField, std::less<>> kPaths = {
-      {"attributes", OttlField::kResourceAttributes},
-      {"dropped_attributes_count", OttlField::kResourceDropped},
-      {"schema_url", OttlField::kResourceSchemaUrl}};
-  return kPaths;
-}
-const std::map<std::string, OttlField, std::less<>>& scope_paths() {
-  static const std::map<std::string, OttlField, std::less<>> kPaths = {
-      {"name", OttlField::kScopeName},
-      {"version", OttlField::kScopeVersion},
-      {"attributes", OttlField::kScopeAttributes},
-      {"schema_url", OttlField::kScopeSchemaUrl}};
-  return kPaths;
-}
-const std::map<std::string, OttlField, std::less<>>& metric_paths() {
-  static const std::map<std::string, OttlField, std::less<>> kPaths = {
-      {"name", OttlField::kMetricName},
-      {"description", OttlField::kMetricDescription},
-      {"unit", OttlField::kMetricUnit},
-      {"type", OttlField::kMetricType},
-      {"aggregation_temporality", OttlField::kMetricTemporality},
-      {"is_monotonic", OttlField::kMetricIsMonotonic},
-      {"metadata", OttlField::kMetricMetadata}};
-  return kPaths;
-}
-const std::map<std::string, OttlField, std::less<>>& point_paths() {
-  static const std::map<std::string, OttlField, std::less<>> kPaths = {
-      {"attributes", OttlField::kPointAttributes},
-      {"start_time_unix_nano", OttlField::kPointStartNs},
-      {"time_unix_nano", OttlField::kPointTimeNs},
-      {"value_double", OttlField::kPointDouble},
-      {"value_int", OttlField::kPointInt},
-      {"flags", OttlField::kPointFlags},
-      {"count", OttlField::kPointCount},
-      {"sum", OttlField::kPointSum},
-      {"scale", OttlField::kPointScale},
-      {"zero_count", OttlField::kPointZeroCount},
-      {"bucket_counts", OttlField::kPointBucketCounts},
-      {"explicit_bounds", OttlField::kPointBounds}};
-  return kPaths;
-}
-const std::map<std::string, OttlField, std::less<>>& paths_of(OttlContext context) {
-  switch (context) {
-    case OttlContext::kResource: return resource_paths();
-    case OttlContext::kScope: return scope_paths();
-    case OttlContext::kSpan: return span_paths();
-    case OttlContext::kSpanEvent: return event_paths();
-    case OttlContext::kMetric: return metric_paths();
-    case OttlContext::kDataPoint: return point_paths();
-  }
-  return span_paths();
-}
-
-// Whether a condition about `inner` may name fields of `outer`.
-bool knows(OttlContext inner, OttlContext outer) {
-  const bool of_metrics = inner >= OttlContext::kMetric;
-  return outer <= inner &&
-         (outer <= OttlContext::kScope || of_metrics == (outer >= OttlContext::kMetric));
-}
-
-std::optional<int64_t> enum_value(std::string_view word) {
-  static const std::map<std::string, int64_t, std::less<>> kEnums = {
-      {"SPAN_KIND_UNSPECIFIED", 0},
-      {"SPAN_KIND_INTERNAL", 1},
-      {"SPAN_KIND_SERVER", 2},
-      {"SPAN_KIND_CLIENT", 3},
-      {"SPAN_KIND_PRODUCER", 4},
-      {"SPAN_KIND_CONSUMER", 5},
-      {"STATUS_CODE_UNSET", 0},
-      {"STATUS_CODE_OK", 1},
-      {"STATUS_CODE_ERROR", 2},
-      {"METRIC_DATA_TYPE_NONE", 0},
-      {"METRIC_DATA_TYPE_GAUGE", 1},
-      {"METRIC_DATA_TYPE_SUM", 2},
-      {"METRIC_DATA_TYPE_HISTOGRAM", 3},
-      {"METRIC_DATA_TYPE_EXPONENTIAL_HISTOGRAM", 4},
-      {"METRIC_DATA_TYPE_SUMMARY", 5},
-      {"AGGREGATION_TEMPORALITY_UNSPECIFIED", 0},
-      {"AGGREGATION_TEMPORALITY_DELTA", 1},
-      {"AGGREGATION_TEMPORALITY_CUMULATIVE", 2},
-      {"FLAG_NONE", 0},
-      {"FLAG_NO_RECORDED_VALUE", 1}};
-  const auto found = kEnums.find(word);
-  return found == kEnums.end() ? std::nullopt : std::optional(found->second);
-}
-
 bool is_word_start(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-// Names the maps that take ["key"].
-bool is_map(OttlField field) {
-  return field == OttlField::kAttributes || field == OttlField::kResourceAttributes ||
-         field == OttlField::kScopeAttributes || field == OttlField::kEventAttributes ||
-         field == OttlField::kMetricMetadata || field == OttlField::kPointAttributes;
-}
 
 class Parser {
  public:
@@ -460,15 +302,14 @@ Parser::Node Parser::parse_value() {
   if (token.text == "true" || token.text == "false")
     return OttlNode{.kind = Kind::kBool, .bool_value = token.text == "true"};
   if (is_symbol("(")) return parse_call(token);
-  if (const auto value = enum_value(token.text))
+  if (const auto value = ottl_enum_value(token.text))
     return OttlNode{.kind = Kind::kInt, .int_value = *value};
   return parse_path(token);
 }
 
 Parser::Node Parser::parse_call(const Token& name) {
-  const auto known = std::find_if(std::begin(kFunctions), std::end(kFunctions),
-                                  [&](const Function& f) { return f.name == name.text; });
-  if (known == std::end(kFunctions))
+  const OttlFunction* known = find_ottl_function(name.text);
+  if (known == nullptr)
     return fault(name.column, "the function " + name.text + " is not available here" +
                                   did_you_mean(name.text, ottl_functions()));
   advance();
@@ -485,9 +326,8 @@ Parser::Node Parser::parse_call(const Token& name) {
   if (call.children.size() < known->arguments_min || call.children.size() > known->arguments_max)
     return fault(name.column, name.text + " takes " + std::to_string(known->arguments_min) +
                                   " arguments, got " + std::to_string(call.children.size()));
-  for (const auto& [function, context] : kFunctionContexts)
-    if (name.text == function && context_ != context)
-      return fault(name.column, name.text + " is not known in this place");
+  if (const auto context = only_context_of(name.text); context && *context != context_)
+    return fault(name.column, name.text + " is not known in this place");
   if (auto status = check_pattern(call, name.column); !status)
     return std::unexpected(std::move(status).error());
   return call;
@@ -522,12 +362,12 @@ Result<OttlField> Parser::field_of(std::vector<std::string> parts, size_t column
                      take_context("resource", OttlContext::kResource) ||
                      take_context("instrumentation_scope", OttlContext::kScope) ||
                      take_context("scope", OttlContext::kScope);
-  if (named && !knows(context_, context))
+  if (named && !ottl_context_knows(context_, context))
     return fail(Errc::kInvalidArgument, "column ", column, ": ", whole,
                 " is not known in this place");
   std::string path;
   for (const std::string& part : parts) path += (path.empty() ? "" : ".") + part;
-  const auto& paths = paths_of(context);
+  const auto& paths = ottl_paths_of(context);
   const auto found = paths.find(path);
   if (found != paths.end()) return found->second;
   std::vector<std::string> names;
@@ -552,7 +392,7 @@ Parser::Node Parser::parse_path(const Token& first) {
     advance();
     if (!take_symbol("]")) return unexpected("\"]\"");
   }
-  if (!node.keys.empty() && !is_map(*field))
+  if (!node.keys.empty() && !is_ottl_map(*field))
     return fault(first.column, first.text + " takes no [key]");
   return node;
 }
@@ -587,16 +427,6 @@ Result<OttlCondition> parse_span_condition(std::string_view text) {
   return parse_ottl_condition(text, of_event      ? OttlContext::kSpanEvent
                                     : of_resource ? OttlContext::kResource
                                                   : OttlContext::kSpan);
-}
-
-const std::vector<std::string>& ottl_functions() {
-  static const std::vector<std::string> kNames = [] {
-    std::vector<std::string> names;
-    for (const Function& function : kFunctions) names.emplace_back(function.name);
-    std::sort(names.begin(), names.end());
-    return names;
-  }();
-  return kNames;
 }
 
 }  // namespace sightline::config
