@@ -14,6 +14,7 @@ from harness import SightlineTest, eventually, free_port, get
 
 SECONDS = float(os.environ.get("SIGHTLINE_OVERLOAD_SECONDS", "60"))
 SPANS = 395
+CONNECTIONS = 64
 LIMIT_MIB = 600
 HEADERS = {"Content-Type": "application/x-protobuf"}
 PLACE = bytes(range(1, 17))  # of the trace id, in a request that is made once
@@ -99,7 +100,7 @@ otelcol:
         rate = answered / 8
         offered = 2 * rate
         began = time.monotonic()
-        senders = self.send(SECONDS, 64, offered)
+        senders = self.send(SECONDS, CONNECTIONS, offered)
         took = time.monotonic() - began
         accepted = [trace for s in before + senders for trace in s.accepted]
         latencies = sorted(x for s in senders for x in s.latencies)
@@ -109,7 +110,7 @@ otelcol:
               f"p50 {p50 * 1000:.0f} ms, p99 {p99 * 1000:.0f} ms, peak {self.peak_mib():.0f} MiB")
         self.assertEqual(faults, [])
         self.assertLess(self.peak_mib(), LIMIT_MIB)
-        self.assertLess(p99, 5)
+        self.assertLess(p99, max(2, 3 * CONNECTIONS / rate))  # no queue but that of the connections
         # It recovers at once.
         accepted += [trace for s in self.send(1, 2) for trace in s.accepted]
         after = self.send(3, 2)
