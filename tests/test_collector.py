@@ -90,7 +90,7 @@ class MetricsInAndOut(CollectorTest):
         exemplars = get(f"http://localhost:{self.prometheus}/api/v1/query_exemplars",
                         {"query": 'traces_span_metrics_calls_total{via="write"}', "start": time.time() - 600, "end": time.time() + 60}).json
         self.assertTrue(exemplars["data"], exemplars)
-        eventually("the file", 10, lambda: '"name":"up","gauge"' in pathlib.Path(self.dir, "scraped.json").read_text())
+        eventually("the file", 10, lambda: '"name":"up","description":"The scraping was successful"' in pathlib.Path(self.dir, "scraped.json").read_text())
 
 
 class Strict(CollectorTest):

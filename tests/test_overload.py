@@ -14,6 +14,7 @@ from harness import SightlineTest, eventually, free_port, get
 
 SECONDS = float(os.environ.get("SIGHTLINE_OVERLOAD_SECONDS", "10"))
 SPANS = 395
+CONNECTIONS = 64
 LIMIT_MIB = 600
 HEADERS = {"Content-Type": "application/x-protobuf"}
 PLACE = bytes(range(1, 17))  # of the trace id, in a request that is made once
@@ -100,7 +101,7 @@ otelcol:
         rate = answered / 8
         offered = 2 * rate
         began = time.monotonic()
-        senders = self.send(SECONDS, 64, offered)
+        senders = self.send(SECONDS, CONNECTIONS, offered)
         took = time.monotonic() - began
         accepted = [trace for s in before + senders for trace in s.accepted]
         latencies = sorted(x for s in senders for x in s.latencies)
@@ -110,7 +111,7 @@ otelcol:
               f"p50 {p50 * 1000:.0f} ms, p99 {p99 * 1000:.0f} ms, peak {self.peak_mib():.0f} MiB")
         self.assertEqual(faults, [])
         self.assertLess(self.peak_mib(), LIMIT_MIB)
-        self.assertLess(p99, 5)
+        self.assertLess(p99, max(2, 3 * CONNECTIONS / rate))  # no queue but that of the connections
         # Offered half of what it can take it recovers: at once where the machine has nothing else to do.
         for calm in range(1, 91):
             after = self.send(1, 2, rate / 2)

@@ -40,7 +40,7 @@ def compare_files(theirs, ours):
     return differences(a, b, "span"), f"{len(b)} spans"
 
 
-def compare_stores(theirs, ours, changing=()):
+def compare_stores(theirs, ours, changing=(), same_times=True):
     """`changing` are metrics whose values are each program's own; times of a scrape are too, those of a request are not."""
     for store in (theirs, ours):
         for kept in (store.samples, store.exemplars, store.histograms):
@@ -57,6 +57,12 @@ def compare_stores(theirs, ours, changing=()):
                 a[key] = b[key] = "NaN"
     faults = differences(a, b, "series")
     faults += differences(theirs.metadata, ours.metadata, "metadata")
+    if not same_times:
+        for store in (theirs, ours):
+            store.exemplars = {key: {(labels, value) for labels, value, _ in all} for key, all in store.exemplars.items()}
     faults += differences(theirs.exemplars, ours.exemplars, "exemplars")
+    for store in (theirs, ours):
+        for key, message in store.histograms.items():
+            store.histograms[key] = [(n, v.replace(b"\x08\x00", b"")) if isinstance(v, bytes) and n in (8, 11) else (n, v) for n, v in message if v not in (0, b"", bytes(8))]
     faults += differences(theirs.histograms, ours.histograms, "histogram")
     return faults, f"{len(b)} series, {len(ours.histograms)} native histograms, {sum(map(len, ours.exemplars.values()))} exemplars, metadata of {len(ours.metadata)}"

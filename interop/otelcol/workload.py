@@ -173,7 +173,7 @@ def zipkin(seed=31):
             made |= {"parentId": f"{rng.getrandbits(64) | 1:016x}", "annotations": [{"timestamp": start + 2, "value": "noted"}], "debug": True}
             made["tags"]["error"] = "broken"
         if i == 2:
-            made["tags"] |= {"otel.status_code": "STATUS_CODE_ERROR", "otel.status_description": "bad", "host.name": "h", "otel.scope.name": "lib", "otel.scope.version": "1"}
+            made["tags"] |= {"otel.status_code": "STATUS_CODE_ERROR", "otel.status_description": "bad", "otel.scope.name": "lib", "otel.scope.version": "1"}
         spans.append(made)
     yield spans
 

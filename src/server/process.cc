@@ -212,9 +212,9 @@ Status RunningProcess::open_stores() {
   else
     trace_store_edge_ = std::make_unique<pipeline::StoreExporter>(*stores_->traces());
   if (!config_.tempo->otlp) return {};
-  auto receiver =
-      pipeline::OtlpListeners::create(*config_.tempo->otlp, "tempo/otlp", *trace_store_edge_,
-                                      clock_, telemetry_, nullptr, nullptr, stores_->span_gate());
+  auto receiver = pipeline::OtlpListeners::create(*config_.tempo->otlp, "tempo/otlp",
+                                                  *trace_store_edge_, clock_, telemetry_, nullptr,
+                                                  {.by_tenant = stores_->span_gate()});
   if (!receiver) return std::unexpected(std::move(receiver).error());
   trace_receiver_ = std::move(*receiver);
   return {};

@@ -50,7 +50,8 @@ class PrometheusExporter {
   const std::string prefix_;  // "shop_"
   std::vector<SpanToMetrics*> sources_;
   std::unique_ptr<PointFamilies> pushed_;
-  std::unique_ptr<ExpositionCache> cache_;  // of the one source; used while that is all that is shown
+  std::unique_ptr<ExpositionCache>
+      cache_;  // of the one source; used while that is all that is shown
   std::unique_ptr<HttpEndpoint> endpoint_;
 };
 

@@ -58,6 +58,9 @@ class BuiltGraph final : public Graph {
   EncodedConsumer* encoded_pipeline(const PipelineConfig& pipeline);
   EncodedConsumer* encoded_split(std::vector<EncodedConsumer*> ends);
   EncodedConsumer* encoded_receiver(const ComponentId& receiver);
+  bool add_attributes_of(const MarkedId& end, std::vector<std::string>& names) const;
+  std::shared_ptr<const std::vector<std::string>> attributes_looked_at(
+      const ComponentId& receiver) const;
   SpanStage* own_stage(std::unique_ptr<SpanStage> stage);
   SpanStage* own_end(std::unique_ptr<SpanConsumer> consumer, bool can_refuse);
   bool samples(const PipelineConfig& pipeline) const;

@@ -163,6 +163,47 @@ EncodedConsumer* BuiltGraph::encoded_receiver(const ComponentId& receiver) {
   return heads.empty() ? nullptr : encoded_split(std::move(heads));
 }
 
+// Adds the attributes of spans that an exporter or connector looks at. False: it looks at more than those.
+bool BuiltGraph::add_attributes_of(const MarkedId& end, std::vector<std::string>& names) const {
+  if (const auto* connector = config_->connector(*end)) {
+    const auto* spans = std::get_if<config::SpanMetricsConfig>(&connector->config);
+    if (spans == nullptr || spans->events.enabled) return false;
+    for (const auto* list :
+         {&spans->dimensions, &spans->calls_dimensions, &spans->histogram.dimensions})
+      for (const auto& dimension : *list) names.push_back(dimension.name);
+    return true;
+  }
+  const config::ExporterConfig& exporter = config_->exporter(*end)->config;
+  if (const auto* http = std::get_if<config::OtlpHttpExporterConfig>(&exporter))
+    return http->encoding == config::OtlpHttpExporterConfig::Encoding::kProto &&
+           otlp_exporters_.contains(*end);  // the bytes alone
+  if (std::holds_alternative<config::OtlpExporterConfig>(exporter))
+    return otlp_exporters_.contains(*end);
+  return std::holds_alternative<config::NopConfig>(exporter);
+}
+
+// Those that are looked at behind a receiver; null: all.
+std::shared_ptr<const std::vector<std::string>> BuiltGraph::attributes_looked_at(
+    const ComponentId& receiver) const {
+  std::vector<std::string> names;
+  const auto looks_at_bytes = [&](const MarkedId& id) {
+    const config::ProcessorConfig& processor = config_->processor(*id)->config;
+    return std::holds_alternative<config::BatchProcessorConfig>(processor) ||
+           std::holds_alternative<config::MemoryLimiterConfig>(processor);
+  };
+  for (const PipelineConfig& pipeline : config_->pipelines) {
+    if (pipeline.signal != Signal::kTraces ||
+        std::ranges::none_of(pipeline.receivers,
+                             [&](const MarkedId& id) { return *id == receiver; }))
+      continue;
+    if (!std::ranges::all_of(pipeline.processors, looks_at_bytes) ||
+        !std::ranges::all_of(pipeline.exporters,
+                             [&](const MarkedId& id) { return add_attributes_of(id, names); }))
+      return nullptr;
+  }
+  return std::make_shared<const std::vector<std::string>>(std::move(names));
+}
+
 Result<SpanStage*> BuiltGraph::make_exporter(
     const config::Component<config::ExporterConfig>& component) {
   const ComponentId& id = component.id;
@@ -265,8 +306,10 @@ Status BuiltGraph::build_receivers() {
     const auto metrics = metrics_receivers_.find(id);
     auto receiver = OtlpListeners::create(
         std::get<config::OtlpReceiverConfig>(config), id.text(), input, env_.clock, env_.telemetry,
-        config_, metrics == metrics_receivers_.end() ? nullptr : split(metrics->second), nullptr,
-        encoded_receiver(id));
+        config_,
+        OtlpEdges{.metrics = metrics == metrics_receivers_.end() ? nullptr : split(metrics->second),
+                  .encoded = encoded_receiver(id),
+                  .span_attributes = attributes_looked_at(id)});
     if (!receiver) return std::unexpected(std::move(receiver).error());
     receivers_.push_back(std::move(*receiver));
   }

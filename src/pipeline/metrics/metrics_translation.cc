@@ -130,6 +130,21 @@ Status MetricsTranslation::write_target_info() {
   return {};
 }
 
+namespace {
+
+// What was scraped says its own type where OTLP has none for it.
+model::MetricType told_type_of(const MetricView& metric) {
+  for (const auto& about : metric.metadata) {
+    if (about.key != "prometheus.type") continue;
+    for (const auto type :
+         {model::MetricType::kUnknown, model::MetricType::kInfo, model::MetricType::kStateset})
+      if (about.value.bytes == model::metric_type_name(type)) return type;
+  }
+  return metric_type_of(metric);
+}
+
+}  // namespace
+
 Status MetricsTranslation::on_metric(const MetricView& metric) {
   is_counter_ = metric.kind == MetricKind::kSum && metric.is_monotonic;
   const bool ratio = metric.kind == MetricKind::kGauge && metric.unit == "1";
@@ -140,7 +155,7 @@ Status MetricsTranslation::on_metric(const MetricView& metric) {
                                        options_.names);
   if (!metric_name_.empty())
     appender_.set_metadata(
-        metric_name_, {metric_type_of(metric),
+        metric_name_, {options_.is_sent ? told_type_of(metric) : metric_type_of(metric),
                        to_valid_utf8(options_.is_sent ? prometheus_unit(metric.unit) : metric.unit),
                        to_valid_utf8(metric.description)});
   return {};

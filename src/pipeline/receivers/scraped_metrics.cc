@@ -141,7 +141,31 @@ void ScrapedMetrics::set_metadata(std::string_view metric, const model::MetricMe
   metadata_.insert_or_assign(std::string(metric), metadata);
 }
 
+namespace {
+
+// Of what a scrape says of itself.
+const std::map<std::string, model::MetricMetadata, std::less<>>& own_metadata() {
+  constexpr auto kGauge = MetricType::kGauge;
+  static const std::map<std::string, model::MetricMetadata, std::less<>> kOwn = {
+      {"up", {kGauge, "", "The scraping was successful"}},
+      {"scrape_duration_seconds", {kGauge, "seconds", "Duration of the scrape"}},
+      {"scrape_samples_scraped", {kGauge, "", "The number of samples the target exposed"}},
+      {"scrape_series_added", {kGauge, "", "The approximate number of new series in this scrape"}},
+      {"scrape_samples_post_metric_relabeling",
+       {kGauge, "", "The number of samples remaining after metric relabeling was applied"}}};
+  return kOwn;
+}
+
+// localhost and its like say nothing to others.
+bool says_where(std::string_view host) {
+  return host != "localhost" && !host.starts_with("127.") && host != "[::1]" && host != "0.0.0.0" &&
+         host != "[::]";
+}
+
+}  // namespace
+
 model::MetricMetadata ScrapedMetrics::metadata_of(const std::string& metric) const {
+  if (const auto own = own_metadata().find(metric); own != own_metadata().end()) return own->second;
   const std::lock_guard lock(mutex_);
   const auto known = metadata_.find(metric);
   return known == metadata_.end() ? model::MetricMetadata() : known->second;
@@ -278,6 +302,8 @@ bool is_cumulative(MetricType type) {
 model::MetricView view_of(const std::string& name, const GatheredFamily& family) {
   model::MetricView view{
       .name = name, .description = family.metadata.help, .unit = family.metadata.unit};
+  view.metadata.push_back(
+      {"prometheus.type", ValueView::of_string(model::metric_type_name(family.metadata.type))});
   switch (family.metadata.type) {
     case MetricType::kCounter:
     case MetricType::kInfo:
@@ -322,7 +348,8 @@ std::string trimmed_name(std::string name, const model::MetricMetadata& metadata
 
 Status ScrapeTransaction::export_family(const std::string& name, const GatheredFamily& family,
                                         model::MetricsSink& sink) const {
-  const std::string sent = owner_.trim_suffixes_ ? trimmed_name(name, family.metadata) : name;
+  const std::string sent =
+      owner_.options_.trim_suffixes ? trimmed_name(name, family.metadata) : name;
   const model::MetricView view = view_of(sent, family);
   if (auto status = sink.on_metric(view); !status) return status;
   for (const auto& [labels, gathered] : family.points) {
@@ -358,9 +385,13 @@ Status ScrapeTransaction::export_target(const std::pair<std::string, std::string
   add("service.name", job);
   add("service.instance.id", instance);
   if (const size_t colon = instance.rfind(':'); colon != std::string::npos) {
-    add("server.address", std::string_view(instance).substr(0, colon));
+    const std::string_view host = std::string_view(instance).substr(0, colon);
+    if (says_where(host)) add("server.address", host);
     add("server.port", std::string_view(instance).substr(colon + 1));
   }
+  if (const auto scheme = owner_.options_.schemes.find(job);
+      scheme != owner_.options_.schemes.end())
+    add("url.scheme", scheme->second);
   for (const model::LabelView label : target.info)
     if (label.name != "__name__" && label.name != "job" && label.name != "instance")
       add(label.name, label.value);
