@@ -14,6 +14,8 @@
 
 namespace sightline::tracestore {
 
+class RowGroupCache;
+
 // Going over drops or refuses what is too much and counts it under its reason
 // in tempo_discarded_spans_total. 0 means no limit.
 struct TraceStoreLimits {
@@ -63,6 +65,9 @@ struct TraceStoreOptions {
   std::chrono::nanoseconds upload_after = std::chrono::minutes(5);
   std::string cache_directory;  // for what is read from there; empty: blocks_directory + "/cache"
   uint64_t cache_bytes_max = 4ull << 30;
+
+  // Where row groups that were read stay open for a while; null: a cache of its own, with the limits of row_group_cache.h.
+  std::shared_ptr<RowGroupCache> row_groups;
 
   TraceStoreLimits limits;
 

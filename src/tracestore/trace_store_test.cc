@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <latch>
+#include <thread>
+
 #include "io/testing_directory.h"
 #include "tracestore/testing_spans.h"
 
@@ -128,6 +131,45 @@ TEST_F(StoreFixture, LimitsAreSaidAndCounted) {
       last.error().message.ends_with(" bytes to trace " + to_hex(id) + " for tenant single-tenant"))
       << last.error().message;
   EXPECT_EQ(telemetry.counter_total("tempo_discarded_spans_total"), 3u);
+}
+
+TEST_F(StoreFixture, OverTheMemoryOfLiveBatchesNothingIsTakenUntilABlockIsWritten) {
+  SpanSource source(20);
+  auto o = options();
+  o.limits.live_bytes_max = 200'000;
+  open(o);
+  std::vector<TraceId> ids;
+  Status last;
+  while (last && ids.size() < 1'000) {
+    ids.push_back(source.trace_id());
+    last = store->append(source.batch({ids.back()}, 20, kNow));
+  }
+  ASSERT_FALSE(last);
+  ids.pop_back();
+  EXPECT_EQ(last.error().code, Errc::kResourceExhausted);
+  EXPECT_TRUE(last.error().message.ends_with("; blocks cannot be written fast enough"));
+  EXPECT_EQ(telemetry.counter_total("tempo_discarded_spans_total"), 20u);
+  ASSERT_TRUE(store->flush());
+  ids.push_back(source.trace_id());
+  EXPECT_TRUE(store->append(source.batch({ids.back()}, 20, kNow)));
+  for (const TraceId& id : ids) EXPECT_TRUE(find(id));
+}
+
+TEST_F(StoreFixture, ARequestThatIsTooLargeForTheLogIsRefused) {
+  SpanSource source(21);
+  auto o = options();
+  o.limits.record_bytes_max = 20'000;
+  open(o);
+  const TraceId small = source.trace_id(), large = source.trace_id();
+  ASSERT_TRUE(store->append(source.batch({small}, 2, kNow)));
+  const auto refused = store->append(source.batch({large}, 500, kNow));
+  ASSERT_FALSE(refused);
+  EXPECT_TRUE(refused.error().message.ends_with("is over the limit of 20000"))
+      << refused.error().message;
+  EXPECT_FALSE(find(large));
+  open(o);
+  EXPECT_TRUE(find(small));
+  EXPECT_FALSE(find(large));
 }
 
 TEST_F(StoreFixture, ASecondStoreOnTheDirectoryIsRefused) {
@@ -325,6 +367,44 @@ TEST_F(StoreFixture, ScansPassByRowGroupsThatCannotMatch) {
   EXPECT_EQ(rows_shown({.conditions = {somebody, nobody}, .all_conditions = false}),
             rows_shown({.conditions = {somebody}}));
   EXPECT_EQ(rows_shown({.max = {kNow.value - 1'000'000'000}}), 0u);
+}
+
+// While a block is written (here: held up in reading what goes into it), spans come in, and all can be found.
+TEST_F(StoreFixture, WritingABlockHoldsUpNobody) {
+  SpanSource source(22);
+  auto o = options();
+  o.hot_bytes_max = 1;  // batches are read from the log again
+  std::atomic<std::thread::id> maintaining{};
+  std::latch reached(1), go_on(1);
+  std::atomic<bool> first{true};
+  o.decode = [&](std::shared_ptr<const std::string> bytes) {
+    if (std::this_thread::get_id() == maintaining.load() && first.exchange(false)) {
+      reached.count_down();
+      go_on.wait();
+    }
+    return testing::decode(std::move(bytes));
+  };
+  open(o);
+  std::vector<TraceId> ids{source.trace_id()};
+  ASSERT_TRUE(store->append(source.batch(ids, 10, kNow)));
+  ids.push_back(source.trace_id());
+  ASSERT_TRUE(store->append(source.batch({ids.back()}, 10, kNow)));  // the one before cools
+  std::thread maintenance([&] {
+    maintaining = std::this_thread::get_id();
+    EXPECT_TRUE(store->flush());
+  });
+  reached.wait();
+  for (int i = 0; i < 20; ++i) {
+    ids.push_back(source.trace_id());
+    EXPECT_TRUE(store->append(source.batch({ids.back()}, 10, kNow)));
+  }
+  for (const TraceId& id : ids) EXPECT_TRUE(find(id));
+  EXPECT_EQ(store->stats().block_count, 0u);
+  go_on.count_down();
+  maintenance.join();
+  EXPECT_EQ(store->stats().block_traces, 2u);
+  for (const TraceId& id : ids) EXPECT_TRUE(find(id));
+  open(options());  // the decoder above goes
 }
 
 TEST_F(StoreFixture, AppendsMaintenanceAndReadersRunTogether) {

@@ -71,6 +71,8 @@ TenantStores::~TenantStores() = default;
 Result<std::unique_ptr<TenantStores>> TenantStores::open(io::FileSystem& fs, Clock& clock,
                                                          Telemetry& telemetry,
                                                          TenantStoresOptions options) {
+  if (!options.store.row_groups)
+    options.store.row_groups = std::make_shared<RowGroupCache>(RowGroupCache::Limits{});
   std::unique_ptr<TenantStores> stores(new TenantStores(fs, clock, telemetry, std::move(options)));
   if (auto found = stores->find_tenants(); !found)
     return in_context("tenants", std::move(found).error());
