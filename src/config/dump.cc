@@ -53,6 +53,9 @@ std::string dump(const TempoConfig& config) {
     out << "  limits of tenants: " << *config.per_tenant_override_config << ", read every "
         << format_go_duration(config.per_tenant_override_period) << "\n";
   if (config.user_overrides) out << "  tenants may set limits of their own\n";
+  if (config.usage_enabled)
+    out << "  bytes received are counted in at most " << config.usage_series_max
+        << " series a tenant\n";
   return out.str();
 }
 

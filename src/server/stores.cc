@@ -103,6 +103,11 @@ Status Stores::open_traces(const config::SightlineConfig& config, bool sync_alwa
   auto limits = TenantLimitsTable::open(*config.tempo, fs, clock);
   if (!limits) return std::unexpected(std::move(limits).error());
   limits_ = std::move(*limits);
+  if (config.tempo->usage_enabled)
+    usage_ = std::make_unique<UsageTracker>(config.tempo->usage_series_max,
+                                            [table = limits_.get()](const std::string& tenant) {
+                                              return table->of(tenant).usage_dimensions;
+                                            });
   if (config.tempo->user_overrides) {
     auto overrides = UserOverrides::open(config.server.data_dir + "/overrides", fs, *limits_);
     if (!overrides) return std::unexpected(std::move(overrides).error());
@@ -145,22 +150,30 @@ Status Stores::open_traces(const config::SightlineConfig& config, bool sync_alwa
 
 std::function<Status(std::string_view, const std::shared_ptr<const model::SpanBatch>&)>
 Stores::span_gate() {
-  if (tenants_)
-    return [this](std::string_view org_id,
-                  const std::shared_ptr<const model::SpanBatch>& batch) -> Status {
-      const auto writer = tenants_->writer(org_id);
-      if (!writer) return std::unexpected(writer.error());
-      return (*writer)->append(batch);
-    };
-  if (!rate_) return nullptr;
-  return [this](std::string_view, const std::shared_ptr<const model::SpanBatch>& batch) -> Status {
-    const std::string tenant(tracestore::kSingleTenant);
-    const size_t bytes =
-        batch->encoded.empty() ? wire::otlp::encode_traces(*batch).size() : batch->encoded.size();
-    if (const auto limit = limits_->store_limits(tenant).ingest_rate)
-      if (auto taken = rate_->take(bytes, *limit, tenant); !taken) return taken;
-    return traces_->append(batch);
+  if (!tenants_ && !rate_ && !usage_) return nullptr;
+  return [this](std::string_view org_id, const std::shared_ptr<const model::SpanBatch>& batch) {
+    return take_spans(org_id, batch);
   };
+}
+
+Status Stores::take_spans(std::string_view org_id,
+                          const std::shared_ptr<const model::SpanBatch>& batch) {
+  std::string tenant(tenants_ ? org_id : tracestore::kSingleTenant);
+  if (tenants_) {
+    const auto writer = tenants_->writer(org_id);
+    if (!writer) return std::unexpected(writer.error());
+    if (auto taken = (*writer)->append(batch); !taken) return taken;
+  } else {
+    const auto limit = rate_ ? limits_->store_limits(tenant).ingest_rate : std::nullopt;
+    if (limit) {
+      const size_t bytes =
+          batch->encoded.empty() ? wire::otlp::encode_traces(*batch).size() : batch->encoded.size();
+      if (auto taken = rate_->take(bytes, *limit, tenant); !taken) return taken;
+    }
+    if (auto taken = traces_->append(batch); !taken) return taken;
+  }
+  if (usage_) usage_->count(tenant, *batch);
+  return {};
 }
 
 tracestore::TraceStoreStats Stores::trace_stats() const {

@@ -14,7 +14,7 @@ namespace {
 constexpr std::string_view kKinds[] = {"", "internal", "server", "client", "producer", "consumer"};
 
 traceql::Engine engine_of(const JaegerApi& api) {
-  return traceql::Engine(api.traces, api.clock, {.timeout = api.options.timeout});
+  return traceql::Engine(api.traces, api.clock, {.timeout = api.options.timeout, .pool = api.pool});
 }
 
 void set_cancellation(traceql::QueryBounds& bounds, const Cancelled& cancelled) {

@@ -34,9 +34,14 @@ struct JaegerApi {
   std::string prefix = "/jaeger";
   JaegerApiOptions options;
   Tenancy tenancy;
+  WorkPool* pool = nullptr;  // runs handlers, and row groups of one query side by side; may be null
 
   JaegerApi of_tenants(const tracestore::TenantTraces& tenants) const {
-    return {.traces = *tenants.traces, .clock = clock, .prefix = prefix, .options = options};
+    return {.traces = *tenants.traces,
+            .clock = clock,
+            .prefix = prefix,
+            .options = options,
+            .pool = pool};
   }
 };
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "api/tempo/cross_origin.h"
 #include "api/tempo/metrics_routes.h"
 #include "api/tempo/overrides_routes.h"
 #include "api/tempo/search_routes.h"
@@ -91,6 +92,7 @@ TempoApi TempoApi::of_tenants(const tracestore::TenantTraces& tenants) const {
 void add_tempo_routes(net::HttpRouter& router, TempoApi api) {
   const auto shared = std::make_shared<const TempoApi>(std::move(api));
   add_overrides_route(router, shared);
+  const auto origins = std::make_shared<const CrossOrigin>(shared->cors_origin);
   for (const Path& path : kPaths) {
     net::HttpHandler handler = [shared, answer = path.handler](net::HttpRequest& request) {
       return answer(*shared, request);
@@ -104,8 +106,24 @@ void add_tempo_routes(net::HttpRouter& router, TempoApi api) {
               return net::HttpResponse::text(refusal.http_status, refusal.message);
             });
       };
-    router.add("GET,POST", path_of(*shared, path), std::move(handler),
-               {.run_on = path.reads_traces ? net::RunOn::kWorkPool : net::RunOn::kSocketThread});
+    const std::string pattern = path_of(*shared, path);
+    if (path.pattern.starts_with("/api/")) {
+      handler = [origins, answer = std::move(handler)](net::HttpRequest& request) {
+        net::HttpResponse response = answer(request);
+        origins->add_headers(request, response);
+        return response;
+      };
+      router.add("OPTIONS", pattern,
+                 [origins](net::HttpRequest& request) {
+                   net::HttpResponse response{.status = 204};
+                   origins->add_headers(request, response);
+                   return response;
+                 },
+                 {.run_on = net::RunOn::kSocketThread});
+    }
+    router.add("GET,POST", pattern, std::move(handler),
+               {.run_on = path.reads_traces ? net::RunOn::kWorkPool : net::RunOn::kSocketThread,
+                .pool = shared->pool});
   }
 }
 

@@ -68,8 +68,9 @@ struct TempoApi {
 
   TempoApi as_single_tenant() const;  // with the options of today
   TempoApi of_tenants(const tracestore::TenantTraces& tenants) const;
+  std::string cors_origin;  // whose pages may read what is below /api; a regular expression
   OverridesStore* overrides = nullptr;  // of /api/overrides; null: 404
-  WorkPool* pool = nullptr;  // evaluates row groups of one query side by side; may be null
+  WorkPool* pool = nullptr;  // runs handlers, and row groups of one query side by side; may be null
 };
 
 std::vector<std::string> tempo_paths(const TempoApi& api);  // patterns, with the prefix

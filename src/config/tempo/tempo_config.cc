@@ -42,6 +42,12 @@ void read_receivers(Section& distributor, std::optional<OtlpReceiverConfig>& out
 void read_distributor(Section& root, TempoConfig& out) {
   Section distributor = root.inner("distributor");
   read_receivers(distributor, out.otlp);
+  Section usage = distributor.inner("usage");
+  Section cost = usage.inner("cost_attribution");
+  cost.read("enabled", out.usage_enabled);
+  cost.read("max_cardinality", out.usage_series_max);
+  cost.finish("what was counted stays");
+  usage.finish("");
   distributor.finish(kOneProcess);
 }
 

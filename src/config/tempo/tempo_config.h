@@ -34,6 +34,8 @@ struct TempoLimits {
   // Longest ranges of queries; as written: without them every range is searched.
   std::optional<std::chrono::milliseconds> max_search_duration;
   std::optional<std::chrono::milliseconds> max_metrics_duration;
+  // cost_attribution.dimensions: attributes, and the labels that /usage_metrics gives them.
+  std::map<std::string, std::string> usage_dimensions;
   friend bool operator==(const TempoLimits&, const TempoLimits&) = default;
 };
 using TenantOverrides = std::map<std::string, TempoLimits>;  // by tenant; "*" holds for all others
@@ -60,6 +62,10 @@ struct TempoConfig {
 
   // distributor.receivers.otlp; none: this Tempo receives nothing by a socket.
   std::optional<OtlpReceiverConfig> otlp;
+
+  // distributor.usage.cost_attribution: whether /usage_metrics counts what tenants send, and in how many series each.
+  bool usage_enabled = false;
+  uint32_t usage_series_max = 10'000;
 
   // How a live trace becomes a block: ingester (2.x) or live_store (3.x).
   struct Cutting {

@@ -51,7 +51,22 @@ KnownKeys limit_keys() {
   return keys;
 }
 
+// A map of attributes to labels.
+void read_dimensions(Section& limits, TempoLimits& out) {
+  Section cost = limits.inner("cost_attribution");
+  if (const auto at = cost.take("dimensions"); at && !at->is_null()) {
+    out.usage_dimensions.clear();
+    MapReader map(*at);
+    if (at->is_map())
+      for (const YamlEntry& entry : at->value().entries)
+        map.read(entry.key, out.usage_dimensions[entry.key]);
+    map.finish();
+  }
+  cost.finish("distributor.usage says how many series there may be");
+}
+
 void read_scoped(Section& limits, TempoLimits& out) {
+  read_dimensions(limits, out);
   Section ingestion = limits.inner("ingestion");
   ingestion.read("rate_limit_bytes", out.rate_limit_bytes);
   ingestion.read("burst_size_bytes", out.burst_size_bytes);
