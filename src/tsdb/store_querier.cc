@@ -85,7 +85,7 @@ class StoreSeriesSet final : public SeriesSet {
     for (const Block::ChunkRef& chunk : info->chunks) {
       if (chunk.min_time > range.max.value || chunk.max_time < range.min.value) continue;
       if (auto status = out.add_decoded([&](SampleColumns& columns) {
-            return block.read_chunk(chunk, snapshot_->families, columns);
+            return block.read_chunk(chunk, snapshot_->decoded, columns);
           });
           !status)
         return status;
