@@ -173,6 +173,8 @@ class Evaluator {
   std::unordered_map<const Expr*, bool> invariant_;
 };
 
+// How many samples the memory of labels is worth, beyond what labels usually take.
+uint64_t label_weight(const model::Labels& labels);
 // Labels that go with the metric name: __name__, __type__, __unit__.
 bool is_identity_label(std::string_view name);
 bool has_identity(const model::Labels& labels);
