@@ -49,7 +49,7 @@ class StoreQuerier final : public Querier {
 
 // Adds what one head series holds in [min, max] as of `commit`, without what was deleted.
 Status gather_head(Head& head, const HeadSeries& series, uint64_t commit, int64_t min, int64_t max,
-                   class SampleGathering& out);
+                   class SampleGathering& out, ValueNeed need = ValueNeed::kAll);
 void collect_head_exemplars(Head& head, const HeadSeries& series, uint64_t commit, int64_t min,
                             int64_t max, std::vector<StoredExemplar>& out);
 

@@ -100,6 +100,7 @@ class Evaluator {
     const VectorSelector* expr = nullptr;
     StepGrid grid;
     int64_t lookback_ms = 0;
+    bool presence = false;  // only which steps have a value is asked for
     std::optional<int64_t> fixed_ms;
     int64_t offset_ms = 0;
     tsdb::TimeRange range;
