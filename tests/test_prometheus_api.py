@@ -45,6 +45,10 @@ class PrometheusApiTest(SightlineTest):
         end = int(time.time())
         return get(self.base + "/api/v1/query_range", {"query": HEAVY, "start": end - 2000, "end": end, "step": 0.2}, timeout=60)
 
+    def running(self) -> float:
+        line = [line for line in get(self.base + "/metrics").text.splitlines() if line.startswith("prometheus_engine_queries ")][0]
+        return float(line.split()[1])
+
     def values(self, base: str, query: str = "count_over_time(m[1h])"):
         answer = get(base + "/api/v1/query", {"query": query})
         return {row["metric"]["i"]: row["value"][1] for row in answer.json["data"]["result"]}
@@ -161,6 +165,23 @@ class PrometheusApiTest(SightlineTest):
         self.start_api()
         self.assertEqual(stored(), [acknowledged] * 50)
 
+    def test_a_query_waits_no_longer_than_its_timeout(self):
+        self.start_api("--query.max-concurrency=1", "--query.timeout=20s")
+        self.feed()
+        connection = http.client.HTTPConnection("127.0.0.1", self.port)
+        end = int(time.time())
+        connection.request("GET", "/api/v1/query_range?" + urllib.parse.urlencode({"query": HEAVY, "start": end - 2000, "end": end, "step": 0.2}))
+        eventually("it runs", 10, lambda: self.running() == 1)
+        begun = time.monotonic()
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        for answer in (self.ask("1", timeout="0.3"), request("POST", self.base + "/api/v1/query", b"query=1&timeout=300ms", form)):
+            self.assertEqual(answer.status, 503)
+            self.assertEqual(answer.json, {"status": "error", "errorType": "timeout", "error": "query timed out in query queue"})
+        self.assertLess(time.monotonic() - begun, 10)
+        self.assertEqual(self.running(), 1, "it waited for the other one")
+        connection.close()
+        self.assertEqual(self.ask("1").status, 200)
+
     def test_samples_are_limited(self):
         self.start_api("--query.max-samples=10")
         self.feed()
@@ -194,10 +215,9 @@ class PrometheusApiTest(SightlineTest):
         connection = http.client.HTTPConnection("127.0.0.1", self.port)
         end = int(time.time())
         connection.request("GET", "/api/v1/query_range?" + urllib.parse.urlencode({"query": HEAVY, "start": end - 2000, "end": end, "step": 0.2}))
-        running = lambda: float([l for l in get(self.base + "/metrics").text.splitlines() if l.startswith("prometheus_engine_queries ")][0].split()[1])  # noqa: E731
-        eventually("it runs", 10, lambda: running() == 1)
+        eventually("it runs", 10, lambda: self.running() == 1)
         connection.close()
-        eventually("it ended", 10, lambda: running() == 0)
+        eventually("it ended", 10, lambda: self.running() == 0)
 
     def test_notifications_stay_open_for_so_many(self):
         self.start_api()

@@ -107,6 +107,9 @@ struct RouteOptions {
   bool raw_body = false;              // leave Content-Encoding to the handler
   // The values of Content-Encoding that are taken, "" being none; null: all we can unpack. Outlives the router.
   const std::vector<std::string>* content_encodings = nullptr;
+  // How long a request, not yet unpacked, may wait for a thread of the pool. Then its handler runs on the socket's
+  // thread: it sees by HttpRequest::queued that it is to answer at once. Null: it waits until there is a thread.
+  std::function<std::chrono::nanoseconds(const HttpRequest&)> patience = nullptr;
 };
 
 // Maps method and path pattern to a handler. Patterns are literal segments,

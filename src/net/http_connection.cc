@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/buffer.hpp>
@@ -347,20 +348,30 @@ asio::awaitable<HttpAnswer> Connection::answer(HttpRequest& request, const HttpR
   }
   watch_for_disconnect();
   Status submitted;
+  asio::steady_timer patience(socket_.get_executor());
   // Resumes this coroutine from the pool. `request`, `match` and `made` live in
   // frames that stay suspended until then.
   auto start = [&](auto handler) {
     auto resume = std::make_shared<decltype(handler)>(std::move(handler));
-    auto task = [&request, &match, &made, options, resume, serving = serving_,
+    // By the pool, or by the timer when the pool has no thread in time: whichever comes first.
+    auto begun = std::make_shared<std::atomic<bool>>(false);
+    auto task = [&request, &match, &made, options, resume, begun, serving = serving_,
                  executor = socket_.get_executor(), asked = std::chrono::steady_clock::now()] {
+      if (begun->exchange(true)) return;
       request.queued = std::chrono::steady_clock::now() - asked;
       made = answer_request(request, match, options);
       asio::post(executor, std::move(*resume));
       serving->end_task();
     };
+    if (match.options.patience) {
+      patience.expires_after(match.options.patience(request));
+      patience.async_wait([task](const error_code& fault) {
+        if (!fault) task();
+      });
+    }
     serving_->begin_task();
-    submitted = pool_of(match).submit(WorkPriority::kQuery, std::move(task));
-    if (submitted) return;
+    submitted = pool_of(match).submit(WorkPriority::kQuery, task);
+    if (submitted || begun->exchange(true)) return;
     asio::post(socket_.get_executor(), std::move(*resume));
     serving_->end_task();
   };

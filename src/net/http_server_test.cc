@@ -413,6 +413,36 @@ TEST_F(HttpServerTest, ARouteMayNameAPoolAndARouterMayBeExchanged) {
   server_->stop(milliseconds(1000));
 }
 
+TEST_F(HttpServerTest, ARequestThatWaitedLongEnoughIsAnsweredWithoutAThread) {
+  WorkPool own({.thread_count = 1});
+  std::promise<void> may_end;
+  std::latch busy(1);
+  router_.add("GET", "/slow",
+              [&](HttpRequest&) {
+                busy.count_down();
+                may_end.get_future().wait();
+                return HttpResponse::text(200, "slow");
+              },
+              {.pool = &own});
+  router_.add("GET", "/hasty",
+              [](HttpRequest& request) {
+                return HttpResponse::text(request.queued >= milliseconds(20) ? 503 : 200, "hasty");
+              },
+              {.pool = &own, .patience = [](const HttpRequest&) {
+                 return std::chrono::nanoseconds(20'000'000);
+               }});
+  start();
+  RawClient slow(server_->port());
+  slow.send_text("GET /slow HTTP/1.0\r\n\r\n");
+  busy.wait();
+  EXPECT_THAT(exchange("GET /hasty HTTP/1.0\r\n\r\n"), HasSubstr(" 503 "));
+  EXPECT_THAT(exchange("GET /hasty HTTP/1.0\r\n\r\n"), HasSubstr(" 503 "));
+  may_end.set_value();
+  EXPECT_THAT(slow.read_all(), EndsWith("slow"));
+  EXPECT_THAT(exchange("GET /hasty HTTP/1.0\r\n\r\n"), HasSubstr(" 200 "));
+  server_->stop(milliseconds(1000));
+}
+
 TEST_F(HttpServerTest, AHandlerThatThrowsDoesNotEndTheConnection) {
   start();
   RawClient client(server_->port());

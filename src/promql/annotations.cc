@@ -1,6 +1,6 @@
 #include "promql/annotations.h"
 
-#include "promql/syntax/lexer.h"
+#include "promql/syntax/go_text.h"
 #include "promql/syntax/parser.h"
 
 namespace sightline::promql {

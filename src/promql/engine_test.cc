@@ -172,6 +172,28 @@ TEST_F(EngineTest, PatternsThatWouldBacktrackDoNot) {
   EXPECT_EQ(instant("count(label_replace(m, \"to\", \"$1$1$1$1\", \"long\", \"(.*)\"))"), "{} 1\n");
 }
 
+TEST_F(EngineTest, LabelsThatAQueryMakesDoNotGrowWithoutEnd) {
+  std::string joined = "memory_bytes";
+  std::string replaced = "memory_bytes";
+  for (int i = 0; i < 40; ++i) {
+    joined = "label_join(" + joined + ", \"job\", \"0123456789\", \"job\", \"job\")";
+    replaced = "label_replace(" + replaced + ", \"job\", \"$1$1\", \"job\", \"(.*)\")";
+  }
+  EXPECT_NE(instant(joined).find("too many samples"), std::string::npos);
+  EXPECT_NE(instant(replaced).find("too many samples"), std::string::npos);
+  // Each of them is in order, all of them are too much.
+  std::string all = "memory_bytes";
+  const std::string long_text(200'000, 'x');
+  for (int i = 0; i < 3; ++i)
+    all += " or label_replace(memory_bytes, \"n" + std::to_string(i) + "\", \"" + long_text +
+           "\", \"\", \"\")";
+  EXPECT_NE(instant(all).find("{"), std::string::npos);
+  Engine small(store_.db(), store_.clock(), nullptr, {.samples_max = 50'000});
+  const auto result = small.instant(all, {tsdb::kTestStart + 600'000});
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, Errc::kExecution);
+}
+
 TEST_F(EngineTest, ManyLabelsAndLongListsAreTaken) {
   std::string names = "a0";
   std::string matchers = "a0=\"\"";

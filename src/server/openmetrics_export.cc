@@ -4,7 +4,7 @@
 #include <array>
 
 #include "base/number_text.h"
-#include "tsdb/codec/family_cache.h"
+#include "tsdb/codec/decoded_groups.h"
 
 namespace sightline::server {
 namespace {
@@ -141,7 +141,7 @@ class TextWriter {
     if (!info) return std::unexpected(std::move(info).error());
     tsdb::SampleColumns columns;
     for (const auto& chunk : info->chunks)
-      if (auto status = block_.read_chunk(chunk, &families_, columns); !status) return status;
+      if (auto status = block_.read_chunk(chunk, &decoded_, columns); !status) return status;
     std::vector<tsdb::StoredExemplar> exemplars;
     if (auto status = block_.read_exemplars(*info, &pages_, exemplars); !status) return status;
     result.histograms_left_out += columns.histogram_times.size();
@@ -181,7 +181,7 @@ class TextWriter {
   const tsdb::Block& block_;
   const MetadataByName& metadata_;
   io::WritableFile& file_;
-  tsdb::FamilyCache families_;
+  tsdb::DecodedGroups decoded_;
   tsdb::ExemplarPageCache pages_;
   std::string buffer_;
 };

@@ -9,6 +9,7 @@ namespace {
 
 constexpr int64_t kRegexMemoryMax = 8 << 20;
 constexpr size_t kSetMatchesMax = 256;
+constexpr size_t kShownBytesMax = 1'000;  // of a regex in an error
 
 bool is_meta(char c) {
   return std::string_view("\\.+*?()|[]{}^$").find(c) != std::string_view::npos;
@@ -117,9 +118,11 @@ Result<Matcher> Matcher::create(MatchOp op, std::string name, std::string value)
   options.set_max_mem(kRegexMemoryMax);
   // Checked as given first, so that the error speaks of the user's own text.
   const RE2 as_given(m.value_, options);
-  if (!as_given.ok())
+  if (!as_given.ok()) {
+    const std::string& part = as_given.error_arg();  // empty: it is all of it
     return fail(Errc::kInvalidArgument, "error parsing regexp: ", fault_text(as_given.error_code()),
-                ": `", as_given.error_arg(), "`");
+                ": `", part.empty() ? m.value_.substr(0, kShownBytesMax) : part, "`");
+  }
   auto regex = std::make_shared<RE2>("^(?s:" + m.value_ + ")$", options);
   if (!regex->ok()) return fail(Errc::kInvalidArgument, "error parsing regexp: ", regex->error());
   m.regex_ = std::move(regex);

@@ -42,6 +42,9 @@ struct SampleColumns {
   void clear();
 };
 
+// Of presence, only whether a value is the stale marker holds: what takes long to decode is left out.
+enum class ValueNeed : uint8_t { kAll, kPresence };
+
 // Series found by select(), sorted by labels.
 class SeriesSet {
  public:
@@ -50,6 +53,10 @@ class SeriesSet {
   virtual const model::Labels& labels(size_t index) const = 0;
   // Samples within `range`, which must lie within the selected one.
   virtual Status read(size_t index, TimeRange range, SampleColumns& out) const = 0;
+  // The same for whoever asks for times alone; the values of floats are as for ValueNeed::kPresence.
+  virtual Status read_presence(size_t index, TimeRange range, SampleColumns& out) const {
+    return read(index, range, out);
+  }
   // Exemplars within `range`, ascending by time, appended to `out`.
   virtual Status read_exemplars(size_t index, TimeRange range,
                                 std::vector<model::Exemplar>& out) const = 0;

@@ -37,6 +37,13 @@ class StoreSeriesSet final : public SeriesSet {
   const model::Labels& labels(size_t index) const override { return entries_[index].labels; }
 
   Status read(size_t index, TimeRange range, SampleColumns& out) const override {
+    return read(index, range, ValueNeed::kAll, out);
+  }
+  Status read_presence(size_t index, TimeRange range, SampleColumns& out) const override {
+    return read(index, range, ValueNeed::kPresence, out);
+  }
+
+  Status read(size_t index, TimeRange range, ValueNeed need, SampleColumns& out) const {
     const Entry& entry = entries_[index];
     SampleGathering gathering(out, range.min.value, range.max.value);
     for (const Place& place : entry.places) {
@@ -46,7 +53,7 @@ class StoreSeriesSet final : public SeriesSet {
     }
     if (entry.head != nullptr)
       if (auto status = gather_head(snapshot_->head, *entry.head, snapshot_->registration->commit(),
-                                    range.min.value, range.max.value, gathering);
+                                    range.min.value, range.max.value, gathering, need);
           !status)
         return status;
     gathering.finish();
@@ -84,7 +91,7 @@ class StoreSeriesSet final : public SeriesSet {
     for (const Block::ChunkRef& chunk : info->chunks) {
       if (chunk.min_time > range.max.value || chunk.max_time < range.min.value) continue;
       if (auto status = out.add_decoded([&](SampleColumns& columns) {
-            return block.read_chunk(chunk, snapshot_->families, columns);
+            return block.read_chunk(chunk, snapshot_->decoded, columns);
           });
           !status)
         return status;
@@ -113,33 +120,46 @@ class StoreSeriesSet final : public SeriesSet {
 
 }  // namespace
 
-Status gather_head(Head& head, const HeadSeries& series, uint64_t commit, int64_t min, int64_t max,
-                   SampleGathering& out) {
-  std::vector<std::shared_ptr<const HeadChunk>> chunks;
+namespace {
+
+Status gather_undeleted(const std::vector<HeadDeletion>& deletions, int64_t min,
+                        HeadSeries::Seen& seen, SampleGathering& out) {
+  const DeletedRanges ranges = in_order_ranges(deletions);
+  SampleColumns left;
+  for (const auto& chunk : seen.chunks)
+    if (auto status = decode_chunk(chunk->bytes, left); !status) return status;
+  erase_deleted(ranges, 0, 0, left);
+  out.add(left);
   SampleColumns open;
-  std::vector<OutOfOrderSample> late;
+  seen.read_open(min, open);
+  erase_deleted(ranges, 0, 0, open);
+  out.add(open);
+  std::erase_if(seen.late,
+                [&](const OutOfOrderSample& s) { return is_deleted(deletions, s.time, s.commit); });
+  out.add(seen.late);
+  return {};
+}
+
+}  // namespace
+
+Status gather_head(Head& head, const HeadSeries& series, uint64_t commit, int64_t min, int64_t max,
+                   SampleGathering& out, ValueNeed need) {
   // Before the samples: those may be truncated meanwhile, and their deletes with them.
   const std::vector<HeadDeletion> deletions = head.deletions().of(series.id(), commit);
+  HeadSeries::Seen seen;
   {
     const std::lock_guard lock(head.mutex_of(series));
-    series.collect(commit, min, max, chunks, open, late);
+    seen = series.see(commit, min, max);
   }
-  if (!deletions.empty()) {
-    const DeletedRanges ranges = in_order_ranges(deletions);
-    SampleColumns left;
-    for (const auto& chunk : chunks)
-      if (auto status = decode_chunk(chunk->bytes, left); !status) return status;
-    chunks.clear();
-    erase_deleted(ranges, 0, 0, left);
-    erase_deleted(ranges, 0, 0, open);
-    out.add(left);
-    std::erase_if(
-        late, [&](const OutOfOrderSample& s) { return is_deleted(deletions, s.time, s.commit); });
-  }
-  for (const auto& chunk : chunks)
-    if (auto status = out.add_chunk(chunk->bytes); !status) return status;
-  out.add(open);
-  out.add(late);
+  if (!deletions.empty()) return gather_undeleted(deletions, min, seen, out);
+  for (const auto& chunk : seen.chunks)
+    if (auto status = out.add_chunk(chunk->bytes, need); !status) return status;
+  const auto read_open = [&](SampleColumns& columns) -> Status {
+    seen.read_open(min, columns);
+    return {};
+  };
+  if (auto status = out.add_decoded(read_open); !status) return status;
+  if (!seen.late.empty()) out.add(seen.late);
   return {};
 }
 
@@ -206,6 +226,7 @@ Result<std::vector<StoreSeriesSet::Entry>> join(std::vector<SeriesPtr> head,
                                                 std::vector<FoundInBlock> blocks,
                                                 const StillWanted& wanted) {
   std::vector<StoreSeriesSet::Entry> entries;
+  entries.reserve(head.size());
   Pacer pacer(wanted);
   std::vector<FoundInBlock*> same;  // that have the least labels
   model::Labels heads;              // of head[next]

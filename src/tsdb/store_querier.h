@@ -5,7 +5,7 @@
 //   Exemplars made after the snapshot are not seen; thinning in the head may
 //            take some that were there.
 #include "tsdb/block/block.h"
-#include "tsdb/codec/family_cache.h"
+#include "tsdb/codec/decoded_groups.h"
 #include "tsdb/head/head.h"
 #include "tsdb/head/metadata_store.h"
 #include "tsdb/querier.h"
@@ -21,7 +21,7 @@ struct StoreSnapshot {
   const MetadataStore& metadata;
   std::unique_ptr<ReaderRegistry::Registration> registration;
   std::shared_ptr<const BlockList> blocks;
-  FamilyCache* families = nullptr;  // of all who read these blocks
+  DecodedGroups* decoded = nullptr;  // of all who read these blocks
 };
 
 class StoreQuerier final : public Querier {
@@ -49,7 +49,7 @@ class StoreQuerier final : public Querier {
 
 // Adds what one head series holds in [min, max] as of `commit`, without what was deleted.
 Status gather_head(Head& head, const HeadSeries& series, uint64_t commit, int64_t min, int64_t max,
-                   class SampleGathering& out);
+                   class SampleGathering& out, ValueNeed need = ValueNeed::kAll);
 void collect_head_exemplars(Head& head, const HeadSeries& series, uint64_t commit, int64_t min,
                             int64_t max, std::vector<StoredExemplar>& out);
 

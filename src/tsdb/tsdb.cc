@@ -12,7 +12,7 @@ Tsdb::Tsdb(io::FileSystem& fs, Clock& clock, Telemetry& telemetry, TsdbOptions o
       options_(std::move(options)),
       counters_(telemetry),
       head_(options_),
-      families_(options_.decoded_bytes_max),
+      decoded_(options_.decoded_bytes_max),
       queue_(head_, metadata_, readers_, counters_, options_, cut_time_),
       appender_context_{head_, queue_, metadata_, counters_, clock_, options_, transactions_},
       blocks_(std::make_shared<const BlockList>()) {}
@@ -52,7 +52,7 @@ std::shared_ptr<const StoreSnapshot> Tsdb::snapshot() const {
   auto registration = readers_.begin();
   auto list = blocks();
   return std::make_shared<const StoreSnapshot>(
-      StoreSnapshot{head_, metadata_, std::move(registration), std::move(list), &families_});
+      StoreSnapshot{head_, metadata_, std::move(registration), std::move(list), &decoded_});
 }
 
 std::shared_ptr<const BlockList> Tsdb::blocks() const {

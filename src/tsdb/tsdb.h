@@ -119,7 +119,7 @@ class Tsdb final : public Appendable, public Queryable {
   mutable TsdbCounters counters_;
   std::unique_ptr<io::DirectoryLock> lock_;
   mutable Head head_;  // reading it takes its locks
-  mutable FamilyCache families_;
+  mutable DecodedGroups decoded_;
   MetadataStore metadata_;
   mutable ReaderRegistry readers_;
   CommitQueue queue_;

@@ -4,7 +4,7 @@
 #include "api/prometheus/parameters.h"
 #include "api/prometheus/query_json.h"
 #include "api/prometheus/series_selection.h"
-#include "promql/syntax/lexer.h"
+#include "promql/syntax/go_text.h"
 #include "promql/syntax/parser.h"
 
 namespace sightline::api::prometheus {

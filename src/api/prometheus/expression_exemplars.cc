@@ -12,7 +12,7 @@
 #include "api/prometheus/series_selection.h"
 #include "base/number_text.h"
 #include "promql/syntax/function_table.h"
-#include "promql/syntax/lexer.h"
+#include "promql/syntax/go_text.h"
 #include "promql/syntax/parser.h"
 
 namespace sightline::api::prometheus {

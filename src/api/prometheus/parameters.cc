@@ -7,7 +7,7 @@
 
 #include "base/number_text.h"
 #include "base/text_codec.h"
-#include "promql/syntax/lexer.h"
+#include "promql/syntax/go_text.h"
 #include "promql/syntax/parser.h"
 
 namespace sightline::api::prometheus {

@@ -21,7 +21,7 @@ namespace {
 
 using Handler = Result<Answer> (*)(const PrometheusApi&, const net::HttpRequest&);
 
-enum class Runs : uint8_t { kAtOnce, kOnPool, kAsQuery };
+enum class Runs : uint8_t { kAtOnce, kOnPool, kAsQuery, kAsQueryUntilTimeout };
 
 struct Path {
   std::string_view methods;
@@ -31,8 +31,8 @@ struct Path {
 };
 
 constexpr Path kPaths[] = {
-    {"GET,POST", "/query", answer_query, Runs::kAsQuery},
-    {"GET,POST", "/query_range", answer_query_range, Runs::kAsQuery},
+    {"GET,POST", "/query", answer_query, Runs::kAsQueryUntilTimeout},
+    {"GET,POST", "/query_range", answer_query_range, Runs::kAsQueryUntilTimeout},
     {"GET,POST", "/query_exemplars", answer_query_exemplars, Runs::kAsQuery},
     {"GET,POST", "/format_query", answer_format_query},
     {"GET,POST", "/parse_query", answer_parse_query},
@@ -110,7 +110,11 @@ void add_prometheus_routes(net::HttpRouter& router, PrometheusApi api) {
     const std::string pattern = "/api/v1" + std::string(path.pattern);
     net::RouteOptions options;
     if (path.runs == Runs::kAtOnce) options = at_once;
-    if (path.runs == Runs::kAsQuery) options.pool = shared->query_pool;
+    if (path.runs >= Runs::kAsQuery) options.pool = shared->query_pool;
+    if (path.runs == Runs::kAsQueryUntilTimeout)
+      options.patience = [shared](const net::HttpRequest& request) {
+        return query_patience(*shared, request);
+      };
     router.add(
         path.methods, pattern,
         [shared, origins, handler = path.handler](net::HttpRequest& request) {

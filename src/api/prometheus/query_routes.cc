@@ -23,16 +23,22 @@ std::unexpected<Error> bad_parameter(std::string_view name, std::string what) {
   return invalid_parameter(name, {Errc::kInvalidArgument, std::move(what)});
 }
 
+Result<std::chrono::milliseconds> timeout_of(const net::Params& params,
+                                             const promql::EngineOptions& engine) {
+  const auto given = duration_parameter(params, "timeout");
+  if (!given) return std::unexpected(given.error());
+  if (!*given) return engine.timeout;
+  if ((*given)->count() <= 0)
+    return bad_parameter("timeout", "timeout must be positive, got " + format_go_duration(**given));
+  return std::min(engine.timeout, std::chrono::ceil<std::chrono::milliseconds>(**given));
+}
+
 Status read_timeout(const net::HttpRequest& request, const promql::EngineOptions& engine,
                     promql::QueryOptions& out) {
-  const auto given = duration_parameter(request.params, "timeout");
-  if (!given) return std::unexpected(given.error());
-  if (*given && (*given)->count() <= 0)
-    return bad_parameter("timeout", "timeout must be positive, got " + format_go_duration(**given));
-  auto timeout = engine.timeout;
-  if (*given) timeout = std::min(timeout, std::chrono::ceil<std::chrono::milliseconds>(**given));
+  const auto timeout = timeout_of(request.params, engine);
+  if (!timeout) return std::unexpected(timeout.error());
   // The clock of a query runs from when it came, not from when a thread was free for it.
-  const auto left = timeout - std::chrono::floor<std::chrono::milliseconds>(request.queued);
+  const auto left = *timeout - std::chrono::floor<std::chrono::milliseconds>(request.queued);
   if (left.count() <= 0) return fail(Errc::kDeadlineExceeded, "query timed out in query queue");
   out.timeout = left;
   return {};
@@ -114,6 +120,13 @@ Result<TimestampMs> required_time(const net::Params& params, std::string_view na
 }
 
 }  // namespace
+
+std::chrono::nanoseconds query_patience(const PrometheusApi& api, const net::HttpRequest& request) {
+  net::Params params;  // the form first, as where it is unpacked; what is no form has no such name
+  if (request.headers.get("Content-Encoding").empty()) (void)params.parse(request.body);
+  (void)params.parse(request.query);
+  return timeout_of(params, api.engine.options()).value_or(api.engine.options().timeout);
+}
 
 Result<RangeParameters> range_parameters(const net::Params& params) {
   const auto start = required_time(params, "start");

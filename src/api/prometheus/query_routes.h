@@ -8,6 +8,9 @@ namespace sightline::api::prometheus {
 Result<Answer> answer_query(const PrometheusApi& api, const net::HttpRequest& request);
 Result<Answer> answer_query_range(const PrometheusApi& api, const net::HttpRequest& request);
 
+// How long one of these waits for a thread at most: its timeout. Then it says that it waited too long.
+std::chrono::nanoseconds query_patience(const PrometheusApi& api, const net::HttpRequest& request);
+
 // The grid that /query_range's start, end and step ask for, checked.
 struct RangeParameters {
   TimestampMs start;

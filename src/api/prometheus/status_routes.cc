@@ -5,7 +5,7 @@
 
 #include "api/prometheus/parameters.h"
 #include "base/number_text.h"
-#include "promql/syntax/lexer.h"
+#include "promql/syntax/go_text.h"
 #include "promql/syntax/parser.h"
 
 namespace sightline::api::prometheus {

@@ -11,7 +11,7 @@
 #include "promql/functions/aggregate_state.h"
 #include "promql/functions/histogram_math.h"
 #include "promql/functions/quantile.h"
-#include "promql/syntax/lexer.h"
+#include "promql/syntax/go_text.h"
 
 namespace sightline::promql {
 namespace {

@@ -7,7 +7,7 @@
 #include "promql/evaluation/label_filter.h"
 #include "promql/functions/histogram_math.h"
 #include "promql/functions/sample_operators.h"
-#include "promql/syntax/lexer.h"
+#include "promql/syntax/go_text.h"
 
 namespace sightline::promql {
 namespace {

@@ -165,6 +165,8 @@ class FusedAggregation {
       auto read = evaluator_.read_selector(as<VectorSelector>(inner), grid_);
       if (!read) return std::unexpected(read.error());
       selector_ = std::move(*read);
+      selector_->presence = !selector_->expr->smoothed &&
+                            (expr_.op == AggregateOp::kCount || expr_.op == AggregateOp::kGroup);
       return true;
     }
     if (inner.kind != ExprKind::kCall) return false;

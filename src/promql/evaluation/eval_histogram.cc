@@ -9,7 +9,7 @@
 #include "promql/evaluation/evaluator.h"
 #include "promql/evaluation/label_filter.h"
 #include "promql/functions/histogram_quantile.h"
-#include "promql/syntax/lexer.h"
+#include "promql/syntax/go_text.h"
 
 namespace sightline::promql {
 namespace {

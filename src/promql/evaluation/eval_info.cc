@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "promql/evaluation/evaluator.h"
-#include "promql/syntax/lexer.h"
+#include "promql/syntax/go_text.h"
 
 namespace sightline::promql {
 namespace {

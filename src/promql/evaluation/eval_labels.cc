@@ -6,12 +6,33 @@
 
 #include "base/text_codec.h"
 #include "promql/evaluation/evaluator.h"
-#include "promql/syntax/lexer.h"
 
 namespace sightline::promql {
 namespace {
 
 bool is_label_name(std::string_view name) { return !name.empty() && is_valid_utf8(name); }
+
+// Expressions within each other can double a label again and again.
+constexpr size_t kMadeLabelBytesMax = 1u << 20;
+
+// Puts made labels into series, as long as memory allows.
+class LabelMaker {
+ public:
+  explicit LabelMaker(QueryContext& context) : context_(context) {}
+  Status set(Series& s, std::string_view name, std::string_view value) {
+    // Too long for any store: what is too much for one sample's label is too many samples.
+    if (value.size() > kMadeLabelBytesMax) return context_.afford(UINT64_MAX / 2);
+    model::LabelsBuilder builder(s.labels);
+    s.labels = builder.set(name, value).build();
+    if (name == model::kMetricName) s.drop_name = false;
+    weight_ += label_weight(s.labels);
+    return weight_ > 0 ? context_.afford(weight_) : Status();
+  }
+
+ private:
+  QueryContext& context_;
+  uint64_t weight_ = 0;
+};
 
 // $1, ${1}, $name, ${name}, $$ in a replacement, as Go's regexp expands them.
 class Expansion {
@@ -19,9 +40,10 @@ class Expansion {
   Expansion(std::string_view pattern, const re2::RE2& regex)
       : pattern_(pattern), names_(regex.NamedCapturingGroups()) {}
 
+  // Ends early once it is longer than kMadeLabelBytesMax.
   std::string fill(const std::vector<std::string_view>& groups) const {
     std::string out;
-    for (size_t i = 0; i < pattern_.size();) {
+    for (size_t i = 0; i < pattern_.size() && out.size() <= kMadeLabelBytesMax;) {
       if (pattern_[i] != '$') {
         out += pattern_[i++];
       } else if (i + 1 < pattern_.size() && pattern_[i + 1] == '$') {
@@ -112,6 +134,7 @@ Result<Value> Evaluator::eval_label_replace(const Call& call, const StepGrid& gr
   std::vector<re2::StringPiece> pieces(static_cast<size_t>(regex.NumberOfCapturingGroups()) + 1);
   std::vector<std::string_view> groups(pieces.size());
   Pacer pacer(context_.wanted);
+  LabelMaker maker(context_);
   for (Series& s : input->series) {
     if (auto ok = pacer.step(); !ok) return std::unexpected(ok.error());
     const std::string value(s.labels.get(source));
@@ -122,9 +145,8 @@ Result<Value> Evaluator::eval_label_replace(const Call& call, const StepGrid& gr
       groups[i] = pieces[i].data() == nullptr
                       ? std::string_view()
                       : std::string_view(pieces[i].data(), pieces[i].size());
-    model::LabelsBuilder builder(s.labels);
-    s.labels = builder.set(target, expansion.fill(groups)).build();
-    if (target == model::kMetricName) s.drop_name = false;
+    if (auto ok = maker.set(s, target, expansion.fill(groups)); !ok)
+      return std::unexpected(ok.error());
   }
   if (auto ok = merge_same_labels(input->series, context_); !ok) return std::unexpected(ok.error());
   return input;
@@ -145,16 +167,15 @@ Result<Value> Evaluator::eval_label_join(const Call& call, const StepGrid& grid)
   auto input = eval(*call.args[0], grid);
   if (!input) return input;
   Pacer pacer(context_.wanted);
+  LabelMaker maker(context_);
   for (Series& s : input->series) {
     if (auto ok = pacer.step(); !ok) return std::unexpected(ok.error());
     std::string joined;
-    for (size_t i = 2; i < args.size(); ++i) {
+    for (size_t i = 2; i < args.size() && joined.size() <= kMadeLabelBytesMax; ++i) {
       if (i > 2) joined += args[1];
       joined += s.labels.get(args[i]);
     }
-    model::LabelsBuilder builder(s.labels);
-    s.labels = builder.set(args[0], joined).build();
-    if (args[0] == model::kMetricName) s.drop_name = false;
+    if (auto ok = maker.set(s, args[0], joined); !ok) return std::unexpected(ok.error());
   }
   if (auto ok = merge_same_labels(input->series, context_); !ok) return std::unexpected(ok.error());
   return input;

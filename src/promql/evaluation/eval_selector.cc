@@ -115,7 +115,9 @@ Sources seen_from_outside(const Series& series, const StepGrid& inner, const Win
 
 Status Evaluator::SelectorRead::produce(size_t i, SelectorScratch& scratch, Series& out) const {
   SampleColumns& samples = scratch.samples;
-  if (auto ok = set->read(i, range, samples); !ok) return ok;
+  if (auto ok = presence ? set->read_presence(i, range, samples) : set->read(i, range, samples);
+      !ok)
+    return ok;
   if (expr->smoothed) drop_stale(samples);
   if (expr->histogram_stats) derive_hints(samples);
   if (expr->smoothed) {

@@ -10,7 +10,7 @@ namespace {
 
 uint64_t held_samples(const Value& value) {
   uint64_t n = value.scalars.size();
-  for (const Series& s : value.series) n += s.count();
+  for (const Series& s : value.series) n += s.count() + label_weight(s.labels);
   return n;
 }
 
@@ -54,6 +54,13 @@ bool depends_on_step(FunctionId id) {
 }
 
 }  // namespace
+
+uint64_t label_weight(const model::Labels& labels) {
+  constexpr size_t kUsualBytes = 1024;
+  constexpr size_t kBytesPerSample = 16;
+  const size_t bytes = labels.packed().size();
+  return bytes > kUsualBytes ? bytes / kBytesPerSample : 0;
+}
 
 Status QueryContext::afford(uint64_t more) {
   const uint64_t total = samples_now + more;

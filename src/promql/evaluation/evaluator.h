@@ -100,6 +100,7 @@ class Evaluator {
     const VectorSelector* expr = nullptr;
     StepGrid grid;
     int64_t lookback_ms = 0;
+    bool presence = false;  // only which steps have a value is asked for
     std::optional<int64_t> fixed_ms;
     int64_t offset_ms = 0;
     tsdb::TimeRange range;
@@ -173,6 +174,8 @@ class Evaluator {
   std::unordered_map<const Expr*, bool> invariant_;
 };
 
+// How many samples the memory of labels is worth, beyond what labels usually take.
+uint64_t label_weight(const model::Labels& labels);
 // Labels that go with the metric name: __name__, __type__, __unit__.
 bool is_identity_label(std::string_view name);
 bool has_identity(const model::Labels& labels);

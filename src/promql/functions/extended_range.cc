@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "promql/functions/histogram_math.h"
-#include "promql/syntax/lexer.h"
+#include "promql/syntax/go_text.h"
 
 namespace sightline::promql {
 namespace {

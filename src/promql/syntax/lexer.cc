@@ -1,10 +1,9 @@
 #include "promql/syntax/lexer.h"
 
-#include <array>
-#include <cstdio>
+#include <algorithm>
 #include <utility>
 
-#include "base/text_codec.h"
+#include "promql/syntax/go_text.h"
 
 namespace sightline::promql {
 namespace {
@@ -14,80 +13,6 @@ bool is_alpha(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') 
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 bool is_alnum(char c) { return is_alpha(c) || is_digit(c); }
 bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
-
-struct Word {
-  std::string_view text;
-  Keyword keyword;
-};
-constexpr Word kWords[] = {{"and", Keyword::kAnd},
-                           {"or", Keyword::kOr},
-                           {"unless", Keyword::kUnless},
-                           {"atan2", Keyword::kAtan2},
-                           {"sum", Keyword::kSum},
-                           {"avg", Keyword::kAvg},
-                           {"count", Keyword::kCount},
-                           {"min", Keyword::kMin},
-                           {"max", Keyword::kMax},
-                           {"group", Keyword::kGroup},
-                           {"stddev", Keyword::kStddev},
-                           {"stdvar", Keyword::kStdvar},
-                           {"topk", Keyword::kTopk},
-                           {"bottomk", Keyword::kBottomk},
-                           {"count_values", Keyword::kCountValues},
-                           {"quantile", Keyword::kQuantile},
-                           {"limitk", Keyword::kLimitk},
-                           {"limit_ratio", Keyword::kLimitRatio},
-                           {"offset", Keyword::kOffset},
-                           {"by", Keyword::kBy},
-                           {"without", Keyword::kWithout},
-                           {"on", Keyword::kOn},
-                           {"ignoring", Keyword::kIgnoring},
-                           {"group_left", Keyword::kGroupLeft},
-                           {"group_right", Keyword::kGroupRight},
-                           {"bool", Keyword::kBool},
-                           {"anchored", Keyword::kAnchored},
-                           {"smoothed", Keyword::kSmoothed},
-                           {"fill", Keyword::kFill},
-                           {"fill_left", Keyword::kFillLeft},
-                           {"fill_right", Keyword::kFillRight},
-                           {"start", Keyword::kStart},
-                           {"end", Keyword::kEnd},
-                           {"step", Keyword::kStep},
-                           {"range", Keyword::kRange},
-                           {"inf", Keyword::kInf},
-                           {"nan", Keyword::kNan}};
-
-Keyword keyword_of(std::string_view word) {
-  if (word.size() > 12) return Keyword::kNone;
-  std::array<char, 12> lower{};
-  for (size_t i = 0; i < word.size(); ++i)
-    lower[i] = word[i] >= 'A' && word[i] <= 'Z' ? static_cast<char>(word[i] + 32) : word[i];
-  const std::string_view folded(lower.data(), word.size());
-  for (const Word& known : kWords)
-    if (known.text == folded) return known.keyword;
-  return Keyword::kNone;
-}
-
-// Bytes of the UTF-8 character at the front of `rest`; 1 for an invalid one.
-size_t rune_bytes(std::string_view rest) {
-  const auto b = static_cast<unsigned char>(rest[0]);
-  const size_t n = b < 0x80 ? 1 : b >= 0xf0 ? 4 : b >= 0xe0 ? 3 : b >= 0xc0 ? 2 : 1;
-  return n <= rest.size() && is_valid_utf8(rest.substr(0, n)) ? n : 1;
-}
-
-constexpr std::string_view kReplacement = "\xef\xbf\xbd";
-
-// Whether `rest` begins with a character of UTF-8.
-bool is_rune(std::string_view rest) {
-  return static_cast<unsigned char>(rest[0]) < 0x80 || rune_bytes(rest) > 1;
-}
-
-// Go's %q of a character.
-std::string quote_rune(std::string_view rune) {
-  if (rune == "'") return R"('\'')";
-  const std::string quoted = go_quote(rune == "\"" ? "?" : rune);
-  return rune == "\"" ? R"('"')" : "'" + quoted.substr(1, quoted.size() - 2) + "'";
-}
 
 // Functions of durations that stand inside brackets.
 bool is_duration_word(std::string_view word) {
@@ -132,23 +57,8 @@ class Lexer {
     done_ = true;
   }
   // The character at hand; what is none, and the end of input, are the replacement character.
-  std::string_view rune() const {
-    const std::string_view rest = query_.substr(at_);
-    if (rest.empty() || !is_rune(rest)) return kReplacement;
-    return rest.substr(0, rune_bytes(rest));
-  }
-  std::string rune_quoted() const { return quote_rune(rune()); }
-  // U+0071 'q'
-  std::string rune_named() const {
-    const std::string_view r = rune();
-    uint32_t code = static_cast<uint8_t>(r[0]);
-    if (r.size() > 1) code &= 0x7fu >> r.size();
-    for (size_t i = 1; i < r.size(); ++i) code = code << 6 | (static_cast<uint8_t>(r[i]) & 0x3fu);
-    char text[16];
-    std::snprintf(text, sizeof text, "U+%04X", code);
-    return code < 0x20 || code == 0x7f ? std::string(text)
-                                       : std::string(text) + " '" + std::string(r) + "'";
-  }
+  std::string_view rune() const { return first_rune(query_.substr(at_)); }
+  std::string rune_quoted() const { return go_quote_rune(rune()); }
   void one(TokenKind kind, size_t bytes = 1) {
     const size_t start = at_;
     at_ += bytes;
@@ -369,7 +279,7 @@ class Lexer {
     for (;;) {
       if (at_end()) return error(start, "unterminated quoted string");
       const std::string_view r = rune();
-      if (r == kReplacement) return error(start, "invalid UTF-8 rune");
+      if (r == kReplacementRune) return error(start, "invalid UTF-8 rune");
       at_ += r.size();
       const char c = r[0];
       if (c == quote) return emit(TokenKind::kString, start);
@@ -409,7 +319,7 @@ class Lexer {
       case 'U': ++at_, digits = 8, max = 0x10ffff; break;
       default:
         if (c == quote) return ++at_, true;
-        error(start, "unknown escape sequence " + rune_named());
+        error(start, "unknown escape sequence " + go_name_rune(rune()));
         return false;
     }
     uint64_t value = 0;
@@ -417,8 +327,9 @@ class Lexer {
       const char d = peek();
       const bool ok = !at_end() && (base == 8 ? d >= '0' && d <= '7' : is_hex(d));
       if (!ok) {
-        error(start, at_end() ? "escape sequence not terminated"
-                              : "illegal character " + rune_named() + " in escape sequence");
+        error(start, at_end()
+                         ? "escape sequence not terminated"
+                         : "illegal character " + go_name_rune(rune()) + " in escape sequence");
         return false;
       }
       value = value * base + static_cast<uint64_t>(is_digit(d) ? d - '0' : (d | 32) - 'a' + 10);
@@ -433,7 +344,7 @@ class Lexer {
   void raw() {
     const size_t start = at_++;
     for (; !at_end() && peek() != '`'; at_ += rune().size())
-      if (rune() == kReplacement) return error(start, "invalid UTF-8 rune");
+      if (rune() == kReplacementRune) return error(start, "invalid UTF-8 rune");
     if (at_end()) return error(start, "unterminated raw string");
     ++at_;
     emit(TokenKind::kString, start);
@@ -510,103 +421,8 @@ class Lexer {
   TokenList list_;
 };
 
-std::string_view fixed_text(TokenKind kind) {
-  switch (kind) {
-    case TokenKind::kLeftParen: return "\"(\"";
-    case TokenKind::kRightParen: return "\")\"";
-    case TokenKind::kLeftBrace: return "\"{\"";
-    case TokenKind::kRightBrace: return "\"}\"";
-    case TokenKind::kLeftBracket: return "\"[\"";
-    case TokenKind::kRightBracket: return "\"]\"";
-    case TokenKind::kComma: return "\",\"";
-    case TokenKind::kColon: return "\":\"";
-    case TokenKind::kAt: return "<op:@>";
-    case TokenKind::kAssign: return "\"=\"";
-    default: return {};
-  }
-}
-
-bool is_operator_word(Keyword k) {
-  return k == Keyword::kAnd || k == Keyword::kOr || k == Keyword::kUnless || k == Keyword::kAtan2;
-}
-
 }  // namespace
 
 TokenList lex(std::string_view query) { return Lexer(query).run(); }
-
-bool is_aggregator(Keyword keyword) {
-  return keyword >= Keyword::kSum && keyword <= Keyword::kLimitRatio;
-}
-
-std::string go_quote(std::string_view text) {
-  std::string out = "\"";
-  for (size_t i = 0; i < text.size();) {
-    const size_t n = rune_bytes(text.substr(i));
-    const auto c = static_cast<unsigned char>(text[i]);
-    char buffer[8];
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += static_cast<char>(c);
-    } else if (c == '\n') {
-      out += "\\n";
-    } else if (c == '\t') {
-      out += "\\t";
-    } else if (c == '\r') {
-      out += "\\r";
-    } else if (c < 0x20 || c == 0x7f || (n == 1 && c >= 0x80)) {
-      std::snprintf(buffer, sizeof buffer, "\\x%02x", c);
-      out += buffer;
-    } else {
-      out += text.substr(i, n);
-    }
-    i += n;
-  }
-  return out + "\"";
-}
-
-std::string labels_text(const model::Labels& labels) {
-  std::string out = "{";
-  for (const model::LabelView label : labels) {
-    if (out.size() > 1) out += ", ";
-    out += model::is_valid_label_name_legacy(label.name) ? std::string(label.name)
-                                                         : go_quote(label.name);
-    out += "=" + go_quote(label.value);
-  }
-  return out + "}";
-}
-
-namespace {
-
-// Quoted; the first ten characters of a long one.
-std::string shortened(std::string_view text) {
-  if (text.size() <= 10) return go_quote(text);
-  size_t bytes = 0;
-  for (int i = 0; i < 10 && bytes < text.size(); ++i) bytes += rune_bytes(text.substr(bytes));
-  return go_quote(text.substr(0, bytes)) + "...";
-}
-
-}  // namespace
-
-std::string describe(const Token& token) {
-  switch (token.kind) {
-    case TokenKind::kEof: return "end of input";
-    case TokenKind::kError: return std::string(token.text);
-    case TokenKind::kMetricIdentifier: return "metric identifier " + go_quote(token.text);
-    case TokenKind::kIdentifier:
-      if (token.keyword == Keyword::kInf || token.keyword == Keyword::kNan)
-        return "number " + go_quote(token.text);
-      if (is_operator_word(token.keyword)) return "<op:" + std::string(token.text) + ">";
-      if (is_aggregator(token.keyword)) return "<aggr:" + std::string(token.text) + ">";
-      if (token.keyword >= Keyword::kStart) return shortened(token.text);
-      if (token.keyword != Keyword::kNone) return "<" + std::string(token.text) + ">";
-      return "identifier " + go_quote(token.text);
-    case TokenKind::kString: return "string " + shortened(token.text);
-    case TokenKind::kNumber: return "number " + shortened(token.text);
-    case TokenKind::kDuration: return "duration " + shortened(token.text);
-    default: break;
-  }
-  if (const auto fixed = fixed_text(token.kind); !fixed.empty()) return std::string(fixed);
-  return "<op:" + std::string(token.text) + ">";
-}
 
 }  // namespace sightline::promql

@@ -5,6 +5,7 @@
 #include "base/number_text.h"
 #include "base/text_codec.h"
 #include "model/labels.h"
+#include "promql/syntax/go_text.h"
 #include "promql/syntax/parse_state.h"
 
 namespace sightline::promql {

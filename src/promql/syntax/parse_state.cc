@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "base/number_text.h"
+#include "promql/syntax/go_text.h"
 
 namespace sightline::promql {
 namespace {

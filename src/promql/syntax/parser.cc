@@ -4,6 +4,7 @@
 
 #include "base/number_text.h"
 #include "promql/syntax/function_table.h"
+#include "promql/syntax/go_text.h"
 #include "promql/syntax/parse_state.h"
 #include "promql/syntax/type_check.h"
 

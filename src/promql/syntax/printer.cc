@@ -6,7 +6,7 @@
 #include "base/number_text.h"
 #include "model/labels.h"
 #include "promql/syntax/function_table.h"
-#include "promql/syntax/lexer.h"
+#include "promql/syntax/go_text.h"
 
 namespace sightline::promql {
 namespace {

@@ -4,7 +4,7 @@
 
 #include "model/labels.h"
 #include "promql/syntax/function_table.h"
-#include "promql/syntax/lexer.h"
+#include "promql/syntax/go_text.h"
 
 namespace sightline::promql {
 namespace {

@@ -5,6 +5,7 @@
 #include "base/number_text.h"
 #include "promql/syntax/lexer.h"
 #include "promql/syntax/parse_state.h"
+#include "promql/syntax/token.h"
 
 namespace sightline::promql {
 namespace {

@@ -4,7 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/checksum.h"
-#include "tsdb/codec/family_cache.h"
+#include "tsdb/codec/decoded_groups.h"
 
 namespace sightline::tsdb {
 namespace {
@@ -329,7 +329,7 @@ Result<std::string_view> Block::group_bytes(uint32_t group) const {
   return chunk_bytes(group_ref(group));
 }
 
-Status Block::read_chunk(const ChunkRef& chunk, FamilyCache* cache, SampleColumns& out) const {
+Status Block::read_chunk(const ChunkRef& chunk, DecodedGroups* cache, SampleColumns& out) const {
   auto bytes = chunk_bytes(chunk);
   if (!bytes) return std::unexpected(std::move(bytes).error());
   const size_t floats = out.times.size();

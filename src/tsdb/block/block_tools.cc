@@ -1,5 +1,5 @@
 #include "tsdb/block/block_tools.h"
-#include "tsdb/codec/family_cache.h"
+#include "tsdb/codec/decoded_groups.h"
 
 #include <algorithm>
 
@@ -104,7 +104,7 @@ bool ascends(std::span<const int64_t> times) {
   return std::adjacent_find(times.begin(), times.end(), std::greater_equal<>()) == times.end();
 }
 
-Status verify_series(const Block& block, uint32_t number, FamilyCache& families,
+Status verify_series(const Block& block, uint32_t number, DecodedGroups& decoded,
                      ExemplarPageCache& pages, BlockMeta& found, model::Labels& previous) {
   auto info = block.series(number);
   if (!info) return std::unexpected(std::move(info).error());
@@ -119,7 +119,7 @@ Status verify_series(const Block& block, uint32_t number, FamilyCache& families,
   SampleColumns columns;
   for (const Block::ChunkRef& chunk : info->chunks) {
     const size_t before = columns.times.size() + columns.histogram_times.size();
-    if (auto status = block.read_chunk(chunk, &families, columns); !status) return status;
+    if (auto status = block.read_chunk(chunk, &decoded, columns); !status) return status;
     if (columns.times.size() + columns.histogram_times.size() - before != chunk.count)
       return broken("a chunk holds other than it says");
   }
@@ -152,11 +152,11 @@ Status verify_block(const Block& served, const std::function<void()>& on_series)
       return in_context(block.directory(), std::move(parts).error());
   }
   BlockMeta found;
-  FamilyCache families;
+  DecodedGroups decoded;
   ExemplarPageCache pages;
   model::Labels previous;
   for (uint32_t i = 0; i < block.series_count(); ++i) {
-    if (auto status = verify_series(block, i, families, pages, found, previous); !status)
+    if (auto status = verify_series(block, i, decoded, pages, found, previous); !status)
       return status;
     if (on_series) on_series();
   }

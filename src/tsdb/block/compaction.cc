@@ -5,7 +5,7 @@
 #include <queue>
 
 #include "base/bytes.h"
-#include "tsdb/codec/family_cache.h"
+#include "tsdb/codec/decoded_groups.h"
 #include "tsdb/head/sample_gathering.h"
 
 namespace sightline::tsdb {
@@ -265,9 +265,8 @@ class MergeSource final : public BlockSource {
       for (const Block::ChunkRef& chunk : infos_[i].chunks) {
         if ((chunk.kind == Block::ChunkRef::kHistograms) != histograms) continue;
         const Block& from = block(number, i);
-        if (auto status = gathering.add_decoded([&](SampleColumns& columns) {
-              return from.read_chunk(chunk, &families_, columns);
-            });
+        if (auto status = gathering.add_decoded(
+                [&](SampleColumns& columns) { return from.read_chunk(chunk, &decoded_, columns); });
             !status)
           return status;
       }
@@ -283,7 +282,7 @@ class MergeSource final : public BlockSource {
   std::vector<uint32_t> firsts_;    // by series
   std::optional<uint32_t> opened_;  // whose infos_ these are
   std::vector<Block::SeriesInfo> infos_;
-  FamilyCache families_;
+  DecodedGroups decoded_;
   ExemplarPageCache pages_;
 };
 

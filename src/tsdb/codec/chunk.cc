@@ -27,8 +27,9 @@ bool read_times(ByteReader& in, size_t count, std::vector<int64_t>& times,
   times.resize(before + count);
   const std::span<int64_t> fresh = std::span(times).subspan(before);
   if (!read_integer_column(in, fresh)) return false;
-  for (size_t i = 1; i < count; ++i)
-    if (fresh[i - 1] >= fresh[i]) return false;
+  bool ascending = true;
+  for (size_t i = 1; i < count; ++i) ascending &= fresh[i - 1] < fresh[i];
+  if (!ascending) return false;
   const uint8_t has_created = in.u8();
   if (!in.ok() || has_created > 1) return false;
   if (has_created == 0) {
@@ -39,11 +40,12 @@ bool read_times(ByteReader& in, size_t count, std::vector<int64_t>& times,
   return read_integer_column(in, std::span(created).subspan(before));
 }
 
-bool read_floats(ByteReader& in, size_t count, SampleColumns& out) {
+bool read_floats(ByteReader& in, size_t count, ValueNeed need, SampleColumns& out) {
   if (!read_times(in, count, out.times, out.created)) return false;
   const size_t before = out.values.size();
   out.values.resize(before + count);
-  return read_value_column(in, std::span(out.values).subspan(before)) && in.at_end() && in.ok();
+  return read_value_column(in, std::span(out.values).subspan(before), need) && in.at_end() &&
+         in.ok();
 }
 
 bool read_histograms(ByteReader& in, size_t count, SampleColumns& out) {
@@ -88,7 +90,7 @@ std::string encode_chunk(std::span<const int64_t> times, std::span<const Histogr
   return out;
 }
 
-Status decode_chunk(std::string_view bytes, SampleColumns& out) {
+Status decode_chunk(std::string_view bytes, SampleColumns& out, ValueNeed need) {
   const size_t floats = out.times.size();
   const size_t histograms = out.histogram_times.size();
   ByteReader in(bytes);
@@ -96,7 +98,7 @@ Status decode_chunk(std::string_view bytes, SampleColumns& out) {
   const uint64_t count = in.uvarint();
   bool good = in.ok() && count > 0 && count <= kChunkSamplesMax;
   if (good && kind == static_cast<uint8_t>(ChunkKind::kFloat))
-    good = read_floats(in, count, out);
+    good = read_floats(in, count, need, out);
   else if (good && kind == static_cast<uint8_t>(ChunkKind::kHistogram))
     good = read_histograms(in, count, out);
   else

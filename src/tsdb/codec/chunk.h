@@ -31,7 +31,7 @@ std::string encode_chunk(std::span<const int64_t> times, std::span<const Histogr
                          std::span<const int64_t> created);
 
 // Appends the samples to `out`; kCorrupt when the bytes do not check, `out` is then as before.
-Status decode_chunk(std::string_view bytes, SampleColumns& out);
+Status decode_chunk(std::string_view bytes, SampleColumns& out, ValueNeed need = ValueNeed::kAll);
 
 // A chunk of floats without created timestamps as its encoded columns.
 struct FloatChunkColumns {

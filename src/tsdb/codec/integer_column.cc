@@ -278,12 +278,65 @@ bool read_head(ByteReader& in, size_t count, ColumnHead& head) {
   return in.ok();
 }
 
-}  // namespace
+// Unpacked in pieces that stay in the nearest cache until they are summed up; begins at a whole byte.
+constexpr size_t kPieceEntries = 64;
 
-bool read_integer_column(ByteReader& in, std::span<int64_t> out) {
-  if (out.empty()) return true;
-  ColumnHead head;
-  if (!read_head(in, out.size(), head)) return false;
+// A column without outliers in one pass, as integers or as doubles.
+template <unsigned kOrder, typename Number>
+void sum_up(const ColumnHead& head, std::span<Number> out) {
+  uint64_t value = head.seeds[0];
+  uint64_t step = head.seeds[1];
+  const auto put = [&](size_t i, uint64_t v) {
+    out[i] = static_cast<Number>(static_cast<int64_t>(v));
+  };
+  if constexpr (kOrder >= 1) put(0, value);
+  if constexpr (kOrder == 2) put(1, value += step);
+  int64_t piece[kPieceEntries];
+  for (size_t at = kOrder; at < out.size(); at += kPieceEntries) {
+    const size_t count = std::min(kPieceEntries, out.size() - at);
+    const size_t byte = (at - kOrder) * head.width / 8;
+    unpack_bits(head.packed.substr(byte), head.width, std::span(piece, count));
+    for (size_t i = 0; i < count; ++i) {
+      const uint64_t residual = static_cast<uint64_t>(piece[i]) + head.base;
+      if constexpr (kOrder == 0) {
+        put(at + i, residual);
+      } else if constexpr (kOrder == 1) {
+        put(at + i, value += residual);
+      } else {
+        put(at + i, value += step += residual);
+      }
+    }
+  }
+}
+
+// All residuals are the base.
+template <typename Number>
+void sum_up_bases(const ColumnHead& head, std::span<Number> out) {
+  const bool even = head.order == 2 && head.base == 0;  // so are the steps
+  const uint64_t first = head.order == 0 ? head.base : head.seeds[0];
+  uint64_t step = head.order == 0 ? 0 : head.order == 1 ? head.base : head.seeds[1];
+  if (head.order < 2 || even) {
+    for (size_t i = 0; i < out.size(); ++i)
+      out[i] = static_cast<Number>(static_cast<int64_t>(first + i * step));
+    return;
+  }
+  uint64_t value = first;
+  for (size_t i = 0; i < out.size(); ++i) {
+    out[i] = static_cast<Number>(static_cast<int64_t>(value));
+    value += step;
+    step += head.base;
+  }
+}
+
+template <typename Number>
+void read_regular(const ColumnHead& head, std::span<Number> out) {
+  if (head.width == 0) return sum_up_bases(head, out);
+  if (head.order == 0) return sum_up<0>(head, out);
+  if (head.order == 1) return sum_up<1>(head, out);
+  return sum_up<2>(head, out);
+}
+
+bool read_with_outliers(ByteReader& in, const ColumnHead& head, std::span<int64_t> out) {
   const std::span<int64_t> residuals = out.subspan(head.order);
   if (head.width == 0)
     std::fill(residuals.begin(), residuals.end(), 0);
@@ -299,6 +352,31 @@ bool read_integer_column(ByteReader& in, std::span<int64_t> out) {
         static_cast<int64_t>(static_cast<uint64_t>(residuals[at]) + (high << head.width));
   }
   integrate(out, head.order, head.seeds, head.base);
+  return true;
+}
+
+}  // namespace
+
+bool read_integer_column(ByteReader& in, std::span<int64_t> out) {
+  if (out.empty()) return true;
+  ColumnHead head;
+  if (!read_head(in, out.size(), head)) return false;
+  if (head.outlier_count > 0) return read_with_outliers(in, head, out);
+  read_regular(head, out);
+  return true;
+}
+
+bool read_integer_column(ByteReader& in, std::span<double> out) {
+  if (out.empty()) return true;
+  ColumnHead head;
+  if (!read_head(in, out.size(), head)) return false;
+  if (head.outlier_count == 0) {
+    read_regular(head, out);
+    return true;
+  }
+  std::vector<int64_t> integers(out.size());
+  if (!read_with_outliers(in, head, integers)) return false;
+  for (size_t i = 0; i < out.size(); ++i) out[i] = static_cast<double>(integers[i]);
   return true;
 }
 

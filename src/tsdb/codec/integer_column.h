@@ -15,6 +15,7 @@ void append_integer_column(std::string& out, std::span<const int64_t> values);
 
 // Reads exactly out.size() integers; false when the bytes are damaged.
 bool read_integer_column(ByteReader& in, std::span<int64_t> out);
+bool read_integer_column(ByteReader& in, std::span<double> out);  // each rounded to a double
 // Goes past one of `count` integers; false when that cannot be.
 bool skip_integer_column(ByteReader& in, size_t count);
 

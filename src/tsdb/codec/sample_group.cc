@@ -4,7 +4,7 @@
 #include <bit>
 
 #include "tsdb/codec/chunk.h"
-#include "tsdb/codec/family_cache.h"
+#include "tsdb/codec/decoded_groups.h"
 #include "tsdb/codec/family_codec.h"
 #include "tsdb/codec/group_layout.h"
 #include "tsdb/codec/integer_column.h"
@@ -171,7 +171,7 @@ bool is_slow(const GroupUnit& unit, const ByteReader& in) {
 
 // `index`: which of the unit's series.
 bool read_values(const GroupLayout& layout, const GroupUnit& unit, ByteReader& in, uint32_t index,
-                 FamilyCache* cache, const FamilyCache::UnitKey& key, std::span<double> out) {
+                 DecodedGroups* cache, const DecodedGroups::UnitKey& key, std::span<double> out) {
   if (!is_slow(unit, in)) return read_adaptive_column(in, out) && in.ok() && in.at_end();
   const size_t series = unit.kind == kSingle
                             ? 0
@@ -187,7 +187,7 @@ bool read_values(const GroupLayout& layout, const GroupUnit& unit, ByteReader& i
   const auto of_series = [&](size_t i) { return all.subspan(i * layout.samples, layout.samples); };
   std::ranges::copy(of_series(series), out.begin());
   if (cache == nullptr) return true;
-  auto columns = std::make_shared<FamilyCache::Columns>();
+  auto columns = std::make_shared<DecodedGroups::Columns>();
   for (size_t i = 0; i < decoded.size() / layout.samples; ++i) {
     append_value_column(columns->bytes, of_series(i));
     columns->ends.push_back(static_cast<uint32_t>(columns->bytes.size()));
@@ -197,11 +197,11 @@ bool read_values(const GroupLayout& layout, const GroupUnit& unit, ByteReader& i
   return true;
 }
 
-Result<FamilyCache::GroupPtr> read_group_head(std::string_view bytes, FamilyCache* cache,
-                                              GroupKey key) {
+Result<DecodedGroups::GroupPtr> read_group_head(std::string_view bytes, DecodedGroups* cache,
+                                                GroupKey key) {
   if (cache != nullptr)
     if (auto known = cache->find_group(key)) return known;
-  auto group = std::make_shared<FamilyCache::Group>();
+  auto group = std::make_shared<DecodedGroups::Group>();
   auto layout = parse_group(bytes);
   if (!layout) return std::unexpected(std::move(layout).error());
   group->layout = std::move(*layout);
@@ -223,7 +223,7 @@ Status read_group_times(std::string_view bytes, std::vector<int64_t>& out) {
   return damaged("times column");
 }
 
-Status read_group_member(std::string_view bytes, uint32_t member, FamilyCache* cache,
+Status read_group_member(std::string_view bytes, uint32_t member, DecodedGroups* cache,
                          SampleColumns& out, GroupKey key) {
   if (key.block == 0) key.offset = reinterpret_cast<uintptr_t>(bytes.data());
   const auto group = read_group_head(bytes, cache, key);

@@ -52,7 +52,7 @@ struct GroupKey {
     return H::combine(std::move(h), key.block, key.offset);
   }
 };
-class FamilyCache;
+class DecodedGroups;
 
 // Bytes of a group by what they hold.
 struct GroupParts {
@@ -68,7 +68,7 @@ struct GroupParts {
 
 Status read_group_times(std::string_view bytes, std::vector<int64_t>& out);
 // Appends the samples of one member to `out`, which is as before when the bytes are damaged. `cache` may be null.
-Status read_group_member(std::string_view bytes, uint32_t member, FamilyCache* cache,
+Status read_group_member(std::string_view bytes, uint32_t member, DecodedGroups* cache,
                          SampleColumns& out, GroupKey key = {});
 Result<GroupParts> measure_group(std::string_view bytes);
 Result<uint32_t> group_member_count(std::string_view bytes);

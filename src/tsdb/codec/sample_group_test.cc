@@ -8,7 +8,7 @@
 
 #include "base/random.h"
 #include "model/sample.h"
-#include "tsdb/codec/family_cache.h"
+#include "tsdb/codec/decoded_groups.h"
 #include "tsdb/codec/family_codec.h"
 
 namespace sightline::tsdb {
@@ -126,7 +126,7 @@ TEST(SampleGroup, FamiliesAndOthersTogether) {
     const auto times = times_of(samples);
     const std::string bytes = encode_group(times, members);
     EXPECT_LT(bytes.size(), samples * 20);
-    FamilyCache cache;
+    DecodedGroups cache;
     for (uint32_t m = 0; m < members.size(); ++m) {
       SampleColumns out;
       ASSERT_TRUE(read_group_member(bytes, m, &cache, out));

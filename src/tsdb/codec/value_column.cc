@@ -139,21 +139,17 @@ bool read_xor(ByteReader& in, std::span<double> out) {
   return true;
 }
 
-// Pieces are at most this long as a rule; a longer column takes memory of its own.
-constexpr size_t kOnStack = 512;
-
 bool read_scaled(ByteReader& in, unsigned decimals, std::span<double> out) {
-  if (decimals > kDecimalsMax) return false;
-  int64_t few[kOnStack];
-  std::vector<int64_t> many(out.size() > kOnStack ? out.size() : 0);
-  const std::span<int64_t> integers = many.empty() ? std::span(few).first(out.size()) : many;
-  if (!read_integer_column(in, integers)) return false;
-  if (decimals == 0) {
-    for (size_t i = 0; i < out.size(); ++i) out[i] = static_cast<double>(integers[i]);
-  } else {
-    const double power = kPowersOfTen[decimals];
-    for (size_t i = 0; i < out.size(); ++i) out[i] = static_cast<double>(integers[i]) / power;
-  }
+  if (decimals > kDecimalsMax || !read_integer_column(in, out)) return false;
+  if (decimals > 0)
+    for (double& v : out) v /= kPowersOfTen[decimals];
+  return read_misfits(in, out);
+}
+
+// Integers are never stale: only the misfits among them need a look.
+bool read_scaled_presence(ByteReader& in, std::span<double> out) {
+  if (!skip_integer_column(in, out.size())) return false;
+  std::fill(out.begin(), out.end(), 0);
   return read_misfits(in, out);
 }
 
@@ -183,16 +179,21 @@ void append_value_column(std::string& out, std::span<const double> values) {
   out += best;
 }
 
-bool read_value_column(ByteReader& in, std::span<double> out) {
+bool read_value_column(ByteReader& in, std::span<double> out, ValueNeed need) {
   if (out.empty()) return true;
+  const bool whole = need == ValueNeed::kAll;
   switch (static_cast<ValueCodec>(in.u8())) {
     case ValueCodec::kConstant: {
       const double v = std::bit_cast<double>(in.le<uint64_t>());
       std::fill(out.begin(), out.end(), v);
       return in.ok();
     }
-    case ValueCodec::kInteger: return in.ok() && read_scaled(in, 0, out);
-    case ValueCodec::kDecimal: return read_scaled(in, in.u8(), out);
+    case ValueCodec::kInteger:
+      return in.ok() && (whole ? read_scaled(in, 0, out) : read_scaled_presence(in, out));
+    case ValueCodec::kDecimal: {
+      const uint8_t decimals = in.u8();
+      return whole ? read_scaled(in, decimals, out) : read_scaled_presence(in, out);
+    }
     case ValueCodec::kXor: return read_xor(in, out);
     case ValueCodec::kRaw: {
       const std::string_view bytes = in.bytes(out.size() * 8);

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/bytes.h"
+#include "tsdb/querier.h"
 
 namespace sightline::tsdb {
 
@@ -15,6 +16,6 @@ enum class ValueCodec : uint8_t { kConstant, kInteger, kDecimal, kXor, kRaw };
 void append_value_column(std::string& out, std::span<const double> values);
 
 // Reads exactly out.size() values; false when the bytes are damaged.
-bool read_value_column(ByteReader& in, std::span<double> out);
+bool read_value_column(ByteReader& in, std::span<double> out, ValueNeed need = ValueNeed::kAll);
 
 }  // namespace sightline::tsdb

@@ -12,6 +12,10 @@ namespace {
 template <typename T>
 bool trim(std::vector<int64_t>& times, std::vector<T>& values, std::vector<int64_t>& created,
           size_t before, int64_t min, int64_t max) {
+  const auto follows = [&] {
+    return before == 0 || times.size() == before || times[before - 1] < times[before];
+  };
+  if (times.size() == before || (times[before] >= min && times.back() <= max)) return follows();
   const auto begin = times.begin() + static_cast<ptrdiff_t>(before);
   const auto keep_from =
       static_cast<size_t>(std::lower_bound(begin, times.end(), min) - times.begin());
@@ -27,7 +31,7 @@ bool trim(std::vector<int64_t>& times, std::vector<T>& values, std::vector<int64
   cut(times);
   cut(values);
   cut(created);
-  return before == 0 || times.size() == before || times[before - 1] < times[before];
+  return follows();
 }
 
 // Sorts by time; of equal times the first stays.
@@ -76,8 +80,8 @@ void SampleGathering::check_histograms(size_t before) {
     histograms_sorted_ = false;
 }
 
-Status SampleGathering::add_chunk(std::string_view bytes) {
-  return add_decoded([&](SampleColumns& out) { return decode_chunk(bytes, out); });
+Status SampleGathering::add_chunk(std::string_view bytes, ValueNeed need) {
+  return add_decoded([&](SampleColumns& out) { return decode_chunk(bytes, out, need); });
 }
 
 void SampleGathering::add(const SampleColumns& part) {

@@ -16,7 +16,7 @@ class SampleGathering {
     out_.clear();
   }
 
-  Status add_chunk(std::string_view bytes);
+  Status add_chunk(std::string_view bytes, ValueNeed need = ValueNeed::kAll);
   // Whatever `decode` appends.
   template <typename Decode>
   Status add_decoded(const Decode& decode) {

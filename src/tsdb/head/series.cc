@@ -27,6 +27,27 @@ void erase_front(std::vector<T>& v, size_t n) {
   if (!v.empty()) v.erase(v.begin(), v.begin() + static_cast<ptrdiff_t>(std::min(n, v.size())));
 }
 
+// The part of a chunk up to `last`, as a chunk.
+std::shared_ptr<const HeadChunk> up_to(const HeadChunk& chunk, int64_t last) {
+  SampleColumns part;
+  if (!decode_chunk(chunk.bytes, part)) return nullptr;  // cannot be: we made it
+  const auto& times = part.times.empty() ? part.histogram_times : part.times;
+  const auto n =
+      static_cast<size_t>(std::upper_bound(times.begin(), times.end(), last) - times.begin());
+  const auto created = [&](std::vector<int64_t>& c) {
+    return std::span<const int64_t>(c).first(c.empty() ? 0 : n);
+  };
+  std::string bytes =
+      chunk.kind == ChunkKind::kFloat
+          ? encode_chunk(std::span(times).first(n), std::span<const double>(part.values).first(n),
+                         created(part.created))
+          : encode_chunk(std::span(times).first(n),
+                         std::span<const HistogramPtr>(part.histograms).first(n),
+                         created(part.histogram_created));
+  return std::make_shared<HeadChunk>(chunk.min_time, times[n - 1], static_cast<uint32_t>(n),
+                                     chunk.kind, std::move(bytes));
+}
+
 }  // namespace
 
 Result<Place> place_sample(const SeriesEdge& edge, int64_t time, double value,
@@ -172,44 +193,60 @@ void HeadSeries::append_exemplar(StoredExemplar exemplar, const ExemplarBudget& 
     thin_exemplars(kept, budget, static_cast<size_t>(from - kept.begin()), buckets);
 }
 
-void HeadSeries::collect(uint64_t commit, int64_t min, int64_t max,
-                         std::vector<std::shared_ptr<const HeadChunk>>& chunks, SampleColumns& open,
-                         std::vector<OutOfOrderSample>& late) const {
+HeadSeries::Seen HeadSeries::see(uint64_t commit, int64_t min, int64_t max) const {
+  Seen seen;
   const int64_t last = std::min(max, visible_time(commit));
   // A chunk sealed after `commit` may hold samples that came later: the caller cuts at the range it gave.
   for (const auto& chunk : chunks_) {
     if (chunk->max_time < min || chunk->min_time > last) continue;
-    if (chunk->max_time <= last || last == max) {
-      chunks.push_back(chunk);
-      continue;
-    }
-    SampleColumns part;
-    if (!decode_chunk(chunk->bytes, part)) continue;  // cannot be: we made it
-    const auto& times = part.times.empty() ? part.histogram_times : part.times;
-    const auto n =
-        static_cast<size_t>(std::upper_bound(times.begin(), times.end(), last) - times.begin());
-    std::string bytes;
-    const auto created = [&](std::vector<int64_t>& c) {
-      return std::span<const int64_t>(c).first(c.empty() ? 0 : n);
-    };
-    if (chunk->kind == ChunkKind::kFloat)
-      bytes = encode_chunk(std::span(times).first(n), std::span<const double>(part.values).first(n),
-                           created(part.created));
-    else
-      bytes = encode_chunk(std::span(times).first(n),
-                           std::span<const HistogramPtr>(part.histograms).first(n),
-                           created(part.histogram_created));
-    chunks.push_back(std::make_shared<HeadChunk>(
-        chunk->min_time, times[n - 1], static_cast<uint32_t>(n), chunk->kind, std::move(bytes)));
+    if (chunk->max_time <= last || last == max)
+      seen.chunks.push_back(chunk);
+    else if (auto part = up_to(*chunk, last))
+      seen.chunks.push_back(std::move(part));
   }
-  if (last >= min) collect_open(min, last, open);
-  if (late_ == nullptr) return;
-  for (const OutOfOrderSample& s : *late_)
-    if (s.time >= min && s.time <= max && s.commit <= commit) late.push_back(s);
+  if (last >= min) {
+    seen.open_max = last;
+    if (open_histograms_ != nullptr)
+      collect_open_histograms(min, last, seen.open_histograms);
+    else if (!open_.empty() && open_.first_time() <= last && open_.last_time() >= min)
+      seen.open_floats = open_;
+  }
+  if (late_ != nullptr)
+    for (const OutOfOrderSample& s : *late_)
+      if (s.time >= min && s.time <= max && s.commit <= commit) seen.late.push_back(s);
+  return seen;
+}
+
+void HeadSeries::Seen::read_open(int64_t min, SampleColumns& out) const {
+  open_floats.read(min, open_max, out);
+  const auto add = [](const auto& from, auto& to) {
+    to.insert(to.end(), from.begin(), from.end());
+  };
+  const size_t before = out.histogram_times.size();
+  const size_t count = open_histograms.histogram_times.size();
+  add(open_histograms.histogram_times, out.histogram_times);
+  add(open_histograms.histograms, out.histograms);
+  if (open_histograms.histogram_created.empty() && out.histogram_created.empty()) return;
+  out.histogram_created.resize(before);
+  add(open_histograms.histogram_created, out.histogram_created);
+  out.histogram_created.resize(before + count);
+}
+
+void HeadSeries::collect(uint64_t commit, int64_t min, int64_t max,
+                         std::vector<std::shared_ptr<const HeadChunk>>& chunks, SampleColumns& open,
+                         std::vector<OutOfOrderSample>& late) const {
+  const Seen seen = see(commit, min, max);
+  chunks.insert(chunks.end(), seen.chunks.begin(), seen.chunks.end());
+  seen.read_open(min, open);
+  late.insert(late.end(), seen.late.begin(), seen.late.end());
 }
 
 void HeadSeries::collect_open(int64_t min, int64_t max, SampleColumns& out) const {
   if (open_histograms_ == nullptr) return open_.read(min, max, out);
+  collect_open_histograms(min, max, out);
+}
+
+void HeadSeries::collect_open_histograms(int64_t min, int64_t max, SampleColumns& out) const {
   const OpenHistograms& open = *open_histograms_;
   const auto first = std::lower_bound(open.times.begin(), open.times.end(), min);
   const auto end = std::upper_bound(first, open.times.end(), max);

@@ -101,8 +101,19 @@ class HeadSeries {
     return exemplars_ ? &exemplars_->newest : nullptr;
   }
 
-  // What a reader as of `commit` sees in [min, max], added to `chunks` (sealed, may
-  // reach beyond the range), `open` and `late` (within it).
+  // What a reader as of `commit` sees in [min, max].
+  struct Seen {
+    std::vector<std::shared_ptr<const HeadChunk>> chunks;  // sealed; may reach beyond the range
+    OpenFloats open_floats;                                // as they are kept: up to `open_max`
+    SampleColumns open_histograms;
+    int64_t open_max = kNoTime;
+    std::vector<OutOfOrderSample> late;
+
+    // Adds the open samples to the columns; needs no mutex.
+    void read_open(int64_t min, SampleColumns& out) const;
+  };
+  Seen see(uint64_t commit, int64_t min, int64_t max) const;
+  // The same, added to `chunks`, `open` and `late`.
   void collect(uint64_t commit, int64_t min, int64_t max,
                std::vector<std::shared_ptr<const HeadChunk>>& chunks, SampleColumns& open,
                std::vector<OutOfOrderSample>& late) const;
@@ -147,6 +158,7 @@ class HeadSeries {
   uint32_t open_count() const;
   int64_t open_first_time() const;  // while has_open()
   void collect_open(int64_t min, int64_t max, SampleColumns& out) const;
+  void collect_open_histograms(int64_t min, int64_t max, SampleColumns& out) const;
   void seal();
 
   // What every sample touches comes first.

@@ -9,7 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/checksum.h"
-#include "tsdb/codec/family_cache.h"
+#include "tsdb/codec/decoded_groups.h"
 #include "tsdb/prometheus/prometheus_chunk.h"
 #include "tsdb/prometheus/prometheus_histogram_chunk.h"
 
@@ -168,7 +168,7 @@ class Exporter {
     if (!info) return std::unexpected(std::move(info).error());
     SampleColumns columns;
     for (const auto& chunk : info->chunks)
-      if (auto status = block_.read_chunk(chunk, &families_, columns); !status) return status;
+      if (auto status = block_.read_chunk(chunk, &decoded_, columns); !status) return status;
     std::vector<StoredExemplar> exemplars;
     if (auto status = block_.read_exemplars(*info, &pages_, exemplars); !status) return status;
     result.exemplars_left_out += exemplars.size();
@@ -279,7 +279,7 @@ class Exporter {
   io::FileSystem& fs_;
   const Block& block_;
   const std::string directory_;
-  FamilyCache families_;
+  DecodedGroups decoded_;
   ExemplarPageCache pages_;
   std::map<std::string, uint32_t, std::less<>> symbols_;
   std::string index_;

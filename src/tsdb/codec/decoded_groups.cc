@@ -1,4 +1,4 @@
-#include "tsdb/codec/family_cache.h"
+#include "tsdb/codec/decoded_groups.h"
 
 #include <utility>
 
@@ -27,19 +27,19 @@ size_t erase_unused(Map& map) {
 
 }  // namespace
 
-FamilyCache::ColumnsPtr FamilyCache::find(const UnitKey& key) {
+DecodedGroups::ColumnsPtr DecodedGroups::find(const UnitKey& key) {
   Shard& home = shard(key.group);
   const std::lock_guard lock(home.mutex);
   return find_used(home.units, key);
 }
 
-FamilyCache::GroupPtr FamilyCache::find_group(const GroupKey& key) {
+DecodedGroups::GroupPtr DecodedGroups::find_group(const GroupKey& key) {
   Shard& home = shard(key);
   const std::lock_guard lock(home.mutex);
   return find_used(home.groups, key);
 }
 
-void FamilyCache::keep(const UnitKey& key, ColumnsPtr columns) {
+void DecodedGroups::keep(const UnitKey& key, ColumnsPtr columns) {
   const size_t bytes =
       kEntryBytes + columns->bytes.size() + columns->ends.size() * sizeof(uint32_t);
   Shard& home = shard(key.group);
@@ -49,7 +49,7 @@ void FamilyCache::keep(const UnitKey& key, ColumnsPtr columns) {
     home.bytes += bytes;
 }
 
-void FamilyCache::keep_group(const GroupKey& key, GroupPtr group) {
+void DecodedGroups::keep_group(const GroupKey& key, GroupPtr group) {
   const size_t bytes = kEntryBytes + group->layout.units.size() * sizeof(GroupUnit) +
                        group->times.size() * sizeof(int64_t);
   Shard& home = shard(key);
@@ -59,7 +59,7 @@ void FamilyCache::keep_group(const GroupKey& key, GroupPtr group) {
     home.bytes += bytes;
 }
 
-void FamilyCache::make_room(Shard& shard, size_t bytes) {
+void DecodedGroups::make_room(Shard& shard, size_t bytes) {
   if (shard.bytes + bytes <= shard_bytes_max_) return;
   shard.bytes -= erase_unused(shard.units) + erase_unused(shard.groups);
   if (shard.bytes + bytes <= shard_bytes_max_) return;

@@ -20,9 +20,9 @@
 
 namespace sightline::tsdb {
 
-class FamilyCache {
+class DecodedGroups {
  public:
-  explicit FamilyCache(size_t bytes_max = 8u << 20) : shard_bytes_max_(bytes_max / kShards) {}
+  explicit DecodedGroups(size_t bytes_max = 8u << 20) : shard_bytes_max_(bytes_max / kShards) {}
 
   struct UnitKey {
     GroupKey group;
