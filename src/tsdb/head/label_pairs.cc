@@ -22,10 +22,6 @@ void each_pair(const model::Labels& labels, Visit visit) {
 
 }  // namespace
 
-LabelPairs::~LabelPairs() {
-  for (auto& piece : pieces_) delete[] piece.load();
-}
-
 size_t LabelPairs::size() const {
   const std::lock_guard lock(mutex_);
   return table_.size();
@@ -40,9 +36,10 @@ uint32_t LabelPairs::add(std::string_view packed) {
     number = next_++;
     const unsigned piece = piece_of(number);
     SL_ASSERT(piece < kPieces);
-    if (number == begin_of(piece))
-      pieces_[piece].store(new Entry[uint64_t{1} << (piece + kFirstBits)],
-                           std::memory_order_release);
+    if (number == begin_of(piece)) {
+      owned_[piece] = std::make_unique<Entry[]>(uint64_t{1} << (piece + kFirstBits));
+      pieces_[piece].store(owned_[piece].get(), std::memory_order_release);
+    }
   }
   entry(number).packed = packed;
   table_.insert(number);

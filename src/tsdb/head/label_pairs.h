@@ -26,7 +26,6 @@ namespace sightline::tsdb {
 class LabelPairs {
  public:
   LabelPairs() = default;
-  ~LabelPairs();
   LabelPairs(const LabelPairs&) = delete;
   LabelPairs& operator=(const LabelPairs&) = delete;
 
@@ -72,8 +71,9 @@ class LabelPairs {
   }
   uint32_t add(std::string_view packed);  // under mutex_
 
-  std::array<std::atomic<Entry*>, kPieces> pieces_{};
+  std::array<std::atomic<Entry*>, kPieces> pieces_{};  // of owned_, to be read without the mutex
   mutable std::mutex mutex_;
+  std::array<std::unique_ptr<Entry[]>, kPieces> owned_;  // guarded by mutex_
   uint32_t next_ = 0;           // guarded by mutex_; the first number never used
   std::vector<uint32_t> free_;  // guarded by mutex_
   absl::flat_hash_set<uint32_t, Hash, Same> table_{0, Hash{this}, Same{this}};  // guarded by mutex_
