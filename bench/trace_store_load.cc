@@ -32,6 +32,7 @@ struct Arguments {
   bool columns = false;
   uint32_t finds = 200;
   uint32_t row_group_rows = 0;
+  bool keep_nothing_open = false;
 };
 
 double cpu_seconds() {
@@ -59,8 +60,10 @@ class Stage {
 // Requests that the store read back from its WAL.
 uint64_t requests_read_again = 0;
 
-tracestore::TraceStoreOptions options_of(const Arguments& arguments) {
+tracestore::TraceStoreOptions options_of(const Arguments& arguments,
+                                         std::shared_ptr<tracestore::RowGroupCache> row_groups) {
   tracestore::TraceStoreOptions options;
+  options.row_groups = std::move(row_groups);
   options.wal_directory = arguments.directory + "/wal";
   options.blocks_directory = arguments.directory + "/blocks";
   if (arguments.row_group_rows != 0) options.row_group_rows = arguments.row_group_rows;
@@ -104,7 +107,12 @@ void forget_cached(io::FileSystem& fs, const std::string& directory) {
 class Run {
  public:
   explicit Run(const Arguments& arguments)
-      : arguments_(arguments), clock_(arguments.traffic.start) {}
+      : arguments_(arguments),
+        row_groups_(std::make_shared<tracestore::RowGroupCache>(
+            arguments.keep_nothing_open
+                ? tracestore::RowGroupCache::Limits{.decoder_bytes_max = 0, .table_bytes_max = 0}
+                : tracestore::RowGroupCache::Limits{})),
+        clock_(arguments.traffic.start) {}
 
   int run() {
     if (auto status = open(); !status) return complain(status.error());
@@ -126,7 +134,8 @@ class Run {
 
   Status open() {
     store_.reset();
-    auto store = tracestore::TraceStore::open(*fs_, clock_, telemetry_, options_of(arguments_));
+    auto store =
+        tracestore::TraceStore::open(*fs_, clock_, telemetry_, options_of(arguments_, row_groups_));
     if (!store) return std::unexpected(std::move(store).error());
     store_ = std::move(*store);
     return {};
@@ -234,6 +243,8 @@ class Run {
         how, found, milliseconds.size(), spans, quantile(milliseconds, 0.5),
         quantile(milliseconds, 0.9), quantile(milliseconds, 0.99), quantile(milliseconds, 1),
         cpu * 1e3 / std::max<double>(1, static_cast<double>(milliseconds.size())));
+    fmt::print("row groups kept open take {:.1f} MiB\n",
+               static_cast<double>(row_groups_->bytes()) / (1 << 20));
   }
 
   int restart() {
@@ -288,6 +299,7 @@ class Run {
   }
 
   const Arguments arguments_;
+  const std::shared_ptr<tracestore::RowGroupCache> row_groups_;
   std::unique_ptr<io::FileSystem> fs_ = io::make_posix_file_system();
   ManualClock clock_;
   Telemetry telemetry_;
@@ -322,6 +334,8 @@ int main(int argc, char** argv) {
   app.add_option("--seed", arguments.traffic.seed, "of everything random (default 1)");
   app.add_option("--finds", arguments.finds, "traces looked up by id (default 200)");
   app.add_option("--row-group-rows", arguments.row_group_rows, "instead of the store's default");
+  app.add_flag("--keep-nothing-open", arguments.keep_nothing_open,
+               "every look-up opens its row group anew, as the first one does");
   app.add_flag("--columns", arguments.columns, "print bytes a span for each column");
   app.add_flag("--keep-wal", arguments.keep_wal,
                "cut nothing; measure starting again with all of it in the WAL");

@@ -2,26 +2,32 @@
 import struct
 
 
+def fields(data: bytes):
+    """Each field of a message as (number, value): an integer, or the bytes of a fixed or length-delimited one."""
+    at = 0
+    while at < len(data):
+        tag, at = varint(data, at)
+        number, wire = tag >> 3, tag & 7
+        if wire == 0:
+            value, at = varint(data, at)
+        elif wire == 1:
+            value, at = data[at:at + 8], at + 8
+        elif wire == 5:
+            value, at = data[at:at + 4], at + 4
+        elif wire == 2:
+            size, at = varint(data, at)
+            value, at = data[at:at + size], at + size
+            if len(value) != size:
+                raise ValueError(f"field {number} is cut off")
+        else:
+            raise ValueError(f"wire type {wire} of field {number}")
+        yield number, value
+
+
 class Message:
     def __init__(self, data: bytes):
         self.fields: dict[int, list] = {}
-        at = 0
-        while at < len(data):
-            tag, at = varint(data, at)
-            number, wire = tag >> 3, tag & 7
-            if wire == 0:
-                value, at = varint(data, at)
-            elif wire == 1:
-                value, at = data[at:at + 8], at + 8
-            elif wire == 5:
-                value, at = data[at:at + 4], at + 4
-            elif wire == 2:
-                size, at = varint(data, at)
-                value, at = data[at:at + size], at + size
-                if len(value) != size:
-                    raise ValueError(f"field {number} is cut off")
-            else:
-                raise ValueError(f"wire type {wire} of field {number}")
+        for number, value in fields(data):
             self.fields.setdefault(number, []).append(value)
 
     def _last(self, number: int, absent):

@@ -1,16 +1,19 @@
 """The Prometheus API of the whole program: overload, what a crash leaves behind, streams, limits."""
 import http.client
 import json
+import math
 import os
+import re
+import subprocess
 import sys
 import threading
 import time
 import urllib.parse
 
-from harness import ROOT, SightlineTest, eventually, free_port, get, request
+from harness import ROOT, Answer, SightlineTest, eventually, free_port, get, request
 
 sys.path.insert(0, str(ROOT / "interop" / "prometheus"))
-from remote_write import HEADERS, field_bytes, labels_message, sample_message, snappy  # noqa: E402
+from remote_write import HEADERS, exemplar_message, field_bytes, labels_message, sample_message, snappy  # noqa: E402
 
 # Seconds of work on any machine: at each of thousands of steps, thousands of values are sorted, for every series.
 HEAVY = "sum(quantile_over_time(0.5, quantile_over_time(0.5, m[5m])[1h:1s]))"
@@ -20,7 +23,7 @@ class PrometheusApiTest(SightlineTest):
     def start_api(self, *flags: str):
         self.port = free_port()
         config = self.write("prometheus.yml", "global:\n  query_log_file: %s/query.log\n" % self.dir)
-        program = self.start(["run", "--prometheus-config", config, "--data-dir", os.path.join(self.dir, "data"),
+        program = self.start(["run", "--prometheus-config", config, "--data-dir", getattr(self, "data_dir", os.path.join(self.dir, "data")),
                               "--web.listen-address", f"127.0.0.1:{self.port}", *flags], "sightline")
         self.base = f"http://127.0.0.1:{self.port}"
         eventually("ready", 20, lambda: get(self.base + "/-/ready").status == 200)
@@ -101,6 +104,66 @@ class PrometheusApiTest(SightlineTest):
         self.assertIn("query timed out in expression evaluation", errors)
         self.assertIn("query timed out in query queue", errors)
         self.assertEqual(self.ask("1+1").status, 200)
+
+    def small_disk(self, size: str) -> str:
+        """A file system of its own at the returned path."""
+        disk = os.path.join(self.dir, "disk")
+        os.mkdir(disk)
+        if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", disk], capture_output=True).returncode != 0:
+            self.skipTest("NOT TESTED: a full disk needs to mount a small file system; run as root")
+        self.addCleanup(lambda: subprocess.run(["umount", "-l", disk], check=True))
+        return disk
+
+    def write_one(self, time_ms: int) -> Answer:
+        """A request of 50 series with one sample and one exemplar each."""
+        out = b""
+        for i in range(50):
+            out += field_bytes(1, labels_message({"__name__": "m", "i": str(i)}) + sample_message(time_ms, math.sin(time_ms + i)) +
+                               exemplar_message({"trace_id": os.urandom(16).hex()}, time_ms, 1.0))
+        return request("POST", self.base + "/api/v1/write", snappy(out), HEADERS)
+
+    def test_disk_full_and_back(self):
+        disk = self.small_disk("4m")
+        self.data_dir = disk + "/data"
+        program = self.start_api()
+        acknowledged, refused = [], []
+        now = int(time.time() * 1000) - 30_000
+
+        def write():
+            nonlocal now
+            now += 10
+            answer = self.write_one(now)
+            (acknowledged if answer.status == 204 else refused).append(now if answer.status == 204 else answer)
+            return answer
+
+        def stored():
+            """The times of the samples, series by series."""
+            answer = get(self.base + "/api/v1/query", {"query": "m[5m]"}).json
+            return [[round(t * 1000) for t, _ in row["values"]] for row in answer["data"]["result"]]
+
+        for _ in range(3):
+            for _ in range(40):
+                self.assertEqual(write().status, 204)
+            with open(disk + "/filler", "wb", buffering=0) as filler:
+                try:
+                    while True:
+                        filler.write(b"x" * 4096)
+                except OSError:
+                    pass
+            eventually("writes are refused", 10, lambda: write().status != 204)
+            for _ in range(20):
+                write()
+            self.assertEqual({(a.status, a.headers["Retry-After"]) for a in refused}, {(503, "1")}, refused[-1].text)
+            self.assertIn("No space left on device", refused[-1].text)
+            self.assertEqual(stored(), [acknowledged] * 50)
+            os.remove(disk + "/filler")
+            self.assertEqual(write().status, 204, "as soon as there is space")
+        self.assertEqual(stored(), [acknowledged] * 50)
+        for said in (r"(?i)error.* commits are refused .*no space left on device", r"info .*the log can be written again, after \d\d+ commits"):
+            self.assertEqual(len(re.findall(said, program.output())), 3, program.output())
+        program.kill()
+        self.start_api()
+        self.assertEqual(stored(), [acknowledged] * 50)
 
     def test_a_query_waits_no_longer_than_its_timeout(self):
         self.start_api("--query.max-concurrency=1", "--query.timeout=20s")

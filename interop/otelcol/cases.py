@@ -1,4 +1,4 @@
-"""The cases that are compared: a collector configuration each, and the spans it gets. PORTS are filled in."""
+"""The cases that are compared: a collector configuration each, and what it gets. Ports and places are filled in."""
 HEAD = """
 receivers: {{otlp: {{protocols: {{grpc: {{endpoint: "127.0.0.1:{grpc}"}}, http: {{endpoint: "127.0.0.1:{http}"}}}}}}}}
 """
@@ -25,6 +25,11 @@ DIFFERENCES = [
     r"a_b=1;2.*theirs None",
     r"job=versioned.*span_name=same",                  # two resources of one instance: ours adds up, theirs shows the last
     r"span_name=(kind-9|status-7)",                    # numbers that are no kind and no status
+]
+
+# And with `compatibility: strict`, too.
+ALWAYS = [
+    r"^(span|failed|event)_total\{.*countconnector\}: theirs \d",  # theirs shows the last request's counts, ours all
 ]
 
 CASES = {
@@ -54,6 +59,7 @@ CASES = {
     "tail_sampling": (spanmetrics("", processors="""
   tail_sampling: {{decision_wait: 2s, num_traces: 500000, policies: [{{name: e, type: status_code, status_code: {{status_codes: [ERROR]}}}}, {{name: p, type: probabilistic, probabilistic: {{sampling_percentage: 20, hash_salt: s}}}}, {{name: l, type: latency, latency: {{threshold_ms: 700}}}}, {{name: a, type: string_attribute, string_attribute: {{key: service.name, values: ["svc-1", "svc-2"]}}}}, {{name: d, type: drop, drop: {{drop_sub_policy: [{{name: n, type: ottl_condition, ottl_condition: {{span: ['name == "GET /r3"']}}}}]}}}}]}}
 """.strip("\n")), ["recorded"]),
+    "skewed": (spanmetrics("histogram: {{explicit: {{buckets: [1ms, 10ms, 1s, 1h]}}}}"), ["skewed"]),
     "servicegraph": (HEAD + """
 connectors:
   servicegraph: {{metrics_flush_interval: 1s, dimensions: [region, zone], store: {{ttl: 1s, max_items: 5000}}, virtual_node_extra_label: true}}
@@ -66,3 +72,63 @@ service:
     metrics: {{receivers: [servicegraph], exporters: [prometheus]}}
 """, ["service_graph"]),
 }
+
+RECEIVERS = {
+    "otlp": 'otlp: {{protocols: {{grpc: {{endpoint: "127.0.0.1:{grpc}"}}, http: {{endpoint: "127.0.0.1:{http}"}}}}}}',
+    "jaeger": 'jaeger: {{protocols: {{thrift_http: {{endpoint: "127.0.0.1:{thrift}"}}}}}}',
+    "zipkin": 'zipkin: {{endpoint: "127.0.0.1:{zipkin}"}}',
+    "prometheus": 'prometheus: {{trim_metric_suffixes: TRIM, config: {{scrape_configs: [{{job_name: app, scrape_interval: 1s, static_configs: [{{targets: ["127.0.0.1:{target}"], labels: {{region: eu}}}}]}}]}}}}',
+}
+EXPORTERS = {
+    "prometheus": 'prometheus: {{endpoint: "127.0.0.1:{metrics}"}}',
+    "openmetrics": 'prometheus: {{endpoint: "127.0.0.1:{metrics}", enable_open_metrics: true}}',
+    "write": 'prometheusremotewrite: {{endpoint: "http://127.0.0.1:{store}/write", send_metadata: true, external_labels: {{cluster: c1}}, retry_on_failure: {{enabled: false}}}}',
+    "file": "file: {{path: '{file}'}}",
+}
+
+
+def pipeline(signal, receiver, exporter, processors="", connectors="", trim="false"):
+    """One pipeline from a receiver to an exporter; a connector stands between spans and metrics."""
+    inner = [line.split(":")[0].strip() for line in processors.splitlines() if line.startswith("  ") and not line.startswith("   ")]
+    name = EXPORTERS[exporter].split(":")[0]
+    text = f"receivers: {{{{{RECEIVERS[receiver].replace('TRIM', trim)}}}}}\n" + (f"processors:\n{processors}\n" if inner else "")
+    text += (f"connectors:\n  {connectors}\n" if connectors else "") + f"exporters: {{{{{EXPORTERS[exporter]}}}}}\n"
+    text += "service:\n  telemetry: {{metrics: {{level: none}}}}\n  pipelines:\n"
+    if connectors:
+        connector = connectors.split(":")[0]
+        return text + f"    traces: {{{{receivers: [{receiver}], processors: [{', '.join(inner)}], exporters: [{connector}]}}}}\n    metrics: {{{{receivers: [{connector}], exporters: [{name}]}}}}\n"
+    return text + f"    {signal}: {{{{receivers: [{receiver}], processors: [{', '.join(inner)}], exporters: [{name}]}}}}\n"
+
+
+EDITING = """
+  attributes: {{actions: [{{key: env, value: prod, action: insert}}, {{key: http.route, action: hash}}, {{key: n, action: delete}}]}}
+  resource: {{attributes: [{{key: zone, value: z1, action: upsert}}, {{key: pid, action: delete}}]}}
+  filter: {{error_mode: ignore, metrics: {{metric: ['name == "disk.io"', 'type == METRIC_DATA_TYPE_SUMMARY', 'HasAttrKeyOnDatapoint("f") and unit == "Cel"'], datapoint: ['metric.name == "http.server.requests" and value_double > 2.0']}}}}
+""".strip("\n")
+FLUSHED = "spanmetrics: {{metrics_flush_interval: 1s, dimensions: [{{name: http.method}}]}}"
+COUNTED = 'count: {{spans: {{span.total: {{description: All, attributes: [{{key: http.method}}]}}, failed: {{conditions: [\'status.code == STATUS_CODE_ERROR\']}}}}, spanevents: {{event.total: {{}}}}}}'
+
+CASES |= {
+    "jaeger": (pipeline("traces", "jaeger", "file"), ["jaeger"]),
+    "jaeger_counted": (pipeline("traces", "jaeger", "prometheus", connectors=FLUSHED), ["jaeger"]),
+    "zipkin": (pipeline("traces", "zipkin", "file"), ["zipkin"]),
+    "counted": (pipeline("traces", "otlp", "prometheus", connectors=COUNTED), ["recorded"]),
+    "grouped": (pipeline("traces", "otlp", "file", "  groupbytrace: {{wait_duration: 1s}}"), ["service_graph"]),
+    "metrics": (pipeline("metrics", "otlp", "openmetrics"), ["metrics"]),
+    "metrics_classic": (pipeline("metrics", "otlp", "prometheus"), ["metrics"]),
+    "metrics_edited": (pipeline("metrics", "otlp", "openmetrics", EDITING), ["metrics"]),
+    "metrics_written": (pipeline("metrics", "otlp", "write"), ["metrics", "exponential"]),
+    "scraped": (pipeline("metrics", "prometheus", "openmetrics"), []),
+    "scraped_written": (pipeline("metrics", "prometheus", "write"), []),
+    "scraped_trimmed": (pipeline("metrics", "prometheus", "openmetrics", trim="true"), []),
+    "flushed_written": (pipeline("traces", "otlp", "write", connectors=FLUSHED), ["recorded"]),
+}
+
+# With `compatibility: strict` nothing may differ. Exemplars are compared where one flush holds them all: the first of a
+# process comes after an interval, and all spans before it.
+STRICT_ALONE = {
+    "first_flush": (spanmetrics("exemplars: {{enabled: true, max_per_data_point: 3}}", "enable_open_metrics: true").replace("metrics_flush_interval: 1s", "metrics_flush_interval: 8s"), ["few"]),
+}
+
+# Values that are each program's own.
+CHANGING = ("scrape_duration_seconds",)

@@ -1,5 +1,7 @@
-"""The spans both programs get: a recorded shop-like workload of any size, and hostile ones."""
+"""What both programs get: spans of a recorded shop-like workload of any size and hostile ones, metrics, and an exposition."""
 import random
+
+import jaeger_thrift as thrift
 
 KINDS = [0, 1, 2, 3, 4, 5]
 NOW = 1_795_000_000_000_000_000
@@ -83,3 +85,122 @@ def service_graph(seed=13):
         yield request([text("service.name", "mail")], [span(rng, "receive", 5, 7, trace=trace, parent=producer["spanId"])])
         yield request([text("service.name", "api-1")], [span(rng, "select", 3, 4, [text("db.name", f"db{i % 2}"), text("db.system", "pg")], trace=trace)])
         yield request([text("service.name", "api-2")], [span(rng, "lost", 3, 4, [text("peer.service", "bank")], trace=trace), span(rng, "alone", 2, 4, trace=trace)])
+
+
+def skewed(seed=17):
+    """Clocks that differ: ends before starts, times of the year 1970 and 2096, children before their parents, durations of 584 years."""
+    rng = random.Random(seed)
+    for name, ahead in (("behind", -3_600_000), ("ahead", 3_600_000), ("right", 0)):
+        resource = [text("service.name", name), text("service.instance.id", "i")]
+        spans = []
+        for i in range(40):
+            start = NOW + ahead * 1_000_000 + i
+            end = start + (rng.randrange(-10**9, 10**9) if i % 2 else 5_000_000)
+            spans.append(span(rng, f"op-{i % 4}", 2 + i % 4, 1, startTimeUnixNano=str(start), endTimeUnixNano=str(end)))
+        spans.append(span(rng, "epoch", 2, 1, startTimeUnixNano="0", endTimeUnixNano="1"))
+        spans.append(span(rng, "epoch-end", 2, 1, endTimeUnixNano="0"))
+        spans.append(span(rng, "all-time", 2, 1, startTimeUnixNano="0", endTimeUnixNano=str(2**63 - 1)))
+        yield request(resource, spans)
+
+
+def points(*made, **more):
+    return {"dataPoints": [{"startTimeUnixNano": str(NOW - 10**9), "timeUnixNano": str(NOW), **p} for p in made], **more}
+
+
+def metrics(_seed=19):
+    """Every kind of metric, with names, units and attributes that need translating, and points that should not be."""
+    exemplar = {"timeUnixNano": str(NOW - 123_456_789), "asDouble": 0.25, "traceId": "0af7651916cd43dd8448eb211c80319c", "spanId": "b7ad6b7169203331",
+                "filteredAttributes": [text("http.route", "/x")]}
+    route, other = [text("http.route", "/a b"), value("n", intValue="5")], [text("http.route", "/b"), value("ok", boolValue=True), value("f", doubleValue=0.5)]
+    cumulative = {"aggregationTemporality": 2}
+    made = [
+        {"name": "http.server.requests", "unit": "1", "description": "All \\ of\nthem", "sum": points({"asInt": "5", "attributes": route, "exemplars": [exemplar]}, {"asDouble": 2.5, "attributes": other}, isMonotonic=True, **cumulative)},
+        {"name": "queue.size", "unit": "{items}", "sum": points({"asInt": "-3"}, **cumulative)},
+        {"name": "heat", "unit": "Cel", "gauge": points({"asDouble": 21.5, "attributes": other}, {"asInt": "7", "attributes": route})},
+        {"name": "share", "unit": "1", "gauge": points({"asDouble": 0.25})},
+        {"name": "disk.io", "unit": "By/s", "gauge": points({"asDouble": 1e21})},
+        {"name": "already_total", "unit": "s", "sum": points({"asDouble": 9.75}, isMonotonic=True, **cumulative)},
+        {"name": "latency", "unit": "s", "histogram": points({"count": "4", "sum": 2.5, "bucketCounts": ["1", "2", "1"], "explicitBounds": [0.1, 0.5], "attributes": route, "exemplars": [exemplar]}, **cumulative)},
+        {"name": "bare", "unit": "ms", "histogram": points({"count": "4", "sum": 2.5}, **cumulative)},
+        {"name": "rpc.time", "unit": "ms", "summary": points({"count": "4", "sum": 2.5, "quantileValues": [{"quantile": 0.5, "value": 0.6}, {"quantile": 0.99, "value": 1.5}]})},
+        {"name": "1.starts with-a digit", "gauge": points({"asInt": "1"})},
+        {"name": "d\u00e9j\u00e0.vu", "gauge": points({"asInt": "1"})},
+        {"name": "gone", "gauge": points({"flags": 1})},
+        {"name": "odd", "gauge": points({"asDouble": "NaN"}, {"asDouble": "Infinity", "attributes": route})},
+    ]
+    resource = [text("service.name", "shop"), text("service.namespace", "eu"), text("service.instance.id", "i1"), text("host.name", "h"), value("pid", intValue="7")]
+    yield {"resourceMetrics": [{"resource": {"attributes": resource}, "scopeMetrics": [{"scope": {"name": "lib", "version": "1.2", "attributes": [text("scope.kind", "x")]}, "metrics": made}]},
+                               {"resource": {"attributes": [text("service.name", "bank")]}, "scopeMetrics": [{"metrics": [{"name": "heat", "unit": "Cel", "gauge": points({"asDouble": 3})}]}]}]}
+
+
+def exponential(_seed=23):
+    """Exponential histograms, which become native ones."""
+    made = [{"name": "size", "unit": "By", "exponentialHistogram": points(
+        {"count": "9", "sum": 30, "scale": 2, "zeroCount": "1", "positive": {"offset": -1, "bucketCounts": ["2", "0", "3"]}, "negative": {"offset": 4, "bucketCounts": ["3"]}}, aggregationTemporality=2)}]
+    yield {"resourceMetrics": [{"resource": {"attributes": [text("service.name", "shop"), text("service.instance.id", "i1")]}, "scopeMetrics": [{"metrics": made}]}]}
+
+
+def jaeger(seed=29):
+    """Batches of jaeger.thrift: tags of every kind, logs, references, the tags that become something else."""
+    rng = random.Random(seed)
+    start = NOW // 1000
+    special = [("span.kind", "server"), ("error", True)], [("span.kind", "client"), ("http.status_code", 503)], [("span.kind", "producer"), ("otel.status_code", "OK")], \
+        [("span.kind", "consumer"), ("otel.status_code", "ERROR"), ("otel.status_description", "bad")], [("w3c.tracestate", "a=b"), ("otel.scope.name", "lib"), ("otel.scope.version", "2")], \
+        [("internal.span.format", "jaeger"), ("error", "false")], [("span.kind", "internal"), ("http.status_code", 200)], [("error", True), ("http.status_code", 404), ("http.status_message", "gone")]
+    for service in ("shop", "bank"):
+        spans = []
+        for i, tags in enumerate(special):
+            trace = rng.getrandbits(62), rng.getrandbits(62) if i % 2 else 0
+            every = [("text", "x"), ("whole", 5), ("half", 0.5), ("yes", True), ("bytes", b"\x01\x02")] if i == 0 else []
+            logs = [(start + 5, [("event", "started"), ("n", 3)]), (start + 6, [("message", "no event")])] if i < 2 else ()
+            references = [(0, *trace, 77), (1, 5, 6, 7)] if i == 3 else ()
+            spans.append(thrift.span(trace, rng.getrandbits(62) | 1, f"op-{i}", start + i, 1000 * i, tags + every, 77 if i % 3 == 0 else 0, logs, references))
+        yield thrift.batch(service, [("hostname", "h"), ("ip", "10.0.0.1"), ("jaeger.version", "Go-2.30"), ("n", 4)], spans)
+
+
+def zipkin(seed=31):
+    """Zipkin's v2 JSON: kinds, endpoints, annotations, tags, a shared span, one without a name."""
+    rng = random.Random(seed)
+    start = NOW // 1000
+    spans = []
+    for i, kind in enumerate(("CLIENT", "SERVER", "PRODUCER", "CONSUMER", None)):
+        made = {"traceId": f"{rng.getrandbits(128):032x}", "id": f"{rng.getrandbits(64) | 1:016x}", "name": f"op-{i}", "timestamp": start + i, "duration": 1000 * i + 1,
+                "localEndpoint": {"serviceName": f"svc-{i % 2}", "ipv4": "10.0.0.1", "port": 80}, "tags": {"http.method": "GET", "n": "5", "ok": "true"}}
+        if kind:
+            made["kind"] = kind
+            made["remoteEndpoint"] = {"serviceName": "other", "ipv4": "10.0.0.2", "port": 99}
+        if i == 1:
+            made |= {"parentId": f"{rng.getrandbits(64) | 1:016x}", "annotations": [{"timestamp": start + 2, "value": "noted"}], "debug": True}
+            made["tags"]["error"] = "broken"
+        if i == 2:
+            made["tags"] |= {"otel.status_code": "STATUS_CODE_ERROR", "otel.status_description": "bad", "otel.scope.name": "lib", "otel.scope.version": "1"}
+        spans.append(made)
+    yield spans
+
+
+OPEN_METRICS = """# HELP jobs_seconds Done.
+# TYPE jobs_seconds counter
+# UNIT jobs_seconds seconds
+jobs_seconds_total{kind="a b",path="C:\\\\x\\"y\\""} 17.0 # {trace_id="0af7651916cd43dd8448eb211c80319c",span_id="b7ad6b7169203331"} 0.5 1795000000.5
+jobs_seconds_total{kind="c"} 4.0
+# TYPE temperature gauge
+temperature 21.5
+# TYPE wait_seconds histogram
+# HELP wait_seconds Waiting.
+wait_seconds_bucket{le="0.5"} 2
+wait_seconds_bucket{le="1.0"} 3 # {trace_id="1af7651916cd43dd8448eb211c80319c"} 0.75
+wait_seconds_bucket{le="+Inf"} 4
+wait_seconds_sum 3.25
+wait_seconds_count 4
+# TYPE rpc summary
+rpc{quantile="0.5"} 1.5
+rpc{quantile="0.9"} 2.5
+rpc_sum 8.0
+rpc_count 3
+# TYPE build info
+build_info{version="1.2"} 1.0
+# TYPE anything unknown
+anything{x="y"} 3.0
+# EOF
+"""
+CLASSIC = "\n".join(line.split(" # ")[0].replace(" unknown", " untyped") for line in OPEN_METRICS.splitlines() if not line.startswith(("# UNIT", "# EOF", "# TYPE build", "# TYPE jobs_seconds "))) + "\n"

@@ -1,7 +1,9 @@
 """Remote read, both response types, decoded by hand and compared as values."""
 import struct
 
+import protobuf
 from harness import request
+from protobuf import fields
 from remote_write import field_bytes, field_varint, snappy, varint
 
 
@@ -9,7 +11,7 @@ NEGATIVE_ZERO = struct.pack("<d", -0.0)
 
 
 def unsnappy(data: bytes) -> bytes:
-    size, at = _varint(data, 0)
+    size, at = protobuf.varint(data, 0)
     out = bytearray()
     while at < len(data):
         tag = data[at]
@@ -34,34 +36,6 @@ def unsnappy(data: bytes) -> bytes:
             out.append(out[-offset])
     assert len(out) == size
     return bytes(out)
-
-
-def _varint(data: bytes, at: int):
-    value = shift = 0
-    while True:
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-        shift += 7
-
-
-def fields(data: bytes):
-    at = 0
-    while at < len(data):
-        key, at = _varint(data, at)
-        number, kind = key >> 3, key & 7
-        if kind == 0:
-            value, at = _varint(data, at)
-        elif kind == 1:
-            value, at = data[at:at + 8], at + 8
-        elif kind == 5:
-            value, at = data[at:at + 4], at + 4
-        else:
-            length, at = _varint(data, at)
-            value, at = data[at:at + length], at + length
-        yield number, value
 
 
 def _label(data: bytes):
@@ -150,7 +124,7 @@ def streamed(answer):
     """Frames to (labels, samples) per query, samples of all chunks joined."""
     data, at, results = answer.body, 0, {}
     while at < len(data):
-        length, at = _varint(data, at)
+        length, at = protobuf.varint(data, at)
         at += 4
         message, at = data[at:at + length], at + length
         query, series = 0, []

@@ -42,14 +42,20 @@ std::string dump(const TempoConfig& config) {
       << " idle; a block after " << format_go_duration(config.cutting.max_block_duration) << " or "
       << size_text(config.cutting.max_block_bytes) << "\n";
   const auto retention = config.limits.block_retention.value_or(config.compaction.block_retention);
-  out << "  kept for " << format_go_duration(retention) << "; compaction window "
-      << format_go_duration(config.compaction.compaction_window) << "\n";
+  out << "  kept for " << format_go_duration(retention)
+      << (config.storage.retention_size ? " or " + size_text(config.storage.retention_size->bytes)
+                                        : "")
+      << "; compaction window " << format_go_duration(config.compaction.compaction_window) << "\n";
   if (config.multitenancy_enabled) out << "  tenants by X-Scope-OrgID\n";
   if (const auto& rate = config.limits.rate_limit_bytes)
     out << "  a tenant may send " << size_text(*rate) << " per second\n";
   if (config.per_tenant_override_config.is_written())
     out << "  limits of tenants: " << *config.per_tenant_override_config << ", read every "
         << format_go_duration(config.per_tenant_override_period) << "\n";
+  if (config.user_overrides) out << "  tenants may set limits of their own\n";
+  if (config.usage_enabled)
+    out << "  bytes received are counted in at most " << config.usage_series_max
+        << " series a tenant\n";
   return out.str();
 }
 
@@ -67,6 +73,15 @@ std::string dump(const PrometheusConfig& config) {
     for (const TargetGroup& group : job.static_configs)
       for (const auto& target : group.targets)
         out << "    " << job.scheme << "://" << *target << job.metrics_path << "\n";
+    const auto marked = [](const Marked<std::string>& each) { return *each; };
+    for (const auto& each : job.file_discoveries)
+      out << "    targets of " << joined(each.files, marked) << "\n";
+    for (const auto& each : job.http_discoveries)
+      out << "    targets of " << *each.url << ", asked every "
+          << format_prometheus_duration(each.refresh_interval) << "\n";
+    for (const auto& each : job.dns_discoveries)
+      out << "    targets of " << each.type << " records of " << joined(each.names, marked)
+          << ", asked every " << format_prometheus_duration(each.refresh_interval) << "\n";
     for (const auto* list : {&job.relabel_configs, &job.metric_relabel_configs})
       for (const RelabelConfig& rule : *list)
         out << "    " << (list == &job.relabel_configs ? "relabel" : "metric relabel") << " "
@@ -77,6 +92,8 @@ std::string dump(const PrometheusConfig& config) {
   if (config.scrape_configs.empty()) out << "  no scrape jobs\n";
   if (config.storage.retention_time)
     out << "  kept for " << format_prometheus_duration(*config.storage.retention_time) << "\n";
+  if (config.storage.retention_size)
+    out << "  kept up to " << size_text(config.storage.retention_size->bytes) << "\n";
   return out.str();
 }
 

@@ -204,6 +204,11 @@ Result<SightlineConfig> load_config(const ConfigFiles& files, const Environment&
     out.is_default = true;
   }
   if (!files.data_dir.empty()) out.server.data_dir = files.data_dir;
+  if (out.prometheus) {
+    PrometheusConfig::Storage& storage = out.prometheus->storage;
+    if (!storage.retention_time) storage.retention_time = files.metrics_retention_time;
+    if (!storage.retention_size) storage.retention_size = files.metrics_retention_size;
+  }
   return out;
 }
 

@@ -56,6 +56,9 @@ struct ConfigFiles {
   std::string prometheus;    // --prometheus-config
   std::string provisioning;  // --provisioning
   std::string data_dir;      // --data-dir; wins over the file's
+  // --storage.tsdb.retention.time and .size; what prometheus.yml says wins over them, as with the peer.
+  std::optional<std::chrono::milliseconds> metrics_retention_time;
+  std::optional<ByteSize> metrics_retention_size;
 };
 
 // All files are read and all their errors reported together.

@@ -44,15 +44,18 @@ bool is_number(std::string_view text, int base, uint64_t& number) {
   return error == std::errc{} && end == text.data() + text.size();
 }
 
+constexpr size_t kReferenceBytesMax = 12;  // "&#x10ffff;", with some leading zeros
+
 std::string unescaped(std::string_view text) {
   std::string out;
   for (size_t i = 0; i < text.size(); ++i) {
-    const size_t end = text[i] == '&' ? text.find(';', i) : std::string_view::npos;
-    if (end == std::string_view::npos) {
+    const size_t length =
+        text[i] == '&' ? text.substr(i, kReferenceBytesMax).find(';') : std::string_view::npos;
+    if (length == std::string_view::npos) {
       out += text[i];
       continue;
     }
-    const std::string_view name = text.substr(i + 1, end - i - 1);
+    const std::string_view name = text.substr(i + 1, length - 1);
     uint64_t code = 0;
     if (name == "amp")
       out += '&';
@@ -72,7 +75,7 @@ std::string unescaped(std::string_view text) {
       out += text[i];
       continue;
     }
-    i = end;
+    i += length;
   }
   return out;
 }

@@ -15,11 +15,19 @@
 
 namespace sightline::model {
 
+// An exemplar as an exposition writes it: to the nanosecond, where stores keep milliseconds.
+struct ExposedExemplar : Exemplar {
+  ExposedExemplar() = default;
+  ExposedExemplar(Exemplar e, uint32_t rest_ns = 0)
+      : Exemplar(std::move(e)), time_rest_ns(rest_ns) {}
+  uint32_t time_rest_ns = 0;  // after `time`, below 1,000,000
+};
+
 // One bucket of a classic histogram, cumulative.
 struct HistogramBucket {
   double le = 0;       // upper bound, inclusive; +Inf for the last
   uint64_t count = 0;  // observations <= le
-  std::optional<Exemplar> exemplar;
+  std::optional<ExposedExemplar> exemplar;
 };
 
 // One label set of the family. Which value fields count depends on the type.
@@ -29,13 +37,14 @@ struct MetricPoint {
   bool has_time = true;  // false: exposition writes no timestamp, `time` is when it was read
   std::optional<TimestampMs> created;       // start of a counter or histogram
   double value = 0;                         // counter, gauge, unknown, info (1)
-  std::optional<Exemplar> exemplar;         // of a counter
+  std::optional<ExposedExemplar> exemplar;  // of a counter
   std::vector<HistogramBucket> buckets;     // histogram: ascending le, last +Inf
   double sum = 0;                           // histogram
   uint64_t count = 0;                       // histogram
   std::shared_ptr<const Histogram> native;  // histogram: native; then `buckets` is +Inf alone
-  std::vector<Exemplar> exemplars;          // of a native histogram
+  std::vector<ExposedExemplar> exemplars;   // of a native histogram
   std::vector<std::pair<double, double>> quantiles;  // summary: quantile and value, ascending
+  std::vector<std::string> empty_labels;             // as the family's, of this point alone
 };
 
 struct MetricFamily {

@@ -41,6 +41,15 @@ grpc::ByteBuffer to_byte_buffer(std::string bytes) {
   return grpc::ByteBuffer(&slice, 1);
 }
 
+grpc::ByteBuffer to_byte_buffer(std::string_view bytes, std::shared_ptr<const void> owner) {
+  using Owner = std::shared_ptr<const void>;
+  // gRPC only reads what a slice refers to.
+  const grpc::Slice slice(
+      const_cast<char*>(bytes.data()), bytes.size(),
+      [](void* held) { delete static_cast<Owner*>(held); }, new Owner(std::move(owner)));
+  return grpc::ByteBuffer(&slice, 1);
+}
+
 void route_grpc_log() {
   static std::once_flag once;
   std::call_once(once, [] {

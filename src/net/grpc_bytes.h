@@ -3,12 +3,15 @@
 // wrap grpc++.
 #include <grpcpp/support/byte_buffer.h>
 
+#include <memory>
 #include <string>
+#include <string_view>
 
 namespace sightline::net {
 
 std::string gather(const grpc::ByteBuffer& buffer);  // one copy
 grpc::ByteBuffer to_byte_buffer(std::string bytes);  // no copy
+grpc::ByteBuffer to_byte_buffer(std::string_view bytes, std::shared_ptr<const void> owner);
 // Sends gRPC's own log lines through ours; every server and client calls it first.
 void route_grpc_log();
 

@@ -88,14 +88,14 @@ GrpcClient::GrpcClient(std::unique_ptr<State> state) : state_(std::move(state)) 
 
 GrpcClient::~GrpcClient() { stop(); }
 
-GrpcReply GrpcClient::call(const std::string& method, std::string payload,
+GrpcReply GrpcClient::call(const std::string& method, OwnedBytes payload,
                            std::chrono::milliseconds deadline) {
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + deadline);
   for (const auto& [name, value] : state_->options.metadata) context.AddMetadata(name, value);
   if (!state_->enter(&context))
     return {.code = GrpcCode::kUnavailable, .message = "the client is stopped"};
-  const grpc::ByteBuffer request = to_byte_buffer(std::move(payload));
+  const grpc::ByteBuffer request = to_byte_buffer(payload.bytes, std::move(payload.owner));
   grpc::ByteBuffer response;
   std::mutex mutex;
   std::condition_variable done;

@@ -28,6 +28,16 @@ struct GrpcClientOptions {
   size_t reply_bytes_max = 4u << 20;
 };
 
+// Bytes, and what keeps them alive.
+struct OwnedBytes {
+  std::string_view bytes;
+  std::shared_ptr<const void> owner;
+  static OwnedBytes of(std::string text) {
+    auto owner = std::make_shared<const std::string>(std::move(text));
+    return {*owner, owner};
+  }
+};
+
 class GrpcClient {
  public:
   static Result<std::unique_ptr<GrpcClient>> create(GrpcClientOptions options);
@@ -36,8 +46,11 @@ class GrpcClient {
   GrpcClient& operator=(const GrpcClient&) = delete;
 
   // `method` is a path: "/package.Service/Method".
+  GrpcReply call(const std::string& method, OwnedBytes payload, std::chrono::milliseconds deadline);
   GrpcReply call(const std::string& method, std::string payload,
-                 std::chrono::milliseconds deadline);
+                 std::chrono::milliseconds deadline) {
+    return call(method, OwnedBytes::of(std::move(payload)), deadline);
+  }
   // Cancels the calls in flight; later ones are refused as kUnavailable.
   void stop();
 

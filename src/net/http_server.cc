@@ -16,6 +16,7 @@
 #include <cerrno>
 
 #include "base/log.h"
+#include "net/descriptor_limit.h"
 #include "net/http_connection.h"
 #include "net/listen_socket.h"
 #include "net/socket_text.h"
@@ -59,7 +60,9 @@ class Acceptor : public std::enable_shared_from_this<Acceptor> {
           co_await listening_.async_wait(asio::posix::stream_descriptor::wait_read, kToken);
       if (fault || stopped_) co_return;
       if (accept_waiting()) continue;
-      SL_LOG_WARN("net: {}: cannot accept: too many open files", serving_->options.name);
+      SL_LOG_WARN(
+          "net: {}: cannot accept: too many open files, this process may open {}; see ulimit -n",
+          serving_->options.name, descriptor_limit());
       pause_.expires_after(kNoDescriptorPause);
       co_await pause_.async_wait(kToken);
     }
@@ -106,6 +109,7 @@ Result<std::unique_ptr<HttpServer>> HttpServer::listen(HttpServerOptions options
                                                        std::shared_ptr<IoThreads> threads) {
   auto socket = ListenSocket::open(options.address);
   if (!socket) return std::unexpected(std::move(socket).error());
+  options.connections_max = connections_allowed(options.connections_max);
   auto state = std::make_unique<State>();
   state->threads = threads ? std::move(threads) : std::make_shared<IoThreads>(1);
   state->serving = std::make_shared<HttpServing>(std::move(options), router, pool, telemetry);

@@ -24,14 +24,17 @@
 
 namespace sightline::net {
 
+inline constexpr size_t kHttpConnectionsMax = 16'384;
+
 struct HttpServerOptions {
-  std::string address = "127.0.0.1:0";          // see listen_socket.h
-  std::string name = "http";                    // the "listener" label of the server's own counters
-  size_t connections_max = 4096;                // beyond: 503 and close
-  size_t header_bytes_max = 64u << 10;          // request line and headers; beyond: 431
-  size_t body_bytes_buffered_max = 256u << 20;  // of all requests being read; beyond: 503
-  size_t compress_bytes_min = 1024;             // smaller answers are sent as they are
-  bool keep_alive = true;                       // false: one request a connection
+  std::string address = "127.0.0.1:0";  // see listen_socket.h
+  std::string name = "http";            // the "listener" label of the server's own counters
+  // Beyond: 503 and close. Fewer where the process may not open as many: see descriptor_limit.h.
+  size_t connections_max = kHttpConnectionsMax;
+  size_t header_bytes_max = 64u << 10;               // request line and headers; beyond: 431
+  size_t body_bytes_buffered_max = 256u << 20;       // of all requests being read; beyond: 503
+  size_t compress_bytes_min = 1024;                  // smaller answers are sent as they are
+  bool keep_alive = true;                            // false: one request a connection
   std::chrono::milliseconds idle_timeout{120'000};   // between requests
   std::chrono::milliseconds header_timeout{10'000};  // first byte to end of headers; beyond: 408
   std::chrono::milliseconds body_timeout{120'000};   // end of headers to end of body; beyond: 408

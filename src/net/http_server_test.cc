@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 #include <latch>
 
 #include "net/compression.h"
+#include "net/descriptor_limit.h"
 #include "net/http_client.h"
 
 namespace sightline::net {
@@ -306,6 +308,22 @@ TEST_F(HttpServerTest, ConnectionsHaveALimit) {
   EXPECT_THAT(answer, StartsWith("HTTP/1.1 503 "));
   EXPECT_THAT(answer, HasSubstr("Retry-After: 1\r\n"));
   EXPECT_EQ(telemetry_.counter_total("sightline_http_connections_refused_total"), 1u);
+}
+
+TEST_F(HttpServerTest, ConnectionsLeaveDescriptorsForFiles) {
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit few{.rlim_cur = 100, .rlim_max = before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+  EXPECT_EQ(connections_allowed(1000), 75u);
+  EXPECT_EQ(connections_allowed(10), 10u);
+  EXPECT_EQ(descriptor_advice(75), "");
+  EXPECT_THAT(descriptor_advice(300),
+              testing::AllOf(HasSubstr("may open 100 files"), HasSubstr("75 clients at most"),
+                             HasSubstr("ulimit -n 401")));
+  EXPECT_EQ(raise_descriptor_limit(), before.rlim_max);
+  EXPECT_EQ(connections_allowed(75), 75u);
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
 }
 
 TEST_F(HttpServerTest, BodiesBeingReadHaveALimitTogether) {

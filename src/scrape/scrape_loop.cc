@@ -4,7 +4,7 @@
 
 #include "base/log.h"
 #include "base/number_text.h"
-#include "base/text_codec.h"
+#include "scrape/http_settings.h"
 
 namespace sightline::scrape {
 namespace {
@@ -42,14 +42,6 @@ std::string accept_header(const std::vector<config::ScrapeProtocol>& protocols) 
   return out + "*/*;q=0.1";
 }
 
-// Of basic_auth or authorization; empty when neither is configured.
-std::string authorization(const config::ScrapeAuth& auth) {
-  if (!auth.basic_username.empty() || !auth.basic_password.empty())
-    return "Basic " + base64_encode(auth.basic_username + ":" + auth.basic_password);
-  if (!auth.credentials.empty()) return auth.type + " " + auth.credentials;
-  return {};
-}
-
 FetchRequest make_request(const Target& target) {
   const config::ScrapeConfig& config = target.config();
   FetchRequest request{.url = target.url(),
@@ -61,8 +53,6 @@ FetchRequest make_request(const Target& target) {
   request.headers.emplace_back(
       "X-Prometheus-Scrape-Timeout-Seconds",
       format_float_plain(std::chrono::duration<double>(target.timeout()).count()));
-  if (const std::string value = authorization(config.auth); !value.empty())
-    request.headers.emplace_back("Authorization", value);
   for (const auto& [name, values] : config.http_headers)
     for (const std::string& value : values) request.headers.emplace_back(name, value);
   return request;
@@ -113,18 +103,18 @@ class ScrapeLoop::Sink final : public wire::openmetrics::ExpositionSink {
   const wire::openmetrics::ExpositionFormat format_;
 };
 
-Result<std::unique_ptr<ScrapeLoop>> ScrapeLoop::create(Target& target, Fetch fetch,
+Result<std::unique_ptr<ScrapeLoop>> ScrapeLoop::create(std::shared_ptr<Target> target, Fetch fetch,
                                                        tsdb::Appendable& store, const Clock& clock,
                                                        Telemetry& telemetry) {
-  auto rules = RelabelRules::compile(target.config().metric_relabel_configs);
+  auto rules = RelabelRules::compile(target->config().metric_relabel_configs);
   if (!rules) return std::unexpected(std::move(rules).error());
-  return std::unique_ptr<ScrapeLoop>(
-      new ScrapeLoop(target, std::move(*rules), std::move(fetch), store, clock, telemetry));
+  return std::unique_ptr<ScrapeLoop>(new ScrapeLoop(std::move(target), std::move(*rules),
+                                                    std::move(fetch), store, clock, telemetry));
 }
 
-ScrapeLoop::ScrapeLoop(Target& target, RelabelRules metric_rules, Fetch fetch,
+ScrapeLoop::ScrapeLoop(std::shared_ptr<Target> target, RelabelRules metric_rules, Fetch fetch,
                        tsdb::Appendable& store, const Clock& clock, Telemetry& telemetry)
-    : target_(target),
+    : target_(std::move(target)),
       metric_rules_(std::move(metric_rules)),
       fetch_(std::move(fetch)),
       store_(store),
@@ -137,14 +127,23 @@ ScrapeLoop::ScrapeLoop(Target& target, RelabelRules metric_rules, Fetch fetch,
                                        "Samples refused for other reasons of the store.")),
       exemplars_refused_(telemetry.counter("prometheus_target_scrapes_exemplar_out_of_order_total",
                                            "Exemplars refused by the store.")),
-      request_(make_request(target)) {}
+      request_(make_request(*target_)) {}
+
+Result<Fetched> ScrapeLoop::fetch() {
+  auto value = authorization_of(target_->config().auth);
+  if (!value) return std::unexpected(std::move(value).error());
+  if (value->empty()) return fetch_(request_);
+  FetchRequest request = request_;
+  request.headers.emplace_back("Authorization", std::move(*value));
+  return fetch_(request);
+}
 
 void ScrapeLoop::scrape() {
   ++round_;
   Round round{.time = {std::max(clock_.now_ms().value, last_time_.value + 1)}};
   const auto began = clock_.monotonic();
   const TimestampNs scraped_at = clock_.now();
-  auto fetched = fetch_(request_);
+  auto fetched = fetch();
   const double seconds = std::chrono::duration<double>(clock_.monotonic() - began).count();
   Status status = fetched ? Status() : std::unexpected(fetched.error());
   auto appender = store_.appender();
@@ -159,14 +158,14 @@ void ScrapeLoop::scrape() {
   mark_stale(*appender, round, !status);
   report(*appender, round, status.has_value(), seconds, false);
   if (auto committed = appender->commit(); !committed) {
-    SL_LOG_WARN("scrape of {}: {}", target_.url(), committed.error().message);
+    SL_LOG_WARN("scrape of {}: {}", target_->url(), committed.error().message);
     if (status) status = std::move(committed);
   }
   last_time_ = round.time;
-  target_.set_health({.health = status ? Health::kUp : Health::kDown,
-                      .last_error = status ? "" : status.error().message,
-                      .last_scrape = scraped_at,
-                      .last_duration_seconds = seconds});
+  target_->set_health({.health = status ? Health::kUp : Health::kDown,
+                       .last_error = status ? "" : status.error().message,
+                       .last_scrape = scraped_at,
+                       .last_duration_seconds = seconds});
 }
 
 void ScrapeLoop::end() {
@@ -176,7 +175,7 @@ void ScrapeLoop::end() {
   mark_stale(*appender, round, true);
   report(*appender, round, false, 0, true);
   if (auto status = appender->commit(); !status)
-    SL_LOG_WARN("end of {}: {}", target_.url(), status.error().message);
+    SL_LOG_WARN("end of {}: {}", target_->url(), status.error().message);
 }
 
 Status ScrapeLoop::append_exposition(tsdb::Appender& appender, const Fetched& fetched,
@@ -185,7 +184,7 @@ Status ScrapeLoop::append_exposition(tsdb::Appender& appender, const Fetched& fe
   Sink sink(*this, appender, round, format);
   if (auto status = wire::openmetrics::parse_exposition(fetched.body, format, sink); !status)
     return status;
-  const uint64_t limit = target_.config().limits.samples;
+  const uint64_t limit = target_->config().limits.samples;
   if (limit > 0 && round.kept > limit)
     return fail(Errc::kResourceExhausted, "sample limit exceeded");
   for (const auto& [metric, metadata] : round.metadata) appender.set_metadata(metric, metadata);
@@ -195,8 +194,8 @@ Status ScrapeLoop::append_exposition(tsdb::Appender& appender, const Fetched& fe
 // The exposed labels and the target's: the exposed ones win with honor_labels,
 // else they step aside as exported_<name>.
 model::Labels ScrapeLoop::stored_labels(model::LabelsBuilder exposed) const {
-  const bool honor = target_.config().honor_labels;
-  for (const model::LabelView label : target_.labels()) {
+  const bool honor = target_->config().honor_labels;
+  for (const model::LabelView label : target_->labels()) {
     const std::string_view there = exposed.get(label.name);
     if (!there.empty() && honor) continue;
     if (!there.empty()) {
@@ -211,7 +210,7 @@ model::Labels ScrapeLoop::stored_labels(model::LabelsBuilder exposed) const {
 }
 
 Status ScrapeLoop::check_labels(const model::Labels& labels) const {
-  const config::SampleLimits& limits = target_.config().limits;
+  const config::SampleLimits& limits = target_->config().limits;
   if (limits.labels > 0 && labels.size() > limits.labels)
     return fail(Errc::kResourceExhausted, "label_limit exceeded: ", labels.to_string(), " has ",
                 labels.size(), " labels");
@@ -259,7 +258,7 @@ Status ScrapeLoop::append_sample(tsdb::Appender& appender, const ExpositionSampl
     return {};
   }
   ++round.kept;
-  const bool own_time = sample.time && target_.config().honor_timestamps;
+  const bool own_time = sample.time && target_->config().honor_timestamps;
   const TimestampMs time = own_time ? *sample.time : round.time;
   auto status = appender.append(*series->id, time, sample.value);
   if (!status && status.error().code == Errc::kNotFound) {
@@ -270,7 +269,7 @@ Status ScrapeLoop::append_sample(tsdb::Appender& appender, const ExpositionSampl
     status = appender.append(*series->id, time, sample.value);
   }
   series->round = round_;
-  series->tracks_staleness = !own_time || target_.config().track_timestamps_staleness;
+  series->tracks_staleness = !own_time || target_->config().track_timestamps_staleness;
   if (!status) {
     switch (status.error().code) {
       case Errc::kOutOfRange: out_of_order_.add(); return {};
@@ -317,7 +316,7 @@ void ScrapeLoop::report(tsdb::Appender& appender, const Round& round, bool up, d
   };
   for (const auto& [name, value] : series) {
     const auto labels = [&, metric = name] {
-      return model::LabelsBuilder(target_.labels()).set(model::kMetricName, metric).build();
+      return model::LabelsBuilder(target_->labels()).set(model::kMetricName, metric).build();
     };
     auto known = report_ids_.find(std::string(name));
     if (known == report_ids_.end()) {

@@ -40,13 +40,13 @@ using Fetch = std::function<Result<Fetched>(const FetchRequest&)>;
 
 class ScrapeLoop {
  public:
-  static Result<std::unique_ptr<ScrapeLoop>> create(Target& target, Fetch fetch,
+  static Result<std::unique_ptr<ScrapeLoop>> create(std::shared_ptr<Target> target, Fetch fetch,
                                                     tsdb::Appendable& store, const Clock& clock,
                                                     Telemetry& telemetry);
   void scrape();
   // Ends every series: the target is scraped no more.
   void end();
-  Target& target() { return target_; }
+  Target& target() { return *target_; }
 
  private:
   // What the cache knows of one exposed series.
@@ -60,8 +60,9 @@ class ScrapeLoop {
   struct Round;
   class Sink;
 
-  ScrapeLoop(Target& target, RelabelRules metric_rules, Fetch fetch, tsdb::Appendable& store,
-             const Clock& clock, Telemetry& telemetry);
+  ScrapeLoop(std::shared_ptr<Target> target, RelabelRules metric_rules, Fetch fetch,
+             tsdb::Appendable& store, const Clock& clock, Telemetry& telemetry);
+  Result<Fetched> fetch();
   Status append_exposition(tsdb::Appender& appender, const Fetched& fetched, Round& round);
   Result<CachedSeries*> resolve(tsdb::Appender& appender,
                                 const wire::openmetrics::ExpositionSample& sample);
@@ -72,7 +73,7 @@ class ScrapeLoop {
   void mark_stale(tsdb::Appender& appender, const Round& round, bool all);
   void report(tsdb::Appender& appender, const Round& round, bool up, double seconds, bool stale);
 
-  Target& target_;
+  const std::shared_ptr<Target> target_;
   const RelabelRules metric_rules_;
   const Fetch fetch_;
   tsdb::Appendable& store_;

@@ -30,7 +30,7 @@ class ScrapeLoopTest : public testing::Test {
   void rebuild() {
     targets_ = make_targets(config_).value();
     loop_ = ScrapeLoop::create(
-                *targets_.active.at(0),
+                targets_.active.at(0),
                 [this](const FetchRequest& request) -> Result<Fetched> {
                   accept_ = request.accept;
                   if (body_.empty()) return fail(Errc::kUnavailable, "connection refused");

@@ -1,5 +1,7 @@
 #include "scrape/target.h"
 
+#include <set>
+
 #include "base/number_text.h"
 #include "net/http.h"
 #include "scrape/relabel.h"
@@ -86,11 +88,13 @@ void Target::set_health(TargetHealth health) {
   health_ = std::move(health);
 }
 
-Result<TargetSet> make_targets(const config::ScrapeConfig& config) {
+Result<TargetSet> make_targets(const config::ScrapeConfig& config,
+                               std::span<const config::TargetGroup> groups) {
   auto rules = RelabelRules::compile(config.relabel_configs);
   if (!rules) return std::unexpected(std::move(rules).error());
   TargetSet set;
-  for (const config::TargetGroup& group : config.static_configs) {
+  std::set<std::string> known;
+  for (const config::TargetGroup& group : groups) {
     for (const auto& address : group.targets) {
       model::Labels discovered = discovered_labels(config, group, *address);
       model::LabelsBuilder relabelled(discovered);
@@ -99,10 +103,12 @@ Result<TargetSet> make_targets(const config::ScrapeConfig& config) {
         continue;
       }
       model::Labels labels = relabelled.build();
-      if (labels.get(kAddress).empty())
-        return fail(Errc::kInvalidArgument, address.mark.text(), ": no address after relabelling");
-      set.active.push_back(
-          std::make_unique<Target>(config, std::move(discovered), std::move(labels)));
+      if (labels.get(kAddress).empty()) {
+        set.faults.push_back(address.mark.text() + ": no address after relabelling");
+        continue;
+      }
+      auto target = std::make_shared<Target>(config, std::move(discovered), std::move(labels));
+      if (known.insert(target->key()).second) set.active.push_back(std::move(target));
     }
   }
   return set;

@@ -1,9 +1,11 @@
 #pragma once
 // What is scraped: one endpoint of one scrape configuration, with the labels its
-// samples get. Built once from the configuration; its health changes with each scrape.
+// samples get. Built once, of the configuration or of what a discovery found; its health changes with each scrape.
 //   Source   Prometheus: scrape target label population.
 //   Threads  fixed fields are immutable; health() and set_health() from any thread.
+#include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -32,6 +34,8 @@ class Target {
   const model::Labels& discovered() const { return discovered_; }  // before relabelling
   const model::Labels& labels() const { return labels_; }  // of its samples: job, instance, ...
   const std::string& url() const { return url_; }
+  // What makes it another target than others of its job.
+  std::string key() const { return labels_.to_string() + url_; }
   std::chrono::milliseconds interval() const { return interval_; }
   std::chrono::milliseconds timeout() const { return timeout_; }
 
@@ -50,11 +54,17 @@ class Target {
 };
 
 struct TargetSet {
-  std::vector<std::unique_ptr<Target>> active;
+  std::vector<std::shared_ptr<Target>> active;                 // of several alike the first
   std::vector<std::pair<std::string, model::Labels>> dropped;  // job, discovered labels
+  std::vector<std::string> faults;                             // what is no target, and why
 };
 
-// All targets of one scrape configuration, which must outlive them.
-Result<TargetSet> make_targets(const config::ScrapeConfig& config);
+// The targets that a scrape configuration, which must outlive them, makes of these groups.
+Result<TargetSet> make_targets(const config::ScrapeConfig& config,
+                               std::span<const config::TargetGroup> groups);
+// Of its static_configs alone.
+inline Result<TargetSet> make_targets(const config::ScrapeConfig& config) {
+  return make_targets(config, config.static_configs);
+}
 
 }  // namespace sightline::scrape

@@ -10,6 +10,23 @@
 namespace sightline::server {
 namespace {
 
+// A Prometheus duration above zero.
+template <typename Out>
+CLI::Option* add_duration(CLI::App& app, const std::string& flag, Out& out,
+                          const std::string& what) {
+  return app
+      .add_option_function<std::string>(
+          flag,
+          [flag, &out](const std::string& text) {
+            const auto duration = parse_prometheus_duration(text);
+            if (!duration || duration->count() <= 0)
+              throw CLI::ValidationError(flag, "\"" + text + "\" is no duration like 2m or 30s");
+            out = *duration;
+          },
+          what)
+      ->type_name("DURATION");
+}
+
 void add_config_flags(CLI::App& app, config::ConfigFiles& files) {
   auto* own =
       app.add_option("--config", files.sightline, "Sightline's own file, all sections in one")
@@ -31,22 +48,18 @@ void add_config_flags(CLI::App& app, config::ConfigFiles& files) {
       ->excludes(own);
   app.add_option("--data-dir", files.data_dir, "where data is kept (default ./data)")
       ->type_name("DIR");
-}
-
-// A Prometheus duration above zero.
-CLI::Option* add_duration(CLI::App& app, const std::string& flag, std::chrono::milliseconds& out,
-                          const std::string& what) {
-  return app
-      .add_option_function<std::string>(
-          flag,
-          [flag, &out](const std::string& text) {
-            const auto duration = parse_prometheus_duration(text);
-            if (!duration || duration->count() <= 0)
-              throw CLI::ValidationError(flag, "\"" + text + "\" is no duration like 2m or 30s");
-            out = *duration;
-          },
-          what)
-      ->type_name("DURATION");
+  add_duration(app, "--storage.tsdb.retention.time", files.metrics_retention_time,
+               "how long metrics are kept, unless prometheus.yml says (default 15d)");
+  app.add_option_function<std::string>(
+         "--storage.tsdb.retention.size",
+         [&files](const std::string& text) {
+           files.metrics_retention_size = config::parse_byte_size(text);
+           if (!files.metrics_retention_size)
+             throw CLI::ValidationError("--storage.tsdb.retention.size",
+                                        "\"" + text + "\" is no size like 512MB or 10GB");
+         },
+         "bytes of metrics kept, unless prometheus.yml says (default: no limit)")
+      ->type_name("SIZE");
 }
 
 void add_query_flags(CLI::App& app, RunCommand& run) {

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/telemetry.h"
 #include "base/time.h"
+#include "net/descriptor_limit.h"
 #include "server/command_line.h"
 #include "server/commands.h"
 
@@ -15,6 +16,7 @@ int main(int argc, char** argv) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
   server::set_up_log();
+  net::raise_descriptor_limit();
 
   auto parsed = server::parse_command_line(argc, argv);
   if (const auto* exit = std::get_if<server::CommandLineExit>(&parsed)) {

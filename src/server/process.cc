@@ -1,9 +1,11 @@
 #include "server/process.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
+#include <barrier>
 #include <deque>
 #include <thread>
 
@@ -16,6 +18,7 @@
 #include "api/ui/ui_routes.h"
 #include "base/log.h"
 #include "base/work_pool.h"
+#include "net/descriptor_limit.h"
 #include "net/http_server.h"
 #include "pipeline/exporters/store_exporter.h"
 #include "pipeline/graph/graph.h"
@@ -37,9 +40,24 @@ namespace {
 
 using api::self::ListenerStatus;
 
+// Trace queries, all of them together, get a tenth of cores that are short: a thread of this niceness weighs 29, one of
+// ingestion 1024, and there are four of the first for each core.
+constexpr int kTraceQueryNice = 16;
+constexpr size_t kTraceQueryThreadsPerCore = 4;
 constexpr size_t kQueriesWaitingMax = 1000;  // beyond --query.max-concurrency; more are told 503
 
 size_t core_count() { return std::max(2u, std::thread::hardware_concurrency()); }
+
+// Lowers the priority of a pool's threads, which Linux keeps for each. None of the tasks ends before all have begun, so
+// that each thread takes one.
+void give_way(WorkPool& pool, int nice) {
+  const auto all = std::make_shared<std::barrier<>>(static_cast<ptrdiff_t>(pool.thread_count()));
+  for (size_t i = 0; i < pool.thread_count(); ++i)
+    (void)pool.submit(WorkPriority::kIngest, [all, nice] {
+      (void)::setpriority(PRIO_PROCESS, 0, nice);
+      all->arrive_and_wait();
+    });
+}
 
 // One HTTP address and what answers there.
 struct HttpRole {
@@ -64,7 +82,11 @@ class RunningProcess final : public Process {
         pool_(WorkPoolOptions{.thread_count = core_count() + 2}),
         query_pool_(WorkPoolOptions{.thread_count = command.query.concurrency_max,
                                     .queue_max = kQueriesWaitingMax}),
-        io_threads_(std::make_shared<net::IoThreads>(core_count())) {}
+        trace_query_pool_(WorkPoolOptions{.thread_count = kTraceQueryThreadsPerCore * core_count(),
+                                          .queue_max = kQueriesWaitingMax}),
+        io_threads_(std::make_shared<net::IoThreads>(core_count())) {
+    give_way(trace_query_pool_, kTraceQueryNice);
+  }
   ~RunningProcess() override { stop(); }
 
   Status start();
@@ -88,7 +110,7 @@ class RunningProcess final : public Process {
   const tracestore::Queryable& all_traces() const;
   api::Tenancy tenancy() const;
   api::tempo::TempoApi tempo_api();
-  api::jaeger::JaegerApi jaeger_api() const;
+  api::jaeger::JaegerApi jaeger_api();
   void add_tempo(net::HttpRouter& router);
   HttpRole& add_role(std::string name, std::string role, std::string address);
   const net::HttpRouter* own_router(std::string_view host, uint16_t port) const;
@@ -106,6 +128,8 @@ class RunningProcess final : public Process {
   const net::HttpRouter starting_;  // of what listens early, until its own is there
   WorkPool pool_;
   WorkPool query_pool_;  // PromQL's own, so that long queries hold no thread that ingest needs
+  // Trace queries' own: they read much, and where cores are short ingestion goes first.
+  WorkPool trace_query_pool_;
   const std::shared_ptr<net::IoThreads> io_threads_;
   std::unique_ptr<Stores> stores_;
   const std::shared_ptr<const tracestore::Queryable> no_traces_ = tracestore::federate({});
@@ -211,9 +235,9 @@ Status RunningProcess::open_stores() {
   else
     trace_store_edge_ = std::make_unique<pipeline::StoreExporter>(*stores_->traces());
   if (!config_.tempo->otlp) return {};
-  auto receiver =
-      pipeline::OtlpListeners::create(*config_.tempo->otlp, "tempo/otlp", *trace_store_edge_,
-                                      clock_, telemetry_, nullptr, nullptr, stores_->span_gate());
+  auto receiver = pipeline::OtlpListeners::create(*config_.tempo->otlp, "tempo/otlp",
+                                                  *trace_store_edge_, clock_, telemetry_, nullptr,
+                                                  {.by_tenant = stores_->span_gate()});
   if (!receiver) return std::unexpected(std::move(receiver).error());
   trace_receiver_ = std::move(*receiver);
   return {};
@@ -329,12 +353,12 @@ api::tempo::TempoApi RunningProcess::tempo_api() {
     if (own.max_metrics_duration) options.metrics_range_max = *own.max_metrics_duration;
     return options;
   };
-  if (!tempo.multitenancy_enabled)
-    api.options = api.options_of(std::string(tracestore::kSingleTenant), api.options);
   api.overrides_text = [limits = stores_->limits()](const std::string& tenant) {
     return tenant.empty() ? limits->text() : limits->text(tenant);
   };
-  api.pool = &query_pool_;
+  api.cors_origin = command_.cors_origin;
+  api.overrides = stores_->overrides();
+  api.pool = &trace_query_pool_;
   return api;
 }
 
@@ -348,8 +372,9 @@ api::Tenancy RunningProcess::tenancy() const {
           .several = config_.tempo->search.multi_tenant_queries_enabled};
 }
 
-api::jaeger::JaegerApi RunningProcess::jaeger_api() const {
-  return {.traces = all_traces(), .clock = clock_, .tenancy = tenancy()};
+api::jaeger::JaegerApi RunningProcess::jaeger_api() {
+  return {
+      .traces = all_traces(), .clock = clock_, .tenancy = tenancy(), .pool = &trace_query_pool_};
 }
 
 void RunningProcess::add_tempo(net::HttpRouter& router) {
@@ -371,6 +396,12 @@ Status RunningProcess::build_routes() {
     api::self::add_self_routes(metrics_role_->router, telemetry_, self_status);
   }
   if (stores_->has_traces()) {
+    if (const UsageTracker* usage = stores_->usage())
+      traces_role_->router.add("GET", "/usage_metrics", [usage](net::HttpRequest&) {
+        auto page = net::HttpResponse::text(200, usage->text());
+        page.headers.set("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
+        return page;
+      });
     add_tempo(traces_role_->router);
     api::self::add_self_routes(traces_role_->router, telemetry_, self_status);
   }
@@ -407,7 +438,7 @@ Status RunningProcess::listen() {
     net::GrpcStreamMethods methods = api::tempo::streaming_querier_methods(tempo_api());
     methods.merge(api::jaeger::jaeger_grpc_methods(jaeger_api()));
     auto stream = net::GrpcStreamServer::start(
-        {.name = "traces-grpc", .methods = std::move(methods)}, pool_, telemetry_);
+        {.name = "traces-grpc", .methods = std::move(methods)}, trace_query_pool_, telemetry_);
     if (!stream) return in_context("Tempo API", std::move(stream).error());
     trace_stream_ = std::move(*stream);
     trace_stream_ready_.store(trace_stream_.get(), std::memory_order_release);
@@ -456,6 +487,8 @@ void RunningProcess::log_listeners() const {
   for (const ListenerStatus& listener : listeners())
     SL_LOG_INFO("{} on {}", listener.name, listener.address);
   SL_LOG_INFO("data in {}", config_.server.data_dir);
+  if (const std::string advice = net::descriptor_advice(net::kHttpConnectionsMax); !advice.empty())
+    SL_LOG_INFO("{}", advice);
 }
 
 api::self::SelfStatus RunningProcess::status() const {

@@ -56,8 +56,8 @@ TargetsSnapshot targets_of(const scrape::Scraper* scraper) {
                                .scrape_interval = format_prometheus_duration(target->interval()),
                                .scrape_timeout = format_prometheus_duration(target->timeout())});
   }
-  for (const auto& [pool, labels] : scraper->dropped_targets())
-    snapshot.dropped.push_back({pool, labels});
+  const auto dropped = scraper->dropped_targets();
+  for (const auto& [pool, labels] : dropped) snapshot.dropped.push_back({pool, labels});
   return snapshot;
 }
 
@@ -122,6 +122,8 @@ std::map<std::string, std::string> flags_of(const PrometheusStatusSources& sourc
       {"query.max-samples", std::to_string(command.query.samples_max)},
       {"query.timeout", format_prometheus_duration(command.query.timeout)},
       {"storage.tsdb.path", sources.store.options().directory},
+      {"storage.tsdb.retention.size",
+       std::to_string(sources.store.options().retention_bytes) + "B"},
       {"storage.tsdb.retention.time", format_prometheus_duration(std::chrono::milliseconds(
                                           sources.store.options().retention_time_ms))},
       {"web.cors.origin", command.cors_origin},

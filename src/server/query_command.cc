@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
+#include <cstdlib>
 #include <limits>
 
 #include "base/number_text.h"
@@ -17,6 +19,7 @@ namespace {
 namespace dom = simdjson::dom;
 
 constexpr size_t kSparklineCells = 40;
+constexpr size_t kNarrowTerminal = 110;  // columns, below which a table is short of words
 
 std::string text_or_empty(const dom::element& object, const char* key) {
   std::string_view text;
@@ -46,6 +49,19 @@ Result<dom::element> parse_json(dom::parser& parser, std::string_view json) {
   return root;
 }
 
+// "14:03:59" of a time in nanoseconds, UTC.
+std::string clock_time(uint64_t ns) {
+  return format_rfc3339(ns / 1'000'000'000 * 1'000'000'000).substr(11, 8);
+}
+
+// "2026-01-01T10:00:00Z to 2026-01-01T11:00:00Z, every 15s"
+std::string range_text(uint64_t first, uint64_t second, uint64_t last) {
+  if (last <= first) return "";
+  return format_rfc3339(first) + " to " + format_rfc3339(last) + ", every " +
+         format_go_duration(
+             std::chrono::nanoseconds(static_cast<int64_t>(std::min(second, last) - first)));
+}
+
 // {"stringValue":"x"}, {"intValue":"5"}, ...
 std::string any_value_text(const dom::element& value) {
   dom::object object;
@@ -73,20 +89,34 @@ std::string labels_text(const dom::element& series) {
   return "{" + out + "}";
 }
 
-// At most kSparklineCells of them, each the largest of those it stands for.
-std::vector<double> thinned(const std::vector<double>& values) {
-  if (values.size() <= kSparklineCells) return values;
-  std::vector<double> out(kSparklineCells, std::numeric_limits<double>::quiet_NaN());
+// At most `cells` of them, each the largest of those it stands for.
+std::vector<double> thinned(const std::vector<double>& values, size_t cells) {
+  if (values.size() <= cells) return values;
+  std::vector<double> out(cells, std::numeric_limits<double>::quiet_NaN());
   for (size_t i = 0; i < values.size(); ++i) {
-    double& cell = out[i * kSparklineCells / values.size()];
+    double& cell = out[i * cells / values.size()];
     if (std::isnan(cell) || values[i] > cell) cell = values[i];
   }
   return out;
 }
 
-std::string shown(double value) { return std::isnan(value) ? "-" : format_float_go(value); }
+// Five digits that matter, and the unit.
+std::string shown(double value, SeriesUnit unit) {
+  if (std::isnan(value)) return "-";
+  if (!std::isfinite(value)) return format_float_go(value);
+  if (unit == SeriesUnit::kSeconds)
+    return (value < 0 ? "-" : "") +
+           (value == 0
+                ? std::string("0s")
+                : short_duration(static_cast<uint64_t>(std::llround(std::abs(value) * 1e9))));
+  char digits[32];
+  std::snprintf(digits, sizeof digits, "%.5g", value);
+  const double rounded = std::strtod(digits, nullptr);
+  return format_float_go(rounded) + (unit == SeriesUnit::kPerSecond ? "/s" : "");
+}
 
-std::vector<std::string> series_row(std::string labels, const std::vector<double>& values) {
+std::vector<std::string> series_row(std::string labels, const std::vector<double>& values,
+                                    SeriesUnit unit, const TerminalStyle& style) {
   double low = std::numeric_limits<double>::quiet_NaN(), high = low, last = low;
   for (const double v : values) {
     if (std::isnan(v)) continue;
@@ -94,10 +124,34 @@ std::vector<std::string> series_row(std::string labels, const std::vector<double
     high = std::isnan(high) ? v : std::max(high, v);
     last = v;
   }
-  return {std::move(labels), shown(last), shown(low), shown(high), sparkline(thinned(values))};
+  const size_t cells = style.is_terminal
+                           ? std::clamp<size_t>(style.columns / 4, 10, kSparklineCells)
+                           : kSparklineCells;
+  return {std::move(labels), shown(last, unit), shown(low, unit), shown(high, unit),
+          sparkline(thinned(values, cells))};
 }
 
-const std::vector<TextColumn> kSeriesColumns = {{"SERIES"},
+// What the values of a query are counted in.
+SeriesUnit unit_of(const traceql::Metrics& metrics) {
+  using enum traceql::MetricsFunction;
+  if (metrics.kind != traceql::Metrics::Kind::kFunction) return SeriesUnit::kNone;
+  if (metrics.function == kRate) return SeriesUnit::kPerSecond;
+  if (!metrics.measured || metrics.function == kHistogramOverTime) return SeriesUnit::kNone;
+  switch (metrics.measured->intrinsic) {
+    case traceql::Intrinsic::kDuration:
+    case traceql::Intrinsic::kTraceDuration:
+    case traceql::Intrinsic::kEventTimeSinceStart: return SeriesUnit::kSeconds;
+    default: return SeriesUnit::kNone;
+  }
+}
+
+// What a reader at a terminal should know of a table, on a line below it.
+std::string note(const std::string& text, const TerminalStyle& style) {
+  if (!style.is_terminal || text.empty()) return "";
+  return style.colour ? "\x1b[2m" + text + "\x1b[0m\n" : text + "\n";
+}
+
+const std::vector<TextColumn> kSeriesColumns = {{.title = "SERIES", .cut = Cut::kMiddle},
                                                 {"LAST", Align::kRight},
                                                 {"MIN", Align::kRight},
                                                 {"MAX", Align::kRight},
@@ -124,7 +178,14 @@ Result<std::string> get(const QueryCommand& command, std::string_view path,
   request.headers.add("Accept", std::string(accept));
   if (!command.tenant.empty()) request.headers.add("X-Scope-OrgID", command.tenant);
   auto answer = client.send(request);
-  if (!answer) return in_context(base_url(command), std::move(answer).error());
+  if (!answer) {
+    // curl's words come behind the whole URL, which the user knows.
+    const std::string& fault = answer.error().message;
+    const size_t at = fault.find(url + ": ");
+    return fail(answer.error().code, base_url(command), " does not answer: ",
+                at == std::string::npos ? fault : fault.substr(at + url.size() + 2),
+                " (--url names another server)");
+  }
   if (answer->status / 100 == 2) return std::move(answer->body);
   while (answer->body.ends_with('\n')) answer->body.pop_back();
   if (answer->body.empty())
@@ -157,13 +218,17 @@ Result<std::string> query_traceql(const QueryCommand& command, const Clock& cloc
     if (!command.step.empty()) params.add("step", command.step);
     const auto body = get(command, "/api/metrics/query_range", params);
     if (!body) return std::unexpected(body.error());
-    return trace_metrics_text(*body, style);
+    return trace_metrics_text(*body, unit_of(*query->metrics), style);
   }
   if (command.since.count() != 0) add_range(params, command, clock);
   params.add("limit", std::to_string(command.limit));
   const auto body = get(command, "/api/search", params);
   if (!body) return std::unexpected(body.error());
-  return search_text(*body, style);
+  auto text = search_text(*body, style);
+  if (text && style.is_terminal &&
+      static_cast<size_t>(std::ranges::count(*text, '\n')) == size_t{command.limit} + 1)
+    *text += note("the newest " + std::to_string(command.limit) + "; --limit shows more", style);
+  return text;
 }
 
 Result<std::string> query_promql(const QueryCommand& command, const Clock& clock,
@@ -202,6 +267,7 @@ Result<std::string> search_text(std::string_view json, const TerminalStyle& styl
   dom::parser parser;
   const auto root = parse_json(parser, json);
   if (!root) return std::unexpected(root.error());
+  const bool is_narrow = style.is_terminal && style.columns < kNarrowTerminal;
   std::vector<std::vector<std::string>> rows;
   dom::array traces;
   if ((*root)["traces"].get(traces) != simdjson::SUCCESS)
@@ -217,27 +283,30 @@ Result<std::string> search_text(std::string_view json, const TerminalStyle& styl
     uint64_t duration_ms = 0;
     if (trace["durationMs"].get(duration_ms) != simdjson::SUCCESS)
       duration_ms = 0;  // left out: under one
-    rows.push_back(
-        {text_or_empty(trace, "traceID"),
-         format_rfc3339(unsigned_text(trace, "startTimeUnixNano") / 1'000'000 * 1'000'000),
-         std::to_string(duration_ms) + "ms", std::to_string(matched),
-         text_or_empty(trace, "rootServiceName"), text_or_empty(trace, "rootTraceName")});
+    const uint64_t start = unsigned_text(trace, "startTimeUnixNano") / 1'000'000 * 1'000'000;
+    rows.push_back({text_or_empty(trace, "traceID"),
+                    is_narrow ? clock_time(start) : format_rfc3339(start),
+                    duration_ms == 0 ? "<1ms" : short_duration(duration_ms * 1'000'000),
+                    std::to_string(matched), text_or_empty(trace, "rootServiceName"),
+                    text_or_empty(trace, "rootTraceName")});
   }
   if (rows.empty()) return std::string("no trace matches\n");
   return text_table({{"TRACE"},
                      {"START"},
                      {"DURATION", Align::kRight},
                      {"SPANS", Align::kRight},
-                     {"SERVICE"},
-                     {"NAME"}},
+                     {.title = "SERVICE", .cut = Cut::kEnd},
+                     {.title = "NAME", .cut = Cut::kEnd}},
                     rows, style);
 }
 
-Result<std::string> trace_metrics_text(std::string_view json, const TerminalStyle& style) {
+Result<std::string> trace_metrics_text(std::string_view json, SeriesUnit unit,
+                                       const TerminalStyle& style) {
   dom::parser parser;
   const auto root = parse_json(parser, json);
   if (!root) return std::unexpected(root.error());
   std::vector<std::vector<std::string>> rows;
+  uint64_t first = UINT64_MAX, second = UINT64_MAX, last = 0;  // times of samples
   dom::array all;
   if ((*root)["series"].get(all) != simdjson::SUCCESS)
     return fail(Errc::kUnavailable, "the server's answer holds no series");
@@ -246,14 +315,21 @@ Result<std::string> trace_metrics_text(std::string_view json, const TerminalStyl
     dom::array samples;
     if (series["samples"].get(samples) == simdjson::SUCCESS)
       for (const auto sample : samples) {
+        const uint64_t time = unsigned_text(sample, "timestampMs") * 1'000'000;
+        if (time < first)
+          first = time;
+        else if (time > first && time < second)
+          second = time;
+        last = std::max(last, time);
         dom::element value;
         values.push_back(sample["value"].get(value) == simdjson::SUCCESS ? number_or_nan(value)
                                                                          : 0);
       }
-    rows.push_back(series_row(labels_text(series), values));
+    rows.push_back(series_row(labels_text(series), values, unit, style));
   }
-  if (rows.empty()) return std::string("no series\n");
-  return text_table(kSeriesColumns, rows, style);
+  if (rows.empty()) return std::string("no span matches\n");
+  return text_table(kSeriesColumns, rows, style) + note(text_or_empty(*root, "message"), style) +
+         note(range_text(first, second, last), style);
 }
 
 Result<std::string> promql_text(std::string_view json, const TerminalStyle& style) {
@@ -298,7 +374,7 @@ Result<std::string> promql_text(std::string_view json, const TerminalStyle& styl
       std::vector<double> values;
       for (const auto sample : samples)
         if (sample.at(1).get(value) == simdjson::SUCCESS) values.push_back(number_or_nan(value));
-      rows.push_back(series_row(series, values));
+      rows.push_back(series_row(series, values, SeriesUnit::kNone, style));
     } else if (item["value"].get(value) == simdjson::SUCCESS) {
       rows.push_back({series, sample_text(value)});
     } else {
@@ -307,7 +383,8 @@ Result<std::string> promql_text(std::string_view json, const TerminalStyle& styl
   }
   if (rows.empty()) return std::string("no series\n");
   if (type == "matrix") return text_table(kSeriesColumns, rows, style);
-  return text_table({{"SERIES"}, {"VALUE", Align::kRight}}, rows, style);
+  return text_table({{.title = "SERIES", .cut = Cut::kMiddle}, {"VALUE", Align::kRight}}, rows,
+                    style);
 }
 
 Result<std::string> run_query(const QueryCommand& command, const Clock& clock,

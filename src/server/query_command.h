@@ -17,7 +17,9 @@ Result<std::string> run_query(const QueryCommand& command, const Clock& clock,
 
 // The bodies of answers as text; for run_query() and its tests.
 Result<std::string> search_text(std::string_view json, const TerminalStyle& style);
-Result<std::string> trace_metrics_text(std::string_view json, const TerminalStyle& style);
+enum class SeriesUnit { kNone, kPerSecond, kSeconds };
+Result<std::string> trace_metrics_text(std::string_view json, SeriesUnit unit,
+                                       const TerminalStyle& style);
 Result<std::string> promql_text(std::string_view json, const TerminalStyle& style);
 
 }  // namespace sightline::server

@@ -9,13 +9,35 @@
 namespace sightline::server {
 namespace {
 
-TEST(TextTable, AlignsByCodePoints) {
+TEST(TextTable, AlignsByCells) {
   EXPECT_EQ(text_table({{"NAME"}, {"N", Align::kRight}, {"LAST"}},
                        {{"naïve", "5", "x"}, {"a\nb", "500", "y"}}, {}),
             "NAME     N  LAST\n"
             "naïve    5  x\n"
             "a b    500  y\n");
+  EXPECT_EQ(text_table({{"NAME"}, {"N"}}, {{"名前", "5"}, {"e\u0301", "6"}}, {}),
+            "NAME  N\n"
+            "名前  5\n"
+            "e\u0301     6\n");
   EXPECT_TRUE(text_table({{"A"}}, {}, {.colour = true}).starts_with("\x1b[1mA\x1b[0m"));
+}
+
+TEST(TextTable, FitsTheTerminal) {
+  const std::vector<TextColumn> columns = {
+      {"ID"}, {.title = "NAME", .cut = Cut::kEnd}, {"N", Align::kRight}};
+  const std::vector<std::vector<std::string>> rows = {{"0123456789", "a name that is long", "5"},
+                                                      {"1", "名前名前名前名前", "50"}};
+  EXPECT_EQ(text_table(columns, rows, {.columns = 25, .is_terminal = true}),
+            "ID          NAME        N\n"
+            "0123456789  a name t…   5\n"
+            "1           名前名前…  50\n");
+  EXPECT_TRUE(text_table(columns, rows, {.columns = 25}).contains("a name that is long"));
+  EXPECT_EQ(text_table({{.title = "SERIES", .cut = Cut::kMiddle}}, {{"{a=名前名前, p=0.5}"}},
+                       {.columns = 12, .is_terminal = true}),
+            "SERIES\n{a=名…p=0.5}\n");
+  // An id is never cut.
+  EXPECT_TRUE(
+      text_table(columns, rows, {.columns = 10, .is_terminal = true}).contains("0123456789"));
 }
 
 TEST(Sparkline, RunsFromZeroToItsLargest) {
@@ -76,6 +98,12 @@ TEST(QueryText, OfASearch) {
   EXPECT_EQ(*text,
             "TRACE  START                 DURATION  SPANS  SERVICE  NAME\n"
             "ab     1970-01-01T00:00:01Z     250ms      3  shop     GET /\n");
+  EXPECT_EQ(
+      *search_text(
+          R"({"traces":[{"traceID":"ab","rootServiceName":"a-service-with-a-name","rootTraceName":"GET /","startTimeUnixNano":"1000000000"}]})",
+          {.columns = 44, .is_terminal = true}),
+      "TRACE  START     DURATION  SPANS  SERVICE   NAME\n"
+      "ab     00:00:01      <1ms      0  a-servi…  GET /\n");
   EXPECT_EQ(*search_text(R"({"traces":[],"metrics":{}})", {}), "no trace matches\n");
   EXPECT_FALSE(search_text("not json", {}));
 }
@@ -83,12 +111,20 @@ TEST(QueryText, OfASearch) {
 TEST(QueryText, OfMetrics) {
   const auto text = trace_metrics_text(
       R"({"series":[{"labels":[{"key":"name","value":{"stringValue":"GET /"}}],)"
-      R"("samples":[{"timestampMs":"1000"},{"timestampMs":"2000","value":0.5}]}]})",
-      {});
+      R"("samples":[{"timestampMs":"1000"},{"timestampMs":"2000","value":0.123456789}]}],"message":"left out"})",
+      SeriesUnit::kPerSecond, {});
   ASSERT_TRUE(text);
   EXPECT_EQ(*text,
-            "SERIES        LAST  MIN  MAX  OVER TIME\n"
-            "{name=GET /}   0.5    0  0.5  ▁█\n");
+            "SERIES             LAST  MIN        MAX  OVER TIME\n"
+            "{name=GET /}  0.12346/s  0/s  0.12346/s  ▁█\n");
+  const std::string json =
+      R"({"series":[{"labels":[],"samples":[{"timestampMs":"1000"},{"timestampMs":"2000","value":1.5}]}],"message":"some series are left out"})";
+  EXPECT_EQ(*trace_metrics_text(json, SeriesUnit::kSeconds, {.columns = 80, .is_terminal = true}),
+            "SERIES  LAST  MIN   MAX  OVER TIME\n"
+            "{}      1.5s   0s  1.5s  ▁█\n"
+            "some series are left out\n"
+            "1970-01-01T00:00:01Z to 1970-01-01T00:00:02Z, every 1s\n");
+  EXPECT_EQ(*trace_metrics_text(R"({"series":[]})", SeriesUnit::kNone, {}), "no span matches\n");
 }
 
 TEST(QueryText, OfPromql) {
@@ -129,6 +165,16 @@ TEST(QueryCommandLine, HasThreeForms) {
   EXPECT_EQ(std::get<CommandLineExit>(parse({"query"})).status, 1);
   EXPECT_EQ(std::get<CommandLineExit>(parse({"query", "traceql", "{ }", "--since", "x"})).status,
             1);
+}
+
+TEST(QueryCommandRun, SaysWhoDoesNotAnswer) {
+  QueryCommand command{.expression = "{ }", .url = "http://127.0.0.1:1/"};
+  const auto text = run_query(command, SystemClock(), {});
+  ASSERT_FALSE(text);
+  EXPECT_TRUE(
+      text.error().message.starts_with("http://127.0.0.1:1 does not answer: Failed to connect"))
+      << text.error().message;
+  EXPECT_TRUE(text.error().message.ends_with("(--url names another server)"));
 }
 
 TEST(QueryCommandRun, RefusesAMistakeBeforeItAsks) {

@@ -35,6 +35,16 @@ TEST(CommandLine, TakesThePeersFiles) {
   EXPECT_TRUE(run.sync_always);
 }
 
+TEST(CommandLine, RetentionOfMetricsIsThePeersFlags) {
+  const auto parsed =
+      parse({"--storage.tsdb.retention.time=3d", "--storage.tsdb.retention.size", "1.5GB"});
+  const config::ConfigFiles& files = std::get<RunCommand>(std::get<Command>(parsed)).files;
+  EXPECT_EQ(files.metrics_retention_time, std::chrono::hours(72));
+  EXPECT_EQ(files.metrics_retention_size, config::ByteSize{3ull << 29});
+  EXPECT_EQ(std::get<CommandLineExit>(parse({"--storage.tsdb.retention.size=much"})).status, 1);
+  EXPECT_EQ(std::get<CommandLineExit>(parse({"--storage.tsdb.retention.time=0d"})).status, 1);
+}
+
 TEST(CommandLine, OwnFileAndPeersFilesExcludeEachOther) {
   const auto parsed = parse({"run", "--config", "own.yaml", "--tempo-config", "b.yaml"});
   EXPECT_EQ(std::get<CommandLineExit>(parsed).status, 1);

@@ -5,7 +5,7 @@
 namespace sightline::server {
 
 net::HttpRouter make_starting_routes(const Telemetry& telemetry, const ReplayProgress& replay) {
-  constexpr net::RouteOptions kQuick{.run_on = net::RunOn::kSocketThread};
+  const net::RouteOptions kQuick{.run_on = net::RunOn::kSocketThread};
   net::HttpRouter router;
   router.add(
       "GET,HEAD", "/-/healthy",

@@ -43,7 +43,11 @@ tracestore::TraceStoreOptions trace_options(const config::TempoConfig& config,
   options.upload_after = config.cutting.max_block_duration;
   options.block_retention =
       config.limits.block_retention.value_or(config.compaction.block_retention);
+  if (config.storage.retention_size) options.retention_bytes = config.storage.retention_size->bytes;
   options.compaction_window = config.compaction.compaction_window;
+  options.compacted_traces_max = config.compaction.max_compaction_objects;
+  options.compacted_bytes_max =
+      std::min(config.compaction.max_block_bytes, options.compacted_bytes_max);
   // The WAL holds what was accepted: reading it back must not refuse any of it.
   options.decode = [](std::shared_ptr<const std::string> bytes)
       -> Result<std::shared_ptr<const model::SpanBatch>> {
@@ -99,6 +103,16 @@ Status Stores::open_traces(const config::SightlineConfig& config, bool sync_alwa
   auto limits = TenantLimitsTable::open(*config.tempo, fs, clock);
   if (!limits) return std::unexpected(std::move(limits).error());
   limits_ = std::move(*limits);
+  if (config.tempo->usage_enabled)
+    usage_ = std::make_unique<UsageTracker>(config.tempo->usage_series_max,
+                                            [table = limits_.get()](const std::string& tenant) {
+                                              return table->of(tenant).usage_dimensions;
+                                            });
+  if (config.tempo->user_overrides) {
+    auto overrides = UserOverrides::open(config.server.data_dir + "/overrides", fs, *limits_);
+    if (!overrides) return std::unexpected(std::move(overrides).error());
+    overrides_ = std::move(*overrides);
+  }
   tracestore::TraceStoreOptions options =
       trace_options(*config.tempo, config.server.data_dir, sync_always);
   auto objects =
@@ -127,7 +141,7 @@ Status Stores::open_traces(const config::SightlineConfig& config, bool sync_alwa
       limits_->store_limits(std::string(tracestore::kSingleTenant));
   options.limits.live_traces_max = own.live_traces_max;
   options.limits.bytes_per_trace_max = own.bytes_per_trace_max;
-  if (own.ingest_rate) rate_ = std::make_unique<tracestore::IngestRate>(clock);
+  if (own.ingest_rate || overrides_) rate_ = std::make_unique<tracestore::IngestRate>(clock);
   auto traces = tracestore::TraceStore::open(fs, clock, telemetry, std::move(options));
   if (!traces) return in_context("trace store", std::move(traces).error());
   traces_ = std::move(*traces);
@@ -136,22 +150,30 @@ Status Stores::open_traces(const config::SightlineConfig& config, bool sync_alwa
 
 std::function<Status(std::string_view, const std::shared_ptr<const model::SpanBatch>&)>
 Stores::span_gate() {
-  if (tenants_)
-    return [this](std::string_view org_id,
-                  const std::shared_ptr<const model::SpanBatch>& batch) -> Status {
-      const auto writer = tenants_->writer(org_id);
-      if (!writer) return std::unexpected(writer.error());
-      return (*writer)->append(batch);
-    };
-  if (!rate_) return nullptr;
-  return [this](std::string_view, const std::shared_ptr<const model::SpanBatch>& batch) -> Status {
-    const std::string tenant(tracestore::kSingleTenant);
-    const size_t bytes =
-        batch->encoded.empty() ? wire::otlp::encode_traces(*batch).size() : batch->encoded.size();
-    if (const auto limit = limits_->store_limits(tenant).ingest_rate)
-      if (auto taken = rate_->take(bytes, *limit, tenant); !taken) return taken;
-    return traces_->append(batch);
+  if (!tenants_ && !rate_ && !usage_) return nullptr;
+  return [this](std::string_view org_id, const std::shared_ptr<const model::SpanBatch>& batch) {
+    return take_spans(org_id, batch);
   };
+}
+
+Status Stores::take_spans(std::string_view org_id,
+                          const std::shared_ptr<const model::SpanBatch>& batch) {
+  std::string tenant(tenants_ ? org_id : tracestore::kSingleTenant);
+  if (tenants_) {
+    const auto writer = tenants_->writer(org_id);
+    if (!writer) return std::unexpected(writer.error());
+    if (auto taken = (*writer)->append(batch); !taken) return taken;
+  } else {
+    const auto limit = rate_ ? limits_->store_limits(tenant).ingest_rate : std::nullopt;
+    if (limit) {
+      const size_t bytes =
+          batch->encoded.empty() ? wire::otlp::encode_traces(*batch).size() : batch->encoded.size();
+      if (auto taken = rate_->take(bytes, *limit, tenant); !taken) return taken;
+    }
+    if (auto taken = traces_->append(batch); !taken) return taken;
+  }
+  if (usage_) usage_->count(tenant, *batch);
+  return {};
 }
 
 tracestore::TraceStoreStats Stores::trace_stats() const {
@@ -210,13 +232,19 @@ void Stores::maintain() {
   if (rounds_ % kPinsEveryRounds == 0) reconcile_pins();
 }
 
+void Stores::maintain_single() {
+  const auto own = limits_->store_limits(std::string(tracestore::kSingleTenant));
+  traces_->set_limits(own.live_traces_max, own.bytes_per_trace_max);
+  (void)traces_->maintain();  // says itself what failed
+}
+
 void Stores::maintain_traces() {
   limits_->refresh();
   const uint64_t live_before = trace_stats().live_spans;
   if (tenants_)
     tenants_->maintain();
   else
-    (void)traces_->maintain();  // says itself what failed
+    maintain_single();
   // What was live is in a block now: its memory goes back, instead of waiting for the next peak.
   if (trace_stats().live_spans + kSpansWorthTrimming < live_before) ::malloc_trim(0);
 }

@@ -18,6 +18,8 @@
 #include "io/object_store.h"
 #include "server/replay_progress.h"
 #include "server/tenant_limits.h"
+#include "server/usage_tracker.h"
+#include "server/user_overrides.h"
 #include "tracestore/tenancy/tenant_stores.h"
 #include "tracestore/trace_store.h"
 #include "tsdb/tsdb.h"
@@ -46,9 +48,14 @@ class Stores {
   bool has_traces() const { return traces_ || tenants_; }
   // Null without traces.
   const TenantLimitsTable* limits() const { return limits_.get(); }
+  // Null: tenants may not set their own.
+  api::tempo::OverridesStore* overrides() { return overrides_.get(); }
+  // What /usage_metrics shows; null: nothing is counted.
+  const UsageTracker* usage() const { return usage_.get(); }
   // Takes spans as the limits and tenants of the trace store want it; empty where there is nothing to hold them to.
   std::function<Status(std::string_view org_id, const std::shared_ptr<const model::SpanBatch>&)>
   span_gate();
+  Status take_spans(std::string_view org_id, const std::shared_ptr<const model::SpanBatch>& batch);
   tracestore::TraceStoreStats trace_stats() const;
 
  private:
@@ -56,12 +63,15 @@ class Stores {
   Status open_traces(const config::SightlineConfig& config, bool sync_always, io::FileSystem& fs,
                      Clock& clock, Telemetry& telemetry);
   void maintain_traces();
+  void maintain_single();  // the one store, without tenants
   void pin(const TraceId& trace);
   void reconcile_pins();
 
   std::shared_ptr<io::ObjectStore> objects_;  // null: blocks stay local
   bool archive_at_stop_ = false;
   std::unique_ptr<TenantLimitsTable> limits_;
+  std::unique_ptr<UserOverrides> overrides_;
+  std::unique_ptr<UsageTracker> usage_;
   std::unique_ptr<tracestore::IngestRate> rate_;  // of the one store, when it is limited
   std::unique_ptr<tracestore::TraceStore> traces_;
   std::unique_ptr<tracestore::TenantStores> tenants_;

@@ -29,6 +29,15 @@ void append_limits(std::string& out, const config::TempoLimits& limits) {
   duration("block_retention", limits.block_retention);
 }
 
+// JSON is YAML.
+Result<config::TempoLimits> limits_of(const std::string& tenant, const std::string& json,
+                                      const config::TempoLimits& base) {
+  const auto parsed = config::parse_tenant_overrides(
+      "{\"overrides\": {\"" + tenant + "\": " + json + "}}", "overrides", base);
+  if (!parsed) return std::unexpected(parsed.error());
+  return parsed->at(tenant);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<TenantLimitsTable>> TenantLimitsTable::open(
@@ -50,7 +59,42 @@ Status TenantLimitsTable::read() {
   seen_ = std::move(*text);
   const std::lock_guard lock(mutex_);
   overrides_ = std::make_shared<const config::TenantOverrides>(std::move(*overrides));
+  rebuild();
   return {};
+}
+
+const config::TempoLimits& TenantLimitsTable::from_files(const std::string& tenant) const {
+  for (const std::string& name : {tenant, std::string("*")})
+    if (const auto at = overrides_->find(name); at != overrides_->end()) return at->second;
+  return config_.limits;
+}
+
+void TenantLimitsTable::rebuild() {
+  auto in_force = std::make_shared<config::TenantOverrides>(*overrides_);
+  for (const auto& [tenant, json] : own_)
+    if (const auto limits = limits_of(tenant, json, from_files(tenant)))
+      (*in_force)[tenant] = *limits;
+  in_force_ = std::move(in_force);
+}
+
+Status TenantLimitsTable::check_own(const std::string& tenant, const std::string& json) const {
+  const auto limits = limits_of(tenant, json, config_.limits);
+  if (!limits) return std::unexpected(limits.error());
+  return {};
+}
+
+Status TenantLimitsTable::set_own(const std::string& tenant, const std::string& json) {
+  if (auto fine = check_own(tenant, json); !fine) return fine;
+  const std::lock_guard lock(mutex_);
+  own_[tenant] = json;
+  rebuild();
+  return {};
+}
+
+void TenantLimitsTable::remove_own(const std::string& tenant) {
+  const std::lock_guard lock(mutex_);
+  own_.erase(tenant);
+  rebuild();
 }
 
 void TenantLimitsTable::refresh() {
@@ -68,7 +112,7 @@ config::TempoLimits TenantLimitsTable::of(const std::string& tenant) const {
   std::shared_ptr<const config::TenantOverrides> overrides;
   {
     const std::lock_guard lock(mutex_);
-    overrides = overrides_;
+    overrides = in_force_;
   }
   for (const std::string& name : {tenant, std::string("*")})
     if (const auto own = overrides->find(name); own != overrides->end()) return own->second;
@@ -92,7 +136,7 @@ std::string TenantLimitsTable::text() const {
   std::shared_ptr<const config::TenantOverrides> overrides;
   {
     const std::lock_guard lock(mutex_);
-    overrides = overrides_;
+    overrides = in_force_;
   }
   if (overrides->empty()) return "no tenant has overrides of its own\n";
   std::string out;
@@ -107,6 +151,33 @@ std::string TenantLimitsTable::text(const std::string& tenant) const {
   std::string out = tenant + ":\n";
   append_limits(out, of(tenant));
   return out;
+}
+
+std::string TenantLimitsTable::json(const std::string& tenant) const {
+  const config::TempoLimits limits = of(tenant);
+  std::string ingestion, read;
+  const auto add = [](std::string& group, std::string_view key, const std::string& value) {
+    group.append(group.empty() ? "\"" : ",\"").append(key).append("\":").append(value);
+  };
+  const auto duration = [](std::chrono::nanoseconds d) {
+    return "\"" + format_go_duration(d) + "\"";
+  };
+  if (limits.rate_limit_bytes) {
+    add(ingestion, "rate_limit_bytes", std::to_string(*limits.rate_limit_bytes));
+    add(ingestion, "burst_size_bytes",
+        std::to_string(limits.burst_size_bytes.value_or(kBurstBytesDefault)));
+  }
+  add(ingestion, "max_traces_per_user", std::to_string(limits.max_traces_per_user));
+  if (limits.max_search_duration)
+    add(read, "max_search_duration", duration(*limits.max_search_duration));
+  if (limits.max_metrics_duration)
+    add(read, "max_metrics_duration", duration(*limits.max_metrics_duration));
+  std::string out = "{\"ingestion\":{" + ingestion + "},\"read\":{" + read + "}";
+  out += ",\"global\":{\"max_bytes_per_trace\":" +
+         std::to_string(limits.max_bytes_per_trace.value_or(kTraceBytesDefault)) + "}";
+  if (limits.block_retention)
+    out += ",\"compaction\":{\"block_retention\":" + duration(*limits.block_retention) + "}";
+  return out + "}";
 }
 
 }  // namespace sightline::server

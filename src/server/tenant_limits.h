@@ -1,9 +1,11 @@
 #pragma once
-// The limits of tempo.yaml's overrides, tenant by tenant: the defaults, and what the per-tenant overrides file says,
-// read again while the process runs. A file that cannot be read or understood changes nothing and is said in the log.
-//   Threads   of() and text() from any; refresh() by one caller.
+// The limits of tempo.yaml's overrides, tenant by tenant: the defaults, what the per-tenant overrides file says,
+// read again while the process runs, and what a tenant set for itself. A file that cannot be read or understood
+// changes nothing and is said in the log.
+//   Threads   any; refresh() by one caller.
 //   Lifetime  the clock and the file system outlive it.
 #include <chrono>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -29,11 +31,19 @@ class TenantLimitsTable {
   // What differs from the defaults, as text; of one tenant everything.
   std::string text() const;
   std::string text(const std::string& tenant) const;
+  std::string json(const std::string& tenant) const;  // everything, in the scoped form
+
+  // What a tenant set for itself, JSON in the form of the overrides file: wins over the file's and the defaults.
+  Status check_own(const std::string& tenant, const std::string& json) const;
+  Status set_own(const std::string& tenant, const std::string& json);
+  void remove_own(const std::string& tenant);
 
  private:
   TenantLimitsTable(const config::TempoConfig& config, io::FileSystem& fs, const Clock& clock)
       : config_(config), fs_(fs), clock_(clock) {}
   Status read();
+  void rebuild();                                                          // with mutex_ held
+  const config::TempoLimits& from_files(const std::string& tenant) const;  // likewise
 
   const config::TempoConfig config_;
   io::FileSystem& fs_;
@@ -43,7 +53,9 @@ class TenantLimitsTable {
   std::string said_;  // the last error, said once
   mutable std::mutex mutex_;
   std::shared_ptr<const config::TenantOverrides> overrides_ =
-      std::make_shared<const config::TenantOverrides>();  // guarded by mutex_
+      std::make_shared<const config::TenantOverrides>();  // guarded by mutex_, like what follows
+  std::map<std::string, std::string> own_;                // JSON by tenant
+  std::shared_ptr<const config::TenantOverrides> in_force_ = overrides_;
 };
 
 }  // namespace sightline::server

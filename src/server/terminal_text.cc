@@ -27,9 +27,39 @@ constexpr std::string_view kPalette[] = {"\x1b[36m", "\x1b[33m", "\x1b[32m", "\x
 
 bool is_continuation(char c) { return (static_cast<uint8_t>(c) & 0xC0) == 0x80; }
 
+// The code point that begins at `at`; what is no UTF-8 counts as itself.
+uint32_t code_point(std::string_view text, size_t at) {
+  const auto first = static_cast<uint8_t>(text[at]);
+  uint32_t point = first < 0xC0   ? first
+                   : first < 0xE0 ? first & 0x1F
+                   : first < 0xF0 ? first & 0x0F
+                                  : first & 7;
+  for (++at; at < text.size() && is_continuation(text[at]); ++at)
+    point = point << 6 | (static_cast<uint8_t>(text[at]) & 0x3F);
+  return point;
+}
+
+// Cells of a terminal that a character takes: East Asian Wide and emoji two, marks that join the one before none.
+size_t cells_of(uint32_t point) {
+  struct Range {
+    uint32_t first, last;
+  };
+  static constexpr Range kNone[] = {
+      {0x300, 0x36F}, {0x200B, 0x200F}, {0x20D0, 0x20FF}, {0xFE00, 0xFE0F}};
+  static constexpr Range kWide[] = {{0x1100, 0x115F}, {0x2E80, 0xA4CF},   {0xAC00, 0xD7A3},
+                                    {0xF900, 0xFAFF}, {0xFE30, 0xFE6F},   {0xFF00, 0xFF60},
+                                    {0xFFE0, 0xFFE6}, {0x1F300, 0x1FAFF}, {0x20000, 0x3FFFD}};
+  const auto is_in = [&](const Range& r) { return point >= r.first && point <= r.last; };
+  if (point < 0x300) return 1;
+  if (std::ranges::any_of(kNone, is_in)) return 0;
+  return std::ranges::any_of(kWide, is_in) ? 2 : 1;
+}
+
 size_t width_of(std::string_view text) {
-  return static_cast<size_t>(
-      std::ranges::count_if(text, [](char c) { return !is_continuation(c); }));
+  size_t cells = 0;
+  for (size_t i = 0; i < text.size(); ++i)
+    if (!is_continuation(text[i])) cells += cells_of(code_point(text, i));
+  return cells;
 }
 
 std::string printable(std::string_view text) {
@@ -39,16 +69,32 @@ std::string printable(std::string_view text) {
   return out;
 }
 
-// The first `width` code points, the last of them an ellipsis when something is cut off.
+// As much as fits into `width` cells, with an ellipsis in the last one when something is cut off.
 std::string cut(std::string_view text, size_t width) {
   if (width_of(text) <= width) return std::string(text);
-  std::string out;
-  size_t taken = 0;
-  for (const char c : text) {
-    if (!is_continuation(c) && ++taken >= width) break;
-    out.push_back(c);
+  size_t end = 0, taken = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (is_continuation(text[i])) continue;
+    taken += cells_of(code_point(text, i));
+    if (taken >= width) break;
+    for (end = i + 1; end < text.size() && is_continuation(text[end]);) ++end;
   }
-  return width == 0 ? std::string() : out + "…";
+  return width == 0 ? std::string() : std::string(text.substr(0, end)) + "…";
+}
+
+std::string shortened(std::string text, size_t width, Cut how) {
+  if (how == Cut::kNever || width_of(text) <= width) return text;
+  if (how == Cut::kEnd) return cut(text, width);
+  // Half of it from either end.
+  const size_t tail = width / 2;
+  size_t begin = text.size(), taken = 0;
+  for (size_t i = text.size(); i-- > 0;) {
+    if (is_continuation(text[i])) continue;
+    taken += cells_of(code_point(text, i));
+    if (taken > tail) break;
+    begin = i;
+  }
+  return cut(text, width - tail) + text.substr(begin);
 }
 
 std::string padded(std::string text, size_t width, Align align) {
@@ -62,22 +108,6 @@ std::string coloured(std::string_view colour, const std::string& text, const Ter
   return style.colour ? std::string(colour) + text + std::string(kReset) : text;
 }
 
-// Three digits that matter: "1.23s", "250ms", "87µs".
-std::string short_duration(uint64_t ns) {
-  struct Unit {
-    double ns;
-    std::string_view name;
-  };
-  static constexpr Unit kUnits[] = {{60e9, "m"}, {1e9, "s"}, {1e6, "ms"}, {1e3, "µs"}};
-  for (const Unit& unit : kUnits) {
-    const double amount = static_cast<double>(ns) / unit.ns;
-    if (amount < 1) continue;
-    const double scale = amount >= 100 ? 1 : amount >= 10 ? 10 : 100;
-    return format_float_plain(std::round(amount * scale) / scale) + std::string(unit.name);
-  }
-  return std::to_string(ns) + "ns";
-}
-
 // From `begin` to `end` of the whole, both within [0, 1], in eighths of a cell; always something to see.
 std::string bar(double begin, double end, size_t cells) {
   static constexpr std::string_view kEighths[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
@@ -88,6 +118,22 @@ std::string bar(double begin, double end, size_t cells) {
   const auto whole = static_cast<size_t>(wanted);
   for (size_t i = 0; i < whole; ++i) out += "█";
   return out.append(kEighths[static_cast<size_t>((wanted - static_cast<double>(whole)) * 8)]);
+}
+
+// Takes from the widest of those that may be cut until all fit, or nothing is left to take.
+void narrow(const std::vector<TextColumn>& columns, size_t width, std::vector<size_t>& widths) {
+  constexpr size_t kLeastWidth = 8;
+  size_t total = 2 * (widths.size() - 1);
+  for (const size_t w : widths) total += w;
+  for (; total > width; --total) {
+    size_t* widest = nullptr;
+    for (size_t i = 0; i < widths.size(); ++i)
+      if (columns[i].cut != Cut::kNever && widths[i] > kLeastWidth &&
+          (widest == nullptr || widths[i] > *widest))
+        widest = &widths[i];
+    if (widest == nullptr) return;
+    --*widest;
+  }
 }
 
 class Waterfall {
@@ -202,10 +248,27 @@ TerminalStyle terminal_style() {
   const char* terminal = std::getenv("TERM");
   style.colour = isatty(STDOUT_FILENO) != 0 && (no_colour == nullptr || *no_colour == '\0') &&
                  (terminal == nullptr || std::string_view(terminal) != "dumb");
+  style.is_terminal = isatty(STDOUT_FILENO) != 0;
   winsize size{};
   if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40)
     style.columns = size.ws_col;
   return style;
+}
+
+// Three digits that matter: "1.23s", "250ms", "87µs".
+std::string short_duration(uint64_t ns) {
+  struct Unit {
+    double ns;
+    std::string_view name;
+  };
+  static constexpr Unit kUnits[] = {{60e9, "m"}, {1e9, "s"}, {1e6, "ms"}, {1e3, "µs"}};
+  for (const Unit& unit : kUnits) {
+    const double amount = static_cast<double>(ns) / unit.ns;
+    if (amount < 1) continue;
+    const double scale = amount >= 100 ? 1 : amount >= 10 ? 10 : 100;
+    return format_float_plain(std::round(amount * scale) / scale) + std::string(unit.name);
+  }
+  return std::to_string(ns) + "ns";
 }
 
 std::string text_table(const std::vector<TextColumn>& columns,
@@ -214,13 +277,16 @@ std::string text_table(const std::vector<TextColumn>& columns,
   std::vector<size_t> widths;
   for (const TextColumn& column : columns) widths.push_back(width_of(column.title));
   for (const auto& row : rows)
-    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width_of(row[i]));
+    for (size_t i = 0; i < row.size(); ++i)
+      widths[i] = std::max(widths[i], width_of(printable(row[i])));
+  if (style.is_terminal) narrow(columns, style.columns, widths);
   const auto line = [&](const auto& cell) {
     std::string out;
     for (size_t i = 0; i < columns.size(); ++i) {
       if (i > 0) out += "  ";
       const bool last = i + 1 == columns.size() && columns[i].align == Align::kLeft;
-      out += last ? cell(i) : padded(cell(i), widths[i], columns[i].align);
+      const std::string text = shortened(cell(i), widths[i], columns[i].cut);
+      out += last ? text : padded(text, widths[i], columns[i].align);
     }
     return out;
   };

@@ -83,6 +83,9 @@ struct SearchResult {
 struct TagValuesOptions : QueryBounds {
   std::string_view filter;  // only spans that match; empty or broken: all
   uint32_t values_max = 10'000;
+  // Told of each value, or each key, once and as soon as it is found; one at a time, from any thread. May be empty.
+  std::function<void(const OwnedValue&)> value_found;
+  std::function<void(tracestore::AttributeScope, const std::string& key)> key_found;
 };
 struct TagValues {
   std::vector<OwnedValue>

@@ -14,6 +14,8 @@
 
 namespace sightline::tracestore {
 
+class RowGroupCache;
+
 // Going over drops or refuses what is too much and counts it under its reason
 // in tempo_discarded_spans_total. 0 means no limit.
 struct TraceStoreLimits {
@@ -45,9 +47,11 @@ struct TraceStoreOptions {
   uint64_t cut_bytes_min = 32u << 20;  // received bytes of due traces
   uint32_t row_group_rows = 65'536;  // closes with the trace that reaches it: larger packs tighter
 
-  // Compaction: neighbours in time merge until they reach compacted_bytes_max or span compaction_window.
+  // Compaction: neighbours in time merge until they reach compacted_bytes_max or compacted_traces_max, or span
+  // compaction_window.
   uint32_t compaction_inputs_min = 4;
   uint64_t compacted_bytes_max = 256u << 20;
+  uint64_t compacted_traces_max = 6'000'000;
   std::chrono::nanoseconds compaction_window = std::chrono::hours(24);
 
   // Retention, counted from when the newest span of a block was received. 0 keeps everything.
@@ -61,6 +65,9 @@ struct TraceStoreOptions {
   std::chrono::nanoseconds upload_after = std::chrono::minutes(5);
   std::string cache_directory;  // for what is read from there; empty: blocks_directory + "/cache"
   uint64_t cache_bytes_max = 4ull << 30;
+
+  // Where row groups that were read stay open for a while; null: a cache of its own, with the limits of row_group_cache.h.
+  std::shared_ptr<RowGroupCache> row_groups;
 
   TraceStoreLimits limits;
 

@@ -22,7 +22,7 @@ TraceStore::TraceStore(io::FileSystem& fs, Clock& clock, Telemetry& telemetry,
       memory_(options_.hot_bytes_max),
       live_traces_max_(options_.limits.live_traces_max),
       bytes_per_trace_max_(options_.limits.bytes_per_trace_max),
-      directory_(fs, options_.blocks_directory) {
+      directory_(fs, options_.blocks_directory, options_.row_groups) {
   wal_use_.set_load(
       [this](io::RecordPosition position) -> Result<std::shared_ptr<const model::SpanBatch>> {
         auto bytes = wal_->read(position);
@@ -40,6 +40,8 @@ TraceStore::~TraceStore() {
 Result<std::unique_ptr<TraceStore>> TraceStore::open(io::FileSystem& fs, Clock& clock,
                                                      Telemetry& telemetry,
                                                      TraceStoreOptions options) {
+  if (!options.row_groups)
+    options.row_groups = std::make_shared<RowGroupCache>(RowGroupCache::Limits{});
   std::unique_ptr<TraceStore> store(new TraceStore(fs, clock, telemetry, std::move(options)));
   if (auto status = store->recover(); !status)
     return in_context("trace store", std::move(status).error());

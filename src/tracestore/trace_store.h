@@ -78,10 +78,14 @@ class TraceStore final : public TraceWriter, public Queryable {
   // While pinned, a trace survives retention, whole; also one that has yet to arrive. O(1), durable
   // with the next maintain(); who pins says so again after a crash. A set: pins are not counted.
   void pin(const TraceId& id) { pins_->pin(id); }
+  void pin(TraceFingerprint id) { pins_->pin(id); }
   void unpin(const TraceId& id) { pins_->unpin(id); }
   bool is_pinned(const TraceId& id) const { return pins_->contains(id); }
   // Pins exactly what `source` names, and what is pinned while it runs; nothing is unpinned when it fails.
   Status replace_pins(const PinSet::Source& source) { return pins_->replace(source); }
+  Status replace_pins_by_fingerprint(const PinSet::FingerprintSource& source) {
+    return pins_->replace_fingerprints(source);
+  }
 
   // What append() is held to from now on; 0: no limit.
   void set_limits(uint64_t live_traces_max, uint64_t bytes_per_trace_max) {

@@ -38,7 +38,7 @@ Status TraceStore::open_archive() {
        .bytes_max = options_.cache_bytes_max});
   if (!cache) return std::unexpected(std::move(cache).error());
   cache_ = std::move(*cache);
-  archive_ = std::make_unique<BlockArchive>(*cache_, random_owner());
+  archive_ = std::make_unique<BlockArchive>(*cache_, random_owner(), options_.row_groups);
   Status loaded = load_archive();
   if (loaded || !may_pass(loaded.error().code)) return loaded;
   SL_LOG_WARN("trace store: {}; until it answers, spans are received and nothing is answered",

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <latch>
+#include <thread>
+
 #include "io/testing_directory.h"
 #include "tracestore/testing_spans.h"
 
@@ -130,6 +133,45 @@ TEST_F(StoreFixture, LimitsAreSaidAndCounted) {
   EXPECT_EQ(telemetry.counter_total("tempo_discarded_spans_total"), 3u);
 }
 
+TEST_F(StoreFixture, OverTheMemoryOfLiveBatchesNothingIsTakenUntilABlockIsWritten) {
+  SpanSource source(20);
+  auto o = options();
+  o.limits.live_bytes_max = 200'000;
+  open(o);
+  std::vector<TraceId> ids;
+  Status last;
+  while (last && ids.size() < 1'000) {
+    ids.push_back(source.trace_id());
+    last = store->append(source.batch({ids.back()}, 20, kNow));
+  }
+  ASSERT_FALSE(last);
+  ids.pop_back();
+  EXPECT_EQ(last.error().code, Errc::kResourceExhausted);
+  EXPECT_TRUE(last.error().message.ends_with("; blocks cannot be written fast enough"));
+  EXPECT_EQ(telemetry.counter_total("tempo_discarded_spans_total"), 20u);
+  ASSERT_TRUE(store->flush());
+  ids.push_back(source.trace_id());
+  EXPECT_TRUE(store->append(source.batch({ids.back()}, 20, kNow)));
+  for (const TraceId& id : ids) EXPECT_TRUE(find(id));
+}
+
+TEST_F(StoreFixture, ARequestThatIsTooLargeForTheLogIsRefused) {
+  SpanSource source(21);
+  auto o = options();
+  o.limits.record_bytes_max = 20'000;
+  open(o);
+  const TraceId small = source.trace_id(), large = source.trace_id();
+  ASSERT_TRUE(store->append(source.batch({small}, 2, kNow)));
+  const auto refused = store->append(source.batch({large}, 500, kNow));
+  ASSERT_FALSE(refused);
+  EXPECT_TRUE(refused.error().message.ends_with("is over the limit of 20000"))
+      << refused.error().message;
+  EXPECT_FALSE(find(large));
+  open(o);
+  EXPECT_TRUE(find(small));
+  EXPECT_FALSE(find(large));
+}
+
 TEST_F(StoreFixture, ASecondStoreOnTheDirectoryIsRefused) {
   open(options());
   const auto second = TraceStore::open(*fs, clock, telemetry, options());
@@ -156,6 +198,109 @@ TEST_F(StoreFixture, IdleTracesMoveToABlockAndLeaveTheWal) {
   EXPECT_LT(stats.wal_bytes, wal_before);
   EXPECT_GE(*stats.oldest, kNow);
   EXPECT_TRUE(find(id));
+}
+
+TEST_F(StoreFixture, ATraceThatIsNeverIdleIsCutByItsDuration) {
+  SpanSource source(15);
+  auto o = options();
+  o.max_block_duration = std::chrono::minutes(1);
+  open(o);
+  const TraceId busy = source.trace_id();
+  for (int second = 0; second < 59; second += 5) {
+    ASSERT_TRUE(store->append(source.batch({busy}, 1, clock.now())));
+    clock.advance(std::chrono::seconds(5));
+    if (second < 54) {
+      ASSERT_TRUE(store->maintain());
+      EXPECT_EQ(store->stats().block_count, 0u) << second;
+    }
+  }
+  ASSERT_TRUE(store->maintain());  // a minute after its first span, though little came
+  EXPECT_EQ(store->stats().live_traces, 0u);
+  EXPECT_EQ(store->stats().block_count, 1u);
+  EXPECT_EQ(find(busy)->spans.size(), 12u);
+}
+
+TEST_F(StoreFixture, DueTracesWaitUntilTheyAreWorthABlock) {
+  SpanSource source(16);
+  auto o = options();
+  o.cut_bytes_min = 60'000;
+  open(o);
+  uint64_t written = 0;
+  while (store->stats().block_count == 0 && written < 1'000) {
+    ASSERT_TRUE(store->append(source.batch({source.trace_id()}, 5, clock.now())));
+    ++written;
+    clock.advance(o.trace_idle_period);
+    ASSERT_TRUE(store->maintain());
+  }
+  EXPECT_GT(written, 5u);
+  EXPECT_LT(written, 1'000u);
+  EXPECT_EQ(store->stats().block_traces, written);
+}
+
+TEST_F(StoreFixture, OverTheBytesOfABlockEverythingIsDue) {
+  SpanSource source(17);
+  auto o = options();
+  o.max_block_bytes = 200'000;
+  open(o);
+  uint64_t traces = 0;
+  for (; store->stats().block_count == 0 && traces < 1'000; ++traces) {
+    ASSERT_TRUE(store->append(source.batch({source.trace_id()}, 20, clock.now())));
+    ASSERT_TRUE(store->maintain());  // at the same moment: nothing is idle
+  }
+  EXPECT_GT(traces, 1u);
+  EXPECT_LT(traces, 1'000u);
+  EXPECT_EQ(store->stats().block_traces, traces);
+  EXPECT_EQ(store->stats().live_spans, 0u);
+}
+
+TEST_F(StoreFixture, OverTheRetentionBytesTheOldestGoAndPinnedTracesStay) {
+  SpanSource source(18);
+  auto o = options();
+  o.compaction_inputs_min = 1'000;
+  o.retention_bytes = 300'000;
+  open(o);
+  std::vector<TraceId> ids;
+  const TraceId pinned = source.trace_id();
+  store->pin(pinned);
+  for (int block = 0; block < 40; ++block) {
+    ids.push_back(block == 1 ? pinned : source.trace_id());
+    ASSERT_TRUE(store->append(source.batch({ids.back()}, 200, clock.now())));
+    ASSERT_TRUE(store->flush());
+    clock.advance(std::chrono::seconds(1));
+    ASSERT_TRUE(store->maintain());
+    EXPECT_LE(store->stats().block_bytes, o.retention_bytes + 100'000) << block;
+  }
+  EXPECT_GT(telemetry.counter_total("tempodb_retention_deleted_total"), 5u);
+  EXPECT_FALSE(find(ids[0]));
+  EXPECT_TRUE(find(pinned));
+  bool kept = false;  // what is kept is the newest
+  for (const TraceId& id : ids) {
+    if (id == pinned) continue;
+    EXPECT_TRUE(!kept || find(id)) << to_hex(id);
+    kept |= find(id).has_value();
+  }
+  EXPECT_TRUE(kept);
+}
+
+TEST_F(StoreFixture, MergedBlocksHoldNoMoreTracesThanTheyMay) {
+  SpanSource source(19);
+  auto o = options();
+  o.compaction_inputs_min = 2;
+  o.compacted_traces_max = 10;
+  open(o);
+  std::vector<TraceId> ids;
+  for (int block = 0; block < 12; ++block) {
+    std::vector<TraceId> of_block;
+    for (int i = 0; i < 3; ++i) of_block.push_back(source.trace_id());
+    ids.insert(ids.end(), of_block.begin(), of_block.end());
+    ASSERT_TRUE(store->append(source.batch(of_block, 30, clock.now())));
+    ASSERT_TRUE(store->flush());
+    ASSERT_TRUE(store->maintain());
+  }
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(store->maintain());
+  EXPECT_GE(store->stats().block_count, 4u);
+  EXPECT_LT(store->stats().block_count, 12u);
+  for (const TraceId& id : ids) EXPECT_TRUE(find(id));
 }
 
 TEST_F(StoreFixture, LateSpansJoinTheirTraceInOneRowGroup) {
@@ -222,6 +367,44 @@ TEST_F(StoreFixture, ScansPassByRowGroupsThatCannotMatch) {
   EXPECT_EQ(rows_shown({.conditions = {somebody, nobody}, .all_conditions = false}),
             rows_shown({.conditions = {somebody}}));
   EXPECT_EQ(rows_shown({.max = {kNow.value - 1'000'000'000}}), 0u);
+}
+
+// While a block is written (here: held up in reading what goes into it), spans come in, and all can be found.
+TEST_F(StoreFixture, WritingABlockHoldsUpNobody) {
+  SpanSource source(22);
+  auto o = options();
+  o.hot_bytes_max = 1;  // batches are read from the log again
+  std::atomic<std::thread::id> maintaining{};
+  std::latch reached(1), go_on(1);
+  std::atomic<bool> first{true};
+  o.decode = [&](std::shared_ptr<const std::string> bytes) {
+    if (std::this_thread::get_id() == maintaining.load() && first.exchange(false)) {
+      reached.count_down();
+      go_on.wait();
+    }
+    return testing::decode(std::move(bytes));
+  };
+  open(o);
+  std::vector<TraceId> ids{source.trace_id()};
+  ASSERT_TRUE(store->append(source.batch(ids, 10, kNow)));
+  ids.push_back(source.trace_id());
+  ASSERT_TRUE(store->append(source.batch({ids.back()}, 10, kNow)));  // the one before cools
+  std::thread maintenance([&] {
+    maintaining = std::this_thread::get_id();
+    EXPECT_TRUE(store->flush());
+  });
+  reached.wait();
+  for (int i = 0; i < 20; ++i) {
+    ids.push_back(source.trace_id());
+    EXPECT_TRUE(store->append(source.batch({ids.back()}, 10, kNow)));
+  }
+  for (const TraceId& id : ids) EXPECT_TRUE(find(id));
+  EXPECT_EQ(store->stats().block_count, 0u);
+  go_on.count_down();
+  maintenance.join();
+  EXPECT_EQ(store->stats().block_traces, 2u);
+  for (const TraceId& id : ids) EXPECT_TRUE(find(id));
+  open(options());  // the decoder above goes
 }
 
 TEST_F(StoreFixture, AppendsMaintenanceAndReadersRunTogether) {

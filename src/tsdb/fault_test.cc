@@ -1,8 +1,10 @@
 // Every operation on the disk fails once, or everything after it fails: what was
 // acknowledged is there after the next start, and nothing else.
 #include <gtest/gtest.h>
+#include <sys/mount.h>
 
 #include <bit>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -182,6 +184,110 @@ TEST(Faults, DiskFullIsUnavailableAndPasses) {
   faulty.set_plan({});
   EXPECT_TRUE(add(kTestStart + 1)) << "the same sample is taken once there is space";
   expect_exactly(*db, {.samples = {{kTestStart, 1}, {kTestStart + 1, 1}}}, true);
+}
+
+// A file system of its own that can be filled to the last byte.
+class SmallDisk {
+ public:
+  explicit SmallDisk(const char* size) {
+    mounted_ = ::mount("tmpfs", directory_.path().c_str(), "tmpfs", 0, size) == 0;
+  }
+  ~SmallDisk() {
+    if (mounted_) (void)::umount2(directory_.path().c_str(), MNT_DETACH);
+  }
+  SmallDisk(const SmallDisk&) = delete;
+  SmallDisk& operator=(const SmallDisk&) = delete;
+  bool mounted() const { return mounted_; }
+  const std::string& path() const { return directory_.path(); }
+  void fill() const {
+    std::ofstream out(path() + "/filler", std::ios::binary);
+    const std::string piece(4'096, 'x');
+    while (out.write(piece.data(), static_cast<std::streamsize>(piece.size())).flush()) {
+    }
+  }
+  void free() const { std::filesystem::remove(path() + "/filler"); }
+
+ private:
+  io::TestingDirectory directory_;
+  bool mounted_ = false;
+};
+
+// The disk really is full, again and again, while samples come and blocks are cut and merged.
+TEST(Faults, RealDiskFullAndBack) {
+  const SmallDisk disk("size=4m");
+  if (!disk.mounted())
+    GTEST_SKIP() << "NOT TESTED: a full disk needs to mount a small file system; run as root";
+  const auto real = io::make_posix_file_system();
+  ManualClock clock({static_cast<uint64_t>(kTestStart) * 1'000'000});
+  Telemetry telemetry;
+  TsdbOptions options = small_options(disk.path() + "/db");
+  options.wal_segment_bytes_max = 20'000;
+  auto db = std::move(*Tsdb::open(*real, clock, telemetry, options));
+  constexpr int kSeries = 40;
+  const auto labels = [](int s) {
+    return make_labels({{"__name__", "disk"}, {"s", std::to_string(100 + s)}});
+  };
+  const auto add = [&](int64_t time) -> Status {
+    auto appender = db->appender();
+    for (int s = 0; s < kSeries; ++s) {
+      const auto id = appender->series(labels(s));
+      if (!id) return std::unexpected(id.error());
+      if (auto status = appender->append(*id, {time}, std::sin(static_cast<double>(time + s)));
+          !status)
+        return status;
+      if (auto status =
+              appender->append_exemplar(*id, test_exemplar(time, 1, static_cast<uint8_t>(1 + s)));
+          !status)
+        return status;
+    }
+    return appender->commit();
+  };
+  std::vector<int64_t> acknowledged;
+  const auto expect_all = [&] {
+    auto querier = db->querier();
+    auto set = (*querier)->select({}, {});
+    ASSERT_TRUE(set);
+    ASSERT_EQ((*set)->size(), static_cast<size_t>(kSeries));
+    for (size_t s = 0; s < kSeries; ++s) {
+      SampleColumns columns;
+      std::vector<model::Exemplar> exemplars;
+      ASSERT_TRUE((*set)->read(s, {}, columns));
+      ASSERT_TRUE((*set)->read_exemplars(s, {}, exemplars));
+      ASSERT_EQ(columns.times, acknowledged);
+      for (size_t i = 0; i < columns.times.size(); ++i)
+        ASSERT_EQ(columns.values[i],
+                  std::sin(static_cast<double>(columns.times[i] + static_cast<int64_t>(s))));
+      ASSERT_EQ(exemplars.size(), acknowledged.size());
+    }
+  };
+  uint64_t refused = 0;
+  int64_t time = kTestStart;
+  for (int round = 0; round < 12; ++round) {
+    for (int i = 0; i < 60; ++i) {
+      time += 2 * kMinuteMs;
+      clock.set_wall(TimestampNs{static_cast<uint64_t>(time) * 1'000'000});
+      if (i == 20) disk.fill();
+      if (i == 40) disk.free();
+      const auto status = add(time);
+      if (status) {
+        acknowledged.push_back(time);
+      } else {
+        ASSERT_EQ(status.error().code, Errc::kUnavailable) << status.error().message;
+        ASSERT_TRUE(i >= 20 && i < 40)
+            << "refused with space on the disk: " << status.error().message;
+        ++refused;
+      }
+      if (i % 7 == 0) db->maintain();
+    }
+    expect_all();
+    if (HasFatalFailure()) return;
+  }
+  EXPECT_GT(refused, 50u);
+  EXPECT_GT(acknowledged.size(), 400u);
+  EXPECT_EQ(db->stats().corruptions, 0u);
+  db.reset();
+  db = std::move(*Tsdb::open(*real, clock, telemetry, options));
+  expect_all();
 }
 
 TEST(Faults, TornLogKeepsWhatIsWhole) {

@@ -25,17 +25,16 @@ class StoreSeriesSet final : public SeriesSet {
     uint32_t series = 0;
   };
   struct Entry {
-    model::Labels labels;       // empty when the head has it
+    model::Labels labels;
     SeriesPtr head;             // may be null
     std::vector<Place> places;  // blocks by age
-    const model::Labels& name() const { return head != nullptr ? head->labels() : labels; }
   };
 
   StoreSeriesSet(std::shared_ptr<const StoreSnapshot> snapshot, std::vector<Entry> entries)
       : snapshot_(std::move(snapshot)), entries_(std::move(entries)) {}
 
   size_t size() const override { return entries_.size(); }
-  const model::Labels& labels(size_t index) const override { return entries_[index].name(); }
+  const model::Labels& labels(size_t index) const override { return entries_[index].labels; }
 
   Status read(size_t index, TimeRange range, SampleColumns& out) const override {
     return read(index, range, ValueNeed::kAll, out);
@@ -230,9 +229,11 @@ Result<std::vector<StoreSeriesSet::Entry>> join(std::vector<SeriesPtr> head,
   entries.reserve(head.size());
   Pacer pacer(wanted);
   std::vector<FoundInBlock*> same;  // that have the least labels
+  model::Labels heads;              // of head[next]
   for (size_t next = 0;;) {
     if (auto ok = pacer.step(); !ok) return std::unexpected(ok.error());
-    const model::Labels* least = next < head.size() ? &head[next]->labels() : nullptr;
+    if (next < head.size() && heads.empty()) heads = head[next]->labels();
+    const model::Labels* least = next < head.size() ? &heads : nullptr;
     bool is_heads = least != nullptr;
     same.clear();
     for (FoundInBlock& block : blocks) {
@@ -247,10 +248,12 @@ Result<std::vector<StoreSeriesSet::Entry>> join(std::vector<SeriesPtr> head,
     }
     if (least == nullptr) return entries;
     StoreSeriesSet::Entry& entry = entries.emplace_back();
-    if (is_heads)
+    if (is_heads) {
       entry.head = std::move(head[next++]);
-    else
+      entry.labels = std::exchange(heads, {});
+    } else {
       entry.labels = same.front()->take_labels();
+    }
     entry.places.reserve(same.size());
     for (FoundInBlock* block : same) {
       entry.places.push_back(block->place());

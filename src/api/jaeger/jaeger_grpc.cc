@@ -5,6 +5,7 @@
 #include <protozero/pbf_writer.hpp>
 #include <set>
 
+#include "api/jaeger/structured_filter.h"
 #include "base/protobuf_reader.h"
 #include "net/grpc_status.h"
 #include "wire/otlp/encode_traces.h"
@@ -71,11 +72,21 @@ Status read_parameters(std::string_view bytes, TraceQuestion& question) {
       case protobuf_varint(8):
         question.limit = static_cast<uint32_t>(std::max(static_cast<int32_t>(r.varint()), 0));
         break;
-      case protobuf_bytes(10):
-        return fail(Errc::kInvalidArgument, "structured filters are not supported");
+      case protobuf_bytes(10): {
+        auto condition = filter_condition(r.bytes());
+        if (!condition) return std::unexpected(std::move(condition).error());
+        question.condition = std::move(*condition);
+        break;
+      }
       default: r.skip();
     }
   }
+  const bool is_plain = question.service.empty() && question.operation.empty() &&
+                        question.tags.empty() && question.duration_min.count() == 0 &&
+                        !question.duration_max;
+  if (r.ok() && !question.condition.empty() && !is_plain)
+    return fail(Errc::kInvalidArgument,
+                "filter excludes service_name, operation_name, attributes and durations");
   return check(r);
 }
 

@@ -14,7 +14,7 @@ namespace {
 constexpr std::string_view kKinds[] = {"", "internal", "server", "client", "producer", "consumer"};
 
 traceql::Engine engine_of(const JaegerApi& api) {
-  return traceql::Engine(api.traces, api.clock, {.timeout = api.options.timeout});
+  return traceql::Engine(api.traces, api.clock, {.timeout = api.options.timeout, .pool = api.pool});
 }
 
 void set_cancellation(traceql::QueryBounds& bounds, const Cancelled& cancelled) {
@@ -46,6 +46,7 @@ std::string condition_of(const std::string& key, const std::string& value) {
 }  // namespace
 
 std::string traceql_of(const TraceQuestion& question) {
+  if (!question.condition.empty()) return "{ " + question.condition + " }";
   std::vector<std::string> conditions;
   if (!question.service.empty())
     conditions.push_back("resource.service.name = " + traceql::quoted(question.service));

@@ -34,9 +34,14 @@ struct JaegerApi {
   std::string prefix = "/jaeger";
   JaegerApiOptions options;
   Tenancy tenancy;
+  WorkPool* pool = nullptr;  // runs handlers, and row groups of one query side by side; may be null
 
   JaegerApi of_tenants(const tracestore::TenantTraces& tenants) const {
-    return {.traces = *tenants.traces, .clock = clock, .prefix = prefix, .options = options};
+    return {.traces = *tenants.traces,
+            .clock = clock,
+            .prefix = prefix,
+            .options = options,
+            .pool = pool};
   }
 };
 
@@ -48,6 +53,7 @@ struct TraceQuestion {
   std::string service;
   std::string operation;
   std::vector<std::pair<std::string, std::string>> tags;
+  std::string condition;  // of TraceQL; in place of the three above and the durations
   TimestampNs start{0};
   TimestampNs end{UINT64_MAX};
   std::chrono::nanoseconds duration_min{0};

@@ -267,16 +267,18 @@ void add_jaeger_routes(net::HttpRouter& router, JaegerApi api) {
       {"/api/dependencies", answer_dependencies}};
   const auto shared = std::make_shared<const JaegerApi>(std::move(api));
   for (const auto& [pattern, handler] : kPaths)
-    router.add(
-        "GET", shared->prefix + std::string(pattern), [shared, handler](net::HttpRequest& request) {
-          return as_tenants(
-              *shared, request.headers.get(kOrgIdHeader),
-              [&](const JaegerApi& own) { return handler(own, request); },
-              [](const TenancyRefusal& refusal) {
-                return net::HttpResponse::json(error_envelope(refusal.http_status, refusal.message),
-                                               refusal.http_status);
-              });
-        });
+    router.add("GET", shared->prefix + std::string(pattern),
+               [shared, handler](net::HttpRequest& request) {
+                 return as_tenants(
+                     *shared, request.headers.get(kOrgIdHeader),
+                     [&](const JaegerApi& own) { return handler(own, request); },
+                     [](const TenancyRefusal& refusal) {
+                       return net::HttpResponse::json(
+                           error_envelope(refusal.http_status, refusal.message),
+                           refusal.http_status);
+                     });
+               },
+               {.pool = shared->pool});
 }
 
 }  // namespace sightline::api::jaeger

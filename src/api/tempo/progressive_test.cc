@@ -5,7 +5,9 @@
 #include <map>
 #include <protozero/pbf_reader.hpp>
 #include <protozero/pbf_writer.hpp>
+#include <set>
 
+#include "api/tempo/progressive_tags.h"
 #include "api/tempo/protobuf_answers.h"
 #include "api/tempo/streaming_querier.h"
 #include "api/tempo/time_windows.h"
@@ -47,7 +49,7 @@ std::shared_ptr<const model::SpanBatch> an_hour() {
     texts.push_back("trace " + std::to_string(i));
     texts.push_back("s" + std::to_string(i) + " \"" + (i % 3 == 0 ? "a" : "b") +
                     "\" start=" + std::to_string(10 * i) + "s duration=12s service=web" +
-                    (i < 30 ? " .early=1" : ""));
+                    (i < 30 ? " .early=1" : "") + " .n=" + std::to_string(i));
   }
   for (size_t i = 0; i < texts.size(); ++i)
     lines.push_back({static_cast<uint32_t>(i) + 1, static_cast<uint32_t>(i % 2), texts[i]});
@@ -177,6 +179,102 @@ TEST_F(Progressive, MetricsSendEverySampleOnce) {
                         std::string_view(query).contains("compare");
     EXPECT_EQ(messages > 1, !in_one) << query;
   }
+}
+
+// Ten milliseconds pass whenever somebody looks.
+class HurryingClock final : public Clock {
+ public:
+  TimestampNs now() const override { return {3'600 * kSecond}; }
+  std::chrono::nanoseconds monotonic() const override { return now_ += milliseconds(10); }
+
+ private:
+  mutable std::chrono::nanoseconds now_{0};
+};
+
+struct ProgressiveTags : Progressive {
+  // The strings of each message's items.
+  std::vector<std::vector<std::string>> ask(const std::string& method, const std::string& name,
+                                            const std::string& q = "") {
+    net::testing::StreamCall call;
+    call.on_send = on_send;
+    std::string request;
+    protozero::pbf_writer writer(request);
+    if (!name.empty()) writer.add_string(1, name);
+    if (!q.empty()) writer.add_string(2, q);
+    reply = streaming_querier_methods(hurrying).at("/tempopb.StreamingQuerier/" + method)(
+        std::make_shared<const std::string>(request), call);
+    std::vector<std::vector<std::string>> out;
+    uint64_t told = 0;
+    for (const std::string& message : call.messages) {
+      out.push_back(fields(message, 1));
+      uint64_t total = 0, completed = 0;
+      for (const std::string& metrics : fields(message, 2))
+        for (protozero::pbf_reader r(metrics); r.next();) {
+          if (r.tag() == 2)
+            total = r.get_uint32();
+          else if (r.tag() == 3)
+            completed = r.get_uint32();
+          else
+            r.skip();
+        }
+      EXPECT_EQ(completed, ++told);
+      EXPECT_EQ(total, told + (out.size() < call.messages.size() ? 1 : 0));
+    }
+    return out;
+  }
+  HurryingClock hurry;
+  TempoApi hurrying{.traces = store, .clock = hurry};
+  net::GrpcReply reply;
+  std::function<void()> on_send = [] {};
+};
+
+TEST_F(ProgressiveTags, ValuesAreSentOnceAndWhileTheyAreFound) {
+  for (const auto& [method, tag] :
+       {std::pair("SearchTagValues", "n"), std::pair("SearchTagValuesV2", "span.n")}) {
+    const auto messages = ask(method, tag);
+    EXPECT_GT(messages.size(), 5u) << method;
+    std::set<std::string> values;
+    size_t count = 0;
+    for (const auto& message : messages) {
+      values.insert(message.begin(), message.end());
+      count += message.size();
+    }
+    EXPECT_EQ(values.size(), static_cast<size_t>(kTraces)) << method;
+    EXPECT_EQ(count, values.size()) << method;
+  }
+  EXPECT_EQ(ask("SearchTagValuesV2", "status"),
+            (std::vector<std::vector<std::string>>{{"\n\x7keyword\x12\x5"
+                                                    "error",
+                                                    "\n\x7keyword\x12\x5unset",
+                                                    "\n\x7keyword\x12\x2ok"}}));
+  EXPECT_EQ(ask("SearchTagValuesV2", "span.nothing"), (std::vector<std::vector<std::string>>{{}}));
+}
+
+TEST_F(ProgressiveTags, NamesAreSentOnce) {
+  std::multiset<std::string> names;
+  for (const auto& message : ask("SearchTags", "span"))
+    names.insert(message.begin(), message.end());
+  EXPECT_EQ(names, (std::multiset<std::string>{"early", "n"}));
+  names.clear();
+  for (const auto& message : ask("SearchTagsV2", "span", "{ name = \"a\" }"))
+    for (const std::string& scope : message) {
+      EXPECT_EQ(fields(scope, 1), std::vector<std::string>{"span"});
+      for (std::string& name : fields(scope, 2)) names.insert(std::move(name));
+    }
+  EXPECT_EQ(names, (std::multiset<std::string>{"early", "n"}));
+}
+
+TEST_F(ProgressiveTags, ClientsThatGoAwayEndIt) {
+  net::HttpRequest request;
+  request.captures = {"span.n"};
+  size_t sent = 0;
+  const auto done = stream_tag_values_v2(hurrying, request, [&](std::string) {
+    ++sent;
+    return false;
+  });
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, Errc::kCancelled);
+  EXPECT_EQ(sent, 1u);
 }
 
 TEST_F(Progressive, ClientsThatGoAwayEndTheQuery) {

@@ -97,10 +97,15 @@ std::string search_metrics(uint64_t traces, uint64_t bytes, const Jobs& jobs, bo
   return out;
 }
 
-std::string metadata_metrics(uint64_t bytes) {
+// MetadataMetrics.
+std::string metadata_metrics(uint64_t bytes, const std::optional<Jobs>& jobs) {
   std::string out;
   pbf_writer writer(out);
   add_count(writer, 1, bytes);
+  if (jobs) {
+    writer.add_uint32(2, jobs->total);
+    add_count(writer, 3, jobs->completed);
+  }
   return out;
 }
 
@@ -197,15 +202,17 @@ std::string query_instant_protobuf(const traceql::MetricsResult& result) {
   return out;
 }
 
-std::string tags_protobuf_v1(const std::vector<std::string>& names) {
+std::string tags_protobuf_v1(const std::vector<std::string>& names,
+                             const std::optional<Jobs>& jobs) {
   std::string out;
   pbf_writer writer(out);
   for (const std::string& name : names) writer.add_string(1, name);
-  writer.add_message(2, metadata_metrics(0));
+  writer.add_message(2, metadata_metrics(0, jobs));
   return out;
 }
 
-std::string tags_protobuf_v2(const std::vector<NamedTags>& scopes) {
+std::string tags_protobuf_v2(const std::vector<NamedTags>& scopes,
+                             const std::optional<Jobs>& jobs) {
   std::string out;
   pbf_writer writer(out);
   for (const NamedTags& scope : scopes) {
@@ -216,20 +223,22 @@ std::string tags_protobuf_v2(const std::vector<NamedTags>& scopes) {
     for (const std::string& tag : scope.tags) scope_writer.add_string(2, tag);
     writer.add_message(1, message);
   }
-  writer.add_message(2, metadata_metrics(0));
+  writer.add_message(2, metadata_metrics(0, jobs));
   return out;
 }
 
-std::string tag_values_protobuf_v1(const traceql::TagValues& values) {
+std::string tag_values_protobuf_v1(const traceql::TagValues& values,
+                                   const std::optional<Jobs>& jobs) {
   std::string out;
   pbf_writer writer(out);
   for (const OwnedValue& value : values.values)
     writer.add_string(1, traceql::display_text(value.view()));
-  writer.add_message(2, metadata_metrics(values.inspected_bytes));
+  writer.add_message(2, metadata_metrics(values.inspected_bytes, jobs));
   return out;
 }
 
-std::string tag_values_protobuf_v2(const traceql::TagValues& values) {
+std::string tag_values_protobuf_v2(const traceql::TagValues& values,
+                                   const std::optional<Jobs>& jobs) {
   std::string out;
   pbf_writer writer(out);
   for (const OwnedValue& value : values.values) {
@@ -240,7 +249,7 @@ std::string tag_values_protobuf_v2(const traceql::TagValues& values) {
     value_writer.add_string(2, traceql::display_text(value.view()));
     writer.add_message(1, message);
   }
-  writer.add_message(2, metadata_metrics(values.inspected_bytes));
+  writer.add_message(2, metadata_metrics(values.inspected_bytes, jobs));
   return out;
 }
 

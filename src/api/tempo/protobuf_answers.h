@@ -4,6 +4,7 @@
 //   Threads  pure functions.
 //   Source   tempopb, field numbers of SearchResponse, SearchTags..., QueryRangeResponse.
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,9 +27,14 @@ std::vector<std::string> query_range_messages(const traceql::MetricsResult& resu
                                               size_t bytes_max, const Jobs& jobs);
 std::string query_instant_protobuf(const traceql::MetricsResult& result);
 
-std::string tags_protobuf_v1(const std::vector<std::string>& names);
-std::string tags_protobuf_v2(const std::vector<NamedTags>& scopes);
-std::string tag_values_protobuf_v1(const traceql::TagValues& values);
-std::string tag_values_protobuf_v2(const traceql::TagValues& values);
+// SearchTagsResponse and the other three. `jobs`: of a stream.
+std::string tags_protobuf_v1(const std::vector<std::string>& names,
+                             const std::optional<Jobs>& jobs = {});
+std::string tags_protobuf_v2(const std::vector<NamedTags>& scopes,
+                             const std::optional<Jobs>& jobs = {});
+std::string tag_values_protobuf_v1(const traceql::TagValues& values,
+                                   const std::optional<Jobs>& jobs = {});
+std::string tag_values_protobuf_v2(const traceql::TagValues& values,
+                                   const std::optional<Jobs>& jobs = {});
 
 }  // namespace sightline::api::tempo

@@ -2,9 +2,9 @@
 
 #include "api/tempo/metrics_routes.h"
 #include "api/tempo/progressive.h"
+#include "api/tempo/progressive_tags.h"
 #include "api/tempo/protobuf_answers.h"
 #include "api/tempo/search_routes.h"
-#include "api/tempo/tag_routes.h"
 #include "base/protobuf_reader.h"
 #include "net/grpc_status.h"
 
@@ -167,19 +167,6 @@ Answer over_http(
   };
 }
 
-// The same, answered by one message.
-template <typename Find, typename Write>
-Answer by_one_message(Result<net::HttpRequest> (*decode)(std::string_view), const Find& find,
-                      const Write& write) {
-  return over_http(
-      decode,
-      [=](const TempoApi& api, const net::HttpRequest& request, const SendMessage& send) -> Status {
-        const auto found = find(api, request);
-        if (!found) return std::unexpected(found.error());
-        return send_one(send, write(*found));
-      });
-}
-
 Result<MetricsRequest> metrics_request(
     const TempoApi& api, std::string_view bytes,
     const std::shared_ptr<const net::Cancellation>& cancellation) {
@@ -215,12 +202,10 @@ net::GrpcStreamMethods streaming_querier_methods(const TempoApi& api) {
         handler_of(shared, std::move(answer));
   };
   add("Search", over_http(search_request, stream_search));
-  add("SearchTags", by_one_message(tags_request, find_tags_v1, tags_protobuf_v1));
-  add("SearchTagsV2", by_one_message(tags_request, find_tags_v2, tags_protobuf_v2));
-  add("SearchTagValues",
-      by_one_message(values_request, find_tag_values_v1, tag_values_protobuf_v1));
-  add("SearchTagValuesV2",
-      by_one_message(values_request, find_tag_values_v2, tag_values_protobuf_v2));
+  add("SearchTags", over_http(tags_request, stream_tags_v1));
+  add("SearchTagsV2", over_http(tags_request, stream_tags_v2));
+  add("SearchTagValues", over_http(values_request, stream_tag_values_v1));
+  add("SearchTagValuesV2", over_http(values_request, stream_tag_values_v2));
   add("MetricsQueryRange",
       [](const TempoApi& own, std::string_view bytes, const auto& cancellation,
          const SendMessage& send) -> Status {

@@ -1,5 +1,6 @@
 #include "api/tempo/tag_routes.h"
 
+#include <map>
 #include <set>
 
 #include "api/tempo/answers.h"
@@ -110,13 +111,21 @@ traceql::TagValues keywords(std::initializer_list<std::string_view> words, trace
   return values;
 }
 
+traceql::TagValues told(traceql::TagValues values, const traceql::TagValuesOptions& options) {
+  if (options.value_found)
+    for (const auto& value : values.values) options.value_found(value);
+  return values;
+}
+
 Result<traceql::TagValues> values_of(const TempoApi& api, const traceql::Attribute& attribute,
                                      const traceql::TagValuesOptions& options) {
   switch (attribute.intrinsic) {
-    case Intrinsic::kStatus: return keywords({"error", "unset", "ok"}, traceql::Type::kStatus);
+    case Intrinsic::kStatus:
+      return told(keywords({"error", "unset", "ok"}, traceql::Type::kStatus), options);
     case Intrinsic::kKind:
-      return keywords({"unspecified", "internal", "server", "client", "producer", "consumer"},
-                      traceql::Type::kKind);
+      return told(keywords({"unspecified", "internal", "server", "client", "producer", "consumer"},
+                           traceql::Type::kKind),
+                  options);
     case Intrinsic::kDuration:
     case Intrinsic::kTraceDuration:
     case Intrinsic::kEventTimeSinceStart:
@@ -135,11 +144,17 @@ Result<traceql::TagValues> values_of(const TempoApi& api, const traceql::Attribu
 
 }  // namespace
 
-Result<std::vector<NamedTags>> find_tags_v2(const TempoApi& api, const net::HttpRequest& request) {
+Result<std::vector<NamedTags>> find_tags_v2(const TempoApi& api, const net::HttpRequest& request,
+                                            const TagFound& found_now) {
   const auto asked = asked_scopes(request.params);
   if (!asked) return std::unexpected(asked.error());
-  const auto options = options_of(api, request);
+  auto options = options_of(api, request);
   if (!options) return std::unexpected(options.error());
+  std::map<AttributeScope, size_t> told;
+  if (found_now)
+    options->key_found = [&](AttributeScope scope, const std::string& key) {
+      if (told[scope]++ < options->values_max) found_now(name_of(scope), key);
+    };
   const auto found = engine_of(api).tag_names(asked->stored, *options);
   if (!found) return std::unexpected(found.error());
   std::vector<NamedTags> scopes;
@@ -148,13 +163,16 @@ Result<std::vector<NamedTags>> find_tags_v2(const TempoApi& api, const net::Http
     if (!request.params.get("limit").empty() && scopes.back().tags.size() > options->values_max)
       scopes.back().tags.resize(options->values_max);
   }
-  if (asked->intrinsic)
+  if (asked->intrinsic) {
     scopes.push_back({"intrinsic", {std::begin(kIntrinsics), std::end(kIntrinsics)}});
+    if (found_now)
+      for (const std::string& tag : scopes.back().tags) found_now("intrinsic", tag);
+  }
   return scopes;
 }
 
-Result<std::vector<std::string>> find_tags_v1(const TempoApi& api,
-                                              const net::HttpRequest& request) {
+Result<std::vector<std::string>> find_tags_v1(const TempoApi& api, const net::HttpRequest& request,
+                                              const TagFound& found_now) {
   const auto asked = asked_scopes(request.params);
   if (!asked) return std::unexpected(asked.error());
   auto options = options_of(api, request);
@@ -169,24 +187,28 @@ Result<std::vector<std::string>> find_tags_v1(const TempoApi& api,
   std::vector<std::string> list(names.begin(), names.end());
   if (!request.params.get("limit").empty() && list.size() > options->values_max)
     list.resize(options->values_max);
+  // Without a filter all of them are known at once.
+  if (found_now)
+    for (const std::string& tag : list) found_now("", tag);
   return list;
 }
 
-Result<traceql::TagValues> find_tag_values_v2(const TempoApi& api,
-                                              const net::HttpRequest& request) {
+Result<traceql::TagValues> find_tag_values_v2(const TempoApi& api, const net::HttpRequest& request,
+                                              const ValueFound& found_now) {
   const std::string tag = decoded_tag(request);
   const auto attribute = traceql::parse_attribute(tag);
   if (!attribute)
     return fail(Errc::kInvalidArgument,
                 "please provide a valid tagName: failed to parse identifier ", tag, ": ",
                 attribute.error().message);
-  const auto options = options_of(api, request);
+  auto options = options_of(api, request);
   if (!options) return std::unexpected(options.error());
+  options->value_found = found_now;
   return values_of(api, *attribute, *options);
 }
 
-Result<traceql::TagValues> find_tag_values_v1(const TempoApi& api,
-                                              const net::HttpRequest& request) {
+Result<traceql::TagValues> find_tag_values_v1(const TempoApi& api, const net::HttpRequest& request,
+                                              const ValueFound& found_now) {
   const std::string tag = decoded_tag(request);
   traceql::Attribute attribute{.name = tag};
   if (tag == "name") attribute = {.intrinsic = Intrinsic::kName};
@@ -197,6 +219,7 @@ Result<traceql::TagValues> find_tag_values_v1(const TempoApi& api,
   auto options = options_of(api, request);
   if (!options) return std::unexpected(options.error());
   options->filter = {};
+  options->value_found = found_now;
   return values_of(api, attribute, *options);
 }
 

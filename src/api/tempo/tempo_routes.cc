@@ -2,11 +2,14 @@
 
 #include <utility>
 
+#include "api/tempo/cross_origin.h"
 #include "api/tempo/metrics_routes.h"
+#include "api/tempo/overrides_routes.h"
 #include "api/tempo/search_routes.h"
 #include "api/tempo/status_routes.h"
 #include "api/tempo/tag_routes.h"
 #include "api/tempo/trace_routes.h"
+#include "tracestore/tenancy/tenant_id.h"
 
 namespace sightline::api::tempo {
 namespace {
@@ -58,13 +61,20 @@ std::vector<std::string> tempo_paths(const TempoApi& api) {
   return paths;
 }
 
+TempoApi TempoApi::as_single_tenant() const {
+  TempoApi api = *this;
+  if (options_of) api.options = options_of(std::string(tracestore::kSingleTenant), options);
+  return api;
+}
+
 TempoApi TempoApi::of_tenants(const tracestore::TenantTraces& tenants) const {
   TempoApi api{.traces = *tenants.traces,
                .clock = clock,
                .ready = ready,
                .prefix = prefix,
                .options = options,
-               .config_text = config_text};
+               .config_text = config_text,
+               .pool = pool};
   if (!options_of) return api;
   // A limit of one tenant holds for all that are read with it.
   const auto smaller = [](auto& limit, auto of_tenant) {
@@ -81,6 +91,8 @@ TempoApi TempoApi::of_tenants(const tracestore::TenantTraces& tenants) const {
 
 void add_tempo_routes(net::HttpRouter& router, TempoApi api) {
   const auto shared = std::make_shared<const TempoApi>(std::move(api));
+  add_overrides_route(router, shared);
+  const auto origins = std::make_shared<const CrossOrigin>(shared->cors_origin);
   for (const Path& path : kPaths) {
     net::HttpHandler handler = [shared, answer = path.handler](net::HttpRequest& request) {
       return answer(*shared, request);
@@ -94,8 +106,24 @@ void add_tempo_routes(net::HttpRouter& router, TempoApi api) {
               return net::HttpResponse::text(refusal.http_status, refusal.message);
             });
       };
-    router.add("GET,POST", path_of(*shared, path), std::move(handler),
-               {.run_on = path.reads_traces ? net::RunOn::kWorkPool : net::RunOn::kSocketThread});
+    const std::string pattern = path_of(*shared, path);
+    if (path.pattern.starts_with("/api/")) {
+      handler = [origins, answer = std::move(handler)](net::HttpRequest& request) {
+        net::HttpResponse response = answer(request);
+        origins->add_headers(request, response);
+        return response;
+      };
+      router.add("OPTIONS", pattern,
+                 [origins](net::HttpRequest& request) {
+                   net::HttpResponse response{.status = 204};
+                   origins->add_headers(request, response);
+                   return response;
+                 },
+                 {.run_on = net::RunOn::kSocketThread});
+    }
+    router.add("GET,POST", pattern, std::move(handler),
+               {.run_on = path.reads_traces ? net::RunOn::kWorkPool : net::RunOn::kSocketThread,
+                .pool = shared->pool});
   }
 }
 

@@ -5,6 +5,7 @@
 //             /api/search, /api/search/tags, /api/v2/search/tags, /api/search/tag/{t}/values,
 //             /api/v2/search/tag/{t}/values, /api/metrics/query_range, /api/metrics/query. Without it: /ready,
 //             /status, /status/{version,services,endpoints,config,...}, /status/overrides/{tenant}. GET and POST alike.
+//             /api/overrides: overrides_routes.h.
 //   Tenants   with TempoApi::tenancy, what is below /api but echo and buildinfo asks whose traces it reads.
 //   Time      without start and end everything stored is searched.
 //   Threads   handlers run on many threads at once; they hold no state.
@@ -50,6 +51,8 @@ struct TempoApiOptions {
   std::chrono::nanoseconds metrics_range_max{0};
 };
 
+class OverridesStore;
+
 struct TempoApi {
   const tracestore::Queryable& traces;  // with tenants, of those a request names
   Clock& clock;
@@ -63,8 +66,11 @@ struct TempoApi {
   // What `options` are for a tenant; empty: the same.
   std::function<TempoApiOptions(const std::string& tenant, TempoApiOptions options)> options_of;
 
+  TempoApi as_single_tenant() const;  // with the options of today
   TempoApi of_tenants(const tracestore::TenantTraces& tenants) const;
-  WorkPool* pool = nullptr;  // evaluates row groups of one query side by side; may be null
+  std::string cors_origin;  // whose pages may read what is below /api; a regular expression
+  OverridesStore* overrides = nullptr;  // of /api/overrides; null: 404
+  WorkPool* pool = nullptr;  // runs handlers, and row groups of one query side by side; may be null
 };
 
 std::vector<std::string> tempo_paths(const TempoApi& api);  // patterns, with the prefix

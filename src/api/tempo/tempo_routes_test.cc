@@ -96,6 +96,24 @@ TEST_F(TempoRoutes, MoveBelowTheirPrefix) {
   }
 }
 
+TEST_F(TempoRoutes, MayBeReadByPagesOfAllowedOrigins) {
+  net::HttpRouter shared;
+  add_tempo_routes(shared,
+                   {.traces = store, .clock = clock, .cors_origin = "https?://a\\.example"});
+  const auto allowed = [&](net::HttpRouter& asked, const char* method, const char* origin) {
+    net::HttpRequest request{.method = method, .path = "/api/search"};
+    request.headers.add("Origin", origin);
+    const auto response = asked.dispatch(request);
+    EXPECT_EQ(response.status, request.method == "GET" ? 200 : 204);
+    return std::string(response.headers.get("Access-Control-Allow-Origin"));
+  };
+  for (const char* method : {"GET", "OPTIONS"}) {
+    EXPECT_EQ(allowed(shared, method, "http://a.example"), "http://a.example");
+    EXPECT_EQ(allowed(shared, method, "http://a.example.evil"), "");
+    EXPECT_EQ(allowed(router, method, "http://a.example"), "");
+  }
+}
+
 TEST_F(TempoRoutes, FindATraceByShortAndLongId) {
   for (const char* id : {"abcd", "ABCD", "0000000000000000000000000000abcd"}) {
     const auto v1 = get("/api/traces/" + std::string(id));

@@ -35,11 +35,17 @@ std::expected<tracestore::TenantTraces, TenancyRefusal> traces_of(const Tenancy&
                                                                   std::string_view org_id);
 
 // Gives `answer` the API as those see it whose traces `org_id` names, or `refuse` why not. Their stores stay open
-// until `answer` returns. An Api has a `tenancy`, and of_tenants(), which is itself with other traces.
+// until `answer` returns. An Api has a `tenancy`, and of_tenants(), which is itself with other traces; it may have
+// as_single_tenant(), which is itself without tenants.
 template <typename Api, typename Answer, typename Refuse>
 auto as_tenants(const Api& api, std::string_view org_id, const Answer& answer,
                 const Refuse& refuse) {
-  if (api.tenancy.tenants == nullptr) return answer(api);
+  if (api.tenancy.tenants == nullptr) {
+    if constexpr (requires { api.as_single_tenant(); })
+      return answer(api.as_single_tenant());
+    else
+      return answer(api);
+  }
   const auto found = traces_of(api.tenancy, org_id);
   if (!found) return refuse(found.error());
   return answer(api.of_tenants(*found));

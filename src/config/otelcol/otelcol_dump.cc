@@ -83,7 +83,16 @@ struct Describe {
       out << "drops " << joined(c.conditions, [](const OttlCondition& x) { return x.text; });
     if (c.include) out << "keeps what `include` matches";
     if (c.exclude) out << (c.include ? "; " : "") << "drops what `exclude` matches";
-    if (c.conditions.empty() && !c.include && !c.exclude) out << "lets everything pass";
+    const bool of_spans = !c.conditions.empty() || c.include || c.exclude;
+    const auto begin = [&] { out << (of_spans ? "; of metrics " : "of metrics "); };
+    if (!c.metric_conditions.empty()) {
+      begin();
+      out << "drops " << joined(c.metric_conditions, [](const OttlCondition& x) { return x.text; });
+    } else if (c.filters_metrics()) {
+      begin();
+      out << (c.include_metrics ? "keeps what `include` matches" : "drops what `exclude` matches");
+    }
+    if (!of_spans && !c.filters_metrics()) out << "lets everything pass";
   }
   void operator()(const ProbabilisticSamplerConfig& c) const {
     static constexpr std::string_view kModes[] = {"hash_seed", "proportional", "equalizing"};

@@ -10,6 +10,7 @@
 #include "base/number_text.h"
 #include "base/text_codec.h"
 #include "config/diagnostics.h"
+#include "config/otelcol/otelcol_ottl_words.h"
 
 namespace sightline::config {
 namespace {
@@ -23,84 +24,8 @@ struct Token {
   size_t column = 1;
 };
 
-struct Function {
-  std::string_view name;
-  size_t arguments_min;
-  size_t arguments_max;
-};
-constexpr Function kFunctions[] = {
-    {"Concat", 2, 2},   {"Double", 1, 1},    {"HasPrefix", 2, 2},   {"HasSuffix", 2, 2},
-    {"Int", 1, 1},      {"IsBool", 1, 1},    {"IsDouble", 1, 1},    {"IsInt", 1, 1},
-    {"IsList", 1, 1},   {"IsMap", 1, 1},     {"IsMatch", 2, 2},     {"IsRootSpan", 0, 0},
-    {"IsString", 1, 1}, {"Len", 1, 1},       {"String", 1, 1},      {"ContainsValue", 2, 2},
-    {"SpanID", 1, 1},   {"Substring", 3, 3}, {"ToLowerCase", 1, 1}, {"ToUpperCase", 1, 1},
-    {"TraceID", 1, 1},  {"Trim", 1, 1}};
-
-const std::map<std::string, SpanField, std::less<>>& span_paths() {
-  static const std::map<std::string, SpanField, std::less<>> kPaths = {
-      {"trace_id", SpanField::kTraceId},
-      {"trace_id.string", SpanField::kTraceIdText},
-      {"span_id", SpanField::kSpanId},
-      {"span_id.string", SpanField::kSpanIdText},
-      {"parent_span_id", SpanField::kParentSpanId},
-      {"parent_span_id.string", SpanField::kParentSpanIdText},
-      {"trace_state", SpanField::kTraceState},
-      {"name", SpanField::kName},
-      {"kind", SpanField::kKind},
-      {"kind.string", SpanField::kKindText},
-      {"kind.deprecated_string", SpanField::kDeprecatedKind},
-      {"start_time_unix_nano", SpanField::kStartNs},
-      {"end_time_unix_nano", SpanField::kEndNs},
-      {"dropped_attributes_count", SpanField::kDroppedAttributes},
-      {"dropped_events_count", SpanField::kDroppedEvents},
-      {"dropped_links_count", SpanField::kDroppedLinks},
-      {"status.code", SpanField::kStatusCode},
-      {"status.message", SpanField::kStatusMessage},
-      {"flags", SpanField::kFlags},
-      {"attributes", SpanField::kAttributes}};
-  return kPaths;
-}
-const std::map<std::string, SpanField, std::less<>>& event_paths() {
-  static const std::map<std::string, SpanField, std::less<>> kPaths = {
-      {"name", SpanField::kEventName},
-      {"time_unix_nano", SpanField::kEventTimeNs},
-      {"attributes", SpanField::kEventAttributes},
-      {"dropped_attributes_count", SpanField::kEventDropped}};
-  return kPaths;
-}
-const std::map<std::string, SpanField, std::less<>>& resource_paths() {
-  static const std::map<std::string, SpanField, std::less<>> kPaths = {
-      {"attributes", SpanField::kResourceAttributes},
-      {"dropped_attributes_count", SpanField::kResourceDropped},
-      {"schema_url", SpanField::kResourceSchemaUrl}};
-  return kPaths;
-}
-const std::map<std::string, SpanField, std::less<>>& scope_paths() {
-  static const std::map<std::string, SpanField, std::less<>> kPaths = {
-      {"name", SpanField::kScopeName},
-      {"version", SpanField::kScopeVersion},
-      {"attributes", SpanField::kScopeAttributes},
-      {"schema_url", SpanField::kScopeSchemaUrl}};
-  return kPaths;
-}
-
-std::optional<int64_t> enum_value(std::string_view word) {
-  static const std::map<std::string, int64_t, std::less<>> kEnums = {
-      {"SPAN_KIND_UNSPECIFIED", 0}, {"SPAN_KIND_INTERNAL", 1}, {"SPAN_KIND_SERVER", 2},
-      {"SPAN_KIND_CLIENT", 3},      {"SPAN_KIND_PRODUCER", 4}, {"SPAN_KIND_CONSUMER", 5},
-      {"STATUS_CODE_UNSET", 0},     {"STATUS_CODE_OK", 1},     {"STATUS_CODE_ERROR", 2}};
-  const auto found = kEnums.find(word);
-  return found == kEnums.end() ? std::nullopt : std::optional(found->second);
-}
-
 bool is_word_start(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-// Names the maps that take ["key"].
-bool is_map(SpanField field) {
-  return field == SpanField::kAttributes || field == SpanField::kResourceAttributes ||
-         field == SpanField::kScopeAttributes || field == SpanField::kEventAttributes;
-}
 
 class Parser {
  public:
@@ -162,7 +87,7 @@ class Parser {
   Node parse_call(const Token& name);
   Node parse_path(const Token& first);
   Node parse_number();
-  Result<SpanField> field_of(std::vector<std::string> parts, size_t column) const;
+  Result<OttlField> field_of(std::vector<std::string> parts, size_t column) const;
   Status check_pattern(const OttlNode& call, size_t column) const;
 
   const std::string_view text_;
@@ -377,15 +302,14 @@ Parser::Node Parser::parse_value() {
   if (token.text == "true" || token.text == "false")
     return OttlNode{.kind = Kind::kBool, .bool_value = token.text == "true"};
   if (is_symbol("(")) return parse_call(token);
-  if (const auto value = enum_value(token.text))
+  if (const auto value = ottl_enum_value(token.text))
     return OttlNode{.kind = Kind::kInt, .int_value = *value};
   return parse_path(token);
 }
 
 Parser::Node Parser::parse_call(const Token& name) {
-  const auto known = std::find_if(std::begin(kFunctions), std::end(kFunctions),
-                                  [&](const Function& f) { return f.name == name.text; });
-  if (known == std::end(kFunctions))
+  const OttlFunction* known = find_ottl_function(name.text);
+  if (known == nullptr)
     return fault(name.column, "the function " + name.text + " is not available here" +
                                   did_you_mean(name.text, ottl_functions()));
   advance();
@@ -402,6 +326,8 @@ Parser::Node Parser::parse_call(const Token& name) {
   if (call.children.size() < known->arguments_min || call.children.size() > known->arguments_max)
     return fault(name.column, name.text + " takes " + std::to_string(known->arguments_min) +
                                   " arguments, got " + std::to_string(call.children.size()));
+  if (const auto context = only_context_of(name.text); context && *context != context_)
+    return fault(name.column, name.text + " is not known in this place");
   if (auto status = check_pattern(call, name.column); !status)
     return std::unexpected(std::move(status).error());
   return call;
@@ -417,7 +343,7 @@ Status Parser::check_pattern(const OttlNode& call, size_t column) const {
   return {};
 }
 
-Result<SpanField> Parser::field_of(std::vector<std::string> parts, size_t column) const {
+Result<OttlField> Parser::field_of(std::vector<std::string> parts, size_t column) const {
   std::string whole;
   for (const std::string& part : parts) whole += (whole.empty() ? "" : ".") + part;
   OttlContext context = context_;
@@ -430,19 +356,18 @@ Result<SpanField> Parser::field_of(std::vector<std::string> parts, size_t column
     return false;
   };
   const bool named = take_context("spanevent", OttlContext::kSpanEvent) ||
+                     take_context("datapoint", OttlContext::kDataPoint) ||
+                     take_context("metric", OttlContext::kMetric) ||
                      take_context("span", OttlContext::kSpan) ||
                      take_context("resource", OttlContext::kResource) ||
                      take_context("instrumentation_scope", OttlContext::kScope) ||
                      take_context("scope", OttlContext::kScope);
-  if (named && context > context_)
+  if (named && !ottl_context_knows(context_, context))
     return fail(Errc::kInvalidArgument, "column ", column, ": ", whole,
                 " is not known in this place");
   std::string path;
   for (const std::string& part : parts) path += (path.empty() ? "" : ".") + part;
-  const auto& paths = context == OttlContext::kSpanEvent  ? event_paths()
-                      : context == OttlContext::kResource ? resource_paths()
-                      : context == OttlContext::kScope    ? scope_paths()
-                                                          : span_paths();
+  const auto& paths = ottl_paths_of(context);
   const auto found = paths.find(path);
   if (found != paths.end()) return found->second;
   std::vector<std::string> names;
@@ -467,7 +392,7 @@ Parser::Node Parser::parse_path(const Token& first) {
     advance();
     if (!take_symbol("]")) return unexpected("\"]\"");
   }
-  if (!node.keys.empty() && !is_map(*field))
+  if (!node.keys.empty() && !is_ottl_map(*field))
     return fault(first.column, first.text + " takes no [key]");
   return node;
 }
@@ -480,25 +405,28 @@ Result<OttlCondition> parse_ottl_condition(std::string_view text, OttlContext co
   return OttlCondition{std::string(text), context, std::move(*root)};
 }
 
-Result<OttlCondition> parse_ottl_condition(std::string_view text) {
-  const bool of_event =
-      RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), R"(\bspanevent\.)");
-  const bool of_resource =
-      RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), R"(\bresource\.)") &&
-      !RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), R"(\bspan\.)");
+namespace {
+
+bool names(std::string_view text, const char* pattern) {
+  return RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), pattern);
+}
+
+}  // namespace
+
+Result<OttlCondition> parse_metric_condition(std::string_view text) {
+  return parse_ottl_condition(
+      text, names(text, R"(\bdatapoint\.)")                             ? OttlContext::kDataPoint
+            : names(text, R"(\bmetric\.|\bHasAttr(Key)?OnDatapoint\b)") ? OttlContext::kMetric
+            : names(text, R"(\b(instrumentation_)?scope\.)")            ? OttlContext::kScope
+                                                                        : OttlContext::kResource);
+}
+
+Result<OttlCondition> parse_span_condition(std::string_view text) {
+  const bool of_event = names(text, R"(\bspanevent\.)");
+  const bool of_resource = names(text, R"(\bresource\.)") && !names(text, R"(\bspan\.)");
   return parse_ottl_condition(text, of_event      ? OttlContext::kSpanEvent
                                     : of_resource ? OttlContext::kResource
                                                   : OttlContext::kSpan);
-}
-
-const std::vector<std::string>& ottl_functions() {
-  static const std::vector<std::string> kNames = [] {
-    std::vector<std::string> names;
-    for (const Function& function : kFunctions) names.emplace_back(function.name);
-    std::sort(names.begin(), names.end());
-    return names;
-  }();
-  return kNames;
 }
 
 }  // namespace sightline::config

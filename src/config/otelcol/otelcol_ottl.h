@@ -1,13 +1,13 @@
 #pragma once
-// Conditions on spans in the OpenTelemetry Transformation Language, as filters and sampling
+// Conditions on spans and on metrics in the OpenTelemetry Transformation Language, as filters and sampling
 // policies write them: `attributes["http.route"] == "/healthz" and not IsRootSpan()`.
 //   Here      or, and, not, parentheses; == != < <= > >=; + - * /; strings, numbers, true, false, nil,
-//             0x bytes, lists, the enums of span kind and status; the paths of SpanField, with or without
-//             `span.`, `resource.` and the other contexts in front; the functions of ottl_functions().
+//             0x bytes, lists, the enums of span kind, status, metric type and temporality; the paths of OttlField, with or
+//             without `span.`, `resource.` and the other contexts in front; the functions of ottl_functions().
 //   Errors    kInvalidArgument with the column (from 1) in the text, naming what is not there.
 //   Limits    kOttlNodesMax nodes, kOttlDepthMax nested.
 //   Threads   immutable once parsed.
-//   Source    opentelemetry-collector-contrib, pkg/ottl README and LANGUAGE, ottlspan, ottlspanevent.
+//   Source    opentelemetry-collector-contrib, pkg/ottl README and LANGUAGE, ottlspan, ottlspanevent, ottlmetric, ottldatapoint.
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -20,10 +20,11 @@ namespace sightline::config {
 inline constexpr size_t kOttlNodesMax = 2000;
 inline constexpr size_t kOttlDepthMax = 64;
 
-// What a condition can be about. An event's fields are there only where the context is spanevent.
-enum class OttlContext { kResource, kScope, kSpan, kSpanEvent };
+// What a condition can be about. It may name fields of its context and of those around it: a data point's metric, that
+// metric's scope and resource.
+enum class OttlContext { kResource, kScope, kSpan, kSpanEvent, kMetric, kDataPoint };
 
-enum class SpanField : uint8_t {
+enum class OttlField : uint8_t {
   kTraceId,
   kTraceIdText,
   kSpanId,
@@ -54,7 +55,26 @@ enum class SpanField : uint8_t {
   kEventName,
   kEventTimeNs,
   kEventAttributes,
-  kEventDropped
+  kEventDropped,
+  kMetricName,
+  kMetricDescription,
+  kMetricUnit,
+  kMetricType,
+  kMetricTemporality,
+  kMetricIsMonotonic,
+  kMetricMetadata,
+  kPointAttributes,
+  kPointStartNs,
+  kPointTimeNs,
+  kPointDouble,
+  kPointInt,
+  kPointFlags,
+  kPointCount,
+  kPointSum,
+  kPointScale,
+  kPointZeroCount,
+  kPointBucketCounts,
+  kPointBounds
 };
 
 struct OttlNode {
@@ -87,7 +107,7 @@ struct OttlNode {
   int64_t int_value = 0;
   double double_value = 0;
   std::string text;  // kString, kBytes: the value; kCall: the function's name
-  SpanField field = SpanField::kName;
+  OttlField field = OttlField::kName;
   std::vector<std::string> keys;   // kField of a map: ["a"]["b"]; empty for the whole map
   std::vector<OttlNode> children;  // operands, arguments, list items
 };
@@ -100,7 +120,8 @@ struct OttlCondition {
 
 Result<OttlCondition> parse_ottl_condition(std::string_view text, OttlContext context);
 // The context a condition without one is about, by the paths it names: the most inner one.
-Result<OttlCondition> parse_ottl_condition(std::string_view text);
+Result<OttlCondition> parse_span_condition(std::string_view text);
+Result<OttlCondition> parse_metric_condition(std::string_view text);
 // "IsMatch", "HasPrefix", ...: sorted.
 const std::vector<std::string>& ottl_functions();
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <set>
+#include <span>
 
 #include "base/number_text.h"
 #include "config/otelcol/otelcol_readers.h"
@@ -206,11 +207,11 @@ void read_match(MapReader& map, std::string_view key, std::optional<SpanMatchCon
 }
 
 void read_error_mode(MapReader& map, OttlErrorMode& out) {
-  std::string mode = "propagate";
+  std::string mode = "ignore";
   map.read_choice("error_mode", mode, {"propagate", "ignore", "silent"});
-  out = mode == "ignore"   ? OttlErrorMode::kIgnore
-        : mode == "silent" ? OttlErrorMode::kSilent
-                           : OttlErrorMode::kPropagate;
+  out = mode == "propagate" ? OttlErrorMode::kPropagate
+        : mode == "silent"  ? OttlErrorMode::kSilent
+                            : OttlErrorMode::kIgnore;
 }
 
 void add_condition(const Cursor& at, Result<OttlCondition> condition,
@@ -221,35 +222,103 @@ void add_condition(const Cursor& at, Result<OttlCondition> condition,
     at.error(condition.error().message);
 }
 
-// `trace_conditions`: strings, or groups {context, conditions, error_mode}.
-void read_trace_conditions(MapReader& map, std::vector<OttlCondition>& out) {
-  const auto at = map.take("trace_conditions");
+using ContextName = std::pair<std::string_view, OttlContext>;
+constexpr ContextName kSpanContexts[] = {{"resource", OttlContext::kResource},
+                                         {"scope", OttlContext::kScope},
+                                         {"span", OttlContext::kSpan},
+                                         {"spanevent", OttlContext::kSpanEvent}};
+constexpr ContextName kMetricContexts[] = {{"resource", OttlContext::kResource},
+                                           {"scope", OttlContext::kScope},
+                                           {"metric", OttlContext::kMetric},
+                                           {"datapoint", OttlContext::kDataPoint}};
+
+// `trace_conditions`, `metric_conditions`: strings, or groups {context, conditions, error_mode}.
+void read_conditions(MapReader& map, std::string_view key, std::span<const ContextName> contexts,
+                     Result<OttlCondition> (*parse)(std::string_view),
+                     std::vector<OttlCondition>& out) {
+  const auto at = map.take(key);
   if (!at || at->is_null()) return;
   for (const Cursor& item : at->items()) {
     if (!item.is_map()) {
       std::string text;
       read_value(item, text);
-      add_condition(item, parse_ottl_condition(text), out);
+      add_condition(item, parse(text), out);
       continue;
     }
     MapReader inner(item);
     std::string context;
-    inner.read_choice("context", context, {"", "resource", "scope", "span", "spanevent"});
+    inner.read_choice(
+        "context", context,
+        {"", contexts[0].first, contexts[1].first, contexts[2].first, contexts[3].first});
     inner.ignore("error_mode", "the filter's own error_mode counts");
     std::optional<OttlContext> meant;
-    if (context == "resource") meant = OttlContext::kResource;
-    if (context == "scope") meant = OttlContext::kScope;
-    if (context == "span") meant = OttlContext::kSpan;
-    if (context == "spanevent") meant = OttlContext::kSpanEvent;
+    for (const auto& [name, value] : contexts)
+      if (context == name) meant = value;
     if (const auto list = inner.take("conditions"); list)
       for (const Cursor& each : list->items()) {
         std::string text;
         read_value(each, text);
-        add_condition(each, meant ? parse_ottl_condition(text, *meant) : parse_ottl_condition(text),
-                      out);
+        add_condition(each, meant ? parse_ottl_condition(text, *meant) : parse(text), out);
       }
     inner.finish();
   }
+}
+
+// `metrics`: `include`, `exclude`.
+void read_metric_match(MapReader& map, std::string_view key,
+                       std::optional<MetricMatchConfig>& out) {
+  const auto at = map.take(key);
+  if (!at || at->is_null()) return;
+  MetricMatchConfig match;
+  MapReader inner(*at);
+  std::string type;
+  inner.read_choice("match_type", type, {"strict", "regexp", "expr"});
+  match.regexp = type == "regexp";
+  if (type == "expr")
+    at->error("match_type expr is not available here; write the expressions as metric_conditions");
+  inner.read("metric_names", match.metric_names);
+  inner.ignore("regexp", "compiled patterns are kept anyway");
+  inner.ignore("expressions", "they belong to match_type expr");
+  if (const auto list = inner.take("resource_attributes"); list && !list->is_null())
+    for (const Cursor& item : list->items()) {
+      MapReader each(item);
+      auto& attribute = match.resource_attributes.emplace_back();
+      each.read("key", attribute.key);
+      if (const auto value = each.take("value"); value && !value->is_null()) {
+        attribute.has_value = true;
+        attribute.value = value->value().scalar;
+      }
+      each.finish();
+      if (attribute.key.empty()) item.error("\"key\" is missing");
+    }
+  inner.finish();
+  if (type.empty()) at->error("match_type must be given: strict or regexp");
+  if (match.regexp) {
+    std::vector<std::string> patterns = match.metric_names;
+    for (const auto& attribute : match.resource_attributes)
+      if (attribute.has_value) patterns.push_back(attribute.value);
+    for (const std::string& pattern : patterns)
+      if (const re2::RE2 compiled(pattern, re2::RE2::Quiet); !compiled.ok())
+        at->error("\"" + pattern + "\" is no regular expression: " + compiled.error());
+  }
+  out = std::move(match);
+}
+
+void read_metrics_filter(MapReader& map, FilterProcessorConfig& out) {
+  if (const auto metrics = map.take("metrics"); metrics && !metrics->is_null()) {
+    MapReader inner(*metrics);
+    read_ottl_conditions(inner, "resource", OttlContext::kResource, out.metric_conditions);
+    read_ottl_conditions(inner, "metric", OttlContext::kMetric, out.metric_conditions);
+    read_ottl_conditions(inner, "datapoint", OttlContext::kDataPoint, out.metric_conditions);
+    read_metric_match(inner, "include", out.include_metrics);
+    read_metric_match(inner, "exclude", out.exclude_metrics);
+    inner.ignore("regexp", "compiled patterns are kept anyway");
+    inner.finish();
+    if (!out.metric_conditions.empty() && (out.include_metrics || out.exclude_metrics))
+      metrics->error("include and exclude cannot be used together with conditions");
+  }
+  read_conditions(map, "metric_conditions", kMetricContexts, parse_metric_condition,
+                  out.metric_conditions);
 }
 
 }  // namespace
@@ -315,8 +384,8 @@ void read_component(const Cursor& at, ResourceProcessorConfig& out) {
 void read_component(const Cursor& at, FilterProcessorConfig& out) {
   MapReader map(at);
   read_error_mode(map, out.error_mode);
-  bool any = map.has("metrics") || map.has("logs") || map.has("profiles") ||
-             map.has("metric_conditions") || map.has("log_conditions");
+  const bool of_others = map.has("logs") || map.has("profiles") || map.has("log_conditions") ||
+                         map.has("profile_conditions");
   if (const auto traces = map.take("traces"); traces && !traces->is_null()) {
     MapReader inner(*traces);
     read_ottl_conditions(inner, "resource", OttlContext::kResource, out.conditions);
@@ -324,7 +393,8 @@ void read_component(const Cursor& at, FilterProcessorConfig& out) {
     read_ottl_conditions(inner, "spanevent", OttlContext::kSpanEvent, out.conditions);
     inner.finish();
   }
-  read_trace_conditions(map, out.conditions);
+  read_conditions(map, "trace_conditions", kSpanContexts, parse_span_condition, out.conditions);
+  read_metrics_filter(map, out);
   if (const auto spans = map.take("spans"); spans && !spans->is_null()) {
     MapReader inner(*spans);
     read_match(inner, "include", out.include);
@@ -333,11 +403,11 @@ void read_component(const Cursor& at, FilterProcessorConfig& out) {
     if (!out.conditions.empty())
       spans->error("cannot be used together with the conditions of `traces`");
   }
-  map.ignore(
-      {"metrics", "logs", "profiles", "metric_conditions", "log_conditions", "profile_conditions"},
-      "only spans are filtered here; a metrics pipeline that names this filter is refused");
+  map.ignore({"logs", "profiles", "log_conditions", "profile_conditions"},
+             "there are no pipelines of logs or profiles here");
   map.finish();
-  if (out.conditions.empty() && !out.include && !out.exclude && !any)
+  if (out.conditions.empty() && !out.include && !out.exclude && !out.filters_metrics() &&
+      !of_others)
     at.notice("holds no condition: everything passes");
 }
 

@@ -81,13 +81,31 @@ struct ResourceProcessorConfig {
 // What to do when a condition cannot be evaluated (a number compared with a map).
 enum class OttlErrorMode { kPropagate, kIgnore, kSilent };
 
+// The older form of a filter of metrics: include, exclude. Each list that is given must match.
+struct MetricMatchConfig {
+  struct Attribute {
+    std::string key;
+    std::string value;  // a pattern with `regexp`; ignored without has_value
+    bool has_value = false;
+  };
+  bool regexp = false;
+  std::vector<std::string> metric_names;       // one of
+  std::vector<Attribute> resource_attributes;  // all of
+};
+
 // processors: filter. What matches is dropped.
 struct FilterProcessorConfig {
-  OttlErrorMode error_mode = OttlErrorMode::kPropagate;
-  std::vector<OttlCondition> conditions;  // of resources, spans, span events
+  OttlErrorMode error_mode = OttlErrorMode::kIgnore;
+  std::vector<OttlCondition> conditions;         // of resources, scopes, spans, span events
+  std::vector<OttlCondition> metric_conditions;  // of resources, scopes, metrics, data points
+  std::optional<MetricMatchConfig> include_metrics;
+  std::optional<MetricMatchConfig> exclude_metrics;
   // The older form: `include` keeps only what matches, `exclude` drops what matches.
   std::optional<SpanMatchConfig> include;
   std::optional<SpanMatchConfig> exclude;
+  bool filters_metrics() const {
+    return !metric_conditions.empty() || include_metrics || exclude_metrics;
+  }
 };
 
 // processors: probabilistic_sampler

@@ -74,6 +74,30 @@ struct TargetGroup {
   std::map<std::string, std::string> labels;
 };
 
+// file_sd_configs: target groups in JSON or YAML, read anew when a file changes.
+struct FileDiscovery {
+  std::vector<Marked<std::string>> files;  // paths; the last part may hold one *
+  std::chrono::milliseconds refresh_interval{std::chrono::minutes(5)};
+};
+
+// http_sd_configs: target groups in JSON, fetched again and again.
+struct HttpDiscovery {
+  Marked<std::string> url;
+  std::chrono::milliseconds refresh_interval{std::chrono::minutes(1)};
+  ScrapeAuth auth;
+  std::optional<HttpClientTls> tls;
+  bool follow_redirects = true;
+  std::map<std::string, std::vector<std::string>> http_headers;
+};
+
+// dns_sd_configs: a target for each record of each name.
+struct DnsDiscovery {
+  std::vector<Marked<std::string>> names;
+  std::string type = "SRV";  // SRV, A, AAAA, MX, NS
+  uint16_t port = 0;         // for all but SRV
+  std::chrono::milliseconds refresh_interval{std::chrono::seconds(30)};
+};
+
 struct SampleLimits {  // 0: no limit
   ByteSize body_size;
   uint64_t samples = 0;
@@ -107,6 +131,9 @@ struct ScrapeConfig {
   std::optional<HttpClientTls> tls;
   std::map<std::string, std::vector<std::string>> http_headers;
   std::vector<TargetGroup> static_configs;
+  std::vector<FileDiscovery> file_discoveries;
+  std::vector<HttpDiscovery> http_discoveries;
+  std::vector<DnsDiscovery> dns_discoveries;
   std::vector<RelabelConfig> relabel_configs;
   std::vector<RelabelConfig> metric_relabel_configs;
 };
@@ -154,6 +181,8 @@ Result<PrometheusConfig> read_prometheus(std::shared_ptr<const YamlValue> root,
                                          const YamlLimits& limits = {});
 // The sections `global` and `scrape_configs` alone, where another file holds them; variables in it are expanded already.
 void read_scraping(MapReader& map, PrometheusConfig& out);
+// What a file or an endpoint of a discovery says: a list of {targets, labels}, in YAML or JSON.
+Result<std::vector<TargetGroup>> parse_target_groups(std::string_view text, std::string_view file);
 std::string dump(const PrometheusConfig& config);
 
 }  // namespace sightline::config

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/text_codec.h"
+#include "config/prometheus/prometheus_discovery.h"
 
 namespace sightline::config {
 namespace {
@@ -30,19 +31,17 @@ constexpr std::pair<ScrapeProtocol, std::string_view> kProtocols[] = {
 };
 
 constexpr std::string_view kDiscoveries[] = {
-    "azure_sd_configs",     "consul_sd_configs",     "digitalocean_sd_configs",
-    "dns_sd_configs",       "docker_sd_configs",     "dockerswarm_sd_configs",
-    "ec2_sd_configs",       "ecs_sd_configs",        "elasticache_sd_configs",
-    "aws_sd_configs",       "eureka_sd_configs",     "file_sd_configs",
-    "gce_sd_configs",       "hetzner_sd_configs",    "http_sd_configs",
-    "ionos_sd_configs",     "kubernetes_sd_configs", "kuma_sd_configs",
-    "lightsail_sd_configs", "linode_sd_configs",     "marathon_sd_configs",
-    "msk_sd_configs",       "nerve_sd_configs",      "nomad_sd_configs",
-    "openstack_sd_configs", "ovhcloud_sd_configs",   "outscale_sd_configs",
-    "puppetdb_sd_configs",  "rds_sd_configs",        "scaleway_sd_configs",
-    "serverset_sd_configs", "stackit_sd_configs",    "triton_sd_configs",
-    "uyuni_sd_configs",     "vultr_sd_configs",      "oci_sd_configs",
-};
+    "azure_sd_configs",     "consul_sd_configs",      "digitalocean_sd_configs",
+    "docker_sd_configs",    "dockerswarm_sd_configs", "ec2_sd_configs",
+    "ecs_sd_configs",       "elasticache_sd_configs", "aws_sd_configs",
+    "eureka_sd_configs",    "gce_sd_configs",         "hetzner_sd_configs",
+    "ionos_sd_configs",     "kubernetes_sd_configs",  "kuma_sd_configs",
+    "lightsail_sd_configs", "linode_sd_configs",      "marathon_sd_configs",
+    "msk_sd_configs",       "nerve_sd_configs",       "nomad_sd_configs",
+    "openstack_sd_configs", "ovhcloud_sd_configs",    "outscale_sd_configs",
+    "puppetdb_sd_configs",  "rds_sd_configs",         "scaleway_sd_configs",
+    "serverset_sd_configs", "stackit_sd_configs",     "triton_sd_configs",
+    "uyuni_sd_configs",     "vultr_sd_configs",       "oci_sd_configs"};
 
 constexpr size_t kRegexBytesMax = 64 << 10;
 
@@ -149,7 +148,9 @@ void read_tls(MapReader& map, std::optional<HttpClientTls>& out) {
         "configured");
 }
 
-void read_http_client(MapReader& map, ScrapeConfig& out) {
+}  // namespace
+
+void read_http_client(MapReader& map, HttpClientKeys out) {
   read_auth(map, out.auth);
   read_tls(map, out.tls);
   map.read("follow_redirects", out.follow_redirects);
@@ -171,10 +172,8 @@ void read_http_client(MapReader& map, ScrapeConfig& out) {
   }
 }
 
-void read_static_configs(MapReader& map, std::vector<TargetGroup>& out) {
-  const auto at = map.take("static_configs");
-  if (!at || at->is_null()) return;
-  for (const Cursor& item : at->items()) {
+void read_target_groups(const Cursor& at, std::vector<TargetGroup>& out) {
+  for (const Cursor& item : at.items()) {
     if (item.is_null()) {
       item.error("empty or null static config section");
       continue;
@@ -195,6 +194,8 @@ void read_static_configs(MapReader& map, std::vector<TargetGroup>& out) {
     out.push_back(std::move(group));
   }
 }
+
+namespace {
 
 void check_relabel(const Cursor& at, const RelabelConfig& config, const MapReader& map) {
   const std::string action(relabel_action_name(config.action));
@@ -289,13 +290,16 @@ ScrapeConfig read_scrape_config(const Cursor& at, const ScrapeConfig& inherited)
   read_inheritable(map, out);
   if (const auto fallback = map.take("fallback_scrape_protocol"); fallback && !fallback->is_null())
     out.fallback_scrape_protocol = protocol_of(*fallback);
-  read_http_client(map, out);
-  read_static_configs(map, out.static_configs);
+  read_http_client(map, {out.auth, out.tls, out.follow_redirects, out.http_headers});
+  if (const auto groups = map.take("static_configs"); groups && !groups->is_null())
+    read_target_groups(*groups, out.static_configs);
+  read_discoveries(map, out);
   read_relabel_configs(map, "relabel_configs", out.relabel_configs);
   read_relabel_configs(map, "metric_relabel_configs", out.metric_relabel_configs);
   for (const std::string_view key : kDiscoveries)
     map.reject({key},
-               "this service discovery is not available here; list the targets in static_configs");
+               "this service discovery is not available here; the nearest: file_sd_configs, "
+               "http_sd_configs, dns_sd_configs");
   map.ignore("scrape_failure_log_file", "failures are in this process' own log");
   map.ignore({"native_histogram_bucket_limit", "native_histogram_min_bucket_factor"},
              "native histograms are kept as they are scraped");

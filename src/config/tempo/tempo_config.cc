@@ -42,18 +42,24 @@ void read_receivers(Section& distributor, std::optional<OtlpReceiverConfig>& out
 void read_distributor(Section& root, TempoConfig& out) {
   Section distributor = root.inner("distributor");
   read_receivers(distributor, out.otlp);
+  Section usage = distributor.inner("usage");
+  Section cost = usage.inner("cost_attribution");
+  cost.read("enabled", out.usage_enabled);
+  cost.read("max_cardinality", out.usage_series_max);
+  cost.finish("what was counted stays");
+  usage.finish("");
   distributor.finish(kOneProcess);
 }
 
 void read_cutting(Section& section, TempoConfig::Cutting& out) {
   section.read("trace_idle_period", out.trace_idle_period);
   section.read("max_trace_idle", out.trace_idle_period);
-  section.read("trace_live_period", out.trace_live_max);
-  section.read("max_trace_live", out.trace_live_max);
+  for (const char* key : {"trace_live_period", "max_trace_live"})
+    section.ignore(key, "a live trace can be searched at once, and max_block_duration ends it");
   section.read("max_block_duration", out.max_block_duration);
   section.read("max_block_bytes", out.max_block_bytes);
-  section.read("complete_block_timeout", out.complete_block_timeout);
-  section.read("flush_check_period", out.flush_check_period);
+  section.ignore("complete_block_timeout", "a block is complete at once");
+  section.ignore("flush_check_period", "what is due is looked for every second");
   section.read("flush_all_on_shutdown", out.flush_all_on_shutdown);
 }
 
@@ -69,8 +75,8 @@ void read_ingester(Section& root, TempoConfig::Cutting& out) {
 void read_compaction(Section section, TempoConfig::Compaction& out) {
   section.read("compaction_window", out.compaction_window);
   section.read("block_retention", out.block_retention);
-  section.read("compacted_block_retention", out.compacted_block_retention);
-  section.read("compaction_cycle", out.compaction_cycle);
+  section.ignore("compacted_block_retention", "a merged block goes with its last reader");
+  section.ignore("compaction_cycle", "what can be merged is looked for every second");
   section.read("max_compaction_objects", out.max_compaction_objects);
   section.read("max_block_bytes", out.max_block_bytes);
   section.finish("the trace store compacts in its own way");
@@ -166,6 +172,7 @@ void read_storage(Section& root, TempoConfig::Storage& out) {
   wal.finish("the write-ahead log has its own format here");
   Section local = trace.inner("local");
   local.read("path", out.local_path);
+  if (trace.map() != nullptr) trace.map()->read("retention_size", out.retention_size);  // our own
   local.finish("blocks have their own format here");
   read_s3(trace.inner("s3"), out.s3);
   trace.finish("blocks have their own format and cache here");

@@ -34,6 +34,8 @@ struct TempoLimits {
   // Longest ranges of queries; as written: without them every range is searched.
   std::optional<std::chrono::milliseconds> max_search_duration;
   std::optional<std::chrono::milliseconds> max_metrics_duration;
+  // cost_attribution.dimensions: attributes, and the labels that /usage_metrics gives them.
+  std::map<std::string, std::string> usage_dimensions;
   friend bool operator==(const TempoLimits&, const TempoLimits&) = default;
 };
 using TenantOverrides = std::map<std::string, TempoLimits>;  // by tenant; "*" holds for all others
@@ -61,15 +63,15 @@ struct TempoConfig {
   // distributor.receivers.otlp; none: this Tempo receives nothing by a socket.
   std::optional<OtlpReceiverConfig> otlp;
 
+  // distributor.usage.cost_attribution: whether /usage_metrics counts what tenants send, and in how many series each.
+  bool usage_enabled = false;
+  uint32_t usage_series_max = 10'000;
+
   // How a live trace becomes a block: ingester (2.x) or live_store (3.x).
   struct Cutting {
     std::chrono::nanoseconds trace_idle_period{std::chrono::seconds(10)};
-    std::chrono::nanoseconds trace_live_max{
-        std::chrono::seconds(30)};  // trace_live_period (2.x), max_trace_live (3.x)
     std::chrono::nanoseconds max_block_duration{std::chrono::minutes(30)};
     uint64_t max_block_bytes = 500ULL << 20;
-    std::chrono::nanoseconds complete_block_timeout{std::chrono::minutes(15)};
-    std::chrono::nanoseconds flush_check_period{std::chrono::seconds(10)};
     bool flush_all_on_shutdown = false;
   };
   Cutting cutting;
@@ -78,8 +80,6 @@ struct TempoConfig {
   struct Compaction {
     std::chrono::nanoseconds compaction_window{std::chrono::hours(1)};
     std::chrono::nanoseconds block_retention{std::chrono::hours(336)};
-    std::chrono::nanoseconds compacted_block_retention{std::chrono::hours(1)};
-    std::chrono::nanoseconds compaction_cycle{std::chrono::seconds(30)};
     uint64_t max_compaction_objects = 6'000'000;
     uint64_t max_block_bytes = 107'374'182'400;
   };
@@ -108,6 +108,8 @@ struct TempoConfig {
     Marked<std::string> wal_path{"/var/tempo/wal", {}};
     Marked<std::string> local_path{"/var/tempo/traces", {}};
     std::chrono::nanoseconds blocklist_poll{std::chrono::minutes(5)};
+    // Our own key: over it the oldest blocks go, pinned traces stay; of each tenant.
+    std::optional<ByteSize> retention_size;
   };
   Storage storage;
 
@@ -115,6 +117,8 @@ struct TempoConfig {
   // Read again every so often while the process runs; empty: there is none.
   Marked<std::string> per_tenant_override_config;
   std::chrono::nanoseconds per_tenant_override_period{std::chrono::seconds(10)};
+
+  bool user_overrides = false;  // tenants may set limits of their own
 
   struct Search {  // query_frontend
     uint32_t default_result_limit = 20;

@@ -79,7 +79,7 @@ distributor
         primary secondary mirror_enabled mirror_timeout
   usage
     cost_attribution
-      max_cardinality stale_duration
+      enabled max_cardinality stale_duration
   kafka_config
     address topic client_id client_rack dial_timeout write_timeout sasl_mechanism sasl_username
     sasl_password sasl_oauthbearer_token sasl_oauthbearer_zid sasl_oauthbearer_extensions

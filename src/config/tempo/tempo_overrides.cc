@@ -51,7 +51,22 @@ KnownKeys limit_keys() {
   return keys;
 }
 
+// A map of attributes to labels.
+void read_dimensions(Section& limits, TempoLimits& out) {
+  Section cost = limits.inner("cost_attribution");
+  if (const auto at = cost.take("dimensions"); at && !at->is_null()) {
+    out.usage_dimensions.clear();
+    MapReader map(*at);
+    if (at->is_map())
+      for (const YamlEntry& entry : at->value().entries)
+        map.read(entry.key, out.usage_dimensions[entry.key]);
+    map.finish();
+  }
+  cost.finish("distributor.usage says how many series there may be");
+}
+
 void read_scoped(Section& limits, TempoLimits& out) {
+  read_dimensions(limits, out);
   Section ingestion = limits.inner("ingestion");
   ingestion.read("rate_limit_bytes", out.rate_limit_bytes);
   ingestion.read("burst_size_bytes", out.burst_size_bytes);
@@ -100,9 +115,11 @@ void read_overrides(Section& root, TempoConfig& out) {
   if (!at || at->is_null()) return;
   KnownKeys keys = KnownKeys::parse(kFlatKeys);
   keys.children.push_back({"defaults", KnownKeys::parse(kScopedKeys).children});
-  for (const char* key : {"enable_legacy_overrides", "per_tenant_override_config",
-                          "per_tenant_override_period", "user_configurable_overrides"})
+  for (const char* key :
+       {"enable_legacy_overrides", "per_tenant_override_config", "per_tenant_override_period"})
     keys.children.push_back({key, {}});
+  keys.children.push_back({"user_configurable_overrides",
+                           KnownKeys::parse("enabled poll_interval client api").children});
   Section overrides(*at, &keys);
   Section defaults = overrides.inner("defaults");
   read_scoped(defaults, out.limits);
@@ -112,6 +129,9 @@ void read_overrides(Section& root, TempoConfig& out) {
   std::chrono::milliseconds period(10'000);
   overrides.read("per_tenant_override_period", period);
   out.per_tenant_override_period = period;
+  Section user = overrides.inner("user_configurable_overrides");
+  user.read("enabled", out.user_overrides);
+  user.finish("overrides of tenants are kept in the data directory");
   bool legacy = true;  // both forms are always read
   overrides.read("enable_legacy_overrides", legacy);
   overrides.finish(kWithoutMeaning);

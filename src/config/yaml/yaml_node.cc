@@ -172,18 +172,11 @@ void read_value(const Cursor& at, std::chrono::milliseconds& out) {
   out = *value;
 }
 
-// Sizes are powers of 1024 whether written MB or MiB, as Prometheus reads them.
-void read_value(const Cursor& at, ByteSize& out) {
-  constexpr std::string_view kWanted = "a size such as 1_000_000 or 512MiB";
-  if (at.value().kind != YamlValue::Kind::kScalar) return at.wrong_type(kWanted);
-  const std::string& text = at.value().scalar;
-  if (const auto bytes = integer_of<uint64_t>(text)) {
-    out.bytes = *bytes;
-    return;
-  }
+std::optional<ByteSize> parse_byte_size(std::string_view text) {
+  if (const auto bytes = integer_of<uint64_t>(std::string(text))) return ByteSize{*bytes};
   const size_t unit_at = text.find_first_not_of("0123456789._");
-  if (unit_at == std::string::npos || unit_at == 0) return at.wrong_type(kWanted);
-  std::string digits = text.substr(0, unit_at), unit = text.substr(unit_at);
+  if (unit_at == std::string_view::npos || unit_at == 0) return std::nullopt;
+  std::string digits(text.substr(0, unit_at)), unit(text.substr(unit_at));
   std::erase(digits, '_');
   while (unit.starts_with(' ')) unit.erase(0, 1);
   if (unit.ends_with("iB")) unit.erase(unit.size() - 2);
@@ -192,13 +185,20 @@ void read_value(const Cursor& at, ByteSize& out) {
   double factor = 1;
   if (!unit.empty()) {
     const char letter = unit[0] == 'k' ? 'K' : unit[0];
-    if (unit.size() != 1 || kUnits.find(letter) == std::string_view::npos)
-      return at.wrong_type(kWanted);
+    if (unit.size() != 1 || kUnits.find(letter) == std::string_view::npos) return std::nullopt;
     factor = std::pow(1024.0, static_cast<double>(kUnits.find(letter) + 1));
   }
   const auto number = parse_float(digits);
-  if (!number || !(*number * factor < 1.8e19)) return at.wrong_type(kWanted);
-  out.bytes = static_cast<uint64_t>(*number * factor);
+  if (!number || !(*number * factor < 1.8e19)) return std::nullopt;
+  return ByteSize{static_cast<uint64_t>(*number * factor)};
+}
+
+void read_value(const Cursor& at, ByteSize& out) {
+  constexpr std::string_view kWanted = "a size such as 1_000_000 or 512MiB";
+  if (at.value().kind != YamlValue::Kind::kScalar) return at.wrong_type(kWanted);
+  const auto size = parse_byte_size(at.value().scalar);
+  if (!size) return at.wrong_type(kWanted);
+  out = *size;
 }
 
 void read_value(const Cursor& at, std::map<std::string, std::string>& out) {

@@ -28,6 +28,8 @@ struct ByteSize {
   uint64_t bytes = 0;
   friend auto operator<=>(ByteSize, ByteSize) = default;
 };
+// "1_000_000", "512MB", "1.5GiB": powers of 1024 whether written MB or MiB, as Prometheus reads them. Nothing: no size.
+std::optional<ByteSize> parse_byte_size(std::string_view text);
 
 // How a peer joins keys in its own messages: "connectors::spanmetrics", "ingester.max_block_bytes".
 enum class PathStyle { kColons, kDots };

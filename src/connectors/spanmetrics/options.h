@@ -68,7 +68,8 @@ struct SpanMetricsOptions {
   std::function<void(const TraceId&)> note_exemplar;
   // Attributes are kept as they came, besides the labels that are made of them: for export_points().
   bool keep_attributes = false;
-  // export_points() as the peer flushes: a counter is 0 when it is told first, an exemplar has the time of the flush.
+  // As the peer counts and flushes: a counter is 0 when it is told first; each resource has series of its own; exemplars are
+  // the first since the last flush and have its time; a kind or status that is none has no name. Read by export_points().
   bool flushes_as_peer = false;
 
   std::chrono::nanoseconds metrics_expiration{

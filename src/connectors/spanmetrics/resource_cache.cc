@@ -56,6 +56,7 @@ std::shared_ptr<const Resource> ResourceCache::make(const model::SpanBatch& batc
   made->job = space.empty() ? job_name : space + "/" + job_name;
   append_sized(made->target_key, made->job);
   append_sized(made->target_key, made->instance);
+  if (options_.flushes_as_peer) made->target_key += cache_key(batch, resource);
   made->target_hash = xxh3(made->target_key);
 
   if (options_.keep_attributes)

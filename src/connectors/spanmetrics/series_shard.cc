@@ -66,19 +66,29 @@ void SeriesShard::count(Series& series, const Observation& o, const model::SpanV
     series.buckets[o.bucket] += o.times;
   else if (series.exponential)
     series.exponential->add(o.duration, o.times);
-  if (!series.slots.empty() &&
-      (!options_.may_be_exemplar || options_.may_be_exemplar(span.trace_id))) {
-    const ExemplarSlot fresh{span.trace_id, span.span_id, o.duration, o.exemplar_time, epoch};
-    if (series.has_calls())
-      if (ExemplarSlot& slot = series.slots[0]; slot.epoch == 0 || slot.time <= fresh.time)
-        slot = fresh;
-    if (series.slots.size() > 1)
-      if (ExemplarSlot& slot = series.slots[1 + o.bucket];
-          slot.epoch == 0 || slot.time <= fresh.time)
-        slot = fresh;
-  }
+  if (options_.exemplars_enabled &&
+      (!options_.may_be_exemplar || options_.may_be_exemplar(span.trace_id)))
+    keep_exemplar(series, {span.trace_id, span.span_id, o.duration, o.exemplar_time, epoch},
+                  o.bucket);
   series.last_seen = now;
   if (series.changed != epoch || newest_ == nullptr) touch(series, epoch);
+}
+
+void SeriesShard::keep_exemplar(Series& series, const ExemplarSlot& fresh, uint32_t bucket) {
+  if (options_.flushes_as_peer) {
+    const auto add_to = [&](std::vector<ExemplarSlot>& first) {
+      if (!first.empty() && first.front().epoch != fresh.epoch) first.clear();
+      if (first.size() < options_.exemplars_per_point_max) first.push_back(fresh);
+    };
+    if (series.has_calls()) add_to(series.first_of_calls);
+    if (!series.buckets.empty() || series.exponential) add_to(series.first_of_durations);
+    return;
+  }
+  const auto keep_newest = [&](ExemplarSlot& slot) {
+    if (slot.epoch == 0 || slot.time <= fresh.time) slot = fresh;
+  };
+  if (series.has_calls()) keep_newest(series.slots[0]);
+  if (series.slots.size() > 1) keep_newest(series.slots[1 + bucket]);
 }
 
 Series* SeriesShard::find_or_make(const Observation& o, const Resource& resource,
@@ -153,7 +163,8 @@ Series* SeriesShard::make_series(SeriesNames names, SeriesKind kind, Target* tar
       exemplar_buckets = series->buckets.size();
     }
   }
-  if (options_.exemplars_enabled) series->slots.resize(1 + exemplar_buckets);
+  if (options_.exemplars_enabled && !options_.flushes_as_peer)
+    series->slots.resize(1 + exemplar_buckets);
   counts_.series.fetch_add(1, std::memory_order_relaxed);
   Series* made = series.get();
   by_labels_[static_cast<size_t>(kind)].insert_or_assign(std::move(names.labels),
@@ -205,6 +216,7 @@ void SeriesShard::expire(TimestampMs series_before, TimestampMs target_before,
           --target->series[kind];
       }
       counts_.series.fetch_sub(1, std::memory_order_relaxed);
+      counts_.expired.fetch_add(1, std::memory_order_relaxed);
       return true;
     });
   }

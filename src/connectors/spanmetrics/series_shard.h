@@ -35,7 +35,7 @@ struct Observation {
   uint32_t event = 0;    // kEvents: index into the batch's events
   uint32_t times = 1;    // spans it stands for
   SeriesKind kind = SeriesKind::kCallsAndDuration;
-  TimestampMs exemplar_time;
+  TimestampNs exemplar_time;
 };
 
 // Exponential histograms keep an exemplar of each of so many magnitudes (powers of two, from 1/16 of a unit).
@@ -46,7 +46,7 @@ struct ExemplarSlot {
   TraceId trace_id;
   SpanId span_id;
   double value = 0;
-  TimestampMs time;
+  TimestampNs time;
   uint64_t epoch = 0;
 };
 
@@ -60,6 +60,8 @@ struct Series {
   std::vector<uint64_t> buckets;  // not cumulative; empty without explicit histogram
   std::unique_ptr<model::ExponentialHistogram> exponential;
   std::vector<ExemplarSlot> slots;  // of the counter, then of each bucket; empty without exemplars
+  // With flushes_as_peer in place of those: the first of the epoch, at most exemplars_per_point_max.
+  std::vector<ExemplarSlot> first_of_calls, first_of_durations;
   bool has_calls() const { return kind != SeriesKind::kDuration; }
   uint64_t changed = 0;  // epoch
   TimestampMs last_seen;
@@ -90,6 +92,7 @@ struct SharedCounts {
   mutable std::atomic<uint64_t> epoch{1};
   std::atomic<uint64_t> next_series_id{1};
   std::atomic<uint64_t> series{0};
+  std::atomic<uint64_t> expired{0};  // series that ended
   std::atomic<uint64_t> overflowed_spans{0};
   std::atomic<uint64_t> uncounted_spans{0};
 };
@@ -162,6 +165,7 @@ class SeriesShard {
 
   void count(Series& series, const Observation& o, const model::SpanView& span, TimestampMs now,
              uint64_t epoch);
+  void keep_exemplar(Series& series, const ExemplarSlot& fresh, uint32_t bucket);
   Series* find_or_make(const Observation& o, const Resource& resource, const NameMaker& names_of,
                        TimestampMs now);
   Series* overflow_of(Target& target, SeriesKind kind, TimestampMs now);

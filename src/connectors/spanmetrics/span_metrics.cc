@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "base/checksum.h"
+#include "connectors/spanmetrics/foreign_numbers.h"
 #include "connectors/spanmetrics/label_names.h"
 #include "connectors/spanmetrics/span_metrics_state.h"
 #include "model/sampling_state.h"
@@ -135,6 +136,20 @@ void SpanMetrics::State::find_dimensions(const SpanBatch& batch, const Observati
   if (o.kind == SeriesKind::kEvents) look_in(batch.events[o.event].attributes);
 }
 
+std::string_view SpanMetrics::State::kind_name(const SpanView& span) const {
+  if (options.flushes_as_peer && span.kind == model::SpanKind::kUnspecified &&
+      has_foreign_kind(span))
+    return {};
+  return span_kind_name(span.kind);
+}
+
+std::string_view SpanMetrics::State::status_name(const SpanView& span) const {
+  if (options.flushes_as_peer && span.status == model::StatusCode::kUnset &&
+      has_foreign_status(span))
+    return {};
+  return status_code_name(span.status);
+}
+
 // Equal keys have equal labels. The reverse need not hold: 200 and "200" are one label value.
 void SpanMetrics::State::build_key(const SpanBatch& batch, const Observation& o,
                                    const Resource& resource, bool is_sampled,
@@ -145,6 +160,9 @@ void SpanMetrics::State::build_key(const SpanBatch& batch, const Observation& o,
   scratch.keys += static_cast<char>(o.kind);
   scratch.keys += static_cast<char>(span.kind);
   scratch.keys += static_cast<char>(span.status);
+  if (options.flushes_as_peer)
+    (scratch.keys += static_cast<char>(kind_name(span).size())) +=
+        static_cast<char>(status_name(span).size());
   append_sized(scratch.keys, span.name);
   if (!options.include_instrumentation_scope.empty()) {
     const model::ScopeView& scope = batch.scope_of(span);
@@ -160,7 +178,7 @@ void SpanMetrics::State::build_key(const SpanBatch& batch, const Observation& o,
 }
 
 Observation SpanMetrics::State::observation(const SpanView& span, uint32_t index,
-                                            TimestampMs now) const {
+                                            TimestampNs now) const {
   const double duration = static_cast<double>(span.duration_ns()) / unit_ns;
   const uint32_t bucket =
       options.exponential_max_size
@@ -171,12 +189,12 @@ Observation SpanMetrics::State::observation(const SpanView& span, uint32_t index
   return {.duration = duration,
           .bucket = bucket,
           .span = index,
-          .exemplar_time = span.end.value == 0 ? now : std::min(to_ms(span.end), now)};
+          .exemplar_time = span.end.value == 0 ? now : std::min(span.end, now)};
 }
 
 // Fills scratch.observations for the spans [begin, end) of one resource.
 void SpanMetrics::State::observe(const SpanBatch& batch, uint32_t begin, uint32_t end,
-                                 const Resource& resource, TimestampMs now,
+                                 const Resource& resource, TimestampNs now,
                                  Scratch& scratch) const {
   scratch.keys.clear();
   scratch.key_places.clear();
@@ -230,8 +248,8 @@ model::Labels SpanMetrics::State::make_labels(const SpanBatch& batch, const Obse
   }
   add(kServiceName, resource.service_name);
   add(kSpanName, std::string(span.name));
-  add(kSpanKind, std::string(span_kind_name(span.kind)));
-  add(kStatusCode, std::string(status_code_name(span.status)));
+  add(kSpanKind, std::string(kind_name(span)));
+  add(kStatusCode, std::string(status_name(span)));
   if (!options.collector_instance_id.empty())
     add(kCollectorInstance, options.collector_instance_id);
   if (const model::ScopeView& scope = batch.scope_of(span);
@@ -246,6 +264,8 @@ model::Labels SpanMetrics::State::make_labels(const SpanBatch& batch, const Obse
   labels.set("job", resource.job)
       .set("instance", resource.instance)
       .set("otel_scope_name", kConnectorScope);
+  // Resources alike in job and instance are told apart; what is shown is made of the attributes.
+  if (options.flushes_as_peer) labels.set("__resource__", std::to_string(resource.target_hash));
   return labels.build();
 }
 
@@ -267,8 +287,8 @@ model::OwnedAttributes SpanMetrics::State::make_attributes(const SpanBatch& batc
   };
   add(kServiceName, resource.service_name);
   add(kSpanName, span.name);
-  add(kSpanKind, span_kind_name(span.kind));
-  add(kStatusCode, status_code_name(span.status));
+  add(kSpanKind, kind_name(span));
+  add(kStatusCode, status_name(span));
   if (!options.collector_instance_id.empty())
     add(kCollectorInstance, options.collector_instance_id);
   if (const model::ScopeView& scope = batch.scope_of(span); includes_scope(scope)) {
@@ -308,7 +328,8 @@ SpanMetrics::SpanMetrics(std::unique_ptr<State> state) : state_(std::move(state)
 SpanMetrics::~SpanMetrics() = default;
 
 void SpanMetrics::consume(const SpanBatch& batch) {
-  const TimestampMs now = state_->clock.now_ms();
+  const TimestampNs now_ns = state_->clock.now();
+  const TimestampMs now = to_ms(now_ns);
   Scratch scratch;
   const auto count = static_cast<uint32_t>(batch.spans.size());
   for (uint32_t begin = 0; begin < count;) {
@@ -317,7 +338,7 @@ void SpanMetrics::consume(const SpanBatch& batch) {
     while (end < count && batch.scopes[batch.spans[end].scope].resource == index) ++end;
     const auto resource = state_->resources.find_or_make(batch, batch.resources[index]);
     if (resource->counted) {
-      state_->observe(batch, begin, end, *resource, now, scratch);
+      state_->observe(batch, begin, end, *resource, now_ns, scratch);
       const auto names_of = [&](const Observation& o) {
         return state_->names_of(batch, o, *resource);
       };

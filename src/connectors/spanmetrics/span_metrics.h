@@ -14,6 +14,7 @@
 //              mutex each, held only while counters move; keys are built before it is taken.
 //   Source     OpenTelemetry Collector contrib, spanmetricsconnector and prometheusexporter.
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -68,6 +69,20 @@ struct SpanMetricsChanges {
   std::vector<ExemplarSnapshot> exemplars;  // by series
 };
 
+// A series as exposition shows it, for a reader that keeps what it made of the others.
+struct ExposedSeries {
+  std::shared_ptr<const SeriesIdentity> identity;
+  std::optional<model::MetricPoint> counter;    // of calls, or of events
+  std::optional<model::MetricPoint> histogram;  // of durations
+  bool is_events = false;
+};
+struct ExposedChanges {
+  uint64_t epoch = 0;    // hand it to the next exposed_since()
+  uint64_t expired = 0;  // series that ended so far: when it grows, what was kept is out of date
+  std::vector<ExposedSeries> series;   // that changed
+  std::vector<model::Labels> targets;  // of target_info: all
+};
+
 class SpanMetrics {
  public:
   // kInvalidArgument: buckets not ascending or not finite, a dimension named twice, without name or like one that is always there.
@@ -77,9 +92,16 @@ class SpanMetrics {
 
   void consume(const model::SpanBatch& batch);
 
+  // The families of collect() without points: target_info, calls, duration, events.
+  std::vector<model::MetricFamily> family_heads() const;
   // Everything as exposition holds it: target_info, calls, duration; points in the peer's order,
   // with the labels otel_scope_*.
   std::vector<model::MetricFamily> collect() const;
+
+  // The same of what changed since an epoch; 0: all. Times of the points are now, as collect() has them.
+  ExposedChanges exposed_since(uint64_t epoch) const;
+  // Whether what is shown of a series depends on that series alone: no trace is sampled away.
+  bool shows_every_exemplar() const;
 
   // Everything as OTLP's points, resource by resource; needs keep_attributes. Exemplars are those since `epoch`, which
   // is what the last call answered; 0: all.

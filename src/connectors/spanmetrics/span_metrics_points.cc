@@ -62,14 +62,24 @@ class PointWriter {
     return point;
   }
 
-  void add_exemplars(const Series& series, size_t begin, size_t end, DataPoint& point) const {
+  // The counter's slot comes first, the buckets' behind it.
+  void add_exemplars(const Series& series, bool of_durations, DataPoint& point) const {
+    const std::span all(series.slots);
+    const auto& first = of_durations ? series.first_of_durations : series.first_of_calls;
+    const size_t counters = std::min<size_t>(1, all.size());
+    add_exemplars(state_.options.flushes_as_peer ? std::span(first)
+                  : of_durations                 ? all.subspan(counters)
+                                                 : all.first(counters),
+                  point);
+  }
+  void add_exemplars(std::span<const ExemplarSlot> slots, DataPoint& point) const {
     size_t room = state_.options.exemplars_per_point_max;
-    for (size_t i = begin; i < std::min(end, series.slots.size()) && room > 0; ++i) {
-      const ExemplarSlot& slot = series.slots[i];
+    for (const ExemplarSlot& slot : slots) {
+      if (room == 0) break;
       if (slot.epoch <= epoch_ || !state_.shows(slot)) continue;
       const model::Exemplar exemplar = state_.hand_out(slot);
       point.exemplars.push_back(
-          {.time_ns = state_.options.flushes_as_peer ? now_ns_ : to_ns(exemplar.time),
+          {.time_ns = state_.options.flushes_as_peer ? now_ns_ : slot.time.value,
            .value = exemplar.value,
            .trace_id = exemplar.trace_id,
            .span_id = exemplar.span_id});
@@ -91,7 +101,7 @@ class PointWriter {
       point.is_int = true;
       point.int_value = is_zero ? 0 : static_cast<int64_t>(series->calls);
       point.value = static_cast<double>(point.int_value);
-      add_exemplars(*series, 0, 1, point);
+      add_exemplars(*series, false, point);
       if (auto status = sink_.on_point(metric, point); !status) return status;
     }
     return {};
@@ -122,7 +132,7 @@ class PointWriter {
         point.bounds = options.buckets;
         for (const uint64_t n : series->buckets) point.count += n;
       }
-      add_exemplars(*series, 1, SIZE_MAX, point);
+      add_exemplars(*series, true, point);
       if (auto status = sink_.on_point(metric, point); !status) return status;
     }
     return {};

@@ -7,34 +7,44 @@
 namespace sightline::connectors::spanmetrics {
 namespace {
 
-model::Exemplar exemplar_of(const ExemplarSlot& slot) {
-  model::Exemplar e;
+model::ExposedExemplar exemplar_of(const ExemplarSlot& slot) {
+  model::ExposedExemplar e;
   e.trace_id = slot.trace_id;
   e.span_id = slot.span_id;
   e.value = slot.value;
-  e.time = slot.time;
+  e.time = to_ms(slot.time);
+  e.time_rest_ns = static_cast<uint32_t>(slot.time.value % 1'000'000);
   return e;
 }
 
 }  // namespace
 
-model::Exemplar SpanMetrics::State::hand_out(const ExemplarSlot& slot) const {
+model::ExposedExemplar SpanMetrics::State::hand_out(const ExemplarSlot& slot) const {
   if (options.note_exemplar) options.note_exemplar(slot.trace_id);
   return exemplar_of(slot);
+}
+
+// A series' calls or events.
+model::MetricPoint SpanMetrics::State::counter_point(const Series& s,
+                                                     model::MetricPoint point) const {
+  point.value = static_cast<double>(s.calls);
+  if (!s.slots.empty() && options.exemplars_per_point_max > 0 && shows(s.slots[0]))
+    point.exemplar = hand_out(s.slots[0]);
+  return point;
 }
 
 // A series' durations. Of its exemplars the newest exemplars_per_point_max are shown.
 model::MetricPoint SpanMetrics::State::histogram_point(const Series& s,
                                                        model::MetricPoint point) const {
-  TimestampMs oldest_shown = TimestampMs::min();
+  TimestampNs oldest_shown;
   if (s.slots.size() > 1 + options.exemplars_per_point_max) {
-    std::vector<TimestampMs> times;
+    std::vector<TimestampNs> times;
     for (size_t i = 1; i < s.slots.size(); ++i)
       if (shows(s.slots[i])) times.push_back(s.slots[i].time);
     if (times.size() > options.exemplars_per_point_max) {
       std::ranges::sort(times, std::greater<>());
       oldest_shown = options.exemplars_per_point_max == 0
-                         ? TimestampMs::max()
+                         ? TimestampNs{UINT64_MAX}
                          : times[options.exemplars_per_point_max - 1];
     }
   }
@@ -64,23 +74,27 @@ model::MetricPoint SpanMetrics::State::histogram_point(const Series& s,
   return point;
 }
 
-std::vector<model::MetricFamily> SpanMetrics::collect() const {
-  const TimestampMs now = state_->clock.now_ms();
+std::vector<model::MetricFamily> SpanMetrics::family_heads() const {
   const std::vector<std::string> scope_labels = {"otel_scope_schema_url", "otel_scope_version"};
   using model::MetricType;
-  model::MetricFamily info{.name = "target_info",
-                           .metadata = {MetricType::kGauge, "", "Target metadata"}};
-  model::MetricFamily calls{.name = state_->calls_name,
-                            .metadata = {MetricType::kCounter, "", ""},
-                            .empty_labels = scope_labels};
-  model::MetricFamily duration{
-      .name = state_->duration_name,
-      .metadata = {MetricType::kHistogram, "", ""},
-      .unit_suffix = state_->options.unit == DurationUnit::kSeconds ? "_seconds" : "_milliseconds",
-      .empty_labels = scope_labels};
-  model::MetricFamily events{.name = state_->events_name,
-                             .metadata = {MetricType::kCounter, "", ""},
-                             .empty_labels = scope_labels};
+  return {
+      {.name = "target_info", .metadata = {MetricType::kGauge, "", "Target metadata"}},
+      {.name = state_->calls_name,
+       .metadata = {MetricType::kCounter, "", ""},
+       .empty_labels = scope_labels},
+      {.name = state_->duration_name,
+       .metadata = {MetricType::kHistogram, "", ""},
+       .unit_suffix = state_->options.unit == DurationUnit::kSeconds ? "_seconds" : "_milliseconds",
+       .empty_labels = scope_labels},
+      {.name = state_->events_name,
+       .metadata = {MetricType::kCounter, "", ""},
+       .empty_labels = scope_labels}};
+}
+
+std::vector<model::MetricFamily> SpanMetrics::collect() const {
+  const TimestampMs now = state_->clock.now_ms();
+  std::vector<model::MetricFamily> all = family_heads();
+  model::MetricFamily &info = all[0], &calls = all[1], &duration = all[2], &events = all[3];
   for (const auto& shard : state_->shards) {
     shard->visit_targets([&](const Target& target) {
       if (!target.info.empty())
@@ -92,10 +106,7 @@ std::vector<model::MetricFamily> SpanMetrics::collect() const {
       if (!s.buckets.empty() || s.exponential)
         duration.points.push_back(state_->histogram_point(s, point));
       if (!s.has_calls()) return;
-      point.value = static_cast<double>(s.calls);
-      if (!s.slots.empty() && state_->options.exemplars_per_point_max > 0 &&
-          state_->shows(s.slots[0]))
-        point.exemplar = state_->hand_out(s.slots[0]);
+      point = state_->counter_point(s, std::move(point));
       (s.kind == SeriesKind::kEvents ? events : calls).points.push_back(std::move(point));
     });
   }
@@ -108,6 +119,30 @@ std::vector<model::MetricFamily> SpanMetrics::collect() const {
   std::sort(families.begin(), families.end(),
             [](const auto& a, const auto& b) { return a.name < b.name; });
   return families;
+}
+
+ExposedChanges SpanMetrics::exposed_since(uint64_t epoch) const {
+  const TimestampMs now = state_->clock.now_ms();
+  ExposedChanges changes;
+  changes.expired = state_->counts.expired.load();    // before what is left is read
+  changes.epoch = state_->counts.epoch.fetch_add(1);  // before any lock: see series_shard.h
+  for (const auto& shard : state_->shards) {
+    shard->visit_changed(epoch, [&](const Series& s) {
+      ExposedSeries exposed{.identity = s.identity, .is_events = s.kind == SeriesKind::kEvents};
+      const model::MetricPoint point{
+          .labels = s.identity->labels, .time = now, .created = s.identity->created};
+      if (!s.buckets.empty() || s.exponential)
+        exposed.histogram = state_->histogram_point(s, point);
+      if (s.has_calls()) exposed.counter = state_->counter_point(s, point);
+      changes.series.push_back(std::move(exposed));
+    });
+  }
+  changes.targets = targets();
+  return changes;
+}
+
+bool SpanMetrics::shows_every_exemplar() const {
+  return !state_->options.may_be_exemplar && !state_->options.note_exemplar;
 }
 
 SpanMetricsChanges SpanMetrics::changes_since(uint64_t epoch) const {

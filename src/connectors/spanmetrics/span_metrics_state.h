@@ -28,9 +28,9 @@ struct SpanMetrics::State {
                        std::vector<const model::ValueView*>& values) const;
   void build_key(const model::SpanBatch& batch, const Observation& o, const Resource& resource,
                  bool is_sampled, Scratch& scratch) const;
-  Observation observation(const model::SpanView& span, uint32_t index, TimestampMs now) const;
+  Observation observation(const model::SpanView& span, uint32_t index, TimestampNs now) const;
   void observe(const model::SpanBatch& batch, uint32_t begin, uint32_t end,
-               const Resource& resource, TimestampMs now, Scratch& scratch) const;
+               const Resource& resource, TimestampNs now, Scratch& scratch) const;
   // The names of a series that is met for the first time.
   SeriesNames names_of(const model::SpanBatch& batch, const Observation& o,
                        const Resource& resource) const;
@@ -38,13 +38,16 @@ struct SpanMetrics::State {
                             const Resource& resource) const;
   model::OwnedAttributes make_attributes(const model::SpanBatch& batch, const Observation& o,
                                          const Resource& resource) const;
+  std::string_view kind_name(const model::SpanView& span) const;
+  std::string_view status_name(const model::SpanView& span) const;
   bool includes_scope(const model::ScopeView& scope) const {
     return !scope.name.empty() &&
            std::ranges::find(options.include_instrumentation_scope, scope.name) !=
                options.include_instrumentation_scope.end();
   }
+  model::MetricPoint counter_point(const Series& series, model::MetricPoint point) const;
   model::MetricPoint histogram_point(const Series& series, model::MetricPoint point) const;
-  model::Exemplar hand_out(const ExemplarSlot& slot) const;
+  model::ExposedExemplar hand_out(const ExemplarSlot& slot) const;
   bool shows(const ExemplarSlot& slot) const {
     return slot.epoch != 0 && (!options.may_be_exemplar || options.may_be_exemplar(slot.trace_id));
   }

@@ -9,12 +9,23 @@ namespace sightline::pipeline {
 
 using connectors::spanmetrics::AttributeLabels;
 
+namespace {
+
+// Without _total, which is put behind it.
+std::string counter_name_of(const std::string& configured) {
+  std::string name = connectors::spanmetrics::metric_name_of(configured);
+  if (name.ends_with("_total")) name.resize(name.size() - 6);
+  return name;
+}
+
+}  // namespace
+
 std::vector<CountConnector::Metric> CountConnector::make(
     const std::vector<config::CountConfig::Metric>& configs) {
   std::vector<Metric> metrics;
   for (const auto& config : configs)
-    metrics.push_back({config, connectors::spanmetrics::metric_name_of(config.name),
-                       SpanConditions(config.conditions, config::OttlErrorMode::kIgnore)});
+    metrics.push_back({config, counter_name_of(config.name),
+                       Conditions(config.conditions, config::OttlErrorMode::kIgnore)});
   return metrics;
 }
 
@@ -23,6 +34,39 @@ CountConnector::CountConnector(const config::CountConfig& config, const Clock& c
       started_(clock.now_ms()),
       spans_(make(config.spans)),
       events_(make(config.span_events)) {}
+
+namespace {
+
+std::string text_of(const model::SpanBatch& batch, const model::ResourceView& resource,
+                    std::string_view key) {
+  const model::ValueView* value = batch.find(resource.attributes, key);
+  return value == nullptr ? std::string() : model::value_text(*value);
+}
+
+std::string job_of(const model::SpanBatch& batch, const model::ResourceView& resource) {
+  const std::string name = text_of(batch, resource, "service.name");
+  const std::string space = text_of(batch, resource, "service.namespace");
+  return space.empty() || name.empty() ? name : space + "/" + name;
+}
+
+}  // namespace
+
+// The last resource of a job and instance counts, as far as it has more to say. Needs mutex_.
+void CountConnector::note_target(const model::SpanBatch& batch,
+                                 const model::ResourceView& resource) {
+  const std::string job = job_of(batch, resource);
+  const std::string instance = text_of(batch, resource, "service.instance.id");
+  if (job.empty() || instance.empty()) return;
+  if (targets_.size() >= kCountSeriesMax && !targets_.contains({job, instance})) return;
+  AttributeLabels others({"__name__", "job", "instance"});
+  for (const model::AttributeView& attribute : batch.of(resource.attributes))
+    if (attribute.key != "service.name" && attribute.key != "service.namespace" &&
+        attribute.key != "service.instance.id")
+      others.add(attribute.key, model::value_text(attribute.value));
+  model::LabelsBuilder labels;
+  others.build_into(labels);
+  targets_[{job, instance}] = labels.set("job", job).set("instance", instance).build();
+}
 
 void CountConnector::count(size_t metric, const Metric& counted, const ConditionSubject& subject,
                            model::Run attributes, Counts& counts) const {
@@ -42,13 +86,8 @@ void CountConnector::count(size_t metric, const Metric& counted, const Condition
   }
   model::LabelsBuilder built;
   labels.build_into(built);
-  const auto of_resource = [&](std::string_view key) {
-    const model::ValueView* value = subject.batch->find(subject.resource->attributes, key);
-    return value == nullptr ? std::string() : model::value_text(*value);
-  };
-  const std::string name = of_resource("service.name"), space = of_resource("service.namespace");
-  built.set("job", space.empty() || name.empty() ? name : space + "/" + name)
-      .set("instance", of_resource("service.instance.id"));
+  built.set("job", job_of(*subject.batch, *subject.resource))
+      .set("instance", text_of(*subject.batch, *subject.resource, "service.instance.id"));
   built.set("otel_scope_name",
             "github.com/open-telemetry/opentelemetry-collector-contrib/connector/countconnector");
   ++counts[{metric, built.build()}];
@@ -66,6 +105,8 @@ Status CountConnector::consume(const SharedBatch& batch) {
     }
   }
   const std::lock_guard lock(mutex_);
+  if (!fresh.empty())
+    for (const model::ResourceView& resource : batch->resources) note_target(*batch, resource);
   for (const auto& [key, n] : fresh) {
     const auto known = counts_.find(key);
     if (known != counts_.end())
@@ -91,6 +132,11 @@ std::vector<model::MetricFamily> CountConnector::collect() const {
   for (const auto& [key, n] : counts_)
     all[key.first].points.push_back(
         {.labels = key.second, .time = now, .created = started_, .value = static_cast<double>(n)});
+  model::MetricFamily info{.name = "target_info",
+                           .metadata = {model::MetricType::kGauge, "", "Target metadata"}};
+  for (const auto& [target, labels] : targets_)
+    info.points.push_back({.labels = labels, .time = now, .has_time = false, .value = 1});
+  all.push_back(std::move(info));
   std::erase_if(all, [](const model::MetricFamily& family) { return family.points.empty(); });
   return all;
 }

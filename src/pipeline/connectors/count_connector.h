@@ -12,7 +12,7 @@
 #include "config/otelcol/otelcol_connectors.h"
 #include "pipeline/connectors/span_to_metrics.h"
 #include "pipeline/metrics/source_writer.h"
-#include "pipeline/processors/span_condition.h"
+#include "pipeline/processors/condition.h"
 
 namespace sightline::pipeline {
 
@@ -34,10 +34,11 @@ class CountConnector final : public SpanToMetrics {
   struct Metric {
     config::CountConfig::Metric config;
     std::string name;  // as Prometheus names it, without _total
-    SpanConditions conditions;
+    Conditions conditions;
   };
   using Counts = std::map<std::pair<size_t, model::Labels>, uint64_t>;  // by metric and labels
   static std::vector<Metric> make(const std::vector<config::CountConfig::Metric>& configs);
+  void note_target(const model::SpanBatch& batch, const model::ResourceView& resource);
   void count(size_t metric, const Metric& counted, const ConditionSubject& subject,
              model::Run attributes, Counts& counts) const;
 
@@ -46,7 +47,9 @@ class CountConnector final : public SpanToMetrics {
   const std::vector<Metric> spans_,
       events_;  // a metric's number: its place here, events after spans
   mutable std::mutex mutex_;
-  Counts counts_;           // guarded by mutex_
+  Counts counts_;  // guarded by mutex_
+  std::map<std::pair<std::string, std::string>, model::Labels>
+      targets_;             // guarded by mutex_; of target_info, by job and instance
   bool said_full_ = false;  // guarded by mutex_
   std::vector<std::unique_ptr<SourceWriter>> stores_;
 };

@@ -29,6 +29,9 @@ class SpanMetricsConnector final : public SpanToMetrics {
     return {};
   }
   std::vector<model::MetricFamily> collect() const override { return metrics_->collect(); }
+  const connectors::spanmetrics::SpanMetrics* span_metrics() const override {
+    return metrics_.get();
+  }
 
   Result<uint64_t> export_points(model::MetricsSink& sink, uint64_t epoch) override {
     return metrics_->export_points(sink, epoch);

@@ -120,7 +120,7 @@ Result<std::unique_ptr<OtlpExporter>> OtlpExporter::create(const config::OtlpExp
   auto send = [client, method = grpc_method(signal), target = *config.client.endpoint,
                timeout =
                    request_timeout(config.client.timeout)](const Outgoing& batch) -> SendOutcome {
-    const net::GrpcReply reply = client->call(method, batch.protobuf(), timeout);
+    const net::GrpcReply reply = client->call(method, batch.shared_protobuf(), timeout);
     if (reply.code == net::GrpcCode::kOk) return {};
     return {.status = fail(Errc::kUnavailable, target, ": ", reply.message),
             .retryable = is_retryable(reply),

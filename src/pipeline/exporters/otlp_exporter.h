@@ -17,7 +17,7 @@
 namespace sightline::pipeline {
 
 // Of one signal: traces and metrics of one component have a queue each.
-class OtlpExporter final : public SpanConsumer, public MetricsConsumer {
+class OtlpExporter final : public SpanConsumer, public MetricsConsumer, public EncodedConsumer {
  public:
   // `all` holds the extensions that the exporter may name.
   static Result<std::unique_ptr<OtlpExporter>> create(const config::OtlpHttpExporterConfig& config,
@@ -34,6 +34,7 @@ class OtlpExporter final : public SpanConsumer, public MetricsConsumer {
       return std::unexpected(std::move(status).error());
     return wire::otlp::PartialSuccess();
   }
+  Status consume(const SharedEncoded& request) override { return queue_->offer(request); }
   SendQueue& queue() { return *queue_; }
 
  private:

@@ -32,6 +32,7 @@ size_t Outgoing::items() const {
     for (const Outgoing& part : *parts_) items += part.items();
     return items;
   }
+  if (encoded_) return static_cast<size_t>(encoded_->spans);
   return spans_ ? spans_->spans.size() : static_cast<size_t>(metrics_->points);
 }
 
@@ -42,6 +43,7 @@ size_t Outgoing::bytes() const {
     return bytes;
   }
   if (metrics_) return metrics_->protobuf->size();
+  if (encoded_) return encoded_->protobuf->size();
   if (!spans_->encoded.empty()) return spans_->encoded.size();
   for (const model::SpanView& span : spans_->spans)
     bytes += span.encoded.size() + span.name.size() + 64;
@@ -53,6 +55,8 @@ void Outgoing::append_protobuf(std::string& out) const {
     for (const Outgoing& part : *parts_) part.append_protobuf(out);
   else if (metrics_)
     out += *metrics_->protobuf;
+  else if (encoded_)
+    out += *encoded_->protobuf;
   else if (!spans_->encoded.empty())
     out += spans_->encoded;
   else
@@ -66,11 +70,22 @@ std::string Outgoing::protobuf() const {
   return out;
 }
 
+net::OwnedBytes Outgoing::shared_protobuf() const {
+  if (metrics_) return {*metrics_->protobuf, metrics_->protobuf};
+  if (encoded_) return {*encoded_->protobuf, encoded_->protobuf};
+  if (spans_ && !spans_->encoded.empty()) return {spans_->encoded, spans_};
+  return net::OwnedBytes::of(protobuf());
+}
+
 std::string Outgoing::json() const {
   if (parts_) {
     // Only what is sent as protobuf is joined; the first part stands for the signal.
     auto whole = parse(
         parts_->front().metrics_ ? config::Signal::kMetrics : config::Signal::kTraces, protobuf());
+    return whole ? whole->json() : std::string();
+  }
+  if (encoded_) {
+    auto whole = parse(config::Signal::kTraces, *encoded_->protobuf);
     return whole ? whole->json() : std::string();
   }
   if (spans_) return wire::otlp::encode_traces_json(*spans_);

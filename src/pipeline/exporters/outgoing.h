@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "config/otelcol/otelcol_config.h"
+#include "net/grpc_client.h"
 #include "pipeline/graph/consumer.h"
+#include "pipeline/graph/encoded_traces.h"
 #include "pipeline/graph/metrics_consumer.h"
 
 namespace sightline::pipeline {
@@ -18,23 +20,28 @@ class Outgoing {
   Outgoing() = default;  // nothing
   Outgoing(SharedBatch spans) : spans_(std::move(spans)) {}
   Outgoing(SharedMetrics metrics) : metrics_(std::move(metrics)) {}
+  Outgoing(SharedEncoded encoded) : encoded_(std::move(encoded)) {}
   static Result<Outgoing> parse(config::Signal signal, std::string protobuf);
   // Several of one signal as one, for sending: requests of OTLP are joined by writing one behind the other.
   static Outgoing join(std::span<const Outgoing> parts);
 
-  explicit operator bool() const { return spans_ || metrics_ || parts_; }
-  const SharedBatch& spans() const { return spans_; }        // null: metrics, or joined
+  explicit operator bool() const { return spans_ || metrics_ || encoded_ || parts_; }
+  const SharedBatch& spans() const { return spans_; }        // null: metrics, joined, or unread
   const SharedMetrics& metrics() const { return metrics_; }  // null: spans, or joined
   size_t items() const;                                      // spans or data points
   size_t bytes() const;  // of the protobuf, near enough for a limit
   void append_protobuf(std::string& out) const;
   std::string protobuf() const;
+  // The same, without a copy where it is there already.
+  net::OwnedBytes shared_protobuf() const;
   std::string json() const;
 
  private:
   SharedBatch spans_;
   SharedMetrics metrics_;
-  std::shared_ptr<const std::vector<Outgoing>> parts_;  // of a joined one, which then has neither
+  SharedEncoded encoded_;
+  std::shared_ptr<const std::vector<Outgoing>>
+      parts_;  // of a joined one, which then has none of those
 };
 
 }  // namespace sightline::pipeline

@@ -76,6 +76,38 @@ Result<std::unique_ptr<PrometheusExporter>> PrometheusExporter::create(
   return made;
 }
 
+// Of one spanmetrics connector alone, each series is shown the same until it changes.
+void PrometheusExporter::add_source(SpanToMetrics& source) {
+  sources_.push_back(&source);
+  cache_.reset();
+  const auto* metrics = source.span_metrics();
+  if (sources_.size() > 1 || metrics == nullptr || !metrics->shows_every_exemplar() ||
+      config_.keeps_utf8() || config_.resource_to_telemetry_conversion)
+    return;
+  cache_ = std::make_unique<ExpositionCache>(
+      *metrics, ExpositionCache::Look{
+                    .change_heads =
+                        [this](std::vector<MetricFamily>& heads) {
+                          for (MetricFamily& head : heads) {
+                            if (config_.without_scope_info)
+                              std::erase_if(head.empty_labels, is_scope_label);
+                            change_name(head);
+                          }
+                        },
+                    .change_point = [this](model::MetricPoint& point) { change_point(point); }});
+}
+
+void PrometheusExporter::change_point(model::MetricPoint& point) const {
+  if (!config_.send_timestamps) point.has_time = false;
+  if (!changes_labels()) return;
+  LabelsBuilder labels(point.labels);
+  if (config_.without_scope_info)
+    for (const model::LabelView label : point.labels)
+      if (is_scope_label(label.name)) labels.remove(label.name);
+  for (const auto& [name, value] : config_.const_labels) labels.set(name, value);
+  point.labels = labels.build();
+}
+
 MetricsConsumer& PrometheusExporter::pushed() {
   if (!pushed_) pushed_ = std::make_unique<PointFamilies>(config_, clock_, is_strict_);
   return *pushed_;
@@ -108,14 +140,16 @@ void PrometheusExporter::change_labels(std::vector<MetricFamily>& families) cons
   }
 }
 
+void PrometheusExporter::change_name(MetricFamily& family) const {
+  if (!config_.adds_suffixes() && !family.unit_suffix.empty() &&
+      family.name.ends_with(family.unit_suffix))
+    family.name.resize(family.name.size() - family.unit_suffix.size());
+  family.total_suffix = config_.adds_suffixes();
+  family.name.insert(0, prefix_);
+}
+
 void PrometheusExporter::change_names(std::vector<MetricFamily>& families) const {
-  for (MetricFamily& family : families) {
-    if (!config_.adds_suffixes() && !family.unit_suffix.empty() &&
-        family.name.ends_with(family.unit_suffix))
-      family.name.resize(family.name.size() - family.unit_suffix.size());
-    family.total_suffix = config_.adds_suffixes();
-    family.name.insert(0, prefix_);
-  }
+  for (MetricFamily& family : families) change_name(family);
   if (!prefix_.empty() || !config_.adds_suffixes())
     std::sort(families.begin(), families.end(),
               [](const MetricFamily& a, const MetricFamily& b) { return a.name < b.name; });
@@ -143,14 +177,20 @@ std::vector<MetricFamily> PrometheusExporter::read_sources() const {
 }
 
 net::HttpResponse PrometheusExporter::exposition(std::string_view accept) const {
+  auto negotiated = wire::openmetrics::negotiate_exposition(accept, config_.enable_open_metrics);
+  net::HttpResponse response;
+  response.headers.set("Content-Type", std::move(negotiated.content_type));
+  if (cache_ && (!pushed_ || pushed_->is_empty())) {
+    if (auto text = cache_->write(negotiated.format, negotiated.escaping, clock_.now_ms())) {
+      response.body = std::move(*text);
+      return response;
+    }
+  }
   std::vector<MetricFamily> families = read_sources();
   if (pushed_) {
     merge_families(families, pushed_->collect());
     std::ranges::sort(families, {}, &MetricFamily::name);
   }
-  auto negotiated = wire::openmetrics::negotiate_exposition(accept, config_.enable_open_metrics);
-  net::HttpResponse response;
-  response.headers.set("Content-Type", std::move(negotiated.content_type));
   response.body = write_exposition(families, negotiated.format, negotiated.escaping);
   return response;
 }

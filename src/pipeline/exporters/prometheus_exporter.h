@@ -11,6 +11,7 @@
 #include "base/time.h"
 #include "config/otelcol/otelcol_config.h"
 #include "pipeline/connectors/span_to_metrics.h"
+#include "pipeline/exporters/exposition_cache.h"
 #include "pipeline/metrics/point_families.h"
 #include "pipeline/receivers/http_endpoint.h"
 
@@ -23,7 +24,7 @@ class PrometheusExporter {
       const config::PrometheusExporterConfig& config, const config::OtelcolConfig& all,
       const std::string& id, const Clock& clock);
 
-  void add_source(SpanToMetrics& source) { sources_.push_back(&source); }
+  void add_source(SpanToMetrics& source);
   MetricsConsumer& pushed();  // made when first asked for
   Status start(WorkPool& pool, Telemetry& telemetry, std::shared_ptr<net::IoThreads> threads);
   void stop(std::chrono::milliseconds deadline) { endpoint_->stop(deadline); }
@@ -38,7 +39,9 @@ class PrometheusExporter {
                      bool is_strict);
   std::vector<model::MetricFamily> read_sources() const;
   bool changes_labels() const;
+  void change_point(model::MetricPoint& point) const;
   void change_labels(std::vector<model::MetricFamily>& families) const;
+  void change_name(model::MetricFamily& family) const;
   void change_names(std::vector<model::MetricFamily>& families) const;
 
   const config::PrometheusExporterConfig& config_;
@@ -47,6 +50,8 @@ class PrometheusExporter {
   const std::string prefix_;  // "shop_"
   std::vector<SpanToMetrics*> sources_;
   std::unique_ptr<PointFamilies> pushed_;
+  std::unique_ptr<ExpositionCache>
+      cache_;  // of the one source; used while that is all that is shown
   std::unique_ptr<HttpEndpoint> endpoint_;
 };
 

@@ -26,6 +26,7 @@ TranslationOptions translation_of(const config::RemoteWriteExporterConfig& confi
           .resource_labels = config.resource_to_telemetry_conversion,
           .without_service_labels = config.exclude_service_attributes,
           .leave_out_deltas = true,
+          .is_sent = true,
           .custom_buckets = config.convert_explicit_histograms_to_nhcb,
           .classic_buckets =
               !config.convert_explicit_histograms_to_nhcb || config.keep_classic_histograms};

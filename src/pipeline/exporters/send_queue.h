@@ -70,6 +70,8 @@ class SendQueue {
 
   Status offer(Outgoing batch);
   void stop(std::chrono::milliseconds deadline);
+  // Whether what waits is sent together: then a request that cannot be read would spoil others.
+  bool joins() const { return options_.merge_items_max > 0; }
   size_t waiting() const;
 
  private:

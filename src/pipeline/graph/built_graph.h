@@ -3,6 +3,8 @@
 // pipeline/ only: graphs are made with graph.h.
 //   Spans     a traces pipeline is a chain of stages: processors in order, then an edge that splits to
 //             exporters and connectors. Receivers and forward connectors enter at its head.
+//   Unread    an OTLP receiver all of whose pipelines lead through nothing that looks at spans to OTLP exporters hands on
+//             the requests' bytes.
 //   Metrics   of connectors are pulled by what shows or stores them, and pushed at their flush interval to everything else;
 //             those of receivers are pushed.
 //   Threads   as graph.h.
@@ -18,6 +20,7 @@
 #include "pipeline/extensions/health_check.h"
 #include "pipeline/graph/graph.h"
 #include "pipeline/metrics/metrics_flush.h"
+#include "pipeline/processors/memory_limiter.h"
 #include "pipeline/processors/processors.h"
 #include "pipeline/receivers/jaeger_receiver.h"
 #include "pipeline/receivers/scraped_metrics.h"
@@ -52,6 +55,12 @@ class BuiltGraph final : public Graph {
                                const std::string& destination);
   Result<SpanStage*> store_edge(const ComponentId& id, std::string_view why,
                                 std::string_view org_id);
+  EncodedConsumer* encoded_pipeline(const PipelineConfig& pipeline);
+  EncodedConsumer* encoded_split(std::vector<EncodedConsumer*> ends);
+  EncodedConsumer* encoded_receiver(const ComponentId& receiver);
+  bool add_attributes_of(const MarkedId& end, std::vector<std::string>& names) const;
+  std::shared_ptr<const std::vector<std::string>> attributes_looked_at(
+      const ComponentId& receiver) const;
   SpanStage* own_stage(std::unique_ptr<SpanStage> stage);
   SpanStage* own_end(std::unique_ptr<SpanConsumer> consumer, bool can_refuse);
   bool samples(const PipelineConfig& pipeline) const;
@@ -102,6 +111,9 @@ class BuiltGraph final : public Graph {
   std::vector<std::unique_ptr<SpanProcessor>>
       processors_;  // what follows first, so that stopping goes backwards
   std::map<const PipelineConfig*, SpanStage*> traces_pipelines_;
+  std::map<std::pair<const PipelineConfig*, ComponentId>, MemoryLimiter*> memory_limiters_;
+  std::map<ComponentId, OtlpExporter*> otlp_exporters_;  // of spans
+  std::vector<std::unique_ptr<EncodedConsumer>> encoded_splits_;
   std::map<ComponentId, SpanStage*> exporter_ends_;
   std::vector<SendQueue*> queues_;
   std::map<ComponentId, std::unique_ptr<FileExporter>> file_exporters_;  // of both signals

@@ -18,6 +18,7 @@ Status BuiltGraph::build(const config::OtelcolConfig& config) {
       });
   uses_fates_ = any_sampler && !keeps_every_trace();
   limit_exemplars();
+  if (uses_fates_) fates_.count_dropped_exemplars(env_.telemetry);
   for (const PipelineConfig& pipeline : config.pipelines) {
     Status status;
     switch (pipeline.signal) {

@@ -326,11 +326,14 @@ Status BuiltGraph::build_scrapes() {
     const bool to_store_alone = !scrape->trim_metric_suffixes && env_.metrics_store != nullptr &&
                                 heads.size() == 1 &&
                                 dynamic_cast<OtlpMetrics*>(heads[0]) != nullptr;
+    ScrapedMetricsOptions options{.trim_suffixes = scrape->trim_metric_suffixes};
+    for (const auto& job : scrape->scraping.scrape_configs)
+      options.schemes[*job.job_name] = job.scheme;
     tsdb::Appendable* into = env_.metrics_store;
     if (!to_store_alone)
       into = scraped_
                  .emplace_back(std::make_unique<ScrapedMetrics>(
-                     *split(heads), scrape->trim_metric_suffixes,
+                     *split(heads), std::move(options),
                      ReceiverCounters::of(env_.telemetry, id.text(), "http")))
                  .get();
     auto scraping = env_.make_scraping(scrape->scraping, *into);

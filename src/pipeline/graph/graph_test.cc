@@ -4,12 +4,16 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <condition_variable>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <mutex>
 
 #include "config/yaml/environment.h"
 #include "net/http_client.h"
+#include "net/http_server.h"
+#include "wire/otlp/decode_traces.h"
 
 namespace sightline::pipeline {
 namespace {
@@ -180,6 +184,66 @@ service: {pipelines: {traces: {receivers: [nop], exporters: [count]}, metrics: {
   EXPECT_NE(no_such.error().message.find("no extension that service::extensions names"),
             std::string::npos)
       << no_such.error().message;
+}
+
+// Keeps the bodies that are posted to it.
+struct Destination {
+  Destination() {
+    router.add("POST", "/v1/traces", [this](net::HttpRequest& request) {
+      const std::lock_guard lock(mutex);
+      bodies.push_back(std::move(request.body));
+      changed.notify_all();
+      return net::HttpResponse::text(200, "");
+    });
+    server = net::HttpServer::listen({}, router, pool, telemetry).value();
+  }
+  ~Destination() { server->stop(std::chrono::seconds(1)); }
+  std::string first() {
+    std::unique_lock lock(mutex);
+    changed.wait_for(lock, std::chrono::seconds(20), [&] { return !bodies.empty(); });
+    return bodies.empty() ? "" : bodies.front();
+  }
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::vector<std::string> bodies;  // guarded by mutex
+  WorkPool pool{{.thread_count = 1}};
+  Telemetry telemetry;
+  net::HttpRouter router;
+  std::unique_ptr<net::HttpServer> server;
+};
+
+// Between OTLP and OTLP nobody looks at spans: what a request holds that we know nothing of arrives, too.
+TEST_F(GraphTest, RequestsThatNobodyReadsGoOnAsTheyCame) {
+  Destination there;
+  const auto started = build(R"(
+receivers: {otlp: {protocols: {http: {endpoint: "127.0.0.1:0"}}}}
+processors: {batch: , memory_limiter: {check_interval: 1s, limit_percentage: 90}}
+exporters: {otlphttp: {endpoint: "http://)" +
+                             there.server->local_address() + R"(", compression: none}}
+service: {pipelines: {traces: {receivers: [otlp], processors: [memory_limiter, batch], exporters: [otlphttp]}}}
+)");
+  ASSERT_TRUE(started) << started.error().message;
+  const std::string request =
+      wire::otlp::transcode_traces_json(kTwoSpans).value() + "\x9a\x06\x01x";
+  net::HttpClientRequest post{
+      .method = "POST", .url = address("OTLP HTTP") + "/v1/traces", .body = request};
+  post.headers.set("Content-Type", "application/x-protobuf");
+  EXPECT_EQ(net::HttpClient().send(post)->status, 200);
+  EXPECT_EQ(there.first(), request);
+  EXPECT_EQ(telemetry.counter_total("otelcol_receiver_accepted_spans_total"), 2u);
+  EXPECT_EQ(telemetry.counter_total("otelcol_processor_accepted_spans_total"), 2u);
+  EXPECT_EQ(graph->received().services.at(0).name, "shop");
+  EXPECT_EQ(graph->received().services.at(0).spans_total, 2u);
+  // A span that is no good is left out, and the sender hears of it.
+  std::string bad(kTwoSpans);
+  bad.replace(bad.find("b7ad6b7169203331"), 16, "0000000000000000");
+  post.body = wire::otlp::transcode_traces_json(bad).value();
+  const auto answer = net::HttpClient().send(post);
+  EXPECT_EQ(answer->status, 200);
+  EXPECT_NE(answer->body.find("span_id is not 8 bytes"), std::string::npos);
+  EXPECT_EQ(telemetry.counter_total("otelcol_receiver_accepted_spans_total"), 3u);
+  post.body = "no protobuf";
+  EXPECT_EQ(net::HttpClient().send(post)->status, 400);
 }
 
 }  // namespace

@@ -51,6 +51,8 @@ Result<SpanStage*> BuiltGraph::traces_pipeline(const PipelineConfig& pipeline) {
     auto processor = make_processor(*config_->processor(**id), *head, environment);
     if (!processor) continue;
     head = processor.get();
+    if (auto* limiter = dynamic_cast<MemoryLimiter*>(head))
+      memory_limiters_.emplace(std::pair(&pipeline, **id), limiter);
     processors_.push_back(std::move(processor));
   }
   traces_pipelines_.emplace(&pipeline, head);
@@ -114,7 +116,92 @@ Result<SpanStage*> BuiltGraph::make_otlp(const auto& config, const ComponentId& 
       OtlpExporter::create(config, Signal::kTraces, *config_, id.text(), env_.telemetry);
   if (!exporter) return std::unexpected(std::move(exporter).error());
   queues_.push_back(&(*exporter)->queue());
+  otlp_exporters_.emplace(id, exporter->get());
   return own_end(std::move(*exporter), true);
+}
+
+EncodedConsumer* BuiltGraph::encoded_split(std::vector<EncodedConsumer*> ends) {
+  if (ends.size() == 1) return ends[0];
+  return encoded_splits_.emplace_back(std::make_unique<EncodedSplit>(std::move(ends))).get();
+}
+
+// Where requests enter a pipeline in which nobody looks at spans; null: somebody does.
+EncodedConsumer* BuiltGraph::encoded_pipeline(const PipelineConfig& pipeline) {
+  std::vector<EncodedConsumer*> ends;
+  for (const auto& id : pipeline.exporters) {
+    const auto exporter = otlp_exporters_.find(*id);
+    if (exporter == otlp_exporters_.end() || exporter->second->queue().joins()) return nullptr;
+    ends.push_back(exporter->second);
+  }
+  if (ends.empty()) return nullptr;
+  std::vector<MemoryLimiter*> limiters;
+  for (const auto& id : pipeline.processors) {
+    const auto limiter = memory_limiters_.find({&pipeline, *id});
+    if (limiter != memory_limiters_.end())
+      limiters.push_back(limiter->second);
+    else if (!std::holds_alternative<config::BatchProcessorConfig>(config_->processor(*id)->config))
+      return nullptr;
+  }
+  EncodedConsumer* head = encoded_split(std::move(ends));
+  for (auto limiter = limiters.rbegin(); limiter != limiters.rend(); ++limiter) {
+    (*limiter)->set_encoded_next(*head);
+    head = *limiter;
+  }
+  return head;
+}
+
+EncodedConsumer* BuiltGraph::encoded_receiver(const ComponentId& receiver) {
+  std::vector<EncodedConsumer*> heads;
+  for (const PipelineConfig& pipeline : config_->pipelines) {
+    if (pipeline.signal != Signal::kTraces) continue;
+    const auto named = [&](const MarkedId& id) { return *id == receiver; };
+    if (std::ranges::none_of(pipeline.receivers, named)) continue;
+    EncodedConsumer* head = encoded_pipeline(pipeline);
+    if (head == nullptr) return nullptr;
+    heads.push_back(head);
+  }
+  return heads.empty() ? nullptr : encoded_split(std::move(heads));
+}
+
+// Adds the attributes of spans that an exporter or connector looks at. False: it looks at more than those.
+bool BuiltGraph::add_attributes_of(const MarkedId& end, std::vector<std::string>& names) const {
+  if (const auto* connector = config_->connector(*end)) {
+    const auto* spans = std::get_if<config::SpanMetricsConfig>(&connector->config);
+    if (spans == nullptr || spans->events.enabled) return false;
+    for (const auto* list :
+         {&spans->dimensions, &spans->calls_dimensions, &spans->histogram.dimensions})
+      for (const auto& dimension : *list) names.push_back(dimension.name);
+    return true;
+  }
+  const config::ExporterConfig& exporter = config_->exporter(*end)->config;
+  if (const auto* http = std::get_if<config::OtlpHttpExporterConfig>(&exporter))
+    return http->encoding == config::OtlpHttpExporterConfig::Encoding::kProto &&
+           otlp_exporters_.contains(*end);  // the bytes alone
+  if (std::holds_alternative<config::OtlpExporterConfig>(exporter))
+    return otlp_exporters_.contains(*end);
+  return std::holds_alternative<config::NopConfig>(exporter);
+}
+
+// Those that are looked at behind a receiver; null: all.
+std::shared_ptr<const std::vector<std::string>> BuiltGraph::attributes_looked_at(
+    const ComponentId& receiver) const {
+  std::vector<std::string> names;
+  const auto looks_at_bytes = [&](const MarkedId& id) {
+    const config::ProcessorConfig& processor = config_->processor(*id)->config;
+    return std::holds_alternative<config::BatchProcessorConfig>(processor) ||
+           std::holds_alternative<config::MemoryLimiterConfig>(processor);
+  };
+  for (const PipelineConfig& pipeline : config_->pipelines) {
+    if (pipeline.signal != Signal::kTraces ||
+        std::ranges::none_of(pipeline.receivers,
+                             [&](const MarkedId& id) { return *id == receiver; }))
+      continue;
+    if (!std::ranges::all_of(pipeline.processors, looks_at_bytes) ||
+        !std::ranges::all_of(pipeline.exporters,
+                             [&](const MarkedId& id) { return add_attributes_of(id, names); }))
+      return nullptr;
+  }
+  return std::make_shared<const std::vector<std::string>>(std::move(names));
 }
 
 Result<SpanStage*> BuiltGraph::make_exporter(
@@ -219,7 +306,10 @@ Status BuiltGraph::build_receivers() {
     const auto metrics = metrics_receivers_.find(id);
     auto receiver = OtlpListeners::create(
         std::get<config::OtlpReceiverConfig>(config), id.text(), input, env_.clock, env_.telemetry,
-        config_, metrics == metrics_receivers_.end() ? nullptr : split(metrics->second));
+        config_,
+        OtlpEdges{.metrics = metrics == metrics_receivers_.end() ? nullptr : split(metrics->second),
+                  .encoded = encoded_receiver(id),
+                  .span_attributes = attributes_looked_at(id)});
     if (!receiver) return std::unexpected(std::move(receiver).error());
     receivers_.push_back(std::move(*receiver));
   }

@@ -22,8 +22,8 @@ struct Origin {  // of a point: its resource and scope
 
 uint64_t to_ns(TimestampMs time) { return static_cast<uint64_t>(time.value) * 1'000'000; }
 
-void add_exemplar(const model::Exemplar& exemplar, DataPoint& point) {
-  point.exemplars.push_back({.time_ns = to_ns(exemplar.time),
+void add_exemplar(const model::ExposedExemplar& exemplar, DataPoint& point) {
+  point.exemplars.push_back({.time_ns = to_ns(exemplar.time) + exemplar.time_rest_ns,
                              .value = exemplar.value,
                              .trace_id = exemplar.trace_id,
                              .span_id = exemplar.span_id});
@@ -60,7 +60,7 @@ void add_values(MetricKind kind, const MetricPoint& from, DataPoint& to) {
   to.has_sum = true;
   if (from.native) {
     fill_exponential(*from.native, to);
-    for (const model::Exemplar& e : from.exemplars) add_exemplar(e, to);
+    for (const auto& e : from.exemplars) add_exemplar(e, to);
     return;
   }
   uint64_t before = 0;

@@ -110,6 +110,14 @@ std::string prometheus_metric_name(std::string_view name, std::string_view unit,
   return out;
 }
 
+std::string prometheus_unit(std::string_view unit) {
+  const size_t slash = unit.find('/');
+  std::string word = unit_word(unit.substr(0, slash), kUnits);
+  if (slash == std::string_view::npos) return word;
+  const std::string per = unit_word(unit.substr(slash + 1), kPerUnits);
+  return per.empty() ? word : word + (word.empty() ? "per_" : "_per_") + per;
+}
+
 std::string prometheus_label_name(std::string_view key) {
   std::string out;
   for (size_t i = 0; i < key.size(); ++i) {

@@ -12,6 +12,8 @@ enum class MetricSuffix { kNone, kTotal, kRatio };  // of monotonic sums; of gau
 // "http.server.duration" in "ms" -> "http_server_duration_milliseconds".
 std::string prometheus_metric_name(std::string_view name, std::string_view unit,
                                    MetricSuffix suffix);
+// "ms" -> "milliseconds", "By/s" -> "bytes_per_second"; "1" and "{items}" have none.
+std::string prometheus_unit(std::string_view unit);
 // "a..b" -> "a__b", "1abc" -> "key_1abc", "_u" -> "key_u".
 std::string prometheus_label_name(std::string_view key);
 

@@ -122,12 +122,28 @@ Status MetricsTranslation::write_target_info() {
                              1);  // refused where another request told it already
       if (time >= max_time_) break;
     }
-    appender_.set_metadata("target_info", {model::MetricType::kGauge, "", "Target metadata"});
+    if (!options_.is_sent)
+      appender_.set_metadata("target_info", {model::MetricType::kGauge, "", "Target metadata"});
   }
   min_time_ = INT64_MAX;
   max_time_ = INT64_MIN;
   return {};
 }
+
+namespace {
+
+// What was scraped says its own type where OTLP has none for it.
+model::MetricType told_type_of(const MetricView& metric) {
+  for (const auto& about : metric.metadata) {
+    if (about.key != "prometheus.type") continue;
+    for (const auto type :
+         {model::MetricType::kUnknown, model::MetricType::kInfo, model::MetricType::kStateset})
+      if (about.value.bytes == model::metric_type_name(type)) return type;
+  }
+  return metric_type_of(metric);
+}
+
+}  // namespace
 
 Status MetricsTranslation::on_metric(const MetricView& metric) {
   is_counter_ = metric.kind == MetricKind::kSum && metric.is_monotonic;
@@ -138,8 +154,10 @@ Status MetricsTranslation::on_metric(const MetricView& metric) {
                                                    : MetricSuffix::kNone,
                                        options_.names);
   if (!metric_name_.empty())
-    appender_.set_metadata(metric_name_, {metric_type_of(metric), to_valid_utf8(metric.unit),
-                                          to_valid_utf8(metric.description)});
+    appender_.set_metadata(
+        metric_name_, {options_.is_sent ? told_type_of(metric) : metric_type_of(metric),
+                       to_valid_utf8(options_.is_sent ? prometheus_unit(metric.unit) : metric.unit),
+                       to_valid_utf8(metric.description)});
   return {};
 }
 
@@ -213,8 +231,9 @@ void MetricsTranslation::append_exemplars(tsdb::SeriesId id, const Point& point,
     if (!(e.value <= up_to) || e.value <= above) continue;
     model::LabelsBuilder labels;
     for (const auto& attribute : e.attributes)
-      labels.set(prometheus_label_name(attribute.key),
-                 to_valid_utf8(model::value_text(attribute.value)));
+      labels.set(
+          options_.is_sent ? to_valid_utf8(attribute.key) : prometheus_label_name(attribute.key),
+          to_valid_utf8(model::value_text(attribute.value)));
     model::Exemplar exemplar{.trace_id = e.trace_id,
                              .span_id = e.span_id,
                              .labels = labels.build(),

@@ -18,8 +18,11 @@ struct TranslationOptions {
   bool resource_labels = false;         // the resource's attributes are labels of every series
   bool without_service_labels = false;  // but not those that job and instance are made of
   bool leave_out_deltas = false;        // instead of adding them up
-  bool custom_buckets = false;          // explicit histograms as native ones with custom buckets
-  bool classic_buckets = true;          // and as classic ones
+  // As the collector sends them: metadata with the word of a unit ("seconds") and without target_info, exemplars with
+  // attributes' own names. Prometheus' receiver does otherwise.
+  bool is_sent = false;
+  bool custom_buckets = false;  // explicit histograms as native ones with custom buckets
+  bool classic_buckets = true;  // and as classic ones
 };
 
 class MetricsTranslation final : public model::MetricsSink {

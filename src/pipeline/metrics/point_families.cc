@@ -31,21 +31,23 @@ bool is_identity(std::string_view key) {
   return key == "service.name" || key == "service.namespace" || key == "service.instance.id";
 }
 
-model::Exemplar exemplar_of(const model::PointExemplar& from, uint64_t point_ns) {
+model::ExposedExemplar exemplar_of(const model::PointExemplar& from, uint64_t point_ns) {
   model::LabelsBuilder labels;
   for (const auto& a : from.attributes)
     labels.set(connectors::spanmetrics::label_name_of(a.key),
                to_valid_utf8(model::value_text(a.value)));
-  return {.trace_id = from.trace_id,
-          .span_id = from.span_id,
-          .labels = labels.build(),
-          .value = from.value,
-          .time = to_ms(from.time_ns != 0 ? from.time_ns : point_ns),
-          .has_time = from.time_ns != 0};
+  return {model::Exemplar{.trace_id = from.trace_id,
+                          .span_id = from.span_id,
+                          .labels = labels.build(),
+                          .value = from.value,
+                          .time = to_ms(from.time_ns != 0 ? from.time_ns : point_ns),
+                          .has_time = from.time_ns != 0},
+          static_cast<uint32_t>(from.time_ns % 1'000'000)};
 }
 
 // The newest of those in (above, up_to].
-std::optional<model::Exemplar> newest_in(const DataPoint& point, double above, double up_to) {
+std::optional<model::ExposedExemplar> newest_in(const DataPoint& point, double above,
+                                                double up_to) {
   const model::PointExemplar* newest = nullptr;
   for (const auto& e : point.exemplars)
     if (e.value > above && e.value <= up_to && (newest == nullptr || e.time_ns >= newest->time_ns))
@@ -112,11 +114,11 @@ Result<MetricPoint> exposition_point(const MetricView& metric, const DataPoint& 
 }
 
 PointFamilies::PointFamilies(const config::PrometheusExporterConfig& config, const Clock& clock,
-                             bool hides_collisions)
+                             bool is_strict)
     : config_(config),
       clock_(clock),
       translation_{config.adds_suffixes(), config.keeps_utf8(), config.metrics_namespace},
-      hides_collisions_(hides_collisions) {}
+      is_strict_(is_strict) {}
 
 Result<wire::otlp::PartialSuccess> PointFamilies::consume(const SharedMetrics& batch) {
   const auto status = take(
@@ -129,8 +131,8 @@ std::string PointFamilies::label_name(std::string_view key) const {
   return translation_.utf8 ? to_valid_utf8(key) : connectors::spanmetrics::label_name_of(key);
 }
 
-std::optional<model::Labels> PointFamilies::labels_of(
-    const std::vector<model::AttributeView>& attributes, const LabelsBuilder& always) const {
+bool PointFamilies::set_labels(const std::vector<model::AttributeView>& attributes,
+                               const LabelsBuilder& always, MetricPoint& point) const {
   std::vector<const model::AttributeView*> sorted;
   for (const auto& attribute : attributes) sorted.push_back(&attribute);
   std::ranges::stable_sort(sorted, {}, [](const auto* a) { return a->key; });
@@ -139,12 +141,20 @@ std::optional<model::Labels> PointFamilies::labels_of(
     const std::string name = label_name(attribute->key);
     const std::string value = to_valid_utf8(model::value_text(attribute->value));
     const std::string before(labels.get(name));
-    if (hides_collisions_ && (!before.empty() || !always.get(name).empty())) return std::nullopt;
+    auto& empty = point.empty_labels;
+    if (is_strict_) {
+      if (!before.empty() || !always.get(name).empty() ||
+          std::ranges::find(empty, name) != empty.end())
+        return false;
+      if (value.empty()) empty.push_back(name);
+    }
     labels.set(name, before.empty() ? value : before + ";" + value);
   }
+  std::ranges::sort(point.empty_labels);
   const model::Labels fixed = always.build();
   for (const model::LabelView label : fixed) labels.set(label.name, label.value);
-  return labels.build();
+  point.labels = labels.build();
+  return true;
 }
 
 Status PointFamilies::on_resource(const model::MetricResource& resource) {
@@ -174,10 +184,7 @@ Status PointFamilies::on_resource(const model::MetricResource& resource) {
   Family& family = families_[name];
   family.head = {.name = name, .metadata = {model::MetricType::kGauge, "", "Target metadata"}};
   MetricPoint info{.time = now_, .has_time = false, .value = 1};
-  if (auto labels = labels_of(others, target)) {
-    info.labels = std::move(*labels);
-    put(family, std::move(info));
-  }
+  if (set_labels(others, target, info)) put(family, std::move(info));
   return {};
 }
 
@@ -225,20 +232,21 @@ Status PointFamilies::on_metric(const MetricView& metric) {
 
 Status PointFamilies::on_point(const MetricView& metric, const DataPoint& received) {
   if (family_ == nullptr) return {};
-  auto labels = labels_of(received.attributes, scope_);
-  if (!labels) return {};
+  MetricPoint named;
+  if (!set_labels(received.attributes, scope_, named)) return {};
   if ((received.flags & DataPoint::kNoRecordedValue) != 0) {
-    series_ -= family_->series.erase(*labels);
+    series_ -= family_->series.erase(named.labels);
     return {};
   }
   DataPoint point = received;
   if (metric.temporality == model::Temporality::kDelta) {
-    if (!deltas_.add(family_->head.name + std::string(labels->packed()), point)) return {};
+    if (!deltas_.add(family_->head.name + std::string(named.labels.packed()), point)) return {};
     deltas_.keep();
   }
   auto shown = exposition_point(metric, point);
   if (!shown) return {};
-  shown->labels = std::move(*labels);
+  shown->labels = std::move(named.labels);
+  shown->empty_labels = std::move(named.empty_labels);
   put(*family_, std::move(*shown));
   return {};
 }
@@ -259,6 +267,11 @@ void PointFamilies::put(Family& family, MetricPoint point) {
   ++series_;
   model::Labels key = point.labels;
   family.series.emplace(std::move(key), Entry{std::move(point), now_});
+}
+
+bool PointFamilies::is_empty() {
+  const std::lock_guard lock(mutex_);
+  return families_.empty();
 }
 
 std::vector<model::MetricFamily> PointFamilies::collect() {

@@ -27,9 +27,9 @@ inline constexpr size_t kPointSeriesMax = 1'000'000;
 class PointFamilies final : public MetricsConsumer, private model::MetricsSink {
  public:
   // Both outlive it.
-  // `hides_collisions`: a point of which two keys become one label is not shown, as in the peer.
+  // `is_strict`: as in the peer, a point of which two keys become one label is not shown, and empty labels are.
   PointFamilies(const config::PrometheusExporterConfig& config, const Clock& clock,
-                bool hides_collisions = false);
+                bool is_strict = false);
 
   Result<wire::otlp::PartialSuccess> consume(const SharedMetrics& batch) override;
   // Takes what `walk` hands to the sink it is given.
@@ -38,6 +38,7 @@ class PointFamilies final : public MetricsConsumer, private model::MetricsSink {
     const std::lock_guard lock(mutex_);
     return walk(static_cast<model::MetricsSink&>(*this));
   }
+  bool is_empty();
   // What is not too old, in the order of an exposition; what is, is forgotten.
   std::vector<model::MetricFamily> collect();
 
@@ -56,15 +57,15 @@ class PointFamilies final : public MetricsConsumer, private model::MetricsSink {
   Status on_metric(const model::MetricView& metric) override;
   Status on_point(const model::MetricView& metric, const model::DataPoint& point) override;
   std::string label_name(std::string_view key) const;
-  // Nothing: two keys became one label, and such a point is not shown.
-  std::optional<model::Labels> labels_of(const std::vector<model::AttributeView>& attributes,
-                                         const model::LabelsBuilder& always) const;
+  // Gives the point its labels. False: two keys became one label, and such a point is not shown.
+  bool set_labels(const std::vector<model::AttributeView>& attributes,
+                  const model::LabelsBuilder& always, model::MetricPoint& point) const;
   void put(Family& family, model::MetricPoint point);
 
   const config::PrometheusExporterConfig& config_;
   const Clock& clock_;
   const NameTranslation translation_;
-  const bool hides_collisions_;
+  const bool is_strict_;
   std::mutex mutex_;
   // All below is guarded by mutex_.
   std::map<std::string, Family> families_;

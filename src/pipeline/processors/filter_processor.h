@@ -6,7 +6,7 @@
 #include "base/telemetry.h"
 #include "pipeline/graph/stage.h"
 #include "pipeline/processors/batch_edit.h"
-#include "pipeline/processors/span_condition.h"
+#include "pipeline/processors/condition.h"
 #include "pipeline/processors/span_match.h"
 
 namespace sightline::pipeline {
@@ -22,7 +22,7 @@ class FilterProcessor final : public SpanProcessor {
   Status filter_events(const SharedBatch& batch, BatchEdit& edit,
                        std::vector<uint32_t>& kept) const;
 
-  const SpanConditions conditions_;
+  const Conditions conditions_;
   const SpanSelection selection_;
   Counter& filtered_;
 };

@@ -113,4 +113,13 @@ Status MemoryLimiter::pass(const SharedBatch& batch, Delivery& delivery) {
   return hand_on(batch, delivery);
 }
 
+Status MemoryLimiter::consume(const SharedEncoded& request) {
+  if (gate_.refuses()) {
+    refused_.add(request->spans);
+    return memory_refusal();
+  }
+  accepted_.add(request->spans);
+  return encoded_next_->consume(request);
+}
+
 }  // namespace sightline::pipeline

@@ -10,6 +10,7 @@
 #include "base/telemetry.h"
 #include "base/time.h"
 #include "config/otelcol/otelcol_processors.h"
+#include "pipeline/graph/encoded_traces.h"
 #include "pipeline/graph/stage.h"
 
 namespace sightline::pipeline {
@@ -46,15 +47,19 @@ class MemoryGate {
 // What is said to a sender then.
 std::unexpected<Error> memory_refusal();
 
-class MemoryLimiter final : public SpanProcessor {
+class MemoryLimiter final : public SpanProcessor, public EncodedConsumer {
  public:
   MemoryLimiter(const config::MemoryLimiterConfig& config, std::string id, SpanStage& next,
                 const Clock& clock, Telemetry& telemetry,
                 MemoryReadings readings = MemoryReadings::of_system());
   Status pass(const SharedBatch& batch, Delivery& delivery) override;
+  // Requests that go on unread, to set_encoded_next(), which comes before the first of them.
+  Status consume(const SharedEncoded& request) override;
+  void set_encoded_next(EncodedConsumer& next) { encoded_next_ = &next; }
 
  private:
   MemoryGate gate_;
+  EncodedConsumer* encoded_next_ = nullptr;
   Counter& accepted_;
   Counter& refused_;
 };

@@ -2,6 +2,7 @@
 
 #include "pipeline/processors/attribute_actions.h"
 #include "pipeline/processors/memory_limiter.h"
+#include "pipeline/processors/metrics_filter.h"
 #include "wire/otlp/decode_metrics.h"
 #include "wire/otlp/encode_metrics.h"
 
@@ -118,17 +119,18 @@ Result<std::unique_ptr<MetricsConsumer>> make_metrics_processor(
     return std::make_unique<MetricsAttributes>(attributes->actions, false, next);
   }
   if (const auto* filter = std::get_if<config::FilterProcessorConfig>(&config)) {
-    if (filter->include || filter->exclude)
-      return of_spans_alone(component,
-                            " has an include or exclude, which means spans here, but is");
-    return nullptr;  // conditions of spans say nothing about metrics
+    if (!filter->filters_metrics())
+      return nullptr;  // conditions of spans say nothing about metrics
+    return std::make_unique<MetricsFilter>(*filter, component.id.text(), next, telemetry);
   }
   return of_spans_alone(component, " acts on spans only and cannot stand");
 }
 
 bool edits_metrics(const config::ProcessorConfig& config) {
+  const auto* filter = std::get_if<config::FilterProcessorConfig>(&config);
   return std::holds_alternative<config::ResourceProcessorConfig>(config) ||
-         std::holds_alternative<config::AttributesProcessorConfig>(config);
+         std::holds_alternative<config::AttributesProcessorConfig>(config) ||
+         (filter != nullptr && filter->filters_metrics());
 }
 
 }  // namespace sightline::pipeline

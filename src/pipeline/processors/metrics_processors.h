@@ -1,9 +1,9 @@
 #pragma once
-// The processors that act on metrics: memory_limiter, attributes (of data points) and resource. The others of the
+// The processors that act on metrics: memory_limiter, attributes (of data points), resource and filter. The others of the
 // collector's that are here act on spans alone.
 //   Cost      what is edited is decoded and encoded anew; what passes is handed on as it came.
 //   Threads   immutable but for counters; consume() from any thread.
-//   Source    memorylimiterprocessor, attributesprocessor, resourceprocessor READMEs.
+//   Source    memorylimiterprocessor, attributesprocessor, resourceprocessor, filterprocessor READMEs.
 #include <memory>
 #include <string>
 

@@ -175,8 +175,11 @@ TEST_F(ProcessorsTest, FilterDropsWhatMatches) {
 }
 
 TEST_F(ProcessorsTest, FilterSaysWhatItCannotEvaluate) {
+  const auto batch = batch_of({span_json("a", 1, attributes(number("n", 1)))});
   make(R"(filter: {traces: {span: ['HasPrefix(attributes["n"], "x")']}})");
-  const auto status = pass(batch_of({span_json("a", 1, attributes(number("n", 1)))}));
+  EXPECT_TRUE(pass(batch));  // ignored, and the span stays
+  make(R"(filter: {error_mode: propagate, traces: {span: ['HasPrefix(attributes["n"], "x")']}})");
+  const auto status = pass(batch);
   ASSERT_FALSE(status);
   EXPECT_NE(status.error().message.find("HasPrefix takes a string"), std::string::npos)
       << status.error().message;
@@ -354,6 +357,24 @@ TEST_F(ProcessorsTest, TailSamplingKeepsWhatIsAnExemplar) {
   EXPECT_TRUE(known.is_dropped(numbered_trace(3)));
   EXPECT_FALSE(known.may_be_exemplar(numbered_trace(3)));
   EXPECT_EQ(telemetry.counter_total("sightline_tail_sampling_traces_kept_for_exemplars_total"), 2u);
+}
+
+TEST_F(ProcessorsTest, TailSamplingCountsTheExemplarsThatItsDropPolicyTakesTheTraceOf) {
+  fates = &known;
+  known.count_dropped_exemplars(telemetry);
+  make(R"(tail_sampling: {decision_wait: 1s, policies: [{name: all, type: always_sample},
+    {name: unwanted, type: drop, drop: {drop_sub_policy: [{name: h, type: always_sample}]}}]})");
+  ASSERT_TRUE(pass(batch_of({span_json("shown", 1), span_json("shown", 1, "", 2),
+                             span_json("other", 2), span_json("shown-too", 3)})));
+  known.note_exemplar(numbered_trace(1));
+  known.note_exemplar(numbered_trace(3));
+  clock.advance(std::chrono::seconds(2));
+  processor->maintain();
+  EXPECT_TRUE(next.batches.empty());
+  EXPECT_TRUE(known.is_dropped(numbered_trace(1)));
+  EXPECT_EQ(telemetry.counter_total("sightline_exemplars_of_dropped_traces_total"), 2u);
+  known.note_dropped(numbered_trace(1));  // again: counted already
+  EXPECT_EQ(telemetry.counter_total("sightline_exemplars_of_dropped_traces_total"), 2u);
 }
 
 // What becomes an exemplar is kept, so what would be too much must not become one.

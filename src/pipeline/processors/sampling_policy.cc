@@ -6,7 +6,7 @@
 #include <cmath>
 #include <limits>
 
-#include "pipeline/processors/span_condition.h"
+#include "pipeline/processors/condition.h"
 
 namespace sightline::pipeline {
 namespace {
@@ -210,7 +210,7 @@ class OttlPolicy final : public SamplingPolicy {
   }
 
  private:
-  const SpanConditions conditions_;
+  const Conditions conditions_;
 };
 
 class CompositePolicy final : public SamplingPolicy {

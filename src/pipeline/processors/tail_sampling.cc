@@ -160,7 +160,11 @@ void TailSampling::stop() {
     const std::lock_guard lock(mutex_);
     rest = waiting_.take_if([](const WaitingTrace&) { return true; });
   }
-  if (config_.drop_pending_traces_on_shutdown) rest.clear();
+  if (config_.drop_pending_traces_on_shutdown) {
+    for (const WaitingTrace& trace : rest)
+      if (fates_ != nullptr) fates_->note_dropped(trace.id);
+    rest.clear();
+  }
   hand_over(decide_all(std::move(rest)));
   const std::lock_guard lock(mutex_);
   for (const WaitingTrace& trace : refused_) lost_.add(trace.span_count);

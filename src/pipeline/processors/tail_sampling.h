@@ -3,7 +3,8 @@
 // decision_wait_after_root_received after its root), then the policies decide on the whole trace.
 //   Exemplars a trace that was handed out as an exemplar is kept, though no policy samples it: exemplars::
 //             max_traces_per_second limits how many are handed out (TraceFates). Policies that drop, and
-//             maximum_trace_size_bytes, hold for them too. A dropped trace is told to TraceFates, and never becomes one.
+//             maximum_trace_size_bytes, hold for them too. A dropped trace is told to TraceFates, which counts it when it
+//             was an exemplar by then; it never becomes one.
 //   Late      spans of a decided trace share its fate, for as long as it is remembered: num_traces
 //             decisions, or what decision_cache says.
 //   Limits    num_traces wait; beyond, the oldest is decided at once. A trace above maximum_trace_size_bytes is dropped.

@@ -29,6 +29,19 @@ void TraceFates::limit_exemplars(const ExemplarBudget& budget, const Clock& cloc
   exemplars_.remember_at_least(uint64_t{budget.traces_per_second} * budget.remembered_seconds);
 }
 
+void TraceFates::count_dropped_exemplars(Telemetry& telemetry) {
+  dropped_exemplars_ = &telemetry.counter(
+      "sightline_exemplars_of_dropped_traces_total",
+      "Traces that a sampler dropped after an exemplar had come to lead to them.");
+}
+
+// A sampler of spans says so of each span: the trace counts once.
+void TraceFates::note_dropped(const TraceId& id) {
+  if (dropped_exemplars_ != nullptr && !is_dropped(id) && is_exemplar(id))
+    dropped_exemplars_->add();
+  dropped_.add(id);
+}
+
 int64_t TraceFates::second() const {
   return std::chrono::duration_cast<std::chrono::seconds>(clock_->monotonic()).count();
 }

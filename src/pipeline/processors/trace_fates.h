@@ -54,11 +54,13 @@ class TraceFates {
  public:
   // Before there are spans. The smaller budget counts when there are several; clock and telemetry outlive this.
   void limit_exemplars(const ExemplarBudget& budget, const Clock& clock, Telemetry& telemetry);
+  // Before there are spans. Counts traces that are dropped though an exemplar leads to them; telemetry outlives this.
+  void count_dropped_exemplars(Telemetry& telemetry);
   // Asked before an exemplar is chosen: false when its trace was dropped, or the budget of this second is used up.
   bool may_be_exemplar(const TraceId& id);
   void note_exemplar(const TraceId& id);
   bool is_exemplar(const TraceId& id) const { return exemplars_.has(id); }
-  void note_dropped(const TraceId& id) { dropped_.add(id); }
+  void note_dropped(const TraceId& id);
   bool is_dropped(const TraceId& id) const { return dropped_.has(id); }
 
  private:
@@ -72,6 +74,7 @@ class TraceFates {
   // New traces of the second in the upper half; threads may together pass the budget by one each.
   std::atomic<uint64_t> taken_{0};
   Counter* over_budget_ = nullptr;
+  Counter* dropped_exemplars_ = nullptr;
 };
 
 }  // namespace sightline::pipeline

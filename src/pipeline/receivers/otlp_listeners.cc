@@ -5,8 +5,12 @@ namespace sightline::pipeline {
 Result<std::unique_ptr<OtlpListeners>> OtlpListeners::create(
     const config::OtlpReceiverConfig& config, std::string name, SpanConsumer& next,
     const Clock& clock, Telemetry& telemetry, const config::OtelcolConfig* extensions,
-    MetricsConsumer* metrics, TenantConsumer by_tenant) {
-  OtlpReceiverOptions options{.name = name, .metrics = metrics, .by_tenant = std::move(by_tenant)};
+    OtlpEdges edges) {
+  OtlpReceiverOptions options{.name = name,
+                              .metrics = edges.metrics,
+                              .encoded = edges.encoded,
+                              .by_tenant = std::move(edges.by_tenant)};
+  options.limits.span_attributes = std::move(edges.span_attributes);
   if (config.http) {
     options.traces_url_path = config.http->traces_url_path;
     options.metrics_url_path = config.http->metrics_url_path;

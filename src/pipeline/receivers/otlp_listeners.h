@@ -17,13 +17,22 @@
 
 namespace sightline::pipeline {
 
+// Where else a receiver leads, and what is looked at there; see OtlpReceiverOptions and DecodeLimits.
+struct OtlpEdges {
+  MetricsConsumer* metrics = nullptr;
+  EncodedConsumer* encoded = nullptr;
+  TenantConsumer by_tenant;
+  std::shared_ptr<const std::vector<std::string>> span_attributes;
+};
+
 class OtlpListeners {
  public:
   // `extensions` may be null: then no authenticator can be named.
-  static Result<std::unique_ptr<OtlpListeners>> create(
-      const config::OtlpReceiverConfig& config, std::string name, SpanConsumer& next,
-      const Clock& clock, Telemetry& telemetry, const config::OtelcolConfig* extensions = nullptr,
-      MetricsConsumer* metrics = nullptr, TenantConsumer by_tenant = nullptr);
+  static Result<std::unique_ptr<OtlpListeners>> create(const config::OtlpReceiverConfig& config,
+                                                       std::string name, SpanConsumer& next,
+                                                       const Clock& clock, Telemetry& telemetry,
+                                                       const config::OtelcolConfig* extensions,
+                                                       OtlpEdges edges);
   Status start(WorkPool& pool, Telemetry& telemetry, std::shared_ptr<net::IoThreads> threads);
   void stop(std::chrono::milliseconds deadline);
   std::vector<OpenListener> listeners() const;

@@ -80,6 +80,33 @@ OtlpReceiver::Answer OtlpReceiver::receive_traces(Result<wire::otlp::DecodedTrac
       .partial = {.rejected = decoded->rejected_spans(), .message = decoded->rejection_message()}};
 }
 
+OtlpReceiver::Answer OtlpReceiver::receive_traces(std::shared_ptr<const std::string> request,
+                                                  std::string_view org_id,
+                                                  const ReceiverCounters& counters) {
+  if (options_.encoded != nullptr)
+    if (const auto scanned = wire::otlp::scan_traces(*request, options_.limits))
+      return pass_on(std::move(request), *scanned, counters);
+  return receive_traces(wire::otlp::decode_traces(std::move(request), options_.limits), org_id,
+                        counters);
+}
+
+OtlpReceiver::Answer OtlpReceiver::pass_on(std::shared_ptr<const std::string> request,
+                                           const wire::otlp::ScannedTraces& scanned,
+                                           const ReceiverCounters& counters) {
+  if (scanned.spans == 0) return {};
+  const auto encoded =
+      std::make_shared<const EncodedTraces>(EncodedTraces{std::move(request), scanned.spans});
+  if (auto status = options_.encoded->consume(encoded); !status) {
+    counters.refused_spans.add(scanned.spans);
+    return {.status = std::move(status)};
+  }
+  counters.accepted_spans.add(scanned.spans);
+  const TimestampNs now = clock_.now();
+  const std::lock_guard lock(services_mutex_);
+  for (const auto& [service, spans] : scanned.services) note_service(service, spans, now);
+  return {};
+}
+
 OtlpReceiver::Answer OtlpReceiver::receive_metrics(std::string request, Encoding encoding,
                                                    const ReceiverCounters& counters) {
   if (options_.metrics == nullptr)
@@ -127,13 +154,13 @@ net::HttpResponse OtlpReceiver::handle_http(Signal signal, net::HttpRequest& req
   } else if (signal == Signal::kLogs) {
     answer = reject(signal, wire::otlp::count_log_records(request.body, encoding), http_);
   } else if (encoding == Encoding::kJson) {
-    answer = receive_traces(wire::otlp::decode_traces_json(request.body, options_.limits), org_id,
-                            http_);
+    auto protobuf = wire::otlp::transcode_traces_json(request.body);
+    answer = protobuf ? receive_traces(std::make_shared<const std::string>(std::move(*protobuf)),
+                                       org_id, http_)
+                      : receive_traces(std::unexpected(std::move(protobuf).error()), org_id, http_);
   } else {
-    answer = receive_traces(
-        wire::otlp::decode_traces(std::make_shared<const std::string>(std::move(request.body)),
-                                  options_.limits),
-        org_id, http_);
+    answer =
+        receive_traces(std::make_shared<const std::string>(std::move(request.body)), org_id, http_);
   }
   if (answer.status)
     return http_answer(200, encoding, encode_export_response(signal, encoding, answer.partial));
@@ -157,8 +184,7 @@ net::GrpcReply OtlpReceiver::handle_grpc(Signal signal, const net::SharedBytes& 
   } else if (signal == Signal::kLogs) {
     answer = reject(signal, wire::otlp::count_log_records(*request, Encoding::kProtobuf), grpc_);
   } else {
-    answer = receive_traces(wire::otlp::decode_traces(request, options_.limits),
-                            caller.metadata("x-scope-orgid"), grpc_);
+    answer = receive_traces(request, caller.metadata("x-scope-orgid"), grpc_);
   }
   net::GrpcReply reply;
   if (answer.status) {
@@ -202,19 +228,22 @@ void OtlpReceiver::note_services(const model::SpanBatch& batch) {
     const uint32_t scope = batch.spans[i].scope;
     size_t end = i + 1;
     while (end < batch.spans.size() && batch.spans[end].scope == scope) ++end;
-    std::string_view name = batch.service_name(batch.spans[i]);
-    auto found = services_.find(name);
-    if (found == services_.end()) {
-      if (services_.size() >= kServicesRememberedMax) name = kOtherServices;
-      found =
-          services_
-              .try_emplace(std::string(name), ReceivedServices::Service{.name = std::string(name)})
-              .first;
-    }
-    found->second.spans_total += end - i;
-    found->second.last_seen = now;
+    note_service(batch.service_name(batch.spans[i]), end - i, now);
     i = end;
   }
+}
+
+void OtlpReceiver::note_service(std::string_view name, uint64_t spans, TimestampNs now) {
+  auto found = services_.find(name);
+  if (found == services_.end()) {
+    if (services_.size() >= kServicesRememberedMax) name = kOtherServices;
+    found =
+        services_
+            .try_emplace(std::string(name), ReceivedServices::Service{.name = std::string(name)})
+            .first;
+  }
+  found->second.spans_total += spans;
+  found->second.last_seen = now;
 }
 
 ReceivedServices OtlpReceiver::received() const {

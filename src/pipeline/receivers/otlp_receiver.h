@@ -21,10 +21,12 @@
 #include "net/grpc_message.h"
 #include "net/http.h"
 #include "pipeline/graph/consumer.h"
+#include "pipeline/graph/encoded_traces.h"
 #include "pipeline/graph/metrics_consumer.h"
 #include "pipeline/receivers/receiver_counters.h"
 #include "wire/otlp/decode_traces.h"
 #include "wire/otlp/responses.h"
+#include "wire/otlp/scan_traces.h"
 
 namespace sightline::pipeline {
 
@@ -34,8 +36,10 @@ struct OtlpReceiverOptions {
   std::string metrics_url_path = "/v1/metrics";
   std::string logs_url_path = "/v1/logs";
   wire::otlp::DecodeLimits limits;
-  MetricsConsumer* metrics = nullptr;   // where metrics go; null: no pipeline takes them
-  TenantConsumer by_tenant;             // takes the spans in place of the next stage; may be empty
+  MetricsConsumer* metrics = nullptr;  // where metrics go; null: no pipeline takes them
+  EncodedConsumer* encoded =
+      nullptr;               // takes whole requests of spans unread, in place of the next stage
+  TenantConsumer by_tenant;  // takes the spans in place of the next stage; may be empty
   std::chrono::seconds retry_after{1};  // told with every retryable refusal
 };
 
@@ -67,6 +71,10 @@ class OtlpReceiver {
   };
   Answer receive_traces(Result<wire::otlp::DecodedTraces> decoded, std::string_view org_id,
                         const ReceiverCounters& counters);
+  Answer receive_traces(std::shared_ptr<const std::string> request, std::string_view org_id,
+                        const ReceiverCounters& counters);
+  Answer pass_on(std::shared_ptr<const std::string> request,
+                 const wire::otlp::ScannedTraces& scanned, const ReceiverCounters& counters);
   Answer receive_metrics(std::string request, wire::otlp::Encoding encoding,
                          const ReceiverCounters& counters);
   static Answer reject(wire::otlp::Signal signal, Result<uint64_t> count,
@@ -75,6 +83,7 @@ class OtlpReceiver {
   net::GrpcReply handle_grpc(wire::otlp::Signal signal, const net::SharedBytes& request,
                              const net::GrpcCaller& caller);
   void note_services(const model::SpanBatch& batch);
+  void note_service(std::string_view name, uint64_t spans, TimestampNs now);  // needs the mutex
 
   const OtlpReceiverOptions options_;
   SpanConsumer& next_;

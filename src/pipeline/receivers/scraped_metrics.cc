@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "base/number_text.h"
 #include "pipeline/metrics/native_points.h"
@@ -41,9 +42,19 @@ struct GatheredFamily {
       points;  // by labels without __name__, job, instance, le, quantile
 };
 
+struct Scope {
+  std::string name, version, schema_url;
+  friend auto operator<=>(const Scope&, const Scope&) = default;
+};
+
+// Of what says nothing of a scope of its own.
+const Scope kReceiverScope = {
+    "github.com/open-telemetry/opentelemetry-collector-contrib/receiver/prometheusreceiver",
+    "0.159.0", ""};
+
 struct Target {
-  model::Labels info;                                                   // of target_info
-  std::map<std::string, std::map<std::string, GatheredFamily>> scopes;  // by scope name, by family
+  model::Labels info;                                             // of target_info
+  std::map<Scope, std::map<std::string, GatheredFamily>> scopes;  // by scope, by family
 };
 
 }  // namespace
@@ -64,9 +75,15 @@ class ScrapeTransaction final : public tsdb::Appender {
     owner_.set_metadata(metric, metadata);
   }
   Status commit() override;
-  void rollback() override { targets_.clear(); }
+  void rollback() override { later_.clear(); }
 
  private:
+  struct Seen {  // of a sample
+    model::Labels labels;
+    TimestampMs time, start;
+  };
+  void place_value(const Seen& seen, double value);
+  void place_histogram(const Seen& seen, const model::Histogram& histogram);
   FamilyPart part_of(std::string_view name, const model::Labels& labels) const;
   // The point that the series is a part of.
   struct Place {
@@ -81,6 +98,8 @@ class ScrapeTransaction final : public tsdb::Appender {
                        model::MetricsSink& sink) const;
 
   ScrapedMetrics& owner_;
+  // What samples are part of is known when the exposition was read to its end, with its metadata.
+  std::vector<std::function<void()>> later_;
   std::map<std::pair<std::string, std::string>, Target> targets_;  // by job and instance
 };
 
@@ -122,7 +141,31 @@ void ScrapedMetrics::set_metadata(std::string_view metric, const model::MetricMe
   metadata_.insert_or_assign(std::string(metric), metadata);
 }
 
+namespace {
+
+// Of what a scrape says of itself.
+const std::map<std::string, model::MetricMetadata, std::less<>>& own_metadata() {
+  constexpr auto kGauge = MetricType::kGauge;
+  static const std::map<std::string, model::MetricMetadata, std::less<>> kOwn = {
+      {"up", {kGauge, "", "The scraping was successful"}},
+      {"scrape_duration_seconds", {kGauge, "seconds", "Duration of the scrape"}},
+      {"scrape_samples_scraped", {kGauge, "", "The number of samples the target exposed"}},
+      {"scrape_series_added", {kGauge, "", "The approximate number of new series in this scrape"}},
+      {"scrape_samples_post_metric_relabeling",
+       {kGauge, "", "The number of samples remaining after metric relabeling was applied"}}};
+  return kOwn;
+}
+
+// localhost and its like say nothing to others.
+bool says_where(std::string_view host) {
+  return host != "localhost" && !host.starts_with("127.") && host != "[::1]" && host != "0.0.0.0" &&
+         host != "[::]";
+}
+
+}  // namespace
+
 model::MetricMetadata ScrapedMetrics::metadata_of(const std::string& metric) const {
+  if (const auto own = own_metadata().find(metric); own != own_metadata().end()) return own->second;
   const std::lock_guard lock(mutex_);
   const auto known = metadata_.find(metric);
   return known == metadata_.end() ? model::MetricMetadata() : known->second;
@@ -143,6 +186,10 @@ FamilyPart ScrapeTransaction::part_of(std::string_view name, const model::Labels
     const std::string_view family = name.substr(0, name.size() - std::string_view(suffix).size());
     if (grouped(type_of(family))) return {std::string(family), part};
   }
+  if (constexpr std::string_view kInfo = "_info"; name.ends_with(kInfo)) {
+    const std::string_view family = name.substr(0, name.size() - kInfo.size());
+    if (type_of(family) == MetricType::kInfo) return {std::string(family), Part::kValue};
+  }
   if (labels.has("quantile") && type_of(name) == MetricType::kSummary)
     return {std::string(name), Part::kQuantile};
   return {std::string(name), Part::kValue};
@@ -156,7 +203,11 @@ ScrapeTransaction::Place ScrapeTransaction::place_of(const model::Labels& labels
     return {};
   }
   FamilyPart part = part_of(name, labels);
-  GatheredFamily& family = target.scopes[std::string(labels.get("otel_scope_name"))][part.family];
+  Scope scope{std::string(labels.get("otel_scope_name")),
+              std::string(labels.get("otel_scope_version")),
+              std::string(labels.get("otel_scope_schema_url"))};
+  if (scope == Scope()) scope = kReceiverScope;
+  GatheredFamily& family = target.scopes[scope][part.family];
   family.metadata = owner_.metadata_of(part.family);
   if (family.metadata.type == MetricType::kUnknown && part.family.ends_with("_total"))
     family.metadata = owner_.metadata_of(part.family.substr(0, part.family.size() - 6));
@@ -171,17 +222,25 @@ ScrapeTransaction::Place ScrapeTransaction::place_of(const model::Labels& labels
 
 Status ScrapeTransaction::append(tsdb::SeriesId id, TimestampMs time, double value,
                                  std::optional<TimestampMs> created) {
-  const auto seen = owner_.see(id, time, value);
-  if (!seen) return std::unexpected(seen.error());
-  const Place place = place_of(seen->labels);
-  if (place.family == nullptr) return {};
+  auto seen = owner_.see(id, time, value);
+  if (!seen) return std::unexpected(std::move(seen).error());
+  const TimestampMs start = created.value_or(TimestampMs{seen->start_ms});
+  later_.emplace_back([this, seen = Seen{std::move(seen->labels), time, start}, value] {
+    place_value(seen, value);
+  });
+  return {};
+}
+
+void ScrapeTransaction::place_value(const Seen& seen, double value) {
+  const Place place = place_of(seen.labels);
+  if (place.family == nullptr) return;
   DataPoint& point = place.gathered->point;
-  point.time_ns = to_ns(time.value);
+  point.time_ns = to_ns(seen.time.value);
   if (place.part.part != Part::kBucket && place.part.part != Part::kQuantile)
-    point.start_ns = to_ns(created ? created->value : seen->start_ms);
+    point.start_ns = to_ns(seen.start.value);
   if (model::is_stale_marker(value)) {
     point.flags = DataPoint::kNoRecordedValue;
-    return {};
+    return;
   }
   switch (place.part.part) {
     case Part::kValue: point.value = value; break;
@@ -191,39 +250,46 @@ Status ScrapeTransaction::append(tsdb::SeriesId id, TimestampMs time, double val
       break;
     case Part::kCount: point.count = static_cast<uint64_t>(std::max(0.0, value)); break;
     case Part::kBucket:
-      place.gathered->buckets[parse_float(seen->labels.get("le")).value_or(INFINITY)] = value;
+      place.gathered->buckets[parse_float(seen.labels.get("le")).value_or(INFINITY)] = value;
       break;
     case Part::kQuantile:
-      place.gathered->quantiles[parse_float(seen->labels.get("quantile")).value_or(0)] = value;
+      place.gathered->quantiles[parse_float(seen.labels.get("quantile")).value_or(0)] = value;
       break;
   }
-  return {};
 }
 
 Status ScrapeTransaction::append_histogram(tsdb::SeriesId id, TimestampMs time,
                                            const model::Histogram& h,
                                            std::optional<TimestampMs> created) {
-  const auto seen = owner_.see(id, time, h.count);
-  if (!seen) return std::unexpected(seen.error());
-  const Place place = place_of(seen->labels);
-  if (place.family == nullptr || h.schema == model::kCustomBucketsSchema) return {};
+  auto seen = owner_.see(id, time, h.count);
+  if (!seen) return std::unexpected(std::move(seen).error());
+  const TimestampMs start = created.value_or(TimestampMs{seen->start_ms});
+  later_.emplace_back(
+      [this, seen = Seen{std::move(seen->labels), time, start}, h] { place_histogram(seen, h); });
+  return {};
+}
+
+void ScrapeTransaction::place_histogram(const Seen& seen, const model::Histogram& h) {
+  const Place place = place_of(seen.labels);
+  if (place.family == nullptr || h.schema == model::kCustomBucketsSchema) return;
   place.family->is_native = true;
   DataPoint& point = place.gathered->point;
-  point.time_ns = to_ns(time.value);
-  point.start_ns = to_ns(created ? created->value : seen->start_ms);
+  point.time_ns = to_ns(seen.time.value);
+  point.start_ns = to_ns(seen.start.value);
   if (model::is_stale_marker(h.sum)) point.flags = DataPoint::kNoRecordedValue;
   point.count = static_cast<uint64_t>(h.count);
   point.sum = h.sum;
   point.has_sum = true;
   fill_exponential(h, point);
-  return {};
 }
 
 Status ScrapeTransaction::append_exemplar(tsdb::SeriesId id, const model::Exemplar& exemplar) {
-  const auto labels = owner_.labels_of(id);
-  if (!labels) return std::unexpected(labels.error());
-  if (const Place place = place_of(*labels); place.family != nullptr)
-    place.gathered->exemplars.push_back(exemplar);
+  auto labels = owner_.labels_of(id);
+  if (!labels) return std::unexpected(std::move(labels).error());
+  later_.emplace_back([this, labels = std::move(*labels), exemplar] {
+    if (const Place place = place_of(labels); place.family != nullptr)
+      place.gathered->exemplars.push_back(exemplar);
+  });
   return {};
 }
 
@@ -236,6 +302,8 @@ bool is_cumulative(MetricType type) {
 model::MetricView view_of(const std::string& name, const GatheredFamily& family) {
   model::MetricView view{
       .name = name, .description = family.metadata.help, .unit = family.metadata.unit};
+  view.metadata.push_back(
+      {"prometheus.type", ValueView::of_string(model::metric_type_name(family.metadata.type))});
   switch (family.metadata.type) {
     case MetricType::kCounter:
     case MetricType::kInfo:
@@ -280,7 +348,8 @@ std::string trimmed_name(std::string name, const model::MetricMetadata& metadata
 
 Status ScrapeTransaction::export_family(const std::string& name, const GatheredFamily& family,
                                         model::MetricsSink& sink) const {
-  const std::string sent = owner_.trim_suffixes_ ? trimmed_name(name, family.metadata) : name;
+  const std::string sent =
+      owner_.options_.trim_suffixes ? trimmed_name(name, family.metadata) : name;
   const model::MetricView view = view_of(sent, family);
   if (auto status = sink.on_metric(view); !status) return status;
   for (const auto& [labels, gathered] : family.points) {
@@ -316,15 +385,21 @@ Status ScrapeTransaction::export_target(const std::pair<std::string, std::string
   add("service.name", job);
   add("service.instance.id", instance);
   if (const size_t colon = instance.rfind(':'); colon != std::string::npos) {
-    add("server.address", std::string_view(instance).substr(0, colon));
+    const std::string_view host = std::string_view(instance).substr(0, colon);
+    if (says_where(host)) add("server.address", host);
     add("server.port", std::string_view(instance).substr(colon + 1));
   }
+  if (const auto scheme = owner_.options_.schemes.find(job);
+      scheme != owner_.options_.schemes.end())
+    add("url.scheme", scheme->second);
   for (const model::LabelView label : target.info)
     if (label.name != "__name__" && label.name != "job" && label.name != "instance")
       add(label.name, label.value);
   if (auto status = sink.on_resource(resource); !status) return status;
   for (const auto& [scope, families] : target.scopes) {
-    if (auto status = sink.on_scope({.name = scope}); !status) return status;
+    const model::MetricScope view{
+        .name = scope.name, .version = scope.version, .schema_url = scope.schema_url};
+    if (auto status = sink.on_scope(view); !status) return status;
     for (const auto& [name, family] : families)
       if (auto status = export_family(name, family, sink); !status) return status;
   }
@@ -332,6 +407,8 @@ Status ScrapeTransaction::export_target(const std::pair<std::string, std::string
 }
 
 Status ScrapeTransaction::commit() {
+  for (const auto& place : later_) place();
+  later_.clear();
   wire::otlp::MetricsEncoder encoder;
   for (const auto& [key, target] : targets_)
     if (auto status = export_target(key, target, encoder); !status) return status;

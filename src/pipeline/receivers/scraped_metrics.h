@@ -21,12 +21,18 @@
 
 namespace sightline::pipeline {
 
+struct ScrapedMetricsOptions {
+  bool trim_suffixes = false;
+  std::map<std::string, std::string> schemes;  // http or https, by job
+};
+
 class ScrapedMetrics final : public tsdb::Appendable {
  public:
   static constexpr uint64_t kForgetRounds = 10'000;
   // Both outlive it.
-  ScrapedMetrics(MetricsConsumer& next, bool trim_suffixes, const ReceiverCounters& counters)
-      : next_(next), trim_suffixes_(trim_suffixes), counters_(counters) {}
+  ScrapedMetrics(MetricsConsumer& next, ScrapedMetricsOptions options,
+                 const ReceiverCounters& counters)
+      : next_(next), options_(std::move(options)), counters_(counters) {}
   std::unique_ptr<tsdb::Appender> appender() override;
 
  private:
@@ -51,7 +57,7 @@ class ScrapedMetrics final : public tsdb::Appendable {
   model::MetricMetadata metadata_of(const std::string& metric) const;
 
   MetricsConsumer& next_;
-  const bool trim_suffixes_;
+  const ScrapedMetricsOptions options_;
   const ReceiverCounters counters_;
   mutable std::mutex mutex_;
   // All below is guarded by mutex_.

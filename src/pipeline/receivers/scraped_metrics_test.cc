@@ -30,7 +30,8 @@ class ScrapedMetricsTest : public testing::Test {
   }
   Recorder next;
   Telemetry telemetry;
-  ScrapedMetrics metrics{next, false, ReceiverCounters::of(telemetry, "prometheus", "http")};
+  ScrapedMetrics metrics{
+      next, {.schemes = {{"j", "https"}}}, ReceiverCounters::of(telemetry, "prometheus", "http")};
   int64_t now = 1'000;
   tsdb::SeriesId last;
 };
@@ -54,13 +55,30 @@ TEST_F(ScrapedMetricsTest, AScrapeIsOneBatch) {
   }
   for (
       const char* part :
-      {R"({"key":"service.name","value":{"stringValue":"j"}},{"key":"service.instance.id","value":{"stringValue":"h:80"}},{"key":"server.address","value":{"stringValue":"h"}},{"key":"server.port","value":{"stringValue":"80"}},{"key":"version","value":{"stringValue":"7"}})",
-       R"("name":"up","gauge":{"dataPoints":[{"timeUnixNano":"3000000000","asDouble":1}]})",
+      {R"({"key":"service.name","value":{"stringValue":"j"}},{"key":"service.instance.id","value":{"stringValue":"h:80"}},{"key":"server.address","value":{"stringValue":"h"}},{"key":"server.port","value":{"stringValue":"80"}},{"key":"url.scheme","value":{"stringValue":"https"}},{"key":"version","value":{"stringValue":"7"}})",
+       R"("name":"up","description":"The scraping was successful","metadata":[{"key":"prometheus.type","value":{"stringValue":"gauge"}}],"gauge":{"dataPoints":[{"timeUnixNano":"3000000000","asDouble":1}]})",
        // It fell from 5 to 1, so it began anew.
-       R"("name":"req_total","sum":{"aggregationTemporality":2,"isMonotonic":true,"dataPoints":[{"attributes":[{"key":"code","value":{"stringValue":"200"}}],"startTimeUnixNano":"3000000000","timeUnixNano":"3000000000","asDouble":1,"exemplars":[{"filteredAttributes":[{"key":"k","value":{"stringValue":"v"}}])",
-       R"("name":"lat","description":"how long","histogram":{"aggregationTemporality":2,"dataPoints":[{"startTimeUnixNano":"3000000000","timeUnixNano":"3000000000","count":"1","sum":2.5,"bucketCounts":["1","0"],"explicitBounds":[0.5]}]})"})
+       R"("name":"req_total","metadata":[{"key":"prometheus.type","value":{"stringValue":"counter"}}],"sum":{"aggregationTemporality":2,"isMonotonic":true,"dataPoints":[{"attributes":[{"key":"code","value":{"stringValue":"200"}}],"startTimeUnixNano":"3000000000","timeUnixNano":"3000000000","asDouble":1,"exemplars":[{"filteredAttributes":[{"key":"k","value":{"stringValue":"v"}}])",
+       R"("name":"lat","description":"how long","metadata":[{"key":"prometheus.type","value":{"stringValue":"histogram"}}],"histogram":{"aggregationTemporality":2,"dataPoints":[{"startTimeUnixNano":"3000000000","timeUnixNano":"3000000000","count":"1","sum":2.5,"bucketCounts":["1","0"],"explicitBounds":[0.5]}]})"})
     EXPECT_NE(next.json.find(part), std::string::npos) << part << "\n" << next.json;
   EXPECT_EQ(next.json.find("target_info"), std::string::npos);
+}
+
+// An exposition is read to its end before its metadata is told.
+TEST_F(ScrapedMetricsTest, MetadataMayComeAfterTheSamples) {
+  auto appender = metrics.appender();
+  add(*appender, {{"__name__", "lat_bucket"}, {"le", "+Inf"}}, 2);
+  ASSERT_TRUE(appender->append_exemplar(last, {.value = 1, .time = {now}}));
+  add(*appender, {{"__name__", "lat_count"}}, 2);
+  appender->set_metadata("lat", {model::MetricType::kHistogram, "", "how long"});
+  ASSERT_TRUE(appender->commit());
+  EXPECT_NE(
+      next.json.find(
+          R"("name":"lat","description":"how long","metadata":[{"key":"prometheus.type","value":{"stringValue":"histogram"}}],"histogram")"),
+      std::string::npos)
+      << next.json;
+  EXPECT_EQ(next.json.find("lat_bucket"), std::string::npos);
+  EXPECT_NE(next.json.find(R"("exemplars")"), std::string::npos);
 }
 
 TEST_F(ScrapedMetricsTest, AStaleMarkerIsNoRecordedValue) {

@@ -1,6 +1,7 @@
 #include "traceql/evaluation/spanset_evaluator.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace sightline::traceql {
 namespace {
@@ -65,6 +66,43 @@ class ValueNumbers {
   std::vector<uint32_t> of_code_;
   std::map<std::pair<Type, std::string>, uint32_t> numbers_;
 };
+
+// How many spans a group that passes the stage has at least: 0 unless it compares count() with a number.
+int64_t least_count(const Stage& stage) {
+  if (stage.kind != Stage::Kind::kScalarFilter) return 0;
+  const auto is_count = [](const Scalar& s) { return !s.literal && !s.field; };
+  const auto is_number = [](const Scalar& s) {
+    return s.literal && (s.literal->type == Type::kInt || s.literal->type == Type::kFloat);
+  };
+  const bool mirrored = is_number(stage.left) && is_count(stage.right);
+  if (!mirrored && !(is_count(stage.left) && is_number(stage.right))) return 0;
+  const Literal& literal = mirrored ? *stage.left.literal : *stage.right.literal;
+  const double bound =
+      literal.type == Type::kInt ? static_cast<double>(literal.integer) : literal.real;
+  if (!(bound > 0)) return 0;
+  const auto from = static_cast<int64_t>(std::min(std::floor(bound), 9e15));
+  switch (stage.op) {
+    case FieldOp::kEqual: return from;
+    case FieldOp::kGreater: return mirrored ? 0 : from + 1;
+    case FieldOp::kLess: return mirrored ? from + 1 : 0;
+    case FieldOp::kGreaterEqual: return mirrored ? 0 : from;
+    case FieldOp::kLessEqual: return mirrored ? from : 0;
+    default: return 0;
+  }
+}
+
+// The same of a trace that passes all of the pipeline: no stage makes a group larger than its trace. What follows a
+// filter of several groups does not count, because that may be an error.
+int64_t least_count(const Pipeline& pipeline) {
+  int64_t least = 0;
+  bool is_split = false;
+  for (const Stage& stage : pipeline.stages) {
+    if (stage.kind == Stage::Kind::kSpanset && is_split) break;
+    is_split = is_split || stage.kind == Stage::Kind::kBy;
+    least = std::max(least, least_count(stage));
+  }
+  return least;
+}
 
 // A scalar with the column it aggregates, loaded once for all groups.
 struct LoadedScalar {
@@ -198,10 +236,14 @@ RowMask SpansetEvaluator::siblings(const RowMask& of) {
   return found;
 }
 
-std::vector<SpanGroup> SpansetEvaluator::groups_of(const RowMask& mask) {
+std::vector<SpanGroup> SpansetEvaluator::groups_of(const RowMask& mask, int64_t least) {
   std::vector<SpanGroup> groups;
   const auto traces = fields_.columns().group().traces();
   for (uint32_t t = 0; t < traces.size(); ++t) {
+    if (least > 0) {
+      const auto begin = mask.begin() + static_cast<ptrdiff_t>(traces[t].begin);
+      if (std::count(begin, begin + static_cast<ptrdiff_t>(traces[t].count), 1) < least) continue;
+    }
     SpanGroup group{.trace = t};
     for (uint32_t row = traces[t].begin; row < traces[t].begin + traces[t].count; ++row)
       if (mask[row] != 0) group.rows.push_back(row);
@@ -239,13 +281,23 @@ Result<std::vector<SpanGroup>> SpansetEvaluator::pipeline(const Pipeline& pipeli
                                                           const RowMask& among) {
   size_t next = 0;
   RowMask mask = among;
+  const int64_t least = least_count(pipeline);
+  if (least > 0) {
+    // What is too small to pass is not looked at.
+    bool any = false;
+    for (const auto& trace : fields_.columns().group().traces()) {
+      any = any || trace.count >= least;
+      if (trace.count < least) std::fill_n(mask.begin() + trace.begin, trace.count, 0);
+    }
+    if (!any) return std::vector<SpanGroup>();
+  }
   for (; next < pipeline.stages.size() && pipeline.stages[next].kind == Stage::Kind::kSpanset;
        ++next) {
     auto filtered = spanset(*pipeline.stages[next].spanset, mask);
     if (!filtered) return std::unexpected(std::move(filtered).error());
     mask = std::move(*filtered);
   }
-  std::vector<SpanGroup> groups = groups_of(mask);
+  std::vector<SpanGroup> groups = groups_of(mask, least);
   for (; next < pipeline.stages.size() && !groups.empty(); ++next) {
     const Stage& stage = pipeline.stages[next];
     switch (stage.kind) {
@@ -254,7 +306,11 @@ Result<std::vector<SpanGroup>> SpansetEvaluator::pipeline(const Pipeline& pipeli
           return std::unexpected(std::move(done).error());
         break;
       case Stage::Kind::kScalarFilter: scalar_filter(stage, groups); break;
-      case Stage::Kind::kBy: groups = split(*stage.by, std::move(groups)); break;
+      case Stage::Kind::kBy:
+        groups =
+            split(*stage.by, std::move(groups),
+                  next + 1 < pipeline.stages.size() ? least_count(pipeline.stages[next + 1]) : 0);
+        break;
       case Stage::Kind::kCoalesce: groups = coalesce(std::move(groups)); break;
       case Stage::Kind::kSelect: break;
     }
@@ -296,27 +352,45 @@ void SpansetEvaluator::scalar_filter(const Stage& stage, std::vector<SpanGroup>&
   });
 }
 
-std::vector<SpanGroup> SpansetEvaluator::split(const Field& by, std::vector<SpanGroup> groups) {
+std::vector<SpanGroup> SpansetEvaluator::split(const Field& by, std::vector<SpanGroup> groups,
+                                               int64_t least) {
   const SplitColumn& split = splits_.emplace_back("by(" + to_string(by) + ")", fields_.values(by));
   ValueNumbers numbers(split.values);
   std::vector<SpanGroup> result;
-  std::vector<uint32_t> seen;  // numbers of the groups made of this one, in their order
+  // Of the parts of one group, in the order of their first rows: their numbers, how many rows they have, and
+  // where they are in `result` when they are large enough.
+  struct Part {
+    uint32_t number = 0;
+    int64_t count = 0;
+    size_t at = 0;
+  };
+  std::vector<Part> parts;
+  std::vector<uint32_t> part_of;  // each row of the group
   for (const SpanGroup& group : groups) {
-    const size_t first = result.size();
-    seen.clear();
+    parts.clear();
+    part_of.clear();
     for (const uint32_t row : group.rows) {
       const uint32_t number = numbers.of(row);
-      const size_t at = static_cast<size_t>(std::ranges::find(seen, number) - seen.begin());
-      if (at == seen.size()) {
-        seen.push_back(number);
-        result.push_back({.trace = group.trace,
-                          .rows = {},
-                          .attributes = group.attributes,
-                          .split_by = group.split_by});
-        result.back().split_by.push_back(&split);
-      }
-      result[first + at].rows.push_back(row);
+      const auto part = std::ranges::find(parts, number, &Part::number);
+      part_of.push_back(static_cast<uint32_t>(part - parts.begin()));
+      if (part == parts.end())
+        parts.push_back({.number = number, .count = 1});
+      else
+        ++part->count;
     }
+    for (Part& part : parts) {
+      if (part.count < least) continue;
+      part.at = result.size();
+      result.push_back({.trace = group.trace,
+                        .rows = {},
+                        .attributes = group.attributes,
+                        .split_by = group.split_by});
+      result.back().rows.reserve(static_cast<size_t>(part.count));
+      result.back().split_by.push_back(&split);
+    }
+    for (size_t i = 0; i < group.rows.size(); ++i)
+      if (const Part& part = parts[part_of[i]]; part.count >= least)
+        result[part.at].rows.push_back(group.rows[i]);
   }
   return result;
 }

@@ -44,10 +44,11 @@ class SpansetEvaluator {
   RowMask below(const RowMask& tops, bool directly);
   RowMask above(const RowMask& bottoms, bool directly);
   RowMask siblings(const RowMask& of);
-  std::vector<SpanGroup> groups_of(const RowMask& mask);
+  // Groups of fewer than `least` rows are left out.
+  std::vector<SpanGroup> groups_of(const RowMask& mask, int64_t least);
   Status filter_groups(const Spanset& spanset, std::vector<SpanGroup>& groups);
   void scalar_filter(const Stage& stage, std::vector<SpanGroup>& groups);
-  std::vector<SpanGroup> split(const Field& by, std::vector<SpanGroup> groups);
+  std::vector<SpanGroup> split(const Field& by, std::vector<SpanGroup> groups, int64_t least);
   std::vector<SpanGroup> coalesce(std::vector<SpanGroup> groups);
   static void note_splits(SpanGroup& group);
 

@@ -95,7 +95,8 @@ auto key_of(const V& v) {
 // Distinct values, no more than a limit.
 class ValueSet {
  public:
-  explicit ValueSet(size_t values_max) : values_max_(values_max) {}
+  ValueSet(size_t values_max, const std::function<void(const OwnedValue&)>& found)
+      : values_max_(values_max), found_(found) {}
   // False once there are enough.
   bool add(const Value& value) {
     if (known_.size() < values_max_ && !known_.contains(value)) {
@@ -103,6 +104,7 @@ class ValueSet {
                        .integer = value.integer,
                        .real = value.real,
                        .text = std::string(value.text)};
+      if (found_) found_(owned);
       known_.insert(std::move(owned));
     }
     return known_.size() < values_max_;
@@ -130,6 +132,7 @@ class ValueSet {
     }
   };
   const size_t values_max_;
+  const std::function<void(const OwnedValue&)>& found_;
   absl::flat_hash_set<OwnedValue, Hash, Equal> known_;
 };
 
@@ -166,7 +169,7 @@ Result<TagValues> Engine::tag_values(const Attribute& attribute,
   auto run = QueryRun::start(store_, clock_, options_, options);
   if (!run) return std::unexpected(std::move(run).error());
   const auto filter = lenient_filter(options.filter, options_.parse);
-  ValueSet values(options.values_max);
+  ValueSet values(options.values_max, options.value_found);
   // What is never nil stands for "none" with texts that no span sent.
   const bool has_stand_ins = attribute.intrinsic != Intrinsic::kNone || attribute.is_service_name();
   const auto is_stand_in = [&](const Value& v) {
@@ -213,7 +216,12 @@ Result<std::vector<TagScope>> Engine::tag_names(const std::vector<AttributeScope
     present.push_back({scope, std::move(*keys)});
   }
   const auto filter = lenient_filter(options.filter, options_.parse);
-  if (!filter) return present;
+  if (!filter) {
+    if (options.key_found)
+      for (const TagScope& scope : present)
+        for (const std::string& key : scope.keys) options.key_found(scope.scope, key);
+    return present;
+  }
 
   std::vector<TagScope> matching;
   for (const TagScope& scope : present) matching.push_back({scope.scope, {}});
@@ -229,8 +237,10 @@ Result<std::vector<TagScope>> Engine::tag_names(const std::vector<AttributeScope
                          found = true;
                          return false;
                        });
-        if (found) matching[s].keys.push_back(key);
-        return found;
+        if (!found) return false;
+        matching[s].keys.push_back(key);
+        if (options.key_found) options.key_found(present[s].scope, key);
+        return true;
       });
       waiting = waiting || !present[s].keys.empty();
     }

@@ -29,7 +29,12 @@ int bucket_of(int64_t value) {
 
 SeriesGathering::SeriesGathering(const Metrics& metrics, const IntervalGrid& grid,
                                  GatheringLimits limits)
-    : metrics_(metrics), grid_(grid), limits_(limits), exemplars_in_(grid.count, 0) {
+    : metrics_(metrics),
+      grid_(grid),
+      limits_(limits),
+      exemplars_share_(
+          limits.exemplars_max == 0 ? 0 : std::max<size_t>(1, limits.exemplars_max / grid.count)),
+      exemplars_in_(grid.count, 0) {
   bool names_name = false;
   const auto filtered = named_attributes(metrics.spans, &names_name);
   const auto name = [&](const Attribute& attribute) {
@@ -238,8 +243,7 @@ void SeriesGathering::measure(Gathered& series, size_t interval, const Value& va
 }
 
 bool SeriesGathering::wants_exemplar(size_t interval) const {
-  const size_t share = std::max<size_t>(1, limits_.exemplars_max / grid_.count);
-  return limits_.exemplars_max > 0 && exemplars_in_[interval] < share;
+  return exemplars_in_[interval] < exemplars_share_;
 }
 
 void SeriesGathering::offer_exemplar(Gathered& series, size_t interval, uint32_t row,

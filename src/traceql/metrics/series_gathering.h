@@ -93,6 +93,7 @@ class SeriesGathering {
   size_t bytes_ = 0;                        // of cells and buckets
   std::map<std::string, Gathered> series_;  // by the text of their labels
   std::vector<NamedAttribute> named_;
+  const size_t exemplars_share_;        // of one interval, at most
   std::vector<uint32_t> exemplars_in_;  // per interval
   std::set<TraceId> exemplar_traces_;
 

@@ -11,7 +11,6 @@ namespace {
 
 constexpr size_t kTailBytes = 16;  // footer length, footer crc, magic
 constexpr size_t kZoneBytes = 8 + 11 * 4 + 4 * 8;
-constexpr size_t kTablesKept = 8;  // of each block
 constexpr size_t kIdBytes = sizeof(TraceId);
 constexpr size_t kIdsOffsetAt = 4 + 8 + 8;  // in the footer
 
@@ -40,17 +39,18 @@ TraceId id_at(std::string_view bytes, size_t index) {
 }  // namespace
 
 Result<std::shared_ptr<const Block>> Block::open(io::FileSystem& fs, const std::string& path,
-                                                 uint64_t id) {
+                                                 uint64_t id, Cache cache) {
   auto file = fs.open_read(path);
   if (!file) return std::unexpected(std::move(file).error());
   const std::shared_ptr<const io::ReadableFile> owner = std::move(*file);
-  return open(owner->bytes(), owner, id, path);
+  return open(owner->bytes(), owner, id, path, std::move(cache));
 }
 
 Result<std::shared_ptr<const Block>> Block::open(std::string_view bytes,
                                                  std::shared_ptr<const void> owner, uint64_t id,
-                                                 std::string name) {
+                                                 std::string name, Cache cache) {
   std::shared_ptr<Block> block(new Block());
+  block->cache_ = std::move(cache);
   block->id_ = id;
   block->name_ = std::move(name);
   const io::HeldBytes whole{bytes, std::move(owner)};
@@ -64,8 +64,9 @@ Result<std::shared_ptr<const Block>> Block::open(std::string_view bytes,
 
 Result<std::shared_ptr<const Block>> Block::open(std::shared_ptr<const io::ByteSource> source,
                                                  uint64_t tail_offset, uint64_t id,
-                                                 std::string name) {
+                                                 std::string name, Cache cache) {
   std::shared_ptr<Block> block(new Block());
+  block->cache_ = std::move(cache);
   block->id_ = id;
   block->name_ = std::move(name);
   block->archived_ = true;
@@ -236,17 +237,12 @@ Result<io::HeldBytes> Block::filter(uint32_t number) const {
 }
 
 void Block::share_tables(uint32_t number, RowGroupDecoder& decoder) const {
-  if (archived_) return;  // their views would outlive the bytes
-  const std::lock_guard lock(tables_mutex_);
-  const auto known = std::ranges::find(tables_, number, &KeptTables::row_group);
-  if (known == tables_.end()) {
-    if (!decoder.shared_tables()) return;
-    if (tables_.size() >= kTablesKept) tables_.erase(tables_.begin());
-    tables_.push_back({number, decoder.shared_tables()});
-    return;
+  if (archived_ || !cache_) return;  // of what is fetched, tables may be other ones the next time
+  if (auto known = cache_->tables(cache_key(number))) {
+    if (!decoder.shared_tables()) decoder.use_tables(std::move(known));
+  } else if (decoder.shared_tables()) {
+    cache_->keep_tables(cache_key(number), decoder.shared_tables());
   }
-  std::rotate(known, known + 1, tables_.end());
-  if (!decoder.shared_tables()) decoder.use_tables(tables_.back().tables);
 }
 
 Result<std::optional<uint32_t>> Block::find(const TraceId& id) const {
@@ -297,14 +293,29 @@ Result<RowGroupDecoder> Block::row_group(uint32_t number, InspectedBytes inspect
   return decoder;
 }
 
+Result<std::unique_ptr<RowGroupDecoder>> Block::take_decoder(uint32_t number,
+                                                             InspectedBytes inspected) const {
+  if (cache_)
+    if (auto known = cache_->take(cache_key(number))) {
+      known->hand_on(std::move(inspected));
+      return known;
+    }
+  auto opened = row_group(number, std::move(inspected));
+  if (!opened) return std::unexpected(std::move(opened).error());
+  auto decoder = std::make_unique<RowGroupDecoder>(std::move(*opened));
+  if (const auto tables = decoder->tables(); !tables) return in_context(name_, tables.error());
+  share_tables(number, *decoder);
+  return decoder;
+}
+
 Result<std::shared_ptr<const model::SpanBatch>> Block::read_traces(
     std::span<const uint32_t> ordinals, uint32_t row_group_number, InspectedBytes inspected) const {
-  auto decoder = row_group(row_group_number, std::move(inspected));
-  if (!decoder) return std::unexpected(std::move(decoder).error());
+  auto taken = take_decoder(row_group_number, std::move(inspected));
+  if (!taken) return std::unexpected(std::move(taken).error());
+  std::unique_ptr<RowGroupDecoder> decoder = std::move(*taken);
   const RowGroupZone& zone = zones_[row_group_number];
   const auto tables = decoder->tables();
   if (!tables) return in_context(name_, tables.error());
-  share_tables(row_group_number, *decoder);
   std::vector<model::Run> runs;
   uint32_t row = 0;
   size_t next = 0;
@@ -324,6 +335,10 @@ Result<std::shared_ptr<const model::SpanBatch>> Block::read_traces(
   for (size_t i = 0; i < runs.size(); ++i)
     for (uint32_t k = 0; k < runs[i].count; ++k)
       (*batch)->spans[at++].trace_id = trace_id(ordinals[i]);
+  if (cache_) {
+    decoder->hand_on(nullptr);
+    cache_->give_back(cache_key(row_group_number), std::move(decoder));
+  }
   return *batch;
 }
 

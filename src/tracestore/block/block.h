@@ -19,6 +19,7 @@
 #include "io/byte_source.h"
 #include "io/file_system.h"
 #include "tracestore/block/block_format.h"
+#include "tracestore/block/row_group_cache.h"
 #include "tracestore/row_group/row_group_decoder.h"
 #include "tracestore/row_group/value_index.h"
 
@@ -41,16 +42,21 @@ using InspectedBytes = std::shared_ptr<std::atomic<uint64_t>>;
 
 class Block : public std::enable_shared_from_this<Block> {
  public:
+  // With a cache, row groups that were read stay open there for a while; else nothing of them is kept.
+  using Cache = std::shared_ptr<RowGroupCache>;
+  ~Block() {
+    if (cache_) cache_->forget(this);
+  }
   static Result<std::shared_ptr<const Block>> open(io::FileSystem& fs, const std::string& path,
-                                                   uint64_t id);
+                                                   uint64_t id, Cache cache = nullptr);
   // The same over bytes in memory that `owner` keeps.
   static Result<std::shared_ptr<const Block>> open(std::string_view bytes,
                                                    std::shared_ptr<const void> owner, uint64_t id,
-                                                   std::string name);
+                                                   std::string name, Cache cache = nullptr);
   // Of object storage: everything from `tail_offset` on is read at once and stays local.
   static Result<std::shared_ptr<const Block>> open(std::shared_ptr<const io::ByteSource> source,
                                                    uint64_t tail_offset, uint64_t id,
-                                                   std::string name);
+                                                   std::string name, Cache cache = nullptr);
   // Where the row groups end, and what tells this block from others that had its id.
   struct Tail {
     uint64_t offset = 0;
@@ -101,7 +107,7 @@ class Block : public std::enable_shared_from_this<Block> {
                                                               InspectedBytes inspected) const;
   uint32_t row_group_of(uint32_t ordinal) const;
 
-  // Tables of row groups read lately, kTablesKept of them; a decoder that lacks its own takes them from here.
+  // With a cache: a decoder that lacks the tables takes them from there, else leaves its own there.
   void share_tables(uint32_t number, RowGroupDecoder& decoder) const;
 
   // True when the error means that the block is damaged or gone: it is marked and said then.
@@ -110,6 +116,9 @@ class Block : public std::enable_shared_from_this<Block> {
 
  private:
   Block() = default;
+  RowGroupCache::Key cache_key(uint32_t number) const { return {this, number}; }
+  Result<std::unique_ptr<RowGroupDecoder>> take_decoder(uint32_t number,
+                                                        InspectedBytes inspected) const;
   Status parse(const io::HeldBytes& tail);
   Status parse_lists(std::string_view lists, uint32_t continued, uint32_t replaced, uint32_t gone);
   Status parse_zones(ByteReader& footer, uint32_t row_groups);
@@ -117,6 +126,7 @@ class Block : public std::enable_shared_from_this<Block> {
   uint64_t id_ = 0;
   std::string name_;
   bool archived_ = false;
+  Cache cache_;
   std::shared_ptr<const io::ByteSource> source_;
   std::shared_ptr<const void> tail_owner_;
   uint64_t tail_offset_ = 0;  // of the trace ids
@@ -136,12 +146,6 @@ class Block : public std::enable_shared_from_this<Block> {
   mutable std::once_flag values_once_;
   mutable Result<ValueIndex> value_index_;                  // set once under values_once_
   mutable std::vector<std::atomic<bool>> filter_verified_;  // per row group
-  mutable std::mutex tables_mutex_;
-  struct KeptTables {
-    uint32_t row_group;
-    std::shared_ptr<const RowGroupTables> tables;
-  };
-  mutable std::vector<KeptTables> tables_;  // guarded by tables_mutex_; the last used one last
   mutable std::vector<VerifiedChunks> verified_;  // per row group; verifying twice is harmless
   mutable std::atomic<bool> corrupt_{false};
 };

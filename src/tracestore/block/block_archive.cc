@@ -117,7 +117,7 @@ Result<ArchiveManifest> BlockArchive::rebuild_manifest() {
 Result<std::shared_ptr<const Block>> BlockArchive::open_block(const ArchivedBlock& entry) const {
   const std::string key = block_key(entry.id);
   return Block::open(cache_.source(key, entry.footer_crc, entry.bytes), entry.tail_offset, entry.id,
-                     objects_.name() + key);
+                     objects_.name() + key, row_groups_);
 }
 
 // One for each entry of the manifest: null for one that is set aside, an error for a damaged or missing one.

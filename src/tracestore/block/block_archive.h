@@ -28,8 +28,9 @@ namespace sightline::tracestore {
 
 class BlockArchive {
  public:
-  BlockArchive(io::ObjectCache& cache, const std::array<uint8_t, 16>& owner)
-      : cache_(cache), objects_(cache.objects()) {
+  BlockArchive(io::ObjectCache& cache, const std::array<uint8_t, 16>& owner,
+               Block::Cache row_groups)
+      : cache_(cache), objects_(cache.objects()), row_groups_(std::move(row_groups)) {
     manifest_.owner = owner;
   }
 
@@ -68,6 +69,7 @@ class BlockArchive {
 
   io::ObjectCache& cache_;
   io::ObjectStore& objects_;
+  const Block::Cache row_groups_;
   ArchiveManifest manifest_;  // as this process wants it
   bool in_doubt_ = false;     // another one may be there
   std::vector<Leftover> leftovers_;

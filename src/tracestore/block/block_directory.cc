@@ -50,7 +50,7 @@ Result<BlockDirectory::Loaded> BlockDirectory::load() {
     const auto id = block_number(name, kBlockSuffix);
     if (!id) continue;
     next_id_ = std::max(next_id_, *id + 1);
-    auto block = Block::open(fs_, path, *id);
+    auto block = Block::open(fs_, path, *id, cache_);
     if (block) {
       replaced.insert((*block)->summary().replaced.begin(), (*block)->summary().replaced.end());
       loaded.blocks.push_back(std::move(*block));

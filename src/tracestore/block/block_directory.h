@@ -19,7 +19,8 @@ namespace sightline::tracestore {
 
 class BlockDirectory {
  public:
-  BlockDirectory(io::FileSystem& fs, std::string path) : fs_(fs), path_(std::move(path)) {}
+  BlockDirectory(io::FileSystem& fs, std::string path, Block::Cache cache)
+      : fs_(fs), path_(std::move(path)), cache_(std::move(cache)) {}
 
   struct Loaded {
     BlockList blocks;
@@ -37,7 +38,7 @@ class BlockDirectory {
   std::vector<uint64_t> leftovers(uint64_t id) const;
   void remove_leftovers();
   Result<std::shared_ptr<const Block>> open(uint64_t id) {
-    return Block::open(fs_, block_path(id), id);
+    return Block::open(fs_, block_path(id), id, cache_);
   }
   // Readers that have it open keep it.
   void remove(const Block& block);
@@ -47,6 +48,7 @@ class BlockDirectory {
   std::string block_path(uint64_t id) const;
   io::FileSystem& fs_;
   const std::string path_;
+  const Block::Cache cache_;
   uint64_t next_id_ = 1;
   std::vector<uint64_t> leftovers_;
 };

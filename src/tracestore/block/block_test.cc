@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <thread>
 
 #include "base/log.h"
+#include "base/random.h"
 #include "io/testing_directory.h"
 #include "tracestore/block/block_inspection.h"
 #include "tracestore/block/block_writer.h"
@@ -23,7 +25,8 @@ struct Written {
   std::string bytes;
 };
 
-Written write_block(uint64_t seed, size_t trace_count, size_t span_count) {
+Written write_block(uint64_t seed, size_t trace_count, size_t span_count,
+                    uint32_t row_group_rows = 16) {
   Written written;
   SpanSource source(seed);
   std::vector<TraceId> ids;
@@ -37,7 +40,7 @@ Written write_block(uint64_t seed, size_t trace_count, size_t span_count) {
   }
   io::TestingDirectory directory;
   const auto fs = io::make_posix_file_system();
-  auto writer = BlockWriter::create(*fs, directory.path(), 7, 16);
+  auto writer = BlockWriter::create(*fs, directory.path(), 7, row_group_rows);
   for (auto& [id, trace] : traces) {
     unite_spans(trace.spans);
     auto& canonical = written.traces[id];
@@ -83,6 +86,63 @@ TEST(Block, FindsEveryTraceWholeAndNoOther) {
     SpanSource other(1000 + seed);
     for (int i = 0; i < 100; ++i) EXPECT_FALSE((*block)->find(other.trace_id())->has_value());
   }
+}
+
+// Row groups of 400 rows, a few of which the small cache holds.
+TEST(Block, WhatStaysOpenAnswersAsWhatIsOpenedAnew) {
+  const Written written = write_block(21, 400, 6'000, 400);
+  const auto alone = Block::open(written.bytes, nullptr, 7, "alone");
+  for (const uint64_t bytes_max : {uint64_t{0}, uint64_t{300'000}, uint64_t{64} << 20}) {
+    const auto cache = std::make_shared<RowGroupCache>(
+        RowGroupCache::Limits{.decoder_bytes_max = bytes_max, .table_bytes_max = bytes_max / 4});
+    const auto block = Block::open(written.bytes, nullptr, 7, "test", cache);
+    ASSERT_GT((*block)->zones().size(), 5u);
+    std::vector<std::shared_ptr<const model::SpanBatch>>
+        held;  // what was read before stays as it was
+    std::vector<std::vector<std::string>> as_it_was;
+    Random random(3);
+    for (int i = 0; i < 600; ++i) {
+      const auto ordinal = static_cast<uint32_t>(random.below((*block)->summary().traces));
+      const auto batch =
+          (*block)->read_traces({&ordinal, 1}, (*block)->row_group_of(ordinal), nullptr);
+      ASSERT_TRUE(batch) << batch.error().message;
+      const auto expected =
+          (*alone)->read_traces({&ordinal, 1}, (*alone)->row_group_of(ordinal), nullptr);
+      ASSERT_EQ(testing::canonical(**batch), testing::canonical(**expected));
+      if (i % 10 == 0) {
+        held.push_back(*batch);
+        as_it_was.push_back(testing::canonical(**batch));
+      }
+      EXPECT_LE(cache->bytes(), bytes_max + bytes_max / 4);
+    }
+    EXPECT_EQ(cache->bytes() > 0, bytes_max > 0);
+    for (size_t i = 0; i < held.size(); ++i) EXPECT_EQ(testing::canonical(*held[i]), as_it_was[i]);
+    const uint64_t before = cache->bytes();
+    {
+      const auto same_cache = Block::open(written.bytes, nullptr, 8, "other", cache);
+      const uint32_t first = 0;
+      ASSERT_TRUE((*same_cache)->read_traces({&first, 1}, 0, nullptr));
+    }
+    EXPECT_LE(cache->bytes(), before);  // a block takes along what is its own
+  }
+}
+
+TEST(Block, ManyReadersShareWhatStaysOpen) {
+  const Written written = write_block(22, 60, 1'500, 400);
+  const auto cache = std::make_shared<RowGroupCache>(RowGroupCache::Limits{});
+  const auto block = Block::open(written.bytes, nullptr, 7, "test", cache);
+  std::vector<std::thread> readers;
+  for (int reader = 0; reader < 4; ++reader)
+    readers.emplace_back([&, reader] {
+      auto at = written.traces.begin();
+      std::advance(at, reader * 7);
+      for (int i = 0; i < 150; ++i) {
+        const auto found = read_trace(**block, at->first);
+        EXPECT_TRUE(found && *found == at->second);
+        if (++at == written.traces.end()) at = written.traces.begin();
+      }
+    });
+  for (auto& reader : readers) reader.join();
 }
 
 TEST(Block, ADamagedByteGivesAnErrorNeverAWrongSpan) {

@@ -23,6 +23,12 @@ uint64_t bytes_of(const BlockList& blocks) {
   return bytes;
 }
 
+uint64_t traces_of(const BlockList& blocks) {
+  uint64_t traces = 0;
+  for (const auto& block : blocks) traces += block->summary().traces;
+  return traces;
+}
+
 bool worth_merging(const BlockList& run, const TraceStoreOptions& options) {
   if (run.size() < std::max<uint32_t>(2, options.compaction_inputs_min)) return false;
   uint64_t largest = 0;
@@ -41,6 +47,7 @@ BlockList pick_tier(const BlockList& blocks, bool pinned, unsigned tier,
     const bool joins =
         fits && (run.empty() ||
                  (bytes_of(run) + summary.bytes <= options.compacted_bytes_max &&
+                  traces_of(run) + summary.traces <= options.compacted_traces_max &&
                   summary.newest_received.value - run.front()->summary().newest_received.value <=
                       static_cast<uint64_t>(options.compaction_window.count())));
     if (!joins) {

@@ -35,6 +35,7 @@ void read_everything(const Block& block) {
     for (uint32_t t = 0; t < block.zones()[i].traces; ++t)
       ordinals.push_back(block.zones()[i].first_trace + t);
     (void)block.read_traces(ordinals, i, nullptr);
+    if (!ordinals.empty()) (void)block.read_traces({&ordinals.front(), 1}, i, nullptr);
     (void)block.filter(i);
     auto decoder = block.row_group(i, nullptr);
     if (!decoder) continue;
@@ -56,7 +57,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::string bytes(reinterpret_cast<const char*>(data), size);
   for (const bool repaired : {false, true}) {
     if (repaired) repair(bytes);
-    const auto block = Block::open(bytes, nullptr, 1, "fuzzed");
+    const auto block = Block::open(bytes, nullptr, 1, "fuzzed",
+                                   std::make_shared<RowGroupCache>(RowGroupCache::Limits{}));
     if (block) read_everything(**block);
   }
   return 0;

@@ -239,6 +239,7 @@ Result<PagedIntegers> PagedIntegers::open(std::string_view bytes, uint32_t conte
   }
   column.tables_.reserve(table_count);
   for (uint8_t i = 0; i < table_count; ++i) column.tables_.push_back(in.sized());
+  column.slots_.resize(table_count);
   if (page_count > in.remaining()) return torn();
   column.page_begins_.reserve(size_t{page_count} + 1);
   uint64_t begin = 0;
@@ -265,19 +266,29 @@ Result<PageCursor> PagedIntegers::cursor(uint32_t page) const {
   return PageCursor(coded, in.bytes(in.remaining()));
 }
 
-Status PagedIntegers::prepare() const {
-  if (slots_) return {};
-  auto slots = std::make_shared_for_overwrite<RansSlots[]>(tables_.size());
-  for (size_t i = 0; i < tables_.size(); ++i)
-    if (!read_frequencies(tables_[i], slots[i])) return torn();
-  slots_ = std::move(slots);
-  return {};
+const RansSlots* PagedIntegers::slots_of_table(size_t table) const {
+  std::unique_ptr<RansSlots>& slots = slots_[table];
+  if (!slots) {
+    auto read = std::make_unique_for_overwrite<RansSlots>();
+    if (!read_frequencies(tables_[table], *read)) return nullptr;
+    slots = std::move(read);
+  }
+  return slots.get();
+}
+
+uint64_t PagedIntegers::memory_bytes() const {
+  const auto read =
+      std::ranges::count_if(slots_, [](const auto& slots) { return slots != nullptr; });
+  return static_cast<uint64_t>(read) * sizeof(RansSlots) + slots_.capacity() * sizeof(slots_[0]) +
+         page_begins_.capacity() * sizeof(page_begins_[0]) + table_of_.capacity() +
+         tables_.capacity() * sizeof(tables_[0]);
 }
 
 Result<const RansSlots*> PagedIntegers::slots_of(uint32_t context) const {
-  if (auto status = prepare(); !status) return std::unexpected(std::move(status).error());
   if (context >= context_count_) return torn();
-  return &slots_[table_of_.empty() ? 0 : table_of_[context]];
+  const RansSlots* slots = slots_of_table(table_of_.empty() ? 0 : table_of_[context]);
+  if (slots == nullptr) return torn();
+  return slots;
 }
 
 namespace {
@@ -305,11 +316,11 @@ Status PagedIntegers::read_lanes(std::span<const Part<Number>> parts) const {
       together = 0;
       continue;
     }
-    if (auto status = prepare(); !status) return status;
     together = std::min(together, parts[lane].count);
   }
   const uint8_t* const table_of = table_of_.empty() ? nullptr : table_of_.data();
-  const RansSlots* const slots = slots_.get();
+  std::array<const RansSlots*, kTablesMax> slots{};
+  for (size_t table = 0; table < slots_.size(); ++table) slots[table] = slots_[table].get();
   const auto read_all = [&](auto slots_of) {
     std::array<uint64_t, kCount> seen{};  // all bits of all numbers of a lane
     if (together > 0) {
@@ -333,27 +344,39 @@ Status PagedIntegers::read_lanes(std::span<const Part<Number>> parts) const {
         bits |= value;
         parts[lane].out[i] = static_cast<Number>(value);
       }
-      if (!cursor.finished() || !fits<Number>(bits)) return false;
+      if ((parts[lane].whole && !cursor.finished()) || !fits<Number>(bits)) return false;
     }
     return true;
   };
   const bool sound =
       table_of == nullptr
-          ? read_all([&](const Part<Number>&, size_t) -> const RansSlots& { return *slots; })
+          ? read_all([&](const Part<Number>&, size_t) -> const RansSlots& { return *slots[0]; })
           : read_all([&](const Part<Number>& part, size_t i) -> const RansSlots& {
-              return slots[table_of[part.contexts[i]]];
+              return *slots[table_of[part.contexts[i]]];
             });
   return sound ? Status{} : torn();
 }
 
+// Checks the contexts, and reads the frequencies that they need.
+template <typename Number>
+Status PagedIntegers::prepare(std::span<const Part<Number>> parts) const {
+  if (constant_) return {};
+  std::array<bool, kTablesMax> wanted{};
+  if (table_of_.empty()) wanted[0] = true;
+  for (const Part<Number>& part : parts) {
+    for (size_t i = 0; !table_of_.empty() && i < part.count; ++i) {
+      if (part.contexts[i] >= context_count_) return torn();
+      wanted[table_of_[part.contexts[i]]] = true;
+    }
+  }
+  for (size_t table = 0; table < slots_.size(); ++table)
+    if (wanted[table] && slots_of_table(table) == nullptr) return torn();
+  return {};
+}
+
 template <typename Number>
 Status PagedIntegers::read_parts(std::span<const Part<Number>> parts) const {
-  if (!table_of_.empty())
-    for (const Part<Number>& part : parts) {
-      uint32_t largest = 0;
-      for (size_t i = 0; i < part.count; ++i) largest = std::max(largest, part.contexts[i]);
-      if (largest >= context_count_) return torn();
-    }
+  if (auto status = prepare(parts); !status) return status;
   size_t at = 0;
   for (; at + kLanes <= parts.size(); at += kLanes)
     if (auto status = read_lanes<Number, kLanes>(parts.subspan(at, kLanes)); !status) return status;

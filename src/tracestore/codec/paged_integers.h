@@ -77,6 +77,7 @@ class PagedIntegers {
     size_t count = 0;
     const uint32_t* contexts = nullptr;  // of each value; any when the column has one for all
     Number* out = nullptr;
+    bool whole = true;  // else the page may go on: those behind are neither read nor checked
   };
   Status read(std::span<const Part<uint64_t>> parts) const;
   // kCorrupt for a number that does not fit.
@@ -90,24 +91,28 @@ class PagedIntegers {
   // Nothing but one value.
   bool is_constant() const { return constant_; }
   uint64_t constant() const { return value_; }
+  uint64_t memory_bytes() const;
   // The frequencies of a context below the context count.
   Result<const RansSlots*> slots_of(uint32_t context) const;
 
  private:
   template <typename Number>
+  Status prepare(std::span<const Part<Number>> parts) const;
+  template <typename Number>
   Status read_parts(std::span<const Part<Number>> parts) const;
   template <typename Number, size_t kLanes>
   Status read_lanes(std::span<const Part<Number>> parts) const;
-  Status prepare() const;
+  // Reads the frequencies of a table once; null when they are torn.
+  const RansSlots* slots_of_table(size_t table) const;
 
   bool constant_ = true;
   uint64_t value_ = 0;
   uint32_t context_count_ = 1;
   std::vector<uint8_t> table_of_;  // of each context; empty: one for all
   std::vector<std::string_view> tables_;
-  std::string_view bytes_;                      // of all pages
-  std::vector<uint32_t> page_begins_;           // and the end of the last
-  mutable std::shared_ptr<RansSlots[]> slots_;  // of each table, once needed
+  std::string_view bytes_;                                 // of all pages
+  std::vector<uint32_t> page_begins_;                      // and the end of the last
+  mutable std::vector<std::unique_ptr<RansSlots>> slots_;  // of each table, once needed
 };
 
 // "coded by context", for people.

@@ -1,7 +1,6 @@
 #include "tracestore/codec/value_column.h"
 
 #include <algorithm>
-#include <deque>
 #include <numeric>
 
 #include "tracestore/block/block_format.h"
@@ -39,7 +38,6 @@ struct ValueDictionary::Templated {
 };
 
 struct ValueColumnReader::Storage {
-  std::deque<std::string> texts;
   ValueDictionary dictionary;                          // values; or templates
   std::vector<uint32_t> first_slot;                    // of each template, and behind the last
   std::vector<std::optional<TextTemplate>> templates;  // as they were asked for
@@ -99,6 +97,12 @@ Result<ValueDictionary> ValueDictionary::open(ByteReader& in, size_t count, int 
   return dictionary;
 }
 
+// Sound: load_segment() read it before.
+ValueView ValueDictionary::Loaded::at(size_t index) const {
+  ByteReader value(std::string_view(content).substr(begins[index]));
+  return read_value(value);
+}
+
 Status ValueDictionary::load_segment(size_t number) const {
   if ((*loaded_)[number]) return {};
   const Segment& segment = segments_[number];
@@ -110,9 +114,12 @@ Status ValueDictionary::load_segment(size_t number) const {
   if (!in.at_end() || count > content->size()) return torn("contents are torn");
   auto loaded = std::make_unique<Loaded>();
   loaded->content = std::move(*content);
-  loaded->values.reserve(count);
+  loaded->begins.reserve(count);
   ByteReader values(loaded->content);
-  for (size_t i = 0; i < count; ++i) loaded->values.push_back(read_value(values));
+  for (size_t i = 0; i < count; ++i) {
+    loaded->begins.push_back(static_cast<uint32_t>(values.offset()));
+    read_value(values);
+  }
   if (!values.ok() || !values.at_end()) return torn("contents are torn");
   (*loaded_)[number] = std::move(loaded);
   return {};
@@ -142,7 +149,7 @@ Result<ValueView> ValueDictionary::at(size_t index) const {
   }
   if (auto status = load_segment(number); !status)
     return std::unexpected(std::move(status).error());
-  return (*loaded_)[number]->values[index - segments_[number].first];
+  return (*loaded_)[number]->at(index - segments_[number].first);
 }
 
 Status ValueDictionary::read_all(std::vector<ValueView>& out) const {
@@ -156,8 +163,8 @@ Status ValueDictionary::read_all(std::vector<ValueView>& out) const {
   }
   for (size_t number = 0; number < segments_.size(); ++number) {
     if (auto status = load_segment(number); !status) return status;
-    const auto& values = (*loaded_)[number]->values;
-    out.insert(out.end(), values.begin(), values.end());
+    ByteReader values((*loaded_)[number]->content);
+    while (!values.at_end()) out.push_back(read_value(values));
   }
   return {};
 }
@@ -265,8 +272,8 @@ Status ValueColumnReader::read_numbers(const Pages& pages, std::vector<uint64_t>
   std::vector<PagedIntegers::Part<uint64_t>> parts;
   size_t at = 0;
   for (size_t i = 0; i < pages.numbers.size(); at += pages.counts[i++])
-    parts.push_back(
-        {pages.numbers[i], pages.counts[i], pages.contexts.data() + at, out.data() + at});
+    parts.push_back({pages.numbers[i], pages.counts[i], pages.contexts.data() + at, out.data() + at,
+                     pages.whole});
   return codes_.read(parts);
 }
 
@@ -279,8 +286,8 @@ Status ValueColumnReader::read_codes(const Pages& pages, std::vector<uint32_t>& 
   std::vector<PagedIntegers::Part<uint32_t>> parts;
   size_t at = 0;
   for (size_t i = 0; i < pages.numbers.size(); at += pages.counts[i++])
-    parts.push_back(
-        {pages.numbers[i], pages.counts[i], pages.contexts.data() + at, out.data() + begin + at});
+    parts.push_back({pages.numbers[i], pages.counts[i], pages.contexts.data() + at,
+                     out.data() + begin + at, pages.whole});
   if (auto status = codes_.read(parts); !status) return status;
   uint32_t* code = out.data() + begin;
   at = 0;
@@ -317,7 +324,7 @@ Status ValueColumnReader::read_some(uint32_t page, std::span<const uint32_t> con
                                     std::span<const model::Run> wanted,
                                     std::vector<ValueView>& out) const {
   const auto count = static_cast<uint32_t>(contexts.size());
-  return read_wanted({{&page, 1}, {&count, 1}, contexts}, wanted, out);
+  return read_wanted({{&page, 1}, {&count, 1}, contexts, false}, wanted, out);
 }
 
 Status ValueColumnReader::read_wanted(const Pages& pages, std::span<const model::Run> wanted,
@@ -371,9 +378,11 @@ Status ValueColumnReader::read_texts(const Pages& pages, std::span<const model::
   std::vector<PagedIntegers::Part<uint64_t>> parts;
   at = 0;
   for (size_t i = 0; i < counts.size(); at += counts[i++])
-    parts.push_back({pages.numbers[i], counts[i], slots.data() + at, numbers.data() + at});
+    parts.push_back(
+        {pages.numbers[i], counts[i], slots.data() + at, numbers.data() + at, pages.whole});
   if (auto status = slots_.read(parts); !status) return status;
-  std::string& text = storage_->texts.emplace_back();
+  if (!texts_) texts_ = std::make_shared<std::deque<std::string>>();
+  std::string& text = texts_->emplace_back();
   std::vector<size_t> ends;
   for (const model::Run run : wanted)
     for (uint32_t i = run.begin; i < run.begin + run.count; ++i) {
@@ -389,6 +398,36 @@ Status ValueColumnReader::read_texts(const Pages& pages, std::span<const model::
     begin = end;
   }
   return {};
+}
+
+std::shared_ptr<const void> ValueColumnReader::storage() const {
+  if (!texts_) return storage_;
+  using Both = std::pair<std::shared_ptr<const void>, std::shared_ptr<const void>>;
+  return std::make_shared<const Both>(storage_, texts_);
+}
+
+uint64_t ValueDictionary::memory_bytes() const {
+  uint64_t bytes = segments_.capacity() * (sizeof(Segment) + sizeof(void*));
+  if (loaded_)
+    for (const auto& segment : *loaded_)
+      if (segment)
+        bytes += sizeof(Loaded) + segment->content.capacity() +
+                 segment->begins.capacity() * sizeof(segment->begins[0]);
+  if (!templated_) return bytes;
+  bytes += templated_->column.memory_bytes() + templated_->pages.capacity() * sizeof(void*) * 3;
+  for (const auto& page : templated_->pages) {
+    bytes += page.capacity() * sizeof(ValueView);
+    for (const ValueView& value : page) bytes += value.bytes.size();
+  }
+  return bytes;
+}
+
+uint64_t ValueColumnReader::memory_bytes() const {
+  return sizeof(*this) + sizeof(Storage) + codes_.memory_bytes() + slots_.memory_bytes() +
+         (usual_.capacity() + new_from_.capacity() + storage_->first_slot.capacity()) *
+             sizeof(uint32_t) +
+         storage_->templates.capacity() * 2 * sizeof(storage_->templates[0]) +
+         storage_->dictionary.memory_bytes();
 }
 
 size_t ValueColumnReader::distinct() const { return storage_->dictionary.count(); }

@@ -6,6 +6,7 @@
 //   Errors    kCorrupt for bytes that do not check; limits of block_format.h.
 //   Threads   a reader is for one at a time.
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -64,6 +65,7 @@ class ValueDictionary {
   Result<model::ValueView> at(size_t index) const;
   // Appends all of them.
   Status read_all(std::vector<model::ValueView>& out) const;
+  uint64_t memory_bytes() const;  // of what has been read
 
  private:
   struct Templated;
@@ -73,7 +75,8 @@ class ValueDictionary {
   };
   struct Loaded {
     std::string content;
-    std::vector<model::ValueView> values;
+    std::vector<uint32_t> begins;  // of each value
+    model::ValueView at(size_t index) const;
   };
   Status load_segment(size_t number) const;
   Status load_page(size_t page) const;
@@ -90,7 +93,7 @@ class ValueColumnReader {
   static Result<ValueColumnReader> open(std::string_view bytes, uint32_t context_count,
                                         uint32_t page_count, int depth = 0);
 
-  // Appends the values of one page. Views live as long as storage().
+  // Appends the values of one page. Views live as long as storage(), asked for afterwards.
   Status read(uint32_t page, std::span<const uint32_t> contexts,
               std::vector<model::ValueView>& out) const;
 
@@ -99,9 +102,10 @@ class ValueColumnReader {
     std::span<const uint32_t> numbers;  // of the pages
     std::span<const uint32_t> counts;   // of each page's values
     std::span<const uint32_t> contexts;
+    bool whole = true;  // else pages may go on behind what is read
   };
   Status read(const Pages& pages, std::vector<model::ValueView>& out) const;
-  // Of one page only the values in `wanted`, runs of their places.
+  // Of the first values of one page those in `wanted`, runs of their places. `contexts` reach to the last of them.
   Status read_some(uint32_t page, std::span<const uint32_t> contexts,
                    std::span<const model::Run> wanted, std::vector<model::ValueView>& out) const;
   // For a column of a dictionary: its values, and codes into them.
@@ -109,7 +113,10 @@ class ValueColumnReader {
   size_t distinct() const;
   Result<std::vector<model::ValueView>> dictionary() const;
   Status read_codes(const Pages& pages, std::vector<uint32_t>& out) const;
-  std::shared_ptr<const void> storage() const { return storage_; }
+  std::shared_ptr<const void> storage() const;
+  // A reader that is kept for others: the texts made so far are no longer its own, only those of who has storage().
+  void leave_texts() { texts_.reset(); }
+  uint64_t memory_bytes() const;  // but for such texts
 
  private:
   enum class Layout : uint8_t { kDictionary = 0, kIntegers = 1, kDecimals = 2, kTemplates = 3 };
@@ -132,6 +139,7 @@ class ValueColumnReader {
   PagedIntegers codes_;             // or numbers
   PagedIntegers slots_;
   std::shared_ptr<Storage> storage_;
+  mutable std::shared_ptr<std::deque<std::string>> texts_;  // joined from templates
 };
 
 // "dictionary, coded", for people.

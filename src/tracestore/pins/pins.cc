@@ -67,11 +67,10 @@ void PinSet::unpin_locked(TraceFingerprint id) {
   ++unpin_count_;
 }
 
-void PinSet::pin(const TraceId& id) {
-  const TraceFingerprint fingerprint = fingerprint_of(id);
+void PinSet::pin(TraceFingerprint id) {
   const std::lock_guard lock(mutex_);
-  if (meanwhile_) meanwhile_->insert(fingerprint);
-  pin_locked(fingerprint);
+  if (meanwhile_) meanwhile_->insert(id);
+  pin_locked(id);
 }
 
 void PinSet::unpin(const TraceId& id) {
@@ -100,16 +99,21 @@ uint64_t PinSet::unpin_count() const {
 }
 
 Status PinSet::replace(const Source& source) {
+  return replace_fingerprints([&](const std::function<void(TraceFingerprint)>& wanted) {
+    return source([&](const TraceId& id) { wanted(fingerprint_of(id)); });
+  });
+}
+
+Status PinSet::replace_fingerprints(const FingerprintSource& source) {
   {
     const std::lock_guard lock(mutex_);
     meanwhile_ = std::make_unique<TraceIdSet>();
   }
   TraceIdSet wanted;
-  const Status named = source([&](const TraceId& id) {
-    const TraceFingerprint fingerprint = fingerprint_of(id);
-    if (!wanted.insert(fingerprint)) return;
+  const Status named = source([&](TraceFingerprint id) {
+    if (!wanted.insert(id)) return;
     const std::lock_guard lock(mutex_);
-    pin_locked(fingerprint);
+    pin_locked(id);
   });
   for (size_t number = 0; named && number < TraceIdSet::kRuns; ++number) {
     const std::lock_guard lock(mutex_);  // for one run at a time: who pins hardly waits

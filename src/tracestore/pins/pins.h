@@ -4,7 +4,7 @@
 //   Durability  flush() writes what changed to a record log of its own; what was pinned since the
 //               last flush is lost in a crash, and its owner pins it again at start.
 //   Cost        pinning and unpinning are O(1) and wait for no disk; a pin takes 6 to 9 bytes of memory.
-//   Threads     pin, unpin, contains, replace: any. flush: one at a time.
+//   Threads     pin, unpin, contains: any. replace, flush: each by one at a time.
 //   Format      docs/formats/trace_pins.md.
 #include <cstdint>
 #include <functional>
@@ -25,7 +25,8 @@ class PinSet {
   static Result<std::unique_ptr<PinSet>> open(io::FileSystem& fs, const std::string& directory,
                                               io::SyncPolicy sync);
 
-  void pin(const TraceId& id);
+  void pin(const TraceId& id) { pin(fingerprint_of(id)); }
+  void pin(TraceFingerprint id);
   void unpin(const TraceId& id);
   bool contains(const TraceId& id) const;
   uint64_t count() const;
@@ -34,6 +35,10 @@ class PinSet {
   // nothing is unpinned.
   using Source = std::function<Status(const std::function<void(const TraceId&)>& wanted)>;
   Status replace(const Source& source);
+  // The same of ids whose fingerprints are all that is known.
+  using FingerprintSource =
+      std::function<Status(const std::function<void(TraceFingerprint)>& wanted)>;
+  Status replace_fingerprints(const FingerprintSource& source);
   // How many unpins have been, ever: when it stands still, no pinned block can shrink.
   uint64_t unpin_count() const;
   Status flush();

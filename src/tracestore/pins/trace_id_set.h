@@ -21,6 +21,11 @@ class TraceIdSet {
   bool erase(TraceFingerprint id);   // false when it was not
   bool contains(TraceFingerprint id) const;
   uint64_t count() const { return count_; }
+  template <typename Visit>
+  void for_each(Visit visit) const {
+    for (size_t number = 0; count_ > 0 && number < kRuns; ++number)
+      for (const TraceFingerprint id : run(number)) visit(id);
+  }
   uint64_t memory_bytes() const;  // asked of the allocator
 
   // All of them in ascending order, in kRuns pieces.

@@ -36,6 +36,15 @@ PageColumns::PageColumns(RowGroupDecoder& decoder, std::vector<uint32_t> pages)
 PageColumns::PageColumns(RowGroupDecoder& decoder)
     : PageColumns(decoder, all_pages(decoder.shared_tables()->pages.size())) {}
 
+PageColumns::PageColumns(RowGroupDecoder& decoder, uint32_t page, uint32_t rows)
+    : PageColumns(decoder, std::vector<uint32_t>{page}) {
+  if (rows >= row_count_) return;
+  whole_ = false;
+  rows_in_page_[0] = row_count_ = rows;
+  for (uint32_t left = rows; left > 0; ++traces_of_begin_)
+    left -= std::min(left, tables_.trace_rows[tables_.pages[page].first_trace + traces_of_begin_]);
+}
+
 // `counts`: the values of each page; `contexts`: of all of them.
 template <typename Number>
 Status PageColumns::read_numbers(ChunkType type, uint32_t context_count,
@@ -48,7 +57,7 @@ Status PageColumns::read_numbers(ChunkType type, uint32_t context_count,
   parts.reserve(pages_.size());
   size_t at = 0;
   for (size_t i = 0; i < pages_.size(); at += counts[i++])
-    parts.push_back({pages_[i], counts[i], contexts.data() + at, out.data() + at});
+    parts.push_back({pages_[i], counts[i], contexts.data() + at, out.data() + at, whole_});
   return (*column)->read(parts);
 }
 
@@ -167,15 +176,15 @@ Status PageColumns::read_classes() {
                   .others = *other_cursor,
                   .trace_rows = tables_.trace_rows.data() + of.first_trace,
                   .out = out,
-                  .rows = of.rows};
-      out += of.rows;
-      together = std::min(together, of.rows);
+                  .rows = rows_in_page_[begin + i]};
+      out += lanes[i].rows;
+      together = std::min(together, lanes[i].rows);
     }
     reader->read(std::span(lanes), together);
     for (size_t i = 0; i < count; ++i) {
       reader->read(std::span(lanes).subspan(i).first<1>(), lanes[i].rows - together);
-      if (!lanes[i].sound || !lanes[i].ranks.finished() || !lanes[i].others.finished())
-        return torn("classes are torn");
+      const bool finished = lanes[i].ranks.finished() && lanes[i].others.finished();
+      if (!lanes[i].sound || (whole_ && !finished)) return torn("classes are torn");
     }
   }
   classes_ = std::move(classes);
@@ -199,7 +208,7 @@ Status PageColumns::read_parents() {
   uint32_t row = 0;
   for (size_t i = 0; i < pages_.size(); ++i) {
     const uint32_t first = page(i).first_trace;
-    for (uint32_t trace = first; trace < first + page(i).traces; ++trace) {
+    for (uint32_t trace = first; trace < end_of_traces(i); ++trace) {
       const uint32_t begin = row;
       const uint32_t end = begin + tables_.trace_rows[trace];
       for (; row < end; ++row) {
@@ -260,7 +269,7 @@ Result<std::vector<SpanId>> PageColumns::parents() {
                     sizeof(SpanId));
       }
     }
-    if (next != last) return torn("ids of parents are left over");
+    if (whole_ && next != last) return torn("ids of parents are left over");
   }
   return parents;
 }
@@ -310,7 +319,7 @@ Result<std::span<const uint64_t>> PageColumns::starts() {
   uint32_t row = 0;
   for (size_t i = 0; i < pages_.size(); ++i) {
     const uint32_t first = page(i).first_trace;
-    for (uint32_t trace = first; trace < first + page(i).traces; ++trace) {
+    for (uint32_t trace = first; trace < end_of_traces(i); ++trace) {
       uint64_t start = tables_.trace_starts[trace].value;
       for (const uint32_t end = row + tables_.trace_rows[trace]; row < end; ++row)
         starts[row] = start += starts[row];
@@ -397,19 +406,20 @@ Result<DecodedColumn> PageColumns::read_values(const ValueColumnReader& reader,
                                                std::span<const uint32_t> counts,
                                                std::span<const uint32_t> contexts) {
   DecodedColumn column;
-  column.storage = reader.storage();
-  const ValueColumnReader::Pages pages{pages_, counts, contexts};
+  const ValueColumnReader::Pages pages{pages_, counts, contexts, whole_};
   // A large dictionary is not worth reading for few values.
   if (reader.has_dictionary() && reader.distinct() <= std::max(kDistinctRead, contexts.size())) {
     auto dictionary = reader.dictionary();
     if (!dictionary) return std::unexpected(std::move(dictionary).error());
     column.values = std::move(*dictionary);
+    column.storage = reader.storage();
     if (auto status = reader.read_codes(pages, column.codes); !status)
       return std::unexpected(std::move(status).error());
     return column;
   }
   if (auto status = reader.read(pages, column.values); !status)
     return std::unexpected(std::move(status).error());
+  column.storage = reader.storage();
   column.codes.resize(column.values.size());
   std::iota(column.codes.begin(), column.codes.end(), 0);
   return column;
@@ -454,7 +464,7 @@ Result<const EntryColumns*> PageColumns::entries(AttributeOwner owner) {
         made.in_page[i] += static_cast<uint32_t>(count);
       }
     }
-    if (pages_.size() == tables_.pages.size() && made.offsets.back() != total)
+    if (whole_ && pages_.size() == tables_.pages.size() && made.offsets.back() != total)
       return torn("fewer events or links than its zone says");
     if (auto status = read_numbers(events ? ChunkType::kEventClasses : ChunkType::kLinkShapes,
                                    decoder_.class_count(), made.in_page, of_class, made.contexts);
@@ -512,7 +522,9 @@ Result<std::vector<Id>> PageColumns::link_ids(ChunkType type) {
   for (size_t i = 0; i < pages_.size(); at += (*links)->in_page[i++]) {
     const size_t begin = (**begins)[pages_[i]];
     const size_t count = (*links)->in_page[i];
-    if (begin + count != (**begins)[pages_[i] + 1] || begin + count > decoder_.zone().links)
+    const size_t end = (**begins)[pages_[i] + 1];
+    if (begin + count > end || (whole_ && begin + count < end) ||
+        begin + count > decoder_.zone().links)
       return torn("ids of links are torn");
     if (count > 0)
       std::memcpy(static_cast<void*>(ids.data() + at), bytes->data() + begin * sizeof(Id),

@@ -28,6 +28,8 @@ class PageColumns {
   PageColumns(RowGroupDecoder& decoder, std::vector<uint32_t> pages);
   // All pages.
   explicit PageColumns(RowGroupDecoder& decoder);
+  // The first `rows` of one page, whole traces. What is behind them is neither read nor checked.
+  PageColumns(RowGroupDecoder& decoder, uint32_t page, uint32_t rows);
 
   const std::vector<uint32_t>& pages() const { return pages_; }
   uint32_t row_count() const { return row_count_; }
@@ -77,6 +79,10 @@ class PageColumns {
                                     std::span<const uint32_t> counts,
                                     std::span<const uint32_t> contexts);
   const RowPage& page(size_t i) const { return tables_.pages[pages_[i]]; }
+  // The end of its traces, within the row group.
+  uint32_t end_of_traces(size_t i) const {
+    return page(i).first_trace + (whole_ ? page(i).traces : traces_of_begin_);
+  }
   std::span<const uint32_t> counts_of(AttributeOwner owner) const;
 
   RowGroupDecoder& decoder_;
@@ -84,6 +90,8 @@ class PageColumns {
   std::vector<uint32_t> pages_;
   std::vector<uint32_t> rows_in_page_;
   uint32_t row_count_ = 0;
+  bool whole_ = true;  // else one page, of which these are the first rows
+  uint32_t traces_of_begin_ = 0;
   // Empty until read.
   std::vector<uint32_t> classes_;
   std::vector<uint32_t> parent_rows_;

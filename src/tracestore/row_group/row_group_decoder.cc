@@ -110,6 +110,24 @@ Result<const RowGroupTables*> RowGroupDecoder::tables() {
   return tables_.get();
 }
 
+void RowGroupDecoder::hand_on(std::shared_ptr<std::atomic<uint64_t>> inspected) {
+  inspected_ = std::move(inspected);
+  for (auto& [type, reader] : texts_) reader.leave_texts();
+  for (auto& [key, source] : values_) source.reader.leave_texts();
+}
+
+uint64_t RowGroupDecoder::memory_bytes() const {
+  uint64_t bytes = sizeof(*this) + chunks_.capacity() * (sizeof(Chunk) + 2 * sizeof(uint64_t));
+  if (tables_) bytes += tables_->bytes();
+  for (const auto& [type, column] : paged_) bytes += sizeof(column) + column.memory_bytes();
+  for (const auto& [type, reader] : texts_) bytes += reader.memory_bytes();
+  for (const auto& [key, source] : values_)
+    bytes += source.reader.memory_bytes() +
+             (source.local.capacity() + source.taken.capacity()) * sizeof(uint32_t);
+  for (const auto& [type, begins] : begins_) bytes += begins.capacity() * sizeof(uint32_t);
+  return bytes;
+}
+
 Result<const PagedIntegers*> RowGroupDecoder::paged(ChunkType type, uint32_t context_count) {
   auto found = paged_.find(type);
   if (found == paged_.end()) {
@@ -154,12 +172,22 @@ Result<const RowGroupDecoder::ValueSource*> RowGroupDecoder::value_source(Attrib
   if (bytes->empty()) return nullptr;
   ValueSource source;
   const auto number = static_cast<size_t>(owner);
-  source.local.assign(tables_->context_shapes[number].size(), 0);
+  const auto& shape_of = tables_->context_shapes[number];
+  source.local.assign(shape_of.size(), 0);
+  source.taken.assign(shape_of.size(), 0);
   uint32_t context_count = 1;
   if (frequent) {
     const auto contexts = tables_->contexts_of_key[number][key];
     context_count = static_cast<uint32_t>(contexts.size());
-    for (uint32_t i = 0; i < context_count; ++i) source.local[contexts[i]] = i;
+    for (uint32_t i = 0; i < context_count; ++i) {
+      source.local[contexts[i]] = i;
+      for (const uint32_t other : tables_->shapes[number][shape_of[contexts[i]]])
+        source.taken[contexts[i]] += other == key ? 1 : 0;
+    }
+  } else {
+    for (size_t context = 0; context < shape_of.size(); ++context)
+      for (const uint32_t other : tables_->shapes[number][shape_of[context]])
+        source.taken[context] += is_frequent(owner, other) ? 0 : 1;
   }
   auto reader =
       ValueColumnReader::open(*bytes, context_count, static_cast<uint32_t>(tables_->pages.size()));

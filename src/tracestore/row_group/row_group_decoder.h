@@ -57,6 +57,12 @@ class RowGroupDecoder final : public ChunkSource {
   void use_tables(std::shared_ptr<const RowGroupTables> tables) { tables_ = std::move(tables); }
   std::shared_ptr<const RowGroupTables> shared_tables() const { return tables_; }
 
+  // From one user to the next: what was read stays, results of the one before are theirs alone. Who counts what the next
+  // one reads.
+  void hand_on(std::shared_ptr<std::atomic<uint64_t>> inspected);
+  // Of what has been read, but for the bytes themselves.
+  uint64_t memory_bytes() const;
+
   // Whether some shape names the key.
   Result<bool> has_key(AttributeOwner owner, std::string_view key);
   Result<std::vector<std::string_view>> keys(AttributeOwner owner);
@@ -79,10 +85,11 @@ class RowGroupDecoder final : public ChunkSource {
   uint32_t class_count() const { return static_cast<uint32_t>(tables_->classes.size()); }
   // All zeros when the chunk is absent.
   Result<const PagedIntegers*> paged(ChunkType type, uint32_t context_count);
-  // A column of values, and which of its contexts each context of the owner is.
+  // A column of values; by context of the owner, which of the column's contexts it is, and how many values it takes.
   struct ValueSource {
     ValueColumnReader reader;
     std::vector<uint32_t> local;
+    std::vector<uint32_t> taken;
   };
   // The rare ones' when the key has none; nullptr when there is no value at all.
   Result<const ValueSource*> value_source(AttributeOwner owner, uint32_t key);

@@ -1,18 +1,16 @@
 #include "tracestore/row_group/row_group_encoder.h"
 
 #include <algorithm>
-#include <functional>
-#include <map>
-#include <numeric>
 
-#include <absl/container/flat_hash_map.h>
 #include <absl/container/flat_hash_set.h>
 
 #include "base/checksum.h"
 #include "tracestore/codec/chunk_writer.h"
 #include "tracestore/codec/value_column.h"
 #include "tracestore/querier.h"
+#include "tracestore/row_group/attribute_columns.h"
 #include "tracestore/row_group/encoded_rows.h"
+#include "tracestore/row_group/nested_columns.h"
 #include "tracestore/row_group/row_pages.h"
 #include "tracestore/row_group/shape_table.h"
 #include "tracestore/row_group/span_classes.h"
@@ -25,8 +23,8 @@ class RowGroupEncoder::State {
   State()
       : tables_(keys_),
         spans_(AttributeOwner::kSpan, keys_),
-        events_(AttributeOwner::kEvent, keys_),
-        links_(AttributeOwner::kLink, keys_) {
+        events_(keys_),
+        links_(keys_, texts_) {
     texts_.of({});  // number 0
   }
 
@@ -42,7 +40,7 @@ class RowGroupEncoder::State {
     e.arrival = arrival;
     const auto [resource, scope] = tables_.of(*batch_, span.scope);
     const auto attributes = batch_->of(span.attributes);
-    const uint32_t shape = spans_.shapes.of(attributes);
+    const uint32_t shape = spans_.shape_of(attributes);
     e.number = classes_.of(
         {names_.of(span.name), static_cast<uint32_t>(span.kind), span.flags, scope, shape});
     e.resource = resource;
@@ -61,10 +59,10 @@ class RowGroupEncoder::State {
     if (!span.trace_state.empty()) e.trace_state = texts_.of(span.trace_state);
     e.events = span.events.count;
     e.links = span.links.count;
-    e.first_event = static_cast<uint32_t>(all_events_.size());
-    e.first_link = static_cast<uint32_t>(all_links_.size());
-    for (const model::EventView& event : batch_->events_of(span)) intern_event(span, event);
-    for (const model::LinkView& link : batch_->links_of(span)) intern_link(link);
+    e.first_event = events_.interned();
+    e.first_link = links_.interned();
+    events_.intern(*batch_, span, codes_);
+    links_.intern(*batch_, span, codes_);
     encoded_.push_back(e);
   }
 
@@ -86,29 +84,6 @@ class RowGroupEncoder::State {
   }
 
  private:
-  void intern_event(const model::SpanView& span, const model::EventView& event) {
-    const auto attributes = batch_->of(event.attributes);
-    const uint32_t shape = events_.shapes.of(attributes);
-    EncodedEvent e{.time = event.time.value - span.start.value,
-                   .number = event_classes_.of({event_names_.of(event.name), shape}),
-                   .dropped_attributes = event.dropped_attributes,
-                   .first_code = static_cast<uint32_t>(codes_.size())};
-    events_.intern(attributes, shape, e.number, codes_);
-    all_events_.push_back(e);
-  }
-  void intern_link(const model::LinkView& link) {
-    const auto attributes = batch_->of(link.attributes);
-    EncodedLink e{.trace_id = link.trace_id,
-                  .span_id = link.span_id,
-                  .shape = links_.shapes.of(attributes),
-                  .trace_state = link.trace_state.empty() ? 0 : texts_.of(link.trace_state),
-                  .flags = link.flags,
-                  .dropped_attributes = link.dropped_attributes,
-                  .first_code = static_cast<uint32_t>(codes_.size())};
-    links_.intern(attributes, e.shape, e.shape, codes_);
-    all_links_.push_back(e);
-  }
-
   // Traces by their numbers, spans of a trace by their start; of spans with equal id and kind the first that arrived.
   void unite(Encoded& result) {
     order_by_trace();
@@ -175,11 +150,11 @@ class RowGroupEncoder::State {
     resource_sequence_ = {};
     put_times();
     put_span_fields();
-    put_events();
-    put_links();
-    put_attributes(spans_, class_count(), class_shapes());
-    zone.events = static_cast<uint32_t>(event_count_);
-    zone.links = static_cast<uint32_t>(link_count_);
+    events_.put(chunks_, class_count(), codes_);
+    links_.put(chunks_, class_count(), codes_);
+    put_attributes();
+    zone.events = events_.count();
+    zone.links = links_.count();
   }
 
   // What readers want of whole traces: how many rows, when, and which is the root.
@@ -214,12 +189,13 @@ class RowGroupEncoder::State {
         encode_resource_sequence(resource_of_row_, class_of_row_, class_count(), parent_rows_);
     std::string tables;
     append_sized(tables, write_texts(keys_.keys()));
-    for (const AttributeColumns* owner : {&spans_, &events_, &links_})
-      append_sized(tables, write_lists(owner->shapes.shapes()));
+    append_sized(tables, write_lists(spans_.shapes()));
+    append_sized(tables, events_.write_shapes());
+    append_sized(tables, links_.write_shapes());
     append_sized(tables, write_texts(names_.texts()));
-    append_sized(tables, write_texts(event_names_.texts()));
+    append_sized(tables, write_texts(events_.names()));
     append_sized(tables, write_tuples(classes_.tuples()));
-    append_sized(tables, write_tuples(event_classes_.tuples()));
+    append_sized(tables, write_tuples(events_.classes()));
     append_sized(tables, tables_.resources());
     append_sized(tables, tables_.scopes());
     append_sized(tables, tables_.pairs());
@@ -295,46 +271,15 @@ class RowGroupEncoder::State {
         class_of_row_.push_back(e.number);
         used_classes_[e.number] = 1;
         resource_of_row_.push_back(e.resource);
-        spans_.add(codes_at(e.first_code), classes_.tuples()[e.number][kClassShape], e.number);
-        for (uint32_t i = 0; i < e.events; ++i) add_event(all_events_[e.first_event + i], e.number);
-        for (uint32_t i = 0; i < e.links; ++i) add_link(all_links_[e.first_link + i], e.number);
+        spans_.add(std::span(codes_).subspan(e.first_code),
+                   classes_.tuples()[e.number][kClassShape], e.number);
+        events_.add(e.first_event, e.events, e.number, codes_);
+        links_.add(e.first_link, e.links, e.number, codes_);
       }
       spans_.end_page();
-      end_nested_page();
+      events_.end_page();
+      links_.end_page();
     }
-  }
-  std::span<const uint32_t> codes_at(uint32_t first) const {
-    return std::span(codes_).subspan(first);
-  }
-
-  void add_event(const EncodedEvent& event, uint32_t of_class) {
-    event_class_numbers_.add(event.number, of_class);
-    event_times_.add(event.time, event.number);
-    event_dropped_.add(event.dropped_attributes, event.number);
-    events_.add(codes_at(event.first_code), event_classes_.tuples()[event.number][1], event.number);
-    ++event_count_;
-  }
-  void add_link(const EncodedLink& link, uint32_t of_class) {
-    append_id(link_trace_ids_, link.trace_id);
-    append_id(link_span_ids_, link.span_id);
-    link_shapes_.add(link.shape, of_class);
-    link_flags_.add(link.flags, link.shape);
-    link_dropped_.add(link.dropped_attributes, link.shape);
-    link_states_.add(model::ValueView::of_string(texts_.texts()[link.trace_state]), link.shape);
-    any_link_state_ |= link.trace_state != 0;
-    links_.add(codes_at(link.first_code), link.shape, link.shape);
-    ++link_count_;
-    ++links_in_page_;
-  }
-  void end_nested_page() {
-    for (NumberColumn* column : {&event_class_numbers_, &event_times_, &event_dropped_,
-                                 &link_shapes_, &link_flags_, &link_dropped_})
-      column->end_page();
-    events_.end_page();
-    links_.end_page();
-    link_states_.end_page();
-    links_of_pages_.push_back(links_in_page_);
-    links_in_page_ = 0;
   }
 
   void put_span_ids() {
@@ -418,106 +363,24 @@ class RowGroupEncoder::State {
     put_texts(ChunkType::kTraceStates, &EncodedRow::trace_state);
   }
 
-  void put_events() {
-    if (event_count_ == 0) return;
-    const auto classes = static_cast<uint32_t>(event_classes_.size());
-    chunks_.put_paged(ChunkType::kEventClasses, event_class_numbers_, class_count());
-    chunks_.put_paged(ChunkType::kEventTimes, event_times_, classes);
-    chunks_.put_paged(ChunkType::kEventDroppedAttributes, event_dropped_, classes);
-    std::vector<uint32_t> shapes;
-    for (const auto& tuple : event_classes_.tuples()) shapes.push_back(tuple[1]);
-    put_attributes(events_, classes, shapes);
-  }
-
-  void put_links() {
-    if (link_count_ == 0) return;
-    chunks_.put(ChunkType::kLinkTraceIds, 0, link_trace_ids_);
-    chunks_.put(ChunkType::kLinkSpanIds, 0, link_span_ids_);
-    chunks_.put_integers(ChunkType::kLinksOfPages, links_of_pages_);
-    const auto shape_count = static_cast<uint32_t>(links_.shapes.shapes().size());
-    chunks_.put_paged(ChunkType::kLinkShapes, link_shapes_, class_count());
-    chunks_.put_paged(ChunkType::kLinkFlags, link_flags_, shape_count);
-    chunks_.put_paged(ChunkType::kLinkDroppedAttributes, link_dropped_, shape_count);
-    if (any_link_state_)
-      chunks_.put(ChunkType::kLinkTraceStates, 0, link_states_.encode(shape_count));
-    std::vector<uint32_t> shapes(shape_count);
-    std::iota(shapes.begin(), shapes.end(), 0);
-    put_attributes(links_, shape_count, shapes);
-  }
-
-  std::vector<uint32_t> class_shapes() const {
+  void put_attributes() {
     std::vector<uint32_t> shapes;
     for (const auto& tuple : classes_.tuples()) shapes.push_back(tuple[kClassShape]);
-    return shapes;
-  }
-
-  // `context_shapes`: the shape of each context.
-  void put_attributes(AttributeColumns& owner, uint32_t context_count,
-                      const std::vector<uint32_t>& context_shapes) {
-    const auto& shapes = owner.shapes.shapes();
-    if (shapes.empty()) return;
-    std::vector<bool> is_rare(owner.columns.size());
-    bool any_rare = false;
-    uint32_t frequent = 0;
-    for (uint32_t key = 0; key < owner.columns.size(); ++key) {
-      if (!owner.columns[key]) continue;
-      is_rare[key] =
-          owner.columns[key]->builder.count() < kRareValuesBelow || frequent >= kFrequentKeysMax;
-      any_rare |= is_rare[key];
-      frequent += is_rare[key] ? 0 : 1;
-    }
-    std::vector<uint32_t> local(context_count);
-    for (uint32_t key = 0; key < owner.columns.size(); ++key) {
-      if (!owner.columns[key] || is_rare[key]) continue;
-      const uint32_t used = number_contexts(shapes, context_shapes, key, local);
-      chunks_.put(chunk_of(ChunkType::kValues, owner.owner), key,
-                  owner.columns[key]->builder.encode(local, used));
-    }
-    if (any_rare) put_rare(owner, is_rare);
-  }
-
-  // The values of rare keys in the order of rows.
-  void put_rare(const AttributeColumns& owner, const std::vector<bool>& is_rare) {
-    const auto& shapes = owner.shapes.shapes();
-    std::vector<bool> has_rare(shapes.size());
-    for (size_t shape = 0; shape < shapes.size(); ++shape)
-      for (const uint32_t key : shapes[shape]) has_rare[shape] = has_rare[shape] || is_rare[key];
-    ValueColumnBuilder rare;
-    const auto add = [&](uint32_t first_code, uint32_t shape) {
-      if (!has_rare[shape]) return;
-      const std::vector<uint32_t>& keys = shapes[shape];
-      for (size_t i = 0; i < keys.size(); ++i)
-        if (is_rare[keys[i]])
-          rare.add(owner.columns[keys[i]]->builder.value(codes_[first_code + i]), 0);
-    };
+    if (!spans_.put_frequent(chunks_, shapes)) return;
+    RareValues rare(spans_, codes_);
     for (const RowPage& page : pages_) {
-      for (uint32_t row = page.begin; row < page.begin + page.rows; ++row) {
-        const EncodedRow& e = encoded_[row];
-        if (owner.owner == AttributeOwner::kSpan)
-          add(e.first_code, classes_.tuples()[e.number][kClassShape]);
-        for (uint32_t i = 0; owner.owner == AttributeOwner::kEvent && i < e.events; ++i) {
-          const EncodedEvent& event = all_events_[e.first_event + i];
-          add(event.first_code, event_classes_.tuples()[event.number][1]);
-        }
-        for (uint32_t i = 0; owner.owner == AttributeOwner::kLink && i < e.links; ++i)
-          add(all_links_[e.first_link + i].first_code, all_links_[e.first_link + i].shape);
-      }
+      for (uint32_t row = page.begin; row < page.begin + page.rows; ++row)
+        rare.add(encoded_[row].first_code, shapes[encoded_[row].number]);
       rare.end_page();
     }
-    chunks_.put(chunk_of(ChunkType::kRareValues, owner.owner), 0, rare.encode(1));
+    rare.put(chunks_);
   }
 
   // The values of every column, and the filter of those that are not listed.
   std::string list_values(RowGroupValues& values) const {
     RowGroupValueList list(values);
-    for (const AttributeColumns* owner : {&spans_, &events_, &links_}) {
-      static constexpr ColumnScope kScopes[] = {ColumnScope::kSpan, ColumnScope::kEvent,
-                                                ColumnScope::kLink};
-      const ColumnScope scope = kScopes[static_cast<size_t>(owner->owner)];
-      for (uint32_t key = 0; key < owner->columns.size(); ++key)
-        if (owner->columns[key] && owner->columns[key]->builder.count() > 0)
-          list.add({scope, keys_.keys()[key]}, owner->columns[key]->builder.used_values());
-    }
+    for (const AttributeColumns* owner : {&spans_, &events_.attributes(), &links_.attributes()})
+      owner->list_values(list);
     list_texts(list);
     std::vector<uint8_t> used(tables_.resource_count(), 0);
     for (const uint32_t resource : resource_of_row_) used[resource] = 1;
@@ -540,16 +403,13 @@ class RowGroupEncoder::State {
           values.push_back(model::ValueView::of_string(texts[i]));
       if (!values.empty()) list.add({scope, {}}, values);
     };
-    std::vector<uint8_t> names(names_.texts().size(), 0), messages(texts_.texts().size(), 0),
-        events(event_names_.texts().size(), 0);
+    std::vector<uint8_t> names(names_.texts().size(), 0), messages(texts_.texts().size(), 0);
     for (uint32_t c = 0; c < classes_.size(); ++c)
       names[classes_.tuples()[c][kClassName]] |= used_classes_[c];
     for (const EncodedRow& row : encoded_) messages[row.message] = 1;
-    for (const uint64_t of_class : event_class_numbers_.values)
-      if (of_class < event_classes_.size()) events[event_classes_.tuples()[of_class][0]] = 1;
     add(ColumnScope::kName, names_.texts(), names);
     add(ColumnScope::kStatusMessage, texts_.texts(), messages);
-    add(ColumnScope::kEventName, event_names_.texts(), events);
+    add(ColumnScope::kEventName, events_.names(), events_.used_names());
   }
 
   void fill_zone(RowGroupZone& zone) const {
@@ -567,10 +427,8 @@ class RowGroupEncoder::State {
   }
 
   const model::SpanBatch* batch_ = nullptr;
-  std::vector<EncodedRow> encoded_;       // by row, once united
-  std::vector<EncodedEvent> all_events_;  // as they came
-  std::vector<EncodedLink> all_links_;
-  std::vector<uint32_t> codes_;  // of all attributes' values, as they came
+  std::vector<EncodedRow> encoded_;  // by row, once united
+  std::vector<uint32_t> codes_;      // of all attributes' values, as they came
   std::vector<uint32_t> trace_rows_;
   std::vector<RowPage> pages_;
   std::vector<uint32_t> page_ends_;  // rows
@@ -583,23 +441,12 @@ class RowGroupEncoder::State {
 
   KeyNumbers keys_;
   TextNumbers names_;
-  TextNumbers event_names_;
   TextNumbers texts_;  // status messages and trace states
   ScopeTables tables_;
   TupleNumbers<kClassFields> classes_;
-  TupleNumbers<2> event_classes_;
   AttributeColumns spans_;
-  AttributeColumns events_;
-  AttributeColumns links_;
-  NumberColumn event_class_numbers_, event_times_, event_dropped_;
-  NumberColumn link_shapes_, link_flags_, link_dropped_;
-  ValueColumnBuilder link_states_;
-  bool any_link_state_ = false;
-  std::string link_trace_ids_, link_span_ids_;
-  std::vector<uint64_t> links_of_pages_;
-  uint64_t links_in_page_ = 0;
-  uint64_t event_count_ = 0;
-  uint64_t link_count_ = 0;
+  EventColumns events_;
+  LinkColumns links_;
 
   ChunkWriter chunks_;
 };

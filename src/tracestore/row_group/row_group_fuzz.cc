@@ -40,7 +40,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   auto decoder = RowGroupDecoder::open(all, zone, nullptr);
   if (!decoder) return 0;
   (void)decoder->verify();
-  if (!decoder->tables()) return 0;
+  const auto tables = decoder->tables();
+  if (!tables) return 0;
   for (const auto owner : {AttributeOwner::kSpan, AttributeOwner::kEvent, AttributeOwner::kLink}) {
     const auto keys = decoder->keys(owner);
     if (!keys) continue;
@@ -52,5 +53,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   const model::Run run{0, zone.rows};
   (void)decoder->spans({&run, 1});
+  const model::Run first{0, (*tables)->trace_rows.front()};  // the begin of its page
+  (void)decoder->spans({&first, 1});
   return 0;
 }

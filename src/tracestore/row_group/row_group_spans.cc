@@ -25,7 +25,7 @@ class PageAttributes {
       const auto source = decoder.value_source(owner, column.key);
       if (!source) return std::unexpected(source.error());
       if (*source == nullptr) return torn("attributes outnumber values");
-      attributes.place_values(column, (*source)->local, contexts, wanted);
+      place_values(column, **source, contexts, wanted);
       if (auto status =
               (*source)->reader.read_some(page, column.contexts, column.wanted, column.values);
           !status)
@@ -54,8 +54,7 @@ class PageAttributes {
  private:
   static constexpr uint32_t kNone = UINT32_MAX;
   struct Column {
-    uint32_t key = 0;  // one of its keys
-    bool rare = false;
+    uint32_t key = 0;                // one of its keys
     std::vector<uint32_t> contexts;  // of each value of the page
     std::vector<model::Run> wanted;  // values
     std::vector<model::ValueView> values;
@@ -82,40 +81,23 @@ class PageAttributes {
           if (column_of_key_[key] != kNone) continue;
           const bool frequent = decoder.is_frequent(owner, key);
           if (frequent || rare == kNone)
-            columns_.push_back({.key = key,
-                                .rare = !frequent,
-                                .contexts = {},
-                                .wanted = {},
-                                .values = {},
-                                .storage = {}});
+            columns_.push_back(
+                {.key = key, .contexts = {}, .wanted = {}, .values = {}, .storage = {}});
           if (!frequent && rare == kNone) rare = static_cast<uint32_t>(columns_.size() - 1);
           column_of_key_[key] = frequent ? static_cast<uint32_t>(columns_.size() - 1) : rare;
         }
       }
     }
-    if (rare == kNone) return;
-    is_rare_.assign(tables_->keys.size(), 0);
-    for (uint32_t key = 0; key < is_rare_.size(); ++key)
-      is_rare_[key] = decoder.is_frequent(owner, key) ? 0 : 1;
   }
 
-  // The contexts of all values of the page, and which of them the wanted entries have.
-  void place_values(Column& column, const std::vector<uint32_t>& local,
-                    std::span<const uint32_t> contexts, std::span<const model::Run> wanted) const {
-    std::vector<uint32_t> taken(tables_->context_shapes[owner_].size(), 0);
-    const auto count = [&](uint32_t context) {
-      for (const uint32_t key : shape_of(context))
-        taken[context] += column.rare ? is_rare_[key] : static_cast<uint8_t>(key == column.key);
-    };
-    if (column.rare)
-      for (uint32_t context = 0; context < taken.size(); ++context) count(context);
-    else
-      for (const uint32_t context : tables_->contexts_of_key[owner_][column.key]) count(context);
+  // The contexts of the page's values up to the last wanted one, and which of them the wanted entries have.
+  static void place_values(Column& column, const RowGroupDecoder::ValueSource& source,
+                           std::span<const uint32_t> contexts, std::span<const model::Run> wanted) {
     column.contexts.reserve(contexts.size());
     const auto take = [&](uint32_t begin, uint32_t end) {
       for (uint32_t entry = begin; entry < end; ++entry)
-        for (uint32_t k = taken[contexts[entry]]; k > 0; --k)
-          column.contexts.push_back(local[contexts[entry]]);
+        for (uint32_t k = source.taken[contexts[entry]]; k > 0; --k)
+          column.contexts.push_back(source.local[contexts[entry]]);
     };
     uint32_t at = 0;
     for (const model::Run run : wanted) {
@@ -125,24 +107,25 @@ class PageAttributes {
       if (column.contexts.size() > first)
         column.wanted.push_back({first, static_cast<uint32_t>(column.contexts.size()) - first});
     }
-    take(at, static_cast<uint32_t>(contexts.size()));
+    if (column.wanted.empty()) return;
+    column.contexts.resize(column.wanted.back().begin + column.wanted.back().count);
   }
 
   const RowGroupTables* tables_;
   size_t owner_;
   std::vector<Column> columns_;
   std::vector<uint32_t> column_of_key_;
-  std::vector<uint8_t> is_rare_;
 };
 
 // The wanted rows of one page into the batch.
 class SpanAssembler {
  public:
-  SpanAssembler(RowGroupDecoder& decoder, uint32_t page, model::SpanBatch& batch)
+  // `rows` of the page, from its first on, are looked at.
+  SpanAssembler(RowGroupDecoder& decoder, uint32_t page, uint32_t rows, model::SpanBatch& batch)
       : d_(decoder),
         tables_(*decoder.shared_tables()),
         page_(page),
-        columns_(decoder, {page}),
+        columns_(decoder, page, rows),
         batch_(batch) {}
 
   // `runs` of rows within the page, ascending.
@@ -191,8 +174,9 @@ class SpanAssembler {
     if (!d_.has_chunk(type)) return {};
     const auto reader = d_.text_source(type, context_count);
     if (!reader) return std::unexpected(reader.error());
+    auto status = (*reader)->read_some(page_, contexts, wanted, into);
     text_storage_.push_back((*reader)->storage());
-    return (*reader)->read_some(page_, contexts, wanted, into);
+    return status;
   }
 
   // The entries that the rows own; nothing when they own none.
@@ -342,7 +326,8 @@ Result<std::shared_ptr<model::SpanBatch>> RowGroupDecoder::spans(std::span<const
       in_page.push_back({runs[at].begin - page.begin, runs[at].count});
     }
     if (in_page.empty()) continue;
-    if (auto status = SpanAssembler(*this, number, *batch).add(in_page, owners); !status)
+    const uint32_t rows = in_page.back().begin + in_page.back().count;
+    if (auto status = SpanAssembler(*this, number, rows, *batch).add(in_page, owners); !status)
       return std::unexpected(std::move(status).error());
   }
   if (at != runs.size()) return fail(Errc::kInternal, "rows out of range");

@@ -71,6 +71,8 @@ TenantStores::~TenantStores() = default;
 Result<std::unique_ptr<TenantStores>> TenantStores::open(io::FileSystem& fs, Clock& clock,
                                                          Telemetry& telemetry,
                                                          TenantStoresOptions options) {
+  if (!options.store.row_groups)
+    options.store.row_groups = std::make_shared<RowGroupCache>(RowGroupCache::Limits{});
   std::unique_ptr<TenantStores> stores(new TenantStores(fs, clock, telemetry, std::move(options)));
   if (auto found = stores->find_tenants(); !found)
     return in_context("tenants", std::move(found).error());
@@ -268,27 +270,27 @@ Status TenantStores::archive_everything() {
 }
 
 void TenantStores::pin(const TraceId& id) {
+  const TraceFingerprint fingerprint = fingerprint_of(id);
   {
     const std::lock_guard lock(mutex_);
-    pinned_.insert(id);
-    if (replacing_pins_) meanwhile_.insert(id);
+    pinned_.insert(fingerprint);
+    if (meanwhile_) meanwhile_->insert(fingerprint);
   }
-  for (const auto& store : open_stores()) store->pin(id);
+  for (const auto& store : open_stores()) store->pin(fingerprint);
 }
 
 Status TenantStores::replace_pins(const PinSet::Source& source) {
   {
     const std::lock_guard lock(mutex_);
-    replacing_pins_ = true;
+    meanwhile_ = std::make_unique<TraceIdSet>();
   }
-  std::unordered_set<TraceId, TraceIdHash> wanted;
-  const Status status = source([&](const TraceId& id) { wanted.insert(id); });
+  TraceIdSet wanted;
+  const Status status = source([&](const TraceId& id) { wanted.insert(fingerprint_of(id)); });
   {
     const std::lock_guard lock(mutex_);
-    replacing_pins_ = false;
-    wanted.merge(meanwhile_);
-    meanwhile_.clear();
+    const std::unique_ptr<TraceIdSet> meanwhile = std::move(meanwhile_);
     if (!status) return status;
+    meanwhile->for_each([&](TraceFingerprint id) { wanted.insert(id); });
     pinned_ = std::move(wanted);
     pins_are_all_ = true;
   }
@@ -299,9 +301,9 @@ Status TenantStores::replace_pins(const PinSet::Source& source) {
 
 // An id enters pinned_ before the stores: while this runs, it is either read here or pinned after.
 Status TenantStores::give_pins(TraceStore& store) {
-  const auto all = [&](const std::function<void(const TraceId&)>& wanted) {
+  const auto all = [&](const std::function<void(TraceFingerprint)>& wanted) {
     const std::lock_guard lock(mutex_);
-    for (const TraceId& id : pinned_) wanted(id);
+    pinned_.for_each(wanted);
     return Status();
   };
   bool are_all;
@@ -309,7 +311,8 @@ Status TenantStores::give_pins(TraceStore& store) {
     const std::lock_guard lock(mutex_);
     are_all = pins_are_all_;
   }
-  return are_all ? store.replace_pins(all) : all([&](const TraceId& id) { store.pin(id); });
+  return are_all ? store.replace_pins_by_fingerprint(all)
+                 : all([&](TraceFingerprint id) { store.pin(id); });
 }
 
 std::vector<std::string> TenantStores::names() const {
@@ -337,6 +340,8 @@ TraceStoreStats TenantStores::stats() const {
     if (one.oldest) sum.oldest = std::min(sum.oldest.value_or(*one.oldest), *one.oldest);
     if (one.newest) sum.newest = std::max(sum.newest.value_or(*one.newest), *one.newest);
   }
+  const std::lock_guard lock(mutex_);
+  sum.pin_bytes += pinned_.memory_bytes();
   return sum;
 }
 

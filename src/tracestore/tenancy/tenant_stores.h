@@ -7,7 +7,7 @@
 //              it is live, or when another needs its place. maintain() opens the others from time to time, so that
 //              retention reaches them.
 //   Rates      a tenant's requests are held to its IngestRateLimit before its store sees them.
-//   Threads    any; opening one tenant holds up only who asks for the same. maintain() is for one caller.
+//   Threads    any; opening one tenant holds up only who asks for the same. maintain() and replace_pins() are each for one caller.
 //   Lifetime   file system, clock and telemetry outlive it; readers and writers are given back before it goes.
 //   Limits     TenantStoresOptions. Over tenants_max a new tenant, and over open_max one more while all are in
 //              use, is kResourceExhausted.
@@ -19,7 +19,6 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <unordered_set>
 #include <vector>
 
 #include "tracestore/live/ingest_rate.h"
@@ -70,7 +69,7 @@ class TenantStores final : public Tenants {
 
   std::vector<std::string> names() const;
   uint32_t open_count() const { return open_count_; }
-  // Of the open stores together; the closed ones have nothing live.
+  // Of the open stores together, and the pins kept for the others; the closed ones have nothing live.
   TraceStoreStats stats() const;
 
  private:
@@ -94,11 +93,9 @@ class TenantStores final : public Tenants {
   const TenantStoresOptions options_;
   mutable std::mutex mutex_;  // taken after a tenant's own, never before
   std::map<std::string, TenantPtr, std::less<>> tenants_;  // guarded by mutex_
-  std::unordered_set<TraceId, TraceIdHash> pinned_;        // guarded by mutex_
-  std::unordered_set<TraceId, TraceIdHash>
-      meanwhile_;                // guarded by mutex_: pinned since replace_pins() began
-  bool replacing_pins_ = false;  // guarded by mutex_
-  bool pins_are_all_ = false;    // guarded by mutex_: nothing but pinned_ is to be pinned
+  TraceIdSet pinned_;                                      // guarded by mutex_
+  std::unique_ptr<TraceIdSet> meanwhile_;  // guarded by mutex_: pinned since replace_pins() began
+  bool pins_are_all_ = false;              // guarded by mutex_: nothing but pinned_ is to be pinned
   std::atomic<uint32_t> open_count_{0};
 };
 

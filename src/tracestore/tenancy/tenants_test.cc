@@ -218,6 +218,25 @@ TEST_F(TenantsFixture, PinsReachEveryStoreAlsoThoseThatOpenLater) {
   EXPECT_EQ(spans("a", id), 0u);
 }
 
+TEST_F(TenantsFixture, PinsForStoresThatAreClosedTakeFewBytesEach) {
+  constexpr uint64_t kPins = 200'000;
+  open(options());
+  ASSERT_TRUE(tenants->replace_pins([&](const auto& wanted) {
+    for (uint64_t i = 0; i < kPins; ++i) wanted(source.trace_id());
+    tenants->pin(source.trace_id());  // while it runs: stays
+    return Status();
+  }));
+  EXPECT_EQ(tenants->open_count(), 0u);
+  EXPECT_GE(tenants->stats().pin_bytes, kPins * 6);
+  EXPECT_LE(tenants->stats().pin_bytes, kPins * 16);  // of which 1 MiB is there for any number
+  const TraceId id = source.trace_id();
+  tenants->pin(id);
+  ASSERT_TRUE(write("late", id));
+  auto reader = tenants->reader("late");
+  ASSERT_TRUE(reader);
+  EXPECT_EQ(tenants->stats().pinned_traces, kPins + 2);
+}
+
 TEST_F(TenantsFixture, EachHasItsOwnPlaceInObjectStorage) {
   auto o = options();
   o.store.objects = io::make_local_object_store(*fs, directory.path() + "/objects");

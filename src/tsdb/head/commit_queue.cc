@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/log.h"
 #include "tsdb/codec/reset_hints.h"
 
 namespace sightline::tsdb {
@@ -74,9 +75,8 @@ Status CommitQueue::erase(std::span<const SeriesPtr> series, int64_t min, int64_
     for (const SeriesPtr& each : series) numbers.push_back(each->wal_number);
     writer_.begin(commit);
     writer_.add_deletion(min, max, numbers);
-    auto segment = log_->append(kWalCommit, writer_.bytes());
+    auto segment = append_record();
     if (!segment) {
-      counters_.commits_failed.add();
       outcome = in_context("commit of a delete", std::move(segment).error());
       return;
     }
@@ -156,6 +156,22 @@ void CommitQueue::announce_exemplars(std::span<Waiter* const> batch) {
         options_.on_exemplar(trace);
 }
 
+// What writer_ holds, to the log. That this fails, and that it works again, is said once each.
+Result<uint64_t> CommitQueue::append_record() {
+  auto segment = log_->append(kWalCommit, writer_.bytes());
+  if (segment) {
+    if (failures_ > 0)
+      SL_LOG_INFO("tsdb: the log can be written again, after {} commits were refused", failures_);
+    failures_ = 0;
+    return segment;
+  }
+  counters_.commits_failed.add();
+  if (failures_++ == 0)
+    SL_LOG_ERROR("tsdb: commits are refused until the log can be written again: {}",
+                 segment.error().message);
+  return segment;
+}
+
 Status CommitQueue::write(std::span<Waiter* const> batch) {
   const ActiveReaders readers = readers_.active();
   const uint64_t commit = last_commit_ + 1;
@@ -166,10 +182,9 @@ Status CommitQueue::write(std::span<Waiter* const> batch) {
   const size_t empty = writer_.bytes().size();
   encode(batch, fresh, unseen);
   if (writer_.bytes().size() == empty) return {};
-  auto segment = log_->append(kWalCommit, writer_.bytes());
+  auto segment = append_record();
   if (!segment) {
     for (HeadSeries* series : fresh) number(*series, 0);
-    counters_.commits_failed.add();
     return in_context("commit", std::move(segment).error());
   }
   int64_t& segment_max = segment_max_time_.try_emplace(*segment, kNoTime).first->second;

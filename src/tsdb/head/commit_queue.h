@@ -108,6 +108,7 @@ class CommitQueue {
   };
 
   Status write(std::span<Waiter* const> batch);
+  Result<uint64_t> append_record();
   void settle_conflicts(std::span<Waiter* const> batch);
   void encode(std::span<Waiter* const> batch, std::vector<HeadSeries*>& fresh,
               std::vector<HeadSeries*>& unseen);
@@ -129,6 +130,7 @@ class CommitQueue {
   WalWriter writer_;
   uint64_t last_commit_ = 0;
   uint64_t last_wal_number_ = 0;
+  uint64_t failures_ = 0;  // of the log, since it was written last
   std::map<uint64_t, int64_t> segment_max_time_;
 };
 

@@ -22,7 +22,7 @@ constexpr size_t kUnrankedMax = 256;
 
 struct ByOrderOfLabels {
   bool operator()(const SeriesPtr& a, const SeriesPtr& b) const {
-    return a->labels() < b->labels();
+    return a->interned() < b->interned();
   }
 };
 
@@ -58,8 +58,9 @@ Result<HeadSeries*> Head::find_or_create(const model::Labels& labels) {
     Shard& home = shard(labels.hash());
     const std::lock_guard lock(home.mutex);
     if (const auto found = home.by_labels.find(labels); found != home.by_labels.end()) {
-      ++(*found)->users;
-      return found->get();
+      HeadSeries* series = home.places[*found].get();
+      ++series->users;
+      return series;
     }
   }
   if (auto status = check_labels(labels); !status)
@@ -75,8 +76,9 @@ SeriesPtr Head::insert(const model::Labels& labels, uint32_t users) {
   Shard& home = shard(hash);
   const std::lock_guard lock(home.mutex);
   if (const auto found = home.by_labels.find(labels); found != home.by_labels.end()) {
-    (*found)->users += users;
-    return *found;
+    const SeriesPtr& series = home.places[*found];
+    series->users += users;
+    return series;
   }
   if (home.free_places.empty()) {
     home.free_places.push_back(static_cast<uint32_t>(home.places.size()));
@@ -86,11 +88,11 @@ SeriesPtr Head::insert(const model::Labels& labels, uint32_t users) {
   SL_ASSERT(place < 1u << kPlaceBits);
   const uint64_t count = next_count_.fetch_add(1, std::memory_order_relaxed);
   const uint64_t id = (count << kPlaceBits | place) << kShardBits | hash % kShards;
-  auto series = std::make_shared<HeadSeries>(id, labels);
+  auto series = std::make_shared<HeadSeries>(id, labels, pairs_);
   series->users = users;
-  home.by_labels.insert(series);
   home.free_places.pop_back();
   home.places[place] = series;
+  home.by_labels.insert(place);
   series_count_.fetch_add(1, std::memory_order_relaxed);
   return series;
 }
@@ -294,7 +296,7 @@ void Head::truncate(int64_t time, uint64_t commit) {
         if (series->users > 0 || series->has_data() ||
             (series->edge().time != kNoTime && series->edge().time >= known))
           continue;
-        each.by_labels.erase(series);
+        each.by_labels.erase(place);
         each.free_places.push_back(place);
         gone.push_back(std::move(series));
       }

@@ -154,24 +154,30 @@ class Head {
   static constexpr unsigned kPlaceBits = 24;
   static_assert(kShards == 1u << kShardBits);
 
+  // The table of a shard holds places and is asked for labels.
   struct ByLabels {
     using is_transparent = void;
-    size_t operator()(const SeriesPtr& s) const { return static_cast<size_t>(s->hash()); }
+    const std::vector<SeriesPtr>* places;
+    size_t operator()(uint32_t place) const {
+      return static_cast<size_t>((*places)[place]->hash());
+    }
     size_t operator()(const model::Labels& l) const { return static_cast<size_t>(l.hash()); }
   };
   struct SameLabels {
     using is_transparent = void;
-    bool operator()(const SeriesPtr& a, const SeriesPtr& b) const {
-      return a->labels() == b->labels();
+    const std::vector<SeriesPtr>* places;
+    bool operator()(uint32_t a, uint32_t b) const { return a == b; }
+    bool operator()(uint32_t a, const model::Labels& b) const {
+      return (*places)[a]->interned() == b;
     }
-    bool operator()(const SeriesPtr& a, const model::Labels& b) const { return a->labels() == b; }
-    bool operator()(const model::Labels& a, const SeriesPtr& b) const { return a == b->labels(); }
+    bool operator()(const model::Labels& a, uint32_t b) const { return operator()(b, a); }
   };
   struct Shard {
     std::mutex mutex;
-    absl::flat_hash_set<SeriesPtr, ByLabels, SameLabels> by_labels;  // guarded by mutex
-    std::vector<SeriesPtr> places;                                   // guarded by mutex; null: free
-    std::vector<uint32_t> free_places;                               // guarded by mutex
+    std::vector<SeriesPtr> places;  // guarded by mutex; null: free
+    absl::flat_hash_set<uint32_t, ByLabels, SameLabels> by_labels{
+        0, ByLabels{&places}, SameLabels{&places}};  // guarded by mutex
+    std::vector<uint32_t> free_places;               // guarded by mutex
   };
 
   // The id's low bits name the shard, which is that of the labels' hash.
@@ -204,6 +210,7 @@ class Head {
 
   const TsdbOptions& options_;
   HeadDeletions deletions_;
+  LabelPairs pairs_;
   std::array<Shard, kShards> shards_;
   std::atomic<uint64_t> next_count_{1};       // counts only
   std::atomic<uint64_t> series_count_{0};     // likewise

@@ -18,6 +18,7 @@
 #include "tsdb/block/exemplar_column.h"
 #include "tsdb/codec/chunk.h"
 #include "tsdb/codec/open_floats.h"
+#include "tsdb/head/label_pairs.h"
 #include "tsdb/options.h"
 
 namespace sightline::tsdb {
@@ -73,13 +74,14 @@ struct ActiveReaders {
 
 class HeadSeries {
  public:
-  HeadSeries(uint64_t id, model::Labels labels)
-      : id_(id), hash_(labels.hash()), labels_(std::move(labels)) {}
+  HeadSeries(uint64_t id, const model::Labels& labels, LabelPairs& pairs)
+      : id_(id), hash_(labels.hash()), labels_(pairs, labels) {}
 
   // Set once: any thread.
   uint64_t id() const { return id_; }
   uint64_t hash() const { return hash_; }
-  const model::Labels& labels() const { return labels_; }
+  const InternedLabels& interned() const { return labels_; }
+  model::Labels labels() const { return labels_.labels(); }  // made anew
 
   // The leader's.
   const SeriesEdge& edge() const { return edge_; }
@@ -174,7 +176,7 @@ class HeadSeries {
   std::unique_ptr<std::vector<OutOfOrderSample>> late_;
   std::unique_ptr<Exemplars> exemplars_;
   const uint64_t hash_;
-  const model::Labels labels_;
+  const InternedLabels labels_;
 };
 
 // Start of the window that holds `time`.

@@ -96,7 +96,8 @@ Status TransactionAppender::check_room() const {
   const uint64_t limit = context_.options.limits.commit_items_max;
   if (transaction_.items() < limit) return {};
   context_.counters.items_refused_limit.add();
-  return fail(Errc::kResourceExhausted, "transaction has ", transaction_.items(),
+  // Sent again it would be as large.
+  return fail(Errc::kInvalidArgument, "transaction has ", transaction_.items(),
               " items, the limit is ", limit);
 }
 

@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/bytes.h"
+
 namespace sightline::tsdb {
 
 // Most significant bit first; bytes of varints lie wherever the bits are.
@@ -39,6 +41,7 @@ class BitsIn {
  public:
   explicit BitsIn(std::string_view bytes) : bytes_(bytes) {}
   bool ok() const { return ok_; }
+  void spoil() { ok_ = false; }  // what was read cannot be
   uint64_t get(unsigned count) {
     if (count > bytes_.size() * 8 - at_) {
       ok_ = false;
@@ -88,20 +91,27 @@ inline void put_xor(BitsOut& out, uint64_t x, XorWindow& window) {
   out.put(x >> window.trailing, 64 - window.leading - window.trailing);
 }
 
-inline uint64_t get_xor(BitsIn& in, XorWindow& window) {
-  if (in.get(1) == 0) return 0;
-  if (in.get(1) == 1) {
-    const auto leading = static_cast<unsigned>(in.get(5));
-    auto length = static_cast<unsigned>(in.get(6));
-    if (length == 0) length = 64;
-    if (leading + length > 64)
-      (void)in.get(UINT32_MAX);  // no such window: not ok from here on
-    else
-      window = {leading, 64 - leading - length};
-  }
-  if (window.leading == 0xff) (void)in.get(UINT32_MAX);
+// Five bits of leading zeros, six of the length. Not ok from there on when there is no such window.
+inline void get_window(BitsIn& in, XorWindow& window) {
+  const auto leading = static_cast<unsigned>(in.get(5));
+  auto length = static_cast<unsigned>(in.get(6));
+  if (length == 0) length = 64;
+  if (leading + length > 64)
+    in.spoil();
+  else
+    window = {leading, 64 - leading - length};
+}
+
+inline uint64_t get_in_window(BitsIn& in, const XorWindow& window) {
+  if (window.leading == 0xff) in.spoil();
   if (!in.ok()) return 0;
   return in.get(64 - window.leading - window.trailing) << window.trailing;
+}
+
+inline uint64_t get_xor(BitsIn& in, XorWindow& window) {
+  if (in.get(1) == 0) return 0;
+  if (in.get(1) == 1) get_window(in, window);
+  return get_in_window(in, window);
 }
 
 inline constexpr std::array<unsigned, 7> kVarbitWidths = {3, 6, 9, 12, 18, 25, 56};
@@ -147,5 +157,35 @@ inline int64_t get_varbit_int(BitsIn& in) {
   const auto bits = static_cast<int64_t>(v.bits);
   return bits > int64_t{1} << (v.width - 1) ? bits - (int64_t{1} << v.width) : bits;
 }
+
+// When the counting of each sample began, as newer encodings tell it behind the sample: how long before the time of the
+// sample before (of the first sample: before its own). `header`: the upper bit says whether the first sample has one, the others from
+// which sample on it is told anew; 0: never.
+class StartTimesIn {
+ public:
+  explicit StartTimesIn(uint64_t header)
+      : first_known_((header & 0x80) != 0), told_from_(header & 0x7f) {}
+  // Of sample `index`; 0: unknown.
+  int64_t get(BitsIn& in, uint64_t index, int64_t time, int64_t previous_time) {
+    if (index == 0) {
+      if (first_known_) start_ = minus(time, unzigzag(in.uvarint()));
+    } else if (told_from_ > 0 && index >= told_from_) {
+      const int64_t told = get_varbit_int(in);
+      before_ = index == told_from_ ? told : minus(before_, minus(0, told));
+      start_ = minus(previous_time, before_);
+    }
+    return start_;
+  }
+
+ private:
+  static int64_t minus(int64_t a, int64_t b) {  // foreign numbers may wrap around
+    return static_cast<int64_t>(static_cast<uint64_t>(a) - static_cast<uint64_t>(b));
+  }
+
+  const bool first_known_;
+  const uint64_t told_from_;
+  int64_t before_ = 0;
+  int64_t start_ = 0;
+};
 
 }  // namespace sightline::tsdb

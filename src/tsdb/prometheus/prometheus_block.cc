@@ -17,7 +17,7 @@ constexpr uint32_t kIndexMagicNumber = 0xbaaad700;
 constexpr uint32_t kChunksMagicNumber = 0x85bd40dd;
 constexpr uint32_t kTombstonesMagicNumber = 0x0130ba30;
 constexpr size_t kTocBytes = 6 * 8 + 4;
-constexpr size_t kSeriesAlignment = 16;  // of version 2
+constexpr size_t kSeriesAlignment = 16;  // from version 2 on
 
 std::unexpected<Error> damaged(std::string_view what, uint64_t at) {
   return fail(Errc::kCorrupt, what, " at byte ", at, " is damaged");
@@ -25,6 +25,26 @@ std::unexpected<Error> damaged(std::string_view what, uint64_t at) {
 
 // Foreign numbers: wraps around where an int64_t would overflow.
 int64_t plus(int64_t a, uint64_t b) { return static_cast<int64_t>(static_cast<uint64_t>(a) + b); }
+
+enum class ChunkContent : uint8_t { kFloats, kHistograms, kUnknown };
+
+ChunkContent content_of(uint8_t encoding) {
+  switch (encoding) {
+    case kXorEncoding:
+    case kXor2Encoding: return ChunkContent::kFloats;
+    case kHistogramEncoding:
+    case kFloatHistogramEncoding:
+    case kHistogramStartEncoding:
+    case kFloatHistogramStartEncoding: return ChunkContent::kHistograms;
+    default: return ChunkContent::kUnknown;
+  }
+}
+
+Status decode(uint8_t encoding, std::string_view data, SampleColumns& out) {
+  if (encoding == kXorEncoding) return decode_xor_chunk(data, out);
+  if (encoding == kXor2Encoding) return decode_xor2_chunk(data, out);
+  return decode_histogram_chunk(encoding, data, out);
+}
 
 }  // namespace
 
@@ -45,7 +65,7 @@ Status PrometheusBlock::load(io::FileSystem& fs, const std::string& directory) {
   if (bytes.size() < 5 + kTocBytes || load_be32(bytes.data()) != kIndexMagicNumber)
     return fail(Errc::kCorrupt, "index: not one of Prometheus");
   version_ = static_cast<uint8_t>(bytes[4]);
-  if (version_ != 1 && version_ != 2)
+  if (version_ < 1 || version_ > 3)
     return fail(Errc::kCorrupt, "index: version ", int{version_}, " is unknown");
   const std::string_view toc = bytes.substr(bytes.size() - kTocBytes);
   if (crc32c(toc.substr(0, kTocBytes - 4)) != load_be32(toc.data() + kTocBytes - 4))
@@ -123,7 +143,7 @@ Status PrometheusBlock::load_tombstones(std::string_view bytes) {
 }
 
 Result<std::string_view> PrometheusBlock::symbol(uint64_t ref) const {
-  if (version_ == 2) {
+  if (version_ > 1) {
     if (ref < symbols_.size()) return symbols_[ref];
   } else if (const auto found = symbols_by_offset_.find(ref); found != symbols_by_offset_.end()) {
     return found->second;
@@ -133,8 +153,10 @@ Result<std::string_view> PrometheusBlock::symbol(uint64_t ref) const {
 
 Result<bool> PrometheusBlock::next(model::Labels& labels) {
   const std::string_view bytes = index_->bytes();
-  if (version_ == 2)
+  if (version_ > 1)
     series_at_ = (series_at_ + kSeriesAlignment - 1) / kSeriesAlignment * kSeriesAlignment;
+  // Padding before the next section; no entry begins with a zero, for none is empty.
+  while (series_at_ < series_end_ && bytes[series_at_] == 0) ++series_at_;
   if (series_at_ >= series_end_) return false;
   const uint64_t at = series_at_;
   ByteReader in(bytes.substr(at, series_end_ - at));
@@ -162,7 +184,7 @@ Status PrometheusBlock::read_entry(std::string_view body, uint64_t at, model::La
     builder.set(*name, *value);
   }
   labels = builder.build();
-  Series series{.ref = version_ == 2 ? at / kSeriesAlignment : at};
+  Series series{.ref = version_ > 1 ? at / kSeriesAlignment : at};
   const uint64_t chunk_count = in.ok() ? in.uvarint() : 0;
   for (uint64_t i = 0; i < chunk_count && in.ok(); ++i) {
     Chunk chunk;
@@ -210,15 +232,13 @@ Status PrometheusBlock::read_samples(uint32_t number, Kind kind, SampleColumns& 
     const auto content = chunk(each.ref);
     if (!content) return std::unexpected(content.error());
     const auto encoding = static_cast<uint8_t>(content->front());
-    if (encoding != kXorEncoding && encoding != kHistogramEncoding &&
-        encoding != kFloatHistogramEncoding)
+    const ChunkContent held = content_of(encoding);
+    if (held == ChunkContent::kUnknown)
       return fail(Errc::kUnsupported, "holds chunks of encoding ", int{encoding},
                   ", which is unknown here");
-    if ((encoding == kXorEncoding) != (kind == Kind::kFloats)) continue;
+    if ((held == ChunkContent::kFloats) != (kind == Kind::kFloats)) continue;
     SampleColumns part;
-    auto status = kind == Kind::kFloats
-                      ? decode_xor_chunk(content->substr(1), part)
-                      : decode_histogram_chunk(encoding, content->substr(1), part);
+    auto status = decode(encoding, content->substr(1), part);
     if (!status) return status;
     erase_deleted(deleted, 0, 0, part);
     gathering.add(part);

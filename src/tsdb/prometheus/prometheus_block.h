@@ -1,5 +1,6 @@
 #pragma once
-// A block as Prometheus writes them, to be read: index version 1 and 2, XOR chunks, chunks of native histograms, tombstones.
+// A block as Prometheus writes them, to be read: index version 1 to 3, XOR and XOR2 chunks, chunks of native histograms with start
+// timestamps and without, tombstones.
 //   Integrity  every checksum is checked where it is met: of the index' parts when opened, of series and chunks when read.
 //   Errors     kCorrupt; kUnsupported for chunks of encodings unknown here: nothing is left out in silence.
 //   Threads    one owner.
@@ -50,7 +51,7 @@ class PrometheusBlock final : public BlockSource {
 
   std::unique_ptr<io::ReadableFile> index_;
   std::vector<std::unique_ptr<io::ReadableFile>> segments_;
-  std::vector<std::string_view> symbols_;                   // version 2
+  std::vector<std::string_view> symbols_;                   // from version 2 on
   std::map<uint64_t, std::string_view> symbols_by_offset_;  // version 1
   uint8_t version_ = 2;
   uint64_t series_expected_ = 0;

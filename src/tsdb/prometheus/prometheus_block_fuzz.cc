@@ -15,8 +15,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view input(reinterpret_cast<const char*>(data), size);
   SampleColumns columns;
   (void)decode_xor_chunk(input, columns);
-  (void)decode_histogram_chunk(kHistogramEncoding, input, columns);
-  (void)decode_histogram_chunk(kFloatHistogramEncoding, input, columns);
+  columns.clear();
+  (void)decode_xor2_chunk(input, columns);
+  for (const uint8_t encoding : {kHistogramEncoding, kFloatHistogramEncoding,
+                                 kHistogramStartEncoding, kFloatHistogramStartEncoding})
+    (void)decode_histogram_chunk(encoding, input, columns);
   // The first half are symbols, the second one series entry.
   std::string index;
   append_be32(index, 0xbaaad700);

@@ -4,6 +4,8 @@
 #include <bit>
 
 #include "base/bytes.h"
+#include "model/sample.h"
+#include "tsdb/codec/chunk.h"
 #include "tsdb/prometheus/prometheus_bits.h"
 
 namespace sightline::tsdb {
@@ -36,6 +38,68 @@ int64_t get_dod(BitsIn& in) {
 int64_t plus(int64_t a, int64_t b) {
   return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
 }
+
+// Times and values of an XOR2 chunk. A stale marker is told by its own sign, and does not count as the value before the next one.
+class Xor2Samples {
+ public:
+  void get(BitsIn& in, uint64_t index) {
+    if (index == 0) {
+      time_ = unzigzag(in.uvarint());
+      set_value(in.get(64));
+    } else if (index == 1) {
+      delta_ = static_cast<int64_t>(in.uvarint());
+      get_value(in);
+    } else {
+      get_both(in);
+    }
+    if (index > 0) time_ = plus(time_, delta_);
+  }
+  int64_t time() const { return time_; }
+  double value() const { return value_; }
+
+ private:
+  static unsigned get_ones(BitsIn& in, unsigned max) {
+    unsigned ones = 0;
+    while (ones < max && in.get(1) == 1) ++ones;
+    return ones;
+  }
+  void set_value(uint64_t bits) {
+    value_ = std::bit_cast<double>(bits);
+    if (!model::is_stale_marker(value_)) before_ = bits;
+  }
+  // Whether the value changed, too.
+  void get_both(BitsIn& in) {
+    constexpr std::array<unsigned, 3> kWidths = {13, 20, 64};
+    switch (const unsigned ones = get_ones(in, 5)) {
+      case 0: set_value(before_); break;
+      case 1:
+        if (in.get(1) == 1) get_window(in, window_);
+        set_value(before_ ^ get_in_window(in, window_));
+        break;
+      case 5: value_ = model::stale_marker(); break;
+      default: {
+        const unsigned unused = 64 - kWidths[ones - 2];
+        const auto dod = static_cast<int64_t>(in.get(kWidths[ones - 2]) << unused) >> unused;
+        delta_ = plus(delta_, dod);
+        get_value(in);
+      }
+    }
+  }
+  void get_value(BitsIn& in) {
+    switch (get_ones(in, 3)) {
+      case 0: return set_value(before_);
+      case 1: return set_value(before_ ^ get_in_window(in, window_));
+      case 2: get_window(in, window_); return set_value(before_ ^ get_in_window(in, window_));
+      default: value_ = model::stale_marker();
+    }
+  }
+
+  int64_t time_ = 0;
+  int64_t delta_ = 0;
+  double value_ = 0;
+  uint64_t before_ = 0;  // the last value that is no stale marker
+  XorWindow window_;
+};
 
 }  // namespace
 
@@ -95,6 +159,35 @@ Status decode_xor_chunk(std::string_view data, SampleColumns& out) {
   out.times.resize(before);
   out.values.resize(before);
   return fail(Errc::kCorrupt, "XOR chunk of ", count, " samples in ", data.size(),
+              " bytes is damaged");
+}
+
+Status decode_xor2_chunk(std::string_view data, SampleColumns& out) {
+  BitsIn bits(data);
+  const uint64_t count = bits.get(16);
+  StartTimesIn starts(bits.get(8));
+  const size_t before = out.times.size();
+  Xor2Samples samples;
+  std::vector<int64_t> created = out.created;
+  bool good = bits.ok();
+  for (uint64_t i = 0; i < count && good; ++i) {
+    const int64_t previous = samples.time();
+    samples.get(bits, i);
+    const int64_t start = starts.get(bits, i, samples.time(), previous);
+    good = bits.ok() && (i == 0 || samples.time() > previous);
+    if (!good) break;
+    append_created(created, out.times.size(), start);
+    out.times.push_back(samples.time());
+    out.values.push_back(samples.value());
+  }
+  if (good) {
+    if (!created.empty()) created.resize(out.times.size());
+    out.created = std::move(created);
+    return {};
+  }
+  out.times.resize(before);
+  out.values.resize(before);
+  return fail(Errc::kCorrupt, "XOR2 chunk of ", count, " samples in ", data.size(),
               " bytes is damaged");
 }
 

@@ -322,28 +322,45 @@ ResetHint hint_of(uint8_t header, bool first) {
                                : ResetHint::kUnknown;
 }
 
+struct ChunkHeader {
+  uint64_t count = 0;
+  uint8_t reset = kUnknownReset;
+  uint64_t starts = 0;  // what StartTimesIn takes
+};
+
+// With start timestamps, the two bits of the reset are taken off the number of samples, and the third byte is theirs.
+ChunkHeader get_header(BitsIn& in, bool with_starts) {
+  const uint64_t first = in.get(16);
+  const uint64_t third = in.get(8);
+  if (!with_starts) return {first, static_cast<uint8_t>(third & kGauge), 0};
+  return {first & 0x3fff, static_cast<uint8_t>(first >> 8 & kGauge), third};
+}
+
 template <typename Stream>
-Status decode(std::string_view data, SampleColumns& out) {
+Status decode(std::string_view data, bool with_starts, SampleColumns& out) {
   BitsIn in(data);
-  const uint64_t count = in.get(16);
-  const auto header = static_cast<uint8_t>(in.get(8) & kGauge);
+  const ChunkHeader header = get_header(in, with_starts);
   Histogram layout;
-  if (count > 0 && !get_layout(in, layout))
-    return fail(Errc::kCorrupt, "histogram chunk of ", count, " samples: its layout is damaged");
+  if (!in.ok() || (header.count > 0 && !get_layout(in, layout)))
+    return fail(Errc::kCorrupt, "histogram chunk of ", header.count,
+                " samples: its layout is damaged");
   Stream stream(layout.positive_buckets.size() + layout.negative_buckets.size());
+  StartTimesIn starts(header.starts);
   int64_t previous = 0;
-  for (uint64_t i = 0; i < count; ++i) {
+  for (uint64_t i = 0; i < header.count; ++i) {
     Histogram h = layout;
     int64_t time = 0;
     stream.get(in, i == 0, time, h);
+    const int64_t start = starts.get(in, i, time, previous);
     if (is_stale(h)) h = {.sum = h.sum};
-    h.reset_hint = hint_of(header, i == 0);
+    h.reset_hint = hint_of(header.reset, i == 0);
     if (!in.ok() || (i > 0 && time <= previous))
-      return fail(Errc::kCorrupt, "histogram chunk of ", count, " samples in ", data.size(),
+      return fail(Errc::kCorrupt, "histogram chunk of ", header.count, " samples in ", data.size(),
                   " bytes is damaged");
     if (auto status = check_histogram(h); !status)
       return fail(Errc::kCorrupt, "histogram chunk: ", status.error().message);
     previous = time;
+    append_created(out.histogram_created, out.histogram_times.size(), start);
     out.histogram_times.push_back(time);
     out.histograms.push_back(std::make_shared<const Histogram>(std::move(h)));
   }
@@ -367,13 +384,21 @@ PrometheusHistogramChunk encode_histogram_chunk(std::span<const int64_t> times,
 }
 
 Status decode_histogram_chunk(uint8_t encoding, std::string_view data, SampleColumns& out) {
+  SampleColumns part;
+  const bool with_starts =
+      encoding == kHistogramStartEncoding || encoding == kFloatHistogramStartEncoding;
+  const bool integral = encoding == kHistogramEncoding || encoding == kHistogramStartEncoding;
+  auto status = integral ? decode<IntegerStream>(data, with_starts, part)
+                         : decode<FloatStream>(data, with_starts, part);
+  if (!status) return status;
   const size_t before = out.histogram_times.size();
-  auto status = encoding == kHistogramEncoding ? decode<IntegerStream>(data, out)
-                                               : decode<FloatStream>(data, out);
-  if (status) return status;
-  out.histogram_times.resize(before);
-  out.histograms.resize(before);
-  return status;
+  for (size_t i = 0; i < part.histogram_times.size(); ++i) {
+    append_created(out.histogram_created, before + i,
+                   part.histogram_created.empty() ? 0 : part.histogram_created[i]);
+    out.histogram_times.push_back(part.histogram_times[i]);
+    out.histograms.push_back(std::move(part.histograms[i]));
+  }
+  return {};
 }
 
 }  // namespace sightline::tsdb

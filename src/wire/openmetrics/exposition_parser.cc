@@ -116,6 +116,10 @@ class Parser {
     if (!cursor.take(' '))
       return at(cursor.column(), "expected one space and then the ", word, " text");
     metadata.text = cursor.rest();
+    if (metadata.kind == MetadataKind::kUnit && !metadata.text.empty() &&
+        !metadata.metric.ends_with("_" + std::string(metadata.text)))
+      return at(cursor.column(), "unit \"", metadata.text, "\" is not a suffix of metric \"",
+                metadata.metric, "\"");
     if (metadata.kind == MetadataKind::kType &&
         !parse_metric_type(metadata.text, ExpositionFormat::kOpenMetrics))
       return at(cursor.column(), "invalid metric type \"", metadata.text, "\"");

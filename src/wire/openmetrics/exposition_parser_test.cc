@@ -47,13 +47,17 @@ std::string parsed(std::string_view text, ExpositionFormat format) {
 }
 
 TEST(ExpositionParser, OpenMetrics) {
-  EXPECT_EQ(parsed("# HELP a he\\nlp\n# TYPE a counter\n# UNIT a s\na_total{x=\"1\\\"\"} 5.0 "
-                   "1.795485383488e+09 # {trace_id=\"ab\"} 0.5 1.5\n"
-                   "h_bucket{le=\"1\"} 2\n{\"utf.8\",\"a b\"=\"c\"} 1\n# EOF\n",
-                   ExpositionFormat::kOpenMetrics),
-            "help a he\nlp\ntype a counter\nunit a s\na_total{x=\"1\\\"\"} = 5 @1795485383488 # "
-            "{trace_id=\"ab\"} 0.5 @1500\n"
-            "h_bucket{le=\"1.0\"} = 2\nutf.8{a b=\"c\"} = 1\n");
+  EXPECT_EQ(
+      parsed("# HELP a_s he\\nlp\n# TYPE a_s counter\n# UNIT a_s s\na_s_total{x=\"1\\\"\"} 5.0 "
+             "1.795485383488e+09 # {trace_id=\"ab\"} 0.5 1.5\n"
+             "h_bucket{le=\"1\"} 2\n{\"utf.8\",\"a b\"=\"c\"} 1\n# EOF\n",
+             ExpositionFormat::kOpenMetrics),
+      "help a_s he\nlp\ntype a_s counter\nunit a_s s\na_s_total{x=\"1\\\"\"} = 5 @1795485383488 # "
+      "{trace_id=\"ab\"} 0.5 @1500\n"
+      "h_bucket{le=\"1.0\"} = 2\nutf.8{a b=\"c\"} = 1\n");
+  EXPECT_NE(parsed("# UNIT a s\na 1\n# EOF\n", ExpositionFormat::kOpenMetrics)
+                .find("unit \"s\" is not a suffix of metric \"a\""),
+            std::string::npos);
 }
 
 TEST(ExpositionParser, ClassicText) {

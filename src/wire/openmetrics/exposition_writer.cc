@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "base/number_text.h"
 #include "base/text_codec.h"
@@ -86,24 +87,45 @@ class Writer {
       : open_metrics_(format == ExpositionFormat::kOpenMetrics), escaping_(escaping) {}
 
   void family(const MetricFamily& family) {
+    head(family);
+    for (const MetricPoint& point : family.points) points_of(family, point);
+  }
+
+  void head(const MetricFamily& family) {
+    begin(family);
     const MetricType type = family.metadata.type;
-    const std::string name = escape_name(family.name, escaping_);
-    is_quoted_ = !is_plain_name(name, true);
     // The classic format names a counter's family like its samples.
-    const std::string_view total = open_metrics_ || family.total_suffix ? "_total" : "";
-    const std::string_view suffix = !open_metrics_ && type == MetricType::kCounter ? total : "";
-    metadata(family, name, suffix, type);
-    for (const MetricPoint& point : family.points) {
-      labels(family, point);
-      if (type == MetricType::kHistogram)
-        histogram(name, point);
-      else if (type == MetricType::kCounter)
-        number(name, total, point.value, point, point.exemplar);
-      else if (type == MetricType::kSummary)
-        summary(name, point);
-      else
-        number(name, "", point.value, point, std::nullopt);
+    const std::string_view suffix = !open_metrics_ && type == MetricType::kCounter ? total_ : "";
+    metadata(family, name_, suffix, type);
+  }
+
+  void begin(const MetricFamily& family) {
+    name_ = escape_name(family.name, escaping_);
+    is_quoted_ = !is_plain_name(name_, true);
+    total_ = open_metrics_ || family.total_suffix ? "_total" : "";
+  }
+
+  // After begin().
+  void points_of(const MetricFamily& family, const MetricPoint& point) {
+    labels(family, point);
+    switch (family.metadata.type) {
+      case MetricType::kHistogram: histogram(name_, point); break;
+      case MetricType::kCounter: number(name_, total_, point.value, point, point.exemplar); break;
+      case MetricType::kSummary: summary(name_, point); break;
+      default: number(name_, "", point.value, point, std::nullopt);
     }
+  }
+
+  // From now on times are not written, but their places noted; of each take_rendered() anew.
+  void leave_times_out() { leaves_times_out_ = true; }
+  RenderedPoint take_rendered() { return {std::exchange(out_, {}), std::exchange(times_, {})}; }
+  std::string take_text() { return std::exchange(out_, {}); }
+  void append_time(TimestampMs time) {
+    out_ += ' ';
+    if (open_metrics_)
+      append_seconds(time);
+    else
+      out_ += std::to_string(time.value);
   }
 
   void reserve(size_t bytes) { out_.reserve(bytes); }
@@ -160,13 +182,19 @@ class Writer {
       if (!labels_.empty()) labels_ += ',';
       append_name_and_value(name, value);
     };
-    auto empty = family.empty_labels.begin();
+    const auto& of_all = family.empty_labels;
+    if (!point.empty_labels.empty()) {
+      empty_.clear();
+      std::ranges::set_union(of_all, point.empty_labels, std::back_inserter(empty_));
+    }
+    const auto& names = point.empty_labels.empty() ? of_all : empty_;
+    auto empty = names.begin();
     for (const model::LabelView label : point.labels) {
-      for (; empty != family.empty_labels.end() && *empty <= label.name; ++empty)
+      for (; empty != names.end() && *empty <= label.name; ++empty)
         if (*empty != label.name) add(*empty, "");
       add(label.name, label.value);
     }
-    for (; empty != family.empty_labels.end(); ++empty) add(*empty, "");
+    for (; empty != names.end(); ++empty) add(*empty, "");
   }
 
   // `le` or `quantile` is a further label where it is not empty.
@@ -204,9 +232,9 @@ class Writer {
   }
 
   // 1795485383488 ms is 1.795485383488e+09: thirteen digits are their own shortest text.
-  void append_seconds(TimestampMs time) {
+  void append_seconds(TimestampMs time, uint32_t rest_ns = 0) {
     constexpr int64_t kFrom = 1'000'000'000'000, kTo = 10'000'000'000'000;
-    if (time.value >= kFrom && time.value < kTo) {
+    if (time.value >= kFrom && time.value < kTo && rest_ns == 0) {
       char digits[16];
       char* end = std::to_chars(digits, digits + sizeof digits, time.value).ptr;
       while (end[-1] == '0') --end;
@@ -215,23 +243,26 @@ class Writer {
       out_ += "e+09";
       return;
     }
-    out_ += format_float_openmetrics(static_cast<double>(time.value) / 1000);
+    if (rest_ns == 0) {
+      out_ += format_float_openmetrics(static_cast<double>(time.value) / 1000);
+      return;
+    }
+    // As the Go client divides: the same double, the same digits.
+    const auto ns = static_cast<double>(time.value * 1'000'000 + rest_ns);
+    out_ += format_float_openmetrics(ns / 1e9);
   }
 
   // Everything after the value.
-  void tail(const MetricPoint& point, const std::optional<model::Exemplar>& exemplar) {
-    if (point.has_time) {
-      out_ += ' ';
-      if (open_metrics_)
-        append_seconds(point.time);
-      else
-        out_ += std::to_string(point.time.value);
-    }
+  void tail(const MetricPoint& point, const std::optional<model::ExposedExemplar>& exemplar) {
+    if (point.has_time && leaves_times_out_)
+      times_.push_back(static_cast<uint32_t>(out_.size()));
+    else if (point.has_time)
+      append_time(point.time);
     if (open_metrics_ && exemplar) append_exemplar(*exemplar);
     out_ += '\n';
   }
 
-  void append_exemplar(const model::Exemplar& exemplar) {
+  void append_exemplar(const model::ExposedExemplar& exemplar) {
     const size_t undo = out_.size();
     out_ += " # {";
     if (!append_exemplar_labels(out_, exemplar)) return out_.resize(undo);
@@ -239,11 +270,11 @@ class Writer {
     out_ += format_float_openmetrics(exemplar.value);
     if (!exemplar.has_time) return;
     out_ += ' ';
-    append_seconds(exemplar.time);
+    append_seconds(exemplar.time, exemplar.time_rest_ns);
   }
 
   void number(std::string_view name, std::string_view suffix, double value,
-              const MetricPoint& point, const std::optional<model::Exemplar>& exemplar) {
+              const MetricPoint& point, const std::optional<model::ExposedExemplar>& exemplar) {
     name_and_labels(name, suffix, "");
     append_float(value);
     tail(point, exemplar);
@@ -278,9 +309,14 @@ class Writer {
 
   const bool open_metrics_;
   const Escaping escaping_;
+  std::string name_;        // the family's, escaped
+  std::string_view total_;  // how its counters end
   bool is_quoted_ = false;  // the family's name
+  bool leaves_times_out_ = false;
+  std::vector<uint32_t> times_;
   std::string out_;
   std::string labels_;
+  std::vector<std::string> empty_;                      // of the point at hand, with the family's
   std::vector<std::pair<double, std::string>> bounds_;  // and their texts, by place in a histogram
 };
 
@@ -336,6 +372,49 @@ std::string write_exposition(std::span<const MetricFamily> families, ExpositionF
   for (const MetricFamily& family : families)
     if (!family.points.empty()) writer.family(family);
   return writer.take();
+}
+
+std::string write_family_head(const MetricFamily& family, ExpositionFormat format,
+                              Escaping escaping) {
+  Writer writer(format, escaping);
+  writer.head(family);
+  return writer.take_text();
+}
+
+struct PointRenderer::State {
+  State(const MetricFamily& given, ExpositionFormat format, Escaping escaping)
+      : family(given), writer(format, escaping) {}
+  const MetricFamily& family;
+  Writer writer;
+};
+
+PointRenderer::PointRenderer(const MetricFamily& family, ExpositionFormat format, Escaping escaping)
+    : state_(std::make_unique<State>(family, format, escaping)) {
+  state_->writer.begin(family);
+  state_->writer.leave_times_out();
+}
+PointRenderer::~PointRenderer() = default;
+
+RenderedPoint PointRenderer::render(const MetricPoint& point) {
+  state_->writer.points_of(state_->family, point);
+  return state_->writer.take_rendered();
+}
+
+std::string time_text(TimestampMs time, ExpositionFormat format) {
+  Writer writer(format, Escaping::kUnderscores);
+  writer.append_time(time);
+  return writer.take_text();
+}
+
+void append_rendered(std::string& out, const RenderedPoint& point, std::string_view time) {
+  const std::string_view text = point.text;
+  size_t begin = 0;
+  for (const uint32_t place : point.times) {
+    out += text.substr(begin, place - begin);
+    out += time;
+    begin = place;
+  }
+  out += text.substr(begin);
 }
 
 NegotiatedFormat negotiate_exposition(std::string_view accept, bool open_metrics) {

@@ -6,9 +6,11 @@
 //   Left out  an exemplar whose labels exceed kExemplarLabelCharsMax; invalid UTF-8 becomes U+FFFD.
 //   Threads   pure functions.
 //   Source    OpenMetrics 1.0 "Text format"; Prometheus text format 0.0.4.
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "model/metric_family.h"
 #include "wire/openmetrics/exposition_parser.h"
@@ -19,6 +21,30 @@ namespace sightline::wire::openmetrics {
 // Names that are not plain ones are written as `escaping` says: quoted, or as other names.
 std::string write_exposition(std::span<const model::MetricFamily> families, ExpositionFormat format,
                              Escaping escaping = Escaping::kUnderscores);
+
+// A point's samples as text without their times: those are put in where it is used, so that the text can be kept.
+struct RenderedPoint {
+  std::string text;
+  std::vector<uint32_t> times;  // places in the text, ascending, at which a time belongs
+};
+// The lines before a family's points.
+std::string write_family_head(const model::MetricFamily& family, ExpositionFormat format,
+                              Escaping escaping = Escaping::kUnderscores);
+// Writes points of one family, which outlives it and of which only the head is looked at.
+class PointRenderer {
+ public:
+  PointRenderer(const model::MetricFamily& family, ExpositionFormat format,
+                Escaping escaping = Escaping::kUnderscores);
+  ~PointRenderer();
+  RenderedPoint render(const model::MetricPoint& point);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+// A time as it stands behind a value: " 1.795485383488e+09".
+std::string time_text(TimestampMs time, ExpositionFormat format);
+void append_rendered(std::string& out, const RenderedPoint& point, std::string_view time);
 
 struct NegotiatedFormat {
   ExpositionFormat format = ExpositionFormat::kPrometheusText;

@@ -42,6 +42,37 @@ std::vector<MetricFamily> sample_families() {
   return {info, calls, duration};
 }
 
+TEST(ExpositionWriter, AnExemplarsTimeHasItsNanoseconds) {
+  MetricFamily calls{.name = "calls", .metadata = {.type = MetricType::kCounter}};
+  const auto time_of = [&](int64_t ms, uint32_t rest_ns) {
+    calls.points = {
+        {.has_time = false,
+         .value = 1,
+         .exemplar = model::ExposedExemplar{model::Exemplar{.value = 2, .time = {ms}}, rest_ns}}};
+    const std::string text = write_exposition(std::span(&calls, 1), ExpositionFormat::kOpenMetrics);
+    const size_t begin = text.find("# {} 2.0 ") + 9;
+    return text.substr(begin, text.find('\n', begin) - begin);
+  };
+  EXPECT_EQ(time_of(1795485383488, 123456), "1.7954853834881234e+09");
+  EXPECT_EQ(time_of(1795485383488, 0), "1.795485383488e+09");
+  EXPECT_EQ(time_of(1795485383000, 1), "1.795485383e+09");  // nearer than a double can tell
+  EXPECT_EQ(time_of(1500, 250000), "1.50025");
+}
+
+TEST(ExpositionWriter, LabelsThatArePresentAndEmpty) {
+  MetricFamily calls{
+      .name = "calls", .metadata = {.type = MetricType::kCounter}, .empty_labels = {"b", "d"}};
+  calls.points.push_back({.labels = make_labels({{"c", "1"}, {"d", "2"}}),
+                          .has_time = false,
+                          .value = 1,
+                          .empty_labels = {"a", "b", "e"}});
+  calls.points.push_back({.has_time = false, .value = 2});
+  EXPECT_EQ(write_exposition(std::span(&calls, 1), ExpositionFormat::kPrometheusText),
+            "# HELP calls_total \n# TYPE calls_total counter\n"
+            "calls_total{a=\"\",b=\"\",c=\"1\",d=\"2\",e=\"\"} 1\n"
+            "calls_total{b=\"\",d=\"\"} 2\n");
+}
+
 TEST(ExpositionWriter, OpenMetrics) {
   const std::string text = write_exposition(sample_families(), ExpositionFormat::kOpenMetrics);
   EXPECT_EQ(text,

@@ -1,5 +1,7 @@
 #include "wire/otlp/decode_traces.h"
 
+#include <algorithm>
+
 #include "base/protobuf_reader.h"
 
 namespace sightline::wire::otlp {
@@ -41,7 +43,11 @@ class Decoder {
  public:
   Decoder(std::string_view request, const DecodeLimits& limits, DecodedTraces& result,
           SpanBatch& batch)
-      : request_(request), limits_(limits), result_(result), batch_(batch) {}
+      : request_(request),
+        limits_(limits),
+        wanted_(limits.span_attributes.get()),
+        result_(result),
+        batch_(batch) {}
 
   Status run() {
     reserve();
@@ -237,14 +243,21 @@ class Decoder {
         case protobuf_fixed64(7): span.start.value = r.fixed64(); break;
         case protobuf_fixed64(8): span.end.value = r.fixed64(); break;
         case protobuf_bytes(9):
-          if (!parse_attribute(r.bytes(), run)) return false;
+          if (const std::string_view attribute = r.bytes();
+              is_wanted(attribute) && !parse_attribute(attribute, run))
+            return false;
           break;
         case protobuf_varint(10):
           span.dropped_attributes = static_cast<uint32_t>(r.varint());
           break;
-        case protobuf_bytes(11): events_.push_back(r.bytes()); break;
+        case protobuf_bytes(11):
+          if (const std::string_view event = r.bytes(); wanted_ == nullptr)
+            events_.push_back(event);
+          break;
         case protobuf_varint(12): span.dropped_events = static_cast<uint32_t>(r.varint()); break;
-        case protobuf_bytes(13): links_.push_back(r.bytes()); break;
+        case protobuf_bytes(13):
+          if (const std::string_view link = r.bytes(); wanted_ == nullptr) links_.push_back(link);
+          break;
         case protobuf_varint(14): span.dropped_links = static_cast<uint32_t>(r.varint()); break;
         case protobuf_bytes(15):
           if (!parse_status(r.bytes(), span)) return false;
@@ -359,6 +372,15 @@ class Decoder {
     return run.dropped == 0;
   }
 
+  // By its key, which every sender writes first.
+  bool is_wanted(std::string_view attribute) const {
+    if (wanted_ == nullptr) return true;
+    ProtobufReader r(attribute);
+    if (!r.next() || r.tag() != protobuf_bytes(1)) return true;
+    const std::string_view key = r.bytes();
+    return !r.ok() || std::ranges::find(*wanted_, key) != wanted_->end();
+  }
+
   bool parse_attribute(std::string_view message, AttributeRun& run) {
     if (run.kept >= limits_.attributes_max) {
       ++run.dropped;
@@ -464,6 +486,7 @@ class Decoder {
 
   std::string_view request_;
   const DecodeLimits& limits_;
+  const std::vector<std::string>* const wanted_;  // null: all
   DecodedTraces& result_;
   SpanBatch& batch_;
   size_t spans_expected_ = 0;

@@ -17,6 +17,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "model/span_batch.h"
@@ -30,6 +31,9 @@ struct DecodeLimits {
   uint32_t links_per_span_max = 4'096;
   uint32_t value_depth_max = 32;  // arrays and maps inside one attribute value
   uint64_t request_bytes_max = 1ull << 30;
+  // Not null: whoever reads the batch looks at these attributes of spans alone, and at no events and links. The others are
+  // passed over: their values are not checked, and they do not count as dropped.
+  std::shared_ptr<const std::vector<std::string>> span_attributes;
 };
 
 enum class RejectReason : uint8_t { kTraceId, kSpanId, kParentSpanId, kTooManySpans };

@@ -2,6 +2,7 @@
 
 #include "wire/otlp/decode_traces.h"
 #include "wire/otlp/encode_traces.h"
+#include "wire/otlp/scan_traces.h"
 #include "wire/otlp/testing/sample_request.h"
 
 namespace sightline::wire::otlp {
@@ -19,6 +20,13 @@ void BM_decode_traces(benchmark::State& state) {
   set_rates(state, request->size(), 395);
 }
 BENCHMARK(BM_decode_traces);
+
+void BM_scan_traces(benchmark::State& state) {
+  const auto request = testing::make_sample_request();
+  for (auto _ : state) benchmark::DoNotOptimize(scan_traces(request));
+  set_rates(state, request.size(), 395);
+}
+BENCHMARK(BM_scan_traces);
 
 // Every span written from its views.
 void BM_encode_traces(benchmark::State& state) {

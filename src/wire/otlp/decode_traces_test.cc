@@ -254,5 +254,35 @@ TEST(EncodeTraces, WritesFromViewsWhatWasRead) {
   EXPECT_EQ(part->batch->spans[1].span_id, bare.spans[7].span_id);
 }
 
+// For readers that look at some attributes alone; what goes on as it came is whole all the same.
+TEST(DecodeTraces, PassesOverWhatNobodyLooksAt) {
+  const auto bytes = request_of([](pbf_writer& scope_spans) {
+    for (int i = 0; i < 2; ++i) {
+      pbf_writer span(scope_spans, 2);
+      put_ids(span);
+      put_attribute(span, 9, "a", "1");
+      put_attribute(span, 9, "method", "GET");
+      put_attribute(span, 9, "b", int64_t{2});
+      pbf_writer event(span, 11);
+      event.add_string(2, "e");
+    }
+  });
+  DecodeLimits limits;
+  limits.span_attributes =
+      std::make_shared<const std::vector<std::string>>(std::vector<std::string>{"method", "code"});
+  const auto decoded = decode_traces(bytes, limits);
+  ASSERT_TRUE(decoded);
+  const model::SpanBatch& batch = *decoded->batch;
+  EXPECT_EQ(batch.encoded, *bytes);
+  EXPECT_EQ(batch.service_name(batch.spans[0]), "shop");
+  for (const model::SpanView& span : batch.spans) {
+    ASSERT_EQ(span.attributes.count, 1u);
+    EXPECT_EQ(batch.of(span.attributes)[0].value.bytes, "GET");
+    EXPECT_EQ(span.dropped_attributes, 0u);
+    EXPECT_EQ(span.events.count, 0u);
+  }
+  EXPECT_EQ(encode_traces(batch), *bytes);
+}
+
 }  // namespace
 }  // namespace sightline::wire::otlp

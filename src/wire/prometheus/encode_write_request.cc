@@ -1,5 +1,7 @@
 #include "wire/prometheus/encode_write_request.h"
 
+#include <algorithm>
+#include <cmath>
 #include <protozero/pbf_writer.hpp>
 #include <unordered_map>
 
@@ -32,19 +34,53 @@ void write_spans(pbf_writer& out, uint32_t field, const std::vector<model::Bucke
   }
 }
 
-// As float counts: they hold whatever an integer histogram holds, and more.
+bool is_whole(double count) {
+  constexpr double kMax = 9'007'199'254'740'992;  // 2^53: exact up to there
+  return count >= 0 && count <= kMax && count == std::floor(count);
+}
+
+bool is_whole(const std::vector<double>& counts) {
+  return std::ranges::all_of(counts, [](double count) { return is_whole(count); });
+}
+
+void write_deltas(pbf_writer& out, uint32_t field, const std::vector<double>& counts) {
+  std::vector<int64_t> deltas;
+  int64_t before = 0;
+  for (const double count : counts) {
+    const auto now = static_cast<int64_t>(count);
+    deltas.push_back(now - before);
+    before = now;
+  }
+  out.add_packed_sint64(field, deltas.begin(), deltas.end());
+}
+
+// Counts that are whole are sent as an integer histogram, others as a float histogram.
 void write_histogram(pbf_writer& out, uint32_t field, const SentHistogram& sent) {
   const model::Histogram& h = sent.histogram;
+  const bool whole = is_whole(h.count) && is_whole(h.zero_count) && is_whole(h.negative_buckets) &&
+                     is_whole(h.positive_buckets);
+  const auto write_count = [&](pbf_writer& to, uint32_t integer, double count) {
+    if (whole)
+      to.add_uint64(integer, static_cast<uint64_t>(count));
+    else
+      to.add_double(integer + 1, count);
+  };
+  const auto write_buckets = [&](pbf_writer& to, uint32_t deltas, const std::vector<double>& all) {
+    if (whole)
+      write_deltas(to, deltas, all);
+    else
+      to.add_packed_double(deltas + 1, all.begin(), all.end());
+  };
   pbf_writer message(out, field);
-  message.add_double(2, h.count);
+  write_count(message, 1, h.count);
   message.add_double(3, h.sum);
   message.add_sint32(4, h.schema);
   message.add_double(5, h.zero_threshold);
-  message.add_double(7, h.zero_count);
+  write_count(message, 6, h.zero_count);
   write_spans(message, 8, h.negative_spans);
-  message.add_packed_double(10, h.negative_buckets.begin(), h.negative_buckets.end());
+  write_buckets(message, 9, h.negative_buckets);
   write_spans(message, 11, h.positive_spans);
-  message.add_packed_double(13, h.positive_buckets.begin(), h.positive_buckets.end());
+  write_buckets(message, 12, h.positive_buckets);
   message.add_enum(14, static_cast<int32_t>(h.reset_hint));
   message.add_int64(15, sent.time.value);
   message.add_packed_double(16, h.custom_values.begin(), h.custom_values.end());

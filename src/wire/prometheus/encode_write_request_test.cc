@@ -69,5 +69,21 @@ TEST(EncodeWriteRequest, Version2ReadsAsItWasWritten) {
   EXPECT_EQ(lines.histograms[1], series[1].histograms[0].histogram);
 }
 
+// Integer histograms and float histograms are read as the same, but only one may hold halves.
+TEST(EncodeWriteRequest, HistogramsOfWholeCountsAreIntegers) {
+  for (const double last : {7.0, 7.5}) {
+    std::vector<SentSeries> series = {some_series()};
+    model::Histogram& h = series[0].histograms[0].histogram;
+    h.positive_buckets = {9, last};
+    h.negative_spans = {{1, 2}};
+    h.negative_buckets = {5, 2};
+    const std::string request = encode_write_request(series, {});
+    Lines lines;
+    ASSERT_TRUE(decode_write_request(request, lines));
+    EXPECT_EQ(lines.histograms.at(0), h);
+    EXPECT_EQ(request.find("\x08\x04\x19") != std::string::npos, last == 7);  // count_int: 4
+  }
+}
+
 }  // namespace
 }  // namespace sightline::wire::prometheus

@@ -2,8 +2,10 @@
 
 #include <simdjson.h>
 
+#include <algorithm>
 #include <deque>
 #include <map>
+#include <tuple>
 
 #include "base/number_text.h"
 
@@ -29,14 +31,96 @@ model::SpanKind kind_of(std::string_view kind) {
   return model::SpanKind::kUnspecified;
 }
 
-// A span's kind when only a tag says it, as exporters of other formats write it.
-model::SpanKind kind_of_tag(std::string_view kind) {
-  if (kind == "client") return model::SpanKind::kClient;
-  if (kind == "server") return model::SpanKind::kServer;
-  if (kind == "producer") return model::SpanKind::kProducer;
-  if (kind == "consumer") return model::SpanKind::kConsumer;
-  return kind == "internal" ? model::SpanKind::kInternal : model::SpanKind::kUnspecified;
-}
+// Tags that are about what sent the span, by the semantic conventions: sorted.
+constexpr std::string_view kResourceTags[] = {"aws.ecs.cluster.arn",
+                                              "aws.ecs.container.arn",
+                                              "aws.ecs.launchtype",
+                                              "aws.ecs.task.arn",
+                                              "aws.ecs.task.family",
+                                              "aws.ecs.task.revision",
+                                              "aws.eks.cluster.arn",
+                                              "aws.log.group.arns",
+                                              "aws.log.group.names",
+                                              "aws.log.stream.arns",
+                                              "aws.log.stream.names",
+                                              "cloud.account.id",
+                                              "cloud.availability_zone",
+                                              "cloud.platform",
+                                              "cloud.provider",
+                                              "cloud.region",
+                                              "cloud.resource_id",
+                                              "container.id",
+                                              "container.image.name",
+                                              "container.image.tag",
+                                              "container.name",
+                                              "container.runtime",
+                                              "deployment.environment",
+                                              "device.id",
+                                              "device.manufacturer",
+                                              "device.model.identifier",
+                                              "device.model.name",
+                                              "faas.id",
+                                              "faas.instance",
+                                              "faas.max_memory",
+                                              "faas.name",
+                                              "faas.version",
+                                              "host.arch",
+                                              "host.id",
+                                              "host.image.id",
+                                              "host.image.name",
+                                              "host.image.version",
+                                              "host.name",
+                                              "host.type",
+                                              "k8s.cluster.name",
+                                              "k8s.container.name",
+                                              "k8s.container.restart_count",
+                                              "k8s.cronjob.name",
+                                              "k8s.cronjob.uid",
+                                              "k8s.daemonset.name",
+                                              "k8s.daemonset.uid",
+                                              "k8s.deployment.name",
+                                              "k8s.deployment.uid",
+                                              "k8s.job.name",
+                                              "k8s.job.uid",
+                                              "k8s.namespace.name",
+                                              "k8s.node.name",
+                                              "k8s.node.uid",
+                                              "k8s.pod.name",
+                                              "k8s.pod.uid",
+                                              "k8s.replicaset.name",
+                                              "k8s.replicaset.uid",
+                                              "k8s.statefulset.name",
+                                              "k8s.statefulset.uid",
+                                              "opencensus.exporterversion",
+                                              "opencensus.resourcetype",
+                                              "opencensus.starttime",
+                                              "os.description",
+                                              "os.name",
+                                              "os.type",
+                                              "os.version",
+                                              "process.command",
+                                              "process.command_args",
+                                              "process.command_line",
+                                              "process.executable.name",
+                                              "process.executable.path",
+                                              "process.owner",
+                                              "process.pid",
+                                              "process.runtime.description",
+                                              "process.runtime.name",
+                                              "process.runtime.version",
+                                              "service.instance.id",
+                                              "service.name",
+                                              "service.namespace",
+                                              "service.version",
+                                              "telemetry.auto.version",
+                                              "telemetry.sdk.language",
+                                              "telemetry.sdk.name",
+                                              "telemetry.sdk.version",
+                                              "webengine.description",
+                                              "webengine.name",
+                                              "webengine.version"};
+
+bool is_of_resource(std::string_view key) { return std::ranges::binary_search(kResourceTags, key); }
 
 class Decoder {
  public:
@@ -50,12 +134,15 @@ class Decoder {
 
  private:
   std::string_view keep(std::string_view text) { return texts_->emplace_back(text); }
-  uint32_t scope_of(std::string_view service);
+  uint32_t scope_of_span();
+  uint32_t resource_of_span();
   Status read_field(std::string_view key, const dom::element& value);
   Status read_tags(const dom::element& value);
   Status read_annotations(const dom::element& value);
+  Status read_local(const dom::element& value);
   Status read_remote(const dom::element& value);
-  Status set_status_and_kind(std::string_view key, std::string_view text, bool& is_attribute);
+  bool takes_tag(std::string_view key, std::string_view text);
+  void read_kind_tag();
   ValueView value_of(std::string_view text);
   std::unexpected<Error> wrong(std::string_view key, std::string_view wanted) const {
     return fail(Errc::kInvalidArgument, "span ", index_, ": ", key, " must be ", wanted);
@@ -66,13 +153,15 @@ class Decoder {
   const ZipkinLimits limits_;
   std::shared_ptr<std::deque<std::string>> texts_ = std::make_shared<std::deque<std::string>>();
   std::shared_ptr<model::SpanBatch> batch_ = std::make_shared<model::SpanBatch>();
-  std::map<std::string, uint32_t, std::less<>> scopes_;
+  std::map<std::string, uint32_t, std::less<>> resources_;
+  std::map<std::tuple<uint32_t, std::string, std::string>, uint32_t> scopes_;
   uint64_t rejected_ = 0;
   size_t index_ = 0;
   // Of the span in hand.
   SpanView span_;
   bool ids_ok_ = true;
-  std::string_view service_;
+  std::string_view service_, scope_name_, scope_version_;
+  std::map<std::string_view, std::string_view> resource_tags_;
   uint64_t start_us_ = 0, duration_us_ = 0;
   std::vector<AttributeView> attributes_;
   std::vector<model::EventView> events_;
@@ -98,26 +187,40 @@ ValueView Decoder::value_of(std::string_view text) {
   return ValueView::of_string(keep(text));
 }
 
-Status Decoder::set_status_and_kind(std::string_view key, std::string_view text,
-                                    bool& is_attribute) {
-  is_attribute = false;
+// Whether a tag says something else than an attribute: of the span's status, its scope, its resource.
+bool Decoder::takes_tag(std::string_view key, std::string_view text) {
   if (key == "error") {
-    span_.status = text == "false" ? span_.status : model::StatusCode::kError;
-    if (text != "true" && text != "false") span_.status_message = keep(text);
-  } else if (key == "otel.status_code") {
-    span_.status = text == "OK"      ? model::StatusCode::kOk
-                   : text == "ERROR" ? model::StatusCode::kError
-                                     : model::StatusCode::kUnset;
+    span_.status = model::StatusCode::kError;
+    return text == "true";
+  }
+  if (key == "otel.status_code") {
+    if (span_.status == model::StatusCode::kError) return true;  // `error` wins
+    span_.status = text.ends_with("OK")      ? model::StatusCode::kOk
+                   : text.ends_with("ERROR") ? model::StatusCode::kError
+                                             : model::StatusCode::kUnset;
   } else if (key == "otel.status_description") {
     span_.status_message = keep(text);
-  } else if (key == "span.kind") {
-    if (span_.kind == model::SpanKind::kUnspecified) span_.kind = kind_of_tag(text);
   } else if (key == "w3c.tracestate") {
     span_.trace_state = keep(text);
+  } else if (key == "otel.scope.name" || (key == "otel.library.name" && scope_name_.empty())) {
+    scope_name_ = keep(text);
+  } else if (key == "otel.scope.version" ||
+             (key == "otel.library.version" && scope_version_.empty())) {
+    scope_version_ = keep(text);
+  } else if (is_of_resource(key)) {
+    resource_tags_[keep(key)] = keep(text);
   } else {
-    is_attribute = true;
+    return key == "otel.library.name" || key == "otel.library.version";
   }
-  return {};
+  return true;
+}
+
+// Of a span without a kind of its own the tag is the kind, and no attribute.
+void Decoder::read_kind_tag() {
+  const auto tag = std::ranges::find(attributes_, "span.kind", &AttributeView::key);
+  if (span_.kind != model::SpanKind::kUnspecified || tag == attributes_.end()) return;
+  if (tag->value.bytes == "internal") span_.kind = model::SpanKind::kInternal;
+  attributes_.erase(tag);
 }
 
 Status Decoder::read_tags(const dom::element& value) {
@@ -126,9 +229,7 @@ Status Decoder::read_tags(const dom::element& value) {
   for (const auto& [key, tag] : tags) {
     const auto text = text_of(tag);
     if (!text) return wrong("tags." + std::string(key), "a string");
-    bool is_attribute = true;
-    if (auto status = set_status_and_kind(key, *text, is_attribute); !status) return status;
-    if (!is_attribute) continue;
+    if (takes_tag(key, *text)) continue;
     if (attributes_.size() >= limits_.tags_max)
       ++span_.dropped_attributes;
     else
@@ -160,19 +261,35 @@ Status Decoder::read_annotations(const dom::element& value) {
   return {};
 }
 
+Status Decoder::read_local(const dom::element& value) {
+  dom::object endpoint;
+  if (value.get(endpoint) != simdjson::SUCCESS) return wrong("localEndpoint", "an object");
+  for (const auto& [key, field] : endpoint) {
+    int64_t port = 0;
+    if (key == "port" && field.get(port) == simdjson::SUCCESS && port > 0)
+      attributes_.push_back({"net.host.port", ValueView::of_int(port)});
+    const auto text = text_of(field);
+    if (!text || text->empty()) continue;
+    if (key == "serviceName") service_ = keep(*text);
+    if (key == "ipv4" || key == "ipv6")
+      attributes_.push_back({"network.local.address", ValueView::of_string(keep(*text))});
+  }
+  return {};
+}
+
 Status Decoder::read_remote(const dom::element& value) {
   dom::object endpoint;
   if (value.get(endpoint) != simdjson::SUCCESS) return wrong("remoteEndpoint", "an object");
   for (const auto& [key, field] : endpoint) {
     int64_t port = 0;
-    if (key == "port" && field.get(port) == simdjson::SUCCESS)
+    if (key == "port" && field.get(port) == simdjson::SUCCESS && port > 0)
       attributes_.push_back({"net.peer.port", ValueView::of_int(port)});
     const auto text = text_of(field);
     if (!text || text->empty()) continue;
     if (key == "serviceName")
-      attributes_.push_back({"peer.service", ValueView::of_string(keep(*text))});
+      attributes_.push_back({"service.peer.name", ValueView::of_string(keep(*text))});
     if (key == "ipv4" || key == "ipv6")
-      attributes_.push_back({"net.peer.ip", ValueView::of_string(keep(*text))});
+      attributes_.push_back({"network.peer.address", ValueView::of_string(keep(*text))});
   }
   return {};
 }
@@ -188,12 +305,7 @@ Status Decoder::read_field(std::string_view key, const dom::element& value) {
     (key == "timestamp" ? start_us_ : duration_us_) = *us;
     return {};
   }
-  if (key == "localEndpoint") {
-    dom::element service;
-    if (value["serviceName"].get(service) == simdjson::SUCCESS)
-      service_ = text_of(service).value_or(std::string_view());
-    return {};
-  }
+  if (key == "localEndpoint") return read_local(value);
   if (key != "traceId" && key != "id" && key != "parentId" && key != "name" && key != "kind")
     return {};
   const auto text = text_of(value);
@@ -215,23 +327,40 @@ Status Decoder::read_field(std::string_view key, const dom::element& value) {
   return {};
 }
 
-// One resource a service, with one scope.
-uint32_t Decoder::scope_of(std::string_view service) {
-  if (const auto known = scopes_.find(service); known != scopes_.end()) return known->second;
+// One for each service and what else its spans' tags say of it.
+uint32_t Decoder::resource_of_span() {
+  std::string key(service_);
+  for (const auto& [name, value] : resource_tags_) (((key += '\0') += name) += '\0') += value;
+  if (const auto known = resources_.find(key); known != resources_.end()) return known->second;
   Run run{static_cast<uint32_t>(batch_->attributes.size()), 0};
-  if (!service.empty()) {
-    batch_->attributes.push_back({"service.name", ValueView::of_string(keep(service))});
-    run.count = 1;
-  }
+  const auto add = [&](std::string_view name, std::string_view value) {
+    batch_->attributes.push_back({name, ValueView::of_string(value)});
+    ++run.count;
+  };
+  if (!service_.empty()) add("service.name", service_);
+  for (const auto& [name, value] : resource_tags_)
+    if (name != "service.name" || service_.empty()) add(name, value);
   batch_->resources.push_back({.attributes = run});
-  batch_->scopes.push_back({.resource = static_cast<uint32_t>(batch_->resources.size() - 1)});
-  return scopes_.emplace(service, static_cast<uint32_t>(batch_->scopes.size() - 1)).first->second;
+  return resources_.emplace(std::move(key), static_cast<uint32_t>(batch_->resources.size() - 1))
+      .first->second;
+}
+
+uint32_t Decoder::scope_of_span() {
+  const uint32_t resource = resource_of_span();
+  const auto [known, is_new] =
+      scopes_.try_emplace({resource, std::string(scope_name_), std::string(scope_version_)},
+                          static_cast<uint32_t>(batch_->scopes.size()));
+  if (is_new)
+    batch_->scopes.push_back(
+        {.resource = resource, .name = scope_name_, .version = scope_version_});
+  return known->second;
 }
 
 Status Decoder::add(const dom::object& object) {
   span_ = {};
   ids_ok_ = true;
-  service_ = {};
+  service_ = scope_name_ = scope_version_ = {};
+  resource_tags_.clear();
   start_us_ = duration_us_ = 0;
   attributes_.clear();
   events_.clear();
@@ -243,7 +372,10 @@ Status Decoder::add(const dom::object& object) {
     ++rejected_;
     return {};
   }
-  span_.scope = scope_of(service_);
+  read_kind_tag();
+  if (start_us_ == 0)
+    attributes_.push_back({"otel.zipkin.absentField.startTime", ValueView::of_bool(true)});
+  span_.scope = scope_of_span();
   span_.start = {start_us_ * 1000};
   span_.end = {(start_us_ + duration_us_) * 1000};
   span_.attributes = {static_cast<uint32_t>(batch_->attributes.size()),

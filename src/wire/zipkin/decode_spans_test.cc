@@ -27,15 +27,48 @@ TEST(ZipkinSpans, EveryFieldOfASpan) {
   EXPECT_EQ(span.kind, model::SpanKind::kClient);
   EXPECT_EQ(span.duration_ns(), 207'000'000u);
   EXPECT_EQ(span.status, model::StatusCode::kError);
-  EXPECT_EQ(span.status_message, "boom");
+  EXPECT_EQ(model::value_text(*batch.find(span.attributes, "error")), "boom");
+  EXPECT_EQ(span.status_message, "");
   EXPECT_EQ(batch.events_of(span)[0].name, "foo");
-  EXPECT_EQ(model::value_text(*batch.find(span.attributes, "peer.service")), "backend");
+  EXPECT_EQ(model::value_text(*batch.find(span.attributes, "service.peer.name")), "backend");
+  EXPECT_EQ(model::value_text(*batch.find(span.attributes, "network.peer.address")),
+            "192.168.99.101");
+  EXPECT_EQ(model::value_text(*batch.find(span.attributes, "network.local.address")), "127.0.0.1");
   EXPECT_EQ(batch.find(span.attributes, "net.peer.port")->int_value, 9000);
   EXPECT_EQ(batch.find(span.attributes, "n")->kind, model::ValueKind::kInt);
   EXPECT_EQ(batch.spans[1].kind, model::SpanKind::kInternal);
   EXPECT_EQ(batch.service_name(batch.spans[1]), "");
   EXPECT_EQ(decode_zipkin_spans(kTwoSpans, false)->batch->find(span.attributes, "n")->kind,
             model::ValueKind::kString);
+}
+
+TEST(ZipkinSpans, TagsOfScopesResourcesAndStatuses) {
+  const auto decoded = decode_zipkin_spans(
+      R"([{"traceId":"4d1e00c0db9010db","id":"1000000000000001","timestamp":1,"localEndpoint":{"serviceName":"a","port":80},"tags":{"otel.scope.name":"lib","otel.scope.version":"2","host.name":"h","otel.status_code":"STATUS_CODE_OK","span.kind":"internal"}},
+      {"traceId":"4d1e00c0db9010db","id":"1000000000000002","kind":"CLIENT","localEndpoint":{"serviceName":"a"},"tags":{"otel.library.name":"old","host.name":"h","otel.status_code":"ERROR","otel.status_description":"bad","span.kind":"x"}},
+      {"traceId":"4d1e00c0db9010db","id":"1000000000000003","timestamp":1,"localEndpoint":{"serviceName":"a"},"tags":{"otel.status_code":"OK","error":"true","span.kind":"client"}}])",
+      false);
+  ASSERT_TRUE(decoded) << decoded.error().message;
+  const model::SpanBatch& batch = *decoded->batch;
+  ASSERT_EQ(batch.spans.size(), 3u);
+  EXPECT_EQ(batch.resources.size(), 2u);
+  const auto& [one, two, three] = std::tie(batch.spans[0], batch.spans[1], batch.spans[2]);
+  EXPECT_EQ(batch.scope_of(one).name, "lib");
+  EXPECT_EQ(batch.scope_of(one).version, "2");
+  EXPECT_EQ(batch.scope_of(two).name, "old");
+  EXPECT_EQ(batch.scope_of(three).name, "");
+  EXPECT_EQ(model::value_text(*batch.find(batch.resource_of(two).attributes, "host.name")), "h");
+  EXPECT_EQ(one.status, model::StatusCode::kOk);
+  EXPECT_EQ(one.kind, model::SpanKind::kInternal);
+  EXPECT_EQ(batch.find(one.attributes, "span.kind"), nullptr);
+  EXPECT_EQ(batch.find(one.attributes, "net.host.port")->int_value, 80);
+  EXPECT_EQ(two.status, model::StatusCode::kError);
+  EXPECT_EQ(two.status_message, "bad");
+  EXPECT_NE(batch.find(two.attributes, "span.kind"), nullptr);
+  EXPECT_NE(batch.find(two.attributes, "otel.zipkin.absentField.startTime"), nullptr);
+  EXPECT_EQ(three.status, model::StatusCode::kError);
+  EXPECT_EQ(three.kind, model::SpanKind::kUnspecified);
+  EXPECT_EQ(three.attributes.count, 0u);
 }
 
 TEST(ZipkinSpans, SaysWhatIsWrong) {

@@ -1,4 +1,4 @@
-#include "pipeline/processors/span_condition.h"
+#include "pipeline/processors/condition.h"
 
 #include <re2/re2.h>
 
@@ -13,8 +13,8 @@ namespace sightline::pipeline {
 namespace {
 
 using config::OttlContext;
+using config::OttlField;
 using config::OttlNode;
-using config::SpanField;
 using Kind = OttlNode::Kind;
 using model::ValueKind;
 using model::ValueView;
@@ -107,6 +107,13 @@ bool compare(Kind op, const Value& a, const Value& b) {
   }
 }
 
+bool asks_for_points_itself(const OttlNode& node) {
+  return node.kind == Kind::kCall && node.text.ends_with("OnDatapoint");
+}
+bool asks_for_points_within(const OttlNode& node) {
+  return asks_for_points_itself(node) || std::ranges::any_of(node.children, asks_for_points_within);
+}
+
 class Evaluation {
  public:
   Evaluation(const ConditionSubject& subject, const Patterns& patterns)
@@ -122,7 +129,13 @@ class Evaluation {
   Result<Value> number_call(const OttlNode& node, const Value& argument) const;
   Value field(const OttlNode& node) const;
   Value span_field(const OttlNode& node) const;
-  Value attribute(model::Run run, const OttlNode& node) const;
+  Value metric_field(const OttlNode& node) const;
+  Value point_field(const OttlNode& node) const;
+  Result<Value> point_call(const OttlNode& node, const std::vector<Value>& arguments) const;
+  Value attribute(model::Run run, const OttlNode& node) const {
+    return attribute(subject_.batch->of(run), node);
+  }
+  static Value attribute(std::span<const model::AttributeView> attributes, const OttlNode& node);
 
   const ConditionSubject& subject_;
   const Patterns& patterns_;
@@ -219,71 +232,169 @@ Result<Value> Evaluation::arithmetic(const OttlNode& node) const {
   return Value::of(a->int_value / b->int_value);
 }
 
-Value Evaluation::attribute(model::Run run, const OttlNode& node) const {
+Value Evaluation::attribute(std::span<const model::AttributeView> attributes,
+                            const OttlNode& node) {
   if (node.keys.empty()) {
-    Value map{.type = Type::kMap, .size = run.count};
-    for (const model::AttributeView& each : subject_.batch->of(run))
+    Value map{.type = Type::kMap, .size = attributes.size()};
+    for (const model::AttributeView& each : attributes)
       map.text.append(each.key).append("=").append(model::value_text(each.value)).append(";");
     return map;
   }
-  const ValueView* found = subject_.batch->find(run, node.keys[0]);
-  if (found == nullptr || node.keys.size() > 1) return {};
-  return value_of(*found);
+  const auto found = std::ranges::find(attributes, node.keys[0], &model::AttributeView::key);
+  if (found == attributes.end() || node.keys.size() > 1) return {};
+  return value_of(found->value);
+}
+
+template <typename T>
+Value list_of(const std::vector<T>& numbers) {
+  Value list{.type = Type::kList, .text = "["};
+  for (const T number : numbers) {
+    if constexpr (std::is_integral_v<T>)
+      list.items.push_back(Value::of(static_cast<int64_t>(number)));
+    else
+      list.items.push_back(Value::of(number));
+    list.text += (list.items.size() > 1 ? "," : "") + text_of(list.items.back());
+  }
+  list.text += "]";
+  return list;
+}
+
+Value Evaluation::metric_field(const OttlNode& node) const {
+  const ConditionSubject& s = subject_;
+  const auto text = [](std::string_view value) { return Value::of(std::string(value)); };
+  switch (node.field) {
+    case OttlField::kResourceAttributes: return attribute(s.metric_resource->attributes, node);
+    case OttlField::kResourceDropped:
+      return Value::of(static_cast<int64_t>(s.metric_resource->dropped_attributes));
+    case OttlField::kResourceSchemaUrl: return text(s.metric_resource->schema_url);
+    default: break;
+  }
+  if (s.metric_scope == nullptr) return {};
+  switch (node.field) {
+    case OttlField::kScopeName: return text(s.metric_scope->name);
+    case OttlField::kScopeVersion: return text(s.metric_scope->version);
+    case OttlField::kScopeAttributes: return attribute(s.metric_scope->attributes, node);
+    case OttlField::kScopeSchemaUrl: return text(s.metric_scope->schema_url);
+    default: break;
+  }
+  if (s.metric == nullptr) return {};
+  const model::MetricView& metric = *s.metric;
+  switch (node.field) {
+    case OttlField::kMetricName: return text(metric.name);
+    case OttlField::kMetricDescription: return text(metric.description);
+    case OttlField::kMetricUnit: return text(metric.unit);
+    case OttlField::kMetricMetadata: return attribute(metric.metadata, node);
+    case OttlField::kMetricType: return Value::of(static_cast<int64_t>(metric.kind) + 1);
+    case OttlField::kMetricTemporality:
+      if (metric.kind == model::MetricKind::kGauge || metric.kind == model::MetricKind::kSummary)
+        return {};
+      return Value::of(static_cast<int64_t>(metric.temporality));
+    case OttlField::kMetricIsMonotonic:
+      return metric.kind == model::MetricKind::kSum ? Value::of(metric.is_monotonic) : Value{};
+    default: return s.point == nullptr ? Value{} : point_field(node);
+  }
+}
+
+// What a point of the metric's kind has not is nil.
+Value Evaluation::point_field(const OttlNode& node) const {
+  const model::DataPoint& point = *subject_.point;
+  const model::MetricKind kind = subject_.metric->kind;
+  const bool is_number = kind == model::MetricKind::kGauge || kind == model::MetricKind::kSum;
+  const bool is_exponential = kind == model::MetricKind::kExponentialHistogram;
+  const auto whole = [](bool has, uint64_t value) {
+    return has ? Value::of(static_cast<int64_t>(value)) : Value{};
+  };
+  switch (node.field) {
+    case OttlField::kPointStartNs: return whole(true, point.start_ns);
+    case OttlField::kPointTimeNs: return whole(true, point.time_ns);
+    case OttlField::kPointFlags: return whole(true, point.flags);
+    case OttlField::kPointDouble:
+      return is_number ? Value::of(point.is_int ? 0.0 : point.value) : Value{};
+    case OttlField::kPointInt:
+      return is_number ? Value::of(point.is_int ? point.int_value : int64_t{0}) : Value{};
+    case OttlField::kPointCount: return whole(!is_number, point.count);
+    case OttlField::kPointSum: return is_number ? Value{} : Value::of(point.sum);
+    case OttlField::kPointScale:
+      return is_exponential ? Value::of(static_cast<int64_t>(point.scale)) : Value{};
+    case OttlField::kPointZeroCount: return whole(is_exponential, point.zero_count);
+    case OttlField::kPointBucketCounts:
+      return kind == model::MetricKind::kHistogram ? list_of(point.bucket_counts) : Value{};
+    case OttlField::kPointBounds:
+      return kind == model::MetricKind::kHistogram ? list_of(point.bounds) : Value{};
+    default: return attribute(point.attributes, node);
+  }
+}
+
+// HasAttrKeyOnDatapoint(key), HasAttrOnDatapoint(key, text).
+Result<Value> Evaluation::point_call(const OttlNode& node,
+                                     const std::vector<Value>& arguments) const {
+  for (const Value& argument : arguments)
+    if (argument.type != Type::kString)
+      return fail(Errc::kInvalidArgument, node.text, " takes strings, got \"", text_of(argument),
+                  "\"");
+  for (const model::DataPoint& point : *subject_.points)
+    for (const model::AttributeView& a : point.attributes)
+      if (a.key == arguments[0].text &&
+          (arguments.size() == 1 ||
+           (a.value.kind == ValueKind::kString && a.value.bytes == arguments[1].text)))
+        return Value::of(true);
+  return Value::of(false);
 }
 
 Value Evaluation::span_field(const OttlNode& node) const {
   const model::SpanView& span = *subject_.span;
   switch (node.field) {
-    case SpanField::kTraceId: return Value::of_bytes(bytes_of(span.trace_id.bytes));
-    case SpanField::kTraceIdText: return Value::of(to_hex(span.trace_id));
-    case SpanField::kSpanId: return Value::of_bytes(bytes_of(span.span_id.bytes));
-    case SpanField::kSpanIdText: return Value::of(to_hex(span.span_id));
-    case SpanField::kParentSpanId: return Value::of_bytes(bytes_of(span.parent_span_id.bytes));
-    case SpanField::kParentSpanIdText:
+    case OttlField::kTraceId: return Value::of_bytes(bytes_of(span.trace_id.bytes));
+    case OttlField::kTraceIdText: return Value::of(to_hex(span.trace_id));
+    case OttlField::kSpanId: return Value::of_bytes(bytes_of(span.span_id.bytes));
+    case OttlField::kSpanIdText: return Value::of(to_hex(span.span_id));
+    case OttlField::kParentSpanId: return Value::of_bytes(bytes_of(span.parent_span_id.bytes));
+    case OttlField::kParentSpanIdText:
       return Value::of(span.parent_span_id.is_valid() ? to_hex(span.parent_span_id)
                                                       : std::string());
-    case SpanField::kTraceState: return Value::of(std::string(span.trace_state));
-    case SpanField::kName: return Value::of(std::string(span.name));
-    case SpanField::kKind: return Value::of(static_cast<int64_t>(span.kind));
-    case SpanField::kKindText: return Value::of(std::string(kind_word(span.kind)));
-    case SpanField::kDeprecatedKind:
+    case OttlField::kTraceState: return Value::of(std::string(span.trace_state));
+    case OttlField::kName: return Value::of(std::string(span.name));
+    case OttlField::kKind: return Value::of(static_cast<int64_t>(span.kind));
+    case OttlField::kKindText: return Value::of(std::string(kind_word(span.kind)));
+    case OttlField::kDeprecatedKind:
       return Value::of(std::string(model::span_kind_name(span.kind)));
-    case SpanField::kStartNs: return Value::of(static_cast<int64_t>(span.start.value));
-    case SpanField::kEndNs: return Value::of(static_cast<int64_t>(span.end.value));
-    case SpanField::kDroppedAttributes:
+    case OttlField::kStartNs: return Value::of(static_cast<int64_t>(span.start.value));
+    case OttlField::kEndNs: return Value::of(static_cast<int64_t>(span.end.value));
+    case OttlField::kDroppedAttributes:
       return Value::of(static_cast<int64_t>(span.dropped_attributes));
-    case SpanField::kDroppedEvents: return Value::of(static_cast<int64_t>(span.dropped_events));
-    case SpanField::kDroppedLinks: return Value::of(static_cast<int64_t>(span.dropped_links));
-    case SpanField::kStatusCode: return Value::of(static_cast<int64_t>(span.status));
-    case SpanField::kStatusMessage: return Value::of(std::string(span.status_message));
-    case SpanField::kFlags: return Value::of(static_cast<int64_t>(span.flags));
+    case OttlField::kDroppedEvents: return Value::of(static_cast<int64_t>(span.dropped_events));
+    case OttlField::kDroppedLinks: return Value::of(static_cast<int64_t>(span.dropped_links));
+    case OttlField::kStatusCode: return Value::of(static_cast<int64_t>(span.status));
+    case OttlField::kStatusMessage: return Value::of(std::string(span.status_message));
+    case OttlField::kFlags: return Value::of(static_cast<int64_t>(span.flags));
     default: return attribute(span.attributes, node);
   }
 }
 
 Value Evaluation::field(const OttlNode& node) const {
   const ConditionSubject& s = subject_;
+  if (s.metric_resource != nullptr) return metric_field(node);
   switch (node.field) {
-    case SpanField::kResourceAttributes: return attribute(s.resource->attributes, node);
-    case SpanField::kResourceDropped:
+    case OttlField::kResourceAttributes: return attribute(s.resource->attributes, node);
+    case OttlField::kResourceDropped:
       return Value::of(static_cast<int64_t>(s.resource->dropped_attributes));
-    case SpanField::kResourceSchemaUrl: return Value::of(std::string(s.resource->schema_url));
+    case OttlField::kResourceSchemaUrl: return Value::of(std::string(s.resource->schema_url));
     default: break;
   }
   if (s.scope == nullptr) return {};
   switch (node.field) {
-    case SpanField::kScopeName: return Value::of(std::string(s.scope->name));
-    case SpanField::kScopeVersion: return Value::of(std::string(s.scope->version));
-    case SpanField::kScopeAttributes: return attribute(s.scope->attributes, node);
-    case SpanField::kScopeSchemaUrl: return Value::of(std::string(s.scope->schema_url));
+    case OttlField::kScopeName: return Value::of(std::string(s.scope->name));
+    case OttlField::kScopeVersion: return Value::of(std::string(s.scope->version));
+    case OttlField::kScopeAttributes: return attribute(s.scope->attributes, node);
+    case OttlField::kScopeSchemaUrl: return Value::of(std::string(s.scope->schema_url));
     default: break;
   }
-  if (node.field >= SpanField::kEventName) {
+  if (node.field >= OttlField::kEventName) {
     if (s.event == nullptr) return {};
     switch (node.field) {
-      case SpanField::kEventName: return Value::of(std::string(s.event->name));
-      case SpanField::kEventTimeNs: return Value::of(static_cast<int64_t>(s.event->time.value));
-      case SpanField::kEventDropped:
+      case OttlField::kEventName: return Value::of(std::string(s.event->name));
+      case OttlField::kEventTimeNs: return Value::of(static_cast<int64_t>(s.event->time.value));
+      case OttlField::kEventDropped:
         return Value::of(static_cast<int64_t>(s.event->dropped_attributes));
       default: return attribute(s.event->attributes, node);
     }
@@ -358,6 +469,7 @@ Result<Value> Evaluation::call(const OttlNode& node) const {
     if (!argument) return argument;
     arguments.push_back(std::move(*argument));
   }
+  if (asks_for_points_itself(node)) return point_call(node, arguments);
   const Value& first = arguments[0];
   const std::string& name = node.text;
   if (name == "IsMatch") {
@@ -391,30 +503,36 @@ void compile(const OttlNode& node, Patterns& patterns) {
 
 }  // namespace
 
-SpanCondition::SpanCondition(config::OttlCondition condition)
+Condition::Condition(config::OttlCondition condition)
     : condition_(std::make_unique<const config::OttlCondition>(std::move(condition))) {
   compile(condition_->root, patterns_);
 }
-SpanCondition::~SpanCondition() = default;
-SpanCondition::SpanCondition(SpanCondition&&) noexcept = default;
+Condition::~Condition() = default;
+Condition::Condition(Condition&&) noexcept = default;
 
-Result<bool> SpanCondition::matches(const ConditionSubject& subject) const {
+bool Condition::asks_for_points() const { return asks_for_points_within(condition_->root); }
+
+Result<bool> Condition::matches(const ConditionSubject& subject) const {
   return Evaluation(subject, patterns_).truth(condition_->root);
 }
 
-SpanConditions::SpanConditions(const std::vector<config::OttlCondition>& conditions,
-                               config::OttlErrorMode mode)
+Conditions::Conditions(const std::vector<config::OttlCondition>& conditions,
+                       config::OttlErrorMode mode)
     : mode_(mode) {
   for (const config::OttlCondition& condition : conditions) conditions_.emplace_back(condition);
 }
 
-bool SpanConditions::has(OttlContext context) const {
+bool Conditions::has(OttlContext context) const {
   return std::any_of(conditions_.begin(), conditions_.end(),
-                     [&](const SpanCondition& c) { return c.context() == context; });
+                     [&](const Condition& c) { return c.context() == context; });
 }
 
-Result<bool> SpanConditions::any(OttlContext context, const ConditionSubject& subject) const {
-  for (const SpanCondition& condition : conditions_) {
+bool Conditions::asks_for_points() const {
+  return std::ranges::any_of(conditions_, &Condition::asks_for_points);
+}
+
+Result<bool> Conditions::any(OttlContext context, const ConditionSubject& subject) const {
+  for (const Condition& condition : conditions_) {
     if (condition.context() != context) continue;
     auto matched = condition.matches(subject);
     if (matched && *matched) return true;

@@ -1,5 +1,5 @@
 #pragma once
-// A condition of the transformation language, made ready and asked of spans.
+// A condition of the transformation language, made ready and asked of spans and of metrics.
 //   Errors    what cannot be evaluated (a prefix of a number, an addition to nothing) is kInvalidArgument; comparing
 //             values of different kinds is no error: they are not equal, and neither is less.
 //   Threads   immutable once made; matches() from any thread.
@@ -10,6 +10,7 @@
 
 #include "config/otelcol/otelcol_ottl.h"
 #include "config/otelcol/otelcol_processors.h"
+#include "model/metric_points.h"
 #include "model/span_batch.h"
 
 namespace re2 {
@@ -18,27 +19,37 @@ class RE2;
 
 namespace sightline::pipeline {
 
-// What a condition is asked about; `span` and `event` are null where the context is wider.
+// What a condition is asked about: spans, or metrics; what lies further in than its context is null.
 struct ConditionSubject {
   const model::SpanBatch* batch = nullptr;
   const model::ResourceView* resource = nullptr;
   const model::ScopeView* scope = nullptr;
   const model::SpanView* span = nullptr;
   const model::EventView* event = nullptr;
+  // Of metrics, in place of all above.
+  const model::MetricResource* metric_resource = nullptr;
+  const model::MetricScope* metric_scope = nullptr;
+  const model::MetricView* metric = nullptr;
+  const std::vector<model::DataPoint>* points = nullptr;  // of the metric, where they are asked for
+  const model::DataPoint* point = nullptr;
 
   static ConditionSubject of_span(const model::SpanBatch& batch, const model::SpanView& span) {
-    return {&batch, &batch.resource_of(span), &batch.scope_of(span), &span, nullptr};
+    return {.batch = &batch,
+            .resource = &batch.resource_of(span),
+            .scope = &batch.scope_of(span),
+            .span = &span};
   }
 };
 
-class SpanCondition {
+class Condition {
  public:
-  explicit SpanCondition(config::OttlCondition condition);
-  ~SpanCondition();
-  SpanCondition(SpanCondition&&) noexcept;
+  explicit Condition(config::OttlCondition condition);
+  ~Condition();
+  Condition(Condition&&) noexcept;
 
   config::OttlContext context() const { return condition_->context; }
   const std::string& text() const { return condition_->text; }
+  bool asks_for_points() const;  // of a metric
   Result<bool> matches(const ConditionSubject& subject) const;
 
  private:
@@ -48,14 +59,16 @@ class SpanCondition {
 };
 
 // Whether one of several conditions of a context matches; a fault is treated as the error mode says.
-class SpanConditions {
+class Conditions {
  public:
-  SpanConditions(const std::vector<config::OttlCondition>& conditions, config::OttlErrorMode mode);
+  Conditions(const std::vector<config::OttlCondition>& conditions, config::OttlErrorMode mode);
   bool has(config::OttlContext context) const;
+  // Whether one asks a metric for its points.
+  bool asks_for_points() const;
   Result<bool> any(config::OttlContext context, const ConditionSubject& subject) const;
 
  private:
-  std::vector<SpanCondition> conditions_;
+  std::vector<Condition> conditions_;
   const config::OttlErrorMode mode_;
 };
 
