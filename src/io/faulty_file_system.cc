@@ -79,6 +79,14 @@ Result<std::string> FaultyFileSystem::read_all(const std::string& path) {
   return real_.read_all(path);
 }
 
+Result<std::string> FaultyFileSystem::read_range(const std::string& path, uint64_t offset,
+                                                 size_t bytes) {
+  if (plan_.count_reads)
+    if (auto status = step("read_range"); !status)
+      return std::unexpected(std::move(status).error());
+  return real_.read_range(path, offset, bytes);
+}
+
 Status FaultyFileSystem::create_directories(const std::string& path) {
   if (auto status = step("create_directories"); !status) return status;
   return real_.create_directories(path);

@@ -36,6 +36,7 @@ class FaultyFileSystem final : public FileSystem {
   Result<std::unique_ptr<WritableFile>> open_append(const std::string& path) override;
   Result<std::unique_ptr<ReadableFile>> open_read(const std::string& path) override;
   Result<std::string> read_all(const std::string& path) override;
+  Result<std::string> read_range(const std::string& path, uint64_t offset, size_t bytes) override;
   Status create_directories(const std::string& path) override;
   Status rename(const std::string& from, const std::string& to) override;
   Status hard_link(const std::string& from, const std::string& to) override;

@@ -47,6 +47,9 @@ class FileSystem {
       const std::string& path) = 0;  // creates when absent
   virtual Result<std::unique_ptr<ReadableFile>> open_read(const std::string& path) = 0;
   virtual Result<std::string> read_all(const std::string& path) = 0;
+  // Fewer bytes where the file ends before. Unlike open_read() it maps nothing: for many small reads from many threads.
+  virtual Result<std::string> read_range(const std::string& path, uint64_t offset,
+                                         size_t bytes) = 0;
   virtual Status create_directories(const std::string& path) = 0;
   virtual Status rename(const std::string& from, const std::string& to) = 0;  // atomic, replaces
   // A second name of the same file, which must not be written to any more.

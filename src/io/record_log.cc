@@ -233,20 +233,21 @@ Result<RecordPosition> SegmentedLog::append_at(uint8_t type, std::string_view pa
 }
 
 Result<std::string> SegmentedLog::read(RecordPosition position) const {
-  const auto file = fs_.open_read(path(position.segment));
-  if (!file) return std::unexpected(file.error());
-  const std::string_view bytes = (*file)->bytes();
+  const std::string file = path(position.segment);
   const auto torn = [&] {
-    return fail(Errc::kCorrupt, path(position.segment), ": no record at byte ", position.offset);
+    return fail(Errc::kCorrupt, file, ": no record at byte ", position.offset);
   };
-  if (position.offset > bytes.size() || bytes.size() - position.offset < kFrameHeaderBytes)
+  const auto header = fs_.read_range(file, position.offset, kFrameHeaderBytes);
+  if (!header) return std::unexpected(header.error());
+  if (header->size() < kFrameHeaderBytes) return torn();
+  const auto length = load_le<uint32_t>(header->data());
+  const auto checksum = load_le<uint32_t>(header->data() + 4);
+  if (length > options_.record_bytes_max) return torn();
+  auto payload = fs_.read_range(file, position.offset + kFrameHeaderBytes, length);
+  if (!payload) return payload;
+  if (payload->size() < length || crc32c(*payload, crc32c(header->substr(8))) != checksum)
     return torn();
-  const std::string_view rest = bytes.substr(position.offset);
-  const auto length = load_le<uint32_t>(rest.data());
-  if (length > rest.size() - kFrameHeaderBytes) return torn();
-  if (crc32c(rest.substr(8, 1 + size_t{length})) != load_le<uint32_t>(rest.data() + 4))
-    return torn();
-  return std::string(rest.substr(kFrameHeaderBytes, length));
+  return payload;
 }
 
 Result<uint64_t> SegmentedLog::cut() {
