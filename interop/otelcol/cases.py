@@ -27,7 +27,7 @@ DIFFERENCES = [
     r"span_name=(kind-9|status-7)",                    # numbers that are no kind and no status
 ]
 
-# And with `compatibility: strict`, too.
+# And with `compatibility: strict`, too; all of those above where the temporality is delta.
 ALWAYS = [
     r"^(span|failed|event)_total\{.*countconnector\}: theirs \d",  # theirs shows the last request's counts, ours all
 ]

@@ -39,6 +39,11 @@ def shown(key):
     return f"{key[0]}{{{','.join(f'{k}={v}' for k, v in key[1])[:400]}}}"
 
 
+def exemplar_of(text):
+    """Its labels, in whatever order they came, and its value; its time is each program's own."""
+    return text and (sorted(LABEL.findall(text.split("} ")[0])), float(text.split("} ")[1].split()[0]))
+
+
 def check_places(samples, exemplars, faults):
     """Each exemplar lies in its own bucket."""
     bounds = {}
@@ -70,7 +75,7 @@ def compare(theirs, ours, strict=False, same_exemplars=False, changing=()):
     check_places(our_samples, our_exemplars, faults)
     if same_exemplars:
         for key in sorted(their_exemplars.keys() | our_exemplars.keys()):
-            a, b = (" ".join(e.get(key, "none").split(" ")[:2]) for e in (their_exemplars, our_exemplars))
+            a, b = (exemplar_of(e.get(key)) for e in (their_exemplars, our_exemplars))
             if a != b:
                 faults.append(f"exemplar of {shown(key)}: theirs {a}, ours {b}")
     counted = f"{len(our_families)} families, {len(our_samples)} samples, exemplars {len(our_exemplars)} of ours and {len(their_exemplars)} of theirs"

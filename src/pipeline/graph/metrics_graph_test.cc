@@ -194,6 +194,41 @@ service: {pipelines: {metrics: {receivers: [otlp], processors: [memory_limiter, 
   EXPECT_NE(escaped.find("latency_seconds_bucket{env=\"test\""), std::string::npos);
 }
 
+// As in the peer: empty labels are there, a point whose keys collide is not, and target_info joins them.
+TEST_F(MetricsGraphTest, StrictLabels) {
+  start(R"(
+receivers: {otlp: {protocols: {http: {endpoint: "127.0.0.1:0"}}}}
+exporters: {prometheus: {endpoint: "127.0.0.1:0", without_scope_info: true}}
+service: {compatibility: strict, pipelines: {metrics: {receivers: [otlp], exporters: [prometheus]}}}
+)");
+  const auto post_gauge = [&](std::string_view resource, std::string_view attributes) {
+    const auto list = [](std::string_view pairs) {  // "a=1,b="
+      std::string out;
+      while (!pairs.empty()) {
+        const std::string_view pair = pairs.substr(0, pairs.find(','));
+        pairs.remove_prefix(std::min(pairs.size(), pair.size() + 1));
+        out += (out.empty() ? R"({"key":")" : R"(,{"key":")") +
+               std::string(pair.substr(0, pair.find('='))) + R"(","value":{"stringValue":")" +
+               std::string(pair.substr(pair.find('=') + 1)) + R"("}})";
+      }
+      return out;
+    };
+    return post(
+        "/v1/metrics",
+        R"({"resourceMetrics":[{"resource":{"attributes":[)" + list(resource) +
+            R"(]},"scopeMetrics":[{"metrics":[{"name":"g","gauge":{"dataPoints":[{"asInt":"1","timeUnixNano":"1800000000000000000","attributes":[)" +
+            list(attributes) + R"(]}]}}]}]}]})");
+  };
+  ASSERT_EQ(post_gauge("service.name=shop,service.instance.id=i,a.b=1,a_b=2", "x=,y=1"), 200);
+  ASSERT_EQ(post_gauge("service.name=", "z=1"), 200);
+  ASSERT_EQ(post_gauge("service.name=hidden", "c.d=1,c_d=2"), 200);
+  EXPECT_EQ(exposition("text/plain"),
+            "# HELP g \n# TYPE g gauge\ng{job=\"\",z=\"1\"} 1\n"
+            "g{instance=\"i\",job=\"shop\",x=\"\",y=\"1\"} 1\n"
+            "# HELP target_info Target metadata\n# TYPE target_info gauge\n"
+            "target_info{a_b=\"1;2\",instance=\"i\",job=\"shop\"} 1\n");
+}
+
 TEST_F(MetricsGraphTest, RemoteWriteOfBothVersions) {
   for (const bool second : {false, true}) {
     RemoteStore store;

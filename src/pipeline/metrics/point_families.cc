@@ -132,7 +132,8 @@ std::string PointFamilies::label_name(std::string_view key) const {
 }
 
 bool PointFamilies::set_labels(const std::vector<model::AttributeView>& attributes,
-                               const LabelsBuilder& always, MetricPoint& point) const {
+                               const LabelsBuilder& always, Collisions collisions,
+                               MetricPoint& point) const {
   std::vector<const model::AttributeView*> sorted;
   for (const auto& attribute : attributes) sorted.push_back(&attribute);
   std::ranges::stable_sort(sorted, {}, [](const auto* a) { return a->key; });
@@ -142,14 +143,14 @@ bool PointFamilies::set_labels(const std::vector<model::AttributeView>& attribut
     const std::string value = to_valid_utf8(model::value_text(attribute->value));
     const std::string before(labels.get(name));
     auto& empty = point.empty_labels;
-    if (is_strict_) {
-      if (!before.empty() || !always.get(name).empty() ||
-          std::ranges::find(empty, name) != empty.end())
-        return false;
-      if (value.empty()) empty.push_back(name);
-    }
+    const bool is_taken = !before.empty() || !always.get(name).empty() ||
+                          std::ranges::find(empty, name) != empty.end() ||
+                          std::ranges::find(resource_empty_, name) != resource_empty_.end();
+    if (is_strict_ && is_taken && collisions == Collisions::kHide) return false;
+    if (is_strict_ && value.empty() && !is_taken) empty.push_back(name);
     labels.set(name, before.empty() ? value : before + ";" + value);
   }
+  for (const std::string& name : resource_empty_) point.empty_labels.push_back(name);
   std::ranges::sort(point.empty_labels);
   const model::Labels fixed = always.build();
   for (const model::LabelView label : fixed) labels.set(label.name, label.value);
@@ -165,6 +166,14 @@ Status PointFamilies::on_resource(const model::MetricResource& resource) {
     job = space + "/" + job;
   LabelsBuilder target;
   target.set("job", job).set("instance", text_of(all, "service.instance.id"));
+  resource_empty_.clear();
+  const auto note_empty = [&](std::string_view key, const char* label) {
+    const auto found = std::ranges::find(all, key, &model::AttributeView::key);
+    if (is_strict_ && found != all.end() && target.get(label).empty())
+      resource_empty_.emplace_back(label);
+  };
+  note_empty("service.name", "job");
+  note_empty("service.instance.id", "instance");
   resource_ = target;
   if (config_.resource_to_telemetry_conversion)
     for (const auto& attribute : all)
@@ -184,7 +193,7 @@ Status PointFamilies::on_resource(const model::MetricResource& resource) {
   Family& family = families_[name];
   family.head = {.name = name, .metadata = {model::MetricType::kGauge, "", "Target metadata"}};
   MetricPoint info{.time = now_, .has_time = false, .value = 1};
-  if (set_labels(others, target, info)) put(family, std::move(info));
+  if (set_labels(others, target, Collisions::kJoin, info)) put(family, std::move(info));
   return {};
 }
 
@@ -233,7 +242,7 @@ Status PointFamilies::on_metric(const MetricView& metric) {
 Status PointFamilies::on_point(const MetricView& metric, const DataPoint& received) {
   if (family_ == nullptr) return {};
   MetricPoint named;
-  if (!set_labels(received.attributes, scope_, named)) return {};
+  if (!set_labels(received.attributes, scope_, Collisions::kHide, named)) return {};
   if ((received.flags & DataPoint::kNoRecordedValue) != 0) {
     series_ -= family_->series.erase(named.labels);
     return {};

@@ -57,9 +57,12 @@ class PointFamilies final : public MetricsConsumer, private model::MetricsSink {
   Status on_metric(const model::MetricView& metric) override;
   Status on_point(const model::MetricView& metric, const model::DataPoint& point) override;
   std::string label_name(std::string_view key) const;
-  // Gives the point its labels. False: two keys became one label, and such a point is not shown.
+  // Of keys that become one label, where the peer is followed; values are joined otherwise.
+  enum class Collisions { kHide, kJoin };
+  // Gives the point its labels. False: such a point is not shown.
   bool set_labels(const std::vector<model::AttributeView>& attributes,
-                  const model::LabelsBuilder& always, model::MetricPoint& point) const;
+                  const model::LabelsBuilder& always, Collisions collisions,
+                  model::MetricPoint& point) const;
   void put(Family& family, model::MetricPoint point);
 
   const config::PrometheusExporterConfig& config_;
@@ -75,7 +78,9 @@ class PointFamilies final : public MetricsConsumer, private model::MetricsSink {
   TimestampMs now_;                // of the walk under way
   model::LabelsBuilder resource_;  // labels of every point of the resource
   model::LabelsBuilder scope_;     // and of the scope
-  Family* family_ = nullptr;       // of the metric; null: it is not shown
+  std::vector<std::string>
+      resource_empty_;        // strict: of job and instance those that are there, and empty
+  Family* family_ = nullptr;  // of the metric; null: it is not shown
 };
 
 // One data point's values. kInvalidArgument: it is no proper point of its kind.
