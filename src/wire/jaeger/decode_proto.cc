@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <optional>
-#include <protozero/pbf_reader.hpp>
+
+#include "base/typed_pbf_reader.h"
 
 namespace sightline::wire::jaeger {
 namespace {
@@ -10,15 +11,14 @@ namespace {
 using model::AttributeView;
 using model::ValueKind;
 using model::ValueView;
-using protozero::pbf_reader;
 
-std::string_view text(pbf_reader& message) {
+std::string_view text(TypedPbfReader& message) {
   const auto view = message.get_view();
   return {view.data(), view.size()};
 }
 
 // Timestamp or Duration; what lies before its zero is 0.
-uint64_t read_ns(pbf_reader message) {
+uint64_t read_ns(TypedPbfReader message) {
   int64_t seconds = 0;
   int32_t nanos = 0;
   while (message.next()) {
@@ -33,7 +33,7 @@ uint64_t read_ns(pbf_reader message) {
   return static_cast<uint64_t>(seconds * 1'000'000'000) + static_cast<uint64_t>(std::max(0, nanos));
 }
 
-AttributeView read_tag(pbf_reader message) {
+AttributeView read_tag(TypedPbfReader message) {
   AttributeView tag;
   int32_t type = 0;
   ValueView text_value = ValueView::of_string({});
@@ -68,22 +68,22 @@ class Decoder {
 
   void batch(std::string_view bytes) {
     JaegerProcess process;
-    pbf_reader head(bytes.data(), bytes.size());
+    TypedPbfReader head(bytes.data(), bytes.size());
     while (head.next(2)) process = read_process(head.get_message());
-    pbf_reader spans(bytes.data(), bytes.size());
+    TypedPbfReader spans(bytes.data(), bytes.size());
     while (spans.next(1)) read_span(spans.get_message(), process);
   }
   DecodedJaeger finish() { return builder_.finish(); }
 
  private:
-  bool add_tag(pbf_reader message, std::vector<AttributeView>& tags) const {
+  bool add_tag(TypedPbfReader message, std::vector<AttributeView>& tags) const {
     const AttributeView tag = read_tag(message);
     if (tags.size() >= limits_.tags_max) return false;
     put_tag(tags, tag);
     return true;
   }
 
-  JaegerProcess read_process(pbf_reader message) const {
+  JaegerProcess read_process(TypedPbfReader message) const {
     JaegerProcess process;
     while (message.next()) {
       if (message.tag() == 1)
@@ -96,7 +96,7 @@ class Decoder {
     return process;
   }
 
-  static JaegerReference read_reference(pbf_reader message) {
+  static JaegerReference read_reference(TypedPbfReader message) {
     JaegerReference reference;
     while (message.next()) {
       switch (message.tag()) {
@@ -109,7 +109,7 @@ class Decoder {
     return reference;
   }
 
-  JaegerLog read_log(pbf_reader message) const {
+  JaegerLog read_log(TypedPbfReader message) const {
     JaegerLog log;
     while (message.next()) {
       if (message.tag() == 1)
@@ -122,7 +122,7 @@ class Decoder {
     return log;
   }
 
-  void read_span(pbf_reader message, const JaegerProcess& of_batch) {
+  void read_span(TypedPbfReader message, const JaegerProcess& of_batch) {
     JaegerSpan span;
     std::optional<JaegerProcess> own;
     while (message.next()) {
@@ -164,7 +164,7 @@ Result<DecodedJaeger> decode_post_spans(std::shared_ptr<const std::string> reque
                                         const JaegerLimits& limits) {
   Decoder decoder(request, limits);
   try {
-    pbf_reader message(request->data(), request->size());
+    TypedPbfReader message(request->data(), request->size());
     while (message.next()) {
       if (message.tag() == 1)
         decoder.batch(text(message));

@@ -2,7 +2,8 @@
 
 #include <array>
 #include <optional>
-#include <protozero/pbf_reader.hpp>
+
+#include "base/typed_pbf_reader.h"
 
 namespace sightline::wire::otlp {
 namespace {
@@ -15,11 +16,9 @@ using model::PointExemplar;
 using model::Temporality;
 using model::ValueKind;
 using model::ValueView;
-using protozero::pbf_reader;
-
 constexpr int kValueDepthMax = 32;
 
-std::string_view text(pbf_reader& message) {
+std::string_view text(TypedPbfReader& message) {
   const auto view = message.get_view();
   return {view.data(), view.size()};
 }
@@ -28,20 +27,20 @@ std::string_view text(pbf_reader& message) {
 // too deep is known.
 bool is_shallow(std::string_view message, ValueKind kind, int depth) {
   if (depth > kValueDepthMax) return false;
-  pbf_reader list(message.data(), message.size());
+  TypedPbfReader list(message.data(), message.size());
   while (list.next()) {
     if (list.tag() != 1) {
       list.skip();
       continue;
     }
-    pbf_reader value = list.get_message();
+    TypedPbfReader value = list.get_message();
     if (kind == ValueKind::kKvlist) {
       while (value.next()) {
         if (value.tag() != 2) {
           value.skip();
           continue;
         }
-        pbf_reader inner = value.get_message();
+        TypedPbfReader inner = value.get_message();
         while (inner.next()) {
           const uint32_t tag = inner.tag();
           if (tag != 5 && tag != 6)
@@ -65,7 +64,7 @@ bool is_shallow(std::string_view message, ValueKind kind, int depth) {
   return true;
 }
 
-ValueView read_value(pbf_reader message) {
+ValueView read_value(TypedPbfReader message) {
   ValueView out;
   while (message.next()) {
     switch (message.tag()) {
@@ -87,7 +86,7 @@ ValueView read_value(pbf_reader message) {
   return out;
 }
 
-void read_attribute(pbf_reader message, std::vector<AttributeView>& out) {
+void read_attribute(TypedPbfReader message, std::vector<AttributeView>& out) {
   AttributeView attribute;
   while (message.next()) {
     if (message.tag() == 1)
@@ -100,7 +99,7 @@ void read_attribute(pbf_reader message, std::vector<AttributeView>& out) {
   out.push_back(attribute);
 }
 
-PointExemplar read_exemplar(pbf_reader message) {
+PointExemplar read_exemplar(TypedPbfReader message) {
   PointExemplar out;
   while (message.next()) {
     switch (message.tag()) {
@@ -119,30 +118,30 @@ PointExemplar read_exemplar(pbf_reader message) {
   return out;
 }
 
-bool is_packed(const pbf_reader& message) {
+bool is_packed(const TypedPbfReader& message) {
   return message.wire_type() == protozero::pbf_wire_type::length_delimited;
 }
 
-void read_fixed64s(pbf_reader& message, std::vector<uint64_t>& out) {
+void read_fixed64s(TypedPbfReader& message, std::vector<uint64_t>& out) {
   if (is_packed(message))
     for (const uint64_t v : message.get_packed_fixed64()) out.push_back(v);
   else
     out.push_back(message.get_fixed64());
 }
-void read_uint64s(pbf_reader& message, std::vector<uint64_t>& out) {
+void read_uint64s(TypedPbfReader& message, std::vector<uint64_t>& out) {
   if (is_packed(message))
     for (const uint64_t v : message.get_packed_uint64()) out.push_back(v);
   else
     out.push_back(message.get_uint64());
 }
-void read_doubles(pbf_reader& message, std::vector<double>& out) {
+void read_doubles(TypedPbfReader& message, std::vector<double>& out) {
   if (is_packed(message))
     for (const double v : message.get_packed_double()) out.push_back(v);
   else
     out.push_back(message.get_double());
 }
 
-void read_buckets(pbf_reader message, DataPoint::Buckets& out) {
+void read_buckets(TypedPbfReader message, DataPoint::Buckets& out) {
   while (message.next()) {
     if (message.tag() == 1)
       out.offset = message.get_sint32();
@@ -153,7 +152,7 @@ void read_buckets(pbf_reader message, DataPoint::Buckets& out) {
   }
 }
 
-DataPoint::Quantile read_quantile(pbf_reader message) {
+DataPoint::Quantile read_quantile(TypedPbfReader message) {
   DataPoint::Quantile out;
   while (message.next()) {
     if (message.tag() == 1)
@@ -214,12 +213,12 @@ const FieldNumbers& fields_of(MetricKind kind) {
   return kSummaryPoint;
 }
 
-void read_optional(pbf_reader& message, bool& has, double& out) {
+void read_optional(TypedPbfReader& message, bool& has, double& out) {
   out = message.get_double();
   has = true;
 }
 
-void read_field(Field field, pbf_reader& message, DataPoint& out) {
+void read_field(Field field, TypedPbfReader& message, DataPoint& out) {
   switch (field) {
     case kOther: message.skip(); return;
     case kAttribute: read_attribute(message.get_message(), out.attributes); return;
@@ -260,7 +259,7 @@ void reset(DataPoint& point) {
   point = std::move(fresh);
 }
 
-void read_point(pbf_reader message, MetricKind kind, DataPoint& out) {
+void read_point(TypedPbfReader message, MetricKind kind, DataPoint& out) {
   reset(out);
   const FieldNumbers& fields = fields_of(kind);
   while (message.next())
@@ -280,7 +279,7 @@ std::optional<MetricKind> kind_of(uint32_t field) {
 
 // The points of one Gauge, Sum, Histogram, ExponentialHistogram or Summary message.
 Status read_points(std::string_view data, MetricView metric, model::MetricsSink& sink) {
-  pbf_reader head(data.data(), data.size());
+  TypedPbfReader head(data.data(), data.size());
   while (head.next()) {
     if (head.tag() == 2 && metric.kind != MetricKind::kSummary &&
         metric.kind != MetricKind::kGauge) {
@@ -293,7 +292,7 @@ Status read_points(std::string_view data, MetricView metric, model::MetricsSink&
     }
   }
   if (auto status = sink.on_metric(metric); !status) return status;
-  pbf_reader points(data.data(), data.size());
+  TypedPbfReader points(data.data(), data.size());
   DataPoint point;
   while (points.next(1)) {
     read_point(points.get_message(), metric.kind, point);
@@ -302,7 +301,7 @@ Status read_points(std::string_view data, MetricView metric, model::MetricsSink&
   return {};
 }
 
-Status read_metric(pbf_reader message, model::MetricsSink& sink) {
+Status read_metric(TypedPbfReader message, model::MetricsSink& sink) {
   MetricView metric;
   std::string_view data;
   bool has_data = false;
@@ -328,12 +327,12 @@ Status read_metric(pbf_reader message, model::MetricsSink& sink) {
 
 Status read_scope_metrics(std::string_view bytes, model::MetricsSink& sink) {
   model::MetricScope scope;
-  pbf_reader head(bytes.data(), bytes.size());
+  TypedPbfReader head(bytes.data(), bytes.size());
   while (head.next()) {
     if (head.tag() == 3) {
       scope.schema_url = text(head);
     } else if (head.tag() == 1) {
-      pbf_reader message = head.get_message();
+      TypedPbfReader message = head.get_message();
       while (message.next()) {
         switch (message.tag()) {
           case 1: scope.name = text(message); break;
@@ -348,7 +347,7 @@ Status read_scope_metrics(std::string_view bytes, model::MetricsSink& sink) {
     }
   }
   if (auto status = sink.on_scope(scope); !status) return status;
-  pbf_reader metrics(bytes.data(), bytes.size());
+  TypedPbfReader metrics(bytes.data(), bytes.size());
   while (metrics.next(2))
     if (auto status = read_metric(metrics.get_message(), sink); !status) return status;
   return {};
@@ -356,12 +355,12 @@ Status read_scope_metrics(std::string_view bytes, model::MetricsSink& sink) {
 
 Status read_resource_metrics(std::string_view bytes, model::MetricsSink& sink) {
   model::MetricResource resource;
-  pbf_reader head(bytes.data(), bytes.size());
+  TypedPbfReader head(bytes.data(), bytes.size());
   while (head.next()) {
     if (head.tag() == 3) {
       resource.schema_url = text(head);
     } else if (head.tag() == 1) {
-      pbf_reader message = head.get_message();
+      TypedPbfReader message = head.get_message();
       while (message.next()) {
         switch (message.tag()) {
           case 1: read_attribute(message.get_message(), resource.attributes); break;
@@ -374,7 +373,7 @@ Status read_resource_metrics(std::string_view bytes, model::MetricsSink& sink) {
     }
   }
   if (auto status = sink.on_resource(resource); !status) return status;
-  pbf_reader scopes(bytes.data(), bytes.size());
+  TypedPbfReader scopes(bytes.data(), bytes.size());
   while (scopes.next(2))
     if (auto status = read_scope_metrics(text(scopes), sink); !status) return status;
   return {};
@@ -383,7 +382,7 @@ Status read_resource_metrics(std::string_view bytes, model::MetricsSink& sink) {
 }  // namespace
 
 Status decode_metrics(std::string_view protobuf, model::MetricsSink& sink) {
-  pbf_reader request(protobuf.data(), protobuf.size());
+  TypedPbfReader request(protobuf.data(), protobuf.size());
   size_t at = 0;
   try {
     while (at = protobuf.size() - request.length(), request.next()) {

@@ -1,13 +1,10 @@
 #include "wire/prometheus/remote_write.h"
 
-#include <protozero/pbf_reader.hpp>
-
 #include "base/bytes.h"
+#include "base/typed_pbf_reader.h"
 #include "model/histogram_reduce.h"
 
 namespace sightline::wire::prometheus {
-
-using protozero::pbf_reader;
 
 namespace {
 
@@ -19,12 +16,12 @@ constexpr char kSampleTag = 0x12;
 constexpr char kSampleValueTag = 0x09;
 constexpr char kSampleTimeTag = 0x10;
 
-std::string_view text(pbf_reader& message) {
+std::string_view text(TypedPbfReader& message) {
   const auto view = message.get_view();
   return {view.data(), view.size()};
 }
 
-model::LabelView read_label(pbf_reader label) {
+model::LabelView read_label(TypedPbfReader label) {
   model::LabelView out;
   while (label.next()) {
     if (label.tag() == 1)
@@ -37,7 +34,7 @@ model::LabelView read_label(pbf_reader label) {
   return out;
 }
 
-WriteSample read_sample(pbf_reader sample) {
+WriteSample read_sample(TypedPbfReader sample) {
   WriteSample out;
   while (sample.next()) {
     if (sample.tag() == 1)
@@ -52,7 +49,7 @@ WriteSample read_sample(pbf_reader sample) {
   return out;
 }
 
-model::BucketSpan read_span(pbf_reader span) {
+model::BucketSpan read_span(TypedPbfReader span) {
   model::BucketSpan out;
   while (span.next()) {
     if (span.tag() == 1)
@@ -73,13 +70,13 @@ struct Buckets {
     last = static_cast<int64_t>(static_cast<uint64_t>(last) + static_cast<uint64_t>(delta));
     counts.push_back(static_cast<double>(last));
   }
-  void read_deltas(pbf_reader& message) {
+  void read_deltas(TypedPbfReader& message) {
     if (message.wire_type() == protozero::pbf_wire_type::length_delimited)
       for (const int64_t delta : message.get_packed_sint64()) add_delta(delta);
     else
       add_delta(message.get_sint64());
   }
-  void read_counts(pbf_reader& message) {
+  void read_counts(TypedPbfReader& message) {
     if (message.wire_type() == protozero::pbf_wire_type::length_delimited)
       for (const double count : message.get_packed_double()) counts.push_back(count);
     else
@@ -87,7 +84,7 @@ struct Buckets {
   }
 };
 
-WriteHistogram read_histogram(pbf_reader message) {
+WriteHistogram read_histogram(TypedPbfReader message) {
   WriteHistogram out;
   model::Histogram& h = out.histogram;
   Buckets negative;
@@ -131,7 +128,7 @@ WriteHistogram read_histogram(pbf_reader message) {
   return out;
 }
 
-void read_refs(pbf_reader& message, std::vector<uint32_t>& out) {
+void read_refs(TypedPbfReader& message, std::vector<uint32_t>& out) {
   if (message.wire_type() == protozero::pbf_wire_type::length_delimited)
     for (const uint32_t ref : message.get_packed_uint32()) out.push_back(ref);
   else
@@ -148,7 +145,7 @@ model::MetricType metric_type(int32_t number) {
                                                                          : MetricType::kUnknown;
 }
 
-Status read_metadata(pbf_reader metadata, WriteSink& sink) {
+Status read_metadata(TypedPbfReader metadata, WriteSink& sink) {
   std::string_view metric;
   model::MetricMetadata out;
   while (metadata.next()) {
@@ -191,7 +188,7 @@ class WriteDecoder {
     bytes.remove_prefix(labels);
     while (read_plain_sample(bytes)) {
     }
-    pbf_reader message(bytes.data(), bytes.size());
+    TypedPbfReader message(bytes.data(), bytes.size());
     while (message.next()) {
       switch (message.tag()) {
         case 1: add_scattered_label(text(message)); break;
@@ -204,7 +201,7 @@ class WriteDecoder {
     return sink_.on_series(series_);
   }
 
-  Status read_series_2(pbf_reader message, const std::vector<std::string_view>& symbols) {
+  Status read_series_2(TypedPbfReader message, const std::vector<std::string_view>& symbols) {
     clear();
     series_.symbols_ = &symbols;
     while (message.next()) {
@@ -275,7 +272,7 @@ class WriteDecoder {
     series_.identity_ = series_.scratch_;
   }
 
-  static WriteExemplar read_exemplar_1(pbf_reader exemplar) {
+  static WriteExemplar read_exemplar_1(TypedPbfReader exemplar) {
     WriteExemplar out;
     while (exemplar.next()) {
       if (exemplar.tag() == 1)
@@ -290,7 +287,7 @@ class WriteDecoder {
     return out;
   }
 
-  void read_exemplar_2(pbf_reader exemplar, const std::vector<std::string_view>& symbols) {
+  void read_exemplar_2(TypedPbfReader exemplar, const std::vector<std::string_view>& symbols) {
     WriteExemplar out;
     std::vector<uint32_t> refs;
     while (exemplar.next()) {
@@ -308,7 +305,7 @@ class WriteDecoder {
     series_.exemplars.push_back(std::move(out));
   }
 
-  void read_metadata_2(pbf_reader metadata, const std::vector<std::string_view>& symbols) {
+  void read_metadata_2(TypedPbfReader metadata, const std::vector<std::string_view>& symbols) {
     series_.has_metadata = true;
     series_.metadata = {};
     const auto symbol = [&](uint32_t ref) {
@@ -334,7 +331,7 @@ Status WriteSeries::read_labels(std::vector<model::LabelView>& out) const {
   out.clear();
   if (symbols_ != nullptr) return resolve(*symbols_, label_refs_, out);
   try {
-    pbf_reader labels(identity_.data(), identity_.size());
+    TypedPbfReader labels(identity_.data(), identity_.size());
     while (labels.next(1)) out.push_back(read_label(labels.get_message()));
   } catch (const protozero::exception& e) {
     return fail(Errc::kInvalidArgument, "labels are damaged: ", e.what());
@@ -343,7 +340,7 @@ Status WriteSeries::read_labels(std::vector<model::LabelView>& out) const {
 }
 
 Status decode_write_request(std::string_view bytes, WriteSink& sink) {
-  pbf_reader request(bytes.data(), bytes.size());
+  TypedPbfReader request(bytes.data(), bytes.size());
   WriteDecoder decoder(sink);
   size_t at = 0;
   try {
@@ -369,7 +366,7 @@ Status decode_write_request_2(std::string_view bytes, WriteSink& sink) {
   WriteDecoder decoder(sink);
   size_t at = 0;
   try {
-    pbf_reader table(bytes.data(), bytes.size());
+    TypedPbfReader table(bytes.data(), bytes.size());
     while (at = bytes.size() - table.length(), table.next())
       if (table.tag() == 4)
         symbols.push_back(text(table));
@@ -378,7 +375,7 @@ Status decode_write_request_2(std::string_view bytes, WriteSink& sink) {
     if (symbols.empty() ? !bytes.empty() : !symbols.front().empty())
       return fail(Errc::kInvalidArgument,
                   "no remote write 2.0 request: the first symbol is not the empty one");
-    pbf_reader request(bytes.data(), bytes.size());
+    TypedPbfReader request(bytes.data(), bytes.size());
     while (at = bytes.size() - request.length(), request.next()) {
       if (request.tag() != 5) {
         request.skip();
