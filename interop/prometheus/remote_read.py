@@ -182,6 +182,10 @@ def compare(both, report):
     for kind, body in (("samples", b"".join([query(low, high, [(0, "__name__", "latency_native")])])),):
         ours, theirs = ask(both.ours, body), ask(both.theirs, body)
         report.note("read", f"native histograms as {kind}", None if ours.status == theirs.status == 200 and sampled(ours) == sampled(theirs) else "differs")
+    # Where chunks begin and end is each program's own affair; which kinds of histogram a series has is not.
+    body = b"".join([query(low, high, [(2, "__name__", ".*_native|.*_custom|.*native.*")])]) + varint(2 << 3) + varint(1)
+    kinds = [{labels: {chunk[2] for chunk in chunks} for labels, chunks in streamed(ask(base, body)).get(0, {}).items()} for base in (both.ours, both.theirs)]
+    report.note("read", "native histograms as chunks", None if kinds[0] and kinds[0] == kinds[1] else f"ours {kinds[0]}, theirs {kinds[1]}")
     for name, body in (("not snappy", b"\xff\xff\xff"), ("not protobuf", snappy(b"\x0f\x0f")), ("bad regex", snappy(query(low, high, [(2, "__name__", "(")]))), ("type 9 only", snappy(query(low, high, [(0, "__name__", "memory_bytes")]) + varint(2 << 3) + varint(9)))):
         ours, theirs = (request("POST", base + "/api/v1/read", body, {"Content-Type": "application/x-protobuf", "Content-Encoding": "snappy"}) for base in (both.ours, both.theirs))
         report.note("read", name, None if ours.status == theirs.status else f"status {ours.status} and not {theirs.status}: {ours.text[:100]!r} {theirs.text[:100]!r}")

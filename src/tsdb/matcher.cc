@@ -119,9 +119,9 @@ Result<Matcher> Matcher::create(MatchOp op, std::string name, std::string value)
   // Checked as given first, so that the error speaks of the user's own text.
   const RE2 as_given(m.value_, options);
   if (!as_given.ok()) {
-    const std::string& part = as_given.error_arg();  // empty: it is all of it
+    const bool is_whole = as_given.error_code() == RE2::ErrorPatternTooLarge;
     return fail(Errc::kInvalidArgument, "error parsing regexp: ", fault_text(as_given.error_code()),
-                ": `", part.empty() ? m.value_.substr(0, kShownBytesMax) : part, "`");
+                ": `", is_whole ? m.value_.substr(0, kShownBytesMax) : as_given.error_arg(), "`");
   }
   auto regex = std::make_shared<RE2>("^(?s:" + m.value_ + ")$", options);
   if (!regex->ok()) return fail(Errc::kInvalidArgument, "error parsing regexp: ", regex->error());
