@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <tuple>
 
 #include "base/bytes.h"
@@ -73,9 +74,13 @@ struct BlockWriter::File {
     return result;
   }
   Status append(std::string_view bytes) {
-    buffer += bytes;
     offset += bytes.size();
-    return buffer.size() < kBufferBytes ? Status() : flush();
+    if (bytes.size() < kBufferBytes) {
+      buffer += bytes;
+      return buffer.size() < kBufferBytes ? Status() : flush();
+    }
+    if (auto status = flush(); !status) return status;
+    return file->append(bytes);
   }
   // A checksum, then the bytes; returns where the checksum is.
   Result<uint64_t> append_checked(std::string_view bytes) {
@@ -88,6 +93,7 @@ struct BlockWriter::File {
     return at;
   }
   Status flush() {
+    if (buffer.empty()) return {};
     auto status = file->append(buffer);
     buffer.clear();
     return status;
@@ -197,15 +203,29 @@ Status BlockWriter::take_whole_groups(BlockSource& source, size_t samples_max) {
 
 // Of the column as it is encoded: the same for the same times.
 Result<uint64_t> BlockWriter::times_hash(BlockSource& source, uint32_t number) {
+  const auto key = source.times_key(number);
+  if (!key) return encoded_times_hash(source, number);
+  if (const auto known = hashes_by_key_.find(*key); known != hashes_by_key_.end())
+    return known->second;
+  auto hash = encoded_times_hash(source, number);
+  if (hash) hashes_by_key_.emplace(*key, *hash);
+  return hash;
+}
+
+Result<uint64_t> BlockWriter::encoded_times_hash(BlockSource& source, uint32_t number) {
   if (const auto encoded = source.read_encoded(number)) return xxh3(encoded->times);
   std::vector<int64_t> times;
   if (auto status = source.read_times(number, times); !status)
     return std::unexpected(std::move(status).error());
   if (times.empty())
     return fail(Errc::kInternal, "a series lost its samples while a block was written");
+  const uint64_t plain =
+      xxh3({reinterpret_cast<const char*>(times.data()), times.size() * sizeof(int64_t)});
+  if (const auto known = hashes_by_times_.find(plain); known != hashes_by_times_.end())
+    return known->second;
   std::string column;
   append_integer_column(column, times);
-  return xxh3(column);
+  return hashes_by_times_.emplace(plain, xxh3(column)).first->second;
 }
 
 Status BlockWriter::add_series(BlockSource& source, uint32_t number, const model::Labels& labels,
@@ -239,18 +259,31 @@ void BlockWriter::add_labels(const model::Labels& labels) {
   const auto series = static_cast<uint32_t>(series_offsets_.size());
   series_offsets_.push_back(static_cast<uint32_t>(entries_.size()));
   append_uvarint(entries_, labels.size());
+  size_t i = 0;
   for (const model::LabelView label : labels) {
-    append_uvarint(entries_, symbol(label.name));
-    const uint32_t value = symbol(label.value);
-    append_uvarint(entries_, value);
-    auto name = postings_.find(label.name);
-    if (name == postings_.end()) name = postings_.try_emplace(std::string(label.name)).first;
-    auto found = name->second.find(label.value);
-    if (found == name->second.end())
-      found = name->second.try_emplace(std::string(label.value)).first;
-    found->second.symbol = value;
-    found->second.series.add(series);
+    if (i == last_pairs_.size()) last_pairs_.push_back(0);
+    uint32_t& place = last_pairs_[i++];
+    if (place >= pairs_.size() || symbol_text(pairs_[place].value) != label.value ||
+        symbol_text(pairs_[place].name) != label.name) {
+      const uint32_t name = symbol(label.name);
+      place = pair(name, symbol(label.value));
+    }
+    PairPostings& postings = pairs_[place];
+    append_uvarint(entries_, postings.name);
+    append_uvarint(entries_, postings.value);
+    postings.add(series);
   }
+}
+
+uint32_t BlockWriter::pair(uint32_t name, uint32_t value) {
+  const auto [at, fresh] =
+      pair_places_.try_emplace(uint64_t{name} << 32 | value, static_cast<uint32_t>(pairs_.size()));
+  if (fresh) {
+    pairs_.emplace_back();
+    pairs_.back().name = name;
+    pairs_.back().value = value;
+  }
+  return at->second;
 }
 
 Status BlockWriter::add_histograms(const SampleColumns& columns, size_t samples_max) {
@@ -446,6 +479,42 @@ Status BlockWriter::write_pieces(std::span<const Placement> members,
   return {};
 }
 
+// Ascending by the texts of name and value.
+void BlockWriter::append_postings(std::string& names, std::string& values, std::string& postings) {
+  std::vector<uint32_t> order(pairs_.size());
+  std::iota(order.begin(), order.end(), 0u);
+  std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
+    const PairPostings& x = pairs_[a];
+    const PairPostings& y = pairs_[b];
+    return x.name == y.name ? symbol_text(x.value) < symbol_text(y.value)
+                            : symbol_text(x.name) < symbol_text(y.name);
+  });
+  std::string runs;
+  uint32_t name_count = 0;
+  for (size_t begin = 0; begin < order.size(); ++name_count) {
+    size_t end = begin;
+    const uint32_t name = pairs_[order[begin]].name;
+    for (; end < order.size() && pairs_[order[end]].name == name; ++end) {
+      PairPostings& pair = pairs_[order[end]];
+      pair.settle();
+      pair.series.runOptimize();
+      std::string bytes(pair.series.getSizeInBytes(true), '\0');
+      pair.series.write(bytes.data(), true);
+      append_le(values, pair.value);
+      append_le(values, static_cast<uint32_t>(bytes.size()));
+      append_le(values, uint64_t{postings.size()});
+      postings += bytes;
+      pair.series = Roaring();
+    }
+    append_le(runs, name);
+    append_le(runs, static_cast<uint32_t>(begin));
+    append_le(runs, static_cast<uint32_t>(end - begin));
+    begin = end;
+  }
+  append_le(names, name_count);
+  names += runs;
+}
+
 Status BlockWriter::write_index() {
   std::array<std::string, kSectionCount> sections;
   append_le(sections[kSymbols], static_cast<uint32_t>(symbol_offsets_.size() - 1));
@@ -454,23 +523,7 @@ Status BlockWriter::write_index() {
   append_le(sections[kSeriesOffsets], static_cast<uint32_t>(series_offsets_.size()));
   for (const uint32_t offset : series_offsets_) append_le(sections[kSeriesOffsets], offset);
   sections[kSeriesEntries] = std::move(entries_);
-  append_le(sections[kNames], static_cast<uint32_t>(postings_.size()));
-  uint32_t first_value = 0;
-  for (auto& [name, values] : postings_) {
-    append_le(sections[kNames], symbol_numbers_.find(name)->second);
-    append_le(sections[kNames], first_value);
-    append_le(sections[kNames], static_cast<uint32_t>(values.size()));
-    first_value += static_cast<uint32_t>(values.size());
-    for (auto& [value, postings] : values) {
-      postings.series.runOptimize();
-      std::string bytes(postings.series.getSizeInBytes(true), '\0');
-      postings.series.write(bytes.data(), true);
-      append_le(sections[kValues], postings.symbol);
-      append_le(sections[kValues], static_cast<uint32_t>(bytes.size()));
-      append_le(sections[kValues], uint64_t{sections[kPostings].size()});
-      sections[kPostings] += bytes;
-    }
-  }
+  append_postings(sections[kNames], sections[kValues], sections[kPostings]);
   sections[kGroups] = std::move(group_table_);
   for (const GroupRef& ref : group_refs_) {
     append_le(sections[kGroupMembers], ref.first_group);

@@ -9,7 +9,6 @@
 #include <absl/container/flat_hash_map.h>
 
 #include <deque>
-#include <map>
 #include <memory>
 #include <optional>
 #include <roaring/roaring.hh>
@@ -57,6 +56,8 @@ class BlockSource {
   virtual Result<std::vector<WholeGroups>> whole_groups(size_t /*samples_wanted*/) {
     return std::vector<WholeGroups>();
   }
+  // The same for series that surely have the timestamps of their floats in common; nullopt: that is not known.
+  virtual std::optional<uint64_t> times_key(uint32_t /*number*/) { return std::nullopt; }
   // Of series `number`, which came already; each clears `out`.
   virtual Result<bool> has_floats(uint32_t number) {
     std::vector<int64_t> times;
@@ -91,9 +92,22 @@ class BlockWriter {
     using is_transparent = void;
     size_t operator()(std::string_view text) const { return static_cast<size_t>(xxh3(text)); }
   };
-  struct ValuePostings {
-    uint32_t symbol = 0;
+  // Which series have a label; they come in ascending order.
+  struct PairPostings {
+    uint32_t name = 0;  // symbols
+    uint32_t value = 0;
     Roaring series;
+    std::vector<uint32_t> pending;
+
+    void add(uint32_t number) {
+      pending.push_back(number);
+      if (pending.size() == kPendingMax) settle();
+    }
+    void settle() {
+      series.addMany(pending.size(), pending.data());
+      pending.clear();
+    }
+    static constexpr size_t kPendingMax = 512;
   };
 
   BlockWriter(io::FileSystem& fs, std::string parent, uint64_t number, GroupCoding coding);
@@ -115,12 +129,18 @@ class BlockWriter {
   Status add_series(BlockSource& source, uint32_t number, const model::Labels& labels,
                     size_t samples_max);
   void add_labels(const model::Labels& labels);
+  uint32_t pair(uint32_t name, uint32_t value);  // its place in pairs_
+  std::string_view symbol_text(uint32_t number) const {
+    const uint32_t begin = symbol_offsets_[number];
+    return std::string_view(symbol_bytes_).substr(begin, symbol_offsets_[number + 1] - begin);
+  }
   Status add_histograms(const SampleColumns& columns, size_t samples_max);
   Status add_exemplars(const std::vector<StoredExemplar>& exemplars);
   Status write_exemplar_page();
   Status finish_exemplars();
   Status take_whole_groups(BlockSource& source, size_t samples_max);
   Result<uint64_t> times_hash(BlockSource& source, uint32_t number);
+  Result<uint64_t> encoded_times_hash(BlockSource& source, uint32_t number);
   Status write_groups(BlockSource& source, size_t samples_max);
   Status write_group(BlockSource& source, std::span<const Placement> members, size_t samples_max);
   // From columns that are encoded already; false when some member has none.
@@ -130,6 +150,7 @@ class BlockWriter {
   Status write_pieces(std::span<const Placement> members,
                       std::span<const SampleColumns* const> columns, size_t samples_max);
   uint32_t symbol(std::string_view text);
+  void append_postings(std::string& names, std::string& values, std::string& postings);
   Status write_index();
   void note(int64_t min, int64_t max);
 
@@ -153,7 +174,12 @@ class BlockWriter {
   std::vector<GroupRef> group_refs_;  // by series
   std::string group_table_;
   std::deque<SampleColumns> columns_;  // of a group's members; kept for their memory
-  std::map<std::string, std::map<std::string, ValuePostings, std::less<>>, std::less<>> postings_;
+  std::deque<PairPostings> pairs_;
+  absl::flat_hash_map<uint64_t, uint32_t> pair_places_;  // by name << 32 | value
+  std::vector<uint32_t>
+      last_pairs_;  // of the series before, which has most of them in common as a rule
+  absl::flat_hash_map<uint64_t, uint64_t> hashes_by_key_;    // times_hash() of what has a key
+  absl::flat_hash_map<uint64_t, uint64_t> hashes_by_times_;  // and by a hash of the times
 };
 
 }  // namespace sightline::tsdb

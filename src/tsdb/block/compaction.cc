@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <deque>
-#include <queue>
 
 #include "base/bytes.h"
+#include "base/checksum.h"
 #include "tsdb/codec/decoded_groups.h"
 #include "tsdb/head/sample_gathering.h"
 
@@ -114,14 +114,7 @@ struct Cursor {
   const Block* block;
   size_t age;  // index into the sources
   uint32_t series = 0;
-  model::Labels labels;
-};
-
-struct LaterLabels {
-  bool operator()(const Cursor* a, const Cursor* b) const {
-    if (const auto order = a->labels <=> b->labels; order != 0) return order > 0;
-    return a->age > b->age;
-  }
+  model::Labels labels;  // empty at the end
 };
 
 // What several blocks hold, by age: overlapping samples joined, exemplars thinned.
@@ -137,15 +130,19 @@ class MergeSource final : public BlockSource {
         if (auto status = step(cursors_.back()); !status)
           return std::unexpected(std::move(status).error());
       }
-    if (queue_.empty()) return false;
-    labels = queue_.top()->labels;
-    firsts_.push_back(static_cast<uint32_t>(places_.size()));
-    std::vector<Cursor*> same;
-    while (!queue_.empty() && queue_.top()->labels == labels) {
-      same.push_back(queue_.top());
-      queue_.pop();
+    // Most series are in all blocks: whether labels are the same is asked first.
+    same_.clear();
+    for (Cursor& cursor : cursors_) {
+      if (cursor.labels.empty()) continue;
+      if (same_.empty() || cursor.labels == same_.front()->labels)
+        same_.push_back(&cursor);
+      else if (cursor.labels < same_.front()->labels)
+        same_.assign(1, &cursor);
     }
-    for (Cursor* cursor : same) {
+    if (same_.empty()) return false;
+    labels = same_.front()->labels;
+    firsts_.push_back(static_cast<uint32_t>(places_.size()));
+    for (Cursor* cursor : same_) {
       places_.push_back({static_cast<uint32_t>(cursor->age), cursor->series++});
       if (auto status = step(*cursor); !status) return std::unexpected(std::move(status).error());
     }
@@ -163,6 +160,21 @@ class MergeSource final : public BlockSource {
     if (auto status = read_times(number, times); !status)
       return std::unexpected(std::move(status).error());
     return !times.empty();
+  }
+  // Who lies in the same groups has the same times, unless deletes took some.
+  std::optional<uint64_t> times_key(uint32_t number) override {
+    std::string key;
+    const size_t end = number + 1 < firsts_.size() ? firsts_[number + 1] : places_.size();
+    for (size_t i = firsts_[number]; i < end; ++i) {
+      const Block& from = *sources_[places_[i].source];
+      const Block::GroupRun groups = from.group_run(places_[i].series);
+      if (from.has_own_chunks() || !from.tombstones()->of(places_[i].series).empty())
+        return std::nullopt;
+      append_le(key, places_[i].source);
+      append_le(key, groups.first);
+      append_le(key, groups.count);
+    }
+    return xxh3(key);
   }
   Status read_times(uint32_t number, std::vector<int64_t>& out) override {
     out.clear();
@@ -233,11 +245,13 @@ class MergeSource final : public BlockSource {
     return {};
   }
   Status step(Cursor& cursor) {
+    cursor.labels = {};
     if (cursor.series >= cursor.block->series_count()) return {};
     auto labels = cursor.block->labels(cursor.series);
     if (!labels) return std::unexpected(std::move(labels).error());
+    if (labels->empty())
+      return fail(Errc::kCorrupt, cursor.block->directory(), ": a series without labels");
     cursor.labels = std::move(*labels);
-    queue_.push(&cursor);
     return {};
   }
   const Block& block(uint32_t number, size_t i) const {
@@ -277,7 +291,7 @@ class MergeSource final : public BlockSource {
   const BlockList& sources_;
   const ExemplarBudget budget_;
   std::deque<Cursor> cursors_;
-  std::priority_queue<Cursor*, std::vector<Cursor*>, LaterLabels> queue_;
+  std::vector<Cursor*> same_;       // that have the least labels
   std::vector<Place> places_;       // of all series, one after the other
   std::vector<uint32_t> firsts_;    // by series
   std::optional<uint32_t> opened_;  // whose infos_ these are
