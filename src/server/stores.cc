@@ -15,7 +15,8 @@ namespace sightline::server {
 namespace {
 
 constexpr std::chrono::seconds kRound(1);
-constexpr uint64_t kMetricsEveryRounds = 60;  // the metrics store wants a visit a minute
+constexpr uint64_t kMetricsEveryRounds = 60;  // a visit a minute even when nothing seems due
+constexpr int kMetricsPassesMax = 8;          // in one round, so that traces get theirs
 constexpr uint64_t kPinsEveryRounds = 600;
 constexpr uint64_t kSpansWorthTrimming = 5'000;
 
@@ -228,8 +229,17 @@ void Stores::maintain() {
   ++rounds_;
   if (also_) also_();
   if (has_traces()) maintain_traces();
-  if (metrics_ && rounds_ % kMetricsEveryRounds == 0) metrics_->maintain();
+  if (metrics_) maintain_metrics();
   if (rounds_ % kPinsEveryRounds == 0) reconcile_pins();
+}
+
+void Stores::maintain_metrics() {
+  if (rounds_ % kMetricsEveryRounds == 0) metrics_->maintain();
+  // A writer that sends the past as fast as it can fills windows quicker than rounds come.
+  int passes = 0;
+  for (; passes < kMetricsPassesMax && metrics_->is_maintenance_due(); ++passes)
+    metrics_->maintain();
+  if (passes > 0) ::malloc_trim(0);  // what is in a block now was in memory
 }
 
 void Stores::maintain_single() {

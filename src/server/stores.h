@@ -63,6 +63,7 @@ class Stores {
   Status open_traces(const config::SightlineConfig& config, bool sync_always, io::FileSystem& fs,
                      Clock& clock, Telemetry& telemetry);
   void maintain_traces();
+  void maintain_metrics();
   void maintain_single();  // the one store, without tenants
   void pin(const TraceId& trace);
   void reconcile_pins();

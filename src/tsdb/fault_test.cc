@@ -186,6 +186,30 @@ TEST(Faults, DiskFullIsUnavailableAndPasses) {
   expect_exactly(*db, {.samples = {{kTestStart, 1}, {kTestStart + 1, 1}}}, true);
 }
 
+TEST(Faults, FailedMaintenanceIsNotDueUntilItWasCalledAgain) {
+  io::TestingDirectory directory;
+  const auto real = io::make_posix_file_system();
+  io::FaultyFileSystem faulty(*real, {});
+  ManualClock clock({static_cast<uint64_t>(kTestStart) * 1'000'000});
+  Telemetry telemetry;
+  const TsdbOptions options = small_options(directory.path() + "/db");
+  auto db = std::move(*Tsdb::open(faulty, clock, telemetry, options));
+  for (const int64_t time : {kTestStart, kTestStart + 2 * options.head_window_ms}) {
+    clock.set_wall(TimestampNs{static_cast<uint64_t>(time) * 1'000'000});
+    auto appender = db->appender();
+    const auto id = appender->series(kSteady);
+    ASSERT_TRUE(appender->append(*id, {time}, 1) && appender->commit());
+  }
+  EXPECT_TRUE(db->is_maintenance_due());
+  faulty.set_plan({.fail_at = 1, .mode = io::FaultMode::kFromThen});
+  db->maintain();
+  faulty.set_plan({});
+  EXPECT_FALSE(db->is_maintenance_due());
+  db->maintain();
+  EXPECT_EQ(db->stats().blocks.size(), 1u);
+  EXPECT_FALSE(db->is_maintenance_due());
+}
+
 // A file system of its own that can be filled to the last byte.
 class SmallDisk {
  public:

@@ -11,12 +11,23 @@ constexpr int kCompactionsPerCall = 4;
 
 }  // namespace
 
+bool Tsdb::is_maintenance_due() {
+  const std::unique_lock lock(maintain_mutex_, std::try_to_lock);
+  if (!lock || maintenance_failed_) return false;
+  const bool may_cut = !truncation_ || readers_.all_since(truncation_->epoch);
+  return (may_cut && (truncation_ || due_cut_time())) ||
+         !plan_compaction(*blocks(), options_).empty();
+}
+
 void Tsdb::maintain() {
   const std::lock_guard lock(maintain_mutex_);
+  maintenance_failed_ = false;
   if (truncate_if_unread())
     if (const auto time = due_cut_time())
-      if (auto status = cut(*time); !status)
+      if (auto status = cut(*time); !status) {
+        maintenance_failed_ = true;
         SL_LOG_ERROR("tsdb: cutting a block failed, will try again: {}", status.error().message);
+      }
   if (head_.has_idle_series())
     head_.truncate(kNoTime, 0);  // forgets nothing but series that hold nothing
   quarantine_damaged();
@@ -161,6 +172,7 @@ void Tsdb::compact() {
     if (auto status = merge(group); !status) {
       SL_LOG_ERROR("tsdb: compaction failed: {}", status.error().message);
       counters_.compactions_failed.add();
+      maintenance_failed_ = true;
       return quarantine_damaged();
     }
     counters_.compactions.add();

@@ -51,8 +51,10 @@ class Tsdb final : public Appendable, public Queryable {
   Result<std::unique_ptr<Querier>> querier(StillWanted wanted = {}) const override;
 
   // Cuts blocks that are due, sets damaged ones aside, compacts, applies retention. Call every
-  // minute or so; what fails is logged and tried again next time.
+  // minute or so, and whenever work is due; what fails is logged and tried again next time.
   void maintain();
+  // Whether a block can be cut or blocks joined now; never after a failure, until the next maintain(). Quick.
+  bool is_maintenance_due();
   // Moves everything the head holds into blocks now, as before a snapshot or a move.
   Status flush();
 
@@ -136,6 +138,7 @@ class Tsdb final : public Appendable, public Queryable {
   uint64_t next_block_number_ = 1;  // guarded by maintain_mutex_, like all below
   int64_t blocks_reach_ = kNoTime;  // up to where the head was cut into blocks
   std::optional<PendingTruncation> truncation_;
+  bool maintenance_failed_ = false;  // in its last call
 };
 
 }  // namespace sightline::tsdb

@@ -66,6 +66,26 @@ TEST(Tsdb, SeriesNamedAndNeverWrittenAreForgotten) {
   EXPECT_EQ(store.read(named("kept")).values, std::vector<double>{1});
 }
 
+TEST(Tsdb, MaintenanceIsDueOnceAWindowCanBeCutOrBlocksJoined) {
+  TestingStore store;
+  EXPECT_FALSE(store.db().is_maintenance_due());
+  const int64_t window = store.db().options().head_window_ms;
+  ASSERT_TRUE(store.add(named("x"), kTestStart, 1));
+  ASSERT_TRUE(store.add(named("x"), kTestStart + window, 2));
+  EXPECT_FALSE(store.db().is_maintenance_due()) << "late samples of the first window may come";
+  size_t cut = 0;
+  for (int64_t time = window + window / 2; time < 6 * window; time += window / 2) {
+    store.clock().set_wall(TimestampNs{static_cast<uint64_t>(kTestStart + time) * 1'000'000});
+    ASSERT_TRUE(store.add(named("x"), kTestStart + time, 3));
+    if (!store.db().is_maintenance_due()) continue;
+    ++cut;
+    store.db().maintain();
+    EXPECT_FALSE(store.db().is_maintenance_due());
+  }
+  EXPECT_EQ(cut, 5u);
+  EXPECT_EQ(store.db().stats().blocks.size(), 2u) << "four windows in one, and the fifth";
+}
+
 TEST(Tsdb, ExemplarHookAndOrder) {
   TsdbOptions options;
   std::vector<TraceId> announced;

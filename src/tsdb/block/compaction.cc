@@ -374,18 +374,39 @@ Result<std::vector<WholeGroups>> MergeSource::whole_groups(size_t samples_wanted
   return result;
 }
 
-BlockList overlapping_group(const BlockList& by_time) {
+// Blocks that overlap, each run of them by itself.
+std::vector<BlockList> overlapping_groups(const BlockList& by_time) {
+  std::vector<BlockList> groups;
   BlockList group;
   int64_t reach = std::numeric_limits<int64_t>::min();
+  const auto end_group = [&] {
+    if (group.size() > 1) groups.push_back(std::move(group));
+    group.clear();
+  };
   for (const auto& block : by_time) {
-    if (!group.empty() && block->meta().min_time >= reach) {
-      if (group.size() > 1) return group;
-      group.clear();
-    }
+    if (block->meta().min_time >= reach) end_group();
+    reach = group.empty() ? block->meta().max_time : std::max(reach, block->meta().max_time);
     group.push_back(block);
-    reach = group.size() == 1 ? block->meta().max_time : std::max(reach, block->meta().max_time);
   }
-  return group.size() > 1 ? group : BlockList();
+  end_group();
+  return groups;
+}
+
+// Overlapping blocks that must be merged now. Those within one window of `range` are merged together with all others of
+// it, once the window is over: everything is written once then.
+BlockList due_overlap(const BlockList& by_time, int64_t range) {
+  for (BlockList& group : overlapping_groups(by_time)) {
+    const int64_t start = window_start(group.front()->meta().min_time, range);
+    const auto is_inside = [&](const auto& block) {
+      return block->meta().min_time >= start && block->meta().max_time <= start + range;
+    };
+    if (!std::ranges::all_of(group, is_inside)) return group;
+    if (start + range > by_time.back()->meta().min_time) continue;
+    BlockList whole;
+    std::ranges::copy_if(by_time, std::back_inserter(whole), is_inside);
+    return whole;
+  }
+  return {};
 }
 
 }  // namespace
@@ -460,7 +481,8 @@ BlockList plan_compaction(const BlockList& blocks, const TsdbOptions& options) {
               [](const auto& a, const auto& b) { return a->meta().age() < b->meta().age(); });
     return group;
   };
-  if (BlockList group = overlapping_group(by_time); !group.empty()) return by_age(std::move(group));
+  if (BlockList group = due_overlap(by_time, options.block_duration_ms); !group.empty())
+    return by_age(std::move(group));
   if (by_time.empty()) return {};
   const int64_t newest = by_time.back()->meta().min_time;
   const int64_t longest = block_duration_max(options);
