@@ -31,6 +31,9 @@ class ReadableFile {
  public:
   virtual ~ReadableFile() = default;
   virtual std::string_view bytes() const = 0;  // the whole file, mapped
+  // Gives the memory of what was read back to the system, which brings it again when it is read again: for who has read
+  // a file through and will not soon do so again. Views stay valid. Any thread.
+  virtual void drop_pages() const = 0;
 };
 
 // Held for as long as the object lives; a second holder gets kAlreadyExists.

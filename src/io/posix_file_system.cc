@@ -96,6 +96,9 @@ class MappedFile final : public ReadableFile {
     if (size_ > 0) ::munmap(at_, size_);
   }
   std::string_view bytes() const override { return {static_cast<const char*>(at_), size_}; }
+  void drop_pages() const override {
+    if (size_ > 0) (void)::madvise(at_, size_, MADV_DONTNEED);
+  }
 
  private:
   void* at_;

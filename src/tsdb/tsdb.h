@@ -128,6 +128,7 @@ class Tsdb final : public Appendable, public Queryable {
   std::atomic<int64_t> cut_time_{
       kNoTime};  // written within CommitQueue::exclusively(); commits read it
   TransactionPool transactions_;
+  WritePace pace_;
   AppenderContext appender_context_;
   std::unique_ptr<io::RecordLog> log_;
 

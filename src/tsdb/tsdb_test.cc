@@ -67,7 +67,7 @@ TEST(Tsdb, SeriesNamedAndNeverWrittenAreForgotten) {
 }
 
 TEST(Tsdb, MaintenanceIsDueOnceAWindowCanBeCutOrBlocksJoined) {
-  TestingStore store;
+  TestingStore store(unbounded());
   EXPECT_FALSE(store.db().is_maintenance_due());
   const int64_t window = store.db().options().head_window_ms;
   ASSERT_TRUE(store.add(named("x"), kTestStart, 1));

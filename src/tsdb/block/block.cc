@@ -76,6 +76,7 @@ Status Block::load(io::FileSystem& fs) {
     return status;
   if (auto status = load_index(); !status) return status;
   if (auto status = load_exemplar_table(); !status) return status;
+  drop_pages();  // checked whole, of which the next reader wants little
   const std::string tombstones = directory_ + "/" + std::string(kTombstonesFile);
   if (!fs.exists(tombstones)) return {};
   auto bytes = fs.read_all(tombstones);
@@ -279,6 +280,10 @@ bool Block::read_chunk_refs(ByteReader& in, SeriesInfo& info) const {
     info.chunks.push_back(c);
   }
   return true;
+}
+
+void Block::drop_pages() const {
+  for (const auto& file : {chunks_file_, index_file_, exemplars_file_}) file->drop_pages();
 }
 
 Block::ChunkRef Block::group_ref(uint32_t group) const {

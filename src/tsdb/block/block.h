@@ -79,6 +79,8 @@ class Block final : public PostingsSource {
   GroupRun group_run(uint32_t series) const;
   bool has_own_chunks() const { return is_version_1_; }  // floats are not in groups
   std::string_view section(IndexSection section) const { return sections_[section]; }
+  // Gives memory of what was read back (io::ReadableFile); after a walk over much of the block.
+  void drop_pages() const;
   uint64_t exemplar_file_bytes() const { return exemplars_file_->bytes().size(); }
   uint64_t chunks_file_bytes() const { return chunks_file_->bytes().size(); }
 

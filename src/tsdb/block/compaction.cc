@@ -225,6 +225,7 @@ class MergeSource final : public BlockSource {
     uint32_t source;
     uint32_t series;
   };
+  static constexpr size_t kSamplesPerDrop = 1u << 20;
 
   // Null when the series has none.
   Status newest_histogram(uint32_t number, HistogramPtr& newest) {
@@ -285,7 +286,15 @@ class MergeSource final : public BlockSource {
           return status;
       }
     gathering.finish();
+    drop_pages_read(out.times.size() + out.histogram_times.size());
     return {};
+  }
+  // Blocks are read through once: their pages need not stay till the end.
+  void drop_pages_read(size_t samples) {
+    samples_read_ += samples;
+    if (samples_read_ < kSamplesPerDrop) return;
+    samples_read_ = 0;
+    for (const auto& source : sources_) source->drop_pages();
   }
 
   const BlockList& sources_;
@@ -298,6 +307,7 @@ class MergeSource final : public BlockSource {
   std::vector<Block::SeriesInfo> infos_;
   DecodedGroups decoded_;
   ExemplarPageCache pages_;
+  size_t samples_read_ = 0;  // since pages were dropped
 };
 
 // Series that lie in the same groups of the same blocks lie together in all that is copied. Whether that is all these groups hold,

@@ -203,6 +203,7 @@ Status TransactionAppender::commit() {
   Status status;
   if (transaction_.items() > 0) status = context_.queue.commit(transaction_);
   rollback();
+  if (status) context_.pace.hold_back(context_.head.max_time());
   return status;
 }
 

@@ -7,6 +7,7 @@
 #include "base/time.h"
 #include "tsdb/appender.h"
 #include "tsdb/head/commit_queue.h"
+#include "tsdb/head/write_pace.h"
 
 namespace sightline::tsdb {
 
@@ -19,6 +20,7 @@ struct AppenderContext {
   const Clock& clock;
   const TsdbOptions& options;
   TransactionPool& pool;
+  WritePace& pace;
 };
 
 class TransactionAppender final : public Appender {
