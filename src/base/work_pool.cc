@@ -70,7 +70,9 @@ void WorkPool::parallel_for(size_t count, const std::function<void(size_t)>& bod
       }
     }
   };
-  const size_t extra = count == 0 ? 0 : std::min(count - 1, threads_.size());
+  // One less than there are threads: the caller works too, and more than cores would wait for each other.
+  const size_t helpers = threads_.empty() ? 0 : threads_.size() - 1;
+  const size_t extra = count == 0 ? 0 : std::min(count - 1, helpers);
   for (size_t i = 0; i < extra; ++i) (void)submit(WorkPriority::kQuery, drain);
   drain();
   std::unique_lock lock(round->mutex);

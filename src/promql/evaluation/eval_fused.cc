@@ -15,6 +15,7 @@ namespace sightline::promql {
 namespace {
 
 constexpr size_t kRunSeries = 64;
+constexpr size_t kManySteps = 16;  // a run is worth a task of its own then
 
 bool can_fuse(AggregateOp op) {
   return op == AggregateOp::kSum || op == AggregateOp::kAvg || op == AggregateOp::kMin ||
@@ -198,7 +199,7 @@ class FusedAggregation {
             }
           return {};
         },
-        1);
+        grid_.count < kManySteps ? Evaluator::kAnyBlock : 1);
     if (!done) return std::unexpected(done.error());
     if (general) return std::nullopt;
     return finish(partials);

@@ -55,6 +55,11 @@ FamilyPlace family_place(const model::Labels& labels) {
   return place;
 }
 
+// Of the column as it is encoded, which does not say how many times there are, and of their number.
+uint64_t hash_of_times(std::string_view column, size_t count) {
+  return xxh3(column) ^ (count * 0x9e3779b97f4a7c15);
+}
+
 }  // namespace
 
 // A file written in larger pieces.
@@ -201,7 +206,7 @@ Status BlockWriter::take_whole_groups(BlockSource& source, size_t samples_max) {
   return {};
 }
 
-// Of the column as it is encoded: the same for the same times.
+// The same for the same times.
 Result<uint64_t> BlockWriter::times_hash(BlockSource& source, uint32_t number) {
   const auto key = source.times_key(number);
   if (!key) return encoded_times_hash(source, number);
@@ -213,7 +218,8 @@ Result<uint64_t> BlockWriter::times_hash(BlockSource& source, uint32_t number) {
 }
 
 Result<uint64_t> BlockWriter::encoded_times_hash(BlockSource& source, uint32_t number) {
-  if (const auto encoded = source.read_encoded(number)) return xxh3(encoded->times);
+  if (const auto encoded = source.read_encoded(number))
+    return hash_of_times(encoded->times, encoded->count);
   std::vector<int64_t> times;
   if (auto status = source.read_times(number, times); !status)
     return std::unexpected(std::move(status).error());
@@ -225,7 +231,7 @@ Result<uint64_t> BlockWriter::encoded_times_hash(BlockSource& source, uint32_t n
     return known->second;
   std::string column;
   append_integer_column(column, times);
-  return hashes_by_times_.emplace(plain, xxh3(column)).first->second;
+  return hashes_by_times_.emplace(plain, hash_of_times(column, times.size())).first->second;
 }
 
 Status BlockWriter::add_series(BlockSource& source, uint32_t number, const model::Labels& labels,
@@ -414,7 +420,8 @@ Result<bool> BlockWriter::join_encoded(BlockSource& source, std::span<const Plac
   for (const Placement& member : members) {
     auto column = source.read_encoded(member.source_number);
     if (!column || column->count > samples_max ||
-        (!columns.empty() && column->times != columns.front().times))
+        (!columns.empty() &&
+         (column->count != columns.front().count || column->times != columns.front().times)))
       return false;
     columns.push_back(std::move(*column));
     values.push_back(columns.back().values);

@@ -14,12 +14,14 @@ using model::make_labels;
 struct Feed {
   model::Labels labels;
   int64_t from = 0;
-  int64_t offset = 0;  // of its timestamps
+  int64_t to = std::numeric_limits<int64_t>::max();
+  int64_t pause_from = 0;  // of every half hour
+  int64_t offset = 0;      // of its timestamps
   double value = 0;
   std::map<int64_t, double> samples;
 };
 
-// Pods of a histogram and a gauge with decimals; some series come later, one is out of step.
+// Pods of a histogram and a gauge with decimals; some series come later, some end early, one is out of step.
 std::vector<Feed> make_feeds() {
   std::vector<Feed> feeds;
   for (const char* pod : {"a", "b", "c"}) {
@@ -31,6 +33,14 @@ std::vector<Feed> make_feeds() {
   }
   feeds.push_back({.labels = make_labels({{"__name__", "later"}, {"pod", "a"}}),
                    .from = kTestStart + 5 * kHourMs});
+  for (const int64_t minutes : {7, 130, 400})
+    feeds.push_back({.labels = make_labels({{"__name__", "ends"}, {"at", std::to_string(minutes)}}),
+                     .to = kTestStart + minutes * kMinuteMs});
+  // Their times begin as those of the others do in each window of the head, and are fewer.
+  for (const int64_t minutes : {20, 29})
+    feeds.push_back(
+        {.labels = make_labels({{"__name__", "pauses"}, {"at", std::to_string(minutes)}}),
+         .pause_from = minutes * kMinuteMs});
   feeds.push_back({.labels = make_labels({{"__name__", "alone"}}), .offset = 7});
   return feeds;
 }
@@ -38,7 +48,8 @@ std::vector<Feed> make_feeds() {
 void scrape(TestingStore& store, std::vector<Feed>& feeds, int64_t time, Random& random) {
   auto appender = store.db().appender();
   for (Feed& feed : feeds) {
-    if (time < feed.from) continue;
+    if (time < feed.from || time >= feed.to) continue;
+    if (feed.pause_from > 0 && time % (30 * kMinuteMs) >= feed.pause_from) continue;
     if (feed.labels.metric_name() == "ratio")
       feed.value = static_cast<double>(random.below(1'000)) / 1'000;
     else

@@ -197,8 +197,13 @@ HeadSeries::Seen HeadSeries::see(uint64_t commit, int64_t min, int64_t max) cons
   Seen seen;
   const int64_t last = std::min(max, visible_time(commit));
   // A chunk sealed after `commit` may hold samples that came later: the caller cuts at the range it gave.
-  for (const auto& chunk : chunks_) {
-    if (chunk->max_time < min || chunk->min_time > last) continue;
+  // From the newest back: most queries want the end, and each chunk looked at is memory far away.
+  size_t first = chunks_.size();
+  const bool open_reaches = !open_.empty() && open_.first_time() <= min;
+  while (!open_reaches && first > 0 && chunks_[first - 1]->max_time >= min) --first;
+  for (; first < chunks_.size(); ++first) {
+    const auto& chunk = chunks_[first];
+    if (chunk->min_time > last) break;
     if (chunk->max_time <= last || last == max)
       seen.chunks.push_back(chunk);
     else if (auto part = up_to(*chunk, last))
