@@ -1,5 +1,7 @@
 #include "tsdb/store_querier.h"
 
+#include <absl/container/inlined_vector.h>
+
 #include <algorithm>
 #include <set>
 
@@ -46,11 +48,16 @@ class StoreSeriesSet final : public SeriesSet {
   Status read(size_t index, TimeRange range, ValueNeed need, SampleColumns& out) const {
     const Entry& entry = entries_[index];
     SampleGathering gathering(out, range.min.value, range.max.value);
-    for (const Place& place : entry.places) {
-      const Block& block = *(*snapshot_->blocks)[place.block];
-      if (auto status = read_block(block, place.series, range, gathering); !status)
+    ChunkList chunks;
+    for (const Place& place : entry.places)
+      if (auto status = find_chunks(place, range, chunks); !status) log_damage(status.error());
+    order_by_time(chunks);
+    for (const auto& [block, chunk] : chunks)
+      if (auto status = gathering.add_decoded([&](SampleColumns& columns) {
+            return block->read_chunk(chunk, snapshot_->decoded, columns);
+          });
+          !status)
         log_damage(status.error());
-    }
     if (entry.head != nullptr)
       if (auto status = gather_head(snapshot_->head, *entry.head, snapshot_->registration->commit(),
                                     range.min.value, range.max.value, gathering, need);
@@ -84,19 +91,33 @@ class StoreSeriesSet final : public SeriesSet {
   }
 
  private:
-  Status read_block(const Block& block, uint32_t series, TimeRange range,
-                    SampleGathering& out) const {
-    auto info = block.data_of(series);
+  struct ChunkOfBlock {
+    const Block* block;
+    Block::ChunkRef chunk;
+  };
+  static constexpr size_t kUsualChunks = 8;
+  using ChunkList = absl::InlinedVector<ChunkOfBlock, kUsualChunks>;
+
+  Status find_chunks(const Place& place, TimeRange range, ChunkList& out) const {
+    const Block& block = *(*snapshot_->blocks)[place.block];
+    auto info = block.data_of(place.series);
     if (!info) return std::unexpected(std::move(info).error());
-    for (const Block::ChunkRef& chunk : info->chunks) {
-      if (chunk.min_time > range.max.value || chunk.max_time < range.min.value) continue;
-      if (auto status = out.add_decoded([&](SampleColumns& columns) {
-            return block.read_chunk(chunk, snapshot_->decoded, columns);
-          });
-          !status)
-        return status;
-    }
+    for (const Block::ChunkRef& chunk : info->chunks)
+      if (chunk.min_time <= range.max.value && chunk.max_time >= range.min.value)
+        out.push_back({&block, chunk});
     return {};
+  }
+  // Blocks that overlap each have their own time of a series, as a rule: then nothing is to be sorted once it is decoded.
+  // Of those that do overlap the elder block goes first.
+  static void order_by_time(ChunkList& chunks) {
+    const auto is_out_of_order = [](const ChunkOfBlock& a, const ChunkOfBlock& b) {
+      return a.chunk.max_time >= b.chunk.min_time;
+    };
+    if (std::ranges::adjacent_find(chunks, is_out_of_order) == chunks.end()) return;
+    ChunkList sorted = chunks;
+    std::ranges::stable_sort(sorted, {}, [](const ChunkOfBlock& c) { return c.chunk.min_time; });
+    if (std::ranges::adjacent_find(sorted, is_out_of_order) == sorted.end())
+      chunks = std::move(sorted);
   }
 
   Status read_block_exemplars(const Block& block, uint32_t series, TimeRange range,
