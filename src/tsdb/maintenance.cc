@@ -66,14 +66,16 @@ bool Tsdb::truncate_if_unread() {
   return true;
 }
 
-// A window is cut when samples reach half a window past its end, or when none came for as long.
+// A window is cut when samples reach half a window past its end, or when none came for as long. Old samples that keep
+// coming are no silence: who sends the past is not in step with the clock, nor are its series with each other.
 std::optional<int64_t> Tsdb::due_cut_time() const {
   const int64_t max = head_.max_time();
   const int64_t min = head_.min_time();
   if (min > max) return std::nullopt;
   const int64_t duration = options_.head_window_ms;
   int64_t time = window_start(max - duration / 2, duration);
-  if (clock_.now_ms().value - max >= duration + duration / 2) time = max + 1;
+  const int64_t quiet_since = std::max(max, head_.last_arrival());
+  if (clock_.now_ms().value - quiet_since >= duration + duration / 2) time = max + 1;
   if (time <= min || time <= blocks_reach_) return std::nullopt;
   return time;
 }

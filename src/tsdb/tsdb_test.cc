@@ -86,6 +86,30 @@ TEST(Tsdb, MaintenanceIsDueOnceAWindowCanBeCutOrBlocksJoined) {
   EXPECT_EQ(store.db().stats().blocks.size(), 2u) << "four windows in one, and the fifth";
 }
 
+TEST(Tsdb, OldSamplesThatKeepComingAreCutWithTheirWindowNotByTheClock) {
+  TestingStore store(unbounded());
+  const int64_t window = store.db().options().head_window_ms;
+  int64_t now = kTestStart + 10 * kHourMs;
+  const auto pass = [&](int64_t time) {
+    now += time;
+    store.clock().set_wall(TimestampNs{static_cast<uint64_t>(now) * 1'000'000});
+  };
+  pass(0);
+  ASSERT_TRUE(store.add(named("x"), kTestStart, 1));
+  ASSERT_TRUE(store.add(named("slower"), kTestStart, 1));
+  ASSERT_TRUE(store.add(named("x"), kTestStart + window, 1));
+  store.db().maintain();
+  EXPECT_TRUE(store.db().stats().blocks.empty()) << "the slower one is still on its way";
+  ASSERT_TRUE(store.add(named("slower"), kTestStart + window, 1));
+  EXPECT_EQ(store.telemetry().counter_total("prometheus_tsdb_out_of_order_samples_total"), 0u);
+  pass(window);
+  EXPECT_FALSE(store.db().is_maintenance_due());
+  pass(window / 2);
+  EXPECT_TRUE(store.db().is_maintenance_due()) << "nothing came for long enough";
+  store.db().maintain();
+  EXPECT_EQ(store.db().stats().blocks.size(), 2u);
+}
+
 TEST(Tsdb, ExemplarHookAndOrder) {
   TsdbOptions options;
   std::vector<TraceId> announced;

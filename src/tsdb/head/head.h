@@ -141,6 +141,9 @@ class Head {
 
   // Bounds of the committed samples; kNoTime and INT64_MAX when there are none.
   int64_t max_time() const { return max_time_.load(std::memory_order_relaxed); }
+  // When the clock said what as samples came last; kNoTime: none did since the start.
+  int64_t last_arrival() const { return last_arrival_.load(std::memory_order_relaxed); }
+  void note_arrival(int64_t now) { last_arrival_.store(now, std::memory_order_relaxed); }
   int64_t min_time() const { return min_time_.load(std::memory_order_relaxed); }
   void note_time(int64_t time);      // the leader's
   void note_max_time(int64_t time);  // for opening: of what blocks hold
@@ -215,7 +218,8 @@ class Head {
   std::atomic<uint64_t> next_count_{1};       // counts only
   std::atomic<uint64_t> series_count_{0};     // likewise
   std::atomic<uint64_t> published_count_{0};  // likewise
-  std::atomic<int64_t> max_time_{kNoTime};    // written by the leader and truncate()
+  std::atomic<int64_t> last_arrival_{kNoTime};
+  std::atomic<int64_t> max_time_{kNoTime};  // written by the leader and truncate()
   std::atomic<int64_t> min_time_{std::numeric_limits<int64_t>::max()};  // likewise
 
   mutable std::shared_mutex index_mutex_;

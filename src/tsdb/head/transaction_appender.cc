@@ -201,9 +201,13 @@ void TransactionAppender::set_metadata(std::string_view metric,
 
 Status TransactionAppender::commit() {
   Status status;
-  if (transaction_.items() > 0) status = context_.queue.commit(transaction_);
+  const bool has_items = transaction_.items() > 0;
+  if (has_items) status = context_.queue.commit(transaction_);
   rollback();
-  if (status) context_.pace.hold_back(context_.head.max_time());
+  if (has_items && status) {
+    context_.head.note_arrival(context_.clock.now_ms().value);
+    context_.pace.hold_back(context_.head.max_time());
+  }
   return status;
 }
 
