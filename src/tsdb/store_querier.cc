@@ -54,7 +54,7 @@ class StoreSeriesSet final : public SeriesSet {
     order_by_time(chunks);
     for (const auto& [block, chunk] : chunks)
       if (auto status = gathering.add_decoded([&](SampleColumns& columns) {
-            return block->read_chunk(chunk, snapshot_->decoded, columns);
+            return block->read_chunk(chunk, snapshot_->decoded, columns, need);
           });
           !status)
         log_damage(status.error());

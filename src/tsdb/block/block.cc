@@ -334,15 +334,16 @@ Result<std::string_view> Block::group_bytes(uint32_t group) const {
   return chunk_bytes(group_ref(group));
 }
 
-Status Block::read_chunk(const ChunkRef& chunk, DecodedGroups* cache, SampleColumns& out) const {
+Status Block::read_chunk(const ChunkRef& chunk, DecodedGroups* cache, SampleColumns& out,
+                         ValueNeed need) const {
   auto bytes = chunk_bytes(chunk);
   if (!bytes) return std::unexpected(std::move(bytes).error());
   const size_t floats = out.times.size();
   const size_t histograms = out.histogram_times.size();
   Status status = chunk.kind == ChunkRef::kGroup
                       ? read_group_member(*bytes, chunk.member, cache, out,
-                                          {.block = meta_.number, .offset = chunk.offset})
-                      : decode_chunk(*bytes, out);
+                                          {.block = meta_.number, .offset = chunk.offset}, need)
+                      : decode_chunk(*bytes, out, need);
   if (status) erase_deleted(chunk.deleted, floats, histograms, out);
   if (status) return {};
   mark_damaged();

@@ -61,7 +61,8 @@ class Block final : public PostingsSource {
   Result<SeriesInfo> series(uint32_t series) const;
   Result<SeriesInfo> data_of(uint32_t series) const;  // the same without labels
   // Appends the samples to `out`. `cache` is of this block's readers, and may be null.
-  Status read_chunk(const ChunkRef& chunk, DecodedGroups* cache, SampleColumns& out) const;
+  Status read_chunk(const ChunkRef& chunk, DecodedGroups* cache, SampleColumns& out,
+                    ValueNeed need = ValueNeed::kAll) const;
   Status read_times(const ChunkRef& chunk, std::vector<int64_t>& out) const;  // of floats
   // `cache` as above.
   Status read_exemplars(const SeriesInfo& info, ExemplarPageCache* cache,

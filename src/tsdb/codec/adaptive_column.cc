@@ -113,6 +113,15 @@ bool read_residuals(ByteReader& in, std::span<int64_t> out) {
   return true;
 }
 
+bool skip_residuals(ByteReader& in) {
+  const unsigned order = in.u8();
+  if (order > 2) return false;
+  for (unsigned i = 0; i <= order; ++i) (void)in.svarint();  // seeds and base
+  (void)in.sized();
+  (void)in.sized();
+  return in.ok();
+}
+
 // Nearest decimals and how many representable doubles the value lies beside them: what is left of a decimal after
 // thousands of additions.
 struct Rounded {
@@ -195,6 +204,20 @@ bool read_scaled(ByteReader& in, std::span<double> out) {
   return read_misfits(in, out);
 }
 
+// Numbers but for the misfits.
+bool read_scaled_presence(ByteReader& in, std::span<double> out) {
+  (void)in.u8();
+  std::ranges::fill(out, 0);
+  return skip_residuals(in) && read_misfits(in, out);
+}
+
+// Numbers, all of them.
+bool read_rounded_presence(ByteReader& in, std::span<double> out) {
+  (void)in.u8();
+  std::ranges::fill(out, 0);
+  return skip_residuals(in) && skip_residuals(in);
+}
+
 }  // namespace
 
 const char* adaptive_codec_name(AdaptiveCodec codec) {
@@ -236,15 +259,18 @@ void append_plain_column(std::string& out, std::string_view value_column) {
   out += value_column;
 }
 
-bool read_adaptive_column(ByteReader& in, std::span<double> out) {
+bool read_adaptive_column(ByteReader& in, std::span<double> out, ValueNeed need) {
   if (out.empty()) return true;
+  const bool whole = need == ValueNeed::kAll;
   switch (static_cast<AdaptiveCodec>(in.u8())) {
     case AdaptiveCodec::kConstant:
       std::fill(out.begin(), out.end(), std::bit_cast<double>(in.le<uint64_t>()));
       return in.ok();
-    case AdaptiveCodec::kScaled: return in.ok() && read_scaled(in, out);
-    case AdaptiveCodec::kRounded: return read_rounded(in, out);
-    case AdaptiveCodec::kPlain: return read_value_column(in, out);
+    case AdaptiveCodec::kScaled:
+      return in.ok() && (whole ? read_scaled(in, out) : read_scaled_presence(in, out));
+    case AdaptiveCodec::kRounded:
+      return whole ? read_rounded(in, out) : read_rounded_presence(in, out);
+    case AdaptiveCodec::kPlain: return read_value_column(in, out, need);
   }
   return false;
 }

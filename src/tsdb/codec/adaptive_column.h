@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/bytes.h"
+#include "tsdb/querier.h"
 
 namespace sightline::tsdb {
 
@@ -22,6 +23,6 @@ void append_adaptive_column(std::string& out, std::span<const double> values);
 void append_plain_column(std::string& out, std::string_view value_column);
 
 // Reads exactly out.size() values; false when the bytes are damaged.
-bool read_adaptive_column(ByteReader& in, std::span<double> out);
+bool read_adaptive_column(ByteReader& in, std::span<double> out, ValueNeed need = ValueNeed::kAll);
 
 }  // namespace sightline::tsdb

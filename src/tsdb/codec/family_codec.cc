@@ -99,6 +99,12 @@ std::optional<std::string> encode_family(std::span<const std::span<const double>
   return out;
 }
 
+bool read_family_presence(std::string_view bytes, std::span<double> out) {
+  std::ranges::fill(out, 0);
+  ByteReader in(bytes);
+  return read_misfits(in, out) && (in.sized(), in.sized(), in.ok()) && in.at_end();
+}
+
 bool read_family(std::string_view bytes, size_t buckets, size_t samples, std::vector<double>& out) {
   ByteReader in(bytes);
   const uint64_t misfit_count = in.uvarint();

@@ -17,4 +17,7 @@ std::optional<std::string> encode_family(std::span<const std::span<const double>
 // Fills `out` with `buckets` columns of `samples` each; false when the bytes are damaged.
 bool read_family(std::string_view bytes, size_t buckets, size_t samples, std::vector<double>& out);
 
+// What ValueNeed::kPresence asks of any of its columns, without decoding them.
+bool read_family_presence(std::string_view bytes, std::span<double> out);
+
 }  // namespace sightline::tsdb

@@ -197,6 +197,11 @@ bool read_values(const GroupLayout& layout, const GroupUnit& unit, ByteReader& i
   return true;
 }
 
+bool read_presence(const GroupUnit& unit, ByteReader& in, std::span<double> out) {
+  if (unit.kind != kSingle) return read_family_presence(in.bytes(in.remaining()), out);
+  return read_adaptive_column(in, out, ValueNeed::kPresence) && in.ok() && in.at_end();
+}
+
 Result<DecodedGroups::GroupPtr> read_group_head(std::string_view bytes, DecodedGroups* cache,
                                                 GroupKey key) {
   if (cache != nullptr)
@@ -224,7 +229,7 @@ Status read_group_times(std::string_view bytes, std::vector<int64_t>& out) {
 }
 
 Status read_group_member(std::string_view bytes, uint32_t member, DecodedGroups* cache,
-                         SampleColumns& out, GroupKey key) {
+                         SampleColumns& out, GroupKey key, ValueNeed need) {
   if (key.block == 0) key.offset = reinterpret_cast<uintptr_t>(bytes.data());
   const auto group = read_group_head(bytes, cache, key);
   if (!group) return std::unexpected(group.error());
@@ -243,8 +248,12 @@ Status read_group_member(std::string_view bytes, uint32_t member, DecodedGroups*
     out.created.resize(before + layout.samples);
   }
   out.values.resize(before + layout.samples);
-  good = good && read_values(layout, *unit, in, member - unit->first_member, cache,
-                             {key, unit->first_member}, std::span(out.values).subspan(before));
+  const auto values = std::span(out.values).subspan(before);
+  if (need == ValueNeed::kPresence)
+    good = good && read_presence(*unit, in, values);
+  else
+    good = good && read_values(layout, *unit, in, member - unit->first_member, cache,
+                               {key, unit->first_member}, values);
   if (good) return {};
   out.times.resize(before);
   out.values.resize(before);

@@ -69,7 +69,7 @@ struct GroupParts {
 Status read_group_times(std::string_view bytes, std::vector<int64_t>& out);
 // Appends the samples of one member to `out`, which is as before when the bytes are damaged. `cache` may be null.
 Status read_group_member(std::string_view bytes, uint32_t member, DecodedGroups* cache,
-                         SampleColumns& out, GroupKey key = {});
+                         SampleColumns& out, GroupKey key = {}, ValueNeed need = ValueNeed::kAll);
 Result<GroupParts> measure_group(std::string_view bytes);
 Result<uint32_t> group_member_count(std::string_view bytes);
 

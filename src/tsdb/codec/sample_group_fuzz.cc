@@ -9,6 +9,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (uint32_t member = 0; member < 4; ++member) {
     SampleColumns out;
     (void)read_group_member(bytes, member, nullptr, out);
+    (void)read_group_member(bytes, member, nullptr, out, {}, ValueNeed::kPresence);
   }
   return 0;
 }

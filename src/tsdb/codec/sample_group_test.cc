@@ -116,16 +116,26 @@ TEST(SampleGroup, FamiliesAndOthersTogether) {
     const size_t samples = 200;
     const Family f = make_family(12, samples, random, reset, stale);
     Column gauge;
-    for (size_t i = 0; i < samples; ++i) gauge.push_back(std::sin(static_cast<double>(i)));
+    Column scaled;  // with decimals, and markers between
+    Column summed;
+    double sum = 0;
+    for (size_t i = 0; i < samples; ++i) {
+      gauge.push_back(std::sin(static_cast<double>(i)));
+      scaled.push_back(i % 50 == 49 ? model::stale_marker()
+                                    : static_cast<double>(random.below(1'000)) / 100);
+      summed.push_back(sum += static_cast<double>(random.below(1'000'000)) / 1e9);
+    }
     const std::vector<int64_t> created(samples, 1'600'000'000'000);
     std::vector<GroupMember> members;
     for (const Column& bucket : f.buckets)
       members.push_back({FamilyRole::kBucket, 5, bucket, created});
     members.push_back({FamilyRole::kCount, 5, f.count, created});
     members.push_back({FamilyRole::kNone, 9, gauge, {}});
+    members.push_back({FamilyRole::kNone, 10, scaled, {}});
+    members.push_back({FamilyRole::kNone, 11, summed, {}});
     const auto times = times_of(samples);
     const std::string bytes = encode_group(times, members);
-    EXPECT_LT(bytes.size(), samples * 20);
+    EXPECT_LT(bytes.size(), samples * 35);
     DecodedGroups cache;
     for (uint32_t m = 0; m < members.size(); ++m) {
       SampleColumns out;
@@ -135,6 +145,12 @@ TEST(SampleGroup, FamiliesAndOthersTogether) {
                 0)
           << m;
       EXPECT_EQ(out.created.empty(), members[m].created.empty());
+      SampleColumns presence;
+      ASSERT_TRUE(read_group_member(bytes, m, nullptr, presence, {}, ValueNeed::kPresence));
+      EXPECT_EQ(presence.times, times);
+      for (size_t i = 0; i < samples; ++i)
+        EXPECT_EQ(model::is_stale_marker(presence.values[i]),
+                  model::is_stale_marker(members[m].values[i]));
     }
     SampleColumns none;
     EXPECT_FALSE(read_group_member(bytes, static_cast<uint32_t>(members.size()), nullptr, none));
@@ -170,7 +186,10 @@ TEST(SampleGroup, DamagedBytes) {
     std::string flipped = bytes;
     flipped[i / 8] = static_cast<char>(flipped[i / 8] ^ (1 << (i % 8)));
     SampleColumns out;
-    for (uint32_t m = 0; m < 5; ++m) (void)read_group_member(flipped, m, nullptr, out);
+    for (uint32_t m = 0; m < 5; ++m) {
+      (void)read_group_member(flipped, m, nullptr, out);
+      (void)read_group_member(flipped, m, nullptr, out, {}, ValueNeed::kPresence);
+    }
   }
 }
 
