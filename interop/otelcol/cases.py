@@ -27,7 +27,7 @@ DIFFERENCES = [
     r"span_name=(kind-9|status-7)",                    # numbers that are no kind and no status
 ]
 
-# And with `compatibility: strict`, too; all of those above where the temporality is delta.
+# And with `compatibility: strict`, too.
 ALWAYS = [
     r"^(span|failed|event)_total\{.*countconnector\}: theirs \d",  # theirs shows the last request's counts, ours all
 ]
@@ -40,6 +40,8 @@ CASES = {
     "dimensions": (spanmetrics("histogram: {{unit: s, dimensions: [{{name: host.name}}], explicit: {{buckets: [1ms, 10ms, 100ms, 1s]}}}}, calls_dimensions: [{{name: http.method}}], "
                                "dimensions: [{{name: http.status_code, default: \"0\"}}], exclude_dimensions: [status.code, collector.instance.id], "
                                "events: {{enabled: true, dimensions: [{{name: exception.type}}]}}"), ["recorded", "hostile"]),
+    "globs": (spanmetrics("dimensions: [{{name: http.method}}, {{glob: \"host.*\"}}], calls_dimensions: [{{glob: \"{{http.status,process}}*\"}}, {{glob: \"process.**\"}}], "
+                          "events: {{enabled: true, dimensions: [{{glob: \"exception.[a-z]*\"}}]}}"), ["recorded", "hostile"]),
     "exponential": (spanmetrics("namespace: \"\", histogram: {{exponential: {{max_size: 80}}}}", "enable_open_metrics: true"), ["recorded"]),
     "no_histogram": (spanmetrics("histogram: {{disable: true}}, include_instrumentation_scope: [web]"), ["hostile"]),
     "resource_keys": (spanmetrics("resource_metrics_key_attributes: [service.name]"), ["hostile"]),
@@ -128,6 +130,7 @@ CASES |= {
 # process comes after an interval, and all spans before it.
 STRICT_ALONE = {
     "first_flush": (spanmetrics("exemplars: {{enabled: true, max_per_data_point: 3}}", "enable_open_metrics: true").replace("metrics_flush_interval: 1s", "metrics_flush_interval: 8s"), ["few"]),
+    "first_flush_delta": (spanmetrics("exemplars: {{enabled: true, max_per_data_point: 3}}, aggregation_temporality: AGGREGATION_TEMPORALITY_DELTA", "enable_open_metrics: true").replace("metrics_flush_interval: 1s", "metrics_flush_interval: 8s"), ["few"]),
 }
 
 # Values that are each program's own.

@@ -172,6 +172,13 @@ def zipkin(seed=31):
         if i == 1:
             made |= {"parentId": f"{rng.getrandbits(64) | 1:016x}", "annotations": [{"timestamp": start + 2, "value": "noted"}], "debug": True}
             made["tags"]["error"] = "broken"
+        if i == 3:  # what the collector's own zipkin exporter packs into texts
+            made["annotations"] = [{"timestamp": start + 3, "value": 'exception|{"exception.type":"E|F","n":5,"half":0.5,"yes":true}|3'}, {"timestamp": start + 4, "value": "bare|null|1"}]
+            made["tags"] |= {"otlp.link.0": f'{rng.getrandbits(128):032x}|{rng.getrandbits(64):016x}|a=b|{{"k":"x|y","whole":2}}|2',
+                             "otlp.link.1": f"{rng.getrandbits(128):032x}|{rng.getrandbits(64):016x}||null|0"}
+        if i == 4:
+            made |= {"parentId": made["id"], "localEndpoint": {"serviceName": "lambda"}}
+            made["tags"] |= {"otlp.service.name.source": "faas.name", "exponent": "1e5"}
         if i == 2:
             made["tags"] |= {"otel.status_code": "STATUS_CODE_ERROR", "otel.status_description": "bad", "otel.scope.name": "lib", "otel.scope.version": "1"}
         spans.append(made)

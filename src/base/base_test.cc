@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/checksum.h"
+#include "base/glob.h"
 #include "base/ids.h"
 #include "base/number_text.h"
 #include "base/random.h"
@@ -181,6 +182,15 @@ TEST(NumberText, PlainNumbersReadBackAndAreShortest) {
             expected,
             std::to_chars(expected, expected + sizeof expected, v, std::chars_format::fixed).ptr));
   }
+}
+
+TEST(Glob, AsARegularExpression) {
+  EXPECT_EQ(glob_to_regexp("k8s.*").value(), "k8s\\.[^.]*");
+  EXPECT_EQ(glob_to_regexp("**.id?").value(), ".*\\.id[^.]");
+  EXPECT_EQ(glob_to_regexp("[a-z][!0-9][.*]").value(), "[a-z][^0-9][\\.\\*]");
+  EXPECT_EQ(glob_to_regexp("{http,db.{a,b}}.x,y\\*}").value(), "(?:http|db\\.(?:a|b))\\.x,y\\*\\}");
+  for (const char* broken : {"[a", "[]", "[!]", "{a", "{a,{b}"})
+    EXPECT_FALSE(glob_to_regexp(broken));
 }
 
 }  // namespace

@@ -38,6 +38,8 @@ void ExponentialHistogram::lower_scale(int32_t by) {
 }
 
 void ExponentialHistogram::add(double value, uint64_t times) {
+  min_ = count_ == 0 ? value : std::min(min_, value);
+  max_ = count_ == 0 ? value : std::max(max_, value);
   count_ += times;
   sum_ += value * static_cast<double>(times);
   if (!(value > 0) || !std::isfinite(value)) {

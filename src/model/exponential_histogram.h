@@ -23,6 +23,8 @@ class ExponentialHistogram {
   void add(double value, uint64_t times = 1);
   uint64_t count() const { return count_; }
   double sum() const { return sum_; }
+  double min() const { return min_; }  // of what was added; 0 without any
+  double max() const { return max_; }
   uint64_t zero_count() const { return zero_count_; }
   int32_t scale() const { return scale_; }
   int32_t offset() const { return first_; }  // index of the first bucket
@@ -41,6 +43,8 @@ class ExponentialHistogram {
   uint64_t zero_count_ = 0;
   uint64_t count_ = 0;
   double sum_ = 0;
+  double min_ = 0;
+  double max_ = 0;
 };
 
 }  // namespace sightline::model

@@ -18,6 +18,9 @@ constexpr size_t kStepBytes = 64u << 10;
 constexpr size_t kSnappyRatioMax = 22;
 constexpr int kZstdWindowLogMax = 23;     // 8 MiB, RFC 9659
 constexpr int kGzipWindowBits = 15 + 16;  // zlib: 16 asks for the gzip wrapper
+// A body leaves once, so speed counts for more than the last tenth of its size.
+constexpr int kDeflateLevel = 1;
+constexpr int kZstdLevel = 1;
 constexpr int kZlibWindowBits = 15;
 constexpr int kBareWindowBits = -15;
 
@@ -147,9 +150,10 @@ Result<std::string> unzstd(std::string_view packed, size_t bytes_max) {
 
 class StreamDeflater final : public StreamCompressor {
  public:
-  explicit StreamDeflater(int window_bits) {
-    // Level 1: a body leaves once, so speed counts for more than the last tenth of its size.
-    ok_ = deflateInit2(&stream_, 1, Z_DEFLATED, window_bits, 8, Z_DEFAULT_STRATEGY) == Z_OK;
+  // Level -2: codes alone, nothing is looked for twice (Go's zlib.HuffmanOnly).
+  explicit StreamDeflater(int window_bits, int level = kDeflateLevel) {
+    const int strategy = level == -2 ? Z_HUFFMAN_ONLY : Z_DEFAULT_STRATEGY;
+    ok_ = deflateInit2(&stream_, std::max(level, -1), Z_DEFLATED, window_bits, 8, strategy) == Z_OK;
   }
   ~StreamDeflater() override {
     if (ok_) deflateEnd(&stream_);
@@ -190,7 +194,7 @@ class StreamDeflater final : public StreamCompressor {
 class StreamZstd final : public StreamCompressor {
  public:
   StreamZstd() : stream_(ZSTD_createCCtx(), &ZSTD_freeCCtx) {
-    if (stream_) ZSTD_CCtx_setParameter(stream_.get(), ZSTD_c_compressionLevel, 1);
+    if (stream_) ZSTD_CCtx_setParameter(stream_.get(), ZSTD_c_compressionLevel, kZstdLevel);
   }
   bool ok() const { return stream_ != nullptr; }
   void add(std::string_view plain, std::string& out) override { run(plain, ZSTD_e_continue, out); }
@@ -213,8 +217,8 @@ class StreamZstd final : public StreamCompressor {
   std::unique_ptr<ZSTD_CCtx, size_t (*)(ZSTD_CCtx*)> stream_;
 };
 
-std::string deflate_all(int window_bits, std::string_view plain) {
-  StreamDeflater deflater(window_bits);
+std::string deflate_all(int window_bits, std::string_view plain, std::optional<int> level) {
+  StreamDeflater deflater(window_bits, level.value_or(kDeflateLevel));
   std::string packed;
   if (!deflater.ok()) return packed;
   packed.reserve(plain.size() / 4);
@@ -223,9 +227,10 @@ std::string deflate_all(int window_bits, std::string_view plain) {
   return packed;
 }
 
-std::string zstd_all(std::string_view plain) {
+std::string zstd_all(std::string_view plain, std::optional<int> level) {
   std::string packed(ZSTD_compressBound(plain.size()), '\0');
-  const size_t used = ZSTD_compress(packed.data(), packed.size(), plain.data(), plain.size(), 1);
+  const size_t used = ZSTD_compress(packed.data(), packed.size(), plain.data(), plain.size(),
+                                    level.value_or(kZstdLevel));
   packed.resize(ZSTD_isError(used) != 0 ? 0 : used);
   return packed;
 }
@@ -308,11 +313,11 @@ std::unique_ptr<StreamCompressor> StreamCompressor::create(Compression compressi
   return deflater->ok() ? std::move(deflater) : nullptr;
 }
 
-std::string compress(Compression compression, std::string_view plain) {
+std::string compress(Compression compression, std::string_view plain, std::optional<int> level) {
   switch (compression) {
-    case Compression::kGzip: return deflate_all(kGzipWindowBits, plain);
-    case Compression::kDeflate: return deflate_all(kZlibWindowBits, plain);
-    case Compression::kZstd: return zstd_all(plain);
+    case Compression::kGzip: return deflate_all(kGzipWindowBits, plain, level);
+    case Compression::kDeflate: return deflate_all(kZlibWindowBits, plain, level);
+    case Compression::kZstd: return zstd_all(plain, level);
     case Compression::kSnappy: return snappy_compress(plain);
     case Compression::kIdentity: break;
   }

@@ -25,7 +25,9 @@ std::optional<Compression> parse_compression(std::string_view token);
 // is named first, before zstd (RFC 9110 section 12.5.3); identity when none is acceptable.
 Compression choose_compression(std::string_view accept_encoding);
 
-std::string compress(Compression compression, std::string_view plain);
+// `level`: the library's own, where it has levels; none: a quick one.
+std::string compress(Compression compression, std::string_view plain,
+                     std::optional<int> level = std::nullopt);
 
 // The same for a body that comes in pieces. One owner, no locks.
 class StreamCompressor {

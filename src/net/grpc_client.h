@@ -6,6 +6,7 @@
 //   Errors    are codes: kUnavailable when the target cannot be reached.
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -22,7 +23,19 @@ struct GrpcClientOptions {
   std::string ca_pem;             // with tls: roots to trust; empty: the system's
   std::string cert_pem, key_pem;  // with tls: the client's own certificate
   std::string server_name;        // with tls: checked instead of the target's host, when not empty
+  bool verify_peer = true;        // with tls; false: whatever certificate the server shows
   bool gzip = false;              // pack requests
+  // Pings on a connection that hears nothing while calls are under way; also without calls when told so.
+  struct Keepalive {
+    std::chrono::milliseconds time, timeout;
+    bool without_calls = false;
+  };
+  std::optional<Keepalive> keepalive;
+  bool wait_for_ready =
+      false;               // calls wait for a connection, until their deadline, and do not fail
+  std::string balancer;    // "pick_first", "round_robin" over all addresses; empty: the first
+  std::string authority;   // instead of the target's host; empty: that
+  std::string user_agent;  // before gRPC's own
   std::vector<std::pair<std::string, std::string>>
       metadata;  // sent with every call; lower-case names
   size_t reply_bytes_max = 4u << 20;

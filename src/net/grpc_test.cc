@@ -210,6 +210,43 @@ TEST_F(GrpcTest, AbsentServersAreUnavailable) {
   EXPECT_FALSE(GrpcClient::create(client_options_));
 }
 
+TEST_F(GrpcTest, CallsWaitForTheirServerWhenTold) {
+  std::string address;
+  {
+    auto socket = ListenSocket::open("127.0.0.1:0");
+    ASSERT_TRUE(socket);
+    address = socket->address();
+  }
+  client_options_.target = address;
+  client_options_.wait_for_ready = true;
+  client_options_.balancer = "round_robin";
+  client_options_.keepalive = {.time = milliseconds(10'000), .timeout = milliseconds(1000)};
+  client_ = connect();
+  auto reply =
+      std::async(std::launch::async, [&] { return client_->call("/a.Echo/Echo", "x", kDeadline); });
+  EXPECT_EQ(reply.wait_for(milliseconds(100)),
+            std::future_status::timeout);  // it fails at once else
+  server_options_.address = address;
+  auto server = GrpcServer::listen(server_options_, telemetry_);
+  ASSERT_TRUE(server) << server.error().message;
+  server_ = std::move(*server);
+  const GrpcReply answer = reply.get();
+  EXPECT_EQ(answer.code, GrpcCode::kOk) << answer.message;
+  EXPECT_EQ(answer.payload, "x");
+}
+
+TEST_F(GrpcTest, ClientsNameThemselvesAndWhomTheyMean) {
+  server_options_.methods["/a.Echo/Who"] = [](const SharedBytes&, const GrpcCaller& caller) {
+    return GrpcReply{.payload = std::string(caller.metadata("user-agent"))};
+  };
+  client_options_.user_agent = "shop/1";
+  client_options_.authority = "collector.example";
+  start();
+  const GrpcReply reply = client_->call("/a.Echo/Who", "", kDeadline);
+  EXPECT_EQ(reply.code, GrpcCode::kOk) << reply.message;
+  EXPECT_THAT(reply.payload, StartsWith("shop/1 grpc-c++/"));
+}
+
 TEST_F(GrpcTest, ATakenPortIsSaidToBe) {
   start();
   server_options_.address = server_->local_address();

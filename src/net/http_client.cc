@@ -168,6 +168,13 @@ void set_security(CURL* easy, const HttpClientOptions& options) {
   curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, options.verify_peer ? 1L : 0L);
   curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, options.verify_peer ? 2L : 0L);
   if (!options.ca_file.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, options.ca_file.c_str());
+  // Who names roots trusts those alone: curl would look into the system's folder besides.
+  if (!options.ca_file.empty() || !options.ca_pem.empty())
+    curl_easy_setopt(easy, CURLOPT_CAPATH, nullptr);
+  if (!options.cipher_list.empty())
+    curl_easy_setopt(easy, CURLOPT_SSL_CIPHER_LIST, options.cipher_list.c_str());
+  if (!options.curve_list.empty())
+    curl_easy_setopt(easy, CURLOPT_SSL_EC_CURVES, options.curve_list.c_str());
   if (!options.cert_file.empty())
     curl_easy_setopt(easy, CURLOPT_SSLCERT, options.cert_file.c_str());
   if (!options.key_file.empty()) curl_easy_setopt(easy, CURLOPT_SSLKEY, options.key_file.c_str());
@@ -190,7 +197,14 @@ void set_request(CURL* easy, const HttpClientOptions& options, const HttpClientR
   // A caller that names its own Accept-Encoding still gets the body unpacked.
   const std::string accepted(request.headers.get("Accept-Encoding"));
   curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, accepted.empty() ? "gzip" : accepted.c_str());
-  if (is_loopback_url(request.url)) curl_easy_setopt(easy, CURLOPT_PROXY, "");
+  curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN,
+                   static_cast<long>(options.idle_connection_max.count()));
+  if (!options.proxy_url.empty()) {
+    curl_easy_setopt(easy, CURLOPT_PROXY, options.proxy_url.c_str());
+    curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
+  } else if (is_loopback_url(request.url)) {
+    curl_easy_setopt(easy, CURLOPT_PROXY, "");
+  }
   // A 303 turns POST into GET only while curl knows the method as POST.
   if (request.method == "HEAD") {
     curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
@@ -261,9 +275,10 @@ Result<HttpClientResponse> HttpClient::send(const HttpClientRequest& request) {
   CURL* const easy = session->easy.get();
   if (easy == nullptr || !session->multi) return fail(Errc::kInternal, "curl did not start");
 
-  const std::string packed = request.compression == Compression::kIdentity
-                                 ? std::string()
-                                 : compress(request.compression, request.body);
+  const std::string packed =
+      request.compression == Compression::kIdentity
+          ? std::string()
+          : compress(request.compression, request.body, request.compression_level);
   const Address address = address_of(request.url, state_->options.server_name);
   HeaderList headers = header_lines(request);
   if (!address.host.empty()) {

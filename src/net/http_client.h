@@ -1,6 +1,6 @@
 #pragma once
-// HTTP/1.1 requests over libcurl: TLS, proxies from the environment (never for
-// loopback), connections kept between requests.
+// HTTP/1.1 requests over libcurl: TLS, a proxy of the options or from the environment
+// (that never for loopback), connections kept between requests.
 //   Threads   send() from any number of threads; each blocks its caller and
 //             borrows one of the kept connections.
 //   Limits    every request has a timeout and a limit for the unpacked answer.
@@ -30,7 +30,10 @@ struct HttpClientOptions {
   bool verify_peer = true;                // false: insecure_skip_verify
   bool follow_redirects = true;           // at most 10
   bool keep_connections = true;
-  size_t kept_max = 16;  // handles kept between requests
+  std::chrono::seconds idle_connection_max{118};  // those idle for longer are not used again
+  std::string proxy_url;                // for every URL, loopback too; empty: the environment's
+  std::string cipher_list, curve_list;  // see tls.h; empty: OpenSSL's own choice
+  size_t kept_max = 16;                 // handles kept between requests
   std::string user_agent = "sightline";
 };
 
@@ -40,6 +43,7 @@ struct HttpClientRequest {
   Headers headers;
   std::string body;
   Compression compression = Compression::kIdentity;  // packs the body and says so
+  std::optional<int> compression_level;              // the library's; none: a quick one
   std::chrono::milliseconds timeout{10'000};         // of the whole exchange
   std::chrono::milliseconds connect_timeout{5'000};
   size_t response_bytes_max = 64u << 20;

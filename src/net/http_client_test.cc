@@ -6,6 +6,7 @@
 #include <atomic>
 #include <future>
 #include <latch>
+#include <set>
 
 #include "net/http_server.h"
 #include "net/listen_socket.h"
@@ -103,6 +104,47 @@ TEST_F(HttpClientTest, PacksAndUnpacks) {
               std::string(compression_name(how)) + ";application/x-protobuf");
     EXPECT_EQ(response->body, "POST [" + request.body + "] ");
     EXPECT_LT(response->received_bytes, 1000u);
+  }
+}
+
+TEST_F(HttpClientTest, GoesThroughAProxyThatItIsTold) {
+  HttpClient client({.proxy_url = "http://" + server_->local_address()});
+  // Also for loopback, where a proxy of the environment does not count.
+  for (const std::string url : {"http://nowhere.invalid/echo", "http://127.0.0.1:1/echo"}) {
+    const auto response = client.send({.url = url});
+    ASSERT_TRUE(response) << response.error().message;
+    EXPECT_EQ(response->body, "GET [] ");
+  }
+}
+
+TEST_F(HttpClientTest, ConnectionsAreKeptAsLongAsItIsTold) {
+  const auto distinct = [&](HttpClientOptions options) {
+    remotes_.clear();
+    HttpClient client(std::move(options));
+    for (int i = 0; i < 3; ++i) EXPECT_TRUE(client.send(to("/echo")));
+    return std::set<std::string>(remotes_.begin(), remotes_.end()).size();
+  };
+  EXPECT_EQ(distinct({}), 1u);
+  EXPECT_EQ(distinct({.keep_connections = false}), 3u);
+}
+
+TEST_F(HttpClientTest, PacksAsMuchAsItIsTold) {
+  HttpClientRequest request = to("/echo");
+  request.method = "POST";
+  for (int i = 0; i < 2000; ++i) request.body += std::to_string(i * 7919 % 1000);
+  const auto bytes = [&](Compression how, std::optional<int> level) {
+    return compress(how, request.body, level).size();
+  };
+  EXPECT_LT(bytes(Compression::kGzip, 9), bytes(Compression::kGzip, std::nullopt));
+  EXPECT_LT(bytes(Compression::kGzip, std::nullopt), bytes(Compression::kGzip, -2));
+  EXPECT_LT(bytes(Compression::kDeflate, 9), bytes(Compression::kDeflate, 1));
+  EXPECT_NE(bytes(Compression::kZstd, 19), bytes(Compression::kZstd, std::nullopt));
+  for (const int level : {-2, -1, 1, 9}) {
+    request.compression = Compression::kGzip;
+    request.compression_level = level;
+    const auto response = HttpClient().send(request);
+    ASSERT_TRUE(response) << response.error().message;
+    EXPECT_EQ(response->body, "POST [" + request.body + "] ") << level;
   }
 }
 

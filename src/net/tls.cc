@@ -77,7 +77,38 @@ Status use_client_ca(SSL_CTX* context, const std::string& pem) {
   return {};
 }
 
+Status use_lists(SSL_CTX* context, const TlsServerOptions& options) {
+  if (!options.cipher_list.empty() &&
+      SSL_CTX_set_cipher_list(context, options.cipher_list.c_str()) != 1)
+    return tls_fault("cipher suites");
+  if (!options.curve_list.empty() &&
+      SSL_CTX_set1_curves_list(context, options.curve_list.c_str()) != 1)
+    return tls_fault("curves");
+  return {};
+}
+
 }  // namespace
+
+Result<std::string> tls_cipher_list(std::span<const std::string> suites) {
+  std::string list;
+  for (const std::string& suite : suites) {
+    if (!suite.contains("_WITH_")) continue;  // of TLS 1.3
+    const std::string name = OPENSSL_cipher_name(suite.c_str());
+    if (name == "(NONE)")
+      return fail(Errc::kInvalidArgument, "cipher suite ", suite, " is not available here");
+    (list += list.empty() ? "" : ":") += name;
+  }
+  return list;
+}
+
+std::string tls_curve_list(std::span<const std::string> curves) {
+  std::string list;
+  for (const std::string& curve : curves) {
+    list += list.empty() ? "" : ":";
+    list += curve.starts_with('P') ? "P-" + curve.substr(1) : curve;
+  }
+  return list;
+}
 
 TlsServerContext::~TlsServerContext() { SSL_CTX_free(context_); }
 
@@ -96,6 +127,8 @@ Result<std::shared_ptr<const TlsServerContext>> TlsServerContext::create(
   if (!options.client_ca_pem.empty())
     if (auto status = use_client_ca(context, options.client_ca_pem); !status)
       return std::unexpected(std::move(status).error());
+  if (auto status = use_lists(context, options); !status)
+    return std::unexpected(std::move(status).error());
   return made;
 }
 

@@ -3,6 +3,7 @@
 //   Errors    create() says which text OpenSSL does not take.
 //   Threads   immutable once made; shared by every connection.
 #include <memory>
+#include <span>
 #include <string>
 
 #include "base/result.h"
@@ -15,9 +16,16 @@ struct TlsServerOptions {
   std::string cert_pem;  // the certificate, then those that signed it
   std::string key_pem;
   std::string client_ca_pem;  // not empty: clients must show a certificate signed by one of these
-  std::string min_version = "1.2";  // "1.0" to "1.3"
-  std::string max_version;          // empty: no bound
+  std::string min_version = "1.2";      // "1.0" to "1.3"
+  std::string max_version;              // empty: no bound
+  std::string cipher_list, curve_list;  // of the functions below; empty: OpenSSL's own choice
 };
+
+// OpenSSL's list of cipher suites named as the TLS registry names them. Those of TLS 1.3 are left out, since they
+// cannot be chosen. kInvalidArgument: OpenSSL has none of that name.
+Result<std::string> tls_cipher_list(std::span<const std::string> suites);
+// OpenSSL's list of "X25519", "P256", "P384", "P521".
+std::string tls_curve_list(std::span<const std::string> curves);
 
 class TlsServerContext {
  public:

@@ -138,6 +138,39 @@ TEST_F(TlsTest, CertificatesAsTextsAndBoundsOfVersions) {
   EXPECT_FALSE(post(*server, client, "x"));
 }
 
+TEST_F(TlsTest, CiphersAndCurvesAreChosen) {
+  const std::string strong = "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+                    other = "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256";
+  const std::vector<std::string> suites = {"TLS_AES_128_GCM_SHA256", strong, other};
+  EXPECT_EQ(tls_cipher_list(suites).value(),
+            "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256");
+  const auto unknown = tls_cipher_list(std::vector<std::string>{"TLS_MAGIC_WITH_NOTHING"});
+  ASSERT_FALSE(unknown);
+  EXPECT_NE(unknown.error().message.find("TLS_MAGIC_WITH_NOTHING"), std::string::npos);
+  EXPECT_EQ(tls_curve_list(std::vector<std::string>{"X25519", "P384"}), "X25519:P-384");
+
+  const auto list = [](const std::string& suite) {
+    return tls_cipher_list(std::vector<std::string>{suite}).value();
+  };
+  const auto server = serve({.cert_pem = own.cert_pem,
+                             .key_pem = own.key_pem,
+                             .max_version = "1.2",
+                             .cipher_list = list(strong),
+                             .curve_list = "P-256"});
+  HttpClientOptions client{.ca_file = folder + "/cert.pem"};
+  EXPECT_TRUE(post(*server, client, "x"));
+  client.cipher_list = list(other);
+  EXPECT_FALSE(post(*server, client, "x"));
+  client.cipher_list = list(strong);
+  EXPECT_TRUE(post(*server, client, "x"));
+  client.curve_list = "P-384";
+  EXPECT_FALSE(post(*server, client, "x"));
+  const auto bad = TlsServerContext::create(
+      {.cert_pem = own.cert_pem, .key_pem = own.key_pem, .curve_list = "P-1"});
+  ASSERT_FALSE(bad);
+  EXPECT_NE(bad.error().message.find("curves"), std::string::npos);
+}
+
 TEST_F(TlsTest, TheCertificateMayBeOfAnotherName) {
   const auto server = serve({.cert_pem = own.cert_pem, .key_pem = own.key_pem});
   HttpClientRequest request{.method = "POST",
@@ -193,6 +226,12 @@ TEST_F(TlsTest, ServesGrpcOverTls) {
   const auto reply = call(mutual);
   EXPECT_EQ(reply.code, GrpcCode::kOk) << reply.message;
   EXPECT_EQ(reply.payload, "hello");
+  GrpcClientOptions trusting = mutual;  // asks nobody who the server is
+  trusting.ca_pem.clear();
+  EXPECT_EQ(call(trusting).code, GrpcCode::kUnavailable);  // nobody vouches for the certificate
+  trusting.verify_peer = false;
+  const auto trusted = call(trusting);
+  EXPECT_EQ(trusted.code, GrpcCode::kOk) << trusted.message;
   GrpcClientOptions unknown = mutual;
   unknown.metadata.clear();
   EXPECT_EQ(call(unknown).code, GrpcCode::kUnauthenticated);

@@ -1,8 +1,11 @@
 #include "config/otelcol/otelcol_components.h"
 
+#include <re2/re2.h>
+
 #include <algorithm>
 #include <set>
 
+#include "base/glob.h"
 #include "config/otelcol/otelcol_readers.h"
 
 namespace sightline::config {
@@ -19,22 +22,47 @@ std::string url_of(const Marked<std::string>& whole, const std::string& base,
 
 std::string url_path(std::string path) { return path.starts_with('/') ? path : "/" + path; }
 
+// Of `items`, each of which has a glob: it must be one, and match none of the names.
+void check_globs(const std::vector<Cursor>& items, const std::set<std::string>& names) {
+  re2::RE2::Options options(re2::RE2::Quiet);
+  options.set_dot_nl(true);
+  for (const Cursor& item : items) {
+    std::string glob;
+    MapReader(item).read("glob", glob);
+    const auto pattern = glob_to_regexp(glob);
+    if (!pattern) {
+      item.error(pattern.error().message);
+      continue;
+    }
+    const re2::RE2 compiled(*pattern, options);
+    if (!compiled.ok()) item.error("glob \"" + glob + "\": " + compiled.error());
+    for (const std::string& name : names)
+      if (re2::RE2::FullMatch(name, compiled))
+        item.error("duplicate dimension name \"" + name + "\" conflicting with glob \"" + glob +
+                   "\"");
+  }
+}
+
 void read_dimensions(MapReader& map, std::string_view key, std::vector<DimensionConfig>& out,
                      bool reserve) {
   const auto at = map.take(key);
   if (!at || at->is_null()) return;
   std::set<std::string> names;
   if (reserve) names = {"service.name", "span.name", "span.kind", "status.code"};
+  std::vector<Cursor> globs;
   for (const Cursor& item : at->items()) {
     DimensionConfig dimension;
     MapReader inner(item);
     inner.read("name", dimension.name);
     inner.read("default", dimension.default_value);
-    inner.reject({"glob"}, "dimensions by pattern are not available here; name each attribute");
-    const bool by_pattern = inner.has("glob");
+    inner.read("glob", dimension.glob);
     inner.finish();
-    if (dimension.name.empty()) {
-      if (!by_pattern) item.error("a dimension needs a name");
+    if (dimension.name.empty() == dimension.glob.empty()) {
+      item.error("a dimension needs a name or a glob");
+    } else if (!dimension.glob.empty()) {
+      if (dimension.default_value) item.error("`default` is not supported on a glob");
+      globs.push_back(item);
+      out.push_back(std::move(dimension));
     } else if (!names.insert(dimension.name).second) {
       item.error("duplicate dimension name \"" + dimension.name + "\"" +
                  (reserve ? " (service.name, span.name, span.kind and status.code are always there)"
@@ -43,6 +71,7 @@ void read_dimensions(MapReader& map, std::string_view key, std::vector<Dimension
       out.push_back(std::move(dimension));
     }
   }
+  check_globs(globs, names);
 }
 
 void read_explicit_buckets(MapReader& map, SpanMetricsConfig::Histogram& out) {
@@ -101,6 +130,26 @@ void check_http_url(const Marked<std::string>& url, const Cursor& at, std::strin
                          at.path() + "::" + std::string(key) + ": \"" + url.value +
                              "\" is not a URL; write http://host:port or https://host:port");
 }
+
+namespace {
+
+void read_grpc_channel(MapReader& map, GrpcChannelConfig& out) {
+  if (const auto keepalive = map.take("keepalive"); keepalive && !keepalive->is_null()) {
+    MapReader inner(*keepalive);
+    inner.read("time", out.keepalive_time);
+    inner.read("timeout", out.keepalive_timeout);
+    inner.read("permit_without_stream", out.keepalive_without_stream);
+    inner.finish();
+    if (out.keepalive_time.count() < 0 || out.keepalive_timeout.count() < 0)
+      keepalive->error("time and timeout must not be negative");
+  }
+  map.read("wait_for_ready", out.wait_for_ready);
+  map.read_choice("balancer_name", out.balancer_name, {"", "round_robin", "pick_first"});
+  map.read("authority", out.authority);
+  map.read("user_agent", out.user_agent);
+}
+
+}  // namespace
 
 std::vector<std::chrono::nanoseconds> SpanMetricsConfig::default_buckets() {
   std::vector<std::chrono::nanoseconds> out;
@@ -335,12 +384,9 @@ void read_remote_write_client(MapReader& map, ClientConfig& client) {
   read_authenticator(map, client.authenticator);
   std::string compression;
   map.read_choice("compression", compression, {"", "snappy"});
-  map.ignore(
-      {"read_buffer_size", "write_buffer_size", "max_idle_conns", "max_idle_conns_per_host",
-       "max_conns_per_host", "idle_conn_timeout", "disable_keep_alives", "http2_read_idle_timeout",
-       "http2_ping_timeout", "cookies", "force_attempt_http2", "compression_params"},
-      "one HTTP/1.1 connection is kept open and reopened as needed");
-  map.reject({"proxy_url"}, "a proxy is not available here");
+  client.compression = Compression::kSnappy;
+  read_http_connections(map, client);
+  map.ignore({"read_buffer_size", "write_buffer_size"}, "buffers grow by need");
   map.reject({"middlewares"}, "middleware extensions are not available here");
 }
 
@@ -427,10 +473,10 @@ void read_component(const Cursor& at, OtlpExporterConfig& out) {
   MapReader map(at);
   read_client(map, out.client);
   if (!out.client.tls.insecure) check_grpc_tls(map, out.client.tls);
-  map.ignore({"keepalive", "balancer_name", "wait_for_ready", "user_agent"},
-             "gRPC's own behaviour is used");
-  map.reject({"authority"}, "not available here");
+  read_grpc_channel(map, out.channel);
   map.finish();
+  if (out.client.compression != Compression::kGzip && out.client.compression != Compression::kNone)
+    at.notice("compression: gRPC packs with gzip here, which every receiver knows");
   const std::string& endpoint = out.client.endpoint.value;
   if (endpoint.empty()) return at.error("requires a non-empty \"endpoint\"");
   for (const std::string_view scheme : {"http://", "https://", "dns:///", "dns://"}) {
@@ -453,11 +499,7 @@ void read_component(const Cursor& at, OtlpHttpExporterConfig& out) {
   std::string encoding = "proto";
   map.read_choice("encoding", encoding, {"proto", "json"});
   if (encoding == "json") out.encoding = OtlpHttpExporterConfig::Encoding::kJson;
-  map.ignore({"compression_params", "max_idle_conns", "max_idle_conns_per_host",
-              "max_conns_per_host", "idle_conn_timeout", "disable_keep_alives",
-              "http2_read_idle_timeout", "http2_ping_timeout", "cookies", "force_attempt_http2"},
-             "one HTTP/1.1 connection per consumer is kept open and reopened as needed");
-  map.reject({"proxy_url"}, "a proxy is not available here");
+  read_http_connections(map, out.client);
   map.finish();
   if (out.traces_url().empty() && out.metrics_endpoint.value.empty() &&
       out.logs_endpoint.value.empty())
@@ -480,9 +522,14 @@ void read_component(const Cursor& at, DebugExporterConfig& out) {
   map.read("sampling_initial", out.sampling_initial);
   map.read("sampling_thereafter", out.sampling_thereafter);
   map.read("use_internal_logger", out.use_internal_logger);
-  map.ignore({"output_paths", "sending_queue"},
-             "the debug exporter writes to this process' own log");
+  const bool names_outputs = map.has("output_paths");
+  map.read("output_paths", out.output_paths);
+  map.ignore("sending_queue", "what is printed waits in a short queue of its own");
   map.finish();
+  if (names_outputs && out.use_internal_logger)
+    at.error("output_paths is not supported when use_internal_logger is true");
+  else if (names_outputs && out.output_paths.empty())
+    at.error("output_paths must not be empty when use_internal_logger is false");
 }
 
 void read_component(const Cursor& at, FileExporterConfig& out) {
@@ -493,9 +540,10 @@ void read_component(const Cursor& at, FileExporterConfig& out) {
   if (format == "proto") out.format = FileExporterConfig::Format::kProto;
   map.read("append", out.append);
   map.read("create_directory", out.create_directory);
-  map.ignore("directory_permissions", "a new directory has the mode 0755");
+  read_permissions(map, "directory_permissions", out.directory_permissions);
   map.read_choice("compression", compression, {"", "zstd"});
   if (compression == "zstd") out.compression = Compression::kZstd;
+  read_compression_level(map, out.compression, out.compression_level);
   map.read("flush_interval", out.flush_interval);
   if (const auto rotation = map.take("rotation"); rotation && !rotation->is_null()) {
     out.max_megabytes = 100;

@@ -54,7 +54,8 @@ struct NopConfig {};
 
 // One attribute that becomes a metric dimension, taken from the span, else from its resource.
 struct DimensionConfig {
-  std::string name;
+  std::string name;  // or, of all attributes that it matches,
+  std::string glob;
   std::optional<std::string>
       default_value;  // none: the dimension is left out when the attribute is missing
 };
@@ -82,7 +83,7 @@ struct SpanMetricsConfig {
 
   struct Exemplars {
     bool enabled = false;
-    int32_t max_per_data_point = 5;  // 0: no limit
+    int32_t max_per_data_point = 5;  // 0: none at all
   };
   Exemplars exemplars;
 
@@ -156,8 +157,19 @@ struct RemoteWriteExporterConfig {
   std::string wal_directory;  // wal::directory; empty: none
 };
 
+// What the gRPC client of an exporter is told of its connections.
+struct GrpcChannelConfig {
+  std::chrono::nanoseconds keepalive_time{std::chrono::seconds(10)};  // 0: no pings
+  std::chrono::nanoseconds keepalive_timeout{std::chrono::seconds(10)};
+  bool keepalive_without_stream = false;
+  bool wait_for_ready = false;
+  std::string balancer_name = "round_robin";
+  std::string authority, user_agent;  // empty: gRPC's own
+};
+
 // exporters: otlp (otlp_grpc)
 struct OtlpExporterConfig {
+  GrpcChannelConfig channel;
   ClientConfig
       client;  // endpoint "host:port", or with http:// (plaintext) or https:// in front; timeout 5s
 };
@@ -182,6 +194,8 @@ struct DebugExporterConfig {
   uint32_t sampling_initial = 2;
   uint32_t sampling_thereafter = 1;
   bool use_internal_logger = true;
+  // Without the logger: "stdout", "stderr" or files, which are appended to.
+  std::vector<std::string> output_paths = {"stdout"};
 };
 
 // exporters: file. One line of OTLP/JSON, or one length-prefixed OTLP/protobuf message, a request.
@@ -191,6 +205,7 @@ struct FileExporterConfig {
   Format format = Format::kJson;
   bool append = false;
   bool create_directory = false;
+  uint32_t directory_permissions = 0755;
   std::chrono::nanoseconds flush_interval{std::chrono::seconds(1)};
   // rotation; 0 megabytes: none
   uint32_t max_megabytes = 0;
@@ -198,6 +213,7 @@ struct FileExporterConfig {
   uint32_t max_backups = 100;
   bool localtime = false;
   Compression compression = Compression::kNone;  // kZstd: each message by itself
+  int32_t compression_level = 0;  // compression_params::level; 0: the compression's default
 };
 
 // exporters: sightline. Our own: hands traces to this process' trace store and

@@ -20,6 +20,7 @@ std::string listed(const std::vector<Marked<ComponentId>>& ids) {
 
 std::string names(const std::vector<DimensionConfig>& dimensions) {
   return joined(dimensions, [](const DimensionConfig& d) {
+    if (!d.glob.empty()) return d.glob;
     return d.default_value ? d.name + "=" + *d.default_value : d.name;
   });
 }
@@ -173,6 +174,7 @@ struct Describe {
   void client(const ClientConfig& c) const {
     out << "; " << compression_name(c.compression) << "; timeout " << format_go_duration(c.timeout);
     if (c.tls.insecure) out << "; no TLS";
+    if (!c.proxy_url.empty()) out << "; through " << c.proxy_url;
     if (c.retry.enabled) {
       out << "; retries " << format_go_duration(c.retry.initial_interval) << ".."
           << format_go_duration(c.retry.max_interval) << " for "

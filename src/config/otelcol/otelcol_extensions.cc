@@ -68,7 +68,7 @@ void read_component(const Cursor& at, FileStorageConfig& out) {
   map.read("directory", out.directory);
   map.read("create_directory", out.create_directory);
   map.read("fsync", out.fsync);
-  map.ignore("directory_permissions", "a new directory has the mode 0755");
+  read_permissions(map, "directory_permissions", out.directory_permissions);
   map.ignore("timeout", "each item is a file of its own: there is no lock to wait for");
   map.ignore(
       {"compaction", "recreate", "max_size"},

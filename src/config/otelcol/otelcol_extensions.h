@@ -37,6 +37,7 @@ struct BearerTokenConfig {
 struct FileStorageConfig {
   std::string directory = "/var/lib/otelcol/file_storage";
   bool create_directory = false;
+  uint32_t directory_permissions = 0750;
   bool fsync = false;
 };
 

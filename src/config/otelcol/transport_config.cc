@@ -1,11 +1,58 @@
 #include "config/otelcol/transport_config.h"
 
+#include <algorithm>
+#include <charconv>
+
 #include "base/number_text.h"
 
 namespace sightline::config {
 namespace {
 
 constexpr std::string_view kMiddlewareWhy = "middleware extensions are not available here";
+
+// As Go names them: those it calls secure, then the others.
+constexpr std::string_view kCipherSuites[] = {"TLS_AES_128_GCM_SHA256",
+                                              "TLS_AES_256_GCM_SHA384",
+                                              "TLS_CHACHA20_POLY1305_SHA256",
+                                              "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA",
+                                              "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA",
+                                              "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA",
+                                              "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA",
+                                              "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+                                              "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+                                              "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+                                              "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+                                              "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
+                                              "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256"};
+constexpr std::string_view kInsecureCipherSuites[] = {"TLS_RSA_WITH_RC4_128_SHA",
+                                                      "TLS_RSA_WITH_3DES_EDE_CBC_SHA",
+                                                      "TLS_RSA_WITH_AES_128_CBC_SHA",
+                                                      "TLS_RSA_WITH_AES_256_CBC_SHA",
+                                                      "TLS_RSA_WITH_AES_128_CBC_SHA256",
+                                                      "TLS_RSA_WITH_AES_128_GCM_SHA256",
+                                                      "TLS_RSA_WITH_AES_256_GCM_SHA384",
+                                                      "TLS_ECDHE_ECDSA_WITH_RC4_128_SHA",
+                                                      "TLS_ECDHE_RSA_WITH_RC4_128_SHA",
+                                                      "TLS_ECDHE_RSA_WITH_3DES_EDE_CBC_SHA",
+                                                      "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256",
+                                                      "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256"};
+
+void read_ciphers(MapReader& map, TlsConfig& out) {
+  bool allows_insecure = false;
+  map.read("cipher_suites", out.cipher_suites);
+  map.read("include_insecure_cipher_suites", allows_insecure);
+  map.read("curve_preferences", out.curve_preferences);
+  std::vector<std::string> known(std::begin(kCipherSuites), std::end(kCipherSuites));
+  if (allows_insecure)
+    known.insert(known.end(), std::begin(kInsecureCipherSuites), std::end(kInsecureCipherSuites));
+  for (const std::string& suite : out.cipher_suites)
+    if (std::ranges::find(known, suite) == known.end())
+      map.at().error("cipher_suites: invalid TLS cipher suite: \"" + suite + "\"" +
+                     did_you_mean(suite, known));
+  for (const std::string& curve : out.curve_preferences)
+    if (curve != "X25519" && curve != "P256" && curve != "P384" && curve != "P521")
+      map.at().error("curve_preferences: \"" + curve + "\" is not one of X25519, P256, P384, P521");
+}
 
 void read_tls_files(MapReader& map, TlsConfig& out) {
   map.read("ca_file", out.ca_file);
@@ -16,10 +63,8 @@ void read_tls_files(MapReader& map, TlsConfig& out) {
   map.read("key_pem", out.key_pem);
   map.read_choice("min_version", out.min_version, {"", "1.0", "1.1", "1.2", "1.3"});
   map.read_choice("max_version", out.max_version, {"", "1.0", "1.1", "1.2", "1.3"});
-  map.ignore({"cipher_suites", "curve_preferences", "include_insecure_cipher_suites"},
-             "OpenSSL's own choice of ciphers and curves is used");
-  map.ignore("include_system_ca_certs_pool",
-             "the system's certificates are trusted whenever no ca_file is given");
+  read_ciphers(map, out);
+  map.read("include_system_ca_certs_pool", out.include_system_ca_certs_pool);
   map.ignore("reload_interval", "certificates are read at the start; restart to take new ones");
   map.reject({"tpm"}, "keys in a TPM are not available here");
 }
@@ -114,6 +159,8 @@ void check_grpc_tls(const MapReader& map, const TlsConfig& tls) {
                       "is all it can be told");
   else if (tls.min_version == "1.0" || tls.min_version == "1.1")
     map.at().notice("tls::min_version: gRPC speaks nothing older than TLS 1.2 here");
+  if (!tls.cipher_suites.empty() || !tls.curve_preferences.empty())
+    map.at().notice("tls: gRPC's own choice of ciphers and curves is used");
 }
 
 namespace {
@@ -216,6 +263,35 @@ void read_client_tls(MapReader& map, TlsConfig& out) {
   check_pair(inner, out);
 }
 
+void read_compression_level(MapReader& map, Compression compression, int32_t& out) {
+  const auto at = map.take("compression_params");
+  if (!at || at->is_null()) return;
+  MapReader inner(*at);
+  inner.read("level", out);
+  inner.finish();
+  const bool has_any = compression == Compression::kZstd;
+  const bool has_levels = compression == Compression::kGzip || compression == Compression::kZlib ||
+                          compression == Compression::kDeflate;
+  if (out != 0 && !has_any && !(has_levels && out >= -2 && out <= 9))
+    at->error("level " + std::to_string(out) + " is none of " +
+              std::string(compression_name(compression)));
+}
+
+void read_http_connections(MapReader& map, ClientConfig& out) {
+  map.read("proxy_url", out.proxy_url);
+  if (!out.proxy_url.empty() && !out.proxy_url.contains("://"))
+    map.at().error("proxy_url: \"" + out.proxy_url + "\" is not a URL; write http://host:port");
+  map.read("disable_keep_alives", out.disable_keep_alives);
+  map.read("idle_conn_timeout", out.idle_conn_timeout);
+  if (out.idle_conn_timeout.count() < 0) map.at().error("idle_conn_timeout must not be negative");
+  read_compression_level(map, out.compression, out.compression_level);
+  map.ignore({"max_idle_conns", "max_idle_conns_per_host", "max_conns_per_host"},
+             "each consumer of the sending queue has one connection");
+  map.ignore({"http2_read_idle_timeout", "http2_ping_timeout", "force_attempt_http2"},
+             "requests are sent over HTTP/1.1");
+  map.ignore("cookies", "cookies of the server are not kept");
+}
+
 void read_authenticator(MapReader& map, Marked<std::string>& out) {
   const auto at = map.take("auth");
   if (!at || at->is_null()) return;
@@ -264,20 +340,16 @@ void read_queue(MapReader& map, QueueConfig& out) {
   inner.read("storage", out.storage);
   if (const auto batch = inner.take("batch"); batch && !batch->is_null()) {
     MapReader keys(*batch);
-    std::string sizer = "items";
     bool enabled = true;
     keys.read("enabled", enabled);
-    keys.read_choice("sizer", sizer, {"requests", "items", "bytes"});
+    keys.read_choice("sizer", out.batch_sizer, {"items", "bytes"});
     keys.read("min_size", out.batch_min_size);
     keys.read("max_size", out.batch_max_size);
     keys.ignore("flush_timeout", "nothing waits for more to come: what waits is sent together");
     keys.ignore_known(KnownKeys::parse("partition\n  metadata_keys\n"),
                       "the senders' metadata is not kept");
     keys.finish();
-    out.merges = enabled && sizer == "items";
-    if (enabled && sizer != "items")
-      batch->notice("sizer " + sizer +
-                    ": only items are counted here; each request leaves by itself");
+    out.merges = enabled;
     if (out.batch_max_size > 0 && out.batch_max_size < out.batch_min_size)
       batch->error("max_size must not be less than min_size");
   }
@@ -295,6 +367,19 @@ void read_compression(MapReader& map, Compression& out) {
   for (const Compression c : {Compression::kGzip, Compression::kZstd, Compression::kSnappy,
                               Compression::kZlib, Compression::kDeflate, Compression::kLz4})
     if (word == compression_name(c)) out = c;
+}
+
+void read_permissions(MapReader& map, std::string_view key, uint32_t& out) {
+  const auto at = map.take(key);
+  if (!at || at->is_null()) return;
+  std::string text;
+  read_value(*at, text);
+  if (text.empty()) return;
+  uint32_t mode = 0;
+  const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), mode, 8);
+  if (fault != std::errc() || end != text.data() + text.size() || mode > 0777)
+    return at->error("\"" + text + "\" is no mode; write octal digits such as \"0750\"");
+  out = mode;
 }
 
 void read_headers(MapReader& map, std::string_view key, std::map<std::string, std::string>& out) {

@@ -25,6 +25,9 @@ struct TlsConfig {
   bool insecure = false;              // clients: no TLS at all
   bool insecure_skip_verify = false;  // clients: TLS without checking the server's certificate
   std::string server_name_override;
+  bool include_system_ca_certs_pool = false;   // clients: trusts them besides ca_file or ca_pem
+  std::vector<std::string> cipher_suites;      // by HTTP; empty: OpenSSL's choice
+  std::vector<std::string> curve_preferences;  // likewise: X25519, P256, P384, P521
 };
 
 struct CorsConfig {
@@ -86,11 +89,12 @@ struct QueueConfig {
   bool block_on_overflow = false;
   bool wait_for_result = false;
   Marked<std::string> storage;  // a file_storage extension; empty: in memory
-  // `batch`: requests that wait are sent together, of at most batch_max_size items.
+  // `batch`: requests that wait are sent together, of at most batch_max_size.
   bool merges = false;
-  uint64_t batch_min_size = 8192;  // items
-  uint64_t batch_max_size = 0;     // 0: batch_min_size
-  uint64_t merge_items_max() const { return batch_max_size > 0 ? batch_max_size : batch_min_size; }
+  std::string batch_sizer = "items";  // items | bytes
+  uint64_t batch_min_size = 8192;     // counted in `batch_sizer`
+  uint64_t batch_max_size = 0;        // 0: batch_min_size
+  uint64_t merge_max() const { return batch_max_size > 0 ? batch_max_size : batch_min_size; }
 };
 
 enum class Compression { kNone, kGzip, kZstd, kSnappy, kZlib, kDeflate, kLz4 };
@@ -105,6 +109,11 @@ struct ClientConfig {
   std::chrono::nanoseconds timeout{std::chrono::seconds(5)};
   RetryConfig retry;
   QueueConfig queue;
+  // By HTTP alone.
+  int32_t compression_level = 0;  // compression_params::level; 0: the compression's default
+  std::string proxy_url;          // empty: the environment's
+  bool disable_keep_alives = false;
+  std::chrono::nanoseconds idle_conn_timeout{std::chrono::seconds(90)};  // 0: for ever
 };
 
 // "host:port" taken apart; "[::1]:4317", ":4317" and "0.0.0.0:4317" are all accepted.
@@ -120,12 +129,18 @@ void read_http_server(MapReader& map, HttpServerConfig& out);
 void read_client_tls(MapReader& map, TlsConfig& out);
 // gRPC cannot be told which versions of TLS to speak: an error where it is to speak fewer than it does.
 void check_grpc_tls(const MapReader& map, const TlsConfig& tls);
+// What a client by HTTP can be told besides: proxy_url, compression_params, how long connections live.
+void read_http_connections(MapReader& map, ClientConfig& out);
 void read_authenticator(MapReader& map, Marked<std::string>& out);  // auth: {authenticator: id}
 void read_retry(MapReader& map, RetryConfig& out);
 void read_queue(MapReader& map, QueueConfig& out);
 void read_compression(MapReader& map, Compression& out);
 // `headers`: a map, or a list of {name, value}.
 void read_headers(MapReader& map, std::string_view key, std::map<std::string, std::string>& out);
+// compression_params: {level}, checked against what the compression has.
+void read_compression_level(MapReader& map, Compression compression, int32_t& out);
+// A mode in octal digits: "0750".
+void read_permissions(MapReader& map, std::string_view key, uint32_t& out);
 // An error where `endpoint` is not "host:port".
 void check_host_port(const Marked<std::string>& endpoint, const Cursor& at);
 

@@ -29,6 +29,7 @@ inline constexpr std::string_view kSamplingMethod = "sampling.method";
 struct Dimension {
   std::string name;
   std::optional<std::string> default_value;
+  std::string glob;  // instead of a name: every attribute that it matches is a label of its own
 };
 
 enum class DurationUnit : uint8_t { kMilliseconds, kSeconds };
@@ -62,7 +63,8 @@ struct SpanMetricsOptions {
   std::vector<std::string> resource_key_attributes;
 
   bool exemplars_enabled = true;
-  uint32_t exemplars_per_point_max = 5;  // that exposition shows of one histogram: the newest
+  uint32_t exemplars_per_point_max =
+      5;  // that are shown of one point: the newest; 0: there are none
   // Both may be empty. Asked before a trace becomes an exemplar; told when one is handed out. Any thread.
   std::function<bool(const TraceId&)> may_be_exemplar;
   std::function<void(const TraceId&)> note_exemplar;
@@ -71,6 +73,7 @@ struct SpanMetricsOptions {
   // As the peer counts and flushes: a counter is 0 when it is told first; each resource has series of its own; exemplars are
   // the first since the last flush and have its time; a kind or status that is none has no name. Read by export_points().
   bool flushes_as_peer = false;
+  bool told_as_deltas = false;  // with flushes_as_peer: so no 0 is told before the first count
 
   std::chrono::nanoseconds metrics_expiration{
       0};  // since the last span of a service instance; 0: never

@@ -66,7 +66,7 @@ void SeriesShard::count(Series& series, const Observation& o, const model::SpanV
     series.buckets[o.bucket] += o.times;
   else if (series.exponential)
     series.exponential->add(o.duration, o.times);
-  if (options_.exemplars_enabled &&
+  if (options_.exemplars_enabled && options_.exemplars_per_point_max > 0 &&
       (!options_.may_be_exemplar || options_.may_be_exemplar(span.trace_id)))
     keep_exemplar(series, {span.trace_id, span.span_id, o.duration, o.exemplar_time, epoch},
                   o.bucket);
@@ -76,6 +76,9 @@ void SeriesShard::count(Series& series, const Observation& o, const model::SpanV
 
 void SeriesShard::keep_exemplar(Series& series, const ExemplarSlot& fresh, uint32_t bucket) {
   if (options_.flushes_as_peer) {
+    const auto kind = static_cast<size_t>(series.kind);
+    if (series.target == nullptr || series.target->overflow[kind] == &series)
+      return;  // it keeps none there
     const auto add_to = [&](std::vector<ExemplarSlot>& first) {
       if (!first.empty() && first.front().epoch != fresh.epoch) first.clear();
       if (first.size() < options_.exemplars_per_point_max) first.push_back(fresh);
@@ -163,7 +166,8 @@ Series* SeriesShard::make_series(SeriesNames names, SeriesKind kind, Target* tar
       exemplar_buckets = series->buckets.size();
     }
   }
-  if (options_.exemplars_enabled && !options_.flushes_as_peer)
+  if (options_.exemplars_enabled && options_.exemplars_per_point_max > 0 &&
+      !options_.flushes_as_peer)
     series->slots.resize(1 + exemplar_buckets);
   counts_.series.fetch_add(1, std::memory_order_relaxed);
   Series* made = series.get();

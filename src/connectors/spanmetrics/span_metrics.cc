@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "base/checksum.h"
+#include "base/glob.h"
 #include "connectors/spanmetrics/foreign_numbers.h"
 #include "connectors/spanmetrics/label_names.h"
 #include "connectors/spanmetrics/span_metrics_state.h"
@@ -36,6 +37,11 @@ void append_value(std::string& key, const ValueView* value) {
 
 Status check_dimensions(const std::vector<Dimension>& dimensions) {
   for (size_t i = 0; i < dimensions.size(); ++i) {
+    if (!dimensions[i].glob.empty()) {
+      if (auto pattern = glob_to_regexp(dimensions[i].glob); !pattern)
+        return in_context("spanmetrics", std::move(pattern).error());
+      continue;
+    }
     if (dimensions[i].name.empty())
       return fail(Errc::kInvalidArgument, "spanmetrics: dimension ", i, " has no name");
     for (const std::string_view fixed : {kServiceName, kSpanName, kSpanKind, kStatusCode})
@@ -50,6 +56,7 @@ Status check_dimensions(const std::vector<Dimension>& dimensions) {
   return {};
 }
 
+// By kind, those that are named and those by glob.
 DimensionLists dimension_lists(const SpanMetricsOptions& options) {
   DimensionLists lists;
   const auto joined = [&](const std::vector<Dimension>& more) {
@@ -57,10 +64,15 @@ DimensionLists dimension_lists(const SpanMetricsOptions& options) {
     all.insert(all.end(), more.begin(), more.end());
     return all;
   };
-  lists[static_cast<size_t>(SeriesKind::kCallsAndDuration)] = options.dimensions;
+  lists[static_cast<size_t>(SeriesKind::kCallsAndDuration)] = joined({});
   lists[static_cast<size_t>(SeriesKind::kCalls)] = joined(options.calls_dimensions);
   lists[static_cast<size_t>(SeriesKind::kDuration)] = joined(options.duration_dimensions);
   lists[static_cast<size_t>(SeriesKind::kEvents)] = joined(options.event_dimensions);
+  return lists;
+}
+
+DimensionLists named_ones(DimensionLists lists) {
+  for (auto& list : lists) std::erase_if(list, [](const Dimension& d) { return !d.glob.empty(); });
   return lists;
 }
 
@@ -105,7 +117,7 @@ Status check(const SpanMetricsOptions& options) {
 SpanMetrics::State::State(const Clock& c, SpanMetricsOptions o)
     : clock(c),
       options(std::move(o)),
-      dimensions(dimension_lists(options)),
+      dimensions(named_ones(dimension_lists(options))),
       resources(options, dimensions) {
   const std::string prefix =
       options.metrics_namespace.empty() ? "" : options.metrics_namespace + ".";
@@ -114,6 +126,14 @@ SpanMetrics::State::State(const Clock& c, SpanMetricsOptions o)
       prefix + "duration", options.unit == DurationUnit::kSeconds ? "seconds" : "milliseconds");
   events_name = metric_name_of(prefix + "events");
   unit_ns = options.unit == DurationUnit::kSeconds ? 1e9 : 1e6;
+  const DimensionLists all = dimension_lists(options);
+  RE2::Options whole(RE2::Quiet);
+  whole.set_dot_nl(true);
+  for (size_t kind = 0; kind < kSeriesKinds; ++kind)
+    for (const Dimension& dimension : all[kind])
+      if (!dimension.glob.empty())
+        globs[kind].push_back(std::make_unique<const RE2>(
+            glob_to_regexp(dimension.glob).value_or(std::string()), whole));
   kinds = {SeriesKind::kCallsAndDuration};
   if (!options.calls_dimensions.empty() || !options.duration_dimensions.empty())
     kinds = {SeriesKind::kCalls, SeriesKind::kDuration};
@@ -134,6 +154,26 @@ void SpanMetrics::State::find_dimensions(const SpanBatch& batch, const Observati
   };
   look_in(batch.spans[o.span].attributes);
   if (o.kind == SeriesKind::kEvents) look_in(batch.events[o.event].attributes);
+}
+
+void SpanMetrics::State::find_globbed(const SpanBatch& batch, const Observation& o,
+                                      const model::ResourceView* resource,
+                                      std::vector<const model::AttributeView*>& found) const {
+  found.clear();
+  const auto& patterns = globs[static_cast<size_t>(o.kind)];
+  const auto look_in = [&](model::Run run) {
+    for (const model::AttributeView& attribute : batch.of(run)) {
+      const bool is_known = std::ranges::any_of(
+          found, [&](const auto* known) { return known->key == attribute.key; });
+      if (!is_known && std::ranges::any_of(patterns, [&](const auto& pattern) {
+            return RE2::FullMatch(attribute.key, *pattern);
+          }))
+        found.push_back(&attribute);
+    }
+  };
+  look_in(batch.spans[o.span].attributes);
+  if (o.kind == SeriesKind::kEvents) look_in(batch.events[o.event].attributes);
+  if (resource != nullptr) look_in(resource->attributes);
 }
 
 std::string_view SpanMetrics::State::kind_name(const SpanView& span) const {
@@ -173,6 +213,13 @@ void SpanMetrics::State::build_key(const SpanBatch& batch, const Observation& o,
   if (options.sampling_method_label) scratch.keys += is_sampled ? 'e' : 'c';
   find_dimensions(batch, o, scratch.values);
   for (const ValueView* value : scratch.values) append_value(scratch.keys, value);
+  if (has_globs(o.kind)) {  // what the resource has is part of its id
+    find_globbed(batch, o, nullptr, scratch.globbed);
+    for (const model::AttributeView* attribute : scratch.globbed) {
+      append_sized(scratch.keys, attribute->key);
+      append_value(scratch.keys, &attribute->value);
+    }
+  }
   scratch.key_places.emplace_back(static_cast<uint32_t>(begin),
                                   static_cast<uint32_t>(scratch.keys.size() - begin));
 }
@@ -246,6 +293,12 @@ model::Labels SpanMetrics::State::make_labels(const SpanBatch& batch, const Obse
     else if (fallbacks[i])
       attributes.add(names[i].name, *fallbacks[i]);
   }
+  if (has_globs(o.kind)) {
+    std::vector<const model::AttributeView*> globbed;
+    find_globbed(batch, o, &batch.resource_of(span), globbed);
+    for (const model::AttributeView* attribute : globbed)
+      attributes.add(attribute->key, model::value_text(attribute->value));
+  }
   add(kServiceName, resource.service_name);
   add(kSpanName, std::string(span.name));
   add(kSpanKind, std::string(kind_name(span)));
@@ -308,6 +361,11 @@ model::OwnedAttributes SpanMetrics::State::make_attributes(const SpanBatch& batc
       put(dims[i].name, *value);
     else if (dims[i].default_value)
       put(dims[i].name, ValueView::of_string(*dims[i].default_value));
+  }
+  if (has_globs(o.kind)) {
+    std::vector<const model::AttributeView*> globbed;
+    find_globbed(batch, o, &from, globbed);
+    for (const model::AttributeView* attribute : globbed) put(attribute->key, attribute->value);
   }
   return model::OwnedAttributes(all);
 }

@@ -12,22 +12,6 @@ using model::MetricView;
 
 uint64_t to_ns(TimestampMs time) { return static_cast<uint64_t>(time.value) * 1'000'000; }
 
-// OTLP's bucket i is native bucket i + 1.
-DataPoint::Buckets dense(const std::vector<model::BucketSpan>& spans,
-                         const std::vector<double>& counts) {
-  DataPoint::Buckets out;
-  int64_t index = 0;
-  size_t next = 0;
-  for (const model::BucketSpan& span : spans) {
-    index += span.offset;
-    if (out.counts.empty()) out.offset = static_cast<int32_t>(index - 1);
-    out.counts.resize(static_cast<size_t>(index - 1 - out.offset));
-    for (uint32_t i = 0; i < span.length; ++i, ++index)
-      out.counts.push_back(static_cast<uint64_t>(counts[next++]));
-  }
-  return out;
-}
-
 // The series of one service instance, by the metric they are points of.
 struct TargetSeries {
   std::vector<const Series*> calls, durations, events;
@@ -96,7 +80,8 @@ class PointWriter {
     if (auto status = sink_.on_metric(metric); !status) return status;
     for (const Series* series : all) {
       DataPoint point = point_of(*series);
-      const bool is_zero = state_.options.flushes_as_peer && !series->was_told;
+      const bool is_zero =
+          state_.options.flushes_as_peer && !state_.options.told_as_deltas && !series->was_told;
       series->was_told = true;
       point.is_int = true;
       point.int_value = is_zero ? 0 : static_cast<int64_t>(series->calls);
@@ -121,12 +106,14 @@ class PointWriter {
       point.sum = series->duration_sum;
       point.has_sum = true;
       if (series->exponential) {
-        const model::Histogram h = series->exponential->to_native();
-        point.count = series->exponential->count();
-        point.scale = h.schema;
-        point.zero_count = static_cast<uint64_t>(h.zero_count);
-        point.positive = dense(h.positive_spans, h.positive_buckets);
-        point.negative = dense(h.negative_spans, h.negative_buckets);
+        const model::ExponentialHistogram& h = *series->exponential;
+        point.count = h.count();
+        point.scale = h.scale();
+        point.zero_count = h.zero_count();
+        point.positive = {.offset = h.offset(), .counts = h.buckets()};
+        point.has_min = point.has_max = h.count() > 0;
+        point.min = h.min();
+        point.max = h.max();
       } else {
         point.bucket_counts = series->buckets;
         point.bounds = options.buckets;

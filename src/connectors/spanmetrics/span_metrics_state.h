@@ -1,5 +1,7 @@
 #pragma once
 // What a SpanMetrics holds. Inside spanmetrics/ only: span_metrics.cc counts, span_metrics_read.cc reads.
+#include <re2/re2.h>
+
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,7 +20,8 @@ struct Scratch {
   std::vector<std::pair<uint32_t, uint32_t>> key_places;  // offset, length in keys
   std::vector<Observation> observations;
   std::vector<Observation> overflow;
-  std::vector<const model::ValueView*> values;  // by dimension, of one span
+  std::vector<const model::ValueView*> values;       // by dimension, of one span
+  std::vector<const model::AttributeView*> globbed;  // of one span
 };
 
 struct SpanMetrics::State {
@@ -26,6 +29,12 @@ struct SpanMetrics::State {
 
   void find_dimensions(const model::SpanBatch& batch, const Observation& o,
                        std::vector<const model::ValueView*>& values) const;
+  bool has_globs(SeriesKind kind) const { return !globs[static_cast<size_t>(kind)].empty(); }
+  // The attributes that a glob of the kind matches, of several with one key the first: the span's, those of the event it is
+  // asked for, and where `resource` is given the resource's.
+  void find_globbed(const model::SpanBatch& batch, const Observation& o,
+                    const model::ResourceView* resource,
+                    std::vector<const model::AttributeView*>& found) const;
   void build_key(const model::SpanBatch& batch, const Observation& o, const Resource& resource,
                  bool is_sampled, Scratch& scratch) const;
   Observation observation(const model::SpanView& span, uint32_t index, TimestampNs now) const;
@@ -54,8 +63,9 @@ struct SpanMetrics::State {
 
   const Clock& clock;
   const SpanMetricsOptions options;
-  const DimensionLists dimensions;  // by kind
-  std::vector<SeriesKind> kinds;    // that each span is counted in
+  const DimensionLists dimensions;  // by kind: those that are named
+  std::array<std::vector<std::unique_ptr<const re2::RE2>>, kSeriesKinds> globs;  // and the others
+  std::vector<SeriesKind> kinds;  // that each span is counted in
   std::string calls_name;
   std::string duration_name;
   std::string events_name;

@@ -94,6 +94,15 @@ TEST_F(StrictSpanMetrics, ExemplarsAreTheFirstSinceTheLastFlush) {
   }
 }
 
+TEST_F(StrictSpanMetrics, DeltasNeedNoZeroToBeginWith) {
+  auto made = SpanMetrics::create(
+      clock, {.keep_attributes = true, .flushes_as_peer = true, .told_as_deltas = true});
+  ASSERT_TRUE(made) << made.error().message;
+  metrics = std::move(*made);
+  count(span_of(1));
+  EXPECT_EQ(flush().calls().at(0).value, 1);
+}
+
 TEST_F(StrictSpanMetrics, EachResourceIsCountedApart) {
   for (const std::string version : {"1", "2", "2"})
     metrics->consume(

@@ -12,7 +12,7 @@ std::vector<connectors::spanmetrics::Dimension> to_dimensions(
     const std::vector<config::DimensionConfig>& from) {
   std::vector<connectors::spanmetrics::Dimension> to;
   for (const config::DimensionConfig& dimension : from)
-    to.push_back({dimension.name, dimension.default_value});
+    to.push_back({dimension.name, dimension.default_value, dimension.glob});
   return to;
 }
 
@@ -54,8 +54,8 @@ Result<std::unique_ptr<SpanMetricsConnector>> SpanMetricsConnector::create(
     TraceFates* fates, SpanMetricsUse use) {
   SpanMetricsOptions options = to_options(config, collector_instance_id);
   options.keep_attributes = use.keeps_attributes;
-  options.flushes_as_peer = use.is_strict && config.aggregation_temporality ==
-                                                 config::AggregationTemporality::kCumulative;
+  options.flushes_as_peer = use.is_strict;
+  options.told_as_deltas = config.aggregation_temporality == config::AggregationTemporality::kDelta;
   if (fates != nullptr) {
     options.may_be_exemplar = [fates](const TraceId& id) { return fates->may_be_exemplar(id); };
     options.note_exemplar = [fates](const TraceId& id) { fates->note_exemplar(id); };

@@ -3,17 +3,30 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "net/tls.h"
+#include "pipeline/exporters/directories.h"
 #include "pipeline/extensions/authentication.h"
 
 namespace sightline::pipeline {
 
-Result<net::HttpClientOptions> http_client_options(const config::TlsConfig& tls,
+Result<net::HttpClientOptions> http_client_options(const config::ClientConfig& client,
                                                    std::string user_agent) {
+  const config::TlsConfig& tls = client.tls;
   auto pems = load_client_tls(tls);
   if (!pems) return std::unexpected(std::move(pems).error());
-  net::HttpClientOptions options{.server_name = tls.server_name_override,
-                                 .verify_peer = !tls.insecure_skip_verify,
-                                 .user_agent = std::move(user_agent)};
+  auto ciphers = net::tls_cipher_list(tls.cipher_suites);
+  if (!ciphers) return in_context(tls.mark.text(), std::move(ciphers).error());
+  constexpr std::chrono::seconds kForEver = std::chrono::hours(24 * 365);
+  const auto idle = std::chrono::duration_cast<std::chrono::seconds>(client.idle_conn_timeout);
+  net::HttpClientOptions options{
+      .server_name = tls.server_name_override,
+      .verify_peer = !tls.insecure_skip_verify,
+      .keep_connections = !client.disable_keep_alives,
+      .idle_connection_max = client.idle_conn_timeout.count() == 0 ? kForEver : idle,
+      .proxy_url = client.proxy_url,
+      .cipher_list = std::move(*ciphers),
+      .curve_list = net::tls_curve_list(tls.curve_preferences),
+      .user_agent = std::move(user_agent)};
   options.ca_pem = std::move(pems->ca);
   options.cert_pem = std::move(pems->cert);
   options.key_pem = std::move(pems->key);
@@ -35,6 +48,16 @@ std::chrono::milliseconds request_timeout(std::chrono::nanoseconds timeout) {
                   std::chrono::duration_cast<std::chrono::milliseconds>(timeout));
 }
 
+namespace {
+
+QueueSizer sizer_of(std::string_view name) {
+  return name == "items"   ? QueueSizer::kItems
+         : name == "bytes" ? QueueSizer::kBytes
+                           : QueueSizer::kRequests;
+}
+
+}  // namespace
+
 SendQueueOptions queue_options(const config::ClientConfig& client, std::string id,
                                config::Signal signal) {
   const config::RetryConfig& retry = client.retry;
@@ -50,12 +73,11 @@ SendQueueOptions queue_options(const config::ClientConfig& client, std::string i
                     .multiplier = retry.multiplier,
                     .max_interval = retry.max_interval,
                     .max_elapsed_time = retry.max_elapsed_time},
-          .sizer = queue.sizer == "items"   ? QueueSizer::kItems
-                   : queue.sizer == "bytes" ? QueueSizer::kBytes
-                                            : QueueSizer::kRequests,
+          .sizer = sizer_of(queue.sizer),
           .block_on_overflow = queue.enabled && queue.block_on_overflow,
           .wait_for_result = !queue.enabled || queue.wait_for_result,
-          .merge_items_max = queue.enabled && queue.merges ? queue.merge_items_max() : 0};
+          .merge_sizer = sizer_of(queue.batch_sizer),
+          .merge_max = queue.enabled && queue.merges ? queue.merge_max() : 0};
 }
 
 Result<std::unique_ptr<BatchSpool>> open_spool(const config::ClientConfig& client,
@@ -72,6 +94,9 @@ Result<std::unique_ptr<BatchSpool>> open_spool(const config::ClientConfig& clien
     return fail(Errc::kInvalidArgument, client.queue.storage.mark.text(), ": directory ",
                 storage.directory, " of extension ", *client.queue.storage,
                 " does not exist; make it, or set create_directory: true");
+  if (storage.create_directory)
+    if (auto status = make_directories(storage.directory, storage.directory_permissions); !status)
+      return in_context(client.queue.storage.mark.text(), std::move(status).error());
   return BatchSpool::open(storage.directory + "/" + name, storage.fsync);
 }
 

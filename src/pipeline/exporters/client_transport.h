@@ -13,7 +13,7 @@
 
 namespace sightline::pipeline {
 
-Result<net::HttpClientOptions> http_client_options(const config::TlsConfig& tls,
+Result<net::HttpClientOptions> http_client_options(const config::ClientConfig& client,
                                                    std::string user_agent);
 // Those of the configuration and what its authenticator adds.
 Result<std::map<std::string, std::string>> request_headers(const config::ClientConfig& client,

@@ -1,5 +1,8 @@
 #include "pipeline/exporters/debug_exporter.h"
 
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
 #include <ctime>
 
 namespace sightline::pipeline {
@@ -10,7 +13,39 @@ std::string text_of(const Outgoing& batch, config::DebugExporterConfig::Verbosit
   return debug_text(*batch.metrics()->protobuf, verbosity);
 }
 
+// An output by its name; the standard ones stay open.
+Result<std::shared_ptr<std::FILE>> open_output(const std::string& name) {
+  const auto standard = [](std::FILE* file) {
+    return std::shared_ptr<std::FILE>(file, [](std::FILE*) {});
+  };
+  if (name == "stdout") return standard(stdout);
+  if (name == "stderr") return standard(stderr);
+  std::FILE* file = std::fopen(name.c_str(), "ae");
+  if (file == nullptr)
+    return fail(Errc::kInvalidArgument, "open ", name, ": ", std::strerror(errno));
+  return std::shared_ptr<std::FILE>(file, &std::fclose);
+}
+
 }  // namespace
+
+Result<std::unique_ptr<DebugExporter>> DebugExporter::create(
+    const config::DebugExporterConfig& config, const std::string& id, Telemetry& telemetry) {
+  std::vector<std::shared_ptr<std::FILE>> outputs;
+  const std::vector<std::string> own_log = {"stderr"};
+  for (const std::string& name : config.use_internal_logger ? own_log : config.output_paths) {
+    auto output = open_output(name);
+    if (!output) return in_context("exporter " + id, std::move(output).error());
+    outputs.push_back(std::move(*output));
+  }
+  auto write = [outputs = std::move(outputs)](std::string_view text) {
+    for (const auto& output : outputs) {
+      std::fwrite(text.data(), 1, text.size(), output.get());
+      std::fflush(output.get());
+    }
+  };
+  return std::make_unique<DebugExporter>(DebugExporterOptions{.config = config}, std::move(write),
+                                         telemetry);
+}
 
 DebugExporter::DebugExporter(DebugExporterOptions options, Write write, Telemetry& telemetry)
     : options_(std::move(options)),

@@ -1,5 +1,5 @@
 #pragma once
-// The collector's debug exporter: spans and metrics as readable text on standard error.
+// The collector's debug exporter: spans and metrics as readable text, on standard error or where output_paths say.
 //   Printing runs on a thread of its own behind a short queue, so that a slow
 //   terminal never slows ingestion; what does not fit is counted and said.
 //   Threads   consume() from any thread.
@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -25,6 +26,9 @@ struct DebugExporterOptions {
 class DebugExporter final : public SpanConsumer, public MetricsConsumer {
  public:
   using Write = std::function<void(std::string_view text)>;
+  // kInvalidArgument: an output cannot be opened.
+  static Result<std::unique_ptr<DebugExporter>> create(const config::DebugExporterConfig& config,
+                                                       const std::string& id, Telemetry& telemetry);
   // `write` is called on the exporter's own thread.
   DebugExporter(DebugExporterOptions options, Write write, Telemetry& telemetry);
   ~DebugExporter() override;  // prints what waits

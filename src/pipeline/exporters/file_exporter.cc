@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "net/compression.h"
+#include "pipeline/exporters/directories.h"
 
 namespace sightline::pipeline {
 namespace {
@@ -51,8 +52,11 @@ Result<std::unique_ptr<FileExporter>> FileExporter::open(const config::FileExpor
                                                          const std::string& id, const Clock& clock,
                                                          Telemetry& telemetry) {
   std::unique_ptr<FileExporter> exporter(new FileExporter(config, id, clock, telemetry));
-  std::error_code error;
-  if (config.create_directory) fs::create_directories(fs::path(config.path).parent_path(), error);
+  if (config.create_directory)
+    if (auto status = make_directories(fs::path(config.path).parent_path().string(),
+                                       config.directory_permissions);
+        !status)
+      return in_context("exporter " + id, std::move(status).error());
   const std::lock_guard lock(exporter->mutex_);
   if (auto status = exporter->open_file(); !status)
     return in_context("exporter " + id, std::move(status).error());
@@ -115,7 +119,10 @@ std::string FileExporter::message(const Outgoing& batch) const {
   const bool is_line = config_.format == config::FileExporterConfig::Format::kJson &&
                        config_.compression == config::Compression::kNone;
   if (config_.compression == config::Compression::kZstd)
-    body = net::compress(net::Compression::kZstd, body);
+    body = net::compress(net::Compression::kZstd, body,
+                         config_.compression_level == 0
+                             ? std::nullopt
+                             : std::optional<int>(config_.compression_level));
   if (is_line) return body + "\n";
   std::string sized;
   append_be32(sized, static_cast<uint32_t>(body.size()));

@@ -56,18 +56,22 @@ Result<std::unique_ptr<OtlpExporter>> OtlpExporter::create(
   if (!compression) return std::unexpected(compression.error());
   auto headers = request_headers(config.client, all);
   if (!headers) return std::unexpected(std::move(headers).error());
-  auto options = http_client_options(config.client.tls, "sightline otlphttp exporter");
+  auto options = http_client_options(config.client, "sightline otlphttp exporter");
   if (!options) return std::unexpected(std::move(options).error());
   auto spool = open_spool(config.client, all, id, signal);
   if (!spool) return std::unexpected(std::move(spool).error());
   const auto client = std::make_shared<net::HttpClient>(std::move(*options));
   const bool json = config.encoding == config::OtlpHttpExporterConfig::Encoding::kJson;
-  auto send = [client, url, json, compression = *compression, headers = std::move(*headers),
+  const std::optional<int> level = config.client.compression_level == 0
+                                       ? std::nullopt
+                                       : std::optional<int>(config.client.compression_level);
+  auto send = [client, url, json, compression = *compression, level, headers = std::move(*headers),
                timeout = request_timeout(config.client.timeout)](const Outgoing& batch) {
     net::HttpClientRequest request{.method = "POST",
                                    .url = url,
                                    .body = json ? batch.json() : batch.protobuf(),
                                    .compression = compression,
+                                   .compression_level = level,
                                    .timeout = timeout,
                                    .response_bytes_max = kAnswerBytesMax};
     request.headers.set("Content-Type", json ? "application/json" : "application/x-protobuf");
@@ -75,7 +79,7 @@ Result<std::unique_ptr<OtlpExporter>> OtlpExporter::create(
     return http_outcome(url, client->send(request));
   };
   SendQueueOptions queue = queue_options(config.client, std::move(id), signal);
-  if (json) queue.merge_items_max = 0;  // two texts of JSON do not make one
+  if (json) queue.merge_max = 0;  // two texts of JSON do not make one
   return std::unique_ptr<OtlpExporter>(new OtlpExporter(std::make_unique<SendQueue>(
       std::move(queue), std::move(send), telemetry, std::move(*spool))));
 }
@@ -93,11 +97,19 @@ Result<net::GrpcClientOptions> grpc_options(const config::OtlpExporterConfig& co
                                  .cert_pem = pems->cert,
                                  .key_pem = pems->key,
                                  .server_name = tls.server_name_override,
-                                 .gzip = config.client.compression == config::Compression::kGzip};
+                                 .verify_peer = !tls.insecure_skip_verify,
+                                 .gzip = config.client.compression != config::Compression::kNone,
+                                 .wait_for_ready = config.channel.wait_for_ready,
+                                 .balancer = config.channel.balancer_name,
+                                 .authority = config.channel.authority,
+                                 .user_agent = config.channel.user_agent};
   if (options.target.starts_with("http://")) options.tls = false;
-  if (options.tls && tls.insecure_skip_verify)
-    return fail(Errc::kInvalidArgument, tls.mark.text(),
-                ": insecure_skip_verify is not available for gRPC here; name the server's ca_file");
+  using std::chrono::milliseconds;
+  if (config.channel.keepalive_time.count() > 0)
+    options.keepalive = {
+        .time = std::chrono::duration_cast<milliseconds>(config.channel.keepalive_time),
+        .timeout = std::chrono::duration_cast<milliseconds>(config.channel.keepalive_timeout),
+        .without_calls = config.channel.keepalive_without_stream};
   auto headers = request_headers(config.client, all);
   if (!headers) return std::unexpected(std::move(headers).error());
   for (const auto& [name, value] : *headers) options.metadata.emplace_back(name, value);

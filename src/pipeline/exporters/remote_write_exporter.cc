@@ -126,7 +126,7 @@ Result<std::unique_ptr<RemoteWriteExporter>> RemoteWriteExporter::create(
     std::string id, Telemetry& telemetry) {
   auto headers = request_headers(config.client, all);
   if (!headers) return std::unexpected(std::move(headers).error());
-  auto options = http_client_options(config.client.tls, "sightline remote write exporter");
+  auto options = http_client_options(config.client, "sightline remote write exporter");
   if (!options) return std::unexpected(std::move(options).error());
   std::unique_ptr<BatchSpool> spool;
   if (!config.wal_directory.empty()) {

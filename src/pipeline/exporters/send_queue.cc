@@ -55,8 +55,8 @@ SendQueue::SendQueue(SendQueueOptions options, Send send, Telemetry& telemetry,
 
 SendQueue::~SendQueue() { stop(std::chrono::milliseconds(0)); }
 
-size_t SendQueue::size_of(const Outgoing& batch) const {
-  switch (options_.sizer) {
+size_t SendQueue::size_of(const Outgoing& batch, QueueSizer sizer) {
+  switch (sizer) {
     case QueueSizer::kRequests: return 1;
     case QueueSizer::kItems: return batch.items();
     case QueueSizer::kBytes: break;
@@ -81,7 +81,7 @@ Status SendQueue::wait_for_room(std::unique_lock<std::mutex>& lock, size_t size)
 }
 
 Status SendQueue::offer(Outgoing batch) {
-  const size_t size = size_of(batch), count = batch.items();
+  const size_t size = size_of(batch, options_.sizer), count = batch.items();
   Item item{.batch = batch,
             .size = size,
             .outcome = options_.wait_for_result ? std::make_shared<Outcome>() : nullptr};
@@ -124,9 +124,9 @@ std::vector<SendQueue::Item> SendQueue::take_items() {
   size_t count = 0;
   do {
     Item& front = queue_.front();
-    const size_t more = front.batch ? front.batch.items() : 0;
-    const bool merges = options_.merge_items_max > 0 && front.batch && !front.outcome;
-    if (!items.empty() && (!merges || count + more > options_.merge_items_max)) break;
+    const size_t more = front.batch ? size_of(front.batch, options_.merge_sizer) : 0;
+    const bool merges = options_.merge_max > 0 && front.batch && !front.outcome;
+    if (!items.empty() && (!merges || count + more > options_.merge_max)) break;
     count += more;
     size_ -= front.size;
     items.push_back(std::move(front));

@@ -5,7 +5,7 @@
 //             waits for room when it is told to block (not longer than kBlockMax).
 //   Disk      with a spool, what waits lies there and not in memory, and outlives the process.
 //   Result    with wait_for_result, offer() answers when the batch was sent or given up.
-//   Merging   with merge_items_max, what waits is sent together, protobuf behind protobuf; nothing waits for more to come.
+//   Merging   with merge_max, what waits is sent together, protobuf behind protobuf; nothing waits for more to come.
 //   Retry     retryable failures wait initial_interval, growing by multiplier to max_interval, each
 //             spread by randomization_factor, until max_elapsed_time since the first try
 //             (0: for ever); then the batch is dropped, counted and said. A delay the
@@ -48,8 +48,9 @@ struct SendQueueOptions {
   QueueSizer sizer = QueueSizer::kRequests;
   bool block_on_overflow = false;
   bool wait_for_result = false;
-  // Requests that wait are sent as one of at most so many items; 0: each by itself.
-  size_t merge_items_max = 0;
+  // Requests that wait are sent as one of at most so many items or bytes; 0: each by itself.
+  QueueSizer merge_sizer = QueueSizer::kItems;
+  size_t merge_max = 0;
 };
 
 // What came of one try.
@@ -71,7 +72,7 @@ class SendQueue {
   Status offer(Outgoing batch);
   void stop(std::chrono::milliseconds deadline);
   // Whether what waits is sent together: then a request that cannot be read would spoil others.
-  bool joins() const { return options_.merge_items_max > 0; }
+  bool joins() const { return options_.merge_max > 0; }
   size_t waiting() const;
 
  private:
@@ -86,7 +87,7 @@ class SendQueue {
     size_t size = 0;                   // by the sizer
     std::shared_ptr<Outcome> outcome;  // null: nobody waits
   };
-  size_t size_of(const Outgoing& batch) const;
+  static size_t size_of(const Outgoing& batch, QueueSizer sizer);
   Status wait_for_room(std::unique_lock<std::mutex>& lock, size_t size);
   void start_thread();  // needs mutex_
   void run();

@@ -43,16 +43,17 @@ TEST(SendQueue, SendsEverythingBeforeItStops) {
   EXPECT_FALSE(queue.offer(batch_of(1)));
 }
 
-TEST(SendQueue, WhatWaitsIsSentTogether) {
-  const auto decoded = wire::otlp::decode_traces(std::make_shared<const std::string>(
-      wire::otlp::testing::make_sample_request({.service = "shop"})));
-  ASSERT_TRUE(decoded);
-  const size_t spans = decoded->batch->spans.size();
+// Offers five requests, the first of which holds the queue until the others wait: spans of each that was sent.
+std::vector<size_t> sent_together(const SharedBatch& batch, QueueSizer sizer, size_t merge_max) {
   Telemetry telemetry;
   std::promise<void> begun, go;
   std::vector<size_t> sent;
   SendQueue queue(
-      {.exporter = "x", .capacity = 100, .consumer_count = 1, .merge_items_max = 3 * spans},
+      {.exporter = "x",
+       .capacity = 100,
+       .consumer_count = 1,
+       .merge_sizer = sizer,
+       .merge_max = merge_max},
       [&](const Outgoing& b) {
         if (sent.empty()) {
           begun.set_value();
@@ -66,13 +67,25 @@ TEST(SendQueue, WhatWaitsIsSentTogether) {
         return SendOutcome{};
       },
       telemetry);
-  ASSERT_TRUE(queue.offer(decoded->batch));
+  EXPECT_TRUE(queue.offer(batch));
   begun.get_future().wait();
-  for (int i = 0; i < 4; ++i) ASSERT_TRUE(queue.offer(decoded->batch));
+  for (int i = 0; i < 4; ++i) EXPECT_TRUE(queue.offer(batch));
   go.set_value();
   queue.stop(std::chrono::seconds(10));
-  EXPECT_EQ(sent, (std::vector<size_t>{spans, 3 * spans, spans}));
-  EXPECT_EQ(telemetry.counter_total("otelcol_exporter_sent_spans_total"), 5 * spans);
+  EXPECT_EQ(telemetry.counter_total("otelcol_exporter_sent_spans_total"), 5 * batch->spans.size());
+  return sent;
+}
+
+TEST(SendQueue, WhatWaitsIsSentTogether) {
+  const auto decoded = wire::otlp::decode_traces(std::make_shared<const std::string>(
+      wire::otlp::testing::make_sample_request({.service = "shop"})));
+  ASSERT_TRUE(decoded);
+  const size_t spans = decoded->batch->spans.size(), bytes = Outgoing(decoded->batch).bytes();
+  EXPECT_EQ(sent_together(decoded->batch, QueueSizer::kItems, 3 * spans),
+            (std::vector<size_t>{spans, 3 * spans, spans}));
+  EXPECT_EQ(sent_together(decoded->batch, QueueSizer::kBytes, 2 * bytes + 1),
+            (std::vector<size_t>{spans, 2 * spans, 2 * spans}));
+  EXPECT_EQ(sent_together(decoded->batch, QueueSizer::kItems, 0), (std::vector<size_t>(5, spans)));
 }
 
 TEST(SendQueue, RetriesWhatIsRetryable) {

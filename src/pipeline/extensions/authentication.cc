@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -29,6 +30,20 @@ Result<std::string> read_file(const std::string& path) {
 Result<std::string> text_or_file(const std::string& text, const std::string& path) {
   if (!text.empty() || path.empty()) return text;
   return read_file(path);
+}
+
+// The roots that the system trusts, where distributions keep them.
+Result<std::string> system_roots() {
+  const char* chosen = std::getenv("SSL_CERT_FILE");
+  if (chosen != nullptr && *chosen != '\0') return read_file(chosen);
+  for (const char* path :
+       {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
+        "/etc/ssl/ca-bundle.pem", "/etc/pki/tls/cacert.pem",
+        "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", "/etc/ssl/cert.pem"})
+    if (auto text = read_file(path)) return text;
+  return fail(Errc::kInvalidArgument,
+              "include_system_ca_certs_pool: the system's certificates were not found; name their "
+              "file in SSL_CERT_FILE");
 }
 
 std::string trimmed(std::string text) {
@@ -158,6 +173,10 @@ Result<net::TlsServerOptions> load_server_tls(const config::TlsConfig& tls) {
     return in_context(tls.mark.text(), std::move(status).error());
   if (auto status = fill(options.client_ca_pem, "", tls.client_ca_file); !status)
     return in_context(tls.mark.text(), std::move(status).error());
+  auto ciphers = net::tls_cipher_list(tls.cipher_suites);
+  if (!ciphers) return in_context(tls.mark.text(), std::move(ciphers).error());
+  options.cipher_list = std::move(*ciphers);
+  options.curve_list = net::tls_curve_list(tls.curve_preferences);
   if (auto checked = net::TlsServerContext::create(options); !checked)
     return in_context(tls.mark.text(), std::move(checked).error());
   return options;
@@ -172,6 +191,10 @@ Result<ClientPems> load_client_tls(const config::TlsConfig& tls) {
     if (!read) return in_context(tls.mark.text(), std::move(read).error());
     *into = std::move(*read);
   }
+  if (!tls.include_system_ca_certs_pool || pems.ca.empty()) return pems;
+  auto system = system_roots();
+  if (!system) return in_context(tls.mark.text(), std::move(system).error());
+  pems.ca += "\n" + *system;
   return pems;
 }
 

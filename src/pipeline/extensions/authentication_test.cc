@@ -1,6 +1,8 @@
 #include "pipeline/extensions/authentication.h"
 
 #include <gtest/gtest.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "base/text_codec.h"
 #include "config/yaml/environment.h"
@@ -58,6 +60,24 @@ TEST(Authentication, ClientsShowTheirUser) {
   std::map<std::string, std::string> headers;
   ASSERT_TRUE(add_credentials(config, {"basicauth/out", {}}, headers));
   EXPECT_EQ(headers.at("authorization"), basic("u:p"));
+}
+
+TEST(Authentication, TheSystemsRootsBesidesAnother) {
+  char path[] = "/tmp/sightline_roots_XXXXXX";
+  const int file = mkstemp(path);
+  ASSERT_GE(file, 0);
+  ASSERT_EQ(write(file, "ROOTS\n", 6), 6);
+  close(file);
+  setenv("SSL_CERT_FILE", path, 1);
+  const config::TlsConfig alone{.ca_pem = "MINE"};
+  EXPECT_EQ(load_client_tls(alone).value().ca, "MINE");
+  const config::TlsConfig both{.ca_pem = "MINE", .include_system_ca_certs_pool = true};
+  EXPECT_EQ(load_client_tls(both).value().ca, "MINE\nROOTS\n");
+  // Without one of its own a client trusts the system's anyway.
+  EXPECT_EQ(load_client_tls({.include_system_ca_certs_pool = true}).value().ca, "");
+  unlink(path);
+  EXPECT_FALSE(load_client_tls(both));
+  unsetenv("SSL_CERT_FILE");
 }
 
 TEST(Authentication, SaysWhatItCannotRead) {

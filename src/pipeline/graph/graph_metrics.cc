@@ -1,6 +1,5 @@
 // The part of the graph that metrics come from and go to.
 #include <algorithm>
-#include <cstdio>
 
 #include "base/log.h"
 #include "pipeline/connectors/count_connector.h"
@@ -174,7 +173,8 @@ void BuiltGraph::flush_into(SpanToMetrics& source, MetricsConsumer& head) {
     MetricsFlushOptions options{
         .connector = component.id.text(),
         .interval = std::max<std::chrono::nanoseconds>(flush_interval_of(component.config),
-                                                       std::chrono::milliseconds(100))};
+                                                       std::chrono::milliseconds(100)),
+        .streams_as_peer = config_->is_strict};
     if (const auto* spans = std::get_if<config::SpanMetricsConfig>(&component.config))
       options.delta = spans->aggregation_temporality == config::AggregationTemporality::kDelta;
     flushes_.push_back(std::make_unique<MetricsFlush>(std::move(options), source, head));
@@ -308,9 +308,9 @@ Result<MetricsConsumer*> BuiltGraph::make_metrics_exporter(
     return *made;
   }
   if (const auto* debug = std::get_if<config::DebugExporterConfig>(&config)) {
-    auto print = [](std::string_view text) { std::fwrite(text.data(), 1, text.size(), stderr); };
-    return own_metrics_consumer(std::make_unique<DebugExporter>(
-        DebugExporterOptions{.config = *debug}, print, env_.telemetry));
+    auto made = DebugExporter::create(*debug, id.text(), env_.telemetry);
+    if (!made) return std::unexpected(std::move(made).error());
+    return own_metrics_consumer(std::move(*made));
   }
   return own_metrics_consumer(std::make_unique<NopMetrics>());
 }

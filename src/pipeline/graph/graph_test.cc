@@ -1,73 +1,17 @@
 // Whole graphs, built from configurations, fed by OTLP/JSON over sockets.
 #include "pipeline/graph/graph.h"
 
-#include <gtest/gtest.h>
-#include <stdlib.h>
-
 #include <condition_variable>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <mutex>
 
-#include "config/yaml/environment.h"
-#include "net/http_client.h"
 #include "net/http_server.h"
+#include "pipeline/graph/testing_graph.h"
 #include "wire/otlp/decode_traces.h"
 
 namespace sightline::pipeline {
 namespace {
 
-struct GraphTest : ::testing::Test {
-  void SetUp() override {
-    char pattern[] = "/tmp/sightline_graph_XXXXXX";
-    folder = mkdtemp(pattern);
-  }
-  void TearDown() override {
-    if (graph) graph->stop(std::chrono::seconds(5));
-    graph.reset();
-    std::filesystem::remove_all(folder);
-  }
-  Status build(const std::string& yaml) {
-    auto parsed = config::parse_otelcol(yaml, "c.yaml", config::FixedEnvironment());
-    if (!parsed) return std::unexpected(parsed.error());
-    config = std::move(*parsed);
-    auto made = Graph::build(config, {.clock = clock,
-                                      .telemetry = telemetry,
-                                      .pool = pool,
-                                      .io_threads = std::make_shared<net::IoThreads>(1)});
-    if (!made) return std::unexpected(made.error());
-    graph = std::move(*made);
-    return graph->start();
-  }
-  std::string address(std::string_view name) const {
-    for (const OpenListener& listener : graph->listeners())
-      if (listener.name == name) return "http://" + listener.address;
-    return "http://nowhere:1";
-  }
-  int post(const std::string& body) {
-    net::HttpClientRequest request{
-        .method = "POST", .url = address("OTLP HTTP") + "/v1/traces", .body = body};
-    request.headers.set("Content-Type", "application/json");
-    const auto answer = net::HttpClient().send(request);
-    return answer ? answer->status : 0;
-  }
-  std::string get(const std::string& url) {
-    const auto answer = net::HttpClient().send({.url = url});
-    return answer ? answer->body : answer.error().message;
-  }
-  std::string read(const std::string& name) const {
-    std::ifstream in(folder + "/" + name);
-    return {std::istreambuf_iterator<char>(in), {}};
-  }
-
-  std::string folder;
-  SystemClock clock;
-  Telemetry telemetry;
-  WorkPool pool{{.thread_count = 2}};
-  config::OtelcolConfig config;
-  std::unique_ptr<Graph> graph;
-};
+using GraphTest = GraphFixture;
 
 constexpr std::string_view kTwoSpans =
     R"({"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"shop"}}]},"scopeSpans":[{"spans":[
@@ -98,13 +42,13 @@ service:
     metrics: {receivers: [spanmetrics, count], exporters: [prometheus, debug]}
 )");
   ASSERT_TRUE(started) << started.error().message;
-  EXPECT_EQ(post(std::string(kTwoSpans)), 200);
+  EXPECT_EQ(post("/v1/traces", kTwoSpans), 200);
   EXPECT_NE(read("all.json").find("healthz"), std::string::npos);
   EXPECT_NE(read("some.json").find("\"key\":\"env\",\"value\":{\"stringValue\":\"test\"}"),
             std::string::npos)
       << read("some.json");
   EXPECT_EQ(read("some.json").find("healthz"), std::string::npos);
-  const std::string metrics = get(address("metrics for scraping") + "/metrics");
+  const std::string metrics = exposition();
   EXPECT_NE(metrics.find("traces_span_metrics_calls_total{"), std::string::npos);
   EXPECT_NE(metrics.find("env=\"test\""), std::string::npos) << metrics;
   EXPECT_NE(metrics.find("trace_span_count_total{"), std::string::npos);
@@ -115,6 +59,38 @@ service:
       get(address("own metrics") + "/metrics")
           .find("otelcol_receiver_accepted_spans_total{receiver=\"otlp\",transport=\"http\"} 2"),
       std::string::npos);
+}
+
+TEST_F(GraphTest, OutputsAndFoldersAsTheyAreConfigured) {
+  const auto started =
+      build(R"(
+receivers: {otlp: {protocols: {http: {endpoint: "127.0.0.1:0"}}}}
+exporters:
+  debug: {verbosity: detailed, use_internal_logger: false, output_paths: [)" +
+            folder + "/one.txt, " + folder + R"(/two.txt]}
+  file: {path: )" +
+            folder +
+            R"(/a/b/all.json, create_directory: true, directory_permissions: "0700"}
+service: {pipelines: {traces: {receivers: [otlp], exporters: [debug, file]}}}
+)");
+  ASSERT_TRUE(started) << started.error().message;
+  EXPECT_EQ(post("/v1/traces", kTwoSpans), 200);
+  graph->stop(std::chrono::seconds(5));
+  graph.reset();
+  EXPECT_NE(read("one.txt").find("Name           : healthz"), std::string::npos) << read("one.txt");
+  EXPECT_EQ(read("one.txt"), read("two.txt"));
+  EXPECT_NE(read("a/b/all.json").find("healthz"), std::string::npos);
+  for (const char* made : {"/a", "/a/b"})
+    EXPECT_EQ(std::filesystem::status(folder + made).permissions(),
+              std::filesystem::perms::owner_all)
+        << made;
+  const auto unwritable = build(
+      "receivers: {nop: }\nexporters: {debug: {use_internal_logger: false, output_paths: "
+      "[/nonexistent/x]}}\nservice: {pipelines: {traces: {receivers: [nop], exporters: "
+      "[debug]}}}\n");
+  ASSERT_FALSE(unwritable);
+  EXPECT_NE(unwritable.error().message.find("exporter debug: open /nonexistent/x"),
+            std::string::npos);
 }
 
 // With a sampler on the only way to what keeps traces, no exemplar leads to a trace that is gone.
@@ -142,12 +118,11 @@ service:
   }
   ASSERT_EQ(
       post(
+          "/v1/traces",
           R"({"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"s"}}]},"scopeSpans":[{"spans":[)" +
-          spans + "]}]}]}"),
+              spans + "]}]}]}"),
       200);
-  net::HttpClientRequest request{.url = address("metrics for scraping") + "/metrics"};
-  request.headers.set("Accept", "application/openmetrics-text; version=1.0.0");
-  const std::string metrics = net::HttpClient().send(request).value().body;
+  const std::string metrics = exposition("application/openmetrics-text; version=1.0.0");
   const std::string kept = read("kept.json");
   size_t exemplars = 0;
   for (size_t at = 0; (at = metrics.find("trace_id=\"", at)) != std::string::npos; at += 10) {

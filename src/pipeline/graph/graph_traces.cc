@@ -1,6 +1,5 @@
 // The part of the graph that spans go through.
 #include <algorithm>
-#include <cstdio>
 
 #include "base/log.h"
 #include "pipeline/exporters/debug_exporter.h"
@@ -220,10 +219,9 @@ Result<SpanStage*> BuiltGraph::make_exporter(
     return own_stage(std::make_unique<RefusingEnd>(**exporter));
   }
   if (const auto* debug = std::get_if<config::DebugExporterConfig>(&component.config)) {
-    auto print = [](std::string_view text) { std::fwrite(text.data(), 1, text.size(), stderr); };
-    return own_end(std::make_unique<DebugExporter>(DebugExporterOptions{.config = *debug}, print,
-                                                   env_.telemetry),
-                   false);
+    auto made = DebugExporter::create(*debug, id.text(), env_.telemetry);
+    if (!made) return std::unexpected(std::move(made).error());
+    return own_end(std::move(*made), false);
   }
   return fail(Errc::kInvalidArgument, "exporter ", id.text(), " takes no traces");
 }

@@ -1,15 +1,10 @@
 // Metrics through the graph: from receivers and connectors, through processors, to every exporter.
-#include <gtest/gtest.h>
-#include <stdlib.h>
-
 #include <condition_variable>
-#include <filesystem>
-#include <fstream>
 #include <mutex>
 
 #include "net/compression.h"
-#include "net/http_client.h"
-#include "pipeline/graph/graph.h"
+#include "net/http_server.h"
+#include "pipeline/graph/testing_graph.h"
 #include "wire/prometheus/remote_write.h"
 
 namespace sightline::pipeline {
@@ -87,58 +82,11 @@ class RemoteStore final : public wire::prometheus::WriteSink {
   std::unique_ptr<net::HttpServer> server_;
 };
 
-class MetricsGraphTest : public testing::Test {
- protected:
-  void SetUp() override {
-    char pattern[] = "/tmp/sightline_metrics_XXXXXX";
-    folder = mkdtemp(pattern);
-  }
-  void TearDown() override {
-    if (graph) graph->stop(std::chrono::seconds(5));
-    graph.reset();
-    std::filesystem::remove_all(folder);
-  }
+struct MetricsGraphTest : GraphFixture {
   void start(const std::string& yaml) {
-    auto parsed = config::parse_otelcol(yaml, "c.yaml", config::FixedEnvironment());
-    ASSERT_TRUE(parsed) << parsed.error().message;
-    config = std::move(*parsed);
-    auto built = Graph::build(config, {.clock = clock,
-                                       .telemetry = telemetry,
-                                       .pool = pool,
-                                       .io_threads = std::make_shared<net::IoThreads>(1)});
-    ASSERT_TRUE(built) << built.error().message;
-    graph = std::move(*built);
-    const auto started = graph->start();
+    const auto started = build(yaml);
     ASSERT_TRUE(started) << started.error().message;
   }
-  std::string address(std::string_view name) const {
-    for (const OpenListener& l : graph->listeners())
-      if (l.name == name) return "http://" + l.address;
-    return "";
-  }
-  int post(std::string_view path, std::string_view body) const {
-    net::HttpClientRequest request{.method = "POST",
-                                   .url = address("OTLP HTTP") + std::string(path),
-                                   .body = std::string(body)};
-    request.headers.set("Content-Type", "application/json");
-    return net::HttpClient().send(request).value().status;
-  }
-  std::string exposition(const std::string& accept) const {
-    net::HttpClientRequest request{.url = address("metrics for scraping") + "/metrics"};
-    request.headers.set("Accept", accept);
-    return net::HttpClient().send(request).value().body;
-  }
-  std::string read(const std::string& name) const {
-    std::ifstream in(folder + "/" + name);
-    return {std::istreambuf_iterator<char>(in), {}};
-  }
-
-  std::string folder;
-  SystemClock clock;
-  Telemetry telemetry;
-  WorkPool pool{{.thread_count = 2}};
-  config::OtelcolConfig config;
-  std::unique_ptr<Graph> graph;
 };
 
 TEST_F(MetricsGraphTest, ConnectorsAreFlushedToWhatSends) {
@@ -222,7 +170,7 @@ service: {compatibility: strict, pipelines: {metrics: {receivers: [otlp], export
   ASSERT_EQ(post_gauge("service.name=shop,service.instance.id=i,a.b=1,a_b=2", "x=,y=1"), 200);
   ASSERT_EQ(post_gauge("service.name=", "z=1"), 200);
   ASSERT_EQ(post_gauge("service.name=hidden", "c.d=1,c_d=2"), 200);
-  EXPECT_EQ(exposition("text/plain"),
+  EXPECT_EQ(exposition(),
             "# HELP g \n# TYPE g gauge\ng{job=\"\",z=\"1\"} 1\n"
             "g{instance=\"i\",job=\"shop\",x=\"\",y=\"1\"} 1\n"
             "# HELP target_info Target metadata\n# TYPE target_info gauge\n"

@@ -2,24 +2,12 @@
 
 #include <algorithm>
 
+#include "pipeline/metrics/point_buckets.h"
+
 namespace sightline::pipeline {
 namespace {
 
 using model::DataPoint;
-
-// Bucket i of one scale is bucket i >> 1 of the next coarser: OTLP's bucket i is (base^i, base^(i+1)].
-void coarsen(DataPoint::Buckets& b, int32_t steps) {
-  if (steps <= 0 || b.counts.empty()) return;
-  const int shift = std::min(steps, 31);
-  const int64_t first = b.offset;
-  DataPoint::Buckets out{.offset = static_cast<int32_t>(first >> shift)};
-  for (size_t i = 0; i < b.counts.size(); ++i) {
-    const auto to = static_cast<size_t>(((first + static_cast<int64_t>(i)) >> shift) - out.offset);
-    if (to >= out.counts.size()) out.counts.resize(to + 1);
-    out.counts[to] += b.counts[i];
-  }
-  b = std::move(out);
-}
 
 // False when the sum would span too many buckets.
 bool add_buckets(DataPoint::Buckets& to, const DataPoint::Buckets& from) {
@@ -48,11 +36,7 @@ bool accumulate(DataPoint& sum, const DataPoint& delta) {
     return false;
   DataPoint more = delta;
   const int32_t scale = std::min(sum.scale, more.scale);
-  for (DataPoint* each : {&sum, &more}) {
-    coarsen(each->positive, each->scale - scale);
-    coarsen(each->negative, each->scale - scale);
-    each->scale = scale;
-  }
+  for (DataPoint* each : {&sum, &more}) coarsen_to(*each, scale);
   if (!add_buckets(sum.positive, more.positive) || !add_buckets(sum.negative, more.negative))
     return false;
   for (size_t i = 0; i < sum.bucket_counts.size(); ++i)
@@ -78,7 +62,9 @@ Status DeltaAccumulator::add(const std::string& key, DataPoint& point) {
   total.start_ns = point.start_ns;
   bool continues = false;
   if (before != nullptr) {
-    if (point.time_ns <= before->time_ns)
+    const bool follows = point.time_ns > before->time_ns ||
+                         (point.time_ns == before->time_ns && point.start_ns == before->time_ns);
+    if (!follows)
       return fail(Errc::kOutOfRange, "out of order delta point: it ends at ", point.time_ns,
                   " ns, the last one at ", before->time_ns, " ns");
     DataPoint sum = *before;

@@ -2,7 +2,8 @@
 // Delta points as cumulative ones: what each stream of points has summed up to, so that what is stored is a counter.
 //   Transaction  add() computes against what is pending; keep() makes it so, forget() drops it: a request that was not
 //                stored and comes again is not counted twice.
-//   Order        a point that does not end after the last of its stream is refused: kOutOfRange.
+//   Order        a point that does not end after the last of its stream is refused: kOutOfRange. One may both begin and
+//                end where the last one ended.
 //   Limits       kStreamsMax streams; those idle longest make room. Sums begin anew with the process, with a new start.
 //   Threads      one owner at a time; the caller locks.
 #include <absl/container/flat_hash_map.h>

@@ -2,6 +2,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "pipeline/metrics/point_buckets.h"
 #include "wire/otlp/encode_metrics.h"
 
 namespace sightline::pipeline {
@@ -27,11 +28,12 @@ void subtract(DataPoint::Buckets& from, const DataPoint::Buckets& before) {
   }
 }
 
-// False: the series began anew, so all of it is new.
-bool subtract(DataPoint& point, const DataPoint& before) {
-  if (point.start_ns != before.start_ns || point.scale != before.scale ||
+// False: the series began anew, so all of it is new. Scales only fall, so what was before is coarsened.
+bool subtract(DataPoint& point, DataPoint before) {
+  if (point.start_ns != before.start_ns || point.scale > before.scale ||
       point.bucket_counts.size() != before.bucket_counts.size())
     return false;
+  coarsen_to(before, point.scale);
   point.value -= before.value;
   point.int_value -= before.int_value;
   point.count -= before.count;
@@ -41,6 +43,7 @@ bool subtract(DataPoint& point, const DataPoint& before) {
     point.bucket_counts[i] -= before.bucket_counts[i];
   subtract(point.positive, before.positive);
   subtract(point.negative, before.negative);
+  point.has_min = point.has_max = false;  // of all, not of what is new
   point.start_ns = before.time_ns;
   return true;
 }
@@ -48,8 +51,13 @@ bool subtract(DataPoint& point, const DataPoint& before) {
 // Hands on what was added since the totals in `told`, and keeps the new totals for when it was taken.
 class DeltaSink final : public model::MetricsSink {
  public:
-  DeltaSink(const std::map<std::string, DataPoint>& told, model::MetricsSink& next)
-      : told_(told), next_(next) {}
+  using Totals = std::map<std::string, DataPoint>;
+  using Ends = std::map<std::string, uint64_t>;
+  // `ends` may be null: each resource has streams of its own.
+  DeltaSink(const Totals& told, const Ends* ends, model::MetricsSink& next)
+      : told_(told), next_(next), shares_streams_(ends != nullptr) {
+    if (shares_streams_) ends_ = *ends;
+  }
 
   Status on_resource(const model::MetricResource& resource) override {
     resource_.clear();
@@ -61,20 +69,27 @@ class DeltaSink final : public model::MetricsSink {
     return next_.on_metric(delta(metric));
   }
   Status on_point(const model::MetricView& metric, const DataPoint& point) override {
-    std::string key = resource_;
-    append_sized(key, metric.name);
-    append_attributes(point.attributes, key);
-    DataPoint added = point;
-    const auto before = told_.find(key);
-    if (before != told_.end()) subtract(added, before->second);
-    DataPoint total = point;
+    std::string stream;
+    append_sized(stream, metric.name);
+    append_attributes(point.attributes, stream);
+    std::string key = resource_ + stream;
+    DataPoint added = point, total = point;
     total.attributes.clear();
     total.exemplars.clear();
-    totals_.insert_or_assign(std::move(key), std::move(total));
+    const auto before = told_.find(key);
+    const bool continues = before != told_.end() && subtract(added, before->second);
     const bool is_new = added.count > 0 || added.value != 0;
-    return is_new ? next_.on_point(delta(metric), added) : Status();
+    if (continues && !is_new) total.time_ns = before->second.time_ns;
+    totals_.insert_or_assign(std::move(key), std::move(total));
+    if (!is_new) return {};
+    if (shares_streams_) {
+      const auto [end, is_first] = ends_.try_emplace(std::move(stream), point.time_ns);
+      if (!is_first) added.start_ns = std::exchange(end->second, point.time_ns);
+    }
+    return next_.on_point(delta(metric), added);
   }
-  std::map<std::string, DataPoint> take_totals() { return std::move(totals_); }
+  Totals take_totals() { return std::move(totals_); }
+  Ends take_ends() { return std::move(ends_); }
 
  private:
   static model::MetricView delta(model::MetricView metric) {
@@ -82,10 +97,12 @@ class DeltaSink final : public model::MetricsSink {
     return metric;
   }
 
-  const std::map<std::string, DataPoint>& told_;
+  const Totals& told_;
   model::MetricsSink& next_;
+  const bool shares_streams_;
   std::string resource_;
-  std::map<std::string, DataPoint> totals_;
+  Totals totals_;
+  Ends ends_;
 };
 
 }  // namespace
@@ -102,7 +119,7 @@ void MetricsFlush::start() {
 
 Status MetricsFlush::flush() {
   wire::otlp::MetricsEncoder encoder;
-  DeltaSink deltas(told_, encoder);
+  DeltaSink deltas(told_, options_.streams_as_peer ? &ends_ : nullptr, encoder);
   const auto epoch = source_.export_points(
       options_.delta ? static_cast<model::MetricsSink&>(deltas) : encoder, epoch_);
   if (!epoch) return std::unexpected(epoch.error());
@@ -116,7 +133,10 @@ Status MetricsFlush::flush() {
                   answer->rejected, answer->message);
   }
   epoch_ = *epoch;
-  if (options_.delta) told_ = deltas.take_totals();
+  if (options_.delta) {
+    told_ = deltas.take_totals();
+    ends_ = deltas.take_ends();
+  }
   return {};
 }
 

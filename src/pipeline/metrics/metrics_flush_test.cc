@@ -21,7 +21,7 @@ class Head final : public MetricsConsumer {
   std::string json;
 };
 
-// One counter that has counted `total`.
+// One counter that has counted `total`, or a histogram.
 class Source final : public SpanToMetrics {
  public:
   Status consume(const SharedBatch&) override { return {}; }
@@ -32,23 +32,30 @@ class Source final : public SpanToMetrics {
   void maintain() override {}
   Result<uint64_t> export_points(model::MetricsSink& sink, uint64_t since) override {
     epochs.push_back(since);
-    const model::MetricView metric{.name = "c",
-                                   .kind = model::MetricKind::kSum,
-                                   .temporality = model::Temporality::kCumulative,
-                                   .is_monotonic = true};
-    model::DataPoint point;
+    const model::MetricView metric{
+        .name = "c",
+        .kind = exponential ? model::MetricKind::kExponentialHistogram : model::MetricKind::kSum,
+        .temporality = model::Temporality::kCumulative,
+        .is_monotonic = true};
+    model::DataPoint point = exponential.value_or(model::DataPoint());
     point.start_ns = 1;
     point.time_ns = ++now;
     point.is_int = true;
     point.int_value = total;
     point.value = static_cast<double>(total);
-    EXPECT_TRUE(sink.on_resource({}));
-    EXPECT_TRUE(sink.on_scope({}));
-    EXPECT_TRUE(sink.on_metric(metric));
-    EXPECT_TRUE(sink.on_point(metric, point));
+    for (const std::string& name : resources) {
+      model::MetricResource resource;
+      if (!name.empty()) resource.attributes.push_back({"name", model::ValueView::of_string(name)});
+      EXPECT_TRUE(sink.on_resource(resource));
+      EXPECT_TRUE(sink.on_scope({}));
+      EXPECT_TRUE(sink.on_metric(metric));
+      EXPECT_TRUE(sink.on_point(metric, point));
+    }
     return ++epoch;
   }
   int64_t total = 0;
+  std::vector<std::string> resources = {""};
+  std::optional<model::DataPoint> exponential;
   uint64_t now = 10, epoch = 100;
   std::vector<uint64_t> epochs;
 };
@@ -74,6 +81,55 @@ TEST(MetricsFlush, ARefusedFlushOfDeltasIsPartOfTheNext) {
   EXPECT_EQ(source.epochs, (std::vector<uint64_t>{0, 101, 101}));
   ASSERT_TRUE(flush.flush());  // nothing new
   EXPECT_EQ(head.taken, 2);
+}
+
+// A histogram whose scale falls between two flushes has counted on, not anew.
+TEST(MetricsFlush, DeltasOfHistogramsThatGrowCoarser) {
+  Source source;
+  source.exponential.emplace();
+  Head head;
+  MetricsFlush flush({.connector = "c", .delta = true}, source, head);
+  source.exponential->positive = {.offset = 4, .counts = {1, 2}};
+  source.exponential->scale = 3;
+  source.exponential->count = 3;
+  ASSERT_TRUE(flush.flush());
+  EXPECT_NE(head.json.find(R"("positive":{"offset":4,"bucketCounts":["1","2"]})"),
+            std::string::npos)
+      << head.json;
+  source.exponential->positive = {.offset = 1, .counts = {4, 0, 2}};  // of (4, 5) is bucket 1 now
+  source.exponential->scale = 1;
+  source.exponential->count = 6;
+  ASSERT_TRUE(flush.flush());
+  EXPECT_NE(head.json.find(R"("positive":{"offset":1,"bucketCounts":["1","0","2"]})"),
+            std::string::npos)
+      << head.json;
+  EXPECT_NE(head.json.find(R"("count":"3")"), std::string::npos) << head.json;
+}
+
+// Of two resources, as the peer tells them: one follows the other; a stream that saw nothing goes on where it was.
+TEST(MetricsFlush, DeltasOfSeveralResourcesShareTheirStreams) {
+  Source source;
+  source.resources = {"a", "b"};
+  Head head;
+  MetricsFlush flush({.connector = "c", .delta = true, .streams_as_peer = true}, source, head);
+  source.total = 3;
+  ASSERT_TRUE(flush.flush());
+  EXPECT_NE(head.json.find(R"("startTimeUnixNano":"1","timeUnixNano":"11","asInt":"3")"),
+            std::string::npos)
+      << head.json;
+  EXPECT_NE(head.json.find(R"("startTimeUnixNano":"11","timeUnixNano":"11","asInt":"3")"),
+            std::string::npos)
+      << head.json;
+  ASSERT_TRUE(flush.flush());  // nothing new
+  source.total = 5;
+  ASSERT_TRUE(flush.flush());
+  EXPECT_EQ(head.taken, 2);
+  EXPECT_NE(head.json.find(R"("startTimeUnixNano":"11","timeUnixNano":"13","asInt":"2")"),
+            std::string::npos)
+      << head.json;
+  EXPECT_NE(head.json.find(R"("startTimeUnixNano":"13","timeUnixNano":"13","asInt":"2")"),
+            std::string::npos)
+      << head.json;
 }
 
 TEST(MetricsFlush, TotalsAreToldEachTime) {

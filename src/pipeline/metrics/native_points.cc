@@ -34,6 +34,22 @@ void add_side(const DataPoint::Buckets& from, std::vector<model::BucketSpan>& sp
   }
 }
 
+// One side's spans and counts as OTLP's dense buckets.
+DataPoint::Buckets dense_buckets(const std::vector<model::BucketSpan>& spans,
+                                 const std::vector<double>& counts) {
+  DataPoint::Buckets out;
+  int64_t index = 0;
+  size_t next = 0;
+  for (const model::BucketSpan& span : spans) {
+    index += span.offset;
+    if (out.counts.empty()) out.offset = static_cast<int32_t>(index - 1);
+    out.counts.resize(static_cast<size_t>(index - 1 - out.offset));
+    for (uint32_t i = 0; i < span.length; ++i, ++index)
+      out.counts.push_back(static_cast<uint64_t>(counts[next++]));
+  }
+  return out;
+}
+
 }  // namespace
 
 Result<model::Histogram> native_histogram(const DataPoint& point) {
@@ -54,21 +70,6 @@ Result<model::Histogram> native_histogram(const DataPoint& point) {
     return fail(Errc::kInvalidArgument, "exponential histogram of scale ", point.scale,
                 " cannot be reduced");
   return h;
-}
-
-DataPoint::Buckets dense_buckets(const std::vector<model::BucketSpan>& spans,
-                                 const std::vector<double>& counts) {
-  DataPoint::Buckets out;
-  int64_t index = 0;
-  size_t next = 0;
-  for (const model::BucketSpan& span : spans) {
-    index += span.offset;
-    if (out.counts.empty()) out.offset = static_cast<int32_t>(index - 1);
-    out.counts.resize(static_cast<size_t>(index - 1 - out.offset));
-    for (uint32_t i = 0; i < span.length; ++i, ++index)
-      out.counts.push_back(static_cast<uint64_t>(counts[next++]));
-  }
-  return out;
 }
 
 void fill_exponential(const model::Histogram& h, DataPoint& point) {

@@ -10,10 +10,7 @@ namespace sightline::pipeline {
 // A point without a recorded value is the stale marker. kInvalidArgument: of a scale that is too coarse to be stored.
 Result<model::Histogram> native_histogram(const model::DataPoint& point);
 
-// The other way: one side's spans and counts as OTLP's dense buckets.
-model::DataPoint::Buckets dense_buckets(const std::vector<model::BucketSpan>& spans,
-                                        const std::vector<double>& counts);
-// And all of a histogram but its count and sum.
+// The other way, all of a histogram but its count and sum.
 void fill_exponential(const model::Histogram& h, model::DataPoint& point);
 
 }  // namespace sightline::pipeline

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/number_text.h"
+#include "pipeline/metrics/delta_accumulator.h"
 #include "pipeline/metrics/metric_names.h"
 #include "tsdb/testing_store.h"
 
@@ -25,6 +26,21 @@ TEST(MetricNames, AsTheCollectorWritesThem) {
   EXPECT_EQ(prometheus_label_name("1abc"), "key_1abc");
   EXPECT_EQ(prometheus_label_name("_u"), "key_u");
   EXPECT_EQ(prometheus_label_name("__u"), "__u");
+}
+
+TEST(DeltaAccumulator, APointFollowsTheLastOfItsStream) {
+  DeltaAccumulator sums;
+  const auto add = [&](uint64_t start, uint64_t end) {
+    model::DataPoint point{.start_ns = start, .time_ns = end, .value = 2};
+    const Status status = sums.add("s", point);
+    if (status) sums.keep();
+    return status ? point.value : 0;
+  };
+  EXPECT_EQ(add(1, 5), 2);
+  EXPECT_EQ(add(1, 5), 0);  // the same again
+  EXPECT_EQ(add(5, 5), 4);  // of another resource, at the same time
+  EXPECT_EQ(add(4, 4), 0);
+  EXPECT_EQ(add(5, 9), 6);
 }
 
 class OtlpMetricsTest : public testing::Test {

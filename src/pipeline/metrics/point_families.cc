@@ -249,8 +249,12 @@ Status PointFamilies::on_point(const MetricView& metric, const DataPoint& receiv
   }
   DataPoint point = received;
   if (metric.temporality == model::Temporality::kDelta) {
+    const uint64_t start = point.start_ns;
     if (!deltas_.add(family_->head.name + std::string(named.labels.packed()), point)) return {};
     deltas_.keep();
+    // Where the peer has added to a histogram its exemplars are gone.
+    const bool was_added = point.start_ns != start;
+    if (is_strict_ && was_added && metric.kind == MetricKind::kHistogram) point.exemplars.clear();
   }
   auto shown = exposition_point(metric, point);
   if (!shown) return {};

@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "base/number_text.h"
+#include "wire/zipkin/packed_texts.h"
 
 namespace sightline::wire::zipkin {
 namespace {
@@ -122,6 +123,21 @@ constexpr std::string_view kResourceTags[] = {"aws.ecs.cluster.arn",
 
 bool is_of_resource(std::string_view key) { return std::ranges::binary_search(kResourceTags, key); }
 
+// What is left after a sign and digits; the text itself where there are none.
+std::string_view after_digits(std::string_view text) {
+  std::string_view rest = text;
+  if (rest.starts_with('-')) rest.remove_prefix(1);
+  const size_t digits = std::min(rest.find_first_not_of("0123456789"), rest.size());
+  return digits == 0 ? text : rest.substr(digits);
+}
+
+// Only plain decimals are numbers, in tags: no exponent, no plus sign.
+bool is_fraction(std::string_view text) {
+  const std::string_view rest = after_digits(text);
+  return rest.size() < text.size() && rest.size() > 1 && rest[0] == '.' && rest[1] != '-' &&
+         after_digits(rest.substr(1)).empty();
+}
+
 class Decoder {
  public:
   Decoder(bool parse_tags, const ZipkinLimits& limits) : parse_tags_(parse_tags), limits_(limits) {}
@@ -142,7 +158,14 @@ class Decoder {
   Status read_local(const dom::element& value);
   Status read_remote(const dom::element& value);
   bool takes_tag(std::string_view key, std::string_view text);
+  bool has_room_for_tag() {
+    const bool has_room = attributes_.size() < limits_.tags_max;
+    if (!has_room) ++span_.dropped_attributes;
+    return has_room;
+  }
   void read_kind_tag();
+  void read_links();
+  Run keep_attributes(const PackedAttributes& packed);
   ValueView value_of(std::string_view text);
   std::unexpected<Error> wrong(std::string_view key, std::string_view wanted) const {
     return fail(Errc::kInvalidArgument, "span ", index_, ": ", key, " must be ", wanted);
@@ -160,11 +183,13 @@ class Decoder {
   // Of the span in hand.
   SpanView span_;
   bool ids_ok_ = true;
-  std::string_view service_, scope_name_, scope_version_;
+  std::string_view service_, service_key_, scope_name_, scope_version_;
   std::map<std::string_view, std::string_view> resource_tags_;
   uint64_t start_us_ = 0, duration_us_ = 0;
   std::vector<AttributeView> attributes_;
   std::vector<model::EventView> events_;
+  std::map<uint32_t, AttributeView> link_tags_;  // by packed_link_index()
+  std::vector<model::LinkView> links_;
 };
 
 Result<uint64_t> Decoder::microseconds(std::string_view key, const dom::element& value) const {
@@ -179,10 +204,10 @@ Result<uint64_t> Decoder::microseconds(std::string_view key, const dom::element&
 ValueView Decoder::value_of(std::string_view text) {
   if (parse_tags_) {
     if (text == "true" || text == "false") return ValueView::of_bool(text == "true");
-    if (const auto whole = parse_int(text)) return ValueView::of_int(*whole);
-    if (const auto number = parse_float(text);
-        number && text.find_first_of("0123456789") != std::string_view::npos)
-      return ValueView::of_double(*number);
+    const auto whole = parse_int(text);
+    if (whole && after_digits(text).empty()) return ValueView::of_int(*whole);
+    const auto number = parse_float(text);
+    if (number && is_fraction(text)) return ValueView::of_double(*number);
   }
   return ValueView::of_string(keep(text));
 }
@@ -207,6 +232,8 @@ bool Decoder::takes_tag(std::string_view key, std::string_view text) {
   } else if (key == "otel.scope.version" ||
              (key == "otel.library.version" && scope_version_.empty())) {
     scope_version_ = keep(text);
+  } else if (key == "otlp.service.name.source") {
+    service_key_ = keep(text);
   } else if (is_of_resource(key)) {
     resource_tags_[keep(key)] = keep(text);
   } else {
@@ -230,12 +257,38 @@ Status Decoder::read_tags(const dom::element& value) {
     const auto text = text_of(tag);
     if (!text) return wrong("tags." + std::string(key), "a string");
     if (takes_tag(key, *text)) continue;
-    if (attributes_.size() >= limits_.tags_max)
-      ++span_.dropped_attributes;
-    else
-      attributes_.push_back({keep(key), value_of(*text)});
+    if (const auto link = packed_link_index(key)) {
+      link_tags_[*link] = {keep(key), ValueView::of_string(keep(*text))};
+      continue;
+    }
+    if (has_room_for_tag()) attributes_.push_back({keep(key), value_of(*text)});
   }
   return {};
+}
+
+Run Decoder::keep_attributes(const PackedAttributes& packed) {
+  auto& all = batch_->attributes;
+  const Run run{static_cast<uint32_t>(all.size()), static_cast<uint32_t>(packed.attributes.size())};
+  all.insert(all.end(), packed.attributes.begin(), packed.attributes.end());
+  return run;
+}
+
+// Links are counted from 0 without a gap; what comes after one, or is no link, is an attribute.
+void Decoder::read_links() {
+  const auto keep_text = [this](std::string_view text) { return keep(text); };
+  uint32_t next = 0;
+  for (const auto& [index, tag] : link_tags_) {
+    const auto packed =
+        index == next ? unpack_link(tag.value.bytes, keep_text) : std::optional<PackedLink>();
+    if (index == next) ++next;
+    if (packed) {
+      model::LinkView& link = links_.emplace_back(packed->link);
+      link.attributes = keep_attributes(packed->more);
+      link.dropped_attributes = packed->more.dropped;
+    } else if (has_room_for_tag()) {
+      attributes_.push_back(tag);
+    }
+  }
 }
 
 Status Decoder::read_annotations(const dom::element& value) {
@@ -247,7 +300,13 @@ Status Decoder::read_annotations(const dom::element& value) {
     const bool has_text = annotation["value"].get(text) == simdjson::SUCCESS;
     if (!has_text || !text_of(text))
       return wrong("annotations", "objects with timestamp and value");
-    model::EventView event{.name = keep(*text_of(text))};
+    const auto packed =
+        unpack_event(*text_of(text), [this](std::string_view each) { return keep(each); });
+    model::EventView event{.name = keep(packed ? packed->name : *text_of(text))};
+    if (packed) {
+      event.attributes = keep_attributes(packed->more);
+      event.dropped_attributes = packed->more.dropped;
+    }
     if (has_time) {
       const auto us = microseconds("annotations.timestamp", time);
       if (!us) return std::unexpected(us.error());
@@ -329,7 +388,9 @@ Status Decoder::read_field(std::string_view key, const dom::element& value) {
 
 // One for each service and what else its spans' tags say of it.
 uint32_t Decoder::resource_of_span() {
+  const std::string_view service_key = service_key_.empty() ? "service.name" : service_key_;
   std::string key(service_);
+  (key += '\0') += service_key;
   for (const auto& [name, value] : resource_tags_) (((key += '\0') += name) += '\0') += value;
   if (const auto known = resources_.find(key); known != resources_.end()) return known->second;
   Run run{static_cast<uint32_t>(batch_->attributes.size()), 0};
@@ -337,9 +398,9 @@ uint32_t Decoder::resource_of_span() {
     batch_->attributes.push_back({name, ValueView::of_string(value)});
     ++run.count;
   };
-  if (!service_.empty()) add("service.name", service_);
+  if (!service_.empty()) add(service_key, service_);
   for (const auto& [name, value] : resource_tags_)
-    if (name != "service.name" || service_.empty()) add(name, value);
+    if (name != service_key || service_.empty()) add(name, value);
   batch_->resources.push_back({.attributes = run});
   return resources_.emplace(std::move(key), static_cast<uint32_t>(batch_->resources.size() - 1))
       .first->second;
@@ -359,11 +420,13 @@ uint32_t Decoder::scope_of_span() {
 Status Decoder::add(const dom::object& object) {
   span_ = {};
   ids_ok_ = true;
-  service_ = scope_name_ = scope_version_ = {};
+  service_ = service_key_ = scope_name_ = scope_version_ = {};
   resource_tags_.clear();
   start_us_ = duration_us_ = 0;
   attributes_.clear();
   events_.clear();
+  link_tags_.clear();
+  links_.clear();
   for (const auto& [key, value] : object)
     if (auto status = read_field(key, value); !status) return status;
   ++index_;
@@ -373,6 +436,8 @@ Status Decoder::add(const dom::object& object) {
     return {};
   }
   read_kind_tag();
+  read_links();
+  if (span_.parent_span_id == span_.span_id) span_.parent_span_id = {};  // a root, in Zipkin
   if (start_us_ == 0)
     attributes_.push_back({"otel.zipkin.absentField.startTime", ValueView::of_bool(true)});
   span_.scope = scope_of_span();
@@ -384,6 +449,8 @@ Status Decoder::add(const dom::object& object) {
   span_.events = {static_cast<uint32_t>(batch_->events.size()),
                   static_cast<uint32_t>(events_.size())};
   batch_->events.insert(batch_->events.end(), events_.begin(), events_.end());
+  span_.links = {static_cast<uint32_t>(batch_->links.size()), static_cast<uint32_t>(links_.size())};
+  batch_->links.insert(batch_->links.end(), links_.begin(), links_.end());
   batch_->spans.push_back(span_);
   return {};
 }

@@ -1,7 +1,7 @@
 #pragma once
 // A Zipkin v2 JSON array of spans to a SpanBatch, as the collector's zipkin receiver translates it:
 // the local endpoint's service is the resource, the remote endpoint and the tags are attributes, annotations are
-// events, the tag `error` is the status.
+// events, the tag `error` is the status; events with attributes and links are unpacked from the texts they come in.
 //   Ownership  the batch owns its texts.
 //   Rejected   a span whose ids are no hex of the right length, or zero; the others are kept.
 //   Errors     kInvalidArgument: no JSON, or no array of objects; the text says which span and field.

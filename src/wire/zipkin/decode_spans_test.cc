@@ -71,6 +71,84 @@ TEST(ZipkinSpans, TagsOfScopesResourcesAndStatuses) {
   EXPECT_EQ(three.attributes.count, 0u);
 }
 
+TEST(ZipkinSpans, EventsWithAttributesAreUnpacked) {
+  const auto decoded = decode_zipkin_spans(
+      R"([{"traceId":"4d1e00c0db9010db","id":"1000000000000001","annotations":[
+        {"timestamp":1,"value":"exception|{\"exception.type\":\"E|F\",\"n\":5,\"whole\":2.0,\"half\":0.5,\"yes\":true,\"list\":[1]}|3"},
+        {"timestamp":2,"value":"bare|null|1"},{"timestamp":3,"value":"a|b"},{"timestamp":4,"value":"a|{b|0"},{"timestamp":5,"value":"a|{}|-1"}]}])",
+      false);
+  ASSERT_TRUE(decoded) << decoded.error().message;
+  const model::SpanBatch& batch = *decoded->batch;
+  const auto events = batch.events_of(batch.spans.at(0));
+  ASSERT_EQ(events.size(), 5u);
+  EXPECT_EQ(events[0].name, "exception");
+  EXPECT_EQ(events[0].dropped_attributes, 3u);
+  ASSERT_EQ(events[0].attributes.count, 5u);  // a list has no form here
+  EXPECT_EQ(model::value_text(*batch.find(events[0].attributes, "exception.type")), "E|F");
+  EXPECT_EQ(batch.find(events[0].attributes, "n")->kind, model::ValueKind::kInt);
+  EXPECT_EQ(batch.find(events[0].attributes, "whole")->int_value, 2);
+  EXPECT_EQ(batch.find(events[0].attributes, "half")->double_value, 0.5);
+  EXPECT_EQ(batch.find(events[0].attributes, "yes")->kind, model::ValueKind::kBool);
+  EXPECT_EQ(events[1].name, "bare");
+  EXPECT_EQ(events[1].dropped_attributes, 1u);
+  EXPECT_EQ(events[2].name, "a|b");  // a bar alone is no such form
+  EXPECT_EQ(events[3].name, "a|{b|0");
+  EXPECT_EQ(events[4].name, "a|{}|-1");
+}
+
+TEST(ZipkinSpans, LinksAreUnpacked) {
+  const auto decoded = decode_zipkin_spans(
+      R"([{"traceId":"4d1e00c0db9010db","id":"1000000000000001","parentId":"1000000000000001","tags":{
+        "otlp.link.1":"\"4d1e00c0db9010db86154a4ba6e91385\"|\"86154a4ba6e91386\"||null|0","otlp.link.0":"4d1e00c0db9010db86154a4ba6e91384|86154a4ba6e91385|a=b|{\"k\":\"x|y\"}|2",
+        "otlp.link.3":"4d1e00c0db9010db86154a4ba6e91385|86154a4ba6e91386||{}|0","otlp.link.01":"x"}},
+      {"traceId":"4d1e00c0db9010db","id":"1000000000000002","tags":{"otlp.link.0":"4d1e|86154a4ba6e91385||{}|0","otlp.link.1":"4d1e00c0db9010db86154a4ba6e91385|86154a4ba6e91386||{}|0"}}])",
+      false);
+  ASSERT_TRUE(decoded) << decoded.error().message;
+  const model::SpanBatch& batch = *decoded->batch;
+  ASSERT_EQ(batch.spans.size(), 2u);
+  EXPECT_FALSE(batch.spans[0].parent_span_id.is_valid());  // its own parent
+  const auto links = batch.links_of(batch.spans[0]);
+  ASSERT_EQ(links.size(), 2u);
+  EXPECT_EQ(to_hex(links[0].trace_id), "4d1e00c0db9010db86154a4ba6e91384");
+  EXPECT_EQ(to_hex(links[0].span_id), "86154a4ba6e91385");
+  EXPECT_EQ(links[0].trace_state, "a=b");
+  EXPECT_EQ(links[0].dropped_attributes, 2u);
+  EXPECT_EQ(model::value_text(*batch.find(links[0].attributes, "k")), "x|y");
+  EXPECT_EQ(to_hex(links[1].span_id), "86154a4ba6e91386");
+  // What is behind a gap, and what is no link, is an attribute.
+  EXPECT_NE(batch.find(batch.spans[0].attributes, "otlp.link.3"), nullptr);
+  EXPECT_NE(batch.find(batch.spans[0].attributes, "otlp.link.01"), nullptr);
+  EXPECT_NE(batch.find(batch.spans[1].attributes, "otlp.link.0"), nullptr);
+  EXPECT_EQ(batch.spans[1].links.count, 1u);
+}
+
+TEST(ZipkinSpans, WhatTheServiceNameWasMadeOf) {
+  const auto decoded = decode_zipkin_spans(
+      R"([{"traceId":"4d1e00c0db9010db","id":"1000000000000001","localEndpoint":{"serviceName":"f"},"tags":{"otlp.service.name.source":"faas.name"}},
+      {"traceId":"4d1e00c0db9010db","id":"1000000000000002","localEndpoint":{"serviceName":"f"}}])",
+      false);
+  ASSERT_TRUE(decoded) << decoded.error().message;
+  const model::SpanBatch& batch = *decoded->batch;
+  EXPECT_EQ(batch.service_name(batch.spans[0]), "");
+  EXPECT_NE(batch.find(batch.resource_of(batch.spans[0]).attributes, "faas.name"), nullptr);
+  EXPECT_EQ(batch.spans[0].attributes.count, 1u);  // of the absent start
+  EXPECT_EQ(batch.service_name(batch.spans[1]), "f");
+}
+
+TEST(ZipkinSpans, NumbersInTagsArePlainDecimals) {
+  const auto decoded = decode_zipkin_spans(
+      R"([{"traceId":"4d1e00c0db9010db","id":"1000000000000001","tags":{"a":"-5","b":"1.50","c":"+5","d":"1e5","e":"1.-5","f":".5","g":"5.","h":"-","i":"0x10"}}])",
+      true);
+  ASSERT_TRUE(decoded) << decoded.error().message;
+  const auto kind_of = [&](std::string_view key) {
+    return decoded->batch->find(decoded->batch->spans[0].attributes, key)->kind;
+  };
+  EXPECT_EQ(kind_of("a"), model::ValueKind::kInt);
+  EXPECT_EQ(kind_of("b"), model::ValueKind::kDouble);
+  for (const std::string_view key : {"c", "d", "e", "f", "g", "h", "i"})
+    EXPECT_EQ(kind_of(key), model::ValueKind::kString) << key;
+}
+
 TEST(ZipkinSpans, SaysWhatIsWrong) {
   const auto fault = [](std::string_view json) {
     const auto decoded = decode_zipkin_spans(json, false);
