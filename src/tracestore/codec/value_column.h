@@ -13,10 +13,9 @@
 #include <string_view>
 #include <vector>
 
-#include <absl/container/flat_hash_map.h>
-
 #include "base/result.h"
 #include "model/span_batch.h"
+#include "tracestore/codec/code_table.h"
 #include "tracestore/codec/paged_integers.h"
 #include "tracestore/codec/text_arena.h"
 #include "tracestore/trace_spans.h"
@@ -31,6 +30,10 @@ class ValueColumnBuilder {
   }
   // In two steps: values get their codes in any order, and are added later.
   uint32_t code_of(const model::ValueView& value, uint32_t context);
+  void reserve(size_t count) {
+    codes_.reserve(count);
+    contexts_.reserve(count);
+  }
   void add_code(uint32_t code, uint32_t context) {
     codes_.push_back(code);
     contexts_.push_back(context);
@@ -52,7 +55,7 @@ class ValueColumnBuilder {
   std::vector<uint32_t> codes_;
   std::vector<uint32_t> contexts_;
   std::vector<uint32_t> page_ends_;
-  absl::flat_hash_map<model::ValueView, uint32_t, ValueHash, ValueEqual> code_of_;
+  CodeTable code_of_;
   std::vector<uint32_t> usual_;  // by context: the code seen last, which is likely to come again
 };
 
