@@ -66,6 +66,8 @@ class ValueDictionary {
   static Result<ValueDictionary> open(ByteReader& in, size_t count, int depth = 0);
   size_t count() const { return count_; }
   Result<model::ValueView> at(size_t index) const;
+  // Makes those of `indices`, in any order, known to at() without reading more than they need. Sorts them.
+  Status prepare(std::vector<uint32_t>& indices) const;
   // Appends all of them.
   Status read_all(std::vector<model::ValueView>& out) const;
   uint64_t memory_bytes() const;  // of what has been read
@@ -83,6 +85,7 @@ class ValueDictionary {
   };
   Status load_segment(size_t number) const;
   Status load_page(size_t page) const;
+  Status load_some(size_t page, std::span<const uint32_t> indices) const;
 
   size_t count_ = 0;
   std::vector<Segment> segments_;
