@@ -37,6 +37,17 @@ TEST(Checksum, KnownValues) {
   EXPECT_EQ(crc32c("6789", crc32c("12345")), crc32c("123456789"));
 }
 
+TEST(Checksum, LongInputsAreTheSumOfTheirBytes) {
+  Random random(7);
+  std::string bytes;
+  for (const size_t size : {6143u, 6144u, 6145u, 12'288u, 20'000u}) {
+    while (bytes.size() < size) bytes.push_back(static_cast<char>(random.next()));
+    uint32_t byte_by_byte = 5;
+    for (const char& c : bytes) byte_by_byte = crc32c({&c, 1}, byte_by_byte);
+    EXPECT_EQ(crc32c(bytes, 5), byte_by_byte) << size;
+  }
+}
+
 TEST(Base64, EncodesAndDecodes) {
   for (const auto& [raw, text] : std::vector<std::pair<std::string, std::string>>{
            {"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}}) {

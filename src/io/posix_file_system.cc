@@ -160,17 +160,21 @@ class PosixFileSystem final : public FileSystem {
   Result<std::string> read_range(const std::string& path, uint64_t offset, size_t bytes) override {
     const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (fd.get() < 0) return os_error("open", path);
-    std::string out(bytes, '\0');
-    size_t have = 0;
-    while (have < bytes) {
-      const ssize_t n =
-          ::pread(fd.get(), out.data() + have, bytes - have, static_cast<off_t>(offset + have));
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) return os_error("read", path);
-      if (n == 0) break;
-      have += static_cast<size_t>(n);
-    }
-    out.resize(have);
+    std::string out;
+    bool failed = false;
+    out.resize_and_overwrite(bytes, [&](char* into, size_t /*capacity*/) {
+      size_t have = 0;
+      while (have < bytes) {
+        const ssize_t n =
+            ::pread(fd.get(), into + have, bytes - have, static_cast<off_t>(offset + have));
+        if (n < 0 && errno == EINTR) continue;
+        failed = n < 0;
+        if (n <= 0) break;
+        have += static_cast<size_t>(n);
+      }
+      return have;
+    });
+    if (failed) return os_error("read", path);
     return out;
   }
 

@@ -56,6 +56,13 @@ tracestore::TraceStoreOptions trace_options(const config::TempoConfig& config,
     if (!decoded) return std::unexpected(std::move(decoded).error());
     return decoded->batch;
   };
+  options.decode_some =
+      [](std::shared_ptr<const std::string> bytes,
+         std::span<const uint32_t> wanted) -> Result<std::shared_ptr<const model::SpanBatch>> {
+    auto decoded = wire::otlp::decode_traces(std::move(bytes), {.spans = wanted});
+    if (!decoded) return std::unexpected(std::move(decoded).error());
+    return decoded->batch;
+  };
   options.encode = [](const model::SpanBatch& batch) { return wire::otlp::encode_traces(batch); };
   return options;
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "base/result.h"
@@ -45,7 +46,9 @@ struct TraceStoreOptions {
   // WAL when asked for. 0: all stay.
   uint64_t hot_bytes_max = 12u << 20;
   uint64_t cut_bytes_min = 32u << 20;  // received bytes of due traces
-  uint32_t row_group_rows = 65'536;  // closes with the trace that reaches it: larger packs tighter
+  // A row group closes with the trace that reaches it: larger packs tighter. What is cut at once is divided evenly, into
+  // row groups between 2/3 and 3/2 of it.
+  uint32_t row_group_rows = 65'536;
 
   // Compaction: neighbours in time merge until they reach compacted_bytes_max or compacted_traces_max, or span
   // compaction_window.
@@ -74,6 +77,11 @@ struct TraceStoreOptions {
   // An OTLP ExportTraceServiceRequest in protobuf to spans and back. The batch keeps the bytes alive.
   std::function<Result<std::shared_ptr<const model::SpanBatch>>(std::shared_ptr<const std::string>)>
       decode;
+  // The same, when of its spans those of `wanted` alone, ascending, are needed: the others keep their places and may be
+  // empty. Null: `decode` does.
+  std::function<Result<std::shared_ptr<const model::SpanBatch>>(std::shared_ptr<const std::string>,
+                                                                std::span<const uint32_t> wanted)>
+      decode_some;
   std::function<std::string(const model::SpanBatch&)> encode;
 };
 

@@ -24,10 +24,14 @@ TraceStore::TraceStore(io::FileSystem& fs, Clock& clock, Telemetry& telemetry,
       bytes_per_trace_max_(options_.limits.bytes_per_trace_max),
       directory_(fs, options_.blocks_directory, options_.row_groups) {
   wal_use_.set_load(
-      [this](io::RecordPosition position) -> Result<std::shared_ptr<const model::SpanBatch>> {
+      [this](io::RecordPosition position,
+             std::span<const uint32_t> wanted) -> Result<std::shared_ptr<const model::SpanBatch>> {
         auto bytes = wal_->read(position);
         if (!bytes) return in_context("trace store: wal", std::move(bytes).error());
-        return options_.decode(std::make_shared<const std::string>(std::move(*bytes)));
+        auto request = std::make_shared<const std::string>(std::move(*bytes));
+        return wanted.empty() || !options_.decode_some
+                   ? options_.decode(std::move(request))
+                   : options_.decode_some(std::move(request), wanted);
       });
 }
 

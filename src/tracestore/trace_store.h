@@ -110,6 +110,7 @@ class TraceStore final : public TraceWriter, public Queryable {
   // Maintenance of live traces and local blocks, under maintenance_mutex_; trace_store_maintenance.cc.
   Status cut(bool everything);
   Status write_cut(const std::vector<LiveTrace>& traces);
+  uint32_t cut_rows(const std::vector<LiveTrace>& traces) const;
   Status trim_wal();
   void set_corrupt_aside();
 

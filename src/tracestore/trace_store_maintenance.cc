@@ -62,11 +62,22 @@ Status TraceStore::cut(bool everything) {
   return {};
 }
 
+// Row groups of even size, as many as come near row_group_rows: a small one at the end would have most batches read once
+// more, and be coded anew with the next merge.
+uint32_t TraceStore::cut_rows(const std::vector<LiveTrace>& traces) const {
+  uint64_t rows = 0;
+  for (const LiveTrace& trace : traces)
+    for (const auto& part : trace.parts) rows += part->rows.size();
+  const uint64_t usual = std::max<uint32_t>(1, options_.row_group_rows);
+  const uint64_t groups = std::max<uint64_t>(1, (rows + usual / 2) / usual);
+  return static_cast<uint32_t>(std::min<uint64_t>((rows + groups - 1) / groups, kRowsMax));
+}
+
 Status TraceStore::write_cut(const std::vector<LiveTrace>& traces) {
   const uint64_t id = directory_.take_id();
   auto writer = BlockWriter::create(fs_, directory_.path(), id, options_.row_group_rows);
   if (!writer) return std::unexpected(std::move(writer).error());
-  LiveCut cut(traces, options_.row_group_rows);
+  LiveCut cut(traces, cut_rows(traces));
   if (auto status = cut.write(**writer); !status) return status;
   const std::vector<TraceId>& ids = cut.ids();
   std::shared_ptr<const Block> block;

@@ -369,6 +369,69 @@ TEST_F(StoreFixture, ScansPassByRowGroupsThatCannotMatch) {
   EXPECT_EQ(rows_shown({.max = {kNow.value - 1'000'000'000}}), 0u);
 }
 
+// What is cut at once fills row groups evenly: none of a few rows is left at the end.
+TEST_F(StoreFixture, ACutIsDividedEvenly) {
+  SpanSource source(31);
+  auto o = options();
+  o.row_group_rows = 100;
+  open(o);
+  for (const auto& [traces, row_groups] : {std::pair(14, 1), std::pair(22, 3)}) {
+    std::vector<TraceId> ids;
+    for (int i = 0; i < traces; ++i) {
+      ids.push_back(source.trace_id());
+      ASSERT_TRUE(store->append(source.batch({ids.back()}, 10, kNow)));
+    }
+    ASSERT_TRUE(store->flush());
+    int shown = 0;
+    auto querier = store->querier();
+    ASSERT_TRUE((*querier)->scan({}, [&](RowGroup& group) {
+      EXPECT_GE(group.row_count(), 60u);
+      ++shown;
+      return true;
+    }));
+    EXPECT_EQ(shown, row_groups);  // of both cuts
+  }
+}
+
+// A cut asks for the spans it needs of a batch in the log, and gets them also when the others are left empty.
+TEST_F(StoreFixture, ACutReadsTheSpansItNeeds) {
+  SpanSource source(32);
+  auto o = options();
+  o.hot_bytes_max = 1;
+  o.cut_bytes_min = 1;
+  int64_t asked = 0;
+  o.decode_some =
+      [&](std::shared_ptr<const std::string> bytes,
+          std::span<const uint32_t> wanted) -> Result<std::shared_ptr<const model::SpanBatch>> {
+    auto whole = testing::decode(std::move(bytes));
+    if (!whole) return whole;
+    auto some = std::make_shared<model::SpanBatch>(**whole);
+    some->owner = *whole;
+    for (uint32_t i = 0; i < some->spans.size(); ++i)
+      if (std::ranges::find(wanted, i) == wanted.end()) some->spans[i] = {};
+    asked += std::ssize(wanted);
+    return some;
+  };
+  open(o);
+  const TraceId early = source.trace_id(), late = source.trace_id();
+  const auto both = source.batch({early, late}, 20, kNow);
+  ASSERT_TRUE(store->append(both));
+  clock.advance(o.trace_idle_period / 2);
+  ASSERT_TRUE(store->append(source.batch({late}, 5, kNow)));  // and the one before cools
+  const size_t of_early = find(early)->spans.size(), of_late = find(late)->spans.size();
+  clock.advance(o.trace_idle_period / 2);
+  ASSERT_TRUE(store->maintain());
+  ASSERT_EQ(store->stats().block_traces, 1u);
+  EXPECT_EQ(asked, std::ranges::count(both->spans, early, &model::SpanView::trace_id));
+  clock.advance(o.trace_idle_period);
+  ASSERT_TRUE(store->maintain());
+  ASSERT_EQ(store->stats().block_traces, 2u);
+  EXPECT_EQ(find(early)->spans.size(), of_early);
+  EXPECT_EQ(find(late)->spans.size(), of_late);
+  for (const model::SpanView& span : find(late)->spans) EXPECT_FALSE(span.name.empty());
+  open(options());  // the decoder above goes
+}
+
 // While a block is written (here: held up in reading what goes into it), spans come in, and all can be found.
 TEST_F(StoreFixture, WritingABlockHoldsUpNobody) {
   SpanSource source(22);

@@ -5,7 +5,10 @@
 #include <numeric>
 
 #include "base/random.h"
+#include "tracestore/codec/code_table.h"
 #include "tracestore/codec/paged_integers.h"
+#include "tracestore/codec/same_bytes.h"
+#include "tracestore/codec/sort_by_number.h"
 #include "tracestore/codec/text_template.h"
 #include "tracestore/codec/value_column.h"
 
@@ -18,6 +21,50 @@ std::vector<uint32_t> random_pages(Random& random, size_t count) {
     ends.push_back(at = static_cast<uint32_t>(std::min<size_t>(count, at + random.below(200))));
   if (ends.empty()) ends.push_back(0);
   return ends;
+}
+
+TEST(SameBytes, EveryByteCounts) {
+  for (size_t size = 0; size < 70; ++size) {
+    const std::string text(size, 'x');
+    EXPECT_TRUE(same_bytes(text, std::string(size, 'x')));
+    EXPECT_FALSE(same_bytes(text, std::string(size + 1, 'x')));
+    for (size_t at = 0; at < size; ++at) {
+      std::string other = text;
+      other[at] = 'y';
+      EXPECT_FALSE(same_bytes(text, other)) << size << " " << at;
+    }
+  }
+}
+
+TEST(CodeTable, EqualHashesAreToldApart) {
+  CodeTable table;
+  std::vector<uint64_t> values;
+  Random random(3);
+  for (int i = 0; i < 5'000; ++i) {
+    const uint64_t value = random.below(2'000);
+    const auto next = static_cast<uint32_t>(values.size());
+    const uint64_t hash = value % 50 << 40 | value % 3;  // few, in the bits that count
+    const uint32_t code =
+        table.code_of(hash, next, [&](uint32_t known) { return values[known] == value; });
+    if (code == next) {
+      EXPECT_EQ(std::count(values.begin(), values.end(), value), 0);
+      values.push_back(value);
+    }
+    EXPECT_EQ(values[code], value);
+  }
+}
+
+TEST(SortByNumber, IsStableForSmallAndLargeNumbers) {
+  Random random(4);
+  for (const uint64_t bound : {1u, 7u, 1'000u, 4'000'000'000u}) {
+    std::vector<std::pair<uint32_t, uint32_t>> items;
+    for (uint32_t i = 0; i < 500; ++i)
+      items.emplace_back(static_cast<uint32_t>(random.below(bound)), i);
+    auto expected = items;
+    std::sort(expected.begin(), expected.end());
+    sort_by_number(items, [](const auto& item) { return item.first; });
+    EXPECT_EQ(items, expected) << bound;
+  }
 }
 
 TEST(PagedIntegers, EveryPageGivesBackItsValues) {

@@ -53,6 +53,8 @@ class BitWriter {
   unsigned used_ = 0;
 };
 
+using Counts = std::array<uint32_t, kSymbols>;
+
 // Puts contexts whose numbers are of similar magnitude together; empty when one table is as good.
 std::vector<uint8_t> group_contexts(const PagedInput& input, std::span<const uint8_t> symbols,
                                     uint32_t& table_count) {
@@ -61,15 +63,21 @@ std::vector<uint8_t> group_contexts(const PagedInput& input, std::span<const uin
       std::min<uint32_t>({kTablesWritten, input.context_count,
                           static_cast<uint32_t>(symbols.size() / kValuesOfTableMin)});
   if (tables_max < 2) return {};
-  std::vector<uint64_t> sum(input.context_count), count(input.context_count);
+  struct Of {
+    uint64_t sum = 0;
+    uint64_t count = 0;
+  };
+  std::vector<Of> of(input.context_count);
   for (size_t i = 0; i < symbols.size(); ++i) {
-    sum[input.contexts[i]] += symbols[i];
-    ++count[input.contexts[i]];
+    Of& context = of[input.contexts[i]];
+    context.sum += symbols[i];
+    ++context.count;
   }
   std::vector<uint32_t> order(input.context_count);
   std::iota(order.begin(), order.end(), 0);
   const auto mean = [&](uint32_t c) {
-    return count[c] == 0 ? 0.0 : static_cast<double>(sum[c]) / static_cast<double>(count[c]);
+    return of[c].count == 0 ? 0.0
+                            : static_cast<double>(of[c].sum) / static_cast<double>(of[c].count);
   };
   std::stable_sort(order.begin(), order.end(),
                    [&](uint32_t a, uint32_t b) { return mean(a) < mean(b); });
@@ -77,59 +85,77 @@ std::vector<uint8_t> group_contexts(const PagedInput& input, std::span<const uin
   uint64_t seen = 0;
   for (const uint32_t context : order) {
     // By the middle of its share, so that one large context does not open an empty table.
-    const uint64_t middle = seen + count[context] / 2;
+    const uint64_t middle = seen + of[context].count / 2;
     table_of[context] = static_cast<uint8_t>(
         std::min<uint64_t>(tables_max - 1, middle * tables_max / symbols.size()));
-    seen += count[context];
+    seen += of[context].count;
   }
   // Without gaps in the numbering.
   std::array<int, kTablesMax> renamed{};
   renamed.fill(-1);
   int next = 0;
   for (const uint32_t context : order)
-    if (count[context] > 0 && renamed[table_of[context]] < 0) renamed[table_of[context]] = next++;
+    if (of[context].count > 0 && renamed[table_of[context]] < 0)
+      renamed[table_of[context]] = next++;
   for (uint32_t c = 0; c < input.context_count; ++c)
     table_of[c] = static_cast<uint8_t>(std::max(0, renamed[table_of[c]]));
   table_count = static_cast<uint32_t>(next);
   return table_of;
 }
 
-using Counts = std::array<uint32_t, kSymbols>;
+// The tables of some symbols, and how many bytes tables and symbols take.
+struct Tables {
+  std::vector<Frequencies> frequencies;
+  std::vector<uint8_t> of_context;  // empty: one for all
+  double bytes = 0;
+  bool low_bits = false;  // some symbol has
+  const Frequencies& of(uint32_t context) const { return frequencies[of_context[context]]; }
+};
 
-std::vector<Frequencies> make_tables(std::span<const uint8_t> symbols,
-                                     std::span<const uint32_t> contexts,
-                                     std::span<const uint8_t> table_of, uint32_t table_count,
-                                     double& bytes) {
-  std::vector<Counts> counts(table_count);
-  for (Counts& c : counts) c.fill(0);
-  for (size_t i = 0; i < symbols.size(); ++i)
-    ++counts[table_of.empty() ? 0 : table_of[contexts[i]]][symbols[i]];
-  std::vector<Frequencies> tables;
+Tables make_tables(std::span<const Counts> counts, std::vector<uint8_t> of_context) {
+  Tables tables;
   std::string written;
-  bytes = 0;
   for (const Counts& c : counts) {
-    tables.push_back(Frequencies::of(c));
-    tables.back().append_to(written);
-    bytes += tables.back().cost(c) / 8;
+    tables.frequencies.push_back(Frequencies::of(c));
+    tables.frequencies.back().append_to(written);
+    tables.bytes += tables.frequencies.back().cost(c) / 8;
   }
-  bytes += static_cast<double>(written.size() + table_of.size() / 2);
+  tables.bytes += static_cast<double>(written.size() + of_context.size() / 2);
+  tables.of_context = std::move(of_context);
   return tables;
+}
+
+// Several tables when they pack better than one.
+Tables choose_tables(const PagedInput& input, std::span<const uint8_t> symbols,
+                     const Counts& counts) {
+  Tables single = make_tables({&counts, 1}, {});
+  // Which table each context has takes half a byte.
+  if (input.contexts.empty() || single.bytes <= input.context_count / 2) return single;
+  uint32_t table_count = 1;
+  auto grouped = group_contexts(input, symbols, table_count);
+  if (table_count < 2) return single;
+  std::vector<Counts> of_tables(table_count);
+  for (Counts& c : of_tables) c.fill(0);
+  for (size_t i = 0; i < symbols.size(); ++i) ++of_tables[grouped[input.contexts[i]]][symbols[i]];
+  Tables several = make_tables(of_tables, std::move(grouped));
+  return several.bytes < single.bytes ? several : single;
 }
 
 // All symbols of a page that say nothing new: it has no bytes.
 void append_page(const PagedInput& input, std::span<const uint8_t> symbols, size_t begin,
-                 size_t end, std::span<const uint8_t> table_of,
-                 const std::vector<Frequencies>& tables, std::string& out) {
+                 size_t end, const Tables& tables, std::string& out) {
   const auto page = input.values.subspan(begin, end - begin);
   if (std::all_of(page.begin(), page.end(), [](uint64_t v) { return v == 0; })) return;
-  RansEncoder coder;
-  for (size_t i = end; i-- > begin;) {
-    const Frequencies& table = tables[table_of.empty() ? 0 : table_of[input.contexts[i]]];
-    coder.put(table, symbols[i]);
+  RansEncoder coder(end - begin);
+  if (tables.of_context.empty()) {
+    const Frequencies& table = tables.frequencies[0];
+    for (size_t i = end; i-- > begin;) coder.put(table[symbols[i]]);
+  } else {
+    for (size_t i = end; i-- > begin;) coder.put(tables.of(input.contexts[i])[symbols[i]]);
   }
-  std::string coded;
-  coder.append_to(coded);
-  append_sized(out, coded);
+  append_uvarint(out, coder.bytes());
+  coder.append_to(out);
+  if (!tables.low_bits) return;
   BitWriter bits(out);
   for (size_t i = begin; i < end; ++i) bits.put(input.values[i], low_bits_of(symbols[i]));
   bits.finish();
@@ -142,36 +168,30 @@ std::unexpected<Error> torn() { return fail(Errc::kCorrupt, "paged integers are 
 void encode_paged(const PagedInput& input, std::string& out) {
   if (input.values.empty()) return;
   const uint64_t first = input.values.front();
-  if (std::all_of(input.values.begin(), input.values.end(),
-                  [&](uint64_t v) { return v == first; })) {
+  uint64_t different = 0;
+  std::vector<uint8_t> symbols(input.values.size());
+  std::array<Counts, 2> counts{};  // in turn: of two equal symbols the second need not wait
+  for (size_t i = 0; i < symbols.size(); ++i) {
+    different |= input.values[i] ^ first;
+    ++counts[i % 2][symbols[i] = symbol_of(input.values[i])];
+  }
+  if (different == 0) {
     out.push_back(static_cast<char>(Encoding::kConstant));
     append_uvarint(out, first);
     return;
   }
-  std::vector<uint8_t> symbols(input.values.size());
-  for (size_t i = 0; i < symbols.size(); ++i) symbols[i] = symbol_of(input.values[i]);
-  double single_bytes = 0;
-  std::vector<Frequencies> tables = make_tables(symbols, {}, {}, 1, single_bytes);
-  std::vector<uint8_t> table_of;
-  if (!input.contexts.empty()) {
-    uint32_t table_count = 1;
-    auto grouped = group_contexts(input, symbols, table_count);
-    double grouped_bytes = 0;
-    if (table_count > 1) {
-      auto more = make_tables(symbols, input.contexts, grouped, table_count, grouped_bytes);
-      if (grouped_bytes < single_bytes) {
-        tables = std::move(more);
-        table_of = std::move(grouped);
-      }
-    }
-  }
+  for (size_t symbol = 0; symbol < kSymbols; ++symbol) counts[0][symbol] += counts[1][symbol];
+  Tables tables = choose_tables(input, symbols, counts[0]);
+  tables.low_bits = std::any_of(counts[0].begin() + kSmall, counts[0].end(),
+                                [](uint32_t count) { return count != 0; });
   out.push_back(static_cast<char>(Encoding::kCoded));
-  out.push_back(static_cast<char>(tables.size()));
-  for (size_t i = 0; i < table_of.size(); i += 2)
-    out.push_back(
-        static_cast<char>(table_of[i] | (i + 1 < table_of.size() ? table_of[i + 1] << 4 : 0)));
+  out.push_back(static_cast<char>(tables.frequencies.size()));
+  const auto& of_context = tables.of_context;
+  for (size_t i = 0; i < of_context.size(); i += 2)
+    out.push_back(static_cast<char>(of_context[i] |
+                                    (i + 1 < of_context.size() ? of_context[i + 1] << 4 : 0)));
   std::string pages;
-  for (const Frequencies& table : tables) {
+  for (const Frequencies& table : tables.frequencies) {
     pages.clear();
     table.append_to(pages);
     append_sized(out, pages);
@@ -180,7 +200,7 @@ void encode_paged(const PagedInput& input, std::string& out) {
   size_t begin = 0;
   for (const uint32_t end : input.page_ends) {
     const size_t before = pages.size();
-    append_page(input, symbols, begin, end, table_of, tables, pages);
+    append_page(input, symbols, begin, end, tables, pages);
     append_uvarint(out, pages.size() - before);
     begin = end;
   }

@@ -14,28 +14,28 @@ Frequencies Frequencies::of(std::span<const uint32_t> counts) {
     if (counts[symbol] == 0) continue;
     f.symbols_.push_back(static_cast<uint8_t>(symbol));
     const auto share = static_cast<uint32_t>(uint64_t{counts[symbol]} * kRansScale / total);
-    f.frequency_[symbol] = static_cast<uint16_t>(std::max(1u, share));
-    given += f.frequency_[symbol];
+    given += f.of_symbol_[symbol].frequency = std::max(1u, share);
   }
   // What rounding left over or took too much goes to and from where it matters least.
   while (given != kRansScale) {
-    const auto most =
-        *std::max_element(f.symbols_.begin(), f.symbols_.end(),
-                          [&](uint8_t a, uint8_t b) { return f.frequency_[a] < f.frequency_[b]; });
-    const uint32_t room = f.frequency_[most] / 2u;
+    uint32_t& most = f.of_symbol_[*std::ranges::max_element(f.symbols_, {}, [&](uint8_t symbol) {
+                        return f[symbol].frequency;
+                      })].frequency;
     if (given < kRansScale) {
-      f.frequency_[most] = static_cast<uint16_t>(f.frequency_[most] + (kRansScale - given));
+      most += kRansScale - given;
       given = kRansScale;
     } else {
-      const uint32_t taken = std::min(given - kRansScale, std::max(1u, room / 4));
-      f.frequency_[most] = static_cast<uint16_t>(f.frequency_[most] - taken);
+      const uint32_t taken = std::min(given - kRansScale, std::max(1u, most / 2 / 4));
+      most -= taken;
       given -= taken;
     }
   }
   uint32_t start = 0;
   for (const uint8_t symbol : f.symbols_) {
-    f.start_[symbol] = static_cast<uint16_t>(start);
-    start += f.frequency_[symbol];
+    Symbol& s = f.of_symbol_[symbol];
+    s.start = start;
+    s.inverse = ((uint64_t{1} << kInverseBits) + s.frequency - 1) / s.frequency;
+    start += s.frequency;
   }
   return f;
 }
@@ -46,7 +46,7 @@ void Frequencies::append_to(std::string& out) const {
   int before = -1;
   for (size_t i = 0; i < symbols_.size(); ++i) {
     append_uvarint(out, static_cast<uint64_t>(symbols_[i] - before - 1));
-    if (i + 1 < symbols_.size()) append_uvarint(out, frequency_[symbols_[i]]);
+    if (i + 1 < symbols_.size()) append_uvarint(out, of_symbol_[symbols_[i]].frequency);
     before = symbols_[i];
   }
 }
@@ -55,8 +55,8 @@ double Frequencies::cost(std::span<const uint32_t> counts) const {
   double bits = 0;
   for (const uint8_t symbol : symbols_)
     if (counts[symbol] > 0)
-      bits +=
-          counts[symbol] * (kRansScaleBits - std::log2(static_cast<double>(frequency_[symbol])));
+      bits += counts[symbol] *
+              (kRansScaleBits - std::log2(static_cast<double>(of_symbol_[symbol].frequency)));
   return bits;
 }
 

@@ -16,6 +16,9 @@ namespace sightline::tracestore {
 inline constexpr unsigned kRansScaleBits = 10;
 inline constexpr uint32_t kRansScale = 1u << kRansScaleBits;
 inline constexpr uint32_t kRansLow = 1u << 16;
+// A state is below frequency * 2^22 when it is divided, so that the error of Symbol::inverse never reaches the next quotient and
+// the product fits 64 bits.
+inline constexpr unsigned kInverseBits = 42;
 
 // What a reader looks up by the low bits of its state: the symbol, its frequency, and how far into its range they are.
 struct RansSlot {
@@ -36,41 +39,49 @@ class Frequencies {
   static Frequencies of(std::span<const uint32_t> counts);
   void append_to(std::string& out) const;
 
-  bool is_single() const { return symbols_.size() == 1; }
-  uint32_t frequency(uint8_t symbol) const { return frequency_[symbol]; }
-  uint32_t start(uint8_t symbol) const { return start_[symbol]; }
+  // What an encoder needs of a symbol side by side: dividing by its frequency is multiplying by `inverse`.
+  struct Symbol {
+    uint64_t inverse = 0;  // 2^kInverseBits / frequency, rounded up
+    uint32_t frequency = 0;
+    uint32_t start = 0;
+  };
+  const Symbol& operator[](uint8_t symbol) const { return of_symbol_[symbol]; }
   // Bits of all those symbols.
   double cost(std::span<const uint32_t> counts) const;
 
  private:
   std::vector<uint8_t> symbols_;  // ascending
-  std::array<uint16_t, 256> frequency_{};
-  std::array<uint16_t, 256> start_{};
+  std::array<Symbol, 256> of_symbol_{};
 };
+
 // What append_to() wrote, as a reader wants it. False for bytes that are none, or are not all used.
 bool read_frequencies(std::string_view bytes, RansSlots& slots);
 
 // Symbols are put last to first; what append_to() writes reads first to last.
 class RansEncoder {
  public:
-  void put(const Frequencies& f, uint8_t symbol) {
-    const uint32_t frequency = f.frequency(symbol);
-    if (state_ >= uint64_t{frequency} << (32 - kRansScaleBits)) {
-      reversed_.push_back(static_cast<uint16_t>(state_));
+  // Of at most `count` symbols.
+  explicit RansEncoder(size_t count) : words_(count), at_(count) {}
+  void put(const Frequencies::Symbol& symbol) {
+    if (state_ >= uint64_t{symbol.frequency} << (32 - kRansScaleBits)) {
+      words_[--at_] = static_cast<uint16_t>(state_);
       state_ >>= 16;
     }
-    state_ = ((state_ / frequency) << kRansScaleBits) + state_ % frequency + f.start(symbol);
+    const auto quotient = static_cast<uint32_t>(state_ * symbol.inverse >> kInverseBits);
+    state_ += quotient * (kRansScale - symbol.frequency) + symbol.start;
   }
+  size_t bytes() const { return sizeof(state_) + (words_.size() - at_) * sizeof(words_[0]); }
   void append_to(std::string& out) {
     append_le<uint32_t>(out, state_);
-    for (size_t i = reversed_.size(); i-- > 0;) append_le<uint16_t>(out, reversed_[i]);
+    out.append(reinterpret_cast<const char*>(words_.data() + at_), bytes() - sizeof(state_));
     state_ = kRansLow;
-    reversed_.clear();
+    at_ = words_.size();
   }
 
  private:
   uint32_t state_ = kRansLow;
-  std::vector<uint16_t> reversed_;
+  std::vector<uint16_t> words_;  // from at_ on, the first to be read first
+  size_t at_;
 };
 
 class RansDecoder {

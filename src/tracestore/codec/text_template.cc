@@ -20,11 +20,24 @@ constexpr size_t kHexDigitsMin = 8;
 constexpr size_t kHexDigitsMax = 16;
 constexpr size_t kUuidBytes = 36;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f'); }
-bool is_word(char c) {
+constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
+constexpr bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f'); }
+constexpr bool is_word(char c) {
   return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
 }
+
+enum class CharClass : uint8_t { kPlain, kHexLetter, kDigit, kMark };
+constexpr std::array<CharClass, 256> kCharClasses = [] {
+  std::array<CharClass, 256> classes{};
+  for (size_t i = 0; i < classes.size(); ++i) {
+    const char c = static_cast<char>(i);
+    classes[i] = is_digit(c)                   ? CharClass::kDigit
+                 : is_hex(c)                   ? CharClass::kHexLetter
+                 : c >= kDecimal && c <= kUuid ? CharClass::kMark
+                                               : CharClass::kPlain;
+  }
+  return classes;
+}();
 uint64_t hex_digit(char c) { return static_cast<uint64_t>(is_digit(c) ? c - '0' : c - 'a' + 10); }
 
 uint64_t hex_number(std::string_view digits) {
@@ -58,6 +71,25 @@ void split_uuid(std::string_view text, std::string& out, std::vector<uint64_t>& 
   numbers.insert(numbers.end(), halves.begin(), halves.end());
 }
 
+// How many hexadecimal digits `text` begins with, when they look like a number of their own; else 0.
+size_t hex_run(std::string_view text) {
+  size_t length = 0, letters = 0;
+  while (length < text.size() && is_hex(text[length])) letters += is_digit(text[length++]) ? 0 : 1;
+  return letters > 0 && letters < length && length >= kHexDigitsMin &&
+                 (length == text.size() || !is_word(text[length]))
+             ? length
+             : 0;
+}
+
+void split_hex(std::string_view text, std::string& out, std::vector<uint64_t>& numbers) {
+  for (size_t i = 0; i < text.size(); i += kHexDigitsMax) {
+    const auto digits = text.substr(i, std::min(kHexDigitsMax, text.size() - i));
+    out.push_back(kHex);
+    out.push_back(static_cast<char>(digits.size()));
+    numbers.push_back(hex_number(digits));
+  }
+}
+
 // A run of digits, alone or as the digits of a longer one of hexadecimal ones.
 void split_decimal(std::string_view digits, std::string& out, std::vector<uint64_t>& numbers) {
   uint64_t number = 0;
@@ -74,47 +106,50 @@ void split_decimal(std::string_view digits, std::string& out, std::vector<uint64
 }  // namespace
 
 void split_text(std::string_view text, std::string& out, std::vector<uint64_t>& numbers) {
-  size_t at = 0;
-  while (at < text.size()) {
+  size_t literal = 0;  // from here on, bytes of the template's own that are still to be put
+  const auto end_literal = [&](size_t end) { out.append(text, literal, end - literal); };
+  for (size_t at = 0; at < text.size();) {
     const char c = text[at];
-    const bool begins = at == 0 || !is_word(text[at - 1]);
-    if (begins && is_hex(c)) {
-      if (is_uuid(text.substr(at)) &&
-          (at + kUuidBytes == text.size() || !is_word(text[at + kUuidBytes]))) {
-        split_uuid(text.substr(at), out, numbers);
-        at += kUuidBytes;
-        continue;
-      }
-      size_t end = at, letters = 0;
-      while (end < text.size() && is_hex(text[end])) letters += is_digit(text[end++]) ? 0 : 1;
-      const size_t length = end - at;
-      if (letters > 0 && letters < length && length >= kHexDigitsMin &&
-          (end == text.size() || !is_word(text[end]))) {
-        for (size_t i = at; i < end; i += kHexDigitsMax) {
-          const auto digits = text.substr(i, std::min(kHexDigitsMax, end - i));
-          out.push_back(kHex);
-          out.push_back(static_cast<char>(digits.size()));
-          numbers.push_back(hex_number(digits));
-        }
-        at = end;
-        continue;
-      }
-    }
-    if (is_digit(c)) {
-      size_t end = at;
-      while (end < text.size() && is_digit(text[end])) ++end;
-      if (end - at <= kDecimalDigitsMax) {
-        split_decimal(text.substr(at, end - at), out, numbers);
-      } else {
-        out.append(text.substr(at, end - at));
-      }
-      at = end;
+    const CharClass of = kCharClasses[static_cast<uint8_t>(c)];
+    if (of == CharClass::kPlain) [[likely]] {
+      ++at;
       continue;
     }
-    if (c >= kDecimal && c <= kUuid) out.push_back(kLiteral);
-    out.push_back(c);
-    ++at;
+    if (of == CharClass::kMark) {
+      end_literal(at);
+      out.push_back(kLiteral);
+      literal = at++;
+      continue;
+    }
+    if (at == 0 || !is_word(text[at - 1])) {
+      if (is_uuid(text.substr(at)) &&
+          (at + kUuidBytes == text.size() || !is_word(text[at + kUuidBytes]))) {
+        end_literal(at);
+        split_uuid(text.substr(at), out, numbers);
+        literal = at += kUuidBytes;
+        continue;
+      }
+      if (const size_t length = hex_run(text.substr(at)); length > 0) {
+        end_literal(at);
+        split_hex(text.substr(at, length), out, numbers);
+        literal = at += length;
+        continue;
+      }
+    }
+    if (of != CharClass::kDigit) {
+      ++at;
+      continue;
+    }
+    size_t end = at;
+    while (end < text.size() && is_digit(text[end])) ++end;
+    if (end - at <= kDecimalDigitsMax) {
+      end_literal(at);
+      split_decimal(text.substr(at, end - at), out, numbers);
+      literal = end;
+    }
+    at = end;
   }
+  end_literal(text.size());
 }
 
 std::optional<TextTemplate> TextTemplate::parse(std::string_view text) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include <absl/container/flat_hash_map.h>
+
 #include "tracestore/block/block_format.h"
 #include "tracestore/codec/integer_codec.h"
 #include "tracestore/codec/text_template.h"
@@ -34,7 +36,9 @@ std::unexpected<Error> torn(std::string_view what) {
 // Texts as a column of templates, in pages of kTemplatedPage.
 struct ValueDictionary::Templated {
   ValueColumnReader column;
-  std::vector<std::vector<ValueView>> pages;
+  std::vector<std::vector<ValueView>> pages;       // read as a whole
+  absl::flat_hash_map<uint32_t, ValueView> known;  // of other pages, by index
+  uint64_t known_bytes = 0;                        // of their texts
 };
 
 struct ValueColumnReader::Storage {
@@ -135,8 +139,52 @@ Status ValueDictionary::load_page(size_t number) const {
   return status;
 }
 
+// `indices` ascend, all on the page.
+Status ValueDictionary::load_some(size_t number, std::span<const uint32_t> indices) const {
+  std::vector<uint32_t> unknown;
+  for (const uint32_t index : indices)
+    if (!templated_->known.contains(index)) unknown.push_back(index);
+  if (unknown.empty()) return {};
+  const auto first = static_cast<uint32_t>(number * kTemplatedPage);
+  std::vector<model::Run> wanted;
+  for (const uint32_t index : unknown) wanted.push_back({index - first, 1});
+  const std::vector<uint32_t> contexts(unknown.back() - first + 1, 0);
+  std::vector<ValueView> values;
+  if (auto status =
+          templated_->column.read_some(static_cast<uint32_t>(number), contexts, wanted, values);
+      !status)
+    return status;
+  for (size_t i = 0; i < unknown.size(); ++i) {
+    templated_->known.emplace(unknown[i], values[i]);
+    templated_->known_bytes += values[i].bytes.size();
+  }
+  return {};
+}
+
+Status ValueDictionary::prepare(std::vector<uint32_t>& indices) const {
+  if (!templated_) return {};  // a segment is read as a whole
+  std::ranges::sort(indices);
+  const auto [behind, end] = std::ranges::unique(indices);
+  indices.erase(behind, end);
+  for (size_t begin = 0; begin < indices.size();) {
+    const size_t page = indices[begin] / kTemplatedPage;
+    size_t last = begin + 1;
+    while (last < indices.size() && indices[last] / kTemplatedPage == page) ++last;
+    // When it has many of them, at() reads the page as a whole.
+    if (templated_->pages[page].empty() && last - begin <= kTemplatedPage / 4)
+      if (auto status = load_some(page, std::span(indices).subspan(begin, last - begin)); !status)
+        return status;
+    begin = last;
+  }
+  return {};
+}
+
 Result<ValueView> ValueDictionary::at(size_t index) const {
   if (templated_) {
+    if (templated_->pages[index / kTemplatedPage].empty())
+      if (const auto known = templated_->known.find(static_cast<uint32_t>(index));
+          known != templated_->known.end())
+        return known->second;
     if (auto status = load_page(index / kTemplatedPage); !status)
       return std::unexpected(std::move(status).error());
     return templated_->pages[index / kTemplatedPage][index % kTemplatedPage];
@@ -336,6 +384,13 @@ Status ValueColumnReader::read_wanted(const Pages& pages, std::span<const model:
   if (layout_ == Layout::kDictionary) {
     std::vector<uint32_t> codes;
     if (auto status = read_codes(pages, codes); !status) return status;
+    if (!pages.whole) {
+      std::vector<uint32_t> needed;
+      for (const model::Run run : wanted)
+        needed.insert(needed.end(), codes.begin() + run.begin,
+                      codes.begin() + run.begin + run.count);
+      if (auto status = storage_->dictionary.prepare(needed); !status) return status;
+    }
     for (const model::Run run : wanted)
       for (uint32_t i = run.begin; i < run.begin + run.count; ++i) {
         const auto value = storage_->dictionary.at(codes[i]);
@@ -415,6 +470,9 @@ uint64_t ValueDictionary::memory_bytes() const {
                  segment->begins.capacity() * sizeof(segment->begins[0]);
   if (!templated_) return bytes;
   bytes += templated_->column.memory_bytes() + templated_->pages.capacity() * sizeof(void*) * 3;
+  // A text that was made alone has a string of its own.
+  bytes += templated_->known.capacity() * (sizeof(uint32_t) + sizeof(ValueView) + 8) +
+           templated_->known.size() * sizeof(std::string) + templated_->known_bytes;
   for (const auto& page : templated_->pages) {
     bytes += page.capacity() * sizeof(ValueView);
     for (const ValueView& value : page) bytes += value.bytes.size();

@@ -13,10 +13,9 @@
 #include <string_view>
 #include <vector>
 
-#include <absl/container/flat_hash_map.h>
-
 #include "base/result.h"
 #include "model/span_batch.h"
+#include "tracestore/codec/code_table.h"
 #include "tracestore/codec/paged_integers.h"
 #include "tracestore/codec/text_arena.h"
 #include "tracestore/trace_spans.h"
@@ -31,6 +30,10 @@ class ValueColumnBuilder {
   }
   // In two steps: values get their codes in any order, and are added later.
   uint32_t code_of(const model::ValueView& value, uint32_t context);
+  void reserve(size_t count) {
+    codes_.reserve(count);
+    contexts_.reserve(count);
+  }
   void add_code(uint32_t code, uint32_t context) {
     codes_.push_back(code);
     contexts_.push_back(context);
@@ -52,7 +55,7 @@ class ValueColumnBuilder {
   std::vector<uint32_t> codes_;
   std::vector<uint32_t> contexts_;
   std::vector<uint32_t> page_ends_;
-  absl::flat_hash_map<model::ValueView, uint32_t, ValueHash, ValueEqual> code_of_;
+  CodeTable code_of_;
   std::vector<uint32_t> usual_;  // by context: the code seen last, which is likely to come again
 };
 
@@ -63,6 +66,8 @@ class ValueDictionary {
   static Result<ValueDictionary> open(ByteReader& in, size_t count, int depth = 0);
   size_t count() const { return count_; }
   Result<model::ValueView> at(size_t index) const;
+  // Makes those of `indices`, in any order, known to at() without reading more than they need. Sorts them.
+  Status prepare(std::vector<uint32_t>& indices) const;
   // Appends all of them.
   Status read_all(std::vector<model::ValueView>& out) const;
   uint64_t memory_bytes() const;  // of what has been read
@@ -80,6 +85,7 @@ class ValueDictionary {
   };
   Status load_segment(size_t number) const;
   Status load_page(size_t page) const;
+  Status load_some(size_t page, std::span<const uint32_t> indices) const;
 
   size_t count_ = 0;
   std::vector<Segment> segments_;

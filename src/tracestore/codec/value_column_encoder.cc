@@ -3,9 +3,12 @@
 #include <cmath>
 #include <numeric>
 
+#include <absl/container/flat_hash_map.h>
+
 #include "tracestore/block/block_format.h"
 #include "tracestore/codec/count_pairs.h"
 #include "tracestore/codec/integer_codec.h"
+#include "tracestore/codec/same_bytes.h"
 #include "tracestore/codec/text_template.h"
 #include "tracestore/codec/value_column.h"
 
@@ -63,10 +66,15 @@ std::optional<SplitTexts> split_all(const std::vector<ValueView>& values) {
     one.clear();
     split.number_offsets.push_back(static_cast<uint32_t>(split.numbers.size()));
     split_text(value.bytes, one, split.numbers);
-    const auto [known, is_new] =
-        numbers_of.try_emplace(one, static_cast<uint32_t>(split.templates.size()));
-    if (is_new) split.templates.push_back(one);
-    split.template_of.push_back(known->second);
+    // Texts of one place come together.
+    if (!split.template_of.empty() && split.templates[split.template_of.back()] == one) {
+      split.template_of.push_back(split.template_of.back());
+    } else {
+      const auto [known, is_new] =
+          numbers_of.try_emplace(one, static_cast<uint32_t>(split.templates.size()));
+      if (is_new) split.templates.push_back(one);
+      split.template_of.push_back(known->second);
+    }
     const bool too_many =
         split.templates.size() > kTemplatesMax ||
         (split.template_of.size() >= kTemplatesValuesMin &&
@@ -172,47 +180,46 @@ class ValueColumnEncoder {
 
   // Which code is usual in each context, and the order of the dictionary: by how often, those that occur once last.
   void rank() {
-    std::vector<uint64_t> times(values_.size());
+    order_.clear();
+    if (values_.size() == 1) {  // nobody asks for more
+      order_.push_back(0);
+      return;
+    }
+    std::vector<uint32_t> times(values_.size());
     for (const uint32_t code : coded_.codes) ++times[code];
     usual_.assign(coded_.context_count, kNone);
     find_usual();
-    std::vector<bool> is_usual(values_.size());
+    is_new_.assign(values_.size(), 0);
+    for (uint32_t code = 0; code < values_.size(); ++code) is_new_[code] = times[code] == 1 ? 1 : 0;
     for (const uint32_t code : usual_)
-      if (code != kNone) is_usual[code] = true;
-    is_new_.assign(values_.size(), false);
-    order_.clear();
-    for (uint32_t code = 0; code < values_.size(); ++code) {
-      is_new_[code] = times[code] == 1 && !is_usual[code];
-      if (!is_new_[code]) order_.push_back(code);
-    }
+      if (code != kNone) is_new_[code] = 0;
+    for (uint32_t code = 0; code < values_.size(); ++code)
+      if (is_new_[code] == 0) order_.push_back(code);
     std::stable_sort(order_.begin(), order_.end(),
                      [&](uint32_t a, uint32_t b) { return times[a] > times[b]; });
+    order_.reserve(values_.size());
     for (const uint32_t code : coded_.codes)
-      if (is_new_[code]) order_.push_back(code);
+      if (is_new_[code] != 0) order_.push_back(code);
     rank_.assign(values_.size(), 0);
     for (uint32_t i = 0; i < order_.size(); ++i) rank_[order_[i]] = i;
   }
 
   void find_usual() {
-    // Codes by context.
-    std::vector<uint64_t> pairs;
-    pairs.reserve(coded_.codes.size());
-    for (size_t i = 0; i < coded_.codes.size(); ++i)
-      pairs.push_back(uint64_t{context(i)} << 32 | coded_.codes[i]);
-    std::vector<uint32_t> best(coded_.context_count, 0);
-    // A vote first: a context with one value for all is the rule and needs no sorting.
-    std::vector<uint32_t> only(coded_.context_count, kNone);
-    std::vector<bool> mixed(coded_.context_count);
-    for (const uint64_t pair : pairs) {
-      const auto c = static_cast<uint32_t>(pair >> 32), code = static_cast<uint32_t>(pair);
-      if (only[c] == kNone)
-        only[c] = code;
-      else if (only[c] != code)
-        mixed[c] = true;
+    // A vote first: a context with one value for all is the rule and needs no counting.
+    std::vector<uint8_t> mixed(coded_.context_count, 0);
+    size_t of_mixed = 0;
+    for (size_t i = 0; i < coded_.codes.size(); ++i) {
+      uint32_t& only = usual_[context(i)];
+      if (only == kNone) only = coded_.codes[i];
+      mixed[context(i)] |= only != coded_.codes[i] ? 1 : 0;
     }
-    std::erase_if(pairs, [&](uint64_t pair) { return !mixed[pair >> 32]; });
-    for (uint32_t c = 0; c < coded_.context_count; ++c)
-      if (!mixed[c]) usual_[c] = only[c];
+    for (size_t i = 0; i < coded_.codes.size(); ++i) of_mixed += mixed[context(i)];
+    if (of_mixed == 0) return;
+    std::vector<uint64_t> pairs;
+    pairs.reserve(of_mixed);
+    for (size_t i = 0; i < coded_.codes.size(); ++i)
+      if (mixed[context(i)] != 0) pairs.push_back(uint64_t{context(i)} << 32 | coded_.codes[i]);
+    std::vector<uint32_t> best(coded_.context_count, 0);
     count_pairs(pairs, coded_.context_count, static_cast<uint32_t>(values_.size()),
                 [&](uint32_t c, uint32_t code, uint32_t times) {
                   if (times <= best[c]) return;
@@ -238,7 +245,7 @@ class ValueColumnEncoder {
       new_in_page.push_back(0);
       for (; at < end; ++at) {
         const uint32_t code = coded_.codes[at];
-        if (is_new_[code]) {
+        if (is_new_[code] != 0) {
           symbols.push_back(1);
           ++new_in_page.back();
           ++new_count;
@@ -329,7 +336,7 @@ class ValueColumnEncoder {
   const std::vector<ValueView>& values_;
   const CodedValues coded_;
   std::vector<uint32_t> usual_;
-  std::vector<bool> is_new_;
+  std::vector<uint8_t> is_new_;
   std::vector<uint32_t> order_;
   std::vector<uint32_t> rank_;
 };
@@ -337,13 +344,13 @@ class ValueColumnEncoder {
 uint32_t ValueColumnBuilder::code_of(const ValueView& value, uint32_t context) {
   if (context >= usual_.size()) usual_.resize(context + 1, UINT32_MAX);
   uint32_t& usual = usual_[context];
-  if (usual != UINT32_MAX && values_[usual] == value) return usual;
-  if (const auto known = code_of_.find(value); known != code_of_.end())
-    return usual = known->second;
-  usual = static_cast<uint32_t>(values_.size());
+  if (usual != UINT32_MAX && same_value(values_[usual], value)) return usual;
+  const auto next = static_cast<uint32_t>(values_.size());
+  usual = code_of_.code_of(ValueHash{}(value), next,
+                           [&](uint32_t code) { return same_value(values_[code], value); });
+  if (usual < next) return usual;
   values_.push_back(value);
   values_.back().bytes = arena_.keep(value.bytes);
-  code_of_.emplace(values_.back(), usual);
   return usual;
 }
 
@@ -363,9 +370,8 @@ std::string ValueColumnBuilder::encode(uint32_t context_count) const {
 
 std::string ValueColumnBuilder::encode(std::span<const uint32_t> local,
                                        uint32_t context_count) const {
-  std::vector<uint32_t> contexts;
-  contexts.reserve(contexts_.size());
-  for (const uint32_t context : contexts_) contexts.push_back(local[context]);
+  std::vector<uint32_t> contexts(contexts_.size());
+  for (size_t i = 0; i < contexts.size(); ++i) contexts[i] = local[contexts_[i]];
   return ValueColumnEncoder(values_, {codes_, contexts, page_ends_, context_count, values_.size()})
       .encode();
 }

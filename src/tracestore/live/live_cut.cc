@@ -1,8 +1,10 @@
 #include "tracestore/live/live_cut.h"
 
 #include <algorithm>
-#include <functional>
 
+#include <absl/container/flat_hash_map.h>
+
+#include "tracestore/codec/sort_by_number.h"
 #include "tracestore/row_group/row_group_encoder.h"
 
 namespace sightline::tracestore {
@@ -59,27 +61,37 @@ Status LiveCut::write(BlockWriter& writer) {
 
 Status LiveCut::write_group(const Group& group, BlockWriter& writer) {
   struct Place {
-    const LiveBatch* batch;
-    uint32_t index;
-    uint32_t trace;
-    uint32_t arrival;
+    uint32_t batch = 0;
+    uint32_t index = 0;
+    uint32_t trace = 0;
+    uint32_t arrival = 0;
   };
   std::vector<Place> places;
+  // By number; they come about in the order in which they were received, which is that of the log.
+  std::vector<const LiveBatch*> batches;
+  absl::flat_hash_map<const LiveBatch*, uint32_t> numbers;
   for (size_t i = group.begin; i < group.end; ++i)
     for (const auto& part : by_start_[i]->parts)
-      for (const LiveRow& row : part->rows)
-        places.push_back({row.batch.get(), row.index, static_cast<uint32_t>(i - group.begin),
+      for (const LiveRow& row : part->rows) {
+        const auto [known, is_new] =
+            numbers.try_emplace(row.batch.get(), static_cast<uint32_t>(batches.size()));
+        if (is_new) batches.push_back(row.batch.get());
+        places.push_back({known->second, row.index, static_cast<uint32_t>(i - group.begin),
                           static_cast<uint32_t>(places.size())});
-  std::sort(places.begin(), places.end(), [](const Place& a, const Place& b) {
-    return a.batch != b.batch ? std::less<>()(a.batch, b.batch) : a.index < b.index;
-  });
-  RowGroupEncoder encoder;
+      }
+  sort_by_number(places, [](const Place& place) { return place.index; });
+  sort_by_number(places, [](const Place& place) { return place.batch; });
+  RowGroupEncoder encoder(places.size());
+  std::vector<uint32_t> wanted;
   for (size_t at = 0; at < places.size();) {
-    const LiveBatch* live = places[at].batch;
-    const auto batch = live->spans();
+    const uint32_t number = places[at].batch;
+    wanted.clear();
+    for (size_t i = at; i < places.size() && places[i].batch == number; ++i)
+      wanted.push_back(places[i].index);
+    const auto batch = batches[number]->spans(wanted);
     if (!batch) return std::unexpected(batch.error());
     encoder.begin_batch(**batch);
-    for (; at < places.size() && places[at].batch == live; ++at)
+    for (; at < places.size() && places[at].batch == number; ++at)
       encoder.add(places[at].trace, places[at].index, places[at].arrival);
   }
   const RowGroupEncoder::Encoded encoded = encoder.finish();

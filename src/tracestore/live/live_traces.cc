@@ -83,12 +83,13 @@ LiveBatch::LiveBatch(std::shared_ptr<const model::SpanBatch> batch, WalUse& use,
   use_.acquire(position_.segment, bytes());
 }
 
-Result<std::shared_ptr<const model::SpanBatch>> LiveBatch::spans() const {
+Result<std::shared_ptr<const model::SpanBatch>> LiveBatch::spans(
+    std::span<const uint32_t> wanted) const {
   {
     const std::lock_guard lock(mutex_);
     if (hot_) return hot_;
   }
-  auto batch = use_.load(position_);
+  auto batch = use_.load(position_, wanted);
   if (batch && (*batch)->spans.size() != span_count_)
     return fail(Errc::kCorrupt, "wal: a request has other spans than it had");
   return batch;

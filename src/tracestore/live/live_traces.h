@@ -18,6 +18,7 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <span>
 #include <vector>
 
 #include <absl/container/flat_hash_map.h>
@@ -48,10 +49,13 @@ class WalUse {
     uint64_t segment_;
   };
   // How a batch that is no longer in memory is read from the log again. Set once, before there are batches.
-  using Load = std::function<Result<std::shared_ptr<const model::SpanBatch>>(io::RecordPosition)>;
+  // Of its spans those of `wanted`, ascending, are needed; all when it is empty.
+  using Load = std::function<Result<std::shared_ptr<const model::SpanBatch>>(
+      io::RecordPosition, std::span<const uint32_t> wanted)>;
   void set_load(Load load) { load_ = std::move(load); }
-  Result<std::shared_ptr<const model::SpanBatch>> load(io::RecordPosition position) const {
-    return load_(position);
+  Result<std::shared_ptr<const model::SpanBatch>> load(io::RecordPosition position,
+                                                       std::span<const uint32_t> wanted) const {
+    return load_(position, wanted);
   }
 
   void acquire(uint64_t segment, uint64_t bytes);
@@ -81,7 +85,9 @@ class LiveBatch {
   LiveBatch& operator=(const LiveBatch&) = delete;
 
   // Any thread. The caller keeps it for as long as it looks at it.
-  Result<std::shared_ptr<const model::SpanBatch>> spans() const;
+  Result<std::shared_ptr<const model::SpanBatch>> spans() const { return spans({}); }
+  // Of its spans those of `wanted`, ascending, are needed (all when it is empty); the others may be empty.
+  Result<std::shared_ptr<const model::SpanBatch>> spans(std::span<const uint32_t> wanted) const;
   void cool();
   uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }  // memory, about
 

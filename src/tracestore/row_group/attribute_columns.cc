@@ -4,6 +4,14 @@
 
 namespace sightline::tracestore {
 
+void AttributeColumns::reserve() {
+  std::vector<uint64_t> counts(columns_.size(), 0);
+  for (uint32_t shape = 0; shape < shapes().size(); ++shape)
+    for (const uint32_t key : shapes()[shape]) counts[key] += shapes_.count(shape);
+  for (uint32_t key = 0; key < columns_.size(); ++key)
+    if (columns_[key]) columns_[key]->builder.reserve(counts[key]);
+}
+
 bool AttributeColumns::put_frequent(ChunkWriter& chunks,
                                     const std::vector<uint32_t>& context_shapes) {
   is_rare_.assign(columns_.size(), false);

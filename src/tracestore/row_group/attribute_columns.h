@@ -34,6 +34,8 @@ class AttributeColumns {
     for (size_t i = 0; i < keys.size(); ++i)
       codes.push_back(column(keys[i]).builder.code_of(attributes[i].value, context));
   }
+  // All are interned: there is room for as many codes.
+  void reserve();
   // The same entity's codes in the order of rows.
   void add(std::span<const uint32_t> codes, uint32_t shape, uint32_t context) {
     const std::vector<uint32_t>& keys = shapes()[shape];

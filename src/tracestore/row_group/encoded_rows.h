@@ -43,6 +43,10 @@ struct NumberColumn {
   std::vector<uint64_t> values;
   std::vector<uint32_t> contexts;
   std::vector<uint32_t> page_ends;
+  void reserve(size_t count) {
+    values.reserve(count);
+    contexts.reserve(count);
+  }
   void add(uint64_t value, uint32_t context) {
     values.push_back(value);
     contexts.push_back(context);

@@ -38,6 +38,13 @@ void EventColumns::intern(const model::SpanBatch& batch, const model::SpanView& 
   }
 }
 
+void EventColumns::reserve() {
+  attributes_.reserve();
+  in_order_.reserve(events_.size());
+  for (NumberColumn* column : {&class_numbers_, &times_, &dropped_})
+    column->reserve(events_.size());
+}
+
 void EventColumns::add(uint32_t first, uint32_t count, uint32_t of_class,
                        std::span<const uint32_t> codes) {
   for (uint32_t number = first; number < first + count; ++number) {
@@ -93,6 +100,15 @@ void LinkColumns::intern(const model::SpanBatch& batch, const model::SpanView& s
     attributes_.intern(attributes, l.shape, l.shape, codes);
     links_.push_back(l);
   }
+}
+
+void LinkColumns::reserve() {
+  attributes_.reserve();
+  in_order_.reserve(links_.size());
+  trace_ids_.reserve(links_.size() * sizeof(TraceId));
+  span_ids_.reserve(links_.size() * sizeof(SpanId));
+  for (NumberColumn* column : {&shapes_, &flags_, &dropped_}) column->reserve(links_.size());
+  states_.reserve(links_.size());
 }
 
 void LinkColumns::add(uint32_t first, uint32_t count, uint32_t of_class,

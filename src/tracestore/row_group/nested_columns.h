@@ -24,6 +24,8 @@ class EventColumns {
   void intern(const model::SpanBatch& batch, const model::SpanView& span,
               std::vector<uint32_t>& codes);
   uint32_t interned() const { return static_cast<uint32_t>(events_.size()); }
+  // All are.
+  void reserve();
   // The events of one row, of the class.
   void add(uint32_t first, uint32_t count, uint32_t of_class, std::span<const uint32_t> codes);
   void end_page();
@@ -63,6 +65,7 @@ class LinkColumns {
   void intern(const model::SpanBatch& batch, const model::SpanView& span,
               std::vector<uint32_t>& codes);
   uint32_t interned() const { return static_cast<uint32_t>(links_.size()); }
+  void reserve();
   void add(uint32_t first, uint32_t count, uint32_t of_class, std::span<const uint32_t> codes);
   void end_page();
 

@@ -6,6 +6,7 @@
 
 #include "base/checksum.h"
 #include "tracestore/codec/chunk_writer.h"
+#include "tracestore/codec/sort_by_number.h"
 #include "tracestore/codec/value_column.h"
 #include "tracestore/querier.h"
 #include "tracestore/row_group/attribute_columns.h"
@@ -20,12 +21,14 @@
 namespace sightline::tracestore {
 class RowGroupEncoder::State {
  public:
-  State()
+  explicit State(size_t spans)
       : tables_(keys_),
         spans_(AttributeOwner::kSpan, keys_),
         events_(keys_),
         links_(keys_, texts_) {
     texts_.of({});  // number 0
+    encoded_.reserve(spans);
+    codes_.reserve(spans * kCodesExpected);
   }
 
   void begin_batch(const model::SpanBatch& batch) {
@@ -84,6 +87,8 @@ class RowGroupEncoder::State {
   }
 
  private:
+  static constexpr size_t kCodesExpected = 12;  // attributes of a span with those of its events
+
   // Traces by their numbers, spans of a trace by their start; of spans with equal id and kind the first that arrived.
   void unite(Encoded& result) {
     order_by_trace();
@@ -121,9 +126,13 @@ class RowGroupEncoder::State {
     places.reserve(encoded_.size());
     for (uint32_t row = 0; row < encoded_.size(); ++row)
       places.push_back({encoded_[row].trace, row, encoded_[row].arrival});
-    std::sort(places.begin(), places.end(), [](const Place& a, const Place& b) {
-      return a.trace != b.trace ? a.trace < b.trace : a.arrival < b.arrival;
-    });
+    sort_by_number(places, [](const Place& place) { return place.trace; });
+    for (auto begin = places.begin(); begin != places.end();) {
+      const auto end = std::find_if(
+          begin, places.end(), [&](const Place& place) { return place.trace != begin->trace; });
+      std::ranges::sort(begin, end, {}, &Place::arrival);
+      begin = end;
+    }
     // Along the cycles of the permutation, so that no second copy of all rows is needed.
     for (uint32_t begin = 0; begin < places.size(); ++begin) {
       if (places[begin].row == begin) continue;
@@ -265,6 +274,11 @@ class RowGroupEncoder::State {
   // What was interned into columns, in the order of rows.
   void arrange() {
     used_classes_.assign(classes_.size(), 0);
+    class_of_row_.reserve(encoded_.size());
+    resource_of_row_.reserve(encoded_.size());
+    spans_.reserve();
+    events_.reserve();
+    links_.reserve();
     for (const RowPage& page : pages_) {
       for (uint32_t row = page.begin; row < page.begin + page.rows; ++row) {
         const EncodedRow& e = encoded_[row];
@@ -451,7 +465,7 @@ class RowGroupEncoder::State {
   ChunkWriter chunks_;
 };
 
-RowGroupEncoder::RowGroupEncoder() : state_(std::make_unique<State>()) {}
+RowGroupEncoder::RowGroupEncoder(size_t spans) : state_(std::make_unique<State>(spans)) {}
 RowGroupEncoder::~RowGroupEncoder() = default;
 void RowGroupEncoder::begin_batch(const model::SpanBatch& batch) { state_->begin_batch(batch); }
 void RowGroupEncoder::add(uint32_t trace, uint32_t index, uint64_t arrival) {
@@ -472,7 +486,7 @@ RowGroupEncoder::Encoded encode_row_group(std::span<const TraceSpans> traces) {
   std::sort(places.begin(), places.end(), [](const Place& a, const Place& b) {
     return std::pair(a.ref.batch, a.ref.index) < std::pair(b.ref.batch, b.ref.index);
   });
-  RowGroupEncoder encoder;
+  RowGroupEncoder encoder(places.size());
   const model::SpanBatch* batch = nullptr;
   for (const Place& place : places) {
     if (place.ref.batch != batch) encoder.begin_batch(*(batch = place.ref.batch));

@@ -15,7 +15,8 @@ namespace sightline::tracestore {
 
 class RowGroupEncoder {
  public:
-  RowGroupEncoder();
+  // `spans`: how many are expected, for room; any number will do.
+  explicit RowGroupEncoder(size_t spans = 0);
   ~RowGroupEncoder();
 
   // Spans of a batch follow; the one before may go.

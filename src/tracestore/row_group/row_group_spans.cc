@@ -25,12 +25,15 @@ class PageAttributes {
       const auto source = decoder.value_source(owner, column.key);
       if (!source) return std::unexpected(source.error());
       if (*source == nullptr) return torn("attributes outnumber values");
-      place_values(column, **source, contexts, wanted);
-      if (auto status =
-              (*source)->reader.read_some(page, column.contexts, column.wanted, column.values);
+      column.source = *source;
+    }
+    attributes.place_values(contexts, wanted);
+    for (Column& column : attributes.columns_) {
+      const ValueColumnReader& reader = column.source->reader;
+      if (auto status = reader.read_some(page, column.contexts, column.wanted, column.values);
           !status)
         return std::unexpected(std::move(status).error());
-      column.storage = (*source)->reader.storage();
+      column.storage = reader.storage();
     }
     return attributes;
   }
@@ -54,7 +57,8 @@ class PageAttributes {
  private:
   static constexpr uint32_t kNone = UINT32_MAX;
   struct Column {
-    uint32_t key = 0;                // one of its keys
+    uint32_t key = 0;  // one of its keys
+    const RowGroupDecoder::ValueSource* source = nullptr;
     std::vector<uint32_t> contexts;  // of each value of the page
     std::vector<model::Run> wanted;  // values
     std::vector<model::ValueView> values;
@@ -80,35 +84,44 @@ class PageAttributes {
         for (const uint32_t key : shape_of(contexts[entry])) {
           if (column_of_key_[key] != kNone) continue;
           const bool frequent = decoder.is_frequent(owner, key);
-          if (frequent || rare == kNone)
-            columns_.push_back(
-                {.key = key, .contexts = {}, .wanted = {}, .values = {}, .storage = {}});
+          if (frequent || rare == kNone) columns_.emplace_back().key = key;
           if (!frequent && rare == kNone) rare = static_cast<uint32_t>(columns_.size() - 1);
           column_of_key_[key] = frequent ? static_cast<uint32_t>(columns_.size() - 1) : rare;
         }
       }
     }
+    // Other entries' values of rare keys lie there, too.
+    for (uint32_t key = 0; rare != kNone && key < column_of_key_.size(); ++key)
+      if (column_of_key_[key] == kNone && !decoder.is_frequent(owner, key))
+        column_of_key_[key] = rare;
   }
 
-  // The contexts of the page's values up to the last wanted one, and which of them the wanted entries have.
-  static void place_values(Column& column, const RowGroupDecoder::ValueSource& source,
-                           std::span<const uint32_t> contexts, std::span<const model::Run> wanted) {
-    column.contexts.reserve(contexts.size());
+  // Of each column the contexts of the page's values up to the last wanted one, and which of them the wanted entries have.
+  void place_values(std::span<const uint32_t> contexts, std::span<const model::Run> wanted) {
     const auto take = [&](uint32_t begin, uint32_t end) {
       for (uint32_t entry = begin; entry < end; ++entry)
-        for (uint32_t k = source.taken[contexts[entry]]; k > 0; --k)
-          column.contexts.push_back(source.local[contexts[entry]]);
+        for (const uint32_t key : shape_of(contexts[entry])) {
+          if (column_of_key_[key] == kNone) continue;
+          Column& column = columns_[column_of_key_[key]];
+          column.contexts.push_back(column.source->local[contexts[entry]]);
+        }
     };
     uint32_t at = 0;
     for (const model::Run run : wanted) {
       take(at, run.begin);
-      const auto first = static_cast<uint32_t>(column.contexts.size());
+      for (Column& column : columns_)
+        column.wanted.push_back({static_cast<uint32_t>(column.contexts.size()), 0});
       take(run.begin, at = run.begin + run.count);
-      if (column.contexts.size() > first)
-        column.wanted.push_back({first, static_cast<uint32_t>(column.contexts.size()) - first});
+      for (Column& column : columns_) {
+        model::Run& of_run = column.wanted.back();
+        of_run.count = static_cast<uint32_t>(column.contexts.size()) - of_run.begin;
+        if (of_run.count == 0) column.wanted.pop_back();
+      }
     }
-    if (column.wanted.empty()) return;
-    column.contexts.resize(column.wanted.back().begin + column.wanted.back().count);
+    for (Column& column : columns_) {
+      const auto last = column.wanted.empty() ? model::Run{} : column.wanted.back();
+      column.contexts.resize(last.begin + last.count);
+    }
   }
 
   const RowGroupTables* tables_;

@@ -11,6 +11,7 @@
 #include <absl/container/flat_hash_map.h>
 
 #include "model/span_batch.h"
+#include "tracestore/codec/same_bytes.h"
 #include "tracestore/codec/text_arena.h"
 
 namespace sightline::tracestore {
@@ -55,29 +56,46 @@ class ShapeNumbers {
 
  private:
   struct Node {
+    std::string_view text;  // of the key, as KeyNumbers has it
     uint32_t key = 0;
     uint32_t parent = 0;
     uint32_t shape = UINT32_MAX;
-    std::vector<uint32_t> children;
+    uint32_t first_child = 0;  // the one asked for last; 0: none
+    uint32_t next_sibling = 0;
   };
   static constexpr size_t kLookedAt = 6;  // children compared one by one; beyond, they are hashed
 
   uint32_t child(uint32_t node, std::string_view key) {
-    const auto& children = nodes_[node].children;
-    for (size_t i = 0; i < std::min(children.size(), kLookedAt); ++i)
-      if (keys_.keys()[nodes_[children[i]].key] == key) return children[i];
+    uint32_t before = 0;
+    uint32_t at = nodes_[node].first_child;
+    for (size_t looked = 0; at != 0 && looked < kLookedAt; ++looked) {
+      if (same_bytes(nodes_[at].text, key)) {
+        if (before != 0) put_first(node, before, at);
+        return at;
+      }
+      before = at;
+      at = nodes_[at].next_sibling;
+    }
     const uint32_t number = keys_.of(key);
     const auto [known, is_new] =
         children_.try_emplace(uint64_t{node} << 32 | number, static_cast<uint32_t>(nodes_.size()));
     if (is_new) {
-      nodes_[node].children.push_back(known->second);
-      nodes_.push_back({number, node, UINT32_MAX, {}});
+      nodes_.push_back({.text = keys_.keys()[number],
+                        .key = number,
+                        .parent = node,
+                        .next_sibling = nodes_[node].first_child});
+      nodes_[node].first_child = known->second;
     }
     return known->second;
   }
+  void put_first(uint32_t node, uint32_t before, uint32_t child) {
+    nodes_[before].next_sibling = nodes_[child].next_sibling;
+    nodes_[child].next_sibling = nodes_[node].first_child;
+    nodes_[node].first_child = child;
+  }
 
   KeyNumbers& keys_;
-  std::deque<Node> nodes_;
+  std::vector<Node> nodes_;
   absl::flat_hash_map<uint64_t, uint32_t> children_;
   std::deque<std::vector<uint32_t>> shapes_;
   std::vector<uint64_t> counts_;

@@ -24,9 +24,17 @@ uint32_t bit_of(uint64_t hash, size_t word) {
 
 }  // namespace
 
+ColumnSeed column_seed(const ColumnId& column) {
+  return {xxh3(column.key, static_cast<uint64_t>(column.scope) + 1)};
+}
+
 uint64_t value_hash(const ColumnId& column, const model::ValueView& value) {
+  return value_hash(column_seed(column), value);
+}
+
+uint64_t value_hash(ColumnSeed column, const model::ValueView& value) {
   using model::ValueKind;
-  const auto seed = xxh3(column.key, static_cast<uint64_t>(column.scope) + 1);
+  const uint64_t seed = column.value;
   switch (value.kind) {
     case ValueKind::kInt:
     case ValueKind::kDouble: {

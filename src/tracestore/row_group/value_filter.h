@@ -15,6 +15,12 @@ namespace sightline::tracestore {
 // Of a value of a column. Numbers that TraceQL takes for equal have one hash, and so have all arrays of a column,
 // whose elements nobody looks at here.
 uint64_t value_hash(const ColumnId& column, const model::ValueView& value);
+// The same in two steps, for many values of a column.
+struct ColumnSeed {
+  uint64_t value = 0;
+};
+ColumnSeed column_seed(const ColumnId& column);
+uint64_t value_hash(ColumnSeed column, const model::ValueView& value);
 
 // Empty for no hashes.
 std::string make_value_filter(std::span<const uint64_t> hashes);

@@ -17,6 +17,7 @@ std::unexpected<Error> torn() { return fail(Errc::kCorrupt, "value index is torn
 
 void RowGroupValueList::add(const ColumnId& id, std::span<const model::ValueView> values) {
   Gathered& column = columns_[{id.scope, std::string(id.key)}];
+  const ColumnSeed seed = column_seed(id);
   const bool may_list = column.listed && column.values.size() + values.size() <= kListedValuesMax &&
                         std::ranges::all_of(values, [](const model::ValueView& v) {
                           return v.bytes.size() <= kListedBytesMax;
@@ -25,7 +26,7 @@ void RowGroupValueList::add(const ColumnId& id, std::span<const model::ValueView
     column.listed = false;
     for (const std::string& known : column.values) {
       ByteReader in(known);
-      hashes_.push_back(value_hash(id, read_value(in)));
+      hashes_.push_back(value_hash(seed, read_value(in)));
     }
     column.values.clear();
   }
@@ -35,7 +36,7 @@ void RowGroupValueList::add(const ColumnId& id, std::span<const model::ValueView
       append_value(encoded, value);
       column.values.insert(std::move(encoded));
     } else {
-      hashes_.push_back(value_hash(id, value));
+      hashes_.push_back(value_hash(seed, value));
     }
   }
 }

@@ -1,6 +1,7 @@
 #include "wire/otlp/decode_traces.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/protobuf_reader.h"
 
@@ -62,7 +63,8 @@ class Decoder {
     if (!good || !done(r))
       return fail(Errc::kInvalidArgument, "malformed OTLP protobuf at byte ",
                   fault_at_ - request_.data(), ": ", fault_);
-    if (result_.rejected_spans() == 0 && !modified_) batch_.encoded = request_;
+    if (result_.rejected_spans() == 0 && !modified_ && limits_.spans.empty())
+      batch_.encoded = request_;
     return {};
   }
 
@@ -154,7 +156,10 @@ class Decoder {
           if (!parse_scope(r.bytes(), batch_.scopes[index])) return false;
           break;
         case protobuf_bytes(2):
-          if (!parse_span(r.bytes(), index)) return false;
+          if (const std::string_view span = r.bytes(); !is_next_wanted())
+            batch_.spans.emplace_back().scope = index;
+          else if (!parse_span(span, index))
+            return false;
           break;
         case protobuf_bytes(3): batch_.scopes[index].schema_url = r.bytes(); break;
         default: r.skip();
@@ -165,6 +170,14 @@ class Decoder {
       batch_.attributes.resize(attributes_before);
     }
     return done(r);
+  }
+
+  bool is_next_wanted() {
+    if (limits_.spans.empty()) return true;
+    if (next_wanted_ == limits_.spans.size() || limits_.spans[next_wanted_] != batch_.spans.size())
+      return false;
+    ++next_wanted_;
+    return true;
   }
 
   bool parse_scope(std::string_view message, model::ScopeView& scope) {
@@ -213,7 +226,7 @@ class Decoder {
       span.encoded = message;
     else
       modified_ = true;
-    if (batch_.spans.size() == 1) guess_attributes();
+    if (!std::exchange(guessed_, true)) guess_attributes();
     return true;
   }
 
@@ -480,7 +493,8 @@ class Decoder {
 
   // Spans of one request resemble each other: the first one says how many attributes to expect.
   void guess_attributes() {
-    const size_t wanted = batch_.attributes.size() * spans_expected_ + 16;
+    const size_t spans = limits_.spans.empty() ? spans_expected_ : limits_.spans.size();
+    const size_t wanted = batch_.attributes.size() * spans + 16;
     batch_.attributes.reserve(std::min(wanted, request_.size() / 8 + 16));
   }
 
@@ -490,6 +504,8 @@ class Decoder {
   DecodedTraces& result_;
   SpanBatch& batch_;
   size_t spans_expected_ = 0;
+  size_t next_wanted_ = 0;  // in limits_.spans
+  bool guessed_ = false;
   bool modified_ = false;  // something was dropped, so `request_` says more than the batch
   std::vector<std::string_view> events_;  // of the span being read
   std::vector<std::string_view> links_;

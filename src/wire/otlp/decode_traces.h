@@ -15,6 +15,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,6 +35,9 @@ struct DecodeLimits {
   // Not null: whoever reads the batch looks at these attributes of spans alone, and at no events and links. The others are
   // passed over: their values are not checked, and they do not count as dropped.
   std::shared_ptr<const std::vector<std::string>> span_attributes;
+  // Not empty: of a request whose spans are all kept these alone are needed, by their places, ascending. The others have
+  // their places and scopes and nothing else, and are not checked. Must outlive the call.
+  std::span<const uint32_t> spans;
 };
 
 enum class RejectReason : uint8_t { kTraceId, kSpanId, kParentSpanId, kTooManySpans };

@@ -35,6 +35,37 @@ void put_ids(pbf_writer& span, uint64_t n = 1) {
   testing::detail::put_id(span, 2, n, 0, 8);
 }
 
+TEST(DecodeTraces, ReadsSomeSpansAndLeavesTheOthersTheirPlaces) {
+  const auto bytes = request_of([](pbf_writer& scope_spans) {
+    for (uint64_t n = 1; n <= 5; ++n) {
+      pbf_writer span(scope_spans, 2);
+      put_ids(span, n);
+      span.add_string(5, "span " + std::to_string(n));
+      put_attribute(span, 9, "n", static_cast<int64_t>(n));
+    }
+  });
+  const auto all = decode_traces(bytes);
+  ASSERT_TRUE(all);
+  const std::vector<uint32_t> wanted{1, 4};
+  const auto some = decode_traces(bytes, {.spans = wanted});
+  ASSERT_TRUE(some);
+  ASSERT_EQ(some->batch->spans.size(), all->batch->spans.size());
+  for (uint32_t i = 0; i < 5; ++i) {
+    const model::SpanView& span = some->batch->spans[i];
+    EXPECT_EQ(span.scope, 0u);
+    if (i != 1 && i != 4) {
+      EXPECT_TRUE(span.name.empty() && span.attributes.count == 0) << i;
+      continue;
+    }
+    EXPECT_EQ(span.span_id, all->batch->spans[i].span_id);
+    EXPECT_EQ(span.name, all->batch->spans[i].name);
+    ASSERT_EQ(span.attributes.count, 1u);
+    EXPECT_EQ(some->batch->of(span.attributes)[0].value.int_value, i + 1);
+  }
+  EXPECT_EQ(some->batch->service_name(some->batch->spans[4]), "shop");
+  EXPECT_TRUE(some->batch->encoded.empty());  // it says more than these
+}
+
 TEST(DecodeTraces, ReadsEveryField) {
   const auto bytes = request_of([](pbf_writer& scope_spans) {
     pbf_writer span(scope_spans, 2);
