@@ -1,11 +1,9 @@
 #include "server/process.h"
 
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
-#include <barrier>
 #include <deque>
 #include <thread>
 
@@ -16,6 +14,7 @@
 #include "api/tempo/streaming_querier.h"
 #include "api/tempo/tempo_routes.h"
 #include "api/ui/ui_routes.h"
+#include "base/cpu_share.h"
 #include "base/log.h"
 #include "base/work_pool.h"
 #include "net/descriptor_limit.h"
@@ -40,24 +39,10 @@ namespace {
 
 using api::self::ListenerStatus;
 
-// Trace queries, all of them together, get a tenth of cores that are short: a thread of this niceness weighs 29, one of
-// ingestion 1024, and there are four of the first for each core.
-constexpr int kTraceQueryNice = 16;
 constexpr size_t kTraceQueryThreadsPerCore = 4;
 constexpr size_t kQueriesWaitingMax = 1000;  // beyond --query.max-concurrency; more are told 503
 
 size_t core_count() { return std::max(2u, std::thread::hardware_concurrency()); }
-
-// Lowers the priority of a pool's threads, which Linux keeps for each. None of the tasks ends before all have begun, so
-// that each thread takes one.
-void give_way(WorkPool& pool, int nice) {
-  const auto all = std::make_shared<std::barrier<>>(static_cast<ptrdiff_t>(pool.thread_count()));
-  for (size_t i = 0; i < pool.thread_count(); ++i)
-    (void)pool.submit(WorkPriority::kIngest, [all, nice] {
-      (void)::setpriority(PRIO_PROCESS, 0, nice);
-      all->arrive_and_wait();
-    });
-}
 
 // One HTTP address and what answers there.
 struct HttpRole {
@@ -82,11 +67,11 @@ class RunningProcess final : public Process {
         pool_(WorkPoolOptions{.thread_count = core_count() + 2}),
         query_pool_(WorkPoolOptions{.thread_count = command.query.concurrency_max,
                                     .queue_max = kQueriesWaitingMax}),
+        trace_query_share_(
+            clock, {.processors = std::max(1.0, double(std::thread::hardware_concurrency()))}),
         trace_query_pool_(WorkPoolOptions{.thread_count = kTraceQueryThreadsPerCore * core_count(),
                                           .queue_max = kQueriesWaitingMax}),
-        io_threads_(std::make_shared<net::IoThreads>(core_count())) {
-    give_way(trace_query_pool_, kTraceQueryNice);
-  }
+        io_threads_(std::make_shared<net::IoThreads>(core_count())) {}
   ~RunningProcess() override { stop(); }
 
   Status start();
@@ -129,6 +114,7 @@ class RunningProcess final : public Process {
   WorkPool pool_;
   WorkPool query_pool_;  // PromQL's own, so that long queries hold no thread that ingest needs
   // Trace queries' own: they read much, and where cores are short ingestion goes first.
+  CpuShare trace_query_share_;
   WorkPool trace_query_pool_;
   const std::shared_ptr<net::IoThreads> io_threads_;
   std::unique_ptr<Stores> stores_;
@@ -359,6 +345,7 @@ api::tempo::TempoApi RunningProcess::tempo_api() {
   api.cors_origin = command_.cors_origin;
   api.overrides = stores_->overrides();
   api.pool = &trace_query_pool_;
+  api.share = &trace_query_share_;
   return api;
 }
 
@@ -373,8 +360,11 @@ api::Tenancy RunningProcess::tenancy() const {
 }
 
 api::jaeger::JaegerApi RunningProcess::jaeger_api() {
-  return {
-      .traces = all_traces(), .clock = clock_, .tenancy = tenancy(), .pool = &trace_query_pool_};
+  return {.traces = all_traces(),
+          .clock = clock_,
+          .tenancy = tenancy(),
+          .pool = &trace_query_pool_,
+          .share = &trace_query_share_};
 }
 
 void RunningProcess::add_tempo(net::HttpRouter& router) {

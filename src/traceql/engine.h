@@ -22,19 +22,24 @@
 #include "traceql/syntax/parser.h"
 #include "tracestore/querier.h"
 
+namespace sightline {
+class CpuShare;
+}
+
 namespace sightline::traceql {
 
 struct EngineOptions {
   std::chrono::nanoseconds timeout = std::chrono::minutes(2);
   ParseLimits parse;
-  WorkPool* pool = nullptr;  // evaluates row groups side by side; outlives the engine
+  WorkPool* pool = nullptr;   // evaluates row groups side by side; outlives the engine
+  CpuShare* share = nullptr;  // what queries may take of the processors; likewise. Null: all
 };
 
 // What bounds one query, whatever its kind.
 struct QueryBounds {
   TimestampNs start{0};
   TimestampNs end{UINT64_MAX};
-  std::function<bool()> cancelled;  // polled for every row group, from any thread; may be empty
+  std::function<bool()> cancelled;  // polled every few milliseconds, from any thread; may be empty
 };
 
 struct SearchOptions : QueryBounds {

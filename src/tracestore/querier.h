@@ -123,6 +123,7 @@ struct Condition {
   double real = 0;     // kDouble
   // kRegex: whether a text matches; empty: not known here. Safe from many threads.
   std::function<bool(std::string_view text)> matches;
+  std::string literal;  // kRegex: lies in every text that matches
 };
 
 // The distinct values of one column, when they are all that is wanted.
@@ -139,12 +140,16 @@ struct ScanRequest {
   TimestampNs max{UINT64_MAX};
   std::vector<Condition> conditions;  // traces without any row that meets them ...
   bool all_conditions = true;         // ... all (true) or any (false) may be skipped
-  // Asked before stored traces are read that all start by `newest`: false when older ones are of no use. Empty:
+  uint64_t rows_min = 0;              // likewise traces of fewer rows
+  // Asked before traces are read that all start by `newest`: false when older ones are of no use. Empty:
   // everything is wanted.
   std::function<bool(TimestampNs newest)> wanted;
   // Without conditions: row groups whose values are known without reading them, and that lie in the range whole, are
   // not visited; the listing gets their values.
   std::optional<Listing> listing;
+  // Asked between pieces of work of a few milliseconds, by any thread at work, while nothing is locked: it may wait,
+  // so that other work goes first. False ends the scan. Empty: go on.
+  std::function<bool()> rest;
   // Stored row groups are visited by threads of this pool and the calling one, several at once and not quite in order;
   // `wanted`, too, is asked by any of them, one at a time. Null: all by the calling thread.
   WorkPool* pool = nullptr;

@@ -56,17 +56,20 @@ Status add_stored_keys(const Block& block, AttributeScope scope, TimestampNs min
 
 // Batch by batch, so that each is read once.
 Status add_live_keys(const std::vector<LiveTrace>& traces, AttributeScope scope, KeySet& keys) {
-  std::vector<const LiveRow*> rows;
+  struct Place {
+    const std::shared_ptr<const LiveBatch>* batch;
+    uint32_t index;
+  };
+  std::vector<Place> places;
   for (const LiveTrace& trace : traces)
     for (const auto& part : trace.parts)
-      for (const LiveRow& row : part->rows) rows.push_back(&row);
-  std::sort(rows.begin(), rows.end(),
-            [](const LiveRow* a, const LiveRow* b) { return a->batch < b->batch; });
+      for (const LiveRow& row : part->rows) places.push_back({&row.batch, row.index});
+  std::ranges::sort(places, {}, [](const Place& place) { return place.batch->get(); });
   LiveBatchReader reader(0);
-  for (const LiveRow* row : rows) {
-    const auto batch = reader.read(row->batch);
+  for (const Place& place : places) {
+    const auto batch = reader.read(*place.batch);
     if (!batch) return std::unexpected(batch.error());
-    keys.add(**batch, (*batch)->spans[row->index], scope);
+    keys.add(**batch, (*batch)->spans[place.index], scope);
   }
   return {};
 }
@@ -101,7 +104,8 @@ Result<std::optional<model::SpanBatch>> SnapshotQuerier::find(const TraceId& id)
 Status SnapshotQuerier::scan(const ScanRequest& request,
                              const std::function<bool(RowGroup&)>& visit) const {
   // All live traces, whatever their time: a part in a block may overlap the range.
-  SnapshotScan scan(snapshot_->blocks(), live_.collect(snapshot_->visible(), {0}, kAlways), request,
+  SnapshotScan scan(snapshot_->blocks(),
+                    live_.collect(snapshot_->visible(), {0}, kAlways, request.rest), request,
                     inspected_);
   return scan.run(visit);
 }
@@ -110,7 +114,7 @@ Result<std::vector<std::string>> SnapshotQuerier::attribute_keys(AttributeScope 
                                                                  TimestampNs min,
                                                                  TimestampNs max) const {
   KeySet keys;
-  if (auto status = add_live_keys(live_.collect(snapshot_->visible(), min, max), scope, keys);
+  if (auto status = add_live_keys(live_.collect(snapshot_->visible(), min, max, {}), scope, keys);
       !status)
     return std::unexpected(std::move(status).error());
   for (const auto& block : snapshot_->blocks()) {

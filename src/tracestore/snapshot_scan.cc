@@ -1,6 +1,7 @@
 #include "tracestore/snapshot_scan.h"
 
 #include <algorithm>
+#include <functional>
 #include <thread>
 
 #include "base/work_pool.h"
@@ -12,6 +13,7 @@ namespace sightline::tracestore {
 namespace {
 
 constexpr size_t kGatheredRowsPerGroup = 8192;
+constexpr size_t kGatheredRowsAtFirst = 512;
 constexpr size_t kRowsPerStoredPart = 32;  // a guess, to close groups in time
 
 constexpr uint32_t kPagesShown = 16;  // of a row group at once
@@ -30,6 +32,18 @@ bool overlaps(TimestampNs start, TimestampNs end, const ScanRequest& request) {
   return start <= request.max && end >= request.min;
 }
 
+// When the trace starts at the latest: what an older one of its parts may have, starts before.
+TimestampNs latest_start(const LiveTrace& trace) {
+  TimestampNs latest{UINT64_MAX};
+  for (const auto& part : trace.parts)
+    latest = std::min(latest, part->is_whole ? part->min_start : part->max_end);
+  return latest;
+}
+
+uint64_t arrival_of(const LiveTrace& trace) {
+  return trace.parts.front()->rows.runs().front().batch->sequence.load(std::memory_order_relaxed);
+}
+
 }  // namespace
 
 SnapshotScan::SnapshotScan(const BlockList& blocks, std::vector<LiveTrace> live,
@@ -37,7 +51,8 @@ SnapshotScan::SnapshotScan(const BlockList& blocks, std::vector<LiveTrace> live,
     : blocks_(blocks),
       live_(std::move(live)),
       request_(request),
-      inspected_(std::move(inspected)) {}
+      inspected_(std::move(inspected)),
+      live_sieve_(request) {}
 
 Status SnapshotScan::run(const std::function<bool(RowGroup&)>& visit) {
   find_scattered();
@@ -48,40 +63,63 @@ Status SnapshotScan::run(const std::function<bool(RowGroup&)>& visit) {
 
 void SnapshotScan::find_scattered() {
   absl::flat_hash_set<TraceId, TraceIdHash> known;
-  for (const LiveTrace& trace : live_) {
-    Scattered scattered{trace.id, &trace, locate(blocks_, trace.id), {UINT64_MAX}};
-    for (const auto& part : trace.parts)
-      scattered.about = std::min(scattered.about, part->min_start);
-    if (!scattered.stored.empty()) not_in_row_groups_.insert(trace.id);
-    if (!is_outside(scattered)) scattered_.push_back(std::move(scattered));
-    known.insert(trace.id);
+  std::vector<TraceId> ids;
+  ids.reserve(live_.size());
+  for (const LiveTrace& trace : live_) ids.push_back(trace.id);
+  auto stored = locate_all(blocks_, ids, request_.rest);
+  for (size_t i = 0; i < live_.size(); ++i) {
+    if (!stored[i].empty()) not_in_row_groups_.insert(ids[i]);
+    if (!stored[i].empty() || !is_of_no_use(live_[i]))
+      scattered_.push_back(
+          {ids[i], &live_[i], std::move(stored[i]), latest_start(live_[i]), arrival_of(live_[i])});
   }
   for (const auto& block : blocks_) {
     for (const TraceId& id : block->summary().continued) {
+      if (known.empty()) known.insert(ids.begin(), ids.end());
       if (!known.insert(id).second) continue;
       Scattered scattered{id, nullptr, locate(blocks_, id), {0}};
       if (scattered.stored.size() < 2) continue;  // reunited since
       not_in_row_groups_.insert(id);
       const StoredPart& newest = scattered.stored.back();
-      scattered.about = newest.block->zones()[newest.block->row_group_of(newest.ordinal)].min_start;
+      scattered.newest = newest.block->zones()[newest.block->row_group_of(newest.ordinal)].max_end;
       scattered_.push_back(std::move(scattered));
     }
   }
-  std::sort(scattered_.begin(), scattered_.end(),
-            [](const Scattered& a, const Scattered& b) { return a.about > b.about; });
+  // Late arrivals first, which mostly are the newest. Neighbours share their batches, so that each is read about once;
+  // in the order of starts, which may be anything, it would be read for every few traces.
+  std::ranges::sort(scattered_, [](const Scattered& a, const Scattered& b) {
+    return std::pair(a.arrived, a.newest) > std::pair(b.arrived, b.newest);
+  });
+  // `newest` of each becomes that of it and all behind it.
+  TimestampNs newest{0};
+  for (auto trace = scattered_.rbegin(); trace != scattered_.rend(); ++trace)
+    trace->newest = newest = std::max(newest, trace->newest);
 }
 
-bool SnapshotScan::is_outside(const Scattered& trace) const {
-  if (!trace.stored.empty()) return false;
-  return std::none_of(trace.live->parts.begin(), trace.live->parts.end(), [&](const auto& part) {
-    return overlaps(part->min_start, part->max_end, request_);
-  });
+bool SnapshotScan::is_of_no_use(const LiveTrace& trace) const {
+  RowGroupZone zone;
+  uint64_t rows = 0;
+  for (const auto& part : trace.parts) {
+    rows += part->rows.size();
+    zone.min_start = std::min(zone.min_start, part->min_start);
+    zone.max_end = std::max(zone.max_end, part->max_end);
+    zone.kinds |= part->zone.kinds;
+    zone.statuses |= part->zone.statuses;
+    zone.min_duration = std::min(zone.min_duration, part->zone.min_duration);
+    zone.max_duration = std::max(zone.max_duration, part->zone.max_duration);
+  }
+  return rows < request_.rows_min || !overlaps(zone.min_start, zone.max_end, request_) ||
+         !zone_may_match(zone, request_);
 }
 
 Result<bool> SnapshotScan::show_scattered(const Visit& visit) {
+  // Where few traces may do, few are read at first.
+  size_t rows_wanted = request_.wanted ? kGatheredRowsAtFirst : kGatheredRowsPerGroup;
   for (size_t begin = 0; begin < scattered_.size();) {
+    if (!rest()) return false;
+    if (!is_wanted(scattered_[begin].newest)) break;
     size_t end = begin;
-    for (size_t rows = 0; end < scattered_.size() && rows < kGatheredRowsPerGroup; ++end) {
+    for (size_t rows = 0; end < scattered_.size() && rows < rows_wanted; ++end) {
       rows += scattered_[end].stored.size() * kRowsPerStoredPart;
       if (scattered_[end].live != nullptr)
         for (const auto& part : scattered_[end].live->parts) rows += part->rows.size();
@@ -89,41 +127,64 @@ Result<bool> SnapshotScan::show_scattered(const Visit& visit) {
     const auto go_on = show_gathered(std::span(scattered_).subspan(begin, end - begin), visit);
     if (!go_on || !*go_on) return go_on;
     begin = end;
+    rows_wanted = std::min(2 * rows_wanted, kGatheredRowsPerGroup);
   }
   return true;
 }
 
-Result<bool> SnapshotScan::show_gathered(std::span<const Scattered> traces, const Visit& visit) {
-  std::vector<TraceSpans> gathered;
-  std::vector<std::shared_ptr<const void>> owners;
-  std::vector<StoredPart> parts;
-  absl::flat_hash_map<TraceId, size_t, TraceIdHash> position;
-  for (const Scattered& trace : traces) {
-    position[trace.id] = gathered.size();
-    gathered.push_back({trace.id, {}});
-    parts.insert(parts.end(), trace.stored.begin(), trace.stored.end());
-  }
-  auto stored = read_parts(std::move(parts), inspected_);
-  if (!stored) return std::unexpected(std::move(stored).error());
-  for (auto& batch : *stored) {
-    for (uint32_t i = 0; i < batch->spans.size(); ++i)
-      gathered[position[batch->spans[i].trace_id]].spans.push_back({batch.get(), i});
-    owners.push_back(std::move(batch));
-  }
+Status SnapshotScan::gather_live(std::span<const LiveTrace* const> live,
+                                 std::vector<TraceSpans>& gathered,
+                                 std::vector<std::shared_ptr<const void>>& owners) {
   uint64_t bytes = 0;
-  for (const Scattered& trace : traces) {
-    if (trace.live == nullptr) continue;
-    for (const auto& part : trace.live->parts) {
+  for (size_t i = 0; i < live.size(); ++i) {
+    if (live[i] == nullptr) continue;
+    for (const auto& part : live[i]->parts) {
+      const model::SpanBatch* batch = nullptr;
+      const LiveBatch* of = nullptr;
       for (const LiveRow& row : part->rows) {
-        auto batch = live_batches_.read(row.batch);
-        if (!batch) return std::unexpected(std::move(batch).error());
-        gathered[position[trace.id]].spans.push_back({batch->get(), row.index});
-        bytes += (*batch)->spans[row.index].encoded.size();
-        if (owners.empty() || owners.back() != *batch) owners.push_back(std::move(*batch));
+        if (row.batch.get() != of) {
+          auto read = live_batches_.read(row.batch);
+          if (!read) return std::unexpected(std::move(read).error());
+          of = row.batch.get();
+          batch = read->get();
+          if (owners.empty() || owners.back() != *read) owners.push_back(std::move(*read));
+        }
+        gathered[i].spans.push_back({batch, row.index});
+        bytes += batch->spans[row.index].encoded.size();
       }
     }
   }
   inspected_->fetch_add(bytes, std::memory_order_relaxed);
+  return {};
+}
+
+Result<bool> SnapshotScan::show_gathered(std::span<const Scattered> traces, const Visit& visit) {
+  std::vector<TraceSpans> gathered;
+  std::vector<const LiveTrace*> live;  // of each
+  std::vector<StoredPart> parts;
+  absl::flat_hash_map<TraceId, size_t, TraceIdHash> with_stored;
+  for (const Scattered& trace : traces) {
+    if (trace.stored.empty()) {
+      const auto may_match = live_sieve_.may_match(*trace.live);
+      if (!may_match) return may_match;
+      if (!*may_match) continue;
+    } else {
+      with_stored[trace.id] = gathered.size();
+      parts.insert(parts.end(), trace.stored.begin(), trace.stored.end());
+    }
+    gathered.push_back({trace.id, {}});
+    live.push_back(trace.live);
+  }
+  auto stored = read_parts(std::move(parts), inspected_);
+  if (!stored) return std::unexpected(std::move(stored).error());
+  std::vector<std::shared_ptr<const void>> owners;
+  for (auto& batch : *stored) {
+    for (uint32_t i = 0; i < batch->spans.size(); ++i)
+      gathered[with_stored[batch->spans[i].trace_id]].spans.push_back({batch.get(), i});
+    owners.push_back(std::move(batch));
+  }
+  if (auto read = gather_live(live, gathered, owners); !read)
+    return std::unexpected(std::move(read).error());
   std::erase_if(gathered, [&](const TraceSpans& trace) {
     TimestampNs start{UINT64_MAX}, end{0};
     for (const SpanRef& ref : trace.spans) {
@@ -257,11 +318,13 @@ Result<bool> SnapshotScan::show_row_group(const Block& block, uint32_t number, c
   // Some pages at a time, the newest first: their columns stay in the processor's caches.
   for (auto end = static_cast<uint32_t>((*tables)->pages.size()); end > 0;) {
     const uint32_t begin = end > kPagesShown ? end - kPagesShown : 0;
+    if (!rest()) return false;
     if (is_wanted(newest_start(**tables, begin, end))) {
       auto group = StoredRowGroup::open(block, number, shared, begin, end);
       if (!group) return std::unexpected(std::move(group).error());
       (*group)->keep_traces([&](const TraceRows& trace) {
-        return overlaps(trace.start, trace.end, request_) && !not_in_row_groups_.contains(trace.id);
+        return trace.count >= request_.rows_min && overlaps(trace.start, trace.end, request_) &&
+               !not_in_row_groups_.contains(trace.id);
       });
       const bool go_on = (*group)->row_count() == 0 || visit(**group);
       if (auto decoded = (*group)->decoded(); !decoded) return std::unexpected(decoded.error());

@@ -10,6 +10,7 @@
 #include <absl/container/flat_hash_map.h>
 #include <absl/container/flat_hash_set.h>
 
+#include "tracestore/live/live_sieve.h"
 #include "tracestore/live/live_traces.h"
 #include "tracestore/querier.h"
 #include "tracestore/row_group/row_group_pruning.h"
@@ -29,14 +30,20 @@ class SnapshotScan {
     TraceId id;
     const LiveTrace* live = nullptr;
     std::vector<StoredPart> stored;
-    TimestampNs about;  // for the order only
+    TimestampNs newest;    // it starts by then
+    uint64_t arrived = 0;  // sequence of its first live batch; 0 without one
   };
   using Visit = std::function<bool(RowGroup&)>;
 
   void find_scattered();
-  bool is_outside(const Scattered& trace) const;  // surely; only for traces that are all live
+  // Surely of no use, by time or by what its spans are; only traces that are all live are.
+  bool is_of_no_use(const LiveTrace& trace) const;
+  bool rest() const { return !request_.rest || request_.rest(); }
   Result<bool> show_scattered(const Visit& visit);
   Result<bool> show_gathered(std::span<const Scattered> traces, const Visit& visit);
+  // `live`: of each of `gathered`, or null.
+  Status gather_live(std::span<const LiveTrace* const> live, std::vector<TraceSpans>& gathered,
+                     std::vector<std::shared_ptr<const void>>& owners);
   // A stored row group that may hold what is asked for.
   struct Candidate {
     const Block* block = nullptr;
@@ -58,6 +65,7 @@ class SnapshotScan {
   const std::vector<LiveTrace> live_;
   const ScanRequest& request_;
   const InspectedBytes inspected_;
+  LiveSieve live_sieve_;
   LiveBatchReader live_batches_;
   std::vector<Scattered> scattered_;
   absl::flat_hash_set<TraceId, TraceIdHash> not_in_row_groups_;

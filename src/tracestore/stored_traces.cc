@@ -4,17 +4,38 @@
 
 namespace sightline::tracestore {
 
+namespace {
+
+constexpr size_t kLocatedBetweenRests = 16'384;
+
+void locate_in(const Block& block, uint32_t order, const TraceId& id,
+               std::vector<StoredPart>& parts) {
+  if (block.is_corrupt()) return;
+  const auto found = block.find(id);
+  if (!found)
+    (void)block.marked_corrupt(found.error());  // what it reads is local: no other error
+  else if (*found)
+    parts.push_back({&block, order, **found});
+}
+
+}  // namespace
+
 std::vector<StoredPart> locate(std::span<const std::shared_ptr<const Block>> blocks,
                                const TraceId& id) {
   std::vector<StoredPart> parts;
+  for (uint32_t i = 0; i < blocks.size(); ++i) locate_in(*blocks[i], i, id, parts);
+  return parts;
+}
+
+std::vector<std::vector<StoredPart>> locate_all(
+    std::span<const std::shared_ptr<const Block>> blocks, std::span<const TraceId> ids,
+    const std::function<bool()>& rest) {
+  std::vector<std::vector<StoredPart>> parts(ids.size());
   for (uint32_t i = 0; i < blocks.size(); ++i) {
-    const Block& block = *blocks[i];
-    if (block.is_corrupt()) continue;
-    const auto found = block.find(id);
-    if (!found)
-      (void)block.marked_corrupt(found.error());  // what it reads is local: no other error
-    else if (*found)
-      parts.push_back({&block, i, **found});
+    for (size_t t = 0; t < ids.size(); ++t) {
+      if (t % kLocatedBetweenRests == 0 && rest && !rest()) return parts;
+      locate_in(*blocks[i], i, ids[t], parts[t]);
+    }
   }
   return parts;
 }

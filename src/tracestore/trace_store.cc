@@ -23,11 +23,16 @@ TraceStore::TraceStore(io::FileSystem& fs, Clock& clock, Telemetry& telemetry,
       live_traces_max_(options_.limits.live_traces_max),
       bytes_per_trace_max_(options_.limits.bytes_per_trace_max),
       directory_(fs, options_.blocks_directory, options_.row_groups) {
+  const auto read = [this](io::RecordPosition position) -> Result<std::string> {
+    auto bytes = wal_->read(position);
+    if (!bytes) return in_context("trace store: wal", std::move(bytes).error());
+    return bytes;
+  };
   wal_use_.set_load(
-      [this](io::RecordPosition position,
-             std::span<const uint32_t> wanted) -> Result<std::shared_ptr<const model::SpanBatch>> {
-        auto bytes = wal_->read(position);
-        if (!bytes) return in_context("trace store: wal", std::move(bytes).error());
+      read, [this, read](io::RecordPosition position, std::span<const uint32_t> wanted)
+                -> Result<std::shared_ptr<const model::SpanBatch>> {
+        auto bytes = read(position);
+        if (!bytes) return std::unexpected(std::move(bytes).error());
         auto request = std::make_shared<const std::string>(std::move(*bytes));
         return wanted.empty() || !options_.decode_some
                    ? options_.decode(std::move(request))

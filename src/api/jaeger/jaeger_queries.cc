@@ -14,7 +14,8 @@ namespace {
 constexpr std::string_view kKinds[] = {"", "internal", "server", "client", "producer", "consumer"};
 
 traceql::Engine engine_of(const JaegerApi& api) {
-  return traceql::Engine(api.traces, api.clock, {.timeout = api.options.timeout, .pool = api.pool});
+  return traceql::Engine(api.traces, api.clock,
+                         {.timeout = api.options.timeout, .pool = api.pool, .share = api.share});
 }
 
 void set_cancellation(traceql::QueryBounds& bounds, const Cancelled& cancelled) {

@@ -19,6 +19,10 @@
 #include "net/http.h"
 #include "tracestore/querier.h"
 
+namespace sightline {
+class CpuShare;
+}
+
 namespace sightline::api::jaeger {
 
 struct JaegerApiOptions {
@@ -35,13 +39,15 @@ struct JaegerApi {
   JaegerApiOptions options;
   Tenancy tenancy;
   WorkPool* pool = nullptr;  // runs handlers, and row groups of one query side by side; may be null
+  CpuShare* share = nullptr;  // of the processors, for queries; null: all
 
   JaegerApi of_tenants(const tracestore::TenantTraces& tenants) const {
     return {.traces = *tenants.traces,
             .clock = clock,
             .prefix = prefix,
             .options = options,
-            .pool = pool};
+            .pool = pool,
+            .share = share};
   }
 };
 

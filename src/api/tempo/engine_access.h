@@ -8,7 +8,8 @@
 namespace sightline::api::tempo {
 
 inline traceql::Engine engine_of(const TempoApi& api) {
-  return traceql::Engine(api.traces, api.clock, {.timeout = api.options.timeout, .pool = api.pool});
+  return traceql::Engine(api.traces, api.clock,
+                         {.timeout = api.options.timeout, .pool = api.pool, .share = api.share});
 }
 
 // The range a search or a question for tags names; not longer than the API lets it be.

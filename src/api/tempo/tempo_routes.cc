@@ -74,7 +74,8 @@ TempoApi TempoApi::of_tenants(const tracestore::TenantTraces& tenants) const {
                .prefix = prefix,
                .options = options,
                .config_text = config_text,
-               .pool = pool};
+               .pool = pool,
+               .share = share};
   if (!options_of) return api;
   // A limit of one tenant holds for all that are read with it.
   const auto smaller = [](auto& limit, auto of_tenant) {

@@ -23,8 +23,9 @@
 #include "tracestore/querier.h"
 
 namespace sightline {
+class CpuShare;
 class WorkPool;
-}
+}  // namespace sightline
 
 namespace sightline::api::tempo {
 
@@ -71,6 +72,7 @@ struct TempoApi {
   std::string cors_origin;  // whose pages may read what is below /api; a regular expression
   OverridesStore* overrides = nullptr;  // of /api/overrides; null: 404
   WorkPool* pool = nullptr;  // runs handlers, and row groups of one query side by side; may be null
+  CpuShare* share = nullptr;  // of the processors, for queries; null: all
 };
 
 std::vector<std::string> tempo_paths(const TempoApi& api);  // patterns, with the prefix

@@ -2,6 +2,9 @@
 
 #include <re2/re2.h>
 
+#include "traceql/evaluation/spanset_evaluator.h"
+#include "traceql/syntax/regex_literal.h"
+
 namespace sightline::traceql {
 namespace {
 
@@ -123,7 +126,10 @@ Conditions of_comparison(const Field& field) {
   if (op && name_attribute(attribute.attribute, condition) &&
       set_value(literal.literal, condition)) {
     condition.op = *op;
-    if (*op == ConditionOp::kRegex) condition.matches = matcher_of(literal.literal.text);
+    if (*op == ConditionOp::kRegex) {
+      condition.matches = matcher_of(literal.literal.text);
+      condition.literal = required_literal(literal.literal.text);
+    }
     if (empty_text_meets(condition)) return {};
     return {.list = {std::move(condition)}};
   }
@@ -184,6 +190,7 @@ Conditions of_spanset(const Spanset& spanset) {
 }  // namespace
 
 void push_down(const Pipeline& pipeline, tracestore::ScanRequest& request) {
+  request.rows_min = static_cast<uint64_t>(least_count(pipeline));
   if (pipeline.stages.empty() || pipeline.stages[0].kind != Stage::Kind::kSpanset) return;
   auto conditions = of_spanset(*pipeline.stages[0].spanset);
   request.conditions = std::move(conditions.list);

@@ -2,6 +2,8 @@
 
 #include <mutex>
 
+#include "base/cpu_share.h"
+
 namespace sightline::traceql {
 namespace {
 
@@ -64,6 +66,7 @@ Result<QueryRun> QueryRun::start(const tracestore::Queryable& store, const Clock
                                  const EngineOptions& options, const QueryBounds& bounds) {
   QueryRun run(clock, bounds);
   run.pool_ = options.pool;
+  run.share_ = options.share;
   run.deadline_ = clock.monotonic() + options.timeout;
   auto querier = store.querier();
   if (!querier) return std::unexpected(std::move(querier).error());
@@ -87,6 +90,11 @@ Status QueryRun::scan(tracestore::ScanRequest request,
     const std::lock_guard lock(mutex);
     if (status) status = std::unexpected(std::move(error));
     return false;
+  };
+  request.rest = [&] {
+    if (share_ != nullptr) share_->rest([this] { return !check(); });
+    auto going = check();
+    return going ? true : fail_with(std::move(going).error());
   };
   const Status scanned = querier_->scan(request, [&](tracestore::RowGroup& group) {
     if (auto going = check(); !going) return fail_with(std::move(going).error());

@@ -27,6 +27,7 @@ class QueryRun {
   const Clock* clock_;
   const QueryBounds* bounds_;
   WorkPool* pool_ = nullptr;
+  CpuShare* share_ = nullptr;
   std::chrono::nanoseconds deadline_{0};
   std::unique_ptr<tracestore::Querier> querier_;
   std::unique_ptr<RegexCache> regexes_ = std::make_unique<RegexCache>();

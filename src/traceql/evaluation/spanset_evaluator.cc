@@ -2,11 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 namespace sightline::traceql {
 namespace {
 
 using tracestore::kNoRow;
+
+bool none(const RowMask& mask) {
+  return mask.empty() || std::memchr(mask.data(), 1, mask.size()) == nullptr;
+}
 
 SpansetOp inverse(SpansetOp op) {
   switch (op) {
@@ -91,19 +96,6 @@ int64_t least_count(const Stage& stage) {
   }
 }
 
-// The same of a trace that passes all of the pipeline: no stage makes a group larger than its trace. What follows a
-// filter of several groups does not count, because that may be an error.
-int64_t least_count(const Pipeline& pipeline) {
-  int64_t least = 0;
-  bool is_split = false;
-  for (const Stage& stage : pipeline.stages) {
-    if (stage.kind == Stage::Kind::kSpanset && is_split) break;
-    is_split = is_split || stage.kind == Stage::Kind::kBy;
-    least = std::max(least, least_count(stage));
-  }
-  return least;
-}
-
 // A scalar with the column it aggregates, loaded once for all groups.
 struct LoadedScalar {
   LoadedScalar(const Scalar& s, FieldEvaluator& fields) : scalar(s) {
@@ -119,6 +111,19 @@ struct LoadedScalar {
 };
 
 }  // namespace
+
+// No stage makes a group larger than its trace. What follows a filter of several groups does not count, because that
+// may be an error.
+int64_t least_count(const Pipeline& pipeline) {
+  int64_t least = 0;
+  bool is_split = false;
+  for (const Stage& stage : pipeline.stages) {
+    if (stage.kind == Stage::Kind::kSpanset && is_split) break;
+    is_split = is_split || stage.kind == Stage::Kind::kBy;
+    least = std::max(least, least_count(stage));
+  }
+  return least;
+}
 
 Result<RowMask> SpansetEvaluator::spanset(const Spanset& spanset, const RowMask& among) {
   switch (spanset.kind) {
@@ -139,6 +144,11 @@ Result<RowMask> SpansetEvaluator::operation(const Spanset& s, const RowMask& amo
   if (!left) return left;
   auto right = spanset(*s.right, among);
   if (!right) return right;
+  if (s.op != SpansetOp::kOr) {
+    // Every form but the negated one needs spans of both sides, and all of them one of the right.
+    if (none(*right)) return right;
+    if (s.form != SpansetForm::kNegated && none(*left)) return left;
+  }
   if (s.op == SpansetOp::kAnd) return both_in_trace(*left, *right);
   if (s.op == SpansetOp::kOr) {
     for (size_t i = 0; i < left->size(); ++i) (*left)[i] |= (*right)[i];
@@ -238,6 +248,7 @@ RowMask SpansetEvaluator::siblings(const RowMask& of) {
 
 std::vector<SpanGroup> SpansetEvaluator::groups_of(const RowMask& mask, int64_t least) {
   std::vector<SpanGroup> groups;
+  if (none(mask)) return groups;
   const auto traces = fields_.columns().group().traces();
   for (uint32_t t = 0; t < traces.size(); ++t) {
     if (least > 0) {

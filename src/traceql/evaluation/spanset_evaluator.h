@@ -27,6 +27,9 @@ struct SpanGroup {
   std::vector<const SplitColumn*> split_by;
 };
 
+// How many spans a trace that passes the pipeline has at least.
+int64_t least_count(const Pipeline& pipeline);
+
 class SpansetEvaluator {
  public:
   explicit SpansetEvaluator(FieldEvaluator& fields) : fields_(fields) {}

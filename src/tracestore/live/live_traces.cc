@@ -1,10 +1,16 @@
 #include "tracestore/live/live_traces.h"
 
 #include <algorithm>
+#include <iterator>
 #include <numeric>
+#include <utility>
 
 namespace sightline::tracestore {
 namespace {
+
+// Of a span that is live, besides its batch: its index, and its share of the part and the maps.
+constexpr uint64_t kBytesOfRow = 24;
+constexpr size_t kTracesBetweenRests = 4096;
 
 uint64_t received_bytes(const model::SpanBatch& batch, const model::SpanView& span) {
   if (!span.encoded.empty()) return span.encoded.size();
@@ -14,23 +20,52 @@ uint64_t received_bytes(const model::SpanBatch& batch, const model::SpanView& sp
   return bytes + 48ull * (span.events.count + span.links.count);
 }
 
-bool is_visible(const LiveRow& row, uint64_t sequence) {
-  const uint64_t own = row.batch->sequence.load(std::memory_order_acquire);
+bool is_visible(const LiveBatch& batch, uint64_t sequence) {
+  const uint64_t own = batch.sequence.load(std::memory_order_acquire);
   return own != 0 && own <= sequence;
 }
 
-// The part itself when it is closed and all visible, else a copy of what is; null when nothing is.
-std::shared_ptr<const LivePart> visible_part(const std::shared_ptr<LivePart>& part,
+// The part itself when all of it is visible, else a copy of what is; null when nothing is. It was shown, so that
+// nobody changes it.
+std::shared_ptr<const LivePart> visible_part(std::shared_ptr<const LivePart> part,
                                              uint64_t sequence) {
-  const auto visible = [&](const LiveRow& row) { return is_visible(row, sequence); };
-  if (part->frozen && std::all_of(part->rows.begin(), part->rows.end(), visible)) return part;
+  const auto runs = part->rows.runs();
+  const auto visible = std::ranges::count_if(
+      runs, [&](const LiveRows::Run& run) { return is_visible(*run.batch, sequence); });
+  if (visible == 0) return nullptr;
+  if (static_cast<size_t>(visible) == runs.size()) return part;
   auto copy = std::make_shared<LivePart>();
-  std::copy_if(part->rows.begin(), part->rows.end(), std::back_inserter(copy->rows), visible);
-  if (copy->rows.empty()) return nullptr;
+  for (const LiveRow& row : part->rows)
+    if (is_visible(*row.batch, sequence)) copy->rows.add(row.batch, row.index);
+  copy->zone = part->zone;
   copy->min_start = part->min_start;
   copy->max_end = part->max_end;
   copy->frozen = true;
+  copy->is_whole = false;
   return copy;
+}
+
+// Leaves what was acknowledged when the reader began.
+void keep_visible(LiveTrace& trace, uint64_t sequence) {
+  for (auto& part : trace.parts) part = visible_part(std::move(part), sequence);
+  const auto gone = std::remove(trace.parts.begin(), trace.parts.end(), nullptr);
+  trace.parts.erase(gone, trace.parts.end());
+}
+
+// Of the traces from `first` on, those with one id become one, with their parts in order.
+void unite_repeated(std::vector<LiveTrace>& traces, size_t first) {
+  absl::flat_hash_map<TraceId, size_t, TraceIdHash> position;
+  size_t kept = first;
+  for (size_t i = first; i < traces.size(); ++i) {
+    const auto [known, is_new] = position.try_emplace(traces[i].id, kept);
+    if (is_new) {
+      if (i != kept) traces[kept] = std::move(traces[i]);
+      ++kept;
+    } else {
+      std::ranges::move(traces[i].parts, std::back_inserter(traces[known->second].parts));
+    }
+  }
+  traces.erase(traces.begin() + static_cast<ptrdiff_t>(kept), traces.end());
 }
 
 bool is_due(const LivePart& part, const CutRule& rule) {
@@ -95,13 +130,30 @@ Result<std::shared_ptr<const model::SpanBatch>> LiveBatch::spans(
   return batch;
 }
 
+Result<bool> LiveBatch::look_into(const std::function<void(std::string_view)>& look) const {
+  if (!as_received_) return false;
+  std::shared_ptr<const model::SpanBatch> hot;
+  {
+    const std::lock_guard lock(mutex_);
+    hot = hot_;
+  }
+  if (hot) {
+    look(hot->encoded);
+    return true;
+  }
+  const auto bytes = use_.read(position_);
+  if (!bytes) return std::unexpected(bytes.error());
+  look(*bytes);
+  return true;
+}
+
 void LiveBatch::cool() {
   if (!as_received_) return;
   std::shared_ptr<const model::SpanBatch> gone;  // destroyed outside the lock
   const std::lock_guard lock(mutex_);
   if (!hot_) return;
   gone.swap(hot_);
-  const uint64_t cold = sizeof(LiveBatch) + span_count_ * sizeof(LiveRow);
+  const uint64_t cold = sizeof(LiveBatch) + span_count_ * kBytesOfRow;
   const uint64_t before = bytes_.load(std::memory_order_relaxed);
   if (before <= cold) return;
   bytes_.store(cold, std::memory_order_relaxed);
@@ -144,7 +196,7 @@ uint64_t memory_of(const model::SpanBatch& batch) {
   uint64_t bytes = sizeof(batch) + batch.encoded.size();
   bytes += batch.resources.capacity() * sizeof(model::ResourceView);
   bytes += batch.scopes.capacity() * sizeof(model::ScopeView);
-  bytes += batch.spans.capacity() * (sizeof(model::SpanView) + sizeof(LiveRow));
+  bytes += batch.spans.capacity() * (sizeof(model::SpanView) + kBytesOfRow);
   bytes += batch.events.capacity() * sizeof(model::EventView);
   bytes += batch.links.capacity() * sizeof(model::LinkView);
   bytes += batch.attributes.capacity() * sizeof(model::AttributeView);
@@ -200,9 +252,13 @@ void LiveTraces::insert_run(Shard& shard, const std::shared_ptr<LiveBatch>& batc
   if (parts.empty() || parts.back()->frozen) {
     parts.push_back(std::make_shared<LivePart>());
     parts.back()->created = now;
+  } else if (parts.back()->shown) {
+    parts.back() = std::make_shared<LivePart>(*parts.back());
+    parts.back()->shown = false;
   }
   LivePart& part = *parts.back();
   part.last_span = now;
+  part.rows.reserve_more(run.size());
   for (const uint32_t index : run) {
     const model::SpanView& span = received.spans[index];
     const uint64_t bytes = received_bytes(received, span);
@@ -216,62 +272,73 @@ void LiveTraces::insert_run(Shard& shard, const std::shared_ptr<LiveBatch>& batc
     part.bytes += bytes;
     part.min_start = std::min(part.min_start, span.start);
     part.max_end = std::max({part.max_end, span.start, span.end});
-    part.rows.push_back({batch, index});
+    part.zone.add(span);
+    part.rows.add(batch, index);
     ++result.spans;
   }
+  shard.min_start = std::min(shard.min_start, part.min_start);
+  shard.max_end = std::max(shard.max_end, part.max_end);
 }
 
 LiveTrace LiveTraces::find(const TraceId& id, Visible visible) const {
   LiveTrace trace{id, {}};
-  const Shard& shard = shards_[shard_of(id)];
-  const std::lock_guard lock(shard.mutex);
-  const auto take = [&](const auto& traces) {
-    const auto found = traces.find(id);
-    if (found == traces.end()) return;
-    for (const auto& part : found->second)
-      if (auto seen = visible_part(part, visible.sequence)) trace.parts.push_back(std::move(seen));
-  };
-  for (const Departed& departed : shard.departed)
-    if (departed.version > visible.version) take(departed.traces);
-  take(shard.traces);
-  return trace;
-}
-
-std::vector<LiveTrace> LiveTraces::collect(Visible visible, TimestampNs min,
-                                           TimestampNs max) const {
-  std::vector<LiveTrace> result;
-  for (const Shard& shard : shards_) {
-    absl::flat_hash_map<TraceId, size_t, TraceIdHash>
-        position;  // used only while something has departed
+  {
+    const Shard& shard = shards_[shard_of(id)];
     const std::lock_guard lock(shard.mutex);
-    const bool may_repeat = !shard.departed.empty();
     const auto take = [&](const auto& traces) {
-      for (const auto& [id, parts] : traces) {
-        LiveTrace trace{id, {}};
-        for (const auto& part : parts)
-          if (auto seen = visible_part(part, visible.sequence))
-            trace.parts.push_back(std::move(seen));
-        if (trace.parts.empty()) continue;
-        if (may_repeat) {
-          const auto [known, is_new] = position.try_emplace(id, result.size());
-          if (!is_new) {
-            auto& all = result[known->second].parts;
-            all.insert(all.end(), trace.parts.begin(), trace.parts.end());
-            continue;
-          }
-        }
-        result.push_back(std::move(trace));
+      const auto found = traces.find(id);
+      if (found == traces.end()) return;
+      for (const auto& part : found->second) {
+        part->shown = true;
+        trace.parts.push_back(part);
       }
     };
     for (const Departed& departed : shard.departed)
       if (departed.version > visible.version) take(departed.traces);
     take(shard.traces);
   }
-  std::erase_if(result, [&](const LiveTrace& trace) {
-    return std::none_of(trace.parts.begin(), trace.parts.end(), [&](const auto& part) {
-      return part->min_start <= max && part->max_end >= min;
-    });
-  });
+  keep_visible(trace, visible.sequence);
+  return trace;
+}
+
+std::vector<LiveTrace> LiveTraces::collect(Visible visible, TimestampNs min, TimestampNs max,
+                                           const std::function<bool()>& rest) const {
+  std::vector<LiveTrace> result;
+  size_t rested = 0;
+  for (const Shard& shard : shards_) {
+    if (result.size() >= rested + kTracesBetweenRests && rest) {
+      if (!rest()) return result;
+      rested = result.size();
+    }
+    const size_t first = result.size();
+    bool may_repeat = false;
+    {
+      const std::lock_guard lock(shard.mutex);
+      const auto take = [&](const auto& traces) {
+        for (const auto& [id, parts] : traces) {
+          LiveTrace& trace = result.emplace_back(id);
+          for (const auto& part : parts) {
+            part->shown = true;
+            trace.parts.push_back(part);
+          }
+        }
+      };
+      for (const Departed& departed : shard.departed)
+        if (departed.version > visible.version) take(departed.traces);
+      may_repeat = result.size() > first;
+      take(shard.traces);
+    }
+    if (may_repeat) unite_repeated(result, first);
+    const auto is_of_use = [&](LiveTrace& trace) {
+      keep_visible(trace, visible.sequence);
+      return std::ranges::any_of(trace.parts, [&](const auto& part) {
+        return part->min_start <= max && part->max_end >= min;
+      });
+    };
+    const auto kept = std::remove_if(result.begin() + static_cast<ptrdiff_t>(first), result.end(),
+                                     [&](LiveTrace& trace) { return !is_of_use(trace); });
+    result.erase(kept, result.end());
+  }
   return result;
 }
 
@@ -279,12 +346,18 @@ std::optional<std::pair<TimestampNs, TimestampNs>> LiveTraces::time_range() cons
   TimestampNs start{UINT64_MAX}, end{0};
   for (const Shard& shard : shards_) {
     const std::lock_guard lock(shard.mutex);
-    for (const auto& [id, parts] : shard.traces) {
-      for (const auto& part : parts) {
-        start = std::min(start, part->min_start);
-        end = std::max(end, part->max_end);
+    if (std::exchange(shard.has_shrunk, false)) {
+      shard.min_start = {UINT64_MAX};
+      shard.max_end = {0};
+      for (const auto& [id, parts] : shard.traces) {
+        for (const auto& part : parts) {
+          shard.min_start = std::min(shard.min_start, part->min_start);
+          shard.max_end = std::max(shard.max_end, part->max_end);
+        }
       }
     }
+    start = std::min(start, shard.min_start);
+    end = std::max(end, shard.max_end);
   }
   if (start > end) return std::nullopt;
   return std::pair(start, end);
@@ -336,6 +409,7 @@ void LiveTraces::depart(const std::vector<LiveTrace>& cut, uint64_t version) {
     }
     const auto live = shard.traces.find(trace.id);
     Parts& gone = shard.departed.back().traces[trace.id];
+    shard.has_shrunk = true;
     for (const auto& part : trace.parts) {
       spans += part->rows.size();
       const auto own = std::find(live->second.begin(), live->second.end(), part);

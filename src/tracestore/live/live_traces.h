@@ -4,9 +4,13 @@
 //   Snapshots  a reader names the last batch (sequence) and the block list (version) it
 //              knows. A part that was cut into a block stays readable for readers whose
 //              version lies before the cut, until forget() says none is left.
-//   Threads    any; sharded by trace id, one mutex a shard, held for map work only.
+//   Threads    any; sharded by trace id, one mutex a shard, held for map work only. There are many shards, so that a
+//              reader of everything holds none of them for longer than a fraction of a millisecond.
+//   Sharing    readers get the parts themselves. One that was shown is not changed any more: the next spans of its
+//              trace go into a copy.
 //   Lifetime   a row keeps its whole batch alive; cutting by idle time, size and duration
 //              (TraceStoreOptions) bounds for how long.
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -19,9 +23,12 @@
 #include <optional>
 #include <set>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include <absl/container/flat_hash_map.h>
+#include <absl/container/inlined_vector.h>
 
 #include "base/ids.h"
 #include "base/result.h"
@@ -48,11 +55,16 @@ class WalUse {
     WalUse& use_;
     uint64_t segment_;
   };
-  // How a batch that is no longer in memory is read from the log again. Set once, before there are batches.
-  // Of its spans those of `wanted`, ascending, are needed; all when it is empty.
+  // How a batch that is no longer in memory is read from the log again, its bytes and what they say. Set once, before
+  // there are batches. Of its spans those of `wanted`, ascending, are needed; all when it is empty.
+  using Read = std::function<Result<std::string>(io::RecordPosition)>;
   using Load = std::function<Result<std::shared_ptr<const model::SpanBatch>>(
       io::RecordPosition, std::span<const uint32_t> wanted)>;
-  void set_load(Load load) { load_ = std::move(load); }
+  void set_load(Read read, Load load) {
+    read_ = std::move(read);
+    load_ = std::move(load);
+  }
+  Result<std::string> read(io::RecordPosition position) const { return read_(position); }
   Result<std::shared_ptr<const model::SpanBatch>> load(io::RecordPosition position,
                                                        std::span<const uint32_t> wanted) const {
     return load_(position, wanted);
@@ -71,6 +83,7 @@ class WalUse {
   std::map<uint64_t, uint64_t> batches_;  // guarded by mutex_: segment -> live batches
   std::multiset<uint64_t> pending_;       // guarded by mutex_: lower bounds
   std::atomic<uint64_t> live_bytes_{0};
+  Read read_;
   Load load_;
 };
 
@@ -88,6 +101,8 @@ class LiveBatch {
   Result<std::shared_ptr<const model::SpanBatch>> spans() const { return spans({}); }
   // Of its spans those of `wanted`, ascending, are needed (all when it is empty); the others may be empty.
   Result<std::shared_ptr<const model::SpanBatch>> spans(std::span<const uint32_t> wanted) const;
+  // Shows the bytes as received; false when there are none.
+  Result<bool> look_into(const std::function<void(std::string_view bytes)>& look) const;
   void cool();
   uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }  // memory, about
 
@@ -136,25 +151,90 @@ class LiveBatchReader {
   absl::flat_hash_map<const LiveBatch*, std::shared_ptr<const model::SpanBatch>> known_;
 };
 
+// A span of a batch; the reference lives as long as the rows it came from.
 struct LiveRow {
-  std::shared_ptr<const LiveBatch> batch;
+  const std::shared_ptr<const LiveBatch>& batch;
   uint32_t index = 0;
+};
+
+// Spans of one trace in the order they came, by batch and index in it.
+class LiveRows {
+ public:
+  struct Run {
+    std::shared_ptr<const LiveBatch> batch;
+    uint32_t begin = 0;  // in the indices of all runs; up to where the next one begins
+  };
+  class Iterator {
+   public:
+    Iterator(const LiveRows& rows, uint32_t at) : rows_(&rows), at_(at) {}
+    LiveRow operator*() const { return {rows_->runs_[run_].batch, rows_->indices_[at_]}; }
+    Iterator& operator++() {
+      ++at_;
+      if (run_ + 1 < rows_->runs_.size() && rows_->runs_[run_ + 1].begin == at_) ++run_;
+      return *this;
+    }
+    friend bool operator==(const Iterator& a, const Iterator& b) { return a.at_ == b.at_; }
+
+   private:
+    const LiveRows* rows_;
+    size_t run_ = 0;
+    uint32_t at_;
+  };
+
+  Iterator begin() const { return {*this, 0}; }
+  Iterator end() const { return {*this, static_cast<uint32_t>(indices_.size())}; }
+  size_t size() const { return indices_.size(); }
+  bool empty() const { return indices_.empty(); }
+  std::span<const Run> runs() const { return runs_; }
+  void add(const std::shared_ptr<const LiveBatch>& batch, uint32_t index) {
+    if (runs_.empty() || runs_.back().batch != batch)
+      runs_.push_back({batch, static_cast<uint32_t>(indices_.size())});
+    indices_.push_back(index);
+  }
+  void reserve_more(size_t count) { indices_.reserve(indices_.size() + count); }
+
+ private:
+  std::vector<Run> runs_;
+  std::vector<uint32_t> indices_;
+};
+
+// What some spans have, as the zone of a row group says it: enough to pass by those that cannot match.
+struct LiveZone {
+  uint32_t kinds = 0;     // bit min(kind, 31)
+  uint32_t statuses = 0;  // bit min(status, 31)
+  uint64_t min_duration = UINT64_MAX;
+  uint64_t max_duration = 0;
+  void add(const model::SpanView& span) {
+    kinds |= uint32_t{1} << std::min<uint32_t>(static_cast<uint32_t>(span.kind), 31);
+    statuses |= uint32_t{1} << std::min<uint32_t>(static_cast<uint32_t>(span.status), 31);
+    min_duration = std::min(min_duration, span.duration_ns());
+    max_duration = std::max(max_duration, span.duration_ns());
+  }
+  void add(const LiveZone& other) {
+    kinds |= other.kinds;
+    statuses |= other.statuses;
+    min_duration = std::min(min_duration, other.min_duration);
+    max_duration = std::max(max_duration, other.max_duration);
+  }
 };
 
 // The rows of one trace that will go into a block together.
 struct LivePart {
-  std::vector<LiveRow> rows;
+  LiveRows rows;
   uint64_t bytes = 0;  // received bytes, about
+  LiveZone zone;       // of all rows; those a reader does not see count, too
   TimestampNs min_start{UINT64_MAX};
   TimestampNs max_end{0};
   std::chrono::nanoseconds created{0};    // monotonic
   std::chrono::nanoseconds last_span{0};  // monotonic
   bool frozen = false;                    // no row is added any more
+  bool shown = false;                     // a reader has it: likewise
+  bool is_whole = true;                   // else times and zone are also those of rows left out
 };
 
 struct LiveTrace {
   TraceId id;
-  std::vector<std::shared_ptr<const LivePart>> parts;  // only visible rows
+  absl::InlinedVector<std::shared_ptr<const LivePart>, 1> parts;  // only visible rows
 };
 
 struct Visible {
@@ -197,8 +277,10 @@ class LiveTraces {
   bool knows_any(const model::SpanBatch& batch) const;
 
   LiveTrace find(const TraceId& id, Visible visible) const;
-  // Traces that overlap [min, max].
-  std::vector<LiveTrace> collect(Visible visible, TimestampNs min, TimestampNs max) const;
+  // Traces that overlap [min, max]. `rest` is asked now and then, while nothing is locked; false: no more is wanted,
+  // and what was collected so far is of no use.
+  std::vector<LiveTrace> collect(Visible visible, TimestampNs min, TimestampNs max,
+                                 const std::function<bool()>& rest) const;
 
   DueTraces due(const CutRule& rule) const;
   // Closes due parts and returns them and those closed earlier; they stay readable.
@@ -214,7 +296,7 @@ class LiveTraces {
   uint64_t span_count() const { return span_count_.load(std::memory_order_relaxed); }
 
  private:
-  static constexpr size_t kShardCount = 16;
+  static constexpr size_t kShardCount = 256;
   using Parts = std::vector<std::shared_ptr<LivePart>>;
   struct Departed {
     uint64_t version = 0;
@@ -225,6 +307,10 @@ class LiveTraces {
     absl::flat_hash_map<TraceId, Parts, TraceIdHash>
         traces;                      // guarded by mutex; the last part may grow
     std::vector<Departed> departed;  // guarded by mutex; versions ascend
+    // Guarded by mutex: of `traces`, and wider while something has departed since time_range() looked at all.
+    mutable TimestampNs min_start{UINT64_MAX};
+    mutable TimestampNs max_end{0};
+    mutable bool has_shrunk = false;
   };
   static size_t shard_of(const TraceId& id) { return (TraceIdHash{}(id) >> 7) % kShardCount; }
   void insert_run(Shard& shard, const std::shared_ptr<LiveBatch>& batch,

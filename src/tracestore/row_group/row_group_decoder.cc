@@ -101,6 +101,17 @@ Result<std::string_view> RowGroupDecoder::chunk_bytes(ChunkType type, uint64_t k
   return found->bytes;
 }
 
+const NumberLists& RowGroupDecoder::scopes_of_classes() {
+  if (scopes_of_classes_.size() == tables_->classes.size()) return scopes_of_classes_;
+  for (size_t c = 0; c < tables_->classes.size(); ++c) {
+    for (const uint32_t resource : tables_->resources_of_classes[c])
+      scopes_of_classes_.values.push_back(
+          tables_->scope_of(resource, tables_->classes[c][kClassScope]));
+    scopes_of_classes_.end_list();
+  }
+  return scopes_of_classes_;
+}
+
 Result<const RowGroupTables*> RowGroupDecoder::tables() {
   if (!tables_) {
     auto tables = RowGroupTables::read(*this, zone_);

@@ -83,6 +83,8 @@ class RowGroupDecoder final : public ChunkSource {
     return has_chunk(chunk_of(ChunkType::kValues, owner), key);
   }
   uint32_t class_count() const { return static_cast<uint32_t>(tables_->classes.size()); }
+  // Of each class, the scopes of the tables' batch that its rows may have; kNoScope for a pair that does not occur.
+  const NumberLists& scopes_of_classes();
   // All zeros when the chunk is absent.
   Result<const PagedIntegers*> paged(ChunkType type, uint32_t context_count);
   // A column of values; by context of the owner, which of the column's contexts it is, and how many values it takes.
@@ -113,6 +115,7 @@ class RowGroupDecoder final : public ChunkSource {
   std::shared_ptr<VerifiedChunks> own_verified_;
   absl::flat_hash_map<uint64_t, Chunk> chunks_;  // type << 32 | key
   std::shared_ptr<const RowGroupTables> tables_;
+  NumberLists scopes_of_classes_;  // once needed
   std::map<ChunkType, PagedIntegers> paged_;
   std::map<ChunkType, ValueColumnReader> texts_;
   std::map<uint64_t, ValueSource> values_;  // owner << 32 | key; key UINT32_MAX for the rare ones

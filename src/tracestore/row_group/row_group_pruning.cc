@@ -242,6 +242,15 @@ Result<RowGroupChoice> choose_by_condition(const Block& block, const Condition& 
 
 }  // namespace
 
+bool zone_may_match(const RowGroupZone& zone, const ScanRequest& request) {
+  const auto meets = [&](const Condition& condition) {
+    return says_nothing(condition) || zone_may_meet(zone, condition);
+  };
+  if (request.conditions.empty()) return true;
+  return request.all_conditions ? std::ranges::all_of(request.conditions, meets)
+                                : std::ranges::any_of(request.conditions, meets);
+}
+
 Result<RowGroupChoice> choose_row_groups(const Block& block, const ScanRequest& request) {
   const size_t count = block.zones().size();
   RowGroupChoice choice{RowGroupSet(count, request.all_conditions || request.conditions.empty()),

@@ -15,6 +15,8 @@ struct RowGroupChoice {
   RowGroupSet ask;  // of these, the ones whose dictionaries may know better
 };
 Result<RowGroupChoice> choose_row_groups(const Block& block, const ScanRequest& request);
+// Of kinds, statuses and durations alone.
+bool zone_may_match(const RowGroupZone& zone, const ScanRequest& request);
 Result<bool> dictionaries_may_match(RowGroupDecoder& decoder, const ScanRequest& request);
 
 // Row groups of which the block knows all values of the listing, and that lie in the range whole.

@@ -142,27 +142,63 @@ template <typename ValueOfScope>
 DictionaryColumn StoredRowGroup::scope_column(Key key, ValueOfScope value_of_scope) {
   const auto [column, is_new] = columns_made_.try_emplace(std::move(key));
   if (!is_new) return column->second.view();
+  std::vector<uint32_t>& codes = column->second.codes;
+  codes.assign(row_count_, 0);
   const auto tables = decoder_.tables();
-  if (!tables) note(tables.error());
-  if (tables && scopes_.empty()) {
+  if (!tables) {
+    note(tables.error());
+    return column->second.view();
+  }
+  std::vector<uint32_t> code_of_scope;
+  OwnedColumn values;
+  DictionaryBuilder builder(values);
+  for (const model::ScopeView& scope : (*tables)->batch.scopes) {
+    builder.add(value_of_scope((*tables)->batch, scope));
+    code_of_scope.push_back(values.codes.back());
+  }
+  column->second.dictionary = std::move(values.dictionary);
+  if (auto by_class = codes_by_class(code_of_scope)) {
+    codes = shown(std::move(*by_class));
+    return column->second.view();
+  }
+  if (scopes_.empty()) {
     auto scopes = columns_->scopes();
     if (scopes)
       scopes_ = shown(std::move(*scopes));
     else
       note(scopes.error());
   }
-  std::vector<uint32_t> code_of_scope;
-  if (tables) {
-    DictionaryBuilder builder(column->second);
-    for (const model::ScopeView& scope : (*tables)->batch.scopes) {
-      builder.add(value_of_scope((*tables)->batch, scope));
-      code_of_scope.push_back(column->second.codes.back());
-    }
-  }
-  column->second.codes.assign(row_count_, 0);
-  for (size_t row = 0; row < scopes_.size(); ++row)
-    column->second.codes[row] = code_of_scope[scopes_[row]];
+  for (size_t row = 0; row < scopes_.size(); ++row) codes[row] = code_of_scope[scopes_[row]];
   return column->second.view();
+}
+
+// The code of each row of the pages, where the row's class decides it: whichever of its resources a span comes from, the
+// code is the same. That spares reading parents and resources.
+std::optional<std::vector<uint32_t>> StoredRowGroup::codes_by_class(
+    std::span<const uint32_t> code_of_scope) {
+  constexpr uint32_t kUndecided = UINT32_MAX;
+  const auto classes = columns_->classes();
+  if (!classes) return std::nullopt;  // said when the scopes are read
+  const NumberLists& scopes = decoder_.scopes_of_classes();
+  std::vector<uint32_t> code_of_class(scopes.size(), kUndecided);
+  for (size_t c = 0; c < code_of_class.size(); ++c) {
+    const auto of_class = scopes[c];
+    const auto code_of = [&](uint32_t scope) {
+      return scope == RowGroupTables::kNoScope ? kUndecided : code_of_scope[scope];
+    };
+    if (of_class.empty()) continue;
+    const uint32_t code = code_of(of_class[0]);
+    const auto is_same = [&](uint32_t scope) { return code_of(scope) == code; };
+    if (std::ranges::all_of(of_class, is_same)) code_of_class[c] = code;
+  }
+  std::vector<uint32_t> codes(classes->size());
+  uint32_t largest = 0;
+  for (size_t row = 0; row < codes.size(); ++row) {
+    codes[row] = code_of_class[(*classes)[row]];
+    largest = std::max(largest, codes[row]);
+  }
+  if (largest == kUndecided) return std::nullopt;
+  return codes;
 }
 
 DictionaryColumn StoredRowGroup::scope_name() {

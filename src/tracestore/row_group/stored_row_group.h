@@ -121,6 +121,7 @@ class StoredRowGroup final : public RowGroup {
   void set_column(OwnedColumn& column, Result<DecodedColumn> decoded);
   template <typename ValueOfScope>
   DictionaryColumn scope_column(Key key, ValueOfScope value_of_scope);
+  std::optional<std::vector<uint32_t>> codes_by_class(std::span<const uint32_t> code_of_scope);
   const Nesting& nesting(AttributeOwner entries);
   // Stores a nested column given a code for each stored entry.
   NestedColumn keep_nested(Key key, const Nesting& nesting, OwnedColumn values);
