@@ -87,8 +87,8 @@ Status export_origin(const Origin& origin, model::MetricsSink& sink) {
   return sink.on_scope({.name = origin.scope});
 }
 
-Status export_point(const MetricView& view, const MetricPoint& from, const FamilyNames& names,
-                    uint64_t now_ns, model::MetricsSink& sink) {
+Status export_point(const MetricView& view, const MetricFamily& family, const MetricPoint& from,
+                    const FamilyNames& names, uint64_t now_ns, model::MetricsSink& sink) {
   DataPoint to;
   for (const model::LabelView label : from.labels) {
     if (label.name == "job" || label.name == "instance" || label.name.starts_with("otel_scope_"))
@@ -98,6 +98,10 @@ Status export_point(const MetricView& view, const MetricPoint& from, const Famil
         {key != names.attributes.end() ? std::string_view(key->second) : label.name,
          ValueView::of_string(label.value)});
   }
+  // What a family shows although it is empty is an attribute, too.
+  for (const std::string& name : family.empty_labels)
+    if (!name.starts_with("otel_scope_") && !from.labels.has(name))
+      to.attributes.push_back({name, ValueView::of_string("")});
   to.time_ns = from.time.value > 0 ? to_ns(from.time) : now_ns;
   if (from.created) to.start_ns = to_ns(*from.created);
   add_values(view.kind, from, to);
@@ -122,7 +126,8 @@ Status export_families(const std::vector<MetricFamily>& families, const FamilyNa
       const MetricView view = view_of(*family, names);
       if (auto status = sink.on_metric(view); !status) return status;
       for (const MetricPoint* point : points)
-        if (auto status = export_point(view, *point, names, now_ns, sink); !status) return status;
+        if (auto status = export_point(view, *family, *point, names, now_ns, sink); !status)
+          return status;
     }
   }
   return {};
