@@ -43,13 +43,19 @@ Result<std::shared_ptr<const Block>> Block::open(io::FileSystem& fs, const std::
   auto file = fs.open_read(path);
   if (!file) return std::unexpected(std::move(file).error());
   const std::shared_ptr<const io::ReadableFile> owner = std::move(*file);
-  return open(owner->bytes(), owner, id, path, std::move(cache));
+  return open(owner->bytes(), owner, id, path, std::move(cache), owner);
+}
+
+void Block::drop_pages() const {
+  if (file_) file_->drop_pages();
 }
 
 Result<std::shared_ptr<const Block>> Block::open(std::string_view bytes,
                                                  std::shared_ptr<const void> owner, uint64_t id,
-                                                 std::string name, Cache cache) {
+                                                 std::string name, Cache cache,
+                                                 std::shared_ptr<const io::ReadableFile> file) {
   std::shared_ptr<Block> block(new Block());
+  block->file_ = std::move(file);
   block->cache_ = std::move(cache);
   block->id_ = id;
   block->name_ = std::move(name);

@@ -49,10 +49,12 @@ class Block : public std::enable_shared_from_this<Block> {
   }
   static Result<std::shared_ptr<const Block>> open(io::FileSystem& fs, const std::string& path,
                                                    uint64_t id, Cache cache = nullptr);
-  // The same over bytes in memory that `owner` keeps.
-  static Result<std::shared_ptr<const Block>> open(std::string_view bytes,
-                                                   std::shared_ptr<const void> owner, uint64_t id,
-                                                   std::string name, Cache cache = nullptr);
+  // The same over bytes in memory that `owner` keeps; `file` when they are mapped from one.
+  static Result<std::shared_ptr<const Block>> open(
+      std::string_view bytes, std::shared_ptr<const void> owner, uint64_t id, std::string name,
+      Cache cache = nullptr, std::shared_ptr<const io::ReadableFile> file = nullptr);
+  // Gives memory of what was read back (io::ReadableFile); after a walk over much of the block.
+  void drop_pages() const;
   // Of object storage: everything from `tail_offset` on is read at once and stays local.
   static Result<std::shared_ptr<const Block>> open(std::shared_ptr<const io::ByteSource> source,
                                                    uint64_t tail_offset, uint64_t id,
@@ -127,6 +129,7 @@ class Block : public std::enable_shared_from_this<Block> {
   std::string name_;
   bool archived_ = false;
   Cache cache_;
+  std::shared_ptr<const io::ReadableFile> file_;  // null: not a local file
   std::shared_ptr<const io::ByteSource> source_;
   std::shared_ptr<const void> tail_owner_;
   uint64_t tail_offset_ = 0;  // of the trace ids

@@ -72,8 +72,10 @@ class BlockMerge {
 
   Status run() {
     for (uint32_t order = 0; order < inputs_.size(); ++order)
-      for (uint32_t number = 0; number < inputs_[order]->zones().size(); ++number)
+      for (uint32_t number = 0; number < inputs_[order]->zones().size(); ++number) {
         if (auto status = merge_row_group(order, number); !status) return status;
+        inputs_[order]->drop_pages();  // memory must not grow with blocks
+      }
     return {};
   }
 
