@@ -162,20 +162,25 @@ TEST(Faults, BrokenDiskFromThenOn) {
   enumerate_faults(io::FaultMode::kFromThen, Errc::kIo, io::SyncPolicy::kAlways);
 }
 
-TEST(Faults, DiskFullIsUnavailableAndPasses) {
-  io::TestingDirectory directory;
-  const auto real = io::make_posix_file_system();
-  io::FaultyFileSystem faulty(*real, {});
-  ManualClock clock({static_cast<uint64_t>(kTestStart) * 1'000'000});
-  Telemetry telemetry;
-  auto db =
-      std::move(*Tsdb::open(faulty, clock, telemetry, small_options(directory.path() + "/db")));
-  const auto add = [&](int64_t time) -> Status {
+// A store whose file system fails when it is told to.
+struct FaultyStore : ::testing::Test {
+  Status add(int64_t time) {
     auto appender = db->appender();
     const auto id = appender->series(kSteady);
     if (auto status = appender->append(*id, {time}, 1); !status) return status;
     return appender->commit();
-  };
+  }
+
+  io::TestingDirectory directory;
+  const std::unique_ptr<io::FileSystem> real = io::make_posix_file_system();
+  io::FaultyFileSystem faulty{*real, {}};
+  ManualClock clock{{static_cast<uint64_t>(kTestStart) * 1'000'000}};
+  Telemetry telemetry;
+  const TsdbOptions options = small_options(directory.path() + "/db");
+  std::unique_ptr<Tsdb> db = std::move(*Tsdb::open(faulty, clock, telemetry, options));
+};
+
+TEST_F(FaultyStore, DiskFullIsUnavailableAndPasses) {
   ASSERT_TRUE(add(kTestStart));
   faulty.set_plan({.fail_at = 1, .mode = io::FaultMode::kFromThen});
   const auto refused = add(kTestStart + 1);
@@ -186,19 +191,10 @@ TEST(Faults, DiskFullIsUnavailableAndPasses) {
   expect_exactly(*db, {.samples = {{kTestStart, 1}, {kTestStart + 1, 1}}}, true);
 }
 
-TEST(Faults, FailedMaintenanceIsNotDueUntilItWasCalledAgain) {
-  io::TestingDirectory directory;
-  const auto real = io::make_posix_file_system();
-  io::FaultyFileSystem faulty(*real, {});
-  ManualClock clock({static_cast<uint64_t>(kTestStart) * 1'000'000});
-  Telemetry telemetry;
-  const TsdbOptions options = small_options(directory.path() + "/db");
-  auto db = std::move(*Tsdb::open(faulty, clock, telemetry, options));
+TEST_F(FaultyStore, FailedMaintenanceIsNotDueUntilItWasCalledAgain) {
   for (const int64_t time : {kTestStart, kTestStart + 2 * options.head_window_ms}) {
     clock.set_wall(TimestampNs{static_cast<uint64_t>(time) * 1'000'000});
-    auto appender = db->appender();
-    const auto id = appender->series(kSteady);
-    ASSERT_TRUE(appender->append(*id, {time}, 1) && appender->commit());
+    ASSERT_TRUE(add(time));
   }
   EXPECT_TRUE(db->is_maintenance_due());
   faulty.set_plan({.fail_at = 1, .mode = io::FaultMode::kFromThen});
