@@ -28,16 +28,16 @@ TraceStore::TraceStore(io::FileSystem& fs, Clock& clock, Telemetry& telemetry,
     if (!bytes) return in_context("trace store: wal", std::move(bytes).error());
     return bytes;
   };
-  wal_use_.set_load(
-      read, [this, read](io::RecordPosition position, std::span<const uint32_t> wanted)
-                -> Result<std::shared_ptr<const model::SpanBatch>> {
-        auto bytes = read(position);
-        if (!bytes) return std::unexpected(std::move(bytes).error());
-        auto request = std::make_shared<const std::string>(std::move(*bytes));
-        return wanted.empty() || !options_.decode_some
-                   ? options_.decode(std::move(request))
-                   : options_.decode_some(std::move(request), wanted);
-      });
+  wal_use_.set_load(read,
+                    [this, read](io::RecordPosition position, std::span<const uint32_t> wanted)
+                        -> Result<std::shared_ptr<const model::SpanBatch>> {
+                      auto bytes = read(position);
+                      if (!bytes) return std::unexpected(std::move(bytes).error());
+                      auto request = std::make_shared<const std::string>(std::move(*bytes));
+                      return wanted.empty() || !options_.decode_some
+                                 ? options_.decode(std::move(request))
+                                 : options_.decode_some(std::move(request), wanted);
+                    });
 }
 
 TraceStore::~TraceStore() {
