@@ -398,7 +398,8 @@ TEST_F(StoreFixture, ACutReadsTheSpansItNeeds) {
   ASSERT_EQ(store->stats().block_traces, 2u);
   EXPECT_EQ(find(early)->spans.size(), of_early);
   EXPECT_EQ(find(late)->spans.size(), of_late);
-  for (const model::SpanView& span : find(late)->spans) EXPECT_FALSE(span.name.empty());
+  const auto found = find(late);  // named: it must outlive the loop
+  for (const model::SpanView& span : found->spans) EXPECT_FALSE(span.name.empty());
   open(options());  // the decoder above goes
 }
 
