@@ -41,8 +41,8 @@ constexpr size_t kFirstReadBytes = 4u << 10;   // an idle connection holds this 
 constexpr size_t kReadAheadBytes = 64u << 10;  // beyond the headers, in the read buffer
 constexpr size_t kWriteStepBytes = 1u << 20;
 constexpr size_t kUnwantedBodyBytesMax = 64u << 10;  // read and dropped to keep the connection
-constexpr size_t kLingerBytesMax = 4u << 20;
-constexpr std::chrono::milliseconds kLingerTimeout{1000};
+constexpr std::chrono::milliseconds kLingerSilenceMax{1000};
+constexpr std::chrono::milliseconds kLingerTimeMax{10'000};
 constexpr std::chrono::milliseconds kLaterPause{
     200};  // before a body is asked again for what it did not have yet
 
@@ -494,18 +494,21 @@ asio::awaitable<bool> Connection::refuse(int status, std::string text) {
 }
 
 // Closing at once would reset the connection and destroy the answer on its way
-// while the client still sends; so read on for a little (RFC 9112 section 9.6).
+// while the client still sends; so what it sends is dropped for a while, however
+// much that is (RFC 9112 section 9.6).
 asio::awaitable<void> Connection::linger() {
   error_code ignored;
   socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
-  arm(kLingerTimeout);
   buffer_.clear();
-  size_t dropped = 0;
-  while (dropped < kLingerBytesMax && !serving_->stopping()) {
+  const auto end = std::chrono::steady_clock::now() + kLingerTimeMax;
+  while (!serving_->stopping()) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        end - std::chrono::steady_clock::now());
+    if (left.count() <= 0) break;
+    arm(std::min(left, kLingerSilenceMax));
     auto [fault, count] =
-        co_await stream_.async_read_some(buffer_.prepare(kFirstReadBytes), kToken);
+        co_await stream_.async_read_some(buffer_.prepare(kReadAheadBytes), kToken);
     if (fault) break;
-    dropped += count;
   }
 }
 

@@ -40,12 +40,14 @@ class RawClient {
   RawClient(const RawClient&) = delete;
   RawClient& operator=(const RawClient&) = delete;
 
-  void send_text(std::string_view text) {
+  // False when the server closed before all was sent.
+  bool send_text(std::string_view text) {
     while (!text.empty()) {
       const ssize_t count = send(descriptor_, text.data(), text.size(), MSG_NOSIGNAL);
-      if (count <= 0) return;
+      if (count <= 0) return false;
       text.remove_prefix(static_cast<size_t>(count));
     }
+    return true;
   }
   // Until the server closes.
   std::string read_all() {
@@ -265,6 +267,14 @@ TEST_F(HttpServerTest, BodiesHaveALimitPackedAndUnpacked) {
     EXPECT_THAT(answer, StartsWith("HTTP/1.1 413 "));
     EXPECT_THAT(answer, EndsWith(" body unpacks to more than 1000 bytes\n"));
   }
+}
+
+// Many clients read no answer before they have sent everything.
+TEST_F(HttpServerTest, AClientMaySendAllOfABodyThatIsRefused) {
+  start();
+  RawClient client(server_->port());
+  EXPECT_TRUE(client.send_text(post("/small", "", std::string(64u << 20, 'x'))));
+  EXPECT_THAT(client.read_all(), StartsWith("HTTP/1.1 413 "));
 }
 
 TEST_F(HttpServerTest, DamagedAndUnknownEncodings) {
