@@ -9,9 +9,9 @@
 #include <grpcpp/security/tls_credentials_options.h>
 
 #include <algorithm>
-#include <condition_variable>
+#include <atomic>
+#include <memory>
 #include <mutex>
-#include <optional>
 #include <set>
 
 #include "net/grpc_bytes.h"
@@ -73,6 +73,12 @@ grpc::ChannelArguments arguments_of(const GrpcClientOptions& options) {
   return arguments;
 }
 
+// Of one call; shared, because who tells it may still be at it when the caller has gone on.
+struct Ended {
+  grpc::Status status;  // is_known
+  std::atomic<bool> is_known{false};
+};
+
 }  // namespace
 
 struct GrpcClient::State {
@@ -131,26 +137,22 @@ GrpcReply GrpcClient::call(const std::string& method, OwnedBytes payload,
     return {.code = GrpcCode::kUnavailable, .message = "the client is stopped"};
   const grpc::ByteBuffer request = to_byte_buffer(payload.bytes, std::move(payload.owner));
   grpc::ByteBuffer response;
-  std::mutex mutex;
-  std::condition_variable done;
-  std::optional<grpc::Status> status;
+  const auto ended = std::make_shared<Ended>();
   state_->stub->UnaryCall(&context, method, grpc::StubOptions(), &request, &response,
-                          [&](grpc::Status given) {
-                            const std::lock_guard lock(mutex);
-                            status = std::move(given);
-                            done.notify_one();  // under the lock: the waiter owns `done`
+                          [ended](grpc::Status given) {
+                            ended->status = std::move(given);
+                            ended->is_known.store(true, std::memory_order_release);
+                            ended->is_known.notify_one();
                           });
-  {
-    std::unique_lock lock(mutex);
-    done.wait(lock, [&] { return status.has_value(); });
-  }
+  ended->is_known.wait(false, std::memory_order_acquire);
   state_->leave(&context);
+  const grpc::Status& status = ended->status;
   GrpcReply reply;
-  const int code = status->error_code();
+  const int code = status.error_code();
   reply.code = code < 0 || code > 16 ? GrpcCode::kUnknown : static_cast<GrpcCode>(code);
-  reply.message = status->error_message();
-  reply.retry_after = parse_retry_after(status->error_details());
-  if (status->ok()) reply.payload = gather(response);
+  reply.message = status.error_message();
+  reply.retry_after = parse_retry_after(status.error_details());
+  if (status.ok()) reply.payload = gather(response);
   return reply;
 }
 

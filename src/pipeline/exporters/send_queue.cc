@@ -73,7 +73,7 @@ Status SendQueue::wait_for_room(std::unique_lock<std::mutex>& lock, size_t size)
   const auto has_room = [&] {
     return draining_ || queue_.empty() || size_ + size <= options_.capacity;
   };
-  if (options_.block_on_overflow && !has_room()) changed_.wait_for(lock, kBlockMax, has_room);
+  if (options_.block_on_overflow && !has_room()) has_room_.wait_for(lock, kBlockMax, has_room);
   if (draining_) return fail(Errc::kUnavailable, "exporter ", options_.exporter, " is stopping");
   if (has_room()) return {};
   return fail(Errc::kUnavailable, "sending queue of exporter ", options_.exporter,
@@ -110,7 +110,8 @@ Status SendQueue::offer(Outgoing batch) {
   queue_size_.set(static_cast<double>(size_));
   if (idle_ < queue_.size() && threads_.size() < options_.consumer_count && !draining_)
     start_thread();
-  changed_.notify_all();
+  if (!outcome) lock.unlock();  // so that who is woken does not meet it
+  has_work_.notify_one();
   if (!outcome) return {};
   changed_.wait(lock, [&] { return outcome->is_known || stopped_; });
   return outcome->is_known
@@ -142,12 +143,12 @@ void SendQueue::run() {
   std::unique_lock lock(mutex_);
   for (;;) {
     ++idle_;
-    changed_.wait(lock, [&] { return stopped_ || draining_ || !queue_.empty(); });
+    has_work_.wait(lock, [&] { return stopped_ || draining_ || !queue_.empty(); });
     --idle_;
     if (stopped_ || (draining_ && queue_.empty())) return;
     std::vector<Item> items = take_items();
     ++in_flight_;
-    if (options_.block_on_overflow) changed_.notify_all();
+    if (options_.block_on_overflow) has_room_.notify_all();
     lock.unlock();
     Status status = send_items(items, random);
     lock.lock();
@@ -236,7 +237,8 @@ void SendQueue::stop(std::chrono::milliseconds deadline) {
   {
     std::unique_lock lock(mutex_);
     draining_ = true;
-    changed_.notify_all();
+    has_work_.notify_all();
+    has_room_.notify_all();
     changed_.wait_for(lock, deadline, [&] { return queue_.empty() && in_flight_ == 0; });
     for (const Item& item : queue_)
       if (item.batch) failed_.add(item.batch.items());
@@ -250,6 +252,7 @@ void SendQueue::stop(std::chrono::milliseconds deadline) {
     stopped_ = true;
     threads.swap(threads_);
   }
+  has_work_.notify_all();
   changed_.notify_all();
   for (std::thread& thread : threads) thread.join();
 }

@@ -107,7 +107,9 @@ class SendQueue {
   Counter& enqueue_failed_;
   Gauge& queue_size_;
   mutable std::mutex mutex_;
-  std::condition_variable changed_;
+  std::condition_variable has_work_;  // threads of run() wait
+  std::condition_variable has_room_;  // offer() waits
+  std::condition_variable changed_;   // an outcome is known, all is sent, or it stopped
   std::deque<Item> queue_;            // guarded by mutex_
   size_t size_ = 0;                   // guarded by mutex_: of queue_, by the sizer
   size_t idle_ = 0;                   // guarded by mutex_: threads waiting for work
