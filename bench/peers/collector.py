@@ -78,7 +78,7 @@ class Sightline(Collector):
 
 def load(target: Collector, seconds: float, **more) -> dict:
     flags = [f"--{k.replace('_', '-')}={v}" for k, v in more.items()]
-    done = subprocess.run([str(LOAD / "sightline_load"), f"--target=127.0.0.1:{target.otlp}", f"--server-pid={target.process.pid}", f"--seconds={seconds}", "--routes=270", "--templates=60", *flags],
+    done = subprocess.run([str(LOAD / "sightline_load"), f"--target=127.0.0.1:{target.otlp}", f"--server-pid={target.process.pid}", f"--seconds={seconds}", "--routes=158", "--templates=60", *flags],
                           stdout=subprocess.PIPE, text=True, timeout=300)
     if done.returncode not in (0, 3):
         raise SystemExit(f"sightline_load failed against {target.name}")
