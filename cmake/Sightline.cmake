@@ -1,9 +1,10 @@
-# sightline_library(NAME SOURCES ... DEPS ... LIBS ... TESTS ... FUZZ ... BENCH ...)
+# sightline_library(NAME SOURCES ... DEPS ... LIBS ... TESTS ... FUZZ ... [CHANGED] BENCH ...)
 #   NAME     the folder below src/, "/" written "_": wire/otlp -> wire_otlp
 #   DEPS     our folders it may include (public); script/layers holds includes to STYLE's map
 #   LIBS     foreign targets
 #   TESTS    Google Test files, one program per folder: <NAME>_test
 #   FUZZ     x_fuzz.cc with LLVMFuzzerTestOneInput; the ordinary build replays testdata/fuzz/x/
+#   CHANGED  replays those inputs cut short and with bytes changed, too (cmake/fuzz_replay_main.cc)
 #   BENCH    Google Benchmark files, one program per folder: <NAME>_bench
 include(GoogleTest)
 
@@ -49,7 +50,7 @@ function(sightline_target_defaults target)
 endfunction()
 
 function(sightline_library name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;LIBS;TESTS;TEST_LIBS;FUZZ;BENCH" ${ARGN})
+  cmake_parse_arguments(ARG "CHANGED" "" "SOURCES;DEPS;LIBS;TESTS;TEST_LIBS;FUZZ;BENCH" ${ARGN})
   list(TRANSFORM ARG_DEPS PREPEND sightline_)
   set(lib sightline_${name})
   if(ARG_SOURCES)
@@ -81,7 +82,8 @@ function(sightline_library name)
     else()
       add_executable(${stem} ${source} ${CMAKE_SOURCE_DIR}/cmake/fuzz_replay_main.cc)
       add_test(NAME ${name}.${stem}_replay
-        COMMAND ${stem} ${CMAKE_CURRENT_SOURCE_DIR}/testdata/fuzz/${corpus})
+        COMMAND ${stem} $<$<BOOL:${ARG_CHANGED}>:--changed> ${CMAKE_CURRENT_SOURCE_DIR}/testdata/fuzz/${corpus}
+        COMMAND_EXPAND_LISTS)
     endif()
     sightline_target_defaults(${stem})
     target_link_libraries(${stem} PRIVATE ${lib})

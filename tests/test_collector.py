@@ -1,8 +1,11 @@
 """The collector as others meet it: what comes in by the newer receivers and leaves by the newer exporters, and clients that
 mean no good."""
+import collections
 import http.client
+import http.server
 import os
 import pathlib
+import re
 import resource
 import socket
 import struct
@@ -123,7 +126,7 @@ class Abuse(CollectorTest):
     def setUp(self):
         super().setUp()
         self.program = self.run_sightline(f"""
-  receivers: {{otlp: {{protocols: {{http: {{endpoint: "127.0.0.1:{self.http}", read_header_timeout: 2s}}, grpc: {{endpoint: "127.0.0.1:{self.grpc}"}}}}}}}}
+  receivers: {{otlp: {{protocols: {{http: {{endpoint: "127.0.0.1:{self.http}", read_header_timeout: 2s, read_timeout: 3s}}, grpc: {{endpoint: "127.0.0.1:{self.grpc}"}}}}}}}}
   exporters: {{nop: }}
   service: {{pipelines: {{traces: {{receivers: [otlp], exporters: [nop]}}}}}}
 """)
@@ -154,6 +157,25 @@ class Abuse(CollectorTest):
             time.sleep(0.3)
         else:
             self.fail("slow clients were never cut off")
+        for s in slow:
+            s.close()
+
+    def test_slow_bodies_are_cut_off(self):
+        slow = [socket.create_connection(("127.0.0.1", self.http)) for _ in range(200)]
+        for s in slow:
+            s.sendall(b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\nContent-Length: 1000\r\n\r\n")
+        before, deadline = self.resident_mib(), time.monotonic() + 20
+        while time.monotonic() < deadline:
+            self.serves()
+            try:
+                for s in slow:
+                    s.sendall(b"x")
+            except OSError:
+                break
+            time.sleep(0.3)
+        else:
+            self.fail("slow clients were never cut off")
+        self.assertLess(self.resident_mib() - before, 20)
         for s in slow:
             s.close()
 
@@ -265,3 +287,92 @@ class Overload(CollectorTest):
         self.assertEqual(sum(counted), accepted[0])
         waiting = [p for p in pathlib.Path(self.dir, "queue").rglob("*.batch")]
         self.assertEqual(len(waiting) * 10, accepted[0])
+
+
+class Destination:
+    """An OTLP/HTTP receiver that comes up late: refuses a few requests, then counts the traces it got."""
+
+    def __init__(self, port: int, refusals: int):
+        self.seen, self.refusals, self.lock = collections.Counter(), refusals, threading.Lock()
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                with outer.lock:
+                    outer.refusals -= 1
+                    is_refused = outer.refusals >= 0
+                    if not is_refused:
+                        outer.seen.update(re.findall(rb"TRACE[0-9]{11}", body))
+                self.send_response(503 if is_refused else 200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class DownstreamGone(CollectorTest):
+    """SIGHTLINE_OVERLOAD_SECONDS says for how long."""
+    SECONDS = float(os.environ.get("SIGHTLINE_OVERLOAD_SECONDS", "6"))
+
+    def start_program(self):
+        return self.run_sightline(f"""
+  receivers: {{otlp: {{protocols: {{http: {{endpoint: "127.0.0.1:{self.http}"}}}}}}}}
+  connectors: {{spanmetrics: {{}}}}
+  exporters:
+    prometheus: {{endpoint: "127.0.0.1:{self.metrics}"}}
+    otlphttp:
+      endpoint: "http://127.0.0.1:{self.destination}"
+      compression: none
+      sending_queue: {{queue_size: 100_000, storage: file_storage}}
+      retry_on_failure: {{initial_interval: 100ms, max_interval: 500ms, max_elapsed_time: 0}}
+  extensions: {{file_storage: {{directory: {self.dir}/queue, create_directory: true}}}}
+  service:
+    extensions: [file_storage]
+    pipelines:
+      traces: {{receivers: [otlp], exporters: [otlphttp, spanmetrics]}}
+      metrics: {{receivers: [spanmetrics], exporters: [prometheus]}}
+""")
+
+    def send(self, seconds: float) -> int:
+        """Traces of two spans each; answers how many requests were accepted, all of them."""
+        deadline, sent = time.monotonic() + seconds, 0
+        while time.monotonic() < deadline:
+            trace = b"TRACE%011d" % len(self.accepted)
+            answer = request("POST", f"http://localhost:{self.http}/v1/traces", otlp.export_request([otlp.span("a", trace)] * 2), PROTOBUF)
+            self.assertEqual(answer.status, 200, answer.body)
+            self.accepted.append(trace)
+            sent += 1
+            time.sleep(0.01)
+        return sent
+
+    def counted(self) -> float:
+        return sum(float(line.rsplit(" ", 1)[1]) for line in get(f"http://localhost:{self.metrics}/metrics").text.splitlines()
+                   if line.startswith("traces_span_metrics_calls_total{"))
+
+    def test_nothing_is_lost_and_nothing_counted_twice(self):
+        self.accepted, self.destination = [], free_port()
+        program = self.start_program()
+        first = self.send(self.SECONDS / 2)
+        self.assertEqual(self.counted(), 2 * first)
+        program.kill()
+        self.start_program()
+        second = self.send(self.SECONDS / 2)
+        self.assertEqual(self.counted(), 2 * second)
+        self.assertEqual(len(list(pathlib.Path(self.dir, "queue").rglob("*.batch"))), first + second)
+        destination = Destination(self.destination, refusals=20)
+        self.addCleanup(destination.stop)
+        eventually("all of it", 60 + self.SECONDS, lambda: sum(destination.seen.values()) >= 2 * len(self.accepted))
+        self.assertEqual(destination.seen, {trace: 2 for trace in self.accepted})
+        self.assertEqual(self.counted(), 2 * second)
+        eventually("an empty queue", 10, lambda: not list(pathlib.Path(self.dir, "queue").rglob("*.batch")))

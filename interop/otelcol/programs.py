@@ -73,11 +73,11 @@ def texts(message):
 
 
 class Store(Server):
-    """Takes remote write 1.0 and keeps the last of each series."""
+    """Takes remote write 1.0. Requests are only kept as they come, so that a sender never waits; read() makes series of them."""
 
     def __init__(self):
-        self.samples, self.exemplars, self.histograms, self.metadata = {}, {}, {}, {}
-        self.lock, self.is_closed = threading.Lock(), False
+        self.samples, self.exemplars, self.histograms, self.metadata = {}, {}, {}, {}  # the newest of each series
+        self.bodies, self.lock, self.is_closed = [], threading.Lock(), False
         super().__init__()
 
     def stop(self):
@@ -88,15 +88,18 @@ class Store(Server):
     def post(self, _headers, body):
         with self.lock:
             if not self.is_closed:
-                self.take(body)
+                self.bodies.append(body)
 
-    def take(self, body):
-        for number, value in fields(unsnappy(body)):
-            if number == 1:
-                self.series(value)
-            elif number == 3:
-                about = texts(value)
-                self.metadata[about.get(2)] = about.get(1, 0), about.get(4, ""), about.get(5, "")
+    def read(self):
+        with self.lock:
+            bodies, self.bodies = self.bodies, []
+        for body in bodies:
+            for number, value in fields(unsnappy(body)):
+                if number == 1:
+                    self.series(value)
+                elif number == 3:
+                    about = texts(value)
+                    self.metadata[about.get(2)] = about.get(1, 0), about.get(4, ""), about.get(5, "")
 
     def series(self, message):
         parts = list(fields(message))
@@ -104,7 +107,8 @@ class Store(Server):
         for number, value in parts:
             if number == 2:
                 sample = dict(fields(value))
-                self.samples[key] = bytes(sample.get(1, bytes(8))), sample.get(2, 0)
+                if key not in self.samples or sample.get(2, 0) >= self.samples[key][1]:  # requests may overtake each other
+                    self.samples[key] = bytes(sample.get(1, bytes(8))), sample.get(2, 0)
             elif number == 3:
                 exemplar = list(fields(value))
                 labels = tuple(sorted((t.get(1, ""), t.get(2, "")) for t in (texts(v) for n, v in exemplar if n == 1)))

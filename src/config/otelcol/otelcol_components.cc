@@ -532,6 +532,31 @@ void read_component(const Cursor& at, DebugExporterConfig& out) {
     at.error("output_paths must not be empty when use_internal_logger is false");
 }
 
+namespace {
+
+// After path.
+void read_group_by(MapReader& map, FileExporterConfig& out) {
+  const auto at = map.take("group_by");
+  if (!at || at->is_null()) return;
+  bool enabled = false;
+  std::string attribute = "fileexporter.path_segment";
+  MapReader inner(*at);
+  inner.read("enabled", enabled);
+  inner.read("resource_attribute", attribute);
+  inner.read("max_open_files", out.max_open_files);
+  inner.finish();
+  if (!enabled) return;
+  if (attribute.empty()) at->error("resource_attribute must not be empty when group_by is enabled");
+  if (out.max_open_files == 0) at->error("max_open_files must be positive");
+  if (std::ranges::count(out.path, '*') != 1)
+    at->error("path must contain exactly one * when group_by is enabled");
+  else if (out.path.starts_with('*'))
+    at->error("path must not start with * when group_by is enabled");
+  out.group_by_attribute = attribute;
+}
+
+}  // namespace
+
 void read_component(const Cursor& at, FileExporterConfig& out) {
   MapReader map(at);
   map.read("path", out.path);
@@ -556,11 +581,10 @@ void read_component(const Cursor& at, FileExporterConfig& out) {
     if (out.append) rotation->error("append and rotation cannot be used together");
   }
   map.reject({"encoding"}, "encoding extensions are not available here; use format json or proto");
-  map.reject({"group_by"}, "one path for everything; write several file exporters");
+  read_group_by(map, out);
   map.finish();
   if (out.path.empty()) at.error("path must be non-empty");
-  if (out.append && out.compression != Compression::kNone)
-    at.error("append and compression cannot be used together");
+  if (out.flush_interval.count() < 0) at.error("flush_interval must be larger than zero");
 }
 
 }  // namespace sightline::config

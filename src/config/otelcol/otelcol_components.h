@@ -214,6 +214,10 @@ struct FileExporterConfig {
   bool localtime = false;
   Compression compression = Compression::kNone;  // kZstd: each message by itself
   int32_t compression_level = 0;  // compression_params::level; 0: the compression's default
+  // group_by: the resource attribute that stands for the * of the path; empty: one file
+  std::string group_by_attribute;
+  uint32_t max_open_files = 100;
+  bool groups() const { return !group_by_attribute.empty(); }
 };
 
 // exporters: sightline. Our own: hands traces to this process' trace store and

@@ -1,9 +1,37 @@
 #include "config/otelcol/otelcol_connectors.h"
 
+#include <charconv>
+#include <cmath>
+
 #include "config/otelcol/otelcol_readers.h"
 
 namespace sightline::config {
 namespace {
+
+template <typename Number>
+std::optional<Number> whole_as(std::string_view text) {
+  Number number{};
+  const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (fault != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+// A scalar as YAML means it: a number unless it is quoted.
+void read_count_default(const Cursor& at, std::optional<CountConfig::Default>& out) {
+  const YamlValue& value = at.value();
+  if (value.kind == YamlValue::Kind::kNull) return;
+  if (value.kind != YamlValue::Kind::kScalar) return at.wrong_type("a string or a number");
+  const auto whole = whole_as<int64_t>(value.scalar);
+  const auto number = whole_as<double>(value.scalar);
+  if (value.quoted)
+    out = value.scalar;
+  else if (whole)
+    out = *whole;
+  else if (number && std::isfinite(*number))
+    out = *number;
+  else
+    out = value.scalar;
+}
 
 void read_count_attributes(MapReader& map, std::vector<CountConfig::Attribute>& out) {
   const auto at = map.take("attributes");
@@ -12,7 +40,8 @@ void read_count_attributes(MapReader& map, std::vector<CountConfig::Attribute>& 
     CountConfig::Attribute attribute;
     MapReader inner(item);
     inner.read("key", attribute.key);
-    inner.read("default_value", attribute.default_value);
+    if (const auto value = inner.take("default_value"))
+      read_count_default(*value, attribute.default_value);
     inner.finish();
     if (attribute.key.empty()) item.error("attribute key missing");
     out.push_back(std::move(attribute));
@@ -87,9 +116,13 @@ void read_component(const Cursor& at, CountConfig& out) {
   MapReader map(at);
   read_counts(map, "spans", OttlContext::kSpan, out.spans);
   read_counts(map, "spanevents", OttlContext::kSpanEvent, out.span_events);
-  map.ignore({"metrics", "datapoints", "logs", "profiles"},
-             "only spans and their events are counted here");
+  read_counts(map, "metrics", OttlContext::kMetric, out.metrics);
+  read_counts(map, "datapoints", OttlContext::kDataPoint, out.data_points);
+  map.ignore({"logs", "profiles"}, "there are neither logs nor profiles here to be counted");
   map.finish();
+  for (const CountConfig::Metric& metric : out.metrics)
+    if (!metric.attributes.empty())
+      at.error("metrics: attributes are not supported: metric \"" + metric.name + "\"");
 }
 
 }  // namespace sightline::config

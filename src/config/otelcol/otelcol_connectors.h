@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "config/otelcol/otelcol_ottl.h"
@@ -33,11 +34,12 @@ struct ServiceGraphConfig {
   static std::vector<std::chrono::nanoseconds> default_buckets();
 };
 
-// connectors: count. Of spans and their events.
+// connectors: count
 struct CountConfig {
+  using Default = std::variant<std::string, int64_t, double>;
   struct Attribute {
     std::string key;
-    std::optional<std::string> default_value;  // none: without the attribute an item is not counted
+    std::optional<Default> default_value;  // none: without the attribute an item is not counted
   };
   struct Metric {
     std::string name;
@@ -48,6 +50,10 @@ struct CountConfig {
   std::vector<Metric> spans = {{"trace.span.count", "The number of spans observed.", {}, {}}};
   std::vector<Metric> span_events = {
       {"trace.span.event.count", "The number of span events observed.", {}, {}}};
+  std::vector<Metric> metrics = {
+      {"metric.count", "The number of metrics observed.", {}, {}}};  // attributes: none
+  std::vector<Metric> data_points = {
+      {"metric.datapoint.count", "The number of data points observed.", {}, {}}};
 };
 
 }  // namespace sightline::config

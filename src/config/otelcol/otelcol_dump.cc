@@ -121,13 +121,16 @@ struct Describe {
       out << "; exponential histogram of " << c.exponential_histogram_max_size << " buckets";
   }
   void operator()(const CountConfig& c) const {
-    out << joined(c.spans, [](const CountConfig::Metric& m) { return m.name; }) << " of spans; "
-        << joined(c.span_events, [](const CountConfig::Metric& m) { return m.name; })
-        << " of events";
+    const auto listed = [](const std::vector<CountConfig::Metric>& metrics) {
+      return joined(metrics, [](const CountConfig::Metric& m) { return m.name; });
+    };
+    out << listed(c.spans) << " of spans; " << listed(c.span_events) << " of events; "
+        << listed(c.metrics) << " of metrics; " << listed(c.data_points) << " of data points";
   }
   void operator()(const FileExporterConfig& c) const {
     out << (c.format == FileExporterConfig::Format::kProto ? "OTLP protobuf" : "OTLP JSON")
         << " to " << c.path;
+    if (c.groups()) out << ", * from " << c.group_by_attribute;
     if (c.append) out << "; appends";
     if (c.max_megabytes > 0)
       out << "; a new file after " << c.max_megabytes << " MB, " << c.max_backups << " kept";

@@ -23,6 +23,8 @@ std::string pipeline_path(const PipelineConfig& pipeline) {
 
 bool feeds(const ConnectorConfig& connector, Signal from, Signal to) {
   if (std::holds_alternative<ForwardConfig>(connector)) return from == to;
+  if (std::holds_alternative<CountConfig>(connector) && from == Signal::kMetrics)
+    return to == Signal::kMetrics;
   return from == Signal::kTraces && to == Signal::kMetrics;
 }
 

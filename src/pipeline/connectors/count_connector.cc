@@ -1,5 +1,7 @@
 #include "pipeline/connectors/count_connector.h"
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "connectors/spanmetrics/label_names.h"
 #include "model/value_text.h"
@@ -11,103 +13,125 @@ using connectors::spanmetrics::AttributeLabels;
 
 namespace {
 
+using AttributeSpan = std::span<const model::AttributeView>;
+
 // Without _total, which is put behind it.
-std::string counter_name_of(const std::string& configured) {
-  std::string name = connectors::spanmetrics::metric_name_of(configured);
-  if (name.ends_with("_total")) name.resize(name.size() - 6);
-  return name;
+std::vector<std::string> counter_names(const CountRules& rules) {
+  std::vector<std::string> names;
+  for (const CountedMetric& metric : rules.all()) {
+    std::string name = connectors::spanmetrics::metric_name_of(metric.config.name);
+    if (name.ends_with("_total")) name.resize(name.size() - 6);
+    names.push_back(std::move(name));
+  }
+  return names;
 }
 
-}  // namespace
-
-std::vector<CountConnector::Metric> CountConnector::make(
-    const std::vector<config::CountConfig::Metric>& configs) {
-  std::vector<Metric> metrics;
-  for (const auto& config : configs)
-    metrics.push_back({config, counter_name_of(config.name),
-                       Conditions(config.conditions, config::OttlErrorMode::kIgnore)});
-  return metrics;
+std::string text_of(AttributeSpan attributes, std::string_view key) {
+  const auto found = std::ranges::find(attributes, key, &model::AttributeView::key);
+  return found == attributes.end() ? std::string() : model::value_text(found->value);
 }
 
-CountConnector::CountConnector(const config::CountConfig& config, const Clock& clock)
-    : clock_(clock),
-      started_(clock.now_ms()),
-      spans_(make(config.spans)),
-      events_(make(config.span_events)) {}
-
-namespace {
-
-std::string text_of(const model::SpanBatch& batch, const model::ResourceView& resource,
-                    std::string_view key) {
-  const model::ValueView* value = batch.find(resource.attributes, key);
-  return value == nullptr ? std::string() : model::value_text(*value);
-}
-
-std::string job_of(const model::SpanBatch& batch, const model::ResourceView& resource) {
-  const std::string name = text_of(batch, resource, "service.name");
-  const std::string space = text_of(batch, resource, "service.namespace");
+std::string job_of(AttributeSpan resource) {
+  const std::string name = text_of(resource, "service.name");
+  const std::string space = text_of(resource, "service.namespace");
   return space.empty() || name.empty() ? name : space + "/" + name;
 }
 
 }  // namespace
 
-// The last resource of a job and instance counts, as far as it has more to say. Needs mutex_.
-void CountConnector::note_target(const model::SpanBatch& batch,
-                                 const model::ResourceView& resource) {
-  const std::string job = job_of(batch, resource);
-  const std::string instance = text_of(batch, resource, "service.instance.id");
-  if (job.empty() || instance.empty()) return;
-  if (targets_.size() >= kCountSeriesMax && !targets_.contains({job, instance})) return;
-  AttributeLabels others({"__name__", "job", "instance"});
-  for (const model::AttributeView& attribute : batch.of(resource.attributes))
-    if (attribute.key != "service.name" && attribute.key != "service.namespace" &&
-        attribute.key != "service.instance.id")
-      others.add(attribute.key, model::value_text(attribute.value));
-  model::LabelsBuilder labels;
-  others.build_into(labels);
-  targets_[{job, instance}] = labels.set("job", job).set("instance", instance).build();
-}
-
-void CountConnector::count(size_t metric, const Metric& counted, const ConditionSubject& subject,
-                           model::Run attributes, Counts& counts) const {
-  const auto context =
-      subject.event != nullptr ? config::OttlContext::kSpanEvent : config::OttlContext::kSpan;
-  if (!counted.config.conditions.empty() &&
-      !counted.conditions.any(context, subject).value_or(false))
-    return;
-  AttributeLabels labels({"__name__", "job", "instance", "otel_scope_name", "otel_scope_version",
-                          "otel_scope_schema_url"});
-  for (const auto& attribute : counted.config.attributes) {
-    const model::ValueView* value = subject.batch->find(attributes, attribute.key);
-    if (value == nullptr) value = subject.batch->find(subject.resource->attributes, attribute.key);
-    if (value == nullptr && !attribute.default_value) return;
-    labels.add(attribute.key,
-               value != nullptr ? model::value_text(*value) : *attribute.default_value);
+// One request's counts, under Prometheus' names.
+class CountConnector::Totals final : public CountTally {
+ public:
+  void on_resource(AttributeSpan attributes) override {
+    resource_ = attributes;
+    target_ = {job_of(attributes), text_of(attributes, "service.instance.id")};
+    is_noted_ = false;
   }
-  model::LabelsBuilder built;
-  labels.build_into(built);
-  built.set("job", job_of(*subject.batch, *subject.resource))
-      .set("instance", text_of(*subject.batch, *subject.resource, "service.instance.id"));
-  built.set("otel_scope_name",
-            "github.com/open-telemetry/opentelemetry-collector-contrib/connector/countconnector");
-  ++counts[{metric, built.build()}];
+  void on_time(config::OttlContext, uint64_t) override {}
+  void on_match(const CountedMetric& metric, const Attributes& attributes) override {
+    if (!std::exchange(is_noted_, true)) note_target();
+    AttributeLabels labels({"__name__", "job", "instance", "otel_scope_name", "otel_scope_version",
+                            "otel_scope_schema_url"});
+    for (const auto& attribute : attributes)
+      labels.add(attribute.key, model::value_text(attribute.value));
+    model::LabelsBuilder built;
+    labels.build_into(built);
+    built.set("job", target_.first)
+        .set("instance", target_.second)
+        .set("otel_scope_name", kCountScope);
+    ++counts[{metric.number, built.build()}];
+  }
+
+  Counts counts;
+  Targets targets;
+
+ private:
+  // The last resource of a job and instance counts, as far as it has more to say.
+  void note_target() {
+    if (target_.first.empty() || target_.second.empty()) return;
+    AttributeLabels others({"__name__", "job", "instance"});
+    for (const model::AttributeView& attribute : resource_)
+      if (attribute.key != "service.name" && attribute.key != "service.namespace" &&
+          attribute.key != "service.instance.id")
+        others.add(attribute.key, model::value_text(attribute.value));
+    model::LabelsBuilder labels;
+    others.build_into(labels);
+    targets[target_] = labels.set("job", target_.first).set("instance", target_.second).build();
+  }
+
+  AttributeSpan resource_;
+  Target target_;
+  bool is_noted_ = false;
+};
+
+CountConnector::CountConnector(const config::CountConfig& config, const Clock& clock,
+                               bool is_strict)
+    : clock_(clock),
+      started_(clock.now_ms()),
+      is_strict_(is_strict),
+      rules_(config,
+             is_strict ? config::OttlErrorMode::kPropagate : config::OttlErrorMode::kIgnore),
+      names_(counter_names(rules_)) {}
+
+template <typename Walk>
+Status CountConnector::count(Walk walk) {
+  if (is_strict_) {
+    CountDeltas deltas(rules_, clock_.now().value);
+    if (auto status = walk(deltas); !status) return status;
+    auto [request, points] = deltas.take();
+    return push(points, std::move(request));
+  }
+  Totals totals;
+  if (auto status = walk(totals); !status) return status;
+  add(totals.counts, totals.targets);
+  return {};
 }
 
 Status CountConnector::consume(const SharedBatch& batch) {
-  Counts fresh;
-  for (const model::SpanView& span : batch->spans) {
-    auto subject = ConditionSubject::of_span(*batch, span);
-    for (size_t i = 0; i < spans_.size(); ++i) count(i, spans_[i], subject, span.attributes, fresh);
-    for (const model::EventView& event : batch->events_of(span)) {
-      subject.event = &event;
-      for (size_t i = 0; i < events_.size(); ++i)
-        count(spans_.size() + i, events_[i], subject, event.attributes, fresh);
-    }
-  }
+  return count([&](CountTally& tally) { return count_spans(rules_, *batch, tally); });
+}
+
+Result<wire::otlp::PartialSuccess> CountConnector::consume(const SharedMetrics& batch) {
+  auto status =
+      count([&](CountTally& tally) { return count_metrics(rules_, *batch->protobuf, tally); });
+  if (!status) return std::unexpected(std::move(status).error());
+  return wire::otlp::PartialSuccess();
+}
+
+Status CountConnector::push(uint64_t points, std::string request) {
+  if (points == 0) return {};
+  const auto batch = std::make_shared<const MetricsBatch>(
+      MetricsBatch{std::make_shared<const std::string>(std::move(request)), points});
+  for (MetricsConsumer* head : heads_)
+    if (auto answer = head->consume(batch); !answer) return std::unexpected(answer.error());
+  return {};
+}
+
+void CountConnector::add(const Counts& counts, const Targets& targets) {
   const std::lock_guard lock(mutex_);
-  if (!fresh.empty())
-    for (const model::ResourceView& resource : batch->resources) note_target(*batch, resource);
-  for (const auto& [key, n] : fresh) {
+  for (const auto& [target, labels] : targets)
+    if (targets_.size() < kCountSeriesMax || targets_.contains(target)) targets_[target] = labels;
+  for (const auto& [key, n] : counts) {
     const auto known = counts_.find(key);
     if (known != counts_.end())
       known->second += n;
@@ -117,17 +141,15 @@ Status CountConnector::consume(const SharedBatch& batch) {
       SL_LOG_WARN("count connector: more than {} series; further ones are not counted",
                   kCountSeriesMax);
   }
-  return {};
 }
 
 std::vector<model::MetricFamily> CountConnector::collect() const {
   const TimestampMs now = clock_.now_ms();
   std::vector<model::MetricFamily> all;
-  for (const auto* metrics : {&spans_, &events_})
-    for (const Metric& metric : *metrics)
-      all.push_back({.name = metric.name,
-                     .metadata = {model::MetricType::kCounter, "", metric.config.description},
-                     .empty_labels = {"otel_scope_schema_url", "otel_scope_version"}});
+  for (const CountedMetric& metric : rules_.all())
+    all.push_back({.name = names_[metric.number],
+                   .metadata = {model::MetricType::kCounter, "", metric.config.description},
+                   .empty_labels = {"otel_scope_schema_url", "otel_scope_version"}});
   const std::lock_guard lock(mutex_);
   for (const auto& [key, n] : counts_)
     all[key.first].points.push_back(
@@ -143,12 +165,10 @@ std::vector<model::MetricFamily> CountConnector::collect() const {
 
 Result<uint64_t> CountConnector::export_points(model::MetricsSink& sink, uint64_t) {
   FamilyNames names;
-  for (const auto* metrics : {&spans_, &events_}) {
-    for (const Metric& metric : *metrics) {
-      names.metrics[metric.name] = metric.config.name;
-      for (const auto& attribute : metric.config.attributes)
-        names.attributes[connectors::spanmetrics::label_name_of(attribute.key)] = attribute.key;
-    }
+  for (const CountedMetric& metric : rules_.all()) {
+    names.metrics[names_[metric.number]] = metric.config.name;
+    for (const auto& attribute : metric.config.attributes)
+      names.attributes[connectors::spanmetrics::label_name_of(attribute.key)] = attribute.key;
   }
   if (auto status = export_families(collect(), names, clock_.now().value, sink); !status)
     return std::unexpected(std::move(status).error());

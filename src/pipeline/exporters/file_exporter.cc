@@ -1,39 +1,20 @@
 #include "pipeline/exporters/file_exporter.h"
 
-#include <cerrno>
-#include <cstring>
-#include <ctime>
+#include <algorithm>
 #include <filesystem>
 
 #include "base/bytes.h"
+#include "base/log.h"
 #include "net/compression.h"
 #include "pipeline/exporters/directories.h"
+#include "pipeline/exporters/grouped_paths.h"
 
 namespace sightline::pipeline {
-namespace {
-
-namespace fs = std::filesystem;
-
-std::string time_text(TimestampNs now, bool local) {
-  const auto seconds = static_cast<std::time_t>(now.value / 1'000'000'000);
-  std::tm parts{};
-  if (local)
-    localtime_r(&seconds, &parts);
-  else
-    gmtime_r(&seconds, &parts);
-  char text[40];
-  const size_t n = std::strftime(text, sizeof text, "%Y-%m-%dT%H-%M-%S", &parts);
-  char millis[8];
-  std::snprintf(millis, sizeof millis, ".%03u",
-                static_cast<unsigned>(now.value / 1'000'000 % 1000));
-  return std::string(text, n) + millis;
-}
-
-}  // namespace
 
 FileExporter::FileExporter(const config::FileExporterConfig& config, const std::string& id,
                            const Clock& clock, Telemetry& telemetry)
     : config_(config),
+      id_(id),
       clock_(clock),
       spans_{telemetry.counter("otelcol_exporter_sent_spans_total",
                                "Spans sent to their destination.", {{"exporter", id}}),
@@ -44,73 +25,48 @@ FileExporter::FileExporter(const config::FileExporterConfig& config, const std::
               telemetry.counter("otelcol_exporter_send_failed_metric_points_total",
                                 "Data points given up after all tries.", {{"exporter", id}})} {}
 
-FileExporter::~FileExporter() {
-  if (file_ != nullptr) std::fclose(file_);
-}
-
 Result<std::unique_ptr<FileExporter>> FileExporter::open(const config::FileExporterConfig& config,
                                                          const std::string& id, const Clock& clock,
                                                          Telemetry& telemetry) {
   std::unique_ptr<FileExporter> exporter(new FileExporter(config, id, clock, telemetry));
+  if (config.groups()) return exporter;  // files are made when they are needed
   if (config.create_directory)
-    if (auto status = make_directories(fs::path(config.path).parent_path().string(),
+    if (auto status = make_directories(std::filesystem::path(config.path).parent_path().string(),
                                        config.directory_permissions);
         !status)
       return in_context("exporter " + id, std::move(status).error());
   const std::lock_guard lock(exporter->mutex_);
-  if (auto status = exporter->open_file(); !status)
-    return in_context("exporter " + id, std::move(status).error());
+  if (auto file = exporter->file_at(config.path); !file)
+    return in_context("exporter " + id, std::move(file).error());
   return exporter;
 }
 
-Status FileExporter::open_file() {
-  const bool appends = config_.append || config_.max_megabytes > 0;
-  file_ = std::fopen(config_.path.c_str(), appends ? "ab" : "wb");
-  if (file_ == nullptr) return fail(Errc::kIo, "open ", config_.path, ": ", std::strerror(errno));
-  std::error_code error;
-  const auto size = fs::file_size(config_.path, error);
-  written_ = appends && !error ? size : 0;
-  return {};
+void FileExporter::close_oldest() {
+  const auto oldest =
+      std::ranges::min_element(files_, {}, [](const auto& entry) { return entry.second.used; });
+  if (oldest != files_.end()) files_.erase(oldest);
 }
 
-void FileExporter::remove_old() const {
-  const fs::path path(config_.path);
-  const std::string stem = path.stem().string() + "-";
-  std::vector<fs::path> old;
-  std::error_code error;
-  for (const auto& entry :
-       fs::directory_iterator(path.has_parent_path() ? path.parent_path() : fs::path("."), error)) {
-    const std::string name = entry.path().filename().string();
-    // name-2026-11-25T21-40-05.123.ext
-    if (name.starts_with(stem) && name.ends_with(path.extension().string()) &&
-        name.size() == stem.size() + 23 + path.extension().string().size())
-      old.push_back(entry.path());
+Result<ExportFile*> FileExporter::file_at(const std::string& path) {
+  if (const auto known = files_.find(path); known != files_.end()) {
+    known->second.used = ++uses_;
+    return known->second.file.get();
   }
-  std::sort(old.begin(), old.end());
-  const auto remove = [&](const fs::path& file) { fs::remove(file, error); };
-  while (config_.max_backups > 0 && old.size() > config_.max_backups) {
-    remove(old.front());
-    old.erase(old.begin());
+  bool is_begun = false;
+  if (config_.groups()) {
+    is_begun = begun_.contains(path);
+    if (!is_begun && begun_.size() >= kGroupedFilesMax)
+      return fail(Errc::kResourceExhausted, "more than ", kGroupedFilesMax, " files");
+    if (auto status = make_directories(std::filesystem::path(path).parent_path().string(),
+                                       config_.directory_permissions);
+        !status)
+      return std::unexpected(std::move(status).error());
+    while (files_.size() >= std::max<size_t>(config_.max_open_files, 1)) close_oldest();
   }
-  if (config_.max_days == 0) return;
-  const uint64_t day_ns = 86'400'000'000'000ull;
-  const std::string oldest =
-      stem + time_text({clock_.now().value - config_.max_days * day_ns}, config_.localtime);
-  for (const fs::path& file : old)
-    if (file.filename().string() < oldest) remove(file);
-}
-
-Status FileExporter::rotate() {
-  std::fclose(file_);
-  file_ = nullptr;
-  const fs::path path(config_.path);
-  fs::path aside = path;
-  aside.replace_filename(path.stem().string() + "-" + time_text(clock_.now(), config_.localtime) +
-                         path.extension().string());
-  std::error_code error;
-  fs::rename(path, aside, error);
-  remove_old();
-  return open_file();
+  auto file = ExportFile::open(config_, path, is_begun, clock_);
+  if (!file) return std::unexpected(std::move(file).error());
+  if (config_.groups()) begun_.insert(path);
+  return files_.emplace(path, OpenFile{std::move(*file), ++uses_}).first->second.file.get();
 }
 
 std::string FileExporter::message(const Outgoing& batch) const {
@@ -129,30 +85,43 @@ std::string FileExporter::message(const Outgoing& batch) const {
   return sized + body;
 }
 
-Status FileExporter::write(const Outgoing& batch, const Counters& counters) {
+Status FileExporter::write(const Outgoing& batch, config::Signal signal, const Counters& counters) {
+  if (config_.groups()) return write_grouped(batch, signal, counters);
   const std::string text = message(batch);
   const std::lock_guard lock(mutex_);
-  const uint64_t limit = uint64_t{config_.max_megabytes} << 20;
-  Status status;
-  if (file_ == nullptr)
-    status = open_file();
-  else if (limit > 0 && written_ > 0 && written_ + text.size() > limit)
-    status = rotate();
-  if (status && std::fwrite(text.data(), 1, text.size(), file_) != text.size())
-    status = fail(Errc::kUnavailable, "write ", config_.path, ": ", std::strerror(errno));
-  const auto now = clock_.monotonic();
-  if (status && now - flushed_ >= config_.flush_interval) {
-    if (std::fflush(file_) != 0)
-      status = fail(Errc::kUnavailable, "write ", config_.path, ": ", std::strerror(errno));
-    flushed_ = now;
-  }
+  auto file = file_at(config_.path);
+  const Status status = file ? (*file)->write(text) : std::unexpected(file.error());
   if (!status) {
     counters.failed.add(batch.items());
     return fail(Errc::kUnavailable, status.error().message);
   }
-  written_ += text.size();
   counters.sent.add(batch.items());
   return {};
+}
+
+Status FileExporter::write_grouped(const Outgoing& batch, config::Signal signal,
+                                   const Counters& counters) {
+  bool has_written = false;
+  for (auto& [path, protobuf] : group_by_path(config_, batch.protobuf())) {
+    auto part = Outgoing::parse(signal, std::move(protobuf));
+    if (!part) return std::unexpected(std::move(part).error());
+    const std::string text = message(*part);
+    const std::lock_guard lock(mutex_);
+    auto file = file_at(path);
+    const Status status = file ? (*file)->write(text) : std::unexpected(file.error());
+    (status ? counters.sent : counters.failed).add(part->items());
+    if (!status && !has_written) return fail(Errc::kUnavailable, status.error().message);
+    if (!status) SL_LOG_WARN("exporter {}: {}", id_, status.error().message);
+    has_written = true;
+  }
+  return {};
+}
+
+void FileExporter::maintain() {
+  const std::lock_guard lock(mutex_);
+  for (auto& [path, open] : files_)
+    if (auto status = open.file->flush_if_due(); !status)
+      SL_LOG_WARN("exporter {}: {}", id_, status.error().message);
 }
 
 }  // namespace sightline::pipeline

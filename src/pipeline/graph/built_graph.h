@@ -71,6 +71,7 @@ class BuiltGraph final : public Graph {
   // Metrics: graph_metrics.cc
   Status build_metrics(const PipelineConfig& pipeline);
   bool edits(const PipelineConfig& pipeline) const;
+  bool counts_metrics(const ComponentId& end) const;
   bool needs_points() const;
   bool is_fed_by(const PipelineConfig& pipeline, const ComponentId& connector) const;
   Result<std::vector<SpanToMetrics*>> sources_of(const PipelineConfig& pipeline);
@@ -80,6 +81,8 @@ class BuiltGraph final : public Graph {
   Result<MetricsConsumer*> metrics_chain(const PipelineConfig& pipeline,
                                          std::vector<MetricsConsumer*> ends);
   Result<MetricsConsumer*> metrics_end(const MarkedId& id);
+  Result<MetricsConsumer*> metrics_count(
+      const config::Component<config::ConnectorConfig>& component);
   Result<MetricsConsumer*> metrics_forward(const ComponentId& id);
   Result<MetricsConsumer*> make_metrics_exporter(
       const config::Component<config::ExporterConfig>& component);

@@ -116,6 +116,7 @@ void BuiltGraph::stop(std::chrono::milliseconds deadline) {
 void BuiltGraph::maintain() {
   for (auto& processor : processors_) processor->maintain();
   for (auto& [id, connector] : connectors_) connector->maintain();
+  for (auto& [id, file] : file_exporters_) file->maintain();
 }
 
 std::vector<OpenListener> BuiltGraph::listeners() const {

@@ -55,7 +55,7 @@ Result<SpanToMetrics*> BuiltGraph::span_to_metrics(
                                                    env_.telemetry, config_->is_strict);
   } else {
     slot = std::make_unique<CountConnector>(std::get<config::CountConfig>(component.config),
-                                            env_.clock);
+                                            env_.clock, config_->is_strict);
   }
   return slot.get();
 }
@@ -69,6 +69,12 @@ bool BuiltGraph::edits(const PipelineConfig& pipeline) const {
   });
 }
 
+// Whether an end of a pipeline of metrics is a connector that counts them.
+bool BuiltGraph::counts_metrics(const ComponentId& end) const {
+  const auto* connector = config_->connector(end);
+  return connector != nullptr && std::holds_alternative<config::CountConfig>(connector->config);
+}
+
 // Whether some pipeline needs what connectors count as OTLP's points.
 bool BuiltGraph::needs_points() const {
   for (const PipelineConfig& pipeline : config_->pipelines) {
@@ -76,6 +82,7 @@ bool BuiltGraph::needs_points() const {
     if (edits(pipeline)) return true;
     for (const auto& id : pipeline.exporters) {
       const auto* exporter = config_->exporter(*id);
+      if (counts_metrics(*id)) return true;
       if (exporter == nullptr) continue;
       const auto* shown = std::get_if<config::PrometheusExporterConfig>(&exporter->config);
       if (!pulls(exporter->config) || (shown != nullptr && shown->keeps_utf8())) return true;
@@ -143,8 +150,10 @@ Status BuiltGraph::pull(const PipelineConfig& pipeline, SpanToMetrics& source) {
   std::vector<MetricsConsumer*> pushed;
   for (const auto& id : pipeline.exporters) {
     const auto* component = config_->exporter(*id);
-    if (component == nullptr) continue;  // a forward connector: whoever receives from it looks here
-    if (!pulls(component->config)) {
+    const bool counts = counts_metrics(*id);
+    if (component == nullptr && !counts)
+      continue;  // a forward connector: whoever receives from it looks here
+    if (counts || !pulls(component->config)) {
       auto end = metrics_end(id);
       if (!end) return std::unexpected(std::move(end).error());
       pushed.push_back(*end);
@@ -167,6 +176,8 @@ Status BuiltGraph::pull(const PipelineConfig& pipeline, SpanToMetrics& source) {
 }
 
 void BuiltGraph::flush_into(SpanToMetrics& source, MetricsConsumer& head) {
+  if (auto* count = dynamic_cast<CountConnector*>(&source); count != nullptr && config_->is_strict)
+    return count->push_to(head);
   for (const auto& component : config_->connectors) {
     const auto known = connectors_.find(component.id);
     if (known == connectors_.end() || known->second.get() != &source) continue;
@@ -209,10 +220,11 @@ Result<MetricsConsumer*> BuiltGraph::metrics_head(const PipelineConfig& pipeline
     if (!end) return end;
     const auto* exporter = config_->exporter(*id);
     const bool takes_all =
-        exporter != nullptr &&
-        (std::holds_alternative<config::PrometheusExporterConfig>(exporter->config) ||
-         std::holds_alternative<config::DebugExporterConfig>(exporter->config) ||
-         std::holds_alternative<config::NopConfig>(exporter->config));
+        counts_metrics(*id) ||
+        (exporter != nullptr &&
+         (std::holds_alternative<config::PrometheusExporterConfig>(exporter->config) ||
+          std::holds_alternative<config::DebugExporterConfig>(exporter->config) ||
+          std::holds_alternative<config::NopConfig>(exporter->config)));
     (takes_all ? taking : refusing).push_back(*end);
   }
   refusing.insert(refusing.end(), taking.begin(), taking.end());
@@ -224,11 +236,20 @@ Result<MetricsConsumer*> BuiltGraph::metrics_head(const PipelineConfig& pipeline
 Result<MetricsConsumer*> BuiltGraph::metrics_end(const MarkedId& id) {
   if (const auto known = metrics_ends_.find(*id); known != metrics_ends_.end())
     return known->second;
-  auto end = config_->connector(*id) != nullptr ? metrics_forward(*id)
-                                                : make_metrics_exporter(*config_->exporter(*id));
+  const auto* connector = config_->connector(*id);
+  auto end = counts_metrics(*id)    ? metrics_count(*connector)
+             : connector != nullptr ? metrics_forward(*id)
+                                    : make_metrics_exporter(*config_->exporter(*id));
   if (!end) return in_context(id.mark.text(), std::move(end).error());
   metrics_ends_.emplace(*id, *end);
   return end;
+}
+
+Result<MetricsConsumer*> BuiltGraph::metrics_count(
+    const config::Component<config::ConnectorConfig>& component) {
+  auto made = span_to_metrics(component);
+  if (!made) return std::unexpected(std::move(made).error());
+  return static_cast<CountConnector*>(*made);
 }
 
 Result<MetricsConsumer*> BuiltGraph::metrics_forward(const ComponentId& id) {

@@ -1,4 +1,5 @@
 // Metrics through the graph: from receivers and connectors, through processors, to every exporter.
+#include <algorithm>
 #include <condition_variable>
 #include <mutex>
 
@@ -109,6 +110,92 @@ service: {pipelines: {traces: {receivers: [otlp], exporters: [spanmetrics]}, met
        R"({"key":"service.instance.id","value":{"stringValue":"i1"}})",
        R"("scope":{"name":"spanmetricsconnector"})"})
     EXPECT_NE(json.find(part), std::string::npos) << part << "\n" << json;
+}
+
+TEST_F(MetricsGraphTest, MetricsAndTheirPointsAreCounted) {
+  start(R"(
+receivers: {otlp: {protocols: {http: {endpoint: "127.0.0.1:0"}}}}
+connectors:
+  count:
+    metrics: {long: {conditions: ['name == "latency"', 'unit == "1"']}}
+    datapoints: {points: {attributes: [{key: http.route, default_value: none}, {key: host.name}]}}
+  count/all:
+exporters: {prometheus: {endpoint: "127.0.0.1:0"}}
+service:
+  pipelines:
+    metrics: {receivers: [otlp], exporters: [count, count/all]}
+    metrics/counts: {receivers: [count, count/all], exporters: [prometheus]}
+)");
+  for (int i = 0; i < 2; ++i) ASSERT_EQ(post("/v1/metrics", kMetrics), 200);
+  const std::string text = exposition();
+  for (const char* line :
+       {R"(long_total{instance="i1",job="shop",)", R"(points_total{host_name="h",http_route="/",)",
+        R"(points_total{host_name="h",http_route="none",)", "metric_count_total{"})
+    EXPECT_NE(text.find(line), std::string::npos) << line << "\n" << text;
+  const auto value_of = [&](const std::string& series) {
+    const size_t at = text.find(series);
+    return at == std::string::npos ? "" : text.substr(text.find("} ", at) + 2, 2);
+  };
+  EXPECT_EQ(value_of("long_total{"), "4\n");
+  EXPECT_EQ(value_of(R"(points_total{host_name="h",http_route="none")"), "4\n");
+  EXPECT_EQ(value_of("metric_count_total{"), "6\n");
+  EXPECT_EQ(value_of("metric_datapoint_count_total{"), "6\n");
+}
+
+// As the peer: the counts of each request at once, as deltas with the whole resource and the attributes' own types.
+TEST_F(MetricsGraphTest, StrictCountsArePushedWithTheirRequest) {
+  start(R"(
+receivers: {otlp: {protocols: {http: {endpoint: "127.0.0.1:0"}}}}
+connectors:
+  count:
+    spans: {all: {attributes: [{key: http.status_code}, {key: retries, default_value: 0.5}]}}
+    metrics: {every: {}}
+    datapoints: {odd: {conditions: ['value_int + attributes["x"] == 1']}}
+exporters: {file: {path: )" +
+        folder + R"(/counts.json, flush_interval: 0s}}
+service:
+  compatibility: strict
+  pipelines:
+    traces: {receivers: [otlp], exporters: [count]}
+    metrics: {receivers: [otlp], exporters: [count]}
+    metrics/counts: {receivers: [count], exporters: [file]}
+)");
+  ASSERT_EQ(post("/v1/traces", kSpan), 200);
+  EXPECT_NE(post("/v1/metrics", kMetrics), 200);  // a condition that cannot be evaluated
+  graph->stop(std::chrono::seconds(5));
+  const std::string json = read("counts.json");
+  EXPECT_EQ(std::ranges::count(json, '\n'), 1) << json;
+  for (
+      const char* part :
+      {R"({"key":"service.instance.id","value":{"stringValue":"i1"}})",
+       R"("name":"all","sum":{"aggregationTemporality":1,"isMonotonic":true)",
+       R"({"key":"http.status_code","value":{"intValue":"200"}},{"key":"retries","value":{"doubleValue":0.5}})",
+       R"("startTimeUnixNano":"1000000","timeUnixNano":"6000000","asInt":"1")"})
+    EXPECT_NE(json.find(part), std::string::npos) << part << "\n" << json;
+}
+
+TEST_F(MetricsGraphTest, FilesAreNamedAfterAnAttribute) {
+  start(
+      R"(
+receivers: {otlp: {protocols: {http: {endpoint: "127.0.0.1:0"}}}}
+exporters: {file: {path: )" +
+      folder +
+      R"(/out/*.json, flush_interval: 0s, group_by: {enabled: true, resource_attribute: service.name, max_open_files: 1}}}
+service: {pipelines: {traces: {receivers: [otlp], exporters: [file]}, metrics: {receivers: [otlp], exporters: [file]}}}
+)");
+  std::string other(kSpan);
+  other.replace(other.find("shop"), 4, "../../cart");
+  std::string nameless(kSpan);
+  nameless.replace(nameless.find("service.name"), 12, "service.nami");
+  for (const std::string& request : {std::string(kSpan), other, nameless, std::string(kSpan)})
+    ASSERT_EQ(post("/v1/traces", request), 200);
+  ASSERT_EQ(post("/v1/metrics", kMetrics), 200);
+  graph->stop(std::chrono::seconds(5));
+  const std::string shop = read("out/shop.json");
+  EXPECT_EQ(std::ranges::count(shop, '\n'), 3) << shop;  // it was closed in between, and went on
+  EXPECT_NE(shop.find("resourceMetrics"), std::string::npos);
+  EXPECT_EQ(std::ranges::count(read("out/cart.json"), '\n'), 1);
+  EXPECT_EQ(telemetry.counter_total("otelcol_exporter_sent_spans_total"), 3u);
 }
 
 TEST_F(MetricsGraphTest, ReceivedMetricsAreEditedAndShown) {

@@ -52,7 +52,30 @@ bool accumulate(DataPoint& sum, const DataPoint& delta) {
 
 }  // namespace
 
-Status DeltaAccumulator::add(const std::string& key, DataPoint& point) {
+namespace {
+
+enum class Place { kFollows, kAnew, kRefused };
+
+Place place_of(const DataPoint& point, const DataPoint& before, DeltaOrder order) {
+  const bool begins_there = point.start_ns == before.time_ns;
+  switch (order) {
+    case DeltaOrder::kEnds:
+      return point.time_ns > before.time_ns || (point.time_ns == before.time_ns && begins_there)
+                 ? Place::kFollows
+                 : Place::kRefused;
+    case DeltaOrder::kPeerSums:
+      if (point.time_ns < before.time_ns) return Place::kRefused;
+      return begins_there ? Place::kFollows : Place::kAnew;
+    case DeltaOrder::kPeerHistograms:
+      if (point.start_ns < before.time_ns) return Place::kRefused;
+      return begins_there ? Place::kFollows : Place::kAnew;
+  }
+  return Place::kRefused;
+}
+
+}  // namespace
+
+Status DeltaAccumulator::add(const std::string& key, DataPoint& point, DeltaOrder order) {
   const DataPoint* before = nullptr;
   if (const auto found = pending_.find(key); found != pending_.end())
     before = &found->second;
@@ -62,13 +85,12 @@ Status DeltaAccumulator::add(const std::string& key, DataPoint& point) {
   total.start_ns = point.start_ns;
   bool continues = false;
   if (before != nullptr) {
-    const bool follows = point.time_ns > before->time_ns ||
-                         (point.time_ns == before->time_ns && point.start_ns == before->time_ns);
-    if (!follows)
+    const Place place = place_of(point, *before, order);
+    if (place == Place::kRefused)
       return fail(Errc::kOutOfRange, "out of order delta point: it ends at ", point.time_ns,
                   " ns, the last one at ", before->time_ns, " ns");
     DataPoint sum = *before;
-    if (accumulate(sum, point)) {
+    if (place == Place::kFollows && accumulate(sum, point)) {
       total = std::move(sum);
       continues = true;
     }

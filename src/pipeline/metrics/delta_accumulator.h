@@ -3,7 +3,7 @@
 //   Transaction  add() computes against what is pending; keep() makes it so, forget() drops it: a request that was not
 //                stored and comes again is not counted twice.
 //   Order        a point that does not end after the last of its stream is refused: kOutOfRange. One may both begin and
-//                end where the last one ended.
+//                end where the last one ended. DeltaOrder says what the peer's prometheus exporter does instead.
 //   Limits       kStreamsMax streams; those idle longest make room. Sums begin anew with the process, with a new start.
 //   Threads      one owner at a time; the caller locks.
 #include <absl/container/flat_hash_map.h>
@@ -16,12 +16,19 @@
 
 namespace sightline::pipeline {
 
+// When a point adds to its stream, begins it anew, or is refused.
+enum class DeltaOrder {
+  kEnds,  // adds when it ends after the last one, or begins and ends where that ended; else refused
+  kPeerSums,  // adds when it begins where the last one ended; refused when it ends before that; else anew
+  kPeerHistograms  // adds when it begins where the last one ended; anew when it begins after that; else refused
+};
+
 class DeltaAccumulator {
  public:
   static constexpr size_t kStreamsMax = 200'000;
 
   // Makes `point` of the stream named `key` cumulative.
-  Status add(const std::string& key, model::DataPoint& point);
+  Status add(const std::string& key, model::DataPoint& point, DeltaOrder order = DeltaOrder::kEnds);
   void keep();
   void forget() { pending_.clear(); }
   size_t streams() const { return streams_.size(); }

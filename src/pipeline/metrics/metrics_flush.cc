@@ -2,6 +2,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "pipeline/metrics/attribute_key.h"
 #include "pipeline/metrics/point_buckets.h"
 #include "wire/otlp/encode_metrics.h"
 
@@ -9,15 +10,6 @@ namespace sightline::pipeline {
 namespace {
 
 using model::DataPoint;
-
-void append_attributes(const std::vector<model::AttributeView>& attributes, std::string& key) {
-  for (const model::AttributeView& a : attributes) {
-    append_sized(key, a.key);
-    key += static_cast<char>(a.value.kind);
-    append_le(key, a.value.int_value);
-    append_sized(key, a.value.bytes);
-  }
-}
 
 void subtract(DataPoint::Buckets& from, const DataPoint::Buckets& before) {
   for (size_t i = 0; i < before.counts.size(); ++i) {
@@ -61,7 +53,7 @@ class DeltaSink final : public model::MetricsSink {
 
   Status on_resource(const model::MetricResource& resource) override {
     resource_.clear();
-    append_attributes(resource.attributes, resource_);
+    append_attribute_key(resource.attributes, resource_);
     return next_.on_resource(resource);
   }
   Status on_scope(const model::MetricScope& scope) override { return next_.on_scope(scope); }
@@ -71,7 +63,7 @@ class DeltaSink final : public model::MetricsSink {
   Status on_point(const model::MetricView& metric, const DataPoint& point) override {
     std::string stream;
     append_sized(stream, metric.name);
-    append_attributes(point.attributes, stream);
+    append_attribute_key(point.attributes, stream);
     std::string key = resource_ + stream;
     DataPoint added = point, total = point;
     total.attributes.clear();

@@ -60,6 +60,15 @@ class Source final : public SpanToMetrics {
   std::vector<uint64_t> epochs;
 };
 
+// Whether the last flush that was taken has a point of the counter with these times and this value.
+testing::AssertionResult told(const Head& head, int start, int end, int value) {
+  const std::string point = "\"startTimeUnixNano\":\"" + std::to_string(start) +
+                            "\",\"timeUnixNano\":\"" + std::to_string(end) + "\",\"asInt\":\"" +
+                            std::to_string(value) + "\"";
+  if (head.json.contains(point)) return testing::AssertionSuccess();
+  return testing::AssertionFailure() << point << " is not in " << head.json;
+}
+
 TEST(MetricsFlush, ARefusedFlushOfDeltasIsPartOfTheNext) {
   Source source;
   Head head;
@@ -67,17 +76,13 @@ TEST(MetricsFlush, ARefusedFlushOfDeltasIsPartOfTheNext) {
   source.total = 3;
   ASSERT_TRUE(flush.flush());
   EXPECT_NE(head.json.find(R"("aggregationTemporality":1)"), std::string::npos) << head.json;
-  EXPECT_NE(head.json.find(R"("startTimeUnixNano":"1","timeUnixNano":"11","asInt":"3")"),
-            std::string::npos)
-      << head.json;
+  EXPECT_TRUE(told(head, 1, 11, 3));
   source.total = 5;
   head.refuse = 1;
   EXPECT_FALSE(flush.flush());
   source.total = 9;
   ASSERT_TRUE(flush.flush());
-  EXPECT_NE(head.json.find(R"("startTimeUnixNano":"11","timeUnixNano":"13","asInt":"6")"),
-            std::string::npos)
-      << head.json;
+  EXPECT_TRUE(told(head, 11, 13, 6));
   EXPECT_EQ(source.epochs, (std::vector<uint64_t>{0, 101, 101}));
   ASSERT_TRUE(flush.flush());  // nothing new
   EXPECT_EQ(head.taken, 2);
@@ -114,22 +119,14 @@ TEST(MetricsFlush, DeltasOfSeveralResourcesShareTheirStreams) {
   MetricsFlush flush({.connector = "c", .delta = true, .streams_as_peer = true}, source, head);
   source.total = 3;
   ASSERT_TRUE(flush.flush());
-  EXPECT_NE(head.json.find(R"("startTimeUnixNano":"1","timeUnixNano":"11","asInt":"3")"),
-            std::string::npos)
-      << head.json;
-  EXPECT_NE(head.json.find(R"("startTimeUnixNano":"11","timeUnixNano":"11","asInt":"3")"),
-            std::string::npos)
-      << head.json;
+  EXPECT_TRUE(told(head, 1, 11, 3));
+  EXPECT_TRUE(told(head, 11, 11, 3));
   ASSERT_TRUE(flush.flush());  // nothing new
   source.total = 5;
   ASSERT_TRUE(flush.flush());
   EXPECT_EQ(head.taken, 2);
-  EXPECT_NE(head.json.find(R"("startTimeUnixNano":"11","timeUnixNano":"13","asInt":"2")"),
-            std::string::npos)
-      << head.json;
-  EXPECT_NE(head.json.find(R"("startTimeUnixNano":"13","timeUnixNano":"13","asInt":"2")"),
-            std::string::npos)
-      << head.json;
+  EXPECT_TRUE(told(head, 11, 13, 2));
+  EXPECT_TRUE(told(head, 13, 13, 2));
 }
 
 TEST(MetricsFlush, TotalsAreToldEachTime) {

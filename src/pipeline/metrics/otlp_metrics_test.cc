@@ -43,6 +43,26 @@ TEST(DeltaAccumulator, APointFollowsTheLastOfItsStream) {
   EXPECT_EQ(add(5, 9), 6);
 }
 
+// Start, end and what is shown then, one after the other; the value is always 2. Nothing: refused.
+TEST(DeltaAccumulator, AsThePeersExporterAddsUp) {
+  struct Step {
+    uint64_t start, end;
+    double sums, histograms;
+  };
+  DeltaAccumulator sums, histograms;
+  const auto add = [](DeltaAccumulator& to, const Step& step, DeltaOrder order) {
+    model::DataPoint point{.start_ns = step.start, .time_ns = step.end, .value = 2};
+    const Status status = to.add("s", point, order);
+    if (status) to.keep();
+    return status ? point.value : 0;
+  };
+  for (const Step& step : {Step{1, 5, 2, 2}, Step{5, 9, 4, 4}, Step{9, 9, 6, 6}, Step{7, 12, 2, 0},
+                           Step{8, 8, 0, 0}, Step{13, 14, 2, 2}}) {
+    EXPECT_EQ(add(sums, step, DeltaOrder::kPeerSums), step.sums) << step.start;
+    EXPECT_EQ(add(histograms, step, DeltaOrder::kPeerHistograms), step.histograms) << step.start;
+  }
+}
+
 class OtlpMetricsTest : public testing::Test {
  protected:
   static constexpr int64_t kAt = tsdb::kTestStart;

@@ -250,7 +250,11 @@ Status PointFamilies::on_point(const MetricView& metric, const DataPoint& receiv
   DataPoint point = received;
   if (metric.temporality == model::Temporality::kDelta) {
     const uint64_t start = point.start_ns;
-    if (!deltas_.add(family_->head.name + std::string(named.labels.packed()), point)) return {};
+    const DeltaOrder order = !is_strict_                       ? DeltaOrder::kEnds
+                             : metric.kind == MetricKind::kSum ? DeltaOrder::kPeerSums
+                                                               : DeltaOrder::kPeerHistograms;
+    if (!deltas_.add(family_->head.name + std::string(named.labels.packed()), point, order))
+      return {};
     deltas_.keep();
     // Where the peer has added to a histogram its exemplars are gone.
     const bool was_added = point.start_ns != start;
