@@ -81,6 +81,11 @@ Status QueryRun::check() const {
   return {};
 }
 
+Status QueryRun::rest() {
+  if (share_ != nullptr) share_->rest([this] { return !check(); });
+  return check();
+}
+
 Status QueryRun::scan(tracestore::ScanRequest request,
                       const std::function<Result<bool>(tracestore::RowGroup&)>& visit) {
   request.pool = pool_;
@@ -92,8 +97,7 @@ Status QueryRun::scan(tracestore::ScanRequest request,
     return false;
   };
   request.rest = [&] {
-    if (share_ != nullptr) share_->rest([this] { return !check(); });
-    auto going = check();
+    auto going = rest();
     return going ? true : fail_with(std::move(going).error());
   };
   const Status scanned = querier_->scan(request, [&](tracestore::RowGroup& group) {
@@ -108,6 +112,17 @@ Status QueryRun::scan(tracestore::ScanRequest request,
   });
   if (!status) return status;
   return scanned;
+}
+
+Result<std::vector<std::vector<std::string>>> QueryRun::keys(tracestore::KeysRequest request) {
+  Status status;
+  request.rest = [&] {
+    status = rest();
+    return status.has_value();
+  };
+  auto keys = querier_->attribute_keys(request);
+  if (!status) return std::unexpected(std::move(status).error());
+  return keys;
 }
 
 RowMask rows_in_time(tracestore::RowGroup& group, const QueryBounds& bounds) {

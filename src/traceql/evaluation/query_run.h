@@ -17,12 +17,15 @@ class QueryRun {
   // Calls `visit` with each row group; false stops. Errors of `visit` end the scan, too.
   Status scan(tracestore::ScanRequest request,
               const std::function<Result<bool>(tracestore::RowGroup&)>& visit);
+  // The keys in use, while nobody cancels.
+  Result<std::vector<std::vector<std::string>>> keys(tracestore::KeysRequest request);
   const tracestore::Querier& querier() const { return *querier_; }
   RegexCache& regexes() { return *regexes_; }
   Status check() const;  // cancelled, or too late
   uint64_t inspected_traces() const { return inspected_traces_; }
 
  private:
+  Status rest();  // check(), after its turn has come
   QueryRun(const Clock& clock, const QueryBounds& bounds) : clock_(&clock), bounds_(&bounds) {}
   const Clock* clock_;
   const QueryBounds* bounds_;
