@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 
+#include "base/cpu_share.h"
 #include "traceql/engine.h"
 #include "traceql/evaluation/field_evaluator.h"
 
@@ -30,7 +31,7 @@ class QueryRun {
   const Clock* clock_;
   const QueryBounds* bounds_;
   WorkPool* pool_ = nullptr;
-  CpuShare* share_ = nullptr;
+  std::unique_ptr<CpuShare::Work> work_;  // null: it takes what it wants
   std::chrono::nanoseconds deadline_{0};
   std::unique_ptr<tracestore::Querier> querier_;
   std::unique_ptr<RegexCache> regexes_ = std::make_unique<RegexCache>();
