@@ -8,7 +8,6 @@
 //            what is brief is done soon whatever else is at work; then who came first, so that one after the other gets
 //            done instead of all at the end.
 //   Threads  any.
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
