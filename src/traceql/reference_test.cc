@@ -211,8 +211,8 @@ std::vector<Attribute> keys_of(const testing::MemoryStore& store) {
   for (const auto& [from, scope] :
        {std::pair(tracestore::AttributeScope::kSpan, Scope::kSpan),
         std::pair(tracestore::AttributeScope::kResource, Scope::kResource)}) {
-    const auto found = (*querier)->attribute_keys(from, {0}, {UINT64_MAX});
-    for (const std::string& key : *found) keys.push_back({.scope = scope, .name = key});
+    const auto found = (*querier)->attribute_keys({{from}});
+    for (const std::string& key : found->front()) keys.push_back({.scope = scope, .name = key});
   }
   return keys;
 }

@@ -15,6 +15,7 @@
 
 namespace sightline::tracestore {
 
+class LiveBatchCache;
 class RowGroupCache;
 
 // Going over drops or refuses what is too much and counts it under its reason
@@ -71,6 +72,8 @@ struct TraceStoreOptions {
 
   // Where row groups that were read stay open for a while; null: a cache of its own, with the limits of row_group_cache.h.
   std::shared_ptr<RowGroupCache> row_groups;
+  // What queries hold of live batches that are not in memory; null: one of its own, with the limits of live_batch_cache.h.
+  std::shared_ptr<LiveBatchCache> live_batches;
 
   TraceStoreLimits limits;
 

@@ -155,6 +155,14 @@ struct ScanRequest {
   WorkPool* pool = nullptr;
 };
 
+struct KeysRequest {
+  std::vector<AttributeScope> scopes;
+  TimestampNs min{0};
+  TimestampNs max{UINT64_MAX};
+  std::function<bool()>
+      rest;  // as of a ScanRequest; after false the keys found so far are the answer
+};
+
 // Trace by id: the whole trace, united and free of duplicates.
 class Querier {
  public:
@@ -164,9 +172,9 @@ class Querier {
   // Whole row groups that cannot hold a match are never decoded.
   virtual Status scan(const ScanRequest& request,
                       const std::function<bool(RowGroup&)>& visit) const = 0;
-  // Attribute keys present in the time range, sorted.
-  virtual Result<std::vector<std::string>> attribute_keys(AttributeScope scope, TimestampNs min,
-                                                          TimestampNs max) const = 0;
+  // Attribute keys present in the time range, sorted, of each scope asked for.
+  virtual Result<std::vector<std::vector<std::string>>> attribute_keys(
+      const KeysRequest& request) const = 0;
   virtual uint64_t inspected_bytes() const = 0;  // read so far through this Querier
 };
 

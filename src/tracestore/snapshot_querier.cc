@@ -3,14 +3,13 @@
 #include <algorithm>
 #include <set>
 
+#include "tracestore/live/live_walk.h"
 #include "tracestore/snapshot_scan.h"
 #include "tracestore/stored_traces.h"
 #include "tracestore/trace_spans.h"
 
 namespace sightline::tracestore {
 namespace {
-
-constexpr TimestampNs kAlways{UINT64_MAX};
 
 // Keys seen so far; views of keys that may not outlive their source are copied when new.
 class KeySet {
@@ -40,36 +39,54 @@ class KeySet {
   std::set<std::string, std::less<>> keys_;
 };
 
-Status add_stored_keys(const Block& block, AttributeScope scope, TimestampNs min, TimestampNs max,
-                       KeySet& keys) {
+// Of each scope asked for.
+using KeySets = std::vector<KeySet>;
+
+Status add_stored_keys(const Block& block, const KeysRequest& request, KeySets& keys) {
   RowGroupSet in_range;
   for (uint32_t i = 0; i < block.zones().size(); ++i)
-    if (block.zones()[i].min_start <= max && block.zones()[i].max_end >= min) in_range.add(i);
+    if (block.zones()[i].min_start <= request.max && block.zones()[i].max_end >= request.min)
+      in_range.add(i);
   const auto index = block.value_index();
   if (!index) return std::unexpected(index.error());
   for (const ValueIndex::Entry& entry : (*index)->entries()) {
-    if (entry.id.scope != static_cast<ColumnScope>(scope)) continue;
-    if (ValueIndex::present(entry).meets(in_range)) keys.add(entry.id.key);
+    for (size_t s = 0; s < keys.size(); ++s)
+      if (entry.id.scope == static_cast<ColumnScope>(request.scopes[s]) &&
+          ValueIndex::present(entry).meets(in_range))
+        keys[s].add(entry.id.key);
   }
   return {};
 }
 
-// Batch by batch, so that each is read once.
-Status add_live_keys(const std::vector<LiveTrace>& traces, AttributeScope scope, KeySet& keys) {
-  struct Place {
-    const std::shared_ptr<const LiveBatch>* batch;
-    uint32_t index;
-  };
-  std::vector<Place> places;
-  for (const LiveTrace& trace : traces)
-    for (const auto& part : trace.parts)
-      for (const LiveRow& row : part->rows) places.push_back({&row.batch, row.index});
-  std::ranges::sort(places, {}, [](const Place& place) { return place.batch->get(); });
-  LiveBatchReader reader(0);
-  for (const Place& place : places) {
-    const auto batch = reader.read(*place.batch);
-    if (!batch) return std::unexpected(batch.error());
-    keys.add(**batch, (*batch)->spans[place.index], scope);
+bool overlaps(const LiveTrace& trace, const KeysRequest& request) {
+  return std::ranges::any_of(trace.parts, [&](const auto& part) {
+    return part->min_start <= request.max && part->max_end >= request.min;
+  });
+}
+
+Status add_live_keys(LiveWalk walk, LiveBatchCache::Reader& reader, const KeysRequest& request,
+                     KeySets& keys) {
+  std::vector<LiveTrace> traces;
+  while (!walk.at_end() && (!request.rest || request.rest())) {
+    traces.clear();
+    walk.next(traces);
+    for (const LiveTrace& trace : traces) {
+      if (!overlaps(trace, request)) continue;
+      for (const auto& part : trace.parts) {
+        std::shared_ptr<const model::SpanBatch> batch;
+        const LiveBatch* of = nullptr;
+        for (const LiveRow& row : part->rows) {
+          if (of != row.batch.get()) {
+            auto read = reader.read(row.batch);
+            if (!read) return std::unexpected(std::move(read).error());
+            of = row.batch.get();
+            batch = std::move(*read);
+          }
+          for (size_t s = 0; s < keys.size(); ++s)
+            keys[s].add(*batch, batch->spans[row.index], request.scopes[s]);
+        }
+      }
+    }
   }
   return {};
 }
@@ -85,7 +102,7 @@ Result<std::optional<model::SpanBatch>> SnapshotQuerier::find(const TraceId& id)
     for (uint32_t i = 0; i < batch->spans.size(); ++i) spans.push_back({batch.get(), i});
     owners.push_back(std::move(batch));
   }
-  LiveBatchReader reader;
+  LiveBatchCache::Reader reader(live_batches_);
   for (const auto& part : live_.find(id, snapshot_->visible()).parts) {
     for (const LiveRow& row : part->rows) {
       auto batch = reader.read(row.batch);
@@ -103,27 +120,25 @@ Result<std::optional<model::SpanBatch>> SnapshotQuerier::find(const TraceId& id)
 
 Status SnapshotQuerier::scan(const ScanRequest& request,
                              const std::function<bool(RowGroup&)>& visit) const {
-  // All live traces, whatever their time: a part in a block may overlap the range.
-  SnapshotScan scan(snapshot_->blocks(),
-                    live_.collect(snapshot_->visible(), {0}, kAlways, request.rest), request,
-                    inspected_);
-  return scan.run(visit);
+  return SnapshotScan(*snapshot_, live_, live_batches_, request, inspected_).run(visit);
 }
 
-Result<std::vector<std::string>> SnapshotQuerier::attribute_keys(AttributeScope scope,
-                                                                 TimestampNs min,
-                                                                 TimestampNs max) const {
-  KeySet keys;
-  if (auto status = add_live_keys(live_.collect(snapshot_->visible(), min, max, {}), scope, keys);
-      !status)
-    return std::unexpected(std::move(status).error());
+Result<std::vector<std::vector<std::string>>> SnapshotQuerier::attribute_keys(
+    const KeysRequest& request) const {
+  KeySets keys(request.scopes.size());
+  LiveBatchCache::Reader reader(live_batches_);
+  if (auto added = add_live_keys(LiveWalk(live_, snapshot_->visible()), reader, request, keys);
+      !added)
+    return std::unexpected(std::move(added).error());
   for (const auto& block : snapshot_->blocks()) {
     if (block->is_corrupt()) continue;
-    if (auto added = add_stored_keys(*block, scope, min, max, keys);
+    if (auto added = add_stored_keys(*block, request, keys);
         !added && !block->marked_corrupt(added.error()))
       return std::unexpected(std::move(added).error());
   }
-  return keys.sorted();
+  std::vector<std::vector<std::string>> sorted;
+  for (const KeySet& of_scope : keys) sorted.push_back(of_scope.sorted());
+  return sorted;
 }
 
 }  // namespace sightline::tracestore

@@ -14,7 +14,8 @@ namespace {
 
 constexpr size_t kGatheredRowsPerGroup = 8192;
 constexpr size_t kGatheredRowsAtFirst = 512;
-constexpr size_t kRowsPerStoredPart = 32;  // a guess, to close groups in time
+constexpr size_t kRowsPerStoredPart = 32;     // a guess, to close groups in time
+constexpr size_t kTracesBetweenRests = 4096;  // looked at, if only to pass them by
 
 constexpr uint32_t kPagesShown = 16;  // of a row group at once
 
@@ -32,68 +33,124 @@ bool overlaps(TimestampNs start, TimestampNs end, const ScanRequest& request) {
   return start <= request.max && end >= request.min;
 }
 
-// When the trace starts at the latest: what an older one of its parts may have, starts before.
-TimestampNs latest_start(const LiveTrace& trace) {
-  TimestampNs latest{UINT64_MAX};
-  for (const auto& part : trace.parts)
-    latest = std::min(latest, part->is_whole ? part->min_start : part->max_end);
-  return latest;
-}
-
-uint64_t arrival_of(const LiveTrace& trace) {
-  return trace.parts.front()->rows.runs().front().batch->sequence.load(std::memory_order_relaxed);
-}
-
 }  // namespace
 
-SnapshotScan::SnapshotScan(const BlockList& blocks, std::vector<LiveTrace> live,
-                           const ScanRequest& request, InspectedBytes inspected)
-    : blocks_(blocks),
-      live_(std::move(live)),
+SnapshotScan::SnapshotScan(const Snapshot& snapshot, const LiveTraces& live,
+                           LiveBatchCache& live_batches, const ScanRequest& request,
+                           InspectedBytes inspected)
+    : blocks_(snapshot.blocks()),
+      live_(live),
+      visible_(snapshot.visible()),
       request_(request),
       inspected_(std::move(inspected)),
-      live_sieve_(request) {}
+      live_sieve_(request),
+      live_batches_(live_batches) {}
 
 Status SnapshotScan::run(const std::function<bool(RowGroup&)>& visit) {
-  find_scattered();
-  const auto go_on = show_scattered(visit);
+  auto go_on = show_live(visit);
+  if (go_on && *go_on && !is_wanted(newest_stored())) return {};
+  if (go_on && *go_on) go_on = show_divided(visit);
   if (!go_on) return std::unexpected(go_on.error());
   return *go_on ? show_stored(visit) : Status{};
 }
 
-void SnapshotScan::find_scattered() {
-  absl::flat_hash_set<TraceId, TraceIdHash> known;
-  std::vector<TraceId> ids;
-  ids.reserve(live_.size());
-  for (const LiveTrace& trace : live_) ids.push_back(trace.id);
-  auto stored = locate_all(blocks_, ids, request_.rest);
-  for (size_t i = 0; i < live_.size(); ++i) {
-    if (!stored[i].empty()) not_in_row_groups_.insert(ids[i]);
-    if (!stored[i].empty() || !is_of_no_use(live_[i]))
-      scattered_.push_back(
-          {ids[i], &live_[i], std::move(stored[i]), latest_start(live_[i]), arrival_of(live_[i])});
+Result<bool> SnapshotScan::show_live(const Visit& visit) {
+  LiveWalk walk(live_, visible_);
+  // Where few traces may do, few are read at first.
+  size_t rows_wanted = request_.wanted ? kGatheredRowsAtFirst : kGatheredRowsPerGroup;
+  while (!walk.at_end()) {
+    if (!rest()) return false;
+    if (!is_wanted(walk.newest())) {
+      live_left_out_ = true;
+      break;
+    }
+    const auto traces = next_live(walk, rows_wanted);
+    const auto go_on = show_live(traces, visit);
+    if (!go_on || !*go_on) return go_on;
+    rows_wanted = std::min(2 * rows_wanted, kGatheredRowsPerGroup);
   }
-  for (const auto& block : blocks_) {
-    for (const TraceId& id : block->summary().continued) {
-      if (known.empty()) known.insert(ids.begin(), ids.end());
-      if (!known.insert(id).second) continue;
-      Scattered scattered{id, nullptr, locate(blocks_, id), {0}};
-      if (scattered.stored.size() < 2) continue;  // reunited since
-      not_in_row_groups_.insert(id);
-      const StoredPart& newest = scattered.stored.back();
-      scattered.newest = newest.block->zones()[newest.block->row_group_of(newest.ordinal)].max_end;
-      scattered_.push_back(std::move(scattered));
+  return true;
+}
+
+// Enough of them for one group, by rows and by what their batches weigh when they are decoded.
+std::vector<LiveTrace> SnapshotScan::next_live(LiveWalk& walk, size_t rows_wanted) const {
+  std::vector<LiveTrace> traces;
+  absl::flat_hash_set<const LiveBatch*> batches;
+  size_t rows = 0;
+  uint64_t bytes = 0;
+  for (size_t weighed = 0; !walk.at_end() && rows < rows_wanted &&
+                           bytes < live_batches_.bytes_max() &&
+                           traces.size() < kTracesBetweenRests;) {
+    walk.next(traces);
+    for (; weighed < traces.size(); ++weighed) {
+      for (const auto& part : traces[weighed].parts) {
+        rows += part->rows.size();
+        for (const LiveRows::Run& run : part->rows.runs())
+          if (batches.insert(run.batch.get()).second) bytes += run.batch->decoded_bytes();
+      }
     }
   }
-  // Late arrivals first, which mostly are the newest. Neighbours share their batches, so that each is read about once;
-  // in the order of starts, which may be anything, it would be read for every few traces.
-  std::ranges::sort(scattered_, [](const Scattered& a, const Scattered& b) {
-    return std::pair(a.arrived, a.newest) > std::pair(b.arrived, b.newest);
-  });
-  // `newest` of each becomes that of it and all behind it.
+  return traces;
+}
+
+Result<bool> SnapshotScan::show_live(std::span<const LiveTrace> traces, const Visit& visit) {
+  std::vector<TraceId> ids;
+  ids.reserve(traces.size());
+  for (const LiveTrace& trace : traces) ids.push_back(trace.id);
+  bool rested = true;
+  auto stored = locate_all(blocks_, ids, [&] { return rested = rested && rest(); });
+  if (!rested) return false;
+  std::vector<Scattered> scattered;
+  for (size_t i = 0; i < traces.size(); ++i) {
+    if (!stored[i].empty()) not_in_row_groups_.insert(ids[i]);
+    if (!stored[i].empty() || !is_of_no_use(traces[i]))
+      scattered.push_back({ids[i], &traces[i], std::move(stored[i]), {}});
+  }
+  return show_gathered(scattered, visit);
+}
+
+std::vector<SnapshotScan::Scattered> SnapshotScan::find_divided() {
+  std::vector<Scattered> divided;
+  absl::flat_hash_set<TraceId, TraceIdHash> known;
+  for (const auto& block : blocks_) {
+    for (const TraceId& id : block->summary().continued) {
+      if (!known.insert(id).second || live_.knows(id, visible_)) continue;
+      Scattered trace{id, nullptr, locate(blocks_, id), {0}};
+      if (trace.stored.size() < 2) continue;  // reunited since
+      not_in_row_groups_.insert(id);
+      const StoredPart& newest = trace.stored.back();
+      trace.newest = newest.block->zones()[newest.block->row_group_of(newest.ordinal)].max_end;
+      divided.push_back(std::move(trace));
+    }
+  }
+  std::ranges::sort(divided, std::greater<>(), &Scattered::newest);
+  return divided;
+}
+
+Result<bool> SnapshotScan::show_divided(const Visit& visit) {
+  const std::vector<Scattered> divided = find_divided();
+  for (size_t begin = 0; begin < divided.size();) {
+    if (!rest()) return false;
+    if (!is_wanted(divided[begin].newest)) break;
+    size_t end = begin;
+    for (size_t rows = 0; end < divided.size() && rows < kGatheredRowsAtFirst; ++end)
+      rows += divided[end].stored.size() * kRowsPerStoredPart;
+    const auto go_on = show_gathered(std::span(divided).subspan(begin, end - begin), visit);
+    if (!go_on || !*go_on) return go_on;
+    begin = end;
+  }
+  return true;
+}
+
+TimestampNs SnapshotScan::newest_stored() const {
   TimestampNs newest{0};
-  for (auto trace = scattered_.rbegin(); trace != scattered_.rend(); ++trace)
-    trace->newest = newest = std::max(newest, trace->newest);
+  for (const auto& block : blocks_)
+    for (const RowGroupZone& zone : block->zones()) newest = std::max(newest, zone.max_end);
+  return newest;
+}
+
+bool SnapshotScan::is_elsewhere(const TraceId& id) const {
+  return not_in_row_groups_.contains(id) || (live_left_out_ && live_.knows(id, visible_));
 }
 
 bool SnapshotScan::is_of_no_use(const LiveTrace& trace) const {
@@ -112,30 +169,11 @@ bool SnapshotScan::is_of_no_use(const LiveTrace& trace) const {
          !zone_may_match(zone, request_);
 }
 
-Result<bool> SnapshotScan::show_scattered(const Visit& visit) {
-  // Where few traces may do, few are read at first.
-  size_t rows_wanted = request_.wanted ? kGatheredRowsAtFirst : kGatheredRowsPerGroup;
-  for (size_t begin = 0; begin < scattered_.size();) {
-    if (!rest()) return false;
-    if (!is_wanted(scattered_[begin].newest)) break;
-    size_t end = begin;
-    for (size_t rows = 0; end < scattered_.size() && rows < rows_wanted; ++end) {
-      rows += scattered_[end].stored.size() * kRowsPerStoredPart;
-      if (scattered_[end].live != nullptr)
-        for (const auto& part : scattered_[end].live->parts) rows += part->rows.size();
-    }
-    const auto go_on = show_gathered(std::span(scattered_).subspan(begin, end - begin), visit);
-    if (!go_on || !*go_on) return go_on;
-    begin = end;
-    rows_wanted = std::min(2 * rows_wanted, kGatheredRowsPerGroup);
-  }
-  return true;
-}
-
 Status SnapshotScan::gather_live(std::span<const LiveTrace* const> live,
                                  std::vector<TraceSpans>& gathered,
                                  std::vector<std::shared_ptr<const void>>& owners) {
   uint64_t bytes = 0;
+  absl::flat_hash_map<const LiveBatch*, const model::SpanBatch*> known;
   for (size_t i = 0; i < live.size(); ++i) {
     if (live[i] == nullptr) continue;
     for (const auto& part : live[i]->parts) {
@@ -143,11 +181,15 @@ Status SnapshotScan::gather_live(std::span<const LiveTrace* const> live,
       const LiveBatch* of = nullptr;
       for (const LiveRow& row : part->rows) {
         if (row.batch.get() != of) {
-          auto read = live_batches_.read(row.batch);
-          if (!read) return std::unexpected(std::move(read).error());
           of = row.batch.get();
-          batch = read->get();
-          if (owners.empty() || owners.back() != *read) owners.push_back(std::move(*read));
+          const auto [place, is_new] = known.try_emplace(of);
+          if (is_new) {
+            auto read = live_batches_.read(row.batch);
+            if (!read) return std::unexpected(std::move(read).error());
+            place->second = read->get();
+            owners.push_back(std::move(*read));
+          }
+          batch = place->second;
         }
         gathered[i].spans.push_back({batch, row.index});
         bytes += batch->spans[row.index].encoded.size();
@@ -324,7 +366,7 @@ Result<bool> SnapshotScan::show_row_group(const Block& block, uint32_t number, c
       if (!group) return std::unexpected(std::move(group).error());
       (*group)->keep_traces([&](const TraceRows& trace) {
         return trace.count >= request_.rows_min && overlaps(trace.start, trace.end, request_) &&
-               !not_in_row_groups_.contains(trace.id);
+               !is_elsewhere(trace.id);
       });
       const bool go_on = (*group)->row_count() == 0 || visit(**group);
       if (auto decoded = (*group)->decoded(); !decoded) return std::unexpected(decoded.error());

@@ -1,6 +1,7 @@
 #pragma once
 // One scan over a snapshot. Traces that are live, or lie in several blocks, are gathered
 // and shown first; then the row groups of blocks, newest first, without those.
+//   Memory  of live traces, a few at a time are held, within what LiveBatchCache grants.
 #include <functional>
 #include <map>
 #include <mutex>
@@ -10,8 +11,10 @@
 #include <absl/container/flat_hash_map.h>
 #include <absl/container/flat_hash_set.h>
 
+#include "tracestore/block/publication.h"
+#include "tracestore/live/live_batch_cache.h"
 #include "tracestore/live/live_sieve.h"
-#include "tracestore/live/live_traces.h"
+#include "tracestore/live/live_walk.h"
 #include "tracestore/querier.h"
 #include "tracestore/row_group/row_group_pruning.h"
 #include "tracestore/stored_traces.h"
@@ -21,8 +24,8 @@ namespace sightline::tracestore {
 
 class SnapshotScan {
  public:
-  SnapshotScan(const BlockList& blocks, std::vector<LiveTrace> live, const ScanRequest& request,
-               InspectedBytes inspected);
+  SnapshotScan(const Snapshot& snapshot, const LiveTraces& live, LiveBatchCache& live_batches,
+               const ScanRequest& request, InspectedBytes inspected);
   Status run(const std::function<bool(RowGroup&)>& visit);
 
  private:
@@ -30,16 +33,24 @@ class SnapshotScan {
     TraceId id;
     const LiveTrace* live = nullptr;
     std::vector<StoredPart> stored;
-    TimestampNs newest;    // it starts by then
-    uint64_t arrived = 0;  // sequence of its first live batch; 0 without one
+    TimestampNs newest;  // it starts by then; not of live ones
   };
   using Visit = std::function<bool(RowGroup&)>;
 
-  void find_scattered();
+  // Live traces, the last received first.
+  Result<bool> show_live(const Visit& visit);
+  std::vector<LiveTrace> next_live(LiveWalk& walk, size_t rows_wanted) const;
+  Result<bool> show_live(std::span<const LiveTrace> traces, const Visit& visit);
+  // Of the others those that lie in several blocks, the newest first.
+  std::vector<Scattered> find_divided();
+  Result<bool> show_divided(const Visit& visit);
+  // When the newest of blocks ends.
+  TimestampNs newest_stored() const;
+  // Shown whole by show_live() or show_divided(), or of no use.
+  bool is_elsewhere(const TraceId& id) const;
   // Surely of no use, by time or by what its spans are; only traces that are all live are.
   bool is_of_no_use(const LiveTrace& trace) const;
   bool rest() const { return !request_.rest || request_.rest(); }
-  Result<bool> show_scattered(const Visit& visit);
   Result<bool> show_gathered(std::span<const Scattered> traces, const Visit& visit);
   // `live`: of each of `gathered`, or null.
   Status gather_live(std::span<const LiveTrace* const> live, std::vector<TraceSpans>& gathered,
@@ -62,12 +73,13 @@ class SnapshotScan {
   Result<const RowGroupChoice*> choice_of(const Block& block);
 
   const BlockList& blocks_;
-  const std::vector<LiveTrace> live_;
+  const LiveTraces& live_;
+  const Visible visible_;
   const ScanRequest& request_;
   const InspectedBytes inspected_;
   LiveSieve live_sieve_;
-  LiveBatchReader live_batches_;
-  std::vector<Scattered> scattered_;
+  LiveBatchCache::Reader live_batches_;
+  bool live_left_out_ = false;  // the rest of the live traces was too old to be wanted
   absl::flat_hash_set<TraceId, TraceIdHash> not_in_row_groups_;
   std::mutex wanted_mutex_;  // the request's `wanted` is asked by one at a time
   std::mutex choices_mutex_;

@@ -51,6 +51,8 @@ Result<std::unique_ptr<TraceStore>> TraceStore::open(io::FileSystem& fs, Clock& 
                                                      TraceStoreOptions options) {
   if (!options.row_groups)
     options.row_groups = std::make_shared<RowGroupCache>(RowGroupCache::Limits{});
+  if (!options.live_batches)
+    options.live_batches = std::make_shared<LiveBatchCache>(LiveBatchCache::Limits{});
   std::unique_ptr<TraceStore> store(new TraceStore(fs, clock, telemetry, std::move(options)));
   if (auto status = store->recover(); !status)
     return in_context("trace store", std::move(status).error());
@@ -180,7 +182,7 @@ Result<std::unique_ptr<Querier>> TraceStore::querier() const {
   if (!archive_loaded_)
     return fail(Errc::kUnavailable, "trace store: ", options_.objects->name(),
                 " has not been read yet; what is stored there cannot be answered for");
-  return std::make_unique<SnapshotQuerier>(publication_.open(), live_);
+  return std::make_unique<SnapshotQuerier>(publication_.open(), live_, *options_.live_batches);
 }
 
 TraceStoreStats TraceStore::stats() const {

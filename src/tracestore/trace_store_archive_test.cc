@@ -207,7 +207,7 @@ TEST_F(ArchiveFixture, AnAnswerThatLacksABlockIsAnError) {
   EXPECT_EQ((*querier)->find(id).error().code, Errc::kUnavailable);
   EXPECT_EQ((*querier)->scan({}, [](RowGroup&) { return true; }).error().code, Errc::kUnavailable);
   // The value index is local.
-  EXPECT_TRUE((*querier)->attribute_keys(AttributeScope::kSpan, {0}, {UINT64_MAX}));
+  EXPECT_TRUE((*querier)->attribute_keys({{AttributeScope::kSpan}}));
   objects.set_plan({});
   EXPECT_FALSE(found(*store, id).empty());
   EXPECT_EQ(telemetry.counter_total("sightline_tracestore_blocks_quarantined_total"), 0u);

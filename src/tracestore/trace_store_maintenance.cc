@@ -4,6 +4,7 @@
 #include <absl/container/flat_hash_set.h>
 
 #include "tracestore/block/compaction.h"
+#include "tracestore/live/live_batch_cache.h"
 #include "tracestore/live/live_cut.h"
 #include "tracestore/stored_traces.h"
 #include "tracestore/trace_store.h"
@@ -27,10 +28,11 @@ Status TraceStore::maintain() {
     note(compact());
     note(retain());
   }
-  live_.forget(publication_.oldest_version());
+  live_.forget(publication_.old_readers());
   metrics_->pinned_traces.set(static_cast<double>(pins_->count()));
   metrics_->live_traces.set(static_cast<double>(live_.trace_count()));
   metrics_->live_bytes.set(static_cast<double>(wal_use_.live_bytes()));
+  metrics_->query_live_bytes.set(static_cast<double>(options_.live_batches->bytes()));
   note(trim_wal());  // after forget(): only then are cut batches gone
   return first_error;
 }
@@ -38,7 +40,7 @@ Status TraceStore::maintain() {
 Status TraceStore::flush() {
   const std::lock_guard lock(maintenance_mutex_);
   if (auto status = cut(true); !status) return status;
-  live_.forget(publication_.oldest_version());
+  live_.forget(publication_.old_readers());
   return trim_wal();
 }
 

@@ -34,6 +34,10 @@ struct TraceStore::Metrics {
             t.counter("tempo_ingester_traces_created_total", "Traces that became live.")),
         live_traces(t.gauge("tempo_ingester_live_traces", "Traces not yet in a block.")),
         live_bytes(t.gauge("tempo_ingester_live_trace_bytes", "Memory of live batches.")),
+        query_live_bytes(t.of_all_tenants().gauge(
+            "sightline_tracestore_query_live_bytes",
+            "Memory of live batches that were read again for queries and are kept for the next.",
+            {})),
         replay_errors(t.counter("tempo_ingester_replay_errors_total",
                                 "WAL records that could not be replayed.")),
         over_live_traces(discarded(t, "live_traces_exceeded")),
@@ -76,6 +80,7 @@ struct TraceStore::Metrics {
   Counter& traces_created;
   Gauge& live_traces;
   Gauge& live_bytes;
+  Gauge& query_live_bytes;
   Counter& replay_errors;
   Counter& over_live_traces;
   Counter& over_trace_bytes;

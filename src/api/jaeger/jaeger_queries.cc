@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "base/cpu_share.h"
 #include "base/number_text.h"
 #include "traceql/engine.h"
 #include "traceql/syntax/lexer.h"
@@ -147,13 +148,21 @@ Result<std::vector<Dependency>> find_dependencies(const JaegerApi& api, Timestam
   std::map<std::pair<std::string, std::string>, uint64_t> calls;
   const auto deadline = api.clock.monotonic() + api.options.timeout;
   Status stopped;
+  const auto goes_on = [&] {
+    if (cancelled && cancelled->cancelled())
+      stopped = fail(Errc::kCancelled, "query was cancelled");
+    if (api.clock.monotonic() > deadline)
+      stopped = fail(Errc::kDeadlineExceeded, "query timed out");
+    return stopped.has_value();
+  };
+  std::optional<CpuShare::Work> work;
+  if (api.share != nullptr) work.emplace(*api.share);
+  const auto rest = [&] {
+    if (work) work->rest([&] { return !goes_on(); });
+    return goes_on();
+  };
   const Status scanned =
-      (*querier)->scan({.min = start, .max = end}, [&](tracestore::RowGroup& group) {
-        if (cancelled && cancelled->cancelled())
-          stopped = fail(Errc::kCancelled, "query was cancelled");
-        if (api.clock.monotonic() > deadline)
-          stopped = fail(Errc::kDeadlineExceeded, "query timed out");
-        if (!stopped) return false;
+      (*querier)->scan({.min = start, .max = end, .rest = rest}, [&](tracestore::RowGroup& group) {
         const auto services = group.service_name();
         const auto parents = group.parent_row();
         std::map<std::pair<uint32_t, uint32_t>, uint64_t> by_code;
@@ -175,6 +184,19 @@ Result<std::vector<Dependency>> find_dependencies(const JaegerApi& api, Timestam
   for (const auto& [services, count] : calls)
     dependencies.push_back({services.first, services.second, count});
   return dependencies;
+}
+
+int http_status_of(Errc code) {
+  switch (code) {
+    case Errc::kInvalidArgument:
+    case Errc::kOutOfRange: return 400;
+    case Errc::kNotFound: return 404;
+    case Errc::kResourceExhausted: return 429;
+    case Errc::kCancelled: return 499;
+    case Errc::kUnavailable: return 503;
+    case Errc::kDeadlineExceeded: return 504;
+    default: return 500;
+  }
 }
 
 Result<TraceId> parse_id(std::string_view text) {

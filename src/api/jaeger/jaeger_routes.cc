@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "api/jaeger/jaeger_json.h"
+#include "api/jaeger/jaeger_v3_routes.h"
 #include "base/number_text.h"
 
 namespace sightline::api::jaeger {
@@ -11,17 +12,7 @@ namespace {
 using Handler = net::HttpResponse (*)(const JaegerApi&, const net::HttpRequest&);
 
 net::HttpResponse error_response(const Error& error) {
-  int status = 500;
-  switch (error.code) {
-    case Errc::kInvalidArgument:
-    case Errc::kOutOfRange: status = 400; break;
-    case Errc::kNotFound: status = 404; break;
-    case Errc::kResourceExhausted: status = 429; break;
-    case Errc::kCancelled: status = 499; break;
-    case Errc::kUnavailable: status = 503; break;
-    case Errc::kDeadlineExceeded: status = 504; break;
-    default: break;
-  }
+  const int status = http_status_of(error.code);
   return net::HttpResponse::json(error_envelope(status, error.message), status);
 }
 
@@ -266,6 +257,7 @@ void add_jaeger_routes(net::HttpRouter& router, JaegerApi api) {
       {"/api/traces/{id}", answer_trace},
       {"/api/dependencies", answer_dependencies}};
   const auto shared = std::make_shared<const JaegerApi>(std::move(api));
+  add_jaeger_v3_routes(router, shared);
   for (const auto& [pattern, handler] : kPaths)
     router.add("GET", shared->prefix + std::string(pattern),
                [shared, handler](net::HttpRequest& request) {

@@ -128,6 +128,60 @@ TEST_F(Jaeger, CountsCallsBetweenServices) {
   EXPECT_EQ(get("/jaeger/api/dependencies", "endTs=x").status, 400);
 }
 
+TEST_F(Jaeger, TheThirdVersionListsServicesAndOperations) {
+  EXPECT_EQ(get("/jaeger/api/v3/services").body, R"({"services":["db","web"]})");
+  EXPECT_EQ(get("/jaeger/api/v3/operations", "service=db").body,
+            R"({"operations":[{"name":"query","spanKind":"client"}]})");
+  EXPECT_EQ(get("/jaeger/api/v3/operations", "service=web&span_kind=client").body,
+            R"({"operations":[]})");
+  EXPECT_EQ(get("/jaeger/api/v3/operations").status, 400);
+}
+
+TEST_F(Jaeger, TheThirdVersionShowsTracesAsOtlp) {
+  const auto one = get("/jaeger/api/v3/traces/31", "start_time=1970-01-01T00:00:00Z");
+  EXPECT_EQ(one.status, 200);
+  ASSERT_TRUE(one.body.starts_with(R"({"result":{)"));
+  ASSERT_TRUE(one.body.ends_with("}"));
+  const auto decoded =
+      wire::otlp::decode_traces_json(std::string_view(one.body).substr(10, one.body.size() - 11));
+  ASSERT_TRUE(decoded) << decoded.error().message;
+  ASSERT_EQ(decoded->batch->spans.size(), 2u);
+  EXPECT_EQ(decoded->batch->spans[0].name, "GET /slow");
+  const auto missing = get("/jaeger/api/v3/traces/99");
+  EXPECT_EQ(missing.status, 404);
+  EXPECT_EQ(missing.body, R"({"error":{"httpCode":404,"message":"trace not found"}})");
+  EXPECT_EQ(get("/jaeger/api/v3/traces/zz").status, 400);
+  EXPECT_EQ(get("/jaeger/api/v3/traces/31", "start_time=yesterday").status, 400);
+}
+
+TEST_F(Jaeger, TheThirdVersionFindsTraces) {
+  const std::string always =
+      "query.start_time_min=1970-01-01T00:00:00Z&query.start_time_max=1970-01-02T01:00:00%2B01:00";
+  const auto found = [&](const std::string& query) {
+    const auto response = get("/jaeger/api/v3/traces", always + query);
+    return std::pair(response.body.contains("00000000000000000000000000000031"),
+                     response.body.contains(R"("name":"GET /")"));
+  };
+  EXPECT_EQ(found(""), std::pair(true, true));
+  EXPECT_EQ(found("&query.service_name=web&query.operation_name=GET%20%2Fslow"),
+            std::pair(true, false));
+  EXPECT_EQ(found("&query.service_name=web&query.duration_max=400ms"), std::pair(false, true));
+  EXPECT_EQ(found("&query.service_name=web&query.duration_min=400ms"), std::pair(true, false));
+  EXPECT_EQ(found("&query.num_traces=1&query.service_name=web"), std::pair(false, true));
+  EXPECT_EQ(found("&query.search_depth=1&query.service_name=web"), std::pair(false, true));
+  const auto none = get("/jaeger/api/v3/traces", always + "&query.service_name=nobody");
+  EXPECT_EQ(none.status, 404);
+  EXPECT_EQ(none.body, R"({"error":{"httpCode":404,"message":"No traces found"}})");
+  EXPECT_EQ(
+      get("/jaeger/api/v3/traces").body,
+      R"({"error":{"httpCode":400,"message":"query.start_time_min and query.start_time_max are required"}})");
+  for (const char* bad : {"&query.duration_min=x", "&query.num_traces=-1", "&query.num_traces=x",
+                          "&query.search_depth=9999999"})
+    EXPECT_EQ(get("/jaeger/api/v3/traces", always + bad).status, 400) << bad;
+  EXPECT_EQ(get("/jaeger/api/v3/traces", "query.start_time_min=x&query.start_time_max=y").status,
+            400);
+}
+
 TEST_F(Jaeger, StreamsTracesOverGrpc) {
   std::string id;
   protozero::pbf_writer(id).add_string(1, "31");

@@ -58,10 +58,9 @@ class EndlessStore final : public tracestore::Queryable {
       store.scan.ended.set_value(steady_clock::now());
       return done;
     }
-    Result<std::vector<std::string>> attribute_keys(tracestore::AttributeScope scope,
-                                                    TimestampNs min,
-                                                    TimestampNs max) const override {
-      return inner->attribute_keys(scope, min, max);
+    Result<std::vector<std::vector<std::string>>> attribute_keys(
+        const tracestore::KeysRequest& request) const override {
+      return inner->attribute_keys(request);
     }
     uint64_t inspected_bytes() const override { return 0; }
     const EndlessStore& store;

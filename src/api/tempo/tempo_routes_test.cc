@@ -25,9 +25,9 @@ class OneTrace final : public tracestore::Queryable {
                 const std::function<bool(tracestore::RowGroup&)>&) const override {
       return {};
     }
-    Result<std::vector<std::string>> attribute_keys(tracestore::AttributeScope, TimestampNs,
-                                                    TimestampNs) const override {
-      return std::vector<std::string>{};
+    Result<std::vector<std::vector<std::string>>> attribute_keys(
+        const tracestore::KeysRequest& request) const override {
+      return std::vector<std::vector<std::string>>(request.scopes.size());
     }
     uint64_t inspected_bytes() const override { return 7; }
     const OneTrace& store;

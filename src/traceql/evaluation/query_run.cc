@@ -2,8 +2,6 @@
 
 #include <mutex>
 
-#include "base/cpu_share.h"
-
 namespace sightline::traceql {
 namespace {
 
@@ -66,7 +64,7 @@ Result<QueryRun> QueryRun::start(const tracestore::Queryable& store, const Clock
                                  const EngineOptions& options, const QueryBounds& bounds) {
   QueryRun run(clock, bounds);
   run.pool_ = options.pool;
-  run.share_ = options.share;
+  if (options.share != nullptr) run.work_ = std::make_unique<CpuShare::Work>(*options.share);
   run.deadline_ = clock.monotonic() + options.timeout;
   auto querier = store.querier();
   if (!querier) return std::unexpected(std::move(querier).error());
@@ -81,6 +79,11 @@ Status QueryRun::check() const {
   return {};
 }
 
+Status QueryRun::rest() {
+  if (work_) work_->rest([this] { return !check(); });
+  return check();
+}
+
 Status QueryRun::scan(tracestore::ScanRequest request,
                       const std::function<Result<bool>(tracestore::RowGroup&)>& visit) {
   request.pool = pool_;
@@ -92,8 +95,7 @@ Status QueryRun::scan(tracestore::ScanRequest request,
     return false;
   };
   request.rest = [&] {
-    if (share_ != nullptr) share_->rest([this] { return !check(); });
-    auto going = check();
+    auto going = rest();
     return going ? true : fail_with(std::move(going).error());
   };
   const Status scanned = querier_->scan(request, [&](tracestore::RowGroup& group) {
@@ -108,6 +110,17 @@ Status QueryRun::scan(tracestore::ScanRequest request,
   });
   if (!status) return status;
   return scanned;
+}
+
+Result<std::vector<std::vector<std::string>>> QueryRun::keys(tracestore::KeysRequest request) {
+  Status status;
+  request.rest = [&] {
+    status = rest();
+    return status.has_value();
+  };
+  auto keys = querier_->attribute_keys(request);
+  if (!status) return std::unexpected(std::move(status).error());
+  return keys;
 }
 
 RowMask rows_in_time(tracestore::RowGroup& group, const QueryBounds& bounds) {

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 
+#include "base/cpu_share.h"
 #include "traceql/engine.h"
 #include "traceql/evaluation/field_evaluator.h"
 
@@ -17,17 +18,20 @@ class QueryRun {
   // Calls `visit` with each row group; false stops. Errors of `visit` end the scan, too.
   Status scan(tracestore::ScanRequest request,
               const std::function<Result<bool>(tracestore::RowGroup&)>& visit);
+  // The keys in use, while nobody cancels.
+  Result<std::vector<std::vector<std::string>>> keys(tracestore::KeysRequest request);
   const tracestore::Querier& querier() const { return *querier_; }
   RegexCache& regexes() { return *regexes_; }
   Status check() const;  // cancelled, or too late
   uint64_t inspected_traces() const { return inspected_traces_; }
 
  private:
+  Status rest();  // check(), after its turn has come
   QueryRun(const Clock& clock, const QueryBounds& bounds) : clock_(&clock), bounds_(&bounds) {}
   const Clock* clock_;
   const QueryBounds* bounds_;
   WorkPool* pool_ = nullptr;
-  CpuShare* share_ = nullptr;
+  std::unique_ptr<CpuShare::Work> work_;  // null: it takes what it wants
   std::chrono::nanoseconds deadline_{0};
   std::unique_ptr<tracestore::Querier> querier_;
   std::unique_ptr<RegexCache> regexes_ = std::make_unique<RegexCache>();

@@ -209,12 +209,10 @@ Result<std::vector<TagScope>> Engine::tag_names(const std::vector<AttributeScope
                                                 const TagValuesOptions& options) const {
   auto run = QueryRun::start(store_, clock_, options_, options);
   if (!run) return std::unexpected(std::move(run).error());
+  auto keys = run->keys({.scopes = scopes, .min = options.start, .max = options.end});
+  if (!keys) return std::unexpected(std::move(keys).error());
   std::vector<TagScope> present;
-  for (const AttributeScope scope : scopes) {
-    auto keys = run->querier().attribute_keys(scope, options.start, options.end);
-    if (!keys) return std::unexpected(std::move(keys).error());
-    present.push_back({scope, std::move(*keys)});
-  }
+  for (size_t s = 0; s < scopes.size(); ++s) present.push_back({scopes[s], std::move(keys->at(s))});
   const auto filter = lenient_filter(options.filter, options_.parse);
   if (!filter) {
     if (options.key_found)

@@ -117,13 +117,13 @@ class MetricsEvaluator {
          {Intrinsic::kName, Intrinsic::kKind, Intrinsic::kStatus, Intrinsic::kStatusMessage,
           Intrinsic::kRootName, Intrinsic::kRootServiceName})
       attributes.push_back({.intrinsic = i});
-    for (const auto& [from, scope] :
-         {std::pair(tracestore::AttributeScope::kSpan, Scope::kSpan),
-          std::pair(tracestore::AttributeScope::kResource, Scope::kResource)}) {
-      auto keys = run_.querier().attribute_keys(from, request.min, request.max);
-      if (!keys) return std::unexpected(std::move(keys).error());
-      for (std::string& key : *keys) attributes.push_back({.scope = scope, .name = std::move(key)});
-    }
+    using enum tracestore::AttributeScope;
+    auto keys = run_.keys({.scopes = {kSpan, kResource}, .min = request.min, .max = request.max});
+    if (!keys) return std::unexpected(std::move(keys).error());
+    for (std::string& key : keys->at(0))
+      attributes.push_back({.scope = Scope::kSpan, .name = std::move(key)});
+    for (std::string& key : keys->at(1))
+      attributes.push_back({.scope = Scope::kResource, .name = std::move(key)});
     CompareGathering gathering(metrics, grid_, std::move(attributes));
     std::mutex mutex;  // of `gathering`
     auto done = run_.scan(request, [&](tracestore::RowGroup& group) -> Result<bool> {

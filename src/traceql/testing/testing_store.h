@@ -61,8 +61,13 @@ class MemoryStore final : public tracestore::Queryable {
       }
       return {};
     }
-    Result<std::vector<std::string>> attribute_keys(tracestore::AttributeScope scope, TimestampNs,
-                                                    TimestampNs) const override {
+    Result<std::vector<std::vector<std::string>>> attribute_keys(
+        const tracestore::KeysRequest& request) const override {
+      std::vector<std::vector<std::string>> found;
+      for (const auto scope : request.scopes) found.push_back(keys_of(scope));
+      return found;
+    }
+    std::vector<std::string> keys_of(tracestore::AttributeScope scope) const {
       std::set<std::string> keys;
       const auto add = [&](model::Run run) {
         for (const auto& attribute : store.batch_->of(run)) keys.emplace(attribute.key);
@@ -77,7 +82,7 @@ class MemoryStore final : public tracestore::Queryable {
         if (scope == kLink)
           for (const auto& link : store.batch_->links_of(span)) add(link.attributes);
       }
-      return std::vector<std::string>(keys.begin(), keys.end());
+      return {keys.begin(), keys.end()};
     }
     uint64_t inspected_bytes() const override { return 100; }
     const MemoryStore& store;

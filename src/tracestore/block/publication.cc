@@ -1,12 +1,14 @@
 #include "tracestore/block/publication.h"
 
+#include <algorithm>
+
 namespace sightline::tracestore {
 
-Snapshot::~Snapshot() { from_.close(visible_.version); }
+Snapshot::~Snapshot() { from_.close(visible_); }
 
 std::unique_ptr<Snapshot> Publication::open() {
   const std::lock_guard lock(mutex_);
-  open_.insert(version_);
+  open_.emplace(version_, sequence_);
   return std::make_unique<Snapshot>(*this, Visible{sequence_, version_}, blocks_);
 }
 
@@ -32,14 +34,18 @@ std::shared_ptr<const BlockList> Publication::blocks() const {
   return blocks_;
 }
 
-uint64_t Publication::oldest_version() const {
+LiveTraces::OldReaders Publication::old_readers() const {
   const std::lock_guard lock(mutex_);
-  return open_.empty() ? version_ : *open_.begin();
+  LiveTraces::OldReaders readers{.oldest_version = version_};
+  if (!open_.empty()) readers.oldest_version = open_.begin()->first;
+  for (const auto& [version, sequence] : open_)
+    if (version < version_) readers.newest_sequence = std::max(readers.newest_sequence, sequence);
+  return readers;
 }
 
-void Publication::close(uint64_t version) {
+void Publication::close(Visible visible) {
   const std::lock_guard lock(mutex_);
-  open_.erase(open_.find(version));
+  open_.erase(open_.find({visible.version, visible.sequence}));
 }
 
 }  // namespace sightline::tracestore

@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "tracestore/live/live_traces.h"
@@ -44,18 +45,18 @@ class Publication {
   uint64_t next_version() const;
   void publish(BlockList blocks);
   std::shared_ptr<const BlockList> blocks() const;
-  // No snapshot, open or to come, has a version below this.
-  uint64_t oldest_version() const;
+  // Of open snapshots. None, open or to come, has a version below the oldest.
+  LiveTraces::OldReaders old_readers() const;
 
  private:
   friend class Snapshot;
-  void close(uint64_t version);
+  void close(Visible visible);
 
   mutable std::mutex mutex_;  // guards everything below
   uint64_t sequence_ = 0;
   uint64_t version_ = 1;
   std::shared_ptr<const BlockList> blocks_ = std::make_shared<const BlockList>();
-  std::multiset<uint64_t> open_;  // versions of open snapshots
+  std::multiset<std::pair<uint64_t, uint64_t>> open_;  // versions and sequences of open snapshots
 };
 
 }  // namespace sightline::tracestore

@@ -140,6 +140,47 @@ TEST(TextTemplate, JoinsToWhatWasSplit) {
   }
 }
 
+TEST(TextTemplate, MayHoldWhateverItsTextsHold) {
+  Random random(6);
+  for (int i = 0; i < 20'000; ++i) {
+    const std::string text = random_text(random);
+    std::string made;
+    std::vector<uint64_t> numbers;
+    split_text(text, made, numbers);
+    std::vector<unsigned> digits;
+    for (const uint64_t number : numbers)
+      digits.push_back(static_cast<unsigned>(std::to_string(number).size()));
+    const size_t begin = random.below(text.size() + 1);
+    const std::string part = text.substr(begin, random.below(text.size() + 1 - begin));
+    ASSERT_TRUE(TextTemplate::parse(made)->may_hold(part, digits)) << text << "|" << part;
+  }
+}
+
+TEST(TextTemplate, HoldsNothingThatNoNumberMakes) {
+  const auto may_hold = [](std::string_view text, std::string_view part, unsigned digits_max) {
+    std::string made;
+    std::vector<uint64_t> numbers;
+    split_text(text, made, numbers);
+    return TextTemplate::parse(made)->may_hold(part,
+                                               std::vector<unsigned>(numbers.size(), digits_max));
+  };
+  const std::string_view select = "SELECT * FROM t WHERE id = 4711 AND x";
+  EXPECT_TRUE(may_hold(select, "id = 99999 AND", 5));
+  EXPECT_FALSE(may_hold(select, "id = 99999 AND", 4));
+  EXPECT_TRUE(may_hold(select, "99 AND x", 4));
+  EXPECT_FALSE(may_hold(select, "id = AND", 4));
+  EXPECT_FALSE(may_hold(select, "id = 9x", 4));
+  EXPECT_FALSE(may_hold(select, "nobody", 4));
+  EXPECT_FALSE(may_hold(select, "AND xy", 4));
+  EXPECT_TRUE(may_hold("order 007", "r 123", 1));
+  EXPECT_FALSE(may_hold("order 007", "r 1234", 9));
+  EXPECT_TRUE(may_hold("of deadbeef01 here", "0123456789 h", 1));
+  EXPECT_FALSE(may_hold("of deadbeef01 here", "0123456789x h", 1));
+  const std::string_view uuid = "id=00000000-1111-2222-3333-44444444abcd";
+  EXPECT_TRUE(may_hold(uuid, "=deadbeef-f00d-", 1));
+  EXPECT_FALSE(may_hold(uuid, "=deadbeef0f00d", 1));
+}
+
 TEST(TextTemplate, RefusesNumbersThatDoNotFit) {
   std::string made, back;
   std::vector<uint64_t> numbers;
@@ -206,6 +247,13 @@ TEST(ValueColumn, EveryPageGivesBackItsValues) {
         ValueColumnReader::open(bytes, context_count, static_cast<uint32_t>(ends.size()));
     if (values.empty()) continue;
     ASSERT_TRUE(reader) << reader.error().message;
+    for (const model::ValueView& value : values) {
+      if (value.kind != model::ValueKind::kString) continue;
+      const size_t begin = random.below(value.bytes.size() + 1);
+      const auto may_hold = reader->may_hold(value.bytes.substr(begin, random.below(30)));
+      ASSERT_TRUE(may_hold && *may_hold) << value.bytes;
+      if (random.below(50) == 0) break;
+    }
     // Backwards: a page needs none before it.
     for (auto page = static_cast<uint32_t>(ends.size()); page-- > 0;) {
       const uint32_t begin = page == 0 ? 0 : ends[page - 1];
@@ -217,6 +265,23 @@ TEST(ValueColumn, EveryPageGivesBackItsValues) {
                              values.begin() + ends[page]));
     }
   }
+}
+
+TEST(ValueColumn, TemplatesTellWhatNoValueHolds) {
+  Random random(9);
+  std::deque<std::string> texts;
+  ValueColumnBuilder builder;
+  for (int i = 0; i < 5'000; ++i)
+    builder.add(model::ValueView::of_string(texts.emplace_back(
+                    "SELECT * FROM orders WHERE id = " + std::to_string(random.below(1'000'000)))),
+                0);
+  builder.end_page();
+  const std::string bytes = builder.encode(1);
+  const auto reader = ValueColumnReader::open(bytes, 1, 1);
+  ASSERT_TRUE(reader);
+  EXPECT_TRUE(*reader->may_hold("WHERE id = 47"));
+  EXPECT_FALSE(*reader->may_hold("WHERE id = 99999999"));
+  EXPECT_FALSE(*reader->may_hold("customers"));
 }
 
 TEST(ValueColumn, DamagedBytesGiveAnErrorOrValuesNeverMore) {
@@ -235,6 +300,7 @@ TEST(ValueColumn, DamagedBytesGiveAnErrorOrValuesNeverMore) {
       bytes[at] = static_cast<char>(bytes[at] ^ (1 << at % 8));
       if (const auto reader = ValueColumnReader::open(bytes, 4, 1)) {
         std::vector<model::ValueView> back;
+        (void)reader->may_hold("id");
         const bool read = reader->read(0, contexts, back).has_value();
         EXPECT_TRUE(!read || back.size() == contexts.size());
       }

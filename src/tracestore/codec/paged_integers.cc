@@ -304,6 +304,17 @@ uint64_t PagedIntegers::memory_bytes() const {
          tables_.capacity() * sizeof(tables_[0]);
 }
 
+Result<uint64_t> PagedIntegers::bound_of(uint32_t context) const {
+  if (constant_) return value_;
+  const auto slots = slots_of(context);
+  if (!slots) return std::unexpected(slots.error());
+  uint32_t largest = 0;
+  for (const RansSlot& slot : **slots) largest = std::max(largest, slot.symbol());
+  const auto symbol = static_cast<uint8_t>(largest);
+  const unsigned low_bits = low_bits_of(symbol);
+  return low_bits > 61 ? UINT64_MAX : base_of(symbol) + ((uint64_t{1} << low_bits) - 1);
+}
+
 Result<const RansSlots*> PagedIntegers::slots_of(uint32_t context) const {
   if (context >= context_count_) return torn();
   const RansSlots* slots = slots_of_table(table_of_.empty() ? 0 : table_of_[context]);

@@ -92,6 +92,8 @@ class PagedIntegers {
   bool is_constant() const { return constant_; }
   uint64_t constant() const { return value_; }
   uint64_t memory_bytes() const;
+  // No number of the context is larger, as its frequencies say.
+  Result<uint64_t> bound_of(uint32_t context) const;
   // The frequencies of a context below the context count.
   Result<const RansSlots*> slots_of(uint32_t context) const;
 

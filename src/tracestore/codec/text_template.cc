@@ -2,6 +2,7 @@
 
 #include <array>
 #include <charconv>
+#include <utility>
 
 namespace sightline::tracestore {
 namespace {
@@ -182,6 +183,60 @@ std::optional<TextTemplate> TextTemplate::parse(std::string_view text) {
   }
   end_literal(text.size());
   return made;
+}
+
+namespace {
+
+// What may stand at a place of a piece of fixed width.
+bool may_stand(const TextTemplate::Piece& piece, size_t place, char c) {
+  switch (piece.mark) {
+    case 0: return piece.literal[place] == c;
+    case kPadded: return is_digit(c);
+    case kUuid:
+      return place == 8 || place == 13 || place == 18 || place == 23 ? c == '-' : is_hex(c);
+    default: return is_hex(c);
+  }
+}
+
+size_t width_of(const TextTemplate::Piece& piece) {
+  if (piece.mark == 0) return piece.literal.size();
+  return piece.mark == kUuid ? kUuidBytes : piece.width;
+}
+
+}  // namespace
+
+// From the last piece to the first: which ends of `text` may begin with the piece. A number counts as any digits of up to
+// its length.
+bool TextTemplate::may_hold(std::string_view text, std::span<const unsigned> digits_max) const {
+  std::vector<uint8_t> behind(text.size() + 1, 0);  // of the next piece, by where the end begins
+  behind[text.size()] = 1;
+  size_t number = numbers_;
+  for (auto piece = pieces_.rbegin(); piece != pieces_.rend(); ++piece) {
+    std::vector<uint8_t> here(text.size() + 1, 0);
+    here[text.size()] = 1;
+    if (piece->mark == kDecimal) {
+      const unsigned digits = digits_max[--number];
+      for (size_t i = 0; i < text.size(); ++i)
+        for (size_t k = 0; k < digits && i + k < text.size() && is_digit(text[i + k]); ++k)
+          here[i] |= behind[i + k + 1];
+      if (here[0] != 0) return true;
+      behind = std::move(here);
+      continue;
+    }
+    number -= piece->mark == 0 ? 0 : piece->mark == kUuid ? 2 : 1;
+    const size_t width = width_of(*piece);
+    const auto fits = [&](size_t i, size_t from) {
+      size_t n = 0;
+      while (from + n < width && i + n < text.size() && may_stand(*piece, from + n, text[i + n]))
+        ++n;
+      return from + n == width ? behind[i + n] != 0 : i + n == text.size();
+    };
+    for (size_t from = 0; from < width; ++from)
+      if (fits(0, from)) return true;
+    for (size_t i = 1; i < text.size(); ++i) here[i] = fits(i, 0) ? 1 : 0;
+    behind = std::move(here);
+  }
+  return text.empty();
 }
 
 bool TextTemplate::join(const uint64_t* numbers, size_t bytes_max, std::string& out) const {

@@ -22,6 +22,9 @@ class TextTemplate {
   size_t numbers() const { return numbers_; }
   // Appends the text. `numbers` as many as it takes; false when one does not fit its place or the text passes `bytes_max`.
   bool join(const uint64_t* numbers, size_t bytes_max, std::string& out) const;
+  // False when no text made of it holds `text`, however its numbers are; those of decimal digits have no more than
+  // `digits_max` says of each number.
+  bool may_hold(std::string_view text, std::span<const unsigned> digits_max) const;
   // Bytes of the text that are the template's own, in pieces between numbers.
   struct Piece {
     char mark = 0;  // 0: `literal`

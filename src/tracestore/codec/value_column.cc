@@ -31,6 +31,12 @@ std::unexpected<Error> torn(std::string_view what) {
   return fail(Errc::kCorrupt, "value column: ", what);
 }
 
+unsigned decimal_digits(uint64_t number) {
+  unsigned digits = 1;
+  for (; number >= 10; number /= 10) ++digits;
+  return digits;
+}
+
 }  // namespace
 
 // Texts as a column of templates, in pages of kTemplatedPage.
@@ -486,6 +492,30 @@ uint64_t ValueColumnReader::memory_bytes() const {
              sizeof(uint32_t) +
          storage_->templates.capacity() * 2 * sizeof(storage_->templates[0]) +
          storage_->dictionary.memory_bytes();
+}
+
+Result<bool> ValueDictionary::may_hold(std::string_view text) const {
+  if (!templated_) return true;
+  return templated_->column.may_hold(text);
+}
+
+Result<bool> ValueColumnReader::may_hold(std::string_view text) const {
+  if (layout_ == Layout::kDictionary) return storage_->dictionary.may_hold(text);
+  if (layout_ != Layout::kTemplates) return false;
+  std::vector<unsigned> digits;
+  for (uint32_t code = 0; code < storage_->templates.size(); ++code) {
+    const auto of_code = storage_->template_of(code);
+    if (!of_code) return std::unexpected(of_code.error());
+    digits.clear();
+    for (uint32_t slot = storage_->first_slot[code]; slot < storage_->first_slot[code + 1];
+         ++slot) {
+      const auto bound = slots_.bound_of(slot);
+      if (!bound) return std::unexpected(bound.error());
+      digits.push_back(decimal_digits(*bound));
+    }
+    if ((*of_code)->may_hold(text, digits)) return true;
+  }
+  return false;
 }
 
 size_t ValueColumnReader::distinct() const { return storage_->dictionary.count(); }

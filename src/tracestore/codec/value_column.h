@@ -70,6 +70,8 @@ class ValueDictionary {
   Status prepare(std::vector<uint32_t>& indices) const;
   // Appends all of them.
   Status read_all(std::vector<model::ValueView>& out) const;
+  // As ValueColumnReader's.
+  Result<bool> may_hold(std::string_view text) const;
   uint64_t memory_bytes() const;  // of what has been read
 
  private:
@@ -114,6 +116,8 @@ class ValueColumnReader {
   // Of the first values of one page those in `wanted`, runs of their places. `contexts` reach to the last of them.
   Status read_some(uint32_t page, std::span<const uint32_t> contexts,
                    std::span<const model::Run> wanted, std::vector<model::ValueView>& out) const;
+  // False when none of its values is a text that holds `text`: as far as templates tell, no page is read.
+  Result<bool> may_hold(std::string_view text) const;
   // For a column of a dictionary: its values, and codes into them.
   bool has_dictionary() const { return layout_ == Layout::kDictionary; }
   size_t distinct() const;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <set>
 #include <thread>
 
 #include "tracestore/testing_store.h"
@@ -11,6 +12,18 @@ namespace sightline::tracestore {
 namespace {
 
 using testing::SpanSource;
+
+// Those of which a scan shows something that may meet the condition.
+std::set<TraceId> shown_traces(const TraceStore& store, Condition condition) {
+  ScanRequest request;
+  request.conditions.push_back(std::move(condition));
+  std::set<TraceId> traces;
+  EXPECT_TRUE((*store.querier())->scan(request, [&](RowGroup& group) {
+    for (const TraceRows& trace : group.traces()) traces.insert(trace.id);
+    return true;
+  }));
+  return traces;
+}
 
 // What one reader was shown stays as it was, while its trace goes on.
 TEST_F(StoreFixture, AShownTraceDoesNotGrowForWhoSawItFirst) {
@@ -71,27 +84,20 @@ TEST_F(StoreFixture, LiveTracesOfOtherKindsStatusesAndDurationsAreNotRead) {
   for (int i = 0; i < 20; ++i)
     ASSERT_TRUE(store->append(source.batch({source.trace_id()}, 5, kNow)));
   const auto shown = [&](Condition condition) {
-    ScanRequest request;
-    request.conditions.push_back(std::move(condition));
-    int traces = 0;
-    EXPECT_TRUE((*store->querier())->scan(request, [&](RowGroup& group) {
-      traces += static_cast<int>(group.traces().size());
-      return true;
-    }));
-    return traces;
+    return shown_traces(*store, std::move(condition)).size();
   };
   Condition duration{.intrinsic = Intrinsic::kDuration,
                      .op = ConditionOp::kGreater,
                      .kind = model::ValueKind::kInt,
                      .number = INT64_MAX / 2};
-  EXPECT_EQ(shown(duration), 0);
+  EXPECT_EQ(shown(duration), 0u);
   duration.op = ConditionOp::kLess;
-  EXPECT_EQ(shown(duration), 20);
+  EXPECT_EQ(shown(duration), 20u);
   EXPECT_EQ(shown({.intrinsic = Intrinsic::kKind,
                    .op = ConditionOp::kGreater,
                    .kind = model::ValueKind::kInt,
                    .number = 20}),
-            0);
+            0u);
 }
 
 // What a text cannot be in, is not decoded.
@@ -106,14 +112,7 @@ TEST_F(StoreFixture, LiveBatchesWithoutTheTextAskedForAreNotDecoded) {
   }
   const std::string name(find(ids[40])->spans.front().name);
   const auto shown = [&](Condition condition) {
-    ScanRequest request;
-    request.conditions.push_back(std::move(condition));
-    std::set<TraceId> traces;
-    EXPECT_TRUE((*store->querier())->scan(request, [&](RowGroup& group) {
-      for (const TraceRows& trace : group.traces()) traces.insert(trace.id);
-      return true;
-    }));
-    return traces;
+    return shown_traces(*store, std::move(condition));
   };
   Condition condition{.intrinsic = Intrinsic::kName,
                       .op = ConditionOp::kEqual,

@@ -10,7 +10,7 @@ namespace {
 
 // Of a span that is live, besides its batch: its index, and its share of the part and the maps.
 constexpr uint64_t kBytesOfRow = 24;
-constexpr size_t kTracesBetweenRests = 4096;
+constexpr size_t kBatchesBetweenSweeps = 64;
 
 uint64_t received_bytes(const model::SpanBatch& batch, const model::SpanView& span) {
   if (!span.encoded.empty()) return span.encoded.size();
@@ -23,6 +23,11 @@ uint64_t received_bytes(const model::SpanBatch& batch, const model::SpanView& sp
 bool is_visible(const LiveBatch& batch, uint64_t sequence) {
   const uint64_t own = batch.sequence.load(std::memory_order_acquire);
   return own != 0 && own <= sequence;
+}
+
+bool is_seen(const LivePart& part, uint64_t sequence) {
+  return std::ranges::any_of(
+      part.rows.runs(), [&](const LiveRows::Run& run) { return is_visible(*run.batch, sequence); });
 }
 
 // The part itself when all of it is visible, else a copy of what is; null when nothing is. It was shown, so that
@@ -50,22 +55,6 @@ void keep_visible(LiveTrace& trace, uint64_t sequence) {
   for (auto& part : trace.parts) part = visible_part(std::move(part), sequence);
   const auto gone = std::remove(trace.parts.begin(), trace.parts.end(), nullptr);
   trace.parts.erase(gone, trace.parts.end());
-}
-
-// Of the traces from `first` on, those with one id become one, with their parts in order.
-void unite_repeated(std::vector<LiveTrace>& traces, size_t first) {
-  absl::flat_hash_map<TraceId, size_t, TraceIdHash> position;
-  size_t kept = first;
-  for (size_t i = first; i < traces.size(); ++i) {
-    const auto [known, is_new] = position.try_emplace(traces[i].id, kept);
-    if (is_new) {
-      if (i != kept) traces[kept] = std::move(traces[i]);
-      ++kept;
-    } else {
-      std::ranges::move(traces[i].parts, std::back_inserter(traces[known->second].parts));
-    }
-  }
-  traces.erase(traces.begin() + static_cast<ptrdiff_t>(kept), traces.end());
 }
 
 bool is_due(const LivePart& part, const CutRule& rule) {
@@ -113,17 +102,15 @@ LiveBatch::LiveBatch(std::shared_ptr<const model::SpanBatch> batch, WalUse& use,
       position_(position),
       span_count_(static_cast<uint32_t>(batch->spans.size())),
       as_received_(!batch->encoded.empty()),
-      bytes_(memory_of(*batch)),
+      decoded_bytes_(memory_of(*batch)),
+      bytes_(decoded_bytes_),
       hot_(std::move(batch)) {
   use_.acquire(position_.segment, bytes());
 }
 
 Result<std::shared_ptr<const model::SpanBatch>> LiveBatch::spans(
     std::span<const uint32_t> wanted) const {
-  {
-    const std::lock_guard lock(mutex_);
-    if (hot_) return hot_;
-  }
+  if (auto in_memory = hot()) return in_memory;
   auto batch = use_.load(position_, wanted);
   if (batch && (*batch)->spans.size() != span_count_)
     return fail(Errc::kCorrupt, "wal: a request has other spans than it had");
@@ -132,13 +119,8 @@ Result<std::shared_ptr<const model::SpanBatch>> LiveBatch::spans(
 
 Result<bool> LiveBatch::look_into(const std::function<void(std::string_view)>& look) const {
   if (!as_received_) return false;
-  std::shared_ptr<const model::SpanBatch> hot;
-  {
-    const std::lock_guard lock(mutex_);
-    hot = hot_;
-  }
-  if (hot) {
-    look(hot->encoded);
+  if (const auto in_memory = hot()) {
+    look(in_memory->encoded);
     return true;
   }
   const auto bytes = use_.read(position_);
@@ -147,13 +129,19 @@ Result<bool> LiveBatch::look_into(const std::function<void(std::string_view)>& l
   return true;
 }
 
+std::shared_ptr<const model::SpanBatch> LiveBatch::hot() const {
+  const std::lock_guard lock(mutex_);
+  return hot_;
+}
+
 void LiveBatch::cool() {
   if (!as_received_) return;
   std::shared_ptr<const model::SpanBatch> gone;  // destroyed outside the lock
   const std::lock_guard lock(mutex_);
   if (!hot_) return;
   gone.swap(hot_);
-  const uint64_t cold = sizeof(LiveBatch) + span_count_ * kBytesOfRow;
+  const uint64_t cold =
+      sizeof(LiveBatch) + span_count_ * kBytesOfRow + begun_.size() * sizeof(TraceId);
   const uint64_t before = bytes_.load(std::memory_order_relaxed);
   if (before <= cold) return;
   bytes_.store(cold, std::memory_order_relaxed);
@@ -174,22 +162,6 @@ void LiveMemory::add(const std::shared_ptr<LiveBatch>& batch) {
     }
   }
   for (const auto& oldest : cooling) oldest->cool();
-}
-
-Result<std::shared_ptr<const model::SpanBatch>> LiveBatchReader::read(
-    const std::shared_ptr<const LiveBatch>& batch) {
-  if (const auto known = known_.find(batch.get()); known != known_.end()) return known->second;
-  auto spans = batch->spans();
-  if (!spans) return spans;
-  known_.emplace(batch.get(), *spans);
-  order_.push_back({batch, *spans});
-  bytes_ += memory_of(**spans);
-  while (bytes_ > bytes_max_ && order_.size() > 1) {
-    bytes_ -= memory_of(*order_.front().spans);
-    known_.erase(order_.front().live.get());
-    order_.pop_front();
-  }
-  return spans;
 }
 
 uint64_t memory_of(const model::SpanBatch& batch) {
@@ -220,29 +192,59 @@ Inserted LiveTraces::insert(const std::shared_ptr<LiveBatch>& batch,
   std::iota(order.begin(), order.end(), 0);
   std::stable_sort(order.begin(), order.end(),
                    [&](uint32_t a, uint32_t b) { return spans[a].trace_id < spans[b].trace_id; });
+  std::vector<TraceId> begun;
+  TimestampNs newest{0};
   for (size_t begin = 0; begin < order.size();) {
     const TraceId& id = spans[order[begin]].trace_id;
     size_t end = begin + 1;
     while (end < order.size() && spans[order[end]].trace_id == id) ++end;
-    insert_run(shards_[shard_of(id)], batch, received, std::span(order).subspan(begin, end - begin),
-               now, limits, result);
+    if (const auto start =
+            insert_run(shards_[shard_of(id)], batch, received,
+                       std::span(order).subspan(begin, end - begin), now, limits, result)) {
+      begun.push_back(id);
+      newest = std::max(newest, *start);
+    }
     begin = end;
   }
+  begun.shrink_to_fit();
+  batch->set_begun(std::move(begun), newest);
+  list(batch);
   span_count_.fetch_add(result.spans, std::memory_order_relaxed);
   return result;
 }
 
-void LiveTraces::insert_run(Shard& shard, const std::shared_ptr<LiveBatch>& batch,
-                            const model::SpanBatch& received, std::span<const uint32_t> run,
-                            std::chrono::nanoseconds now, const InsertLimits& limits,
-                            Inserted& result) {
+void LiveTraces::list(const std::shared_ptr<LiveBatch>& batch) {
+  const std::lock_guard lock(batches_mutex_);
+  if (batches_.size() >= sweep_at_) {
+    std::erase_if(batches_, [](const auto& listed) { return listed.expired(); });
+    sweep_at_ = 2 * batches_.size() + kBatchesBetweenSweeps;
+  }
+  batches_.push_back(batch);
+}
+
+std::vector<std::shared_ptr<const LiveBatch>> LiveTraces::batches(uint64_t sequence) const {
+  std::vector<std::shared_ptr<const LiveBatch>> seen;
+  const std::lock_guard lock(batches_mutex_);
+  seen.reserve(batches_.size());
+  for (const auto& listed : batches_)
+    if (auto batch = listed.lock(); batch && is_visible(*batch, sequence))
+      seen.push_back(std::move(batch));
+  return seen;
+}
+
+std::optional<TimestampNs> LiveTraces::insert_run(Shard& shard,
+                                                  const std::shared_ptr<LiveBatch>& batch,
+                                                  const model::SpanBatch& received,
+                                                  std::span<const uint32_t> run,
+                                                  std::chrono::nanoseconds now,
+                                                  const InsertLimits& limits, Inserted& result) {
   const TraceId& id = received.spans[run.front()].trace_id;
   const std::lock_guard lock(shard.mutex);
   auto found = shard.traces.find(id);
   if (found == shard.traces.end()) {
     if (limits.live_traces_max != 0 && trace_count() >= limits.live_traces_max) {
       result.over_live_traces += run.size();
-      return;
+      return std::nullopt;
     }
     found = shard.traces.try_emplace(id).first;
     trace_count_.fetch_add(1, std::memory_order_relaxed);
@@ -258,6 +260,10 @@ void LiveTraces::insert_run(Shard& shard, const std::shared_ptr<LiveBatch>& batc
   }
   LivePart& part = *parts.back();
   part.last_span = now;
+  const bool begins = std::ranges::none_of(part.rows.runs(), [](const LiveRows::Run& earlier) {
+    return earlier.batch->sequence.load(std::memory_order_relaxed) != 0;
+  });
+  std::optional<TimestampNs> start;
   part.rows.reserve_more(run.size());
   for (const uint32_t index : run) {
     const model::SpanView& span = received.spans[index];
@@ -274,10 +280,12 @@ void LiveTraces::insert_run(Shard& shard, const std::shared_ptr<LiveBatch>& batc
     part.max_end = std::max({part.max_end, span.start, span.end});
     part.zone.add(span);
     part.rows.add(batch, index);
+    if (begins) start = std::min(start.value_or(span.start), span.start);
     ++result.spans;
   }
   shard.min_start = std::min(shard.min_start, part.min_start);
   shard.max_end = std::max(shard.max_end, part.max_end);
+  return start;
 }
 
 LiveTrace LiveTraces::find(const TraceId& id, Visible visible) const {
@@ -301,45 +309,18 @@ LiveTrace LiveTraces::find(const TraceId& id, Visible visible) const {
   return trace;
 }
 
-std::vector<LiveTrace> LiveTraces::collect(Visible visible, TimestampNs min, TimestampNs max,
-                                           const std::function<bool()>& rest) const {
-  std::vector<LiveTrace> result;
-  size_t rested = 0;
-  for (const Shard& shard : shards_) {
-    if (result.size() >= rested + kTracesBetweenRests && rest) {
-      if (!rest()) return result;
-      rested = result.size();
-    }
-    const size_t first = result.size();
-    bool may_repeat = false;
-    {
-      const std::lock_guard lock(shard.mutex);
-      const auto take = [&](const auto& traces) {
-        for (const auto& [id, parts] : traces) {
-          LiveTrace& trace = result.emplace_back(id);
-          for (const auto& part : parts) {
-            part->shown = true;
-            trace.parts.push_back(part);
-          }
-        }
-      };
-      for (const Departed& departed : shard.departed)
-        if (departed.version > visible.version) take(departed.traces);
-      may_repeat = result.size() > first;
-      take(shard.traces);
-    }
-    if (may_repeat) unite_repeated(result, first);
-    const auto is_of_use = [&](LiveTrace& trace) {
-      keep_visible(trace, visible.sequence);
-      return std::ranges::any_of(trace.parts, [&](const auto& part) {
-        return part->min_start <= max && part->max_end >= min;
-      });
-    };
-    const auto kept = std::remove_if(result.begin() + static_cast<ptrdiff_t>(first), result.end(),
-                                     [&](LiveTrace& trace) { return !is_of_use(trace); });
-    result.erase(kept, result.end());
-  }
-  return result;
+bool LiveTraces::knows(const TraceId& id, Visible visible) const {
+  const Shard& shard = shards_[shard_of(id)];
+  const std::lock_guard lock(shard.mutex);
+  const auto has = [&](const auto& traces) {
+    const auto found = traces.find(id);
+    return found != traces.end() && std::ranges::any_of(found->second, [&](const auto& part) {
+             return is_seen(*part, visible.sequence);
+           });
+  };
+  return has(shard.traces) || std::ranges::any_of(shard.departed, [&](const Departed& departed) {
+           return departed.version > visible.version && has(departed.traces);
+         });
 }
 
 std::optional<std::pair<TimestampNs, TimestampNs>> LiveTraces::time_range() const {
@@ -425,14 +406,28 @@ void LiveTraces::depart(const std::vector<LiveTrace>& cut, uint64_t version) {
   trace_count_.fetch_sub(traces, std::memory_order_relaxed);
 }
 
-void LiveTraces::forget(uint64_t version) {
+void LiveTraces::forget(const OldReaders& readers) {
   for (Shard& shard : shards_) {
-    std::vector<Departed> freed;  // destroyed outside the lock
+    std::vector<Departed> freed;  // destroyed outside the lock, like `unseen`
+    Parts unseen;
     const std::lock_guard lock(shard.mutex);
-    const auto keep = std::find_if(shard.departed.begin(), shard.departed.end(),
-                                   [&](const Departed& d) { return d.version > version; });
+    const auto keep =
+        std::find_if(shard.departed.begin(), shard.departed.end(),
+                     [&](const Departed& d) { return d.version > readers.oldest_version; });
     freed.assign(std::make_move_iterator(shard.departed.begin()), std::make_move_iterator(keep));
     shard.departed.erase(shard.departed.begin(), keep);
+    for (Departed& departed : shard.departed) {
+      if (std::exchange(departed.is_sieved, true)) continue;
+      absl::erase_if(departed.traces, [&](auto& trace) {
+        Parts& parts = trace.second;
+        const auto gone = std::stable_partition(parts.begin(), parts.end(), [&](const auto& part) {
+          return is_seen(*part, readers.newest_sequence);
+        });
+        std::move(gone, parts.end(), std::back_inserter(unseen));
+        parts.erase(gone, parts.end());
+        return parts.empty();
+      });
+    }
   }
 }
 

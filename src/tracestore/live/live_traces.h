@@ -8,6 +8,8 @@
 //              reader of everything holds none of them for longer than a fraction of a millisecond.
 //   Sharing    readers get the parts themselves. One that was shown is not changed any more: the next spans of its
 //              trace go into a copy.
+//   Order      a batch names the traces that begin in it, so that a reader of everything goes from batch to batch and
+//              holds no list of traces (live_walk.h).
 //   Lifetime   a row keeps its whole batch alive; cutting by idle time, size and duration
 //              (TraceStoreOptions) bounds for how long.
 #include <algorithm>
@@ -104,7 +106,19 @@ class LiveBatch {
   // Shows the bytes as received; false when there are none.
   Result<bool> look_into(const std::function<void(std::string_view bytes)>& look) const;
   void cool();
+  // The spans when they are in memory, else null.
+  std::shared_ptr<const model::SpanBatch> hot() const;
   uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }  // memory, about
+  uint64_t decoded_bytes() const { return decoded_bytes_; }                  // when it is decoded
+
+  // Traces of which it has the first spans, of those that go into a block together, and a time by which each of them
+  // starts. Set once, before `sequence`.
+  void set_begun(std::vector<TraceId> begun, TimestampNs newest) {
+    begun_ = std::move(begun);
+    newest_begun_ = newest;
+  }
+  std::span<const TraceId> begun() const { return begun_; }
+  TimestampNs newest_begun() const { return newest_begun_; }
 
   std::atomic<uint64_t> sequence{0};
 
@@ -113,6 +127,9 @@ class LiveBatch {
   const io::RecordPosition position_;
   const uint32_t span_count_;
   const bool as_received_;  // else the log has it encoded anew, perhaps in another order
+  const uint64_t decoded_bytes_;
+  std::vector<TraceId> begun_;
+  TimestampNs newest_begun_{0};
   std::atomic<uint64_t> bytes_;
   mutable std::mutex mutex_;
   std::shared_ptr<const model::SpanBatch> hot_;  // guarded by mutex_
@@ -131,24 +148,6 @@ class LiveMemory {
   std::deque<std::pair<std::weak_ptr<LiveBatch>, uint64_t>>
       hot_;             // guarded by mutex_, oldest first, with its weight
   uint64_t bytes_ = 0;  // guarded by mutex_
-};
-
-// Reads the batches of live rows for one reader, and remembers the last ones.
-class LiveBatchReader {
- public:
-  explicit LiveBatchReader(uint64_t bytes_max = 48u << 20) : bytes_max_(bytes_max) {}
-  Result<std::shared_ptr<const model::SpanBatch>> read(
-      const std::shared_ptr<const LiveBatch>& batch);
-
- private:
-  struct Known {
-    std::shared_ptr<const LiveBatch> live;
-    std::shared_ptr<const model::SpanBatch> spans;
-  };
-  const uint64_t bytes_max_;
-  uint64_t bytes_ = 0;
-  std::deque<Known> order_;  // oldest first
-  absl::flat_hash_map<const LiveBatch*, std::shared_ptr<const model::SpanBatch>> known_;
 };
 
 // A span of a batch; the reference lives as long as the rows it came from.
@@ -277,18 +276,23 @@ class LiveTraces {
   bool knows_any(const model::SpanBatch& batch) const;
 
   LiveTrace find(const TraceId& id, Visible visible) const;
-  // Traces that overlap [min, max]. `rest` is asked now and then, while nothing is locked; false: no more is wanted,
-  // and what was collected so far is of no use.
-  std::vector<LiveTrace> collect(Visible visible, TimestampNs min, TimestampNs max,
-                                 const std::function<bool()>& rest) const;
+  // Whether the reader finds anything of it.
+  bool knows(const TraceId& id, Visible visible) const;
+  // Those that a reader who began at `sequence` sees, about in the order they came.
+  std::vector<std::shared_ptr<const LiveBatch>> batches(uint64_t sequence) const;
 
   DueTraces due(const CutRule& rule) const;
   // Closes due parts and returns them and those closed earlier; they stay readable.
   std::vector<LiveTrace> freeze(const CutRule& rule);
   // The closed parts are in the block list from `version` on.
   void depart(const std::vector<LiveTrace>& cut, uint64_t version);
-  // No reader knows a version below `version` any more.
-  void forget(uint64_t version);
+  // Who still reads a list of blocks that is not the last one.
+  struct OldReaders {
+    uint64_t oldest_version = 0;
+    uint64_t newest_sequence = 0;  // 0: there are none
+  };
+  // Gives up what departed and none of them sees: those who come later find it in blocks.
+  void forget(const OldReaders& readers);
 
   // Earliest start and latest end; nullopt when nothing is live.
   std::optional<std::pair<TimestampNs, TimestampNs>> time_range() const;
@@ -300,6 +304,7 @@ class LiveTraces {
   using Parts = std::vector<std::shared_ptr<LivePart>>;
   struct Departed {
     uint64_t version = 0;
+    bool is_sieved = false;  // what nobody saw is gone
     absl::flat_hash_map<TraceId, Parts, TraceIdHash> traces;
   };
   struct Shard {
@@ -313,11 +318,18 @@ class LiveTraces {
     mutable bool has_shrunk = false;
   };
   static size_t shard_of(const TraceId& id) { return (TraceIdHash{}(id) >> 7) % kShardCount; }
-  void insert_run(Shard& shard, const std::shared_ptr<LiveBatch>& batch,
-                  const model::SpanBatch& spans, std::span<const uint32_t> run,
-                  std::chrono::nanoseconds now, const InsertLimits& limits, Inserted& result);
+  // The earliest start of the run's spans when no reader sees an earlier part of what goes into a block with them.
+  std::optional<TimestampNs> insert_run(Shard& shard, const std::shared_ptr<LiveBatch>& batch,
+                                        const model::SpanBatch& spans,
+                                        std::span<const uint32_t> run, std::chrono::nanoseconds now,
+                                        const InsertLimits& limits, Inserted& result);
+  void list(const std::shared_ptr<LiveBatch>& batch);
 
   std::array<Shard, kShardCount> shards_;
+  mutable std::mutex batches_mutex_;
+  // Guarded by batches_mutex_, in the order they came; those that are gone are swept out now and then.
+  std::vector<std::weak_ptr<const LiveBatch>> batches_;
+  size_t sweep_at_ = 0;  // likewise: when there are so many
   std::atomic<uint64_t> trace_count_{0};
   std::atomic<uint64_t> span_count_{0};
 };

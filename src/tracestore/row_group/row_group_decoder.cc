@@ -239,6 +239,16 @@ Result<std::vector<std::string_view>> RowGroupDecoder::keys(AttributeOwner owner
   return result;
 }
 
+Result<bool> RowGroupDecoder::attribute_may_hold(AttributeOwner owner, std::string_view key,
+                                                 std::string_view text) {
+  const auto present = has_key(owner, key);
+  if (!present || !*present) return present;
+  const auto source = value_source(owner, tables_->key_numbers.find(key)->second);
+  if (!source) return std::unexpected(source.error());
+  if (*source == nullptr) return false;
+  return (*source)->reader.may_hold(text);
+}
+
 Result<std::optional<DecodedColumn>> RowGroupDecoder::attribute_dictionary(AttributeOwner owner,
                                                                            std::string_view key) {
   const auto present = has_key(owner, key);

@@ -70,6 +70,10 @@ class RowGroupDecoder final : public ChunkSource {
   Result<std::optional<DecodedColumn>> attribute_dictionary(AttributeOwner owner,
                                                             std::string_view key);
 
+  // False when no value of the key is a text that holds `text`, as far as can be told without reading rows.
+  Result<bool> attribute_may_hold(AttributeOwner owner, std::string_view key,
+                                  std::string_view text);
+
   // The spans of some runs of rows, ascending, everything in them but the trace id.
   Result<std::shared_ptr<model::SpanBatch>> spans(std::span<const model::Run> runs);
 

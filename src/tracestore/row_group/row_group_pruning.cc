@@ -1,6 +1,7 @@
 #include "tracestore/row_group/row_group_pruning.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "tracestore/row_group/value_filter.h"
 
@@ -30,10 +31,17 @@ bool asks_presence(const Condition& condition) {
          (condition.op == ConditionOp::kRegex && !condition.matches);
 }
 
+bool holds(std::string_view text, std::string_view part) {
+  return part.empty() ||
+         (text.size() >= part.size() &&
+          ::memmem(text.data(), text.size(), part.data(), part.size()) != nullptr);
+}
+
 bool value_may_match(const ValueView& value, const Condition& condition) {
   if (condition.op == ConditionOp::kRegex && condition.matches)
     return value.kind == ValueKind::kArray ||
-           (value.kind == ValueKind::kString && condition.matches(value.bytes));
+           (value.kind == ValueKind::kString && holds(value.bytes, condition.literal) &&
+            condition.matches(value.bytes));
   if (condition.op == ConditionOp::kRegex || condition.op == ConditionOp::kExists) return true;
   if (condition.kind == ValueKind::kString)
     return value.kind == ValueKind::kArray ||
@@ -94,6 +102,10 @@ Result<bool> attribute_may_meet(RowGroupDecoder& decoder, AttributeOwner owner,
                                 const Condition& condition) {
   const auto present = decoder.has_key(owner, condition.key);
   if (!present || !*present || asks_presence(condition)) return present;
+  if (condition.op == ConditionOp::kRegex && !condition.literal.empty()) {
+    const auto may_hold = decoder.attribute_may_hold(owner, condition.key, condition.literal);
+    if (!may_hold || !*may_hold) return may_hold;
+  }
   const auto dictionary = decoder.attribute_dictionary(owner, condition.key);
   if (!dictionary) return std::unexpected(dictionary.error());
   return !*dictionary || any_may_match((*dictionary)->values, condition);

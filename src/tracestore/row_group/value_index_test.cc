@@ -154,10 +154,10 @@ TEST(ValueIndex, ScansSkipNothingThatMatches) {
     const Filled filled(seed);
     const auto querier = filled.store->querier();
     for (const AttributeScope scope : {AttributeScope::kSpan, AttributeScope::kResource}) {
-      const auto keys = (*querier)->attribute_keys(scope, {0}, {UINT64_MAX});
+      const auto keys = (*querier)->attribute_keys({{scope}});
       ASSERT_TRUE(keys);
-      ASSERT_FALSE(keys->empty());
-      for (const std::string& key : *keys) {
+      ASSERT_FALSE(keys->front().empty());
+      for (const std::string& key : keys->front()) {
         for (const auto& [bytes, traces] : shown_values(**querier, scope, key)) {
           ByteReader in(bytes);
           const ValueView value = read_value(in);
@@ -185,9 +185,9 @@ TEST(ValueIndex, ListingsHaveEveryValueThatRowsShow) {
   const Filled filled(7);
   const auto querier = filled.store->querier();
   for (const AttributeScope scope : {AttributeScope::kSpan, AttributeScope::kResource}) {
-    const auto keys = (*querier)->attribute_keys(scope, {0}, {UINT64_MAX});
+    const auto keys = (*querier)->attribute_keys({{scope}});
     ASSERT_TRUE(keys);
-    for (const std::string& key : *keys) {
+    for (const std::string& key : keys->front()) {
       std::set<std::string> expected, listed;
       for (const auto& [value, traces] : shown_values(**querier, scope, key))
         expected.insert(value);

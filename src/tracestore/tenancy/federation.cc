@@ -40,15 +40,18 @@ class FederatedQuerier final : public Querier {
     return {};
   }
 
-  Result<std::vector<std::string>> attribute_keys(AttributeScope scope, TimestampNs min,
-                                                  TimestampNs max) const override {
-    std::set<std::string> keys;
+  Result<std::vector<std::vector<std::string>>> attribute_keys(
+      const KeysRequest& request) const override {
+    std::vector<std::set<std::string>> keys(request.scopes.size());
     for (const auto& part : parts_) {
-      auto found = part->attribute_keys(scope, min, max);
+      const auto found = part->attribute_keys(request);
       if (!found) return found;
-      keys.insert(found->begin(), found->end());
+      for (size_t s = 0; s < keys.size(); ++s)
+        keys[s].insert((*found)[s].begin(), (*found)[s].end());
     }
-    return std::vector<std::string>(keys.begin(), keys.end());
+    std::vector<std::vector<std::string>> sorted;
+    for (const auto& of_scope : keys) sorted.emplace_back(of_scope.begin(), of_scope.end());
+    return sorted;
   }
 
   uint64_t inspected_bytes() const override {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "tracestore/live/live_batch_cache.h"
 #include "tracestore/tenancy/federation.h"
 #include "tracestore/tenancy/tenant_id.h"
 
@@ -73,6 +74,8 @@ Result<std::unique_ptr<TenantStores>> TenantStores::open(io::FileSystem& fs, Clo
                                                          TenantStoresOptions options) {
   if (!options.store.row_groups)
     options.store.row_groups = std::make_shared<RowGroupCache>(RowGroupCache::Limits{});
+  if (!options.store.live_batches)
+    options.store.live_batches = std::make_shared<LiveBatchCache>(LiveBatchCache::Limits{});
   std::unique_ptr<TenantStores> stores(new TenantStores(fs, clock, telemetry, std::move(options)));
   if (auto found = stores->find_tenants(); !found)
     return in_context("tenants", std::move(found).error());
