@@ -162,6 +162,8 @@ std::vector<TraceId> TraceStore::continued_in(const BlockList& gone,
   std::erase_if(others, [&](const auto& block) {
     return std::find(gone.begin(), gone.end(), block) != gone.end();
   });
+  // Verified as a whole, they are looked into for less. One that is not sound is found out by locate().
+  for (const auto& block : others) (void)block->check_index();
   std::vector<TraceId> continued;
   for (const TraceId& id : ids)
     if (!locate(others, id).empty()) continued.push_back(id);
@@ -207,10 +209,18 @@ Status TraceStore::write_merged(const BlockList& inputs, const std::vector<Trace
           options_.row_group_rows);
       !status)
     return status;
-  description.continued = continued_in(inputs, kept);
-  for (const auto& input : inputs)
+  // What has parts elsewhere, an input says, or the other block does.
+  std::vector<TraceId> perhaps;
+  for (const auto& input : inputs) {
     description.newest_received =
         std::max(description.newest_received, input->summary().newest_received);
+    for (const TraceId& trace : input->summary().continued)
+      if (wanted.contains(trace)) perhaps.push_back(trace);
+  }
+  std::ranges::sort(perhaps);
+  const auto repeated = std::ranges::unique(perhaps);
+  perhaps.erase(repeated.begin(), repeated.end());
+  description.continued = continued_in(inputs, perhaps);
   if (auto status = (*writer)->finish(description); !status) return status;
   metrics_->over_rows.add((*writer)->spans_left_out());
   metrics_->compacted_bytes.add((*writer)->bytes_written());

@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "base/checksum.h"
 #include "base/log.h"
+#include "tracestore/row_group/row_group_upgrade.h"
 
 namespace sightline::tracestore {
 namespace {
@@ -15,6 +16,19 @@ constexpr size_t kIdBytes = sizeof(TraceId);
 constexpr size_t kIdsOffsetAt = 4 + 8 + 8;  // in the footer
 
 std::unexpected<Error> torn(std::string_view what) { return fail(Errc::kCorrupt, what); }
+
+// The version that a magic names; 0 for bytes that are none of ours.
+uint8_t version_of(std::string_view magic) {
+  const size_t last = kBlockMagic.size() - 1;
+  if (magic.size() != kBlockMagic.size() || !kBlockMagic.starts_with(magic.substr(0, last)))
+    return 0;
+  const auto version = static_cast<uint8_t>(magic[last]);
+  return version >= kOldestBlockVersion && version <= kBlockVersion ? version : uint8_t{0};
+}
+std::string_view last_bytes(std::string_view bytes, size_t count) {
+  return bytes.substr(bytes.size() - std::min(count, bytes.size()));
+}
+std::unexpected<Error> not_a_block() { return torn("not a trace block of version 3 or 4"); }
 
 RowGroupZone read_zone(ByteReader& in) {
   RowGroupZone zone;
@@ -61,9 +75,10 @@ Result<std::shared_ptr<const Block>> Block::open(std::string_view bytes,
   block->name_ = std::move(name);
   const io::HeldBytes whole{bytes, std::move(owner)};
   block->source_ = std::make_shared<io::HeldByteSource>(whole);
-  Status status = bytes.starts_with(kBlockMagic) || bytes.size() < kBlockMagic.size()
+  const std::string_view magic = bytes.substr(0, kBlockMagic.size());
+  Status status = bytes.size() < kBlockMagic.size() || magic == last_bytes(bytes, magic.size())
                       ? block->parse(whole)
-                      : torn("not a trace block of version 3");
+                      : not_a_block();
   if (!status) return in_context(block->name_, std::move(status).error());
   return block;
 }
@@ -92,9 +107,10 @@ Result<Block::Tail> Block::find_tail(const io::ByteSource& source) {
   const auto end = source.read({size - kTailBytes, kTailBytes});
   if (!end) return std::unexpected(end.error());
   const auto footer_bytes = load_le<uint32_t>(end->bytes.data());
-  if (!end->bytes.ends_with(kBlockMagic) || footer_bytes < kIdsOffsetAt + sizeof(uint64_t) ||
+  if (version_of(last_bytes(end->bytes, kBlockMagic.size())) == 0 ||
+      footer_bytes < kIdsOffsetAt + sizeof(uint64_t) ||
       footer_bytes > size - kTailBytes - kBlockMagic.size())
-    return torn("not a trace block of version 3");
+    return not_a_block();
   const auto footer = source.read({size - kTailBytes - footer_bytes, footer_bytes});
   if (!footer) return std::unexpected(footer.error());
   const auto crc = load_le<uint32_t>(end->bytes.data() + sizeof(uint32_t));
@@ -110,7 +126,8 @@ Status Block::parse(const io::HeldBytes& held) {
   summary_.bytes = source_->size();
   if (source_->size() < kBlockMagic.size() + kTailBytes || bytes.size() < kTailBytes)
     return torn("file is too short for a trace block");
-  if (!bytes.ends_with(kBlockMagic)) return torn("not a trace block of version 3");
+  version_ = version_of(last_bytes(bytes, kBlockMagic.size()));
+  if (version_ == 0) return not_a_block();
   const size_t tail = bytes.size() - kTailBytes;
   const auto footer_bytes = load_le<uint32_t>(bytes.data() + tail);
   if (footer_bytes > tail || before + tail - footer_bytes < kBlockMagic.size())
@@ -131,28 +148,41 @@ Status Block::parse(const io::HeldBytes& held) {
   const auto gone = in.le<uint32_t>();
   const auto row_groups = in.le<uint32_t>();
   const auto values_bytes = in.le<uint32_t>();
-  ids_crc_ = in.le<uint32_t>();
-  index_crc_ = in.le<uint32_t>();
+  ids_crc_ = in.le<uint32_t>();    // since version 4 of the checksums of both
+  index_crc_ = in.le<uint32_t>();  // since version 4: 0
   const auto lists_crc = in.le<uint32_t>();
   values_crc_ = in.le<uint32_t>();
   if (!in.ok() || in.remaining() != uint64_t{row_groups} * kZoneBytes)
     return torn("footer is torn");
 
   const uint64_t ids_bytes = uint64_t{summary_.traces} * kIdBytes;
-  const uint64_t index_bytes = uint64_t{slots} * sizeof(uint32_t);
+  const uint64_t index_bytes =
+      slots * (version_ == kOldestBlockVersion ? sizeof(uint32_t) : uint64_t{kIndexSlotBytes});
+  slots_ = slots;
   lists_bytes_ = uint64_t{continued} * kIdBytes + uint64_t{replaced} * sizeof(uint64_t) +
                  uint64_t{gone} * sizeof(uint32_t);
+  index_checksums_bytes_ =
+      version_ == kOldestBlockVersion
+          ? 0
+          : CheckedParts::count_of(ids_bytes + index_bytes, kCheckedIndexBytes) * sizeof(uint32_t);
   const uint64_t footer_begin = before + tail - footer_bytes;
   if (gone > summary_.traces || slots <= summary_.traces - gone ||
       tail_offset_ < std::max<uint64_t>(kBlockMagic.size(), before) ||
       tail_offset_ > footer_begin ||
-      ids_bytes + index_bytes + lists_bytes_ + values_bytes != footer_begin - tail_offset_)
+      ids_bytes + index_bytes + index_checksums_bytes_ + lists_bytes_ + values_bytes !=
+          footer_begin - tail_offset_)
     return torn("sections do not add up to the file");
   ids_ = bytes.substr(tail_offset_ - before, ids_bytes);
   index_ = bytes.substr(tail_offset_ - before + ids_bytes, index_bytes);
   values_ = bytes.substr(footer_begin - before - values_bytes, values_bytes);
+  const uint64_t ids_begin = tail_offset_ - before;
+  const auto checksums = bytes.substr(ids_begin + ids_bytes + index_bytes, index_checksums_bytes_);
+  if (version_ != kOldestBlockVersion && (crc32c(checksums) != ids_crc_ || index_crc_ != 0))
+    return torn("checksum of the trace index' checksums does not match");
+  index_parts_ =
+      CheckedParts(bytes.substr(ids_begin, ids_bytes + index_bytes), checksums, kCheckedIndexBytes);
   const std::string_view lists =
-      bytes.substr(tail_offset_ - before + ids_bytes + index_bytes, lists_bytes_);
+      bytes.substr(ids_begin + ids_bytes + index_bytes + index_checksums_bytes_, lists_bytes_);
   if (crc32c(lists) != lists_crc) return torn("checksum of the lists does not match");
   if (auto status = parse_lists(lists, continued, replaced, gone); !status) return status;
   return parse_zones(in, row_groups);
@@ -180,6 +210,7 @@ Status Block::parse_zones(ByteReader& footer, uint32_t row_groups) {
     if (zone.offset != offset || zone.bytes() > tail_offset_ - offset)
       return torn("row groups overlap or pass the end");
     zone.first_trace = static_cast<uint32_t>(traces);
+    zone.version = version_;
     offset += zone.bytes();
     spans += zone.rows;
     traces += zone.traces;
@@ -189,18 +220,36 @@ Status Block::parse_zones(ByteReader& footer, uint32_t row_groups) {
   }
   if (offset != tail_offset_ || spans < summary_.spans || traces != summary_.traces)
     return torn("row groups do not add up to the block");
-  verified_ = std::vector<VerifiedChunks>(zones_.size());
+  verified_begins_.push_back(0);
+  for (const RowGroupZone& zone : zones_)
+    verified_begins_.push_back(verified_begins_.back() +
+                               static_cast<uint32_t>(RowGroupDecoder::verified_words(zone)));
+  verified_ = std::vector<std::atomic<uint64_t>>(verified_begins_.back());
   filter_verified_ = std::vector<std::atomic<bool>>(zones_.size());
   return {};
 }
 
 Status Block::check_index() const {
+  if (version_ != kOldestBlockVersion) {
+    if (index_verified_.load(std::memory_order_relaxed)) return {};
+    if (!index_parts_.is_sound_anew()) return index_unsound();
+    index_verified_.store(true, std::memory_order_relaxed);
+    return {};
+  }
   std::call_once(index_once_, [this] {
-    if (crc32c(ids_) != ids_crc_ || crc32c(index_) != index_crc_)
-      index_status_ = in_context(
-          name_, Error{Errc::kCorrupt, "checksum of the trace ids or their index does not match"});
+    if (crc32c(ids_) != ids_crc_ || crc32c(index_) != index_crc_) index_status_ = index_unsound();
   });
   return index_status_;
+}
+
+Status Block::check_ids(uint32_t first_ordinal, uint32_t count) const {
+  if (version_ == kOldestBlockVersion) return check_index();
+  return is_index_sound(ids_.substr(first_ordinal * kIdBytes, count * kIdBytes)) ? Status{}
+                                                                                 : index_unsound();
+}
+
+std::unexpected<Error> Block::index_unsound() const {
+  return fail(Errc::kCorrupt, name_, ": checksum of the trace ids or their index does not match");
 }
 
 Block::Sections Block::sections() const {
@@ -211,10 +260,12 @@ Block::Sections Block::sections() const {
   }
   return {ids_.size(),
           index_.size(),
+          index_checksums_bytes_,
           lists_bytes_,
           values_.size(),
           filters,
-          summary_.bytes - groups - ids_.size() - index_.size() - lists_bytes_ - values_.size()};
+          summary_.bytes - groups - ids_.size() - index_.size() - index_checksums_bytes_ -
+              lists_bytes_ - values_.size()};
 }
 
 Result<const ValueIndex*> Block::value_index() const {
@@ -252,28 +303,43 @@ void Block::share_tables(uint32_t number, RowGroupDecoder& decoder) const {
 }
 
 Result<std::optional<uint32_t>> Block::find(const TraceId& id) const {
-  if (auto status = check_index(); !status) return std::unexpected(std::move(status).error());
-  const auto slot_count = static_cast<uint32_t>(index_.size() / sizeof(uint32_t));
-  uint32_t slot = first_slot(id, slot_count);
-  for (uint32_t looked = 0; looked < slot_count; ++looked) {
-    const auto entry = load_le<uint32_t>(index_.data() + slot * sizeof(uint32_t));
+  const bool has_tags = version_ != kOldestBlockVersion;
+  if (!has_tags)
+    if (auto status = check_index(); !status) return std::unexpected(std::move(status).error());
+  const IndexPlace place = index_place(id, slots_);
+  const std::string_view tags = has_tags ? index_.substr(slots_ * sizeof(uint32_t)) : index_;
+  uint32_t slot = place.first_slot;
+  for (uint32_t looked = 0; looked < slots_; ++looked, slot = slot + 1 == slots_ ? 0 : slot + 1) {
+    const std::string_view in_slot = index_.substr(slot * sizeof(uint32_t), sizeof(uint32_t));
+    if (!is_index_sound(in_slot)) return index_unsound();
+    const auto entry = load_le<uint32_t>(in_slot.data());
     if (entry == 0) return std::nullopt;
     if (entry > summary_.traces) return torn("trace index is out of range");
-    if (std::memcmp(ids_.data() + (entry - 1) * kIdBytes, id.bytes.data(), kIdBytes) == 0)
-      return entry - 1;
-    slot = slot + 1 == slot_count ? 0 : slot + 1;
+    if (has_tags && static_cast<uint8_t>(tags[slot]) != place.tag) {
+      if (!is_index_sound(tags.substr(slot, 1))) return index_unsound();
+      continue;
+    }
+    const std::string_view known = ids_.substr((entry - 1) * kIdBytes, kIdBytes);
+    if (std::memcmp(known.data(), id.bytes.data(), kIdBytes) == 0) return entry - 1;
+    if (!is_index_sound(known)) return index_unsound();
   }
   return std::nullopt;
 }
 
-Result<io::HeldBytes> Block::row_group_bytes(uint32_t number) const {
+Result<Block::RowGroupBytes> Block::row_group_bytes(uint32_t number) const {
   const auto decoder = row_group(number, nullptr);
   if (!decoder) return std::unexpected(decoder.error());
   if (auto status = decoder->verify(); !status) return in_context(name_, std::move(status).error());
-  if (const auto filter = this->filter(number); !filter) return filter;
+  if (const auto filter = this->filter(number); !filter) return std::unexpected(filter.error());
   auto held = source_->read({zones_[number].offset, zones_[number].bytes()});
   if (!held) return in_context(name_, std::move(held).error());
-  return held;
+  RowGroupBytes result{std::move(*held), zones_[number]};
+  if (version_ == kBlockVersion) return result;
+  auto upgraded = upgrade_row_group(result.held.bytes, result.zone);
+  if (!upgraded) return in_context(name_, std::move(upgraded).error());
+  const auto kept = std::make_shared<const std::string>(std::move(*upgraded));
+  result.held = {*kept, kept};
+  return result;
 }
 
 TraceId Block::trace_id(uint32_t ordinal) const { return id_at(ids_, ordinal); }
@@ -293,7 +359,7 @@ Result<RowGroupDecoder> Block::row_group(uint32_t number, InspectedBytes inspect
   if (!held) return in_context(name_, std::move(held).error());
   auto decoder =
       RowGroupDecoder::open(held->bytes, zone, std::move(held->owner), std::move(inspected),
-                            archived_ ? nullptr : &verified_[number]);
+                            archived_ ? VerifiedParts() : verified_of(number));
   if (!decoder) return in_context(name_, std::move(decoder).error());
   share_tables(number, *decoder);
   return decoder;
@@ -338,9 +404,12 @@ Result<std::shared_ptr<const model::SpanBatch>> Block::read_traces(
   auto batch = decoder->spans(runs);
   if (!batch) return in_context(name_, std::move(batch).error());
   size_t at = 0;
-  for (size_t i = 0; i < runs.size(); ++i)
+  for (size_t i = 0; i < runs.size(); ++i) {
+    if (auto status = check_ids(ordinals[i], 1); !status)
+      return std::unexpected(std::move(status).error());
     for (uint32_t k = 0; k < runs[i].count; ++k)
       (*batch)->spans[at++].trace_id = trace_id(ordinals[i]);
+  }
   if (cache_) {
     decoder->hand_on(nullptr);
     cache_->give_back(cache_key(row_group_number), std::move(decoder));

@@ -85,16 +85,22 @@ class Block : public std::enable_shared_from_this<Block> {
     const auto next = std::ranges::lower_bound(gone_, zone.first_trace);
     return next != gone_.end() && *next < zone.first_trace + zone.traces;
   }
-  // The bytes of a row group as stored, verified.
-  Result<io::HeldBytes> row_group_bytes(uint32_t number) const;
+  // The bytes of a row group, verified, and their zone; one of an earlier version as this one has it.
+  struct RowGroupBytes {
+    io::HeldBytes held;
+    RowGroupZone zone;
+  };
+  Result<RowGroupBytes> row_group_bytes(uint32_t number) const;
 
   // How many bytes the parts other than row groups take.
   struct Sections {
-    uint64_t ids, index, lists, values, filters, footer;
+    uint64_t ids, index, checksums, lists, values, filters, footer;
   };
   Sections sections() const;
-  // The checksums of the trace ids and their index.
+  // All trace ids and their index against their checksums, once; look-ups trust them from then on.
   Status check_index() const;
+  // Likewise at least the ids of some traces, which trace_id() tells without looking.
+  Status check_ids(uint32_t first_ordinal, uint32_t count) const;
 
   // Which values the block's columns have.
   Result<const ValueIndex*> value_index() const;
@@ -122,10 +128,21 @@ class Block : public std::enable_shared_from_this<Block> {
   Result<std::unique_ptr<RowGroupDecoder>> take_decoder(uint32_t number,
                                                         InspectedBytes inspected) const;
   Status parse(const io::HeldBytes& tail);
+  std::unexpected<Error> index_unsound() const;
+  // Whether what a look-up sees of ids or index is as it was written; before version 4, check_index() has said so.
+  bool is_index_sound(std::string_view looked_at) const {
+    return version_ == kOldestBlockVersion || index_verified_.load(std::memory_order_relaxed) ||
+           index_parts_.is_sound(looked_at);
+  }
+  VerifiedParts verified_of(uint32_t row_group) const {
+    const size_t begin = verified_begins_[row_group];
+    return std::span(verified_).subspan(begin, verified_begins_[row_group + 1] - begin);
+  }
   Status parse_lists(std::string_view lists, uint32_t continued, uint32_t replaced, uint32_t gone);
   Status parse_zones(ByteReader& footer, uint32_t row_groups);
 
   uint64_t id_ = 0;
+  uint8_t version_ = kBlockVersion;
   std::string name_;
   bool archived_ = false;
   Cache cache_;
@@ -138,18 +155,24 @@ class Block : public std::enable_shared_from_this<Block> {
   std::vector<RowGroupZone> zones_;
   std::string_view ids_;
   std::string_view index_;
+  uint32_t slots_ = 0;
+  uint64_t index_checksums_bytes_ = 0;
+  CheckedParts index_parts_;  // of ids and index
   uint64_t lists_bytes_ = 0;
   std::vector<uint32_t> gone_;  // ordinals, ascending
   std::string_view values_;
   uint32_t values_crc_ = 0;
   uint32_t ids_crc_ = 0;
   uint32_t index_crc_ = 0;
+  mutable std::atomic<bool> index_verified_{false};  // all of it, since version 4
   mutable std::once_flag index_once_;
   mutable Status index_status_;  // set once under index_once_
   mutable std::once_flag values_once_;
   mutable Result<ValueIndex> value_index_;                  // set once under values_once_
   mutable std::vector<std::atomic<bool>> filter_verified_;  // per row group
-  mutable std::vector<VerifiedChunks> verified_;  // per row group; verifying twice is harmless
+  std::vector<uint32_t>
+      verified_begins_;  // of each row group in verified_, and the end of the last
+  mutable std::vector<std::atomic<uint64_t>> verified_;
   mutable std::atomic<bool> corrupt_{false};
 };
 

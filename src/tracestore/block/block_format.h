@@ -8,7 +8,9 @@
 
 namespace sightline::tracestore {
 
-inline constexpr std::string_view kBlockMagic{"SLTRACE\3", 8};  // the last byte is the version
+inline constexpr std::string_view kBlockMagic{"SLTRACE\4", 8};  // the last byte is the version
+inline constexpr uint8_t kBlockVersion = 4;
+inline constexpr uint8_t kOldestBlockVersion = 3;
 inline constexpr std::string_view kBlockSuffix = ".trace";
 inline constexpr std::string_view kQuarantineSuffix = ".corrupt";
 
@@ -28,6 +30,11 @@ inline constexpr uint32_t kPagesMax = kRowsMax;
 inline constexpr size_t kSegmentBytes = 16u << 10;
 inline constexpr uint32_t kTemplatedPage = 256;
 inline constexpr size_t kTemplatesMax = 4096;
+
+// Bytes that have a checksum of their own, so that a reader of few need not verify many: of the chunks of a row group, and
+// of the trace ids with their index.
+inline constexpr size_t kCheckedBytes = 1024;
+inline constexpr size_t kCheckedIndexBytes = 256;
 
 // A key with fewer values in a row group goes to the key-value column.
 inline constexpr uint32_t kRareValuesBelow = 8;
@@ -75,8 +82,14 @@ constexpr ChunkType chunk_of(ChunkType first, AttributeOwner owner) {
   return static_cast<ChunkType>(static_cast<uint8_t>(first) + static_cast<uint8_t>(owner));
 }
 
-// Where the search for a trace begins in the index, slot_count > 0.
-uint32_t first_slot(const TraceId& id, uint32_t slot_count);
+// Where the search for a trace begins in the index, slot_count > 0, and what most other traces do not have in common with
+// it.
+inline constexpr size_t kIndexSlotBytes = sizeof(uint32_t) + sizeof(uint8_t);
+struct IndexPlace {
+  uint32_t first_slot = 0;
+  uint8_t tag = 0;
+};
+IndexPlace index_place(const TraceId& id, uint32_t slot_count);
 
 // What the footer says about a row group: enough to pass it by.
 struct RowGroupZone {
@@ -88,7 +101,8 @@ struct RowGroupZone {
   uint32_t directory_crc = 0;
   uint32_t rows = 0;
   uint32_t traces = 0;
-  uint32_t first_trace = 0;  // ordinal in the block; not stored
+  uint32_t first_trace = 0;         // ordinal in the block; not stored
+  uint8_t version = kBlockVersion;  // of the block; not stored
   uint32_t events = 0;
   uint32_t links = 0;
   uint32_t kinds = 0;     // bit min(kind, 31)

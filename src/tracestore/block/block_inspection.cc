@@ -42,6 +42,7 @@ Result<std::vector<ColumnUse>> inspect_columns(const Block& block) {
   const Block::Sections sections = block.sections();
   for (const auto& [name, bytes] :
        {std::pair("trace ids", sections.ids), std::pair("trace index", sections.index),
+        std::pair("checksums of trace ids and index", sections.checksums),
         std::pair("lists", sections.lists), std::pair("value index", sections.values),
         std::pair("filters", sections.filters), std::pair("zones and footer", sections.footer)})
     if (bytes > 0) uses[name] = {{}, bytes, 1};

@@ -190,17 +190,85 @@ TEST(Block, VerifyingFindsEveryDamagedByteOfARowGroup) {
   }
 }
 
-// Blocks that earlier versions wrote stay readable. SIGHTLINE_REWRITE=1 writes the file anew.
-TEST(Block, TheGoldenFileStillReads) {
-  const std::string path = std::string(SIGHTLINE_TESTDATA) + "/golden_v3.trace";
+std::string golden(int version) {
   const auto fs = io::make_posix_file_system();
+  const auto bytes = fs->read_all(std::string(SIGHTLINE_TESTDATA) + "/golden_v" +
+                                  std::to_string(version) + ".trace");
+  EXPECT_TRUE(bytes) << bytes.error().message;
+  return bytes.value_or(std::string());
+}
+
+// Blocks that earlier versions wrote stay readable. SIGHTLINE_REWRITE=1 writes the newest file anew.
+TEST(Block, TheGoldenFilesStillRead) {
   const Written written = write_block(6, 5, 30);
   if (std::getenv("SIGHTLINE_REWRITE") != nullptr) {
+    const auto fs = io::make_posix_file_system();
+    const std::string path =
+        std::string(SIGHTLINE_TESTDATA) + "/golden_v" + std::to_string(kBlockVersion) + ".trace";
     ASSERT_TRUE((*fs->create(path))->append(written.bytes));
   }
-  const auto bytes = fs->read_all(path);
-  ASSERT_TRUE(bytes) << bytes.error().message;
-  expect_holds(written, *bytes);
+  for (int version = kOldestBlockVersion; version <= kBlockVersion; ++version) {
+    SCOPED_TRACE(version);
+    const std::string bytes = golden(version);
+    expect_holds(written, bytes);
+    EXPECT_TRUE(verify_block(**Block::open(bytes, nullptr, 7, "golden")));
+  }
+}
+
+TEST(Block, EarlierRowGroupsMoveIntoBlocksOfThisVersion) {
+  const Written written = write_block(6, 5, 30);
+  const std::string bytes = golden(kOldestBlockVersion);
+  const auto old = Block::open(bytes, nullptr, 7, "golden");
+  ASSERT_TRUE(old) << old.error().message;
+  io::TestingDirectory directory;
+  const auto fs = io::make_posix_file_system();
+  auto writer = BlockWriter::create(*fs, directory.path(), 8, 16);
+  std::vector<ValueIndexBuilder::Copy> copies;
+  for (uint32_t number = 0; number < (*old)->zones().size(); ++number) {
+    const auto row_group = (*old)->row_group_bytes(number);
+    ASSERT_TRUE(row_group) << row_group.error().message;
+    std::vector<TraceId> ids;
+    for (uint32_t i = 0; i < row_group->zone.traces; ++i)
+      ids.push_back((*old)->trace_id(row_group->zone.first_trace + i));
+    const std::vector<bool> gone(ids.size(), false);
+    const auto here = (*writer)->add_copy(row_group->held.bytes, row_group->zone, ids, gone, 0);
+    ASSERT_TRUE(here) << here.error().message;
+    copies.push_back({number, *here});
+  }
+  const auto values = (*old)->value_index();
+  ASSERT_TRUE(values && (*writer)->add_copied_values(**values, copies));
+  ASSERT_TRUE((*writer)->finish({.newest_received = kNow, .replaced = {3, 5}}));
+  const std::string moved = *fs->read_all(block_path(directory.path(), 8));
+  EXPECT_EQ(moved[7], static_cast<char>(kBlockVersion));
+  expect_holds(written, moved);
+  EXPECT_TRUE(verify_block(**Block::open(moved, nullptr, 8, "moved")));
+}
+
+// Pages, dictionaries and lists longer than a part that has a checksum.
+TEST(Block, ADamagedByteOfManyPagesGivesAnErrorNeverAWrongSpan) {
+  Written written = write_block(9, 60, 1'600, 1'000);
+  const auto sound = Block::open(written.bytes, nullptr, 7, "test");
+  ASSERT_GT((*sound)->zones()[0].chunk_bytes, 20 * kCheckedBytes);
+  Random random(17);
+  std::vector<TraceId> asked;
+  for (const auto& [id, spans] : written.traces)
+    if (random.below(6) == 0) asked.push_back(id);
+  int found_damaged = 0;
+  for (int i = 0; i < 200; ++i) {
+    const uint64_t at = random.below(written.bytes.size());
+    const auto bit = static_cast<char>(1 << random.below(8));
+    written.bytes[at] = static_cast<char>(written.bytes[at] ^ bit);
+    if (const auto block = Block::open(written.bytes, nullptr, 7, "test")) {
+      EXPECT_FALSE(verify_block(**block)) << "byte " << at;
+      for (const TraceId& id : asked) {
+        const auto found = read_trace(**block, id);
+        ASSERT_TRUE(!found || *found == written.traces[id]) << "byte " << at;
+        found_damaged += found ? 0 : 1;
+      }
+    }
+    written.bytes[at] = static_cast<char>(written.bytes[at] ^ bit);
+  }
+  EXPECT_GT(found_damaged, 0);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/checksum.h"
+#include "tracestore/codec/checked_parts.h"
 #include "tracestore/row_group/row_group_encoder.h"
 
 namespace sightline::tracestore {
@@ -37,22 +38,26 @@ void append_zone(std::string& out, const RowGroupZone& zone) {
   append_le<uint64_t>(out, zone.max_duration);
 }
 
-// Open addressing, three quarters full: ordinal + 1 of the trace, 0 for an empty slot.
+// Open addressing, three quarters full: ordinal + 1 of the trace, 0 for an empty slot; then their tags.
 std::string build_index(const std::vector<TraceId>& ids, const std::vector<uint32_t>& gone) {
   const size_t count = ids.size() - gone.size();
   const auto slot_count = static_cast<uint32_t>(count + count / 3 + 1);
   std::vector<uint32_t> slots(slot_count, 0);
+  std::string tags(slot_count, '\0');
   size_t next_gone = 0;
   for (uint32_t ordinal = 0; ordinal < ids.size(); ++ordinal) {
     if (next_gone < gone.size() && gone[next_gone] == ordinal) {
       ++next_gone;
       continue;
     }
-    uint32_t slot = first_slot(ids[ordinal], slot_count);
+    const IndexPlace place = index_place(ids[ordinal], slot_count);
+    uint32_t slot = place.first_slot;
     while (slots[slot] != 0) slot = slot + 1 == slot_count ? 0 : slot + 1;
     slots[slot] = ordinal + 1;
+    tags[slot] = static_cast<char>(place.tag);
   }
-  return std::string(reinterpret_cast<const char*>(slots.data()), slots.size() * sizeof(uint32_t));
+  return std::string(reinterpret_cast<const char*>(slots.data()), slots.size() * sizeof(uint32_t)) +
+         tags;
 }
 
 }  // namespace
@@ -63,9 +68,9 @@ std::string block_path(const std::string& directory, uint64_t id) {
          std::string(kBlockSuffix);
 }
 
-uint32_t first_slot(const TraceId& id, uint32_t slot_count) {
+IndexPlace index_place(const TraceId& id, uint32_t slot_count) {
   const uint64_t hash = xxh3({reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size()});
-  return static_cast<uint32_t>((hash >> 32) * slot_count >> 32);
+  return {static_cast<uint32_t>((hash >> 32) * slot_count >> 32), static_cast<uint8_t>(hash)};
 }
 
 Result<std::unique_ptr<BlockWriter>> BlockWriter::create(io::FileSystem& fs, std::string directory,
@@ -106,12 +111,11 @@ Status BlockWriter::flush() {
   std::stable_sort(pending_.begin(), pending_.end(), [](const TraceSpans& a, const TraceSpans& b) {
     return a.spans.front().span().start < b.spans.front().span().start;
   });
-  RowGroupEncoder::Encoded encoded = encode_row_group(pending_);
-  encoded.zone.offset = file_->size();
-  if (auto status = file_->append(encoded.bytes); !status) return status;
-  zones_.push_back(encoded.zone);
-  values_.add(encoded.values);
-  for (const TraceSpans& trace : pending_) trace_ids_.push_back(trace.id);
+  const RowGroupEncoder::Encoded encoded = encode_row_group(pending_);
+  std::vector<TraceId> ids;
+  for (const TraceSpans& trace : pending_) ids.push_back(trace.id);
+  if (auto status = add_encoded(encoded.bytes, encoded.zone, encoded.values, ids); !status)
+    return status;
   pending_.clear();
   owners_.clear();
   pending_rows_ = 0;
@@ -119,19 +123,31 @@ Status BlockWriter::flush() {
   return {};
 }
 
-Status BlockWriter::add_encoded(std::string_view bytes, RowGroupZone zone,
-                                const RowGroupValues& values, std::span<const TraceId> ids,
-                                const std::vector<bool>& gone, uint64_t gone_rows) {
+Status BlockWriter::append(std::string_view bytes, RowGroupZone zone) {
   zone.offset = file_->size();
   if (auto status = file_->append(bytes); !status) return status;
+  zones_.push_back(zone);
+  return {};
+}
+
+Status BlockWriter::add_encoded(std::string_view bytes, RowGroupZone zone,
+                                const RowGroupValues& values, std::span<const TraceId> ids) {
+  if (auto status = append(bytes, zone); !status) return status;
+  trace_ids_.insert(trace_ids_.end(), ids.begin(), ids.end());
+  values_.add(values);
+  return {};
+}
+
+Result<uint32_t> BlockWriter::add_copy(std::string_view bytes, RowGroupZone zone,
+                                       std::span<const TraceId> ids, const std::vector<bool>& gone,
+                                       uint64_t gone_rows) {
+  if (auto status = append(bytes, zone); !status) return std::unexpected(status.error());
   for (size_t i = 0; i < ids.size(); ++i) {
     if (gone[i]) gone_.push_back(static_cast<uint32_t>(trace_ids_.size()));
     trace_ids_.push_back(ids[i]);
   }
   gone_rows_ += gone_rows;
-  zones_.push_back(zone);
-  values_.add(values);
-  return {};
+  return values_.add_copy();
 }
 
 Status BlockWriter::finish(const BlockDescription& description) {
@@ -139,6 +155,8 @@ Status BlockWriter::finish(const BlockDescription& description) {
   std::string ids;
   for (const TraceId& id : trace_ids_) append_id(ids, id);
   const std::string index = build_index(trace_ids_, gone_);
+  std::string checksums;
+  CheckedParts::append_checksums(ids + index, kCheckedIndexBytes, checksums);
   std::string lists;
   for (const TraceId& id : description.continued) append_id(lists, id);
   for (const uint64_t id : description.replaced) append_le<uint64_t>(lists, id);
@@ -153,12 +171,11 @@ Status BlockWriter::finish(const BlockDescription& description) {
   append_le<uint64_t>(footer, spans - gone_rows_);
   append_le<uint64_t>(footer, file_->size());  // where the ids begin
   for (const uint64_t count :
-       {trace_ids_.size(), index.size() / sizeof(uint32_t), description.continued.size(),
+       {trace_ids_.size(), index.size() / kIndexSlotBytes, description.continued.size(),
         description.replaced.size(), gone_.size(), zones_.size(), values.size()})
     append_le<uint32_t>(footer, static_cast<uint32_t>(count));
-  for (const std::string_view section : {std::string_view(ids), std::string_view(index),
-                                         std::string_view(lists), std::string_view(values)})
-    append_le<uint32_t>(footer, crc32c(section));
+  for (const uint32_t crc : {crc32c(checksums), uint32_t{0}, crc32c(lists), crc32c(values)})
+    append_le<uint32_t>(footer, crc);
   for (const RowGroupZone& zone : zones_) append_zone(footer, zone);
   const auto footer_bytes = static_cast<uint32_t>(footer.size());
   const uint32_t footer_crc = crc32c(footer);
@@ -166,8 +183,8 @@ Status BlockWriter::finish(const BlockDescription& description) {
   append_le<uint32_t>(footer, footer_crc);
   footer += kBlockMagic;
   for (const std::string_view section :
-       {std::string_view(ids), std::string_view(index), std::string_view(lists),
-        std::string_view(values), std::string_view(footer)})
+       {std::string_view(ids), std::string_view(index), std::string_view(checksums),
+        std::string_view(lists), std::string_view(values), std::string_view(footer)})
     if (auto status = file_->append(section); !status) return status;
   if (auto status = file_->sync(); !status) return status;
   if (auto status = fs_.rename(temporary_path(), block_path(directory_, id_)); !status)

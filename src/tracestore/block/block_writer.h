@@ -36,11 +36,18 @@ class BlockWriter {
   // `trace` united and not empty; `owner` keeps its batches until the row group is written. Spans
   // beyond kRowsMax of one trace are left out and counted by spans_left_out().
   Status add(TraceSpans trace, const std::shared_ptr<const void>& owner);
-  // A row group as another block has it, with its trace ids; traces for which `gone` is true are not part of
-  // this block, though their rows are there.
+  // A row group, encoded, with its trace ids.
   Status add_encoded(std::string_view bytes, RowGroupZone zone, const RowGroupValues& values,
-                     std::span<const TraceId> ids, const std::vector<bool>& gone,
-                     uint64_t gone_rows);
+                     std::span<const TraceId> ids);
+  // One as another block has it; traces for which `gone` is true are not part of this block, though their rows are
+  // there. Its number here.
+  Result<uint32_t> add_copy(std::string_view bytes, RowGroupZone zone, std::span<const TraceId> ids,
+                            const std::vector<bool>& gone, uint64_t gone_rows);
+  // What the index of that block says of its copied row groups; once for each such block.
+  Status add_copied_values(const ValueIndex& from,
+                           std::span<const ValueIndexBuilder::Copy> copies) {
+    return values_.add_copied(from, copies);
+  }
   Status finish(const BlockDescription& description);
 
   uint64_t trace_count() const { return trace_ids_.size() - gone_.size() + pending_.size(); }
@@ -52,6 +59,7 @@ class BlockWriter {
       : fs_(fs), directory_(std::move(directory)), id_(id), row_group_rows_(row_group_rows) {}
   std::string temporary_path() const { return block_path(directory_, id_) + ".tmp"; }
   Status flush();
+  Status append(std::string_view bytes, RowGroupZone zone);
 
   io::FileSystem& fs_;
   const std::string directory_;

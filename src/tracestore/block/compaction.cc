@@ -4,6 +4,7 @@
 #include <bit>
 
 #include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
 
 #include "tracestore/stored_traces.h"
 
@@ -71,11 +72,23 @@ class BlockMerge {
       : inputs_(inputs), keep_(keep), writer_(writer), row_group_rows_(row_group_rows) {}
 
   Status run() {
-    for (uint32_t order = 0; order < inputs_.size(); ++order)
+    // What is said of an id that is damaged must not be written down.
+    for (const auto& input : inputs_) {
+      if (auto status = input->check_index(); !status) {
+        (void)input->marked_corrupt(status.error());
+        return status;
+      }
+      // Of two blocks with parts of one trace, one says so.
+      const auto& continued = input->summary().continued;
+      continued_.insert(continued.begin(), continued.end());
+    }
+    for (uint32_t order = 0; order < inputs_.size(); ++order) {
       for (uint32_t number = 0; number < inputs_[order]->zones().size(); ++number) {
         if (auto status = merge_row_group(order, number); !status) return status;
         inputs_[order]->drop_pages();  // memory must not grow with blocks
       }
+      if (auto status = copy_values(*inputs_[order]); !status) return status;
+    }
     return {};
   }
 
@@ -91,13 +104,13 @@ class BlockMerge {
     for (uint32_t ordinal = zone.first_trace; ordinal < zone.first_trace + zone.traces; ++ordinal) {
       ids.push_back(block.trace_id(ordinal));
       bool goes = block.is_gone(ordinal) || !keep_(ids.back());
-      if (!goes) {
+      if (!goes && continued_.contains(ids.back())) {
         const auto parts = locate(inputs_, ids.back());
         goes = parts.size() > 1;
         if (goes && parts.front().order == order)
           scattered.insert(scattered.end(), parts.begin(), parts.end());
-        if (!goes) own.insert(own.end(), parts.begin(), parts.end());
       }
+      if (!goes) own.push_back({&block, order, ordinal});
       gone.push_back(goes);
       gone_count += goes ? 1 : 0;
     }
@@ -128,28 +141,20 @@ class BlockMerge {
       for (size_t i = 0; i < gone.size(); ++i)
         if (gone[i]) gone_rows += (*tables)->trace_rows[i];
     }
-    const auto values = values_of(order, number);
-    if (!values) {
-      (void)block.marked_corrupt(values.error());
-      return std::unexpected(values.error());
-    }
-    return writer_.add_encoded(bytes->bytes, block.zones()[number], *values, ids, gone, gone_rows);
+    const auto here = writer_.add_copy(bytes->held.bytes, bytes->zone, ids, gone, gone_rows);
+    if (!here) return std::unexpected(here.error());
+    copies_.push_back({number, *here});
+    return {};
   }
 
-  // What the value index of an input says of a row group.
-  Result<RowGroupValues> values_of(uint32_t order, uint32_t number) {
-    const auto index = inputs_[order]->value_index();
-    if (!index) return std::unexpected(index.error());
-    if (!columns_ || columns_of_ != order) {
-      columns_.emplace();
-      columns_of_ = order;
-      for (const ValueIndex::Entry& entry : (*index)->entries()) {
-        auto column = (*index)->read(entry);
-        if (!column) return std::unexpected(std::move(column).error());
-        columns_->push_back(std::move(*column));
-      }
-    }
-    return values_of_row_group(**index, *columns_, number);
+  Status copy_values(const Block& block) {
+    if (copies_.empty()) return {};
+    const auto index = block.value_index();
+    auto status = index ? writer_.add_copied_values(**index, copies_)
+                        : Status(std::unexpected(index.error()));
+    if (!status) (void)block.marked_corrupt(status.error());
+    copies_.clear();
+    return status;
   }
 
   Status write_anew(std::vector<StoredPart> parts) {
@@ -182,8 +187,8 @@ class BlockMerge {
   const std::function<bool(const TraceId&)>& keep_;
   BlockWriter& writer_;
   const uint32_t row_group_rows_;
-  std::optional<std::vector<ValueIndex::Column>> columns_;  // of the input columns_of_
-  uint32_t columns_of_ = 0;
+  absl::flat_hash_set<TraceId, TraceIdHash> continued_;  // that may have parts in several blocks
+  std::vector<ValueIndexBuilder::Copy> copies_;          // of the input at hand
 };
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/checksum.h"
 #include "tracestore/block/block_format.h"
+#include "tracestore/codec/checked_parts.h"
 #include "tracestore/codec/integer_codec.h"
 #include "tracestore/codec/paged_integers.h"
 #include "tracestore/row_group/encoded_rows.h"
@@ -28,7 +29,6 @@ class ChunkWriter {
     directory_.push_back(static_cast<char>(type));
     append_uvarint(directory_, key);
     append_uvarint(directory_, bytes.size());
-    append_le<uint32_t>(directory_, crc32c(bytes));
   }
   static bool all_zero(const std::vector<uint64_t>& values) {
     return std::all_of(values.begin(), values.end(), [](uint64_t v) { return v == 0; });
@@ -56,6 +56,7 @@ class ChunkWriter {
     std::string directory;
     append_uvarint(directory, chunk_count_);
     directory += directory_;
+    CheckedParts::append_checksums(out_, kCheckedBytes, directory);
     zone.chunk_bytes = static_cast<uint32_t>(out_.size());
     zone.directory_bytes = static_cast<uint32_t>(directory.size());
     zone.directory_crc = crc32c(directory);

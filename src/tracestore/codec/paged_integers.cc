@@ -162,6 +162,9 @@ void append_page(const PagedInput& input, std::span<const uint8_t> symbols, size
 }
 
 std::unexpected<Error> torn() { return fail(Errc::kCorrupt, "paged integers are torn"); }
+std::unexpected<Error> unsound() {
+  return fail(Errc::kCorrupt, "checksum of paged integers does not match");
+}
 
 }  // namespace
 
@@ -230,8 +233,9 @@ uint64_t PageCursor::bits_at_end(std::string_view bits, size_t begin, unsigned c
 }
 
 Result<PagedIntegers> PagedIntegers::open(std::string_view bytes, uint32_t context_count,
-                                          uint32_t page_count) {
+                                          uint32_t page_count, const ByteGuard* guard) {
   PagedIntegers column;
+  column.guard_ = guard;
   column.context_count_ = context_count;
   if (bytes.empty()) return column;
   ByteReader in(bytes);
@@ -239,6 +243,7 @@ Result<PagedIntegers> PagedIntegers::open(std::string_view bytes, uint32_t conte
   if (encoding == static_cast<uint8_t>(Encoding::kConstant)) {
     column.value_ = in.uvarint();
     if (!in.ok() || !in.at_end()) return torn();
+    if (!is_sound(guard, bytes)) return unsound();
     return column;
   }
   if (encoding != static_cast<uint8_t>(Encoding::kCoded))
@@ -271,6 +276,7 @@ Result<PagedIntegers> PagedIntegers::open(std::string_view bytes, uint32_t conte
   column.page_begins_.push_back(static_cast<uint32_t>(begin));
   column.bytes_ = in.bytes(begin);
   if (!in.ok() || !in.at_end()) return torn();
+  if (!is_sound(guard, bytes.substr(0, bytes.size() - begin))) return unsound();
   return column;
 }
 
@@ -280,7 +286,9 @@ Result<PageCursor> PagedIntegers::cursor(uint32_t page) const {
   const uint32_t begin = page_begins_[page];
   const uint32_t end = page_begins_[page + 1];
   if (begin == end) return PageCursor();
-  ByteReader in(bytes_.substr(begin, end - begin));
+  const std::string_view bytes = bytes_.substr(begin, end - begin);
+  if (!is_sound(guard_, bytes)) return unsound();
+  ByteReader in(bytes);
   const std::string_view coded = in.sized();
   if (!in.ok()) return torn();
   return PageCursor(coded, in.bytes(in.remaining()));
@@ -320,6 +328,12 @@ Result<const RansSlots*> PagedIntegers::slots_of(uint32_t context) const {
   const RansSlots* slots = slots_of_table(table_of_.empty() ? 0 : table_of_[context]);
   if (slots == nullptr) return torn();
   return slots;
+}
+
+Status PagedIntegers::read_all_slots() const {
+  for (size_t table = 0; table < slots_.size(); ++table)
+    if (slots_of_table(table) == nullptr) return torn();
+  return {};
 }
 
 namespace {

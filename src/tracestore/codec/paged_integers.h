@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "tracestore/codec/byte_guard.h"
 #include "tracestore/codec/rans.h"
 
 namespace sightline::tracestore {
@@ -66,9 +67,9 @@ class PageCursor {
 
 class PagedIntegers {
  public:
-  // `bytes` ends with the column. Views of it must stay valid.
+  // `bytes` ends with the column. Views of it must stay valid, and so must the guard, which is asked about each page.
   static Result<PagedIntegers> open(std::string_view bytes, uint32_t context_count,
-                                    uint32_t page_count);
+                                    uint32_t page_count, const ByteGuard* guard = nullptr);
 
   // Some pages, each into a place of its own. Several are read side by side, which takes half the time.
   template <typename Number>
@@ -96,6 +97,11 @@ class PagedIntegers {
   Result<uint64_t> bound_of(uint32_t context) const;
   // The frequencies of a context below the context count.
   Result<const RansSlots*> slots_of(uint32_t context) const;
+  // Those of all contexts, to be known from then on.
+  Status read_all_slots() const;
+  const RansSlots* known_slots(uint32_t context) const {
+    return slots_[table_of_.empty() ? 0 : table_of_[context]].get();
+  }
 
  private:
   template <typename Number>
@@ -107,6 +113,7 @@ class PagedIntegers {
   // Reads the frequencies of a table once; null when they are torn.
   const RansSlots* slots_of_table(size_t table) const;
 
+  const ByteGuard* guard_ = nullptr;
   bool constant_ = true;
   uint64_t value_ = 0;
   uint32_t context_count_ = 1;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 namespace sightline::tracestore {
 
@@ -60,6 +61,21 @@ double Frequencies::cost(std::span<const uint32_t> counts) const {
   return bits;
 }
 
+namespace {
+
+// first, first + 1, ... into the slots [begin, end); some at once, behind `end`, too, where there is room.
+void fill_slots(RansSlots& slots, uint32_t begin, uint32_t end, uint32_t first) {
+  using Several = uint32_t __attribute__((vector_size(16)));
+  static_assert(sizeof(RansSlot) == sizeof(uint32_t));
+  uint32_t at = begin;
+  Several values = {first, first + 1, first + 2, first + 3};
+  for (; at < end && at + 4 <= kRansScale; at += 4, values += 4)
+    std::memcpy(static_cast<void*>(&slots[at]), &values, sizeof(values));
+  for (; at < end; ++at) slots[at].packed = first + (at - begin);
+}
+
+}  // namespace
+
 bool read_frequencies(std::string_view bytes, RansSlots& slots) {
   ByteReader in(bytes);
   const uint32_t count = in.u8() + 1u;
@@ -74,7 +90,7 @@ bool read_frequencies(std::string_view bytes, RansSlots& slots) {
     if (!in.ok() || symbol > 255 || frequency == 0 || frequency > kRansScale - start) return false;
     const RansSlot first =
         RansSlot::of(static_cast<uint32_t>(symbol), static_cast<uint32_t>(frequency), 0);
-    for (uint32_t k = 0; k < frequency; ++k) slots[start + k].packed = first.packed + k;
+    fill_slots(slots, start, start + static_cast<uint32_t>(frequency), first.packed);
     start += static_cast<uint32_t>(frequency);
   }
   return in.at_end() && start == kRansScale;

@@ -37,6 +37,13 @@ unsigned decimal_digits(uint64_t number) {
   return digits;
 }
 
+// Whether what was read since `begin` is as it was written.
+bool is_sound_since(const char* begin, ByteReader& in, const ByteGuard* guard) {
+  const char* const end = in.bytes(0).data();
+  return in.ok() && is_sound(guard, {begin, static_cast<size_t>(end - begin)});
+}
+constexpr std::string_view kUnsound = "its checksum does not match";
+
 }  // namespace
 
 // Texts as a column of templates, in pages of kTemplatedPage.
@@ -67,19 +74,23 @@ struct ValueColumnReader::Storage {
   }
 };
 
-Result<ValueDictionary> ValueDictionary::open(ByteReader& in, size_t count, int depth) {
+Result<ValueDictionary> ValueDictionary::open(ByteReader& in, size_t count, const ByteGuard* guard,
+                                              int depth) {
   ValueDictionary dictionary;
   dictionary.count_ = count;
+  dictionary.guard_ = guard;
+  const char* const begin = in.bytes(0).data();
   const uint8_t form = in.u8();
   if (!in.ok() || form > 1 || (form == 1 && depth > 0))
     return torn("form of a dictionary is unknown");
   if (form == 1) {
+    if (!is_sound_since(begin, in, guard)) return torn(kUnsound);
     const size_t page_count = (count + kTemplatedPage - 1) / kTemplatedPage;
     // Distinct values take some bytes each: what is claimed must not make us allocate much more than there is.
     if (count > kDistinctSlack + kDistinctPerByte * in.remaining())
       return torn("more values than its bytes can hold");
     auto column = ValueColumnReader::open(in.bytes(in.remaining()), 1,
-                                          static_cast<uint32_t>(page_count), depth + 1);
+                                          static_cast<uint32_t>(page_count), guard, depth + 1);
     if (!column) return std::unexpected(std::move(column).error());
     if (column->has_dictionary()) return torn("a dictionary within a dictionary");
     dictionary.templated_ = std::make_shared<Templated>();
@@ -100,6 +111,7 @@ Result<ValueDictionary> ValueDictionary::open(ByteReader& in, size_t count, int 
     lengths.push_back(in.uvarint());
   }
   if (first != count) return torn("segments do not add up");
+  if (!is_sound_since(begin, in, guard)) return torn(kUnsound);
   for (uint64_t i = 0; i < segment_count; ++i) dictionary.segments_[i].bytes = in.bytes(lengths[i]);
   if (!in.ok() || !in.at_end()) return torn("segments are torn");
   dictionary.loaded_ =
@@ -118,6 +130,7 @@ Status ValueDictionary::load_segment(size_t number) const {
   const Segment& segment = segments_[number];
   const size_t count =
       (number + 1 < segments_.size() ? segments_[number + 1].first : count_) - segment.first;
+  if (!is_sound(guard_, segment.bytes)) return torn(kUnsound);
   ByteReader in(segment.bytes);
   auto content = decode_bytes(in, kSegmentBytes + kSegmentValueBytesMax);
   if (!content) return std::unexpected(in_context("value column", std::move(content).error()));
@@ -224,13 +237,16 @@ Status ValueDictionary::read_all(std::vector<ValueView>& out) const {
 }
 
 Result<ValueColumnReader> ValueColumnReader::open(std::string_view bytes, uint32_t context_count,
-                                                  uint32_t page_count, int depth) {
+                                                  uint32_t page_count, const ByteGuard* guard,
+                                                  int depth) {
   ValueColumnReader reader;
+  reader.guard_ = guard;
   reader.storage_ = std::make_shared<Storage>();
   ByteReader in(bytes);
   const uint8_t layout = in.u8();
   if (!in.ok() || layout > static_cast<uint8_t>(Layout::kTemplates))
     return torn("layout is unknown");
+  if (!is_sound_since(bytes.data(), in, guard)) return torn(kUnsound);
   reader.layout_ = static_cast<Layout>(layout);
   Status status;
   switch (reader.layout_) {
@@ -248,10 +264,12 @@ Result<ValueColumnReader> ValueColumnReader::open(std::string_view bytes, uint32
 
 Status ValueColumnReader::open_numbers(ByteReader& in, uint32_t context_count,
                                        uint32_t page_count) {
+  const char* const begin = in.bytes(0).data();
   if (layout_ == Layout::kDecimals) scale_ = in.u8();
   base_ = in.svarint();
   if (!in.ok() || scale_ >= std::size(kPowersOfTen)) return torn("numbers are torn");
-  auto numbers = PagedIntegers::open(in.bytes(in.remaining()), context_count, page_count);
+  if (!is_sound_since(begin, in, guard_)) return torn(kUnsound);
+  auto numbers = PagedIntegers::open(in.bytes(in.remaining()), context_count, page_count, guard_);
   if (!numbers) return std::unexpected(std::move(numbers).error());
   codes_ = std::move(*numbers);
   return {};
@@ -260,13 +278,17 @@ Status ValueColumnReader::open_numbers(ByteReader& in, uint32_t context_count,
 // The dictionary and the codes into it; up to the end of `in`.
 Status ValueColumnReader::open_codes(ByteReader& in, uint32_t context_count, uint32_t page_count,
                                      int depth) {
+  const char* begin = in.bytes(0).data();
   const uint64_t count = in.uvarint();
-  ByteReader content(in.sized());
+  const uint64_t content_bytes = in.uvarint();
+  if (!is_sound_since(begin, in, guard_)) return torn("dictionary is torn");
+  ByteReader content(in.bytes(content_bytes));
   if (!in.ok() || count == 0 || count > kEntriesMax) return torn("dictionary is torn");
-  auto dictionary = ValueDictionary::open(content, count, depth);
+  auto dictionary = ValueDictionary::open(content, count, guard_, depth);
   if (!dictionary) return std::unexpected(std::move(dictionary).error());
   storage_->dictionary = std::move(*dictionary);
   if (count == 1) return in.at_end() ? Status{} : torn("bytes behind the dictionary");
+  begin = in.bytes(0).data();
   ByteReader list(in.sized());
   const auto usual = decode_integers(list, context_count);
   if (!usual || !list.at_end()) return torn("usual codes are torn");
@@ -289,7 +311,8 @@ Status ValueColumnReader::open_codes(ByteReader& in, uint32_t context_count, uin
       next += of_page;
     }
   }
-  auto codes = PagedIntegers::open(in.bytes(in.remaining()), context_count, page_count);
+  if (!is_sound_since(begin, in, guard_)) return torn(kUnsound);
+  auto codes = PagedIntegers::open(in.bytes(in.remaining()), context_count, page_count, guard_);
   if (!codes) return std::unexpected(std::move(codes).error());
   codes_ = std::move(*codes);
   return {};
@@ -297,14 +320,19 @@ Status ValueColumnReader::open_codes(ByteReader& in, uint32_t context_count, uin
 
 Status ValueColumnReader::open_templates(ByteReader& in, uint32_t context_count,
                                          uint32_t page_count, int depth) {
-  ByteReader templates(in.sized());
+  const char* begin = in.bytes(0).data();
+  const uint64_t template_bytes = in.uvarint();
+  if (!is_sound_since(begin, in, guard_)) return torn("templates are torn");
+  ByteReader templates(in.bytes(template_bytes));
   if (!in.ok()) return torn("templates are torn");
   if (auto status = open_codes(templates, context_count, page_count, depth); !status) return status;
   const size_t count = storage_->dictionary.count();
   if (count > kTemplatesMax) return torn("too many templates");
+  begin = in.bytes(0).data();
   ByteReader list(in.sized());
   const auto numbers_of = decode_integers(list, count);
   if (!numbers_of || !list.at_end()) return torn("templates are torn");
+  if (!is_sound_since(begin, in, guard_)) return torn(kUnsound);
   uint64_t slots = 0;
   storage_->first_slot.reserve(count + 1);
   for (const uint64_t numbers : *numbers_of) {
@@ -314,8 +342,8 @@ Status ValueColumnReader::open_templates(ByteReader& in, uint32_t context_count,
   }
   storage_->first_slot.push_back(static_cast<uint32_t>(slots));
   storage_->templates.resize(count);
-  auto numbers =
-      PagedIntegers::open(in.bytes(in.remaining()), static_cast<uint32_t>(slots), page_count);
+  auto numbers = PagedIntegers::open(in.bytes(in.remaining()), static_cast<uint32_t>(slots),
+                                     page_count, guard_);
   if (!numbers) return std::unexpected(std::move(numbers).error());
   slots_ = std::move(*numbers);
   return {};

@@ -63,7 +63,8 @@ class ValueColumnBuilder {
 class ValueDictionary {
  public:
   // Reads to the end of `in`. `depth`: a dictionary of templates has none itself.
-  static Result<ValueDictionary> open(ByteReader& in, size_t count, int depth = 0);
+  static Result<ValueDictionary> open(ByteReader& in, size_t count, const ByteGuard* guard,
+                                      int depth);
   size_t count() const { return count_; }
   Result<model::ValueView> at(size_t index) const;
   // Makes those of `indices`, in any order, known to at() without reading more than they need. Sorts them.
@@ -90,6 +91,7 @@ class ValueDictionary {
   Status load_some(size_t page, std::span<const uint32_t> indices) const;
 
   size_t count_ = 0;
+  const ByteGuard* guard_ = nullptr;
   std::vector<Segment> segments_;
   // By segment; what was read stays where it is, so views of it stay valid.
   std::shared_ptr<std::vector<std::unique_ptr<const Loaded>>> loaded_;
@@ -98,8 +100,10 @@ class ValueDictionary {
 
 class ValueColumnReader {
  public:
+  // The guard, if any, stays valid, and is asked about what is read.
   static Result<ValueColumnReader> open(std::string_view bytes, uint32_t context_count,
-                                        uint32_t page_count, int depth = 0);
+                                        uint32_t page_count, const ByteGuard* guard = nullptr,
+                                        int depth = 0);
 
   // Appends the values of one page. Views live as long as storage(), asked for afterwards.
   Status read(uint32_t page, std::span<const uint32_t> contexts,
@@ -141,6 +145,7 @@ class ValueColumnReader {
   Status read_texts(const Pages& pages, std::span<const model::Run> wanted,
                     std::vector<model::ValueView>& out) const;
 
+  const ByteGuard* guard_ = nullptr;
   Layout layout_ = Layout::kDictionary;
   int64_t base_ = 0;
   unsigned scale_ = 0;

@@ -98,8 +98,7 @@ Status LiveCut::write_group(const Group& group, BlockWriter& writer) {
   spans_left_out_ += encoded.spans_left_out;
   std::vector<TraceId> ids;
   for (const uint32_t trace : encoded.traces) ids.push_back(by_start_[group.begin + trace]->id);
-  return writer.add_encoded(encoded.bytes, encoded.zone, encoded.values, ids,
-                            std::vector<bool>(ids.size()), 0);
+  return writer.add_encoded(encoded.bytes, encoded.zone, encoded.values, ids);
 }
 
 }  // namespace sightline::tracestore

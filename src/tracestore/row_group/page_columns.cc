@@ -83,20 +83,16 @@ struct Successors {
 
 class ClassReader {
  public:
+  // `rows` will be read: for many, what may follow each class is laid out first.
   static Result<ClassReader> make(const RowGroupTables& tables, const PagedIntegers& ranks,
-                                  const PagedIntegers& others) {
-    ClassReader reader;
-    reader.class_count_ = static_cast<uint32_t>(tables.classes.size());
-    reader.successors_.reserve(size_t{reader.class_count_} + 1);
-    for (uint32_t c = 0; c <= reader.class_count_; ++c) {
-      const auto list = tables.successors[c];
-      Successors made{nullptr, list.data(), static_cast<uint32_t>(list.size())};
-      if (!ranks.is_constant()) {
-        const auto slots = ranks.slots_of(c);
-        if (!slots) return std::unexpected(slots.error());
-        made.slots = *slots;
-      }
-      reader.successors_.push_back(made);
+                                  const PagedIntegers& others, uint32_t rows) {
+    ClassReader reader(tables, ranks);
+    if (auto status = ranks.read_all_slots(); !status)
+      return std::unexpected(std::move(status).error());
+    if (rows > reader.class_count_) {
+      reader.successors_.reserve(size_t{reader.class_count_} + 1);
+      for (uint32_t c = 0; c <= reader.class_count_; ++c)
+        reader.successors_.push_back(reader.successors_of(c));
     }
     if (!others.is_constant()) {
       const auto slots = others.slots_of(0);
@@ -122,13 +118,25 @@ class ClassReader {
   }
 
  private:
+  ClassReader(const RowGroupTables& tables, const PagedIntegers& ranks)
+      : tables_(&tables),
+        ranks_(&ranks),
+        class_count_(static_cast<uint32_t>(tables.classes.size())) {}
+
+  Successors successors_of(uint32_t c) const {
+    const auto list = tables_->successors[c];
+    return {ranks_->is_constant() ? nullptr : ranks_->known_slots(c), list.data(),
+            static_cast<uint32_t>(list.size())};
+  }
+
   void step(ClassLane& lane, uint32_t row) const {
     if (lane.rows_of_trace == 0) {
       lane.rows_of_trace = *lane.trace_rows++;
       lane.before = class_count_;
     }
     --lane.rows_of_trace;
-    const Successors& after = successors_[lane.before];
+    const Successors after =
+        successors_.empty() ? successors_of(lane.before) : successors_[lane.before];
     const uint64_t rank =
         lane.ranks.is_constant() ? lane.ranks.value() : lane.ranks.next(*after.slots);
     uint64_t number = 0;
@@ -146,9 +154,11 @@ class ClassReader {
     lane.out[row] = lane.before;
   }
 
-  std::vector<Successors> successors_;  // of each class, and of the begin of a trace
+  const RowGroupTables* tables_;
+  const PagedIntegers* ranks_;
+  uint32_t class_count_;
+  std::vector<Successors> successors_;  // of each class, and of the begin of a trace; or empty
   const RansSlots* other_slots_ = nullptr;
-  uint32_t class_count_ = 0;
 };
 
 }  // namespace
@@ -158,7 +168,7 @@ Status PageColumns::read_classes() {
   if (!ranks) return std::unexpected(ranks.error());
   const auto others = decoder_.paged(ChunkType::kOtherClasses, 1);
   if (!others) return std::unexpected(others.error());
-  const auto reader = ClassReader::make(tables_, **ranks, **others);
+  const auto reader = ClassReader::make(tables_, **ranks, **others, row_count_);
   if (!reader) return std::unexpected(reader.error());
   std::vector<uint32_t> classes(row_count_);
   uint32_t* out = classes.data();
@@ -231,17 +241,19 @@ Result<std::span<const uint32_t>> PageColumns::parent_rows() {
 }
 
 Result<std::vector<SpanId>> PageColumns::span_ids() {
-  const auto bytes = decoder_.chunk_bytes(ChunkType::kSpanIds);
+  const auto bytes = decoder_.guarded_bytes(ChunkType::kSpanIds);
   if (!bytes) return std::unexpected(bytes.error());
   if (bytes->size() != size_t{decoder_.zone().rows} * sizeof(SpanId))
     return torn("ids have the wrong length");
   std::vector<SpanId> ids(row_count_);
   static_assert(std::is_trivially_copyable_v<SpanId>);
   size_t at = 0;
-  for (size_t i = 0; i < pages_.size(); at += rows_in_page_[i++])
-    std::memcpy(static_cast<void*>(ids.data() + at),
-                bytes->data() + size_t{page(i).begin} * sizeof(SpanId),
-                size_t{rows_in_page_[i]} * sizeof(SpanId));
+  for (size_t i = 0; i < pages_.size(); at += rows_in_page_[i++]) {
+    const auto of_page = bytes->substr(size_t{page(i).begin} * sizeof(SpanId),
+                                       size_t{rows_in_page_[i]} * sizeof(SpanId));
+    if (!is_sound(decoder_.guard(), of_page)) return torn("checksum of ids does not match");
+    std::memcpy(static_cast<void*>(ids.data() + at), of_page.data(), of_page.size());
+  }
   return ids;
 }
 
@@ -565,6 +577,8 @@ Result<PageColumns::Attribute> PageColumns::attribute(AttributeOwner owner, std:
   const NumberLists& shapes = tables_.shapes[at];
   std::vector<uint32_t> taken(tables_.context_shapes[at].size(), 0);
   std::vector<uint32_t> first(taken.size(), UINT32_MAX);
+  std::vector<uint32_t> local(taken.size(), 0);
+  for (uint32_t i = 0; i < (*source)->contexts.size(); ++i) local[(*source)->contexts[i]] = i;
   std::vector<uint8_t> counts_too(tables_.keys.size(), 0);  // keys whose values lie in the column
   for (uint32_t other = 0; other < counts_too.size(); ++other)
     counts_too[other] = frequent ? other == number : !decoder_.is_frequent(owner, other);
@@ -585,7 +599,7 @@ Result<PageColumns::Attribute> PageColumns::attribute(AttributeOwner owner, std:
     const size_t before = of_values.size();
     for (const size_t end = entry + in_page; entry < end; ++entry) {
       const uint32_t context = (*contexts)[entry];
-      of_values.insert(of_values.end(), taken[context], (*source)->local[context]);
+      of_values.insert(of_values.end(), taken[context], local[context]);
     }
     counts.push_back(static_cast<uint32_t>(of_values.size() - before));
   }

@@ -12,6 +12,12 @@ constexpr uint64_t chunk_key(ChunkType type, uint64_t key) {
   return static_cast<uint64_t>(type) << 32 | key;
 }
 constexpr uint32_t kRareKey = UINT32_MAX;
+constexpr uint8_t kPartsSince = 4;  // version: parts of chunks have checksums, and no longer chunks
+constexpr size_t kWordsOfChunks = 4;  // before: a bit for each of the first chunks
+
+size_t checksums_bytes(const RowGroupZone& zone) {
+  return CheckedParts::count_of(zone.chunk_bytes, kCheckedBytes) * sizeof(uint32_t);
+}
 
 std::unexpected<Error> torn(std::string_view what) {
   return fail(Errc::kCorrupt, "row group: ", what);
@@ -22,7 +28,7 @@ std::unexpected<Error> torn(std::string_view what) {
 Result<RowGroupDecoder> RowGroupDecoder::open(std::string_view bytes, const RowGroupZone& zone,
                                               std::shared_ptr<const void> owner,
                                               std::shared_ptr<std::atomic<uint64_t>> inspected,
-                                              VerifiedChunks* verified) {
+                                              VerifiedParts verified) {
   if (bytes.size() != uint64_t{zone.chunk_bytes} + zone.directory_bytes)
     return torn("length does not match its zone");
   if (zone.rows == 0 || zone.rows > kRowsMax || zone.traces == 0 || zone.traces > zone.rows ||
@@ -34,8 +40,10 @@ Result<RowGroupDecoder> RowGroupDecoder::open(std::string_view bytes, const RowG
   decoder.zone_ = zone;
   decoder.owner_ = std::move(owner);
   decoder.inspected_ = std::move(inspected);
-  if (verified == nullptr) decoder.own_verified_ = std::make_shared<VerifiedChunks>();
-  decoder.verified_ = verified != nullptr ? verified : decoder.own_verified_.get();
+  if (verified.empty())
+    decoder.own_verified_ = std::vector<std::atomic<uint64_t>>(verified_words(zone));
+  decoder.verified_ = verified.empty() ? VerifiedParts(decoder.own_verified_) : verified;
+  const bool in_parts = zone.version >= kPartsSince;
   ByteReader in(directory);
   uint64_t offset = 0;
   uint32_t number = 0;
@@ -45,28 +53,42 @@ Result<RowGroupDecoder> RowGroupDecoder::open(std::string_view bytes, const RowG
     const auto type = static_cast<ChunkType>(in.u8());
     const uint64_t key = in.uvarint();
     const uint64_t length = in.uvarint();
-    const auto crc = in.le<uint32_t>();
+    const uint32_t crc = in_parts ? 0 : in.le<uint32_t>();
     if (key >= kKeysMax || length > zone.chunk_bytes - offset)
       return torn("directory passes the end");
     decoder.chunks_[chunk_key(type, key)] = {bytes.substr(offset, length), crc, number};
     offset += length;
   }
+  if (in_parts)
+    decoder.parts_ = std::make_unique<const CheckedParts>(bytes.substr(0, zone.chunk_bytes),
+                                                          in.bytes(checksums_bytes(zone)),
+                                                          kCheckedBytes, decoder.verified_);
   if (!in.ok() || !in.at_end() || offset != zone.chunk_bytes) return torn("directory is torn");
   return decoder;
 }
 
+size_t RowGroupDecoder::verified_words(const RowGroupZone& zone) {
+  return zone.version >= kPartsSince ? CheckedParts::words_of(zone.chunk_bytes, kCheckedBytes)
+                                     : kWordsOfChunks;
+}
+
 // Chunks beyond those that have a bit are verified whenever they are read.
 bool RowGroupDecoder::is_verified(const Chunk& chunk) const {
+  if (parts_) return parts_->is_sound(chunk.bytes);
   const uint64_t bit = uint64_t{1} << chunk.number % 64;
   const size_t word = chunk.number / 64;
-  if (word < verified_->size() && ((*verified_)[word].load(std::memory_order_relaxed) & bit) != 0)
+  if (word < verified_.size() && (verified_[word].load(std::memory_order_relaxed) & bit) != 0)
     return true;
   if (crc32c(chunk.bytes) != chunk.crc) return false;
-  if (word < verified_->size()) (*verified_)[word].fetch_or(bit, std::memory_order_relaxed);
+  if (word < verified_.size()) verified_[word].fetch_or(bit, std::memory_order_relaxed);
   return true;
 }
 
+// Whatever was found sound before.
 Status RowGroupDecoder::verify() const {
+  if (parts_)
+    return parts_->is_sound_anew() ? Status{}
+                                   : fail(Errc::kCorrupt, "row group: a checksum does not match");
   for (const auto& [key, chunk] : chunks_)
     if (crc32c(chunk.bytes) != chunk.crc)
       return fail(Errc::kCorrupt, "row group: checksum of chunk ", key >> 32, " does not match");
@@ -101,6 +123,14 @@ Result<std::string_view> RowGroupDecoder::chunk_bytes(ChunkType type, uint64_t k
   return found->bytes;
 }
 
+Result<std::string_view> RowGroupDecoder::guarded_bytes(ChunkType type, uint64_t key) const {
+  if (!parts_) return chunk_bytes(type, key);
+  const Chunk* found = chunk(type, key);
+  if (found == nullptr) return std::string_view();
+  if (inspected_) inspected_->fetch_add(found->bytes.size(), std::memory_order_relaxed);
+  return found->bytes;
+}
+
 const NumberLists& RowGroupDecoder::scopes_of_classes() {
   if (scopes_of_classes_.size() == tables_->classes.size()) return scopes_of_classes_;
   for (size_t c = 0; c < tables_->classes.size(); ++c) {
@@ -121,6 +151,15 @@ Result<const RowGroupTables*> RowGroupDecoder::tables() {
   return tables_.get();
 }
 
+Result<const TraceBounds*> RowGroupDecoder::trace_bounds() {
+  if (!trace_bounds_) {
+    auto bounds = TraceBounds::read(*this, zone_, *tables_);
+    if (!bounds) return std::unexpected(std::move(bounds).error());
+    trace_bounds_ = std::move(*bounds);
+  }
+  return &*trace_bounds_;
+}
+
 void RowGroupDecoder::hand_on(std::shared_ptr<std::atomic<uint64_t>> inspected) {
   inspected_ = std::move(inspected);
   for (auto& [type, reader] : texts_) reader.leave_texts();
@@ -130,11 +169,10 @@ void RowGroupDecoder::hand_on(std::shared_ptr<std::atomic<uint64_t>> inspected) 
 uint64_t RowGroupDecoder::memory_bytes() const {
   uint64_t bytes = sizeof(*this) + chunks_.capacity() * (sizeof(Chunk) + 2 * sizeof(uint64_t));
   if (tables_) bytes += tables_->bytes();
+  if (trace_bounds_) bytes += trace_bounds_->ends.size() * (sizeof(TimestampNs) + sizeof(uint32_t));
   for (const auto& [type, column] : paged_) bytes += sizeof(column) + column.memory_bytes();
   for (const auto& [type, reader] : texts_) bytes += reader.memory_bytes();
-  for (const auto& [key, source] : values_)
-    bytes += source.reader.memory_bytes() +
-             (source.local.capacity() + source.taken.capacity()) * sizeof(uint32_t);
+  for (const auto& [key, source] : values_) bytes += sizeof(source) + source.reader.memory_bytes();
   for (const auto& [type, begins] : begins_) bytes += begins.capacity() * sizeof(uint32_t);
   return bytes;
 }
@@ -142,10 +180,10 @@ uint64_t RowGroupDecoder::memory_bytes() const {
 Result<const PagedIntegers*> RowGroupDecoder::paged(ChunkType type, uint32_t context_count) {
   auto found = paged_.find(type);
   if (found == paged_.end()) {
-    const auto bytes = chunk_bytes(type);
+    const auto bytes = guarded_bytes(type);
     if (!bytes) return std::unexpected(bytes.error());
-    auto column =
-        PagedIntegers::open(*bytes, context_count, static_cast<uint32_t>(tables_->pages.size()));
+    auto column = PagedIntegers::open(*bytes, context_count,
+                                      static_cast<uint32_t>(tables_->pages.size()), guard());
     if (!column) return in_context("row group", std::move(column).error());
     found = paged_.emplace(type, std::move(*column)).first;
   }
@@ -176,32 +214,19 @@ Result<const RowGroupDecoder::ValueSource*> RowGroupDecoder::value_source(Attrib
   const bool frequent = is_frequent(owner, key);
   const uint64_t slot = static_cast<uint64_t>(owner) << 32 | (frequent ? key : kRareKey);
   if (const auto found = values_.find(slot); found != values_.end()) return &found->second;
-  const auto bytes = frequent ? chunk_bytes(chunk_of(ChunkType::kValues, owner), key)
-                              : chunk_bytes(chunk_of(ChunkType::kRareValues, owner));
+  const auto bytes = frequent ? guarded_bytes(chunk_of(ChunkType::kValues, owner), key)
+                              : guarded_bytes(chunk_of(ChunkType::kRareValues, owner));
   if (!bytes) return std::unexpected(bytes.error());
   // Shapes may name keys that no span here has: those of duplicates that were left out.
   if (bytes->empty()) return nullptr;
   ValueSource source;
-  const auto number = static_cast<size_t>(owner);
-  const auto& shape_of = tables_->context_shapes[number];
-  source.local.assign(shape_of.size(), 0);
-  source.taken.assign(shape_of.size(), 0);
   uint32_t context_count = 1;
   if (frequent) {
-    const auto contexts = tables_->contexts_of_key[number][key];
-    context_count = static_cast<uint32_t>(contexts.size());
-    for (uint32_t i = 0; i < context_count; ++i) {
-      source.local[contexts[i]] = i;
-      for (const uint32_t other : tables_->shapes[number][shape_of[contexts[i]]])
-        source.taken[contexts[i]] += other == key ? 1 : 0;
-    }
-  } else {
-    for (size_t context = 0; context < shape_of.size(); ++context)
-      for (const uint32_t other : tables_->shapes[number][shape_of[context]])
-        source.taken[context] += is_frequent(owner, other) ? 0 : 1;
+    source.contexts = tables_->contexts_of_key[static_cast<size_t>(owner)][key];
+    context_count = static_cast<uint32_t>(source.contexts.size());
   }
-  auto reader =
-      ValueColumnReader::open(*bytes, context_count, static_cast<uint32_t>(tables_->pages.size()));
+  auto reader = ValueColumnReader::open(*bytes, context_count,
+                                        static_cast<uint32_t>(tables_->pages.size()), guard());
   if (!reader) return in_context("row group", std::move(reader).error());
   source.reader = std::move(*reader);
   return &values_.emplace(slot, std::move(source)).first->second;
@@ -211,10 +236,10 @@ Result<const ValueColumnReader*> RowGroupDecoder::text_source(ChunkType type,
                                                               uint32_t context_count) {
   auto found = texts_.find(type);
   if (found == texts_.end()) {
-    const auto bytes = chunk_bytes(type);
+    const auto bytes = guarded_bytes(type);
     if (!bytes) return std::unexpected(bytes.error());
     auto reader = ValueColumnReader::open(*bytes, context_count,
-                                          static_cast<uint32_t>(tables_->pages.size()));
+                                          static_cast<uint32_t>(tables_->pages.size()), guard());
     if (!reader) return in_context("row group", std::move(reader).error());
     found = texts_.emplace(type, std::move(*reader)).first;
   }

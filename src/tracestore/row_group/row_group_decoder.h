@@ -5,6 +5,7 @@
 //   Ownership  views point into `owner` (the block's file), or into storage that the
 //              results share.
 //   Threads    one at a time: tables and columns are opened when first needed.
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <map>
@@ -18,6 +19,7 @@
 
 #include "base/result.h"
 #include "tracestore/block/block_format.h"
+#include "tracestore/codec/checked_parts.h"
 #include "tracestore/codec/value_column.h"
 #include "tracestore/row_group/row_group_tables.h"
 
@@ -30,16 +32,16 @@ struct DecodedColumn {
   std::shared_ptr<const void> storage;
 };
 
-// Which chunks of a row group have been found sound, shared by all its decoders; a bit each, by their order.
-using VerifiedChunks = std::array<std::atomic<uint64_t>, 4>;
-
 class RowGroupDecoder final : public ChunkSource {
  public:
-  // `bytes`: chunks and directory, as zone says. `inspected`, if any, counts the bytes of chunks read.
+  // `bytes`: chunks and directory, as zone says. `inspected`, if any, counts the bytes of chunks read. `verified`: what
+  // was found sound so far, shared by all decoders of the row group and outliving them; a bit for each part of the
+  // chunks, before version 4 for each chunk.
   static Result<RowGroupDecoder> open(std::string_view bytes, const RowGroupZone& zone,
                                       std::shared_ptr<const void> owner,
                                       std::shared_ptr<std::atomic<uint64_t>> inspected = nullptr,
-                                      VerifiedChunks* verified = nullptr);
+                                      VerifiedParts verified = {});
+  static size_t verified_words(const RowGroupZone& zone);
   // The checksums of all chunks.
   Status verify() const;
 
@@ -82,20 +84,28 @@ class RowGroupDecoder final : public ChunkSource {
   // A chunk, its checksum verified; empty when there is none.
   Result<std::string_view> chunk_bytes(ChunkType type, uint64_t key) const override;
   Result<std::string_view> chunk_bytes(ChunkType type) const { return chunk_bytes(type, 0); }
+  // Likewise, but not verified where the guard can do that part by part.
+  Result<std::string_view> guarded_bytes(ChunkType type, uint64_t key = 0) const;
+  const ByteGuard* guard() const { return parts_.get(); }
   bool has_chunk(ChunkType type, uint64_t key = 0) const { return chunk(type, key) != nullptr; }
   bool is_frequent(AttributeOwner owner, uint32_t key) const {
     return has_chunk(chunk_of(ChunkType::kValues, owner), key);
   }
+  Result<const TraceBounds*> trace_bounds();
   uint32_t class_count() const { return static_cast<uint32_t>(tables_->classes.size()); }
   // Of each class, the scopes of the tables' batch that its rows may have; kNoScope for a pair that does not occur.
   const NumberLists& scopes_of_classes();
   // All zeros when the chunk is absent.
   Result<const PagedIntegers*> paged(ChunkType type, uint32_t context_count);
-  // A column of values; by context of the owner, which of the column's contexts it is, and how many values it takes.
+  // A column of values. Its contexts are some of the owner's, renumbered in their order; the rare ones have but one.
   struct ValueSource {
     ValueColumnReader reader;
-    std::vector<uint32_t> local;
-    std::vector<uint32_t> taken;
+    std::span<const uint32_t> contexts;  // the owner's, ascending; empty for the rare ones
+    // Of one of these.
+    uint32_t local(uint32_t context) const {
+      const auto at = std::ranges::lower_bound(contexts, context);
+      return static_cast<uint32_t>(at - contexts.begin());
+    }
   };
   // The rare ones' when the key has none; nullptr when there is no value at all.
   Result<const ValueSource*> value_source(AttributeOwner owner, uint32_t key);
@@ -115,11 +125,13 @@ class RowGroupDecoder final : public ChunkSource {
   RowGroupZone zone_;
   std::shared_ptr<const void> owner_;
   std::shared_ptr<std::atomic<uint64_t>> inspected_;
-  VerifiedChunks* verified_ = nullptr;  // or own_verified_, so that a decoder can be moved
-  std::shared_ptr<VerifiedChunks> own_verified_;
+  VerifiedParts verified_;  // or own_verified_
+  std::vector<std::atomic<uint64_t>> own_verified_;
+  std::unique_ptr<const CheckedParts> parts_;    // null before version 4
   absl::flat_hash_map<uint64_t, Chunk> chunks_;  // type << 32 | key
   std::shared_ptr<const RowGroupTables> tables_;
-  NumberLists scopes_of_classes_;  // once needed
+  std::optional<TraceBounds> trace_bounds_;  // once needed
+  NumberLists scopes_of_classes_;            // likewise
   std::map<ChunkType, PagedIntegers> paged_;
   std::map<ChunkType, ValueColumnReader> texts_;
   std::map<uint64_t, ValueSource> values_;  // owner << 32 | key; key UINT32_MAX for the rare ones

@@ -100,11 +100,8 @@ class PageAttributes {
   void place_values(std::span<const uint32_t> contexts, std::span<const model::Run> wanted) {
     const auto take = [&](uint32_t begin, uint32_t end) {
       for (uint32_t entry = begin; entry < end; ++entry)
-        for (const uint32_t key : shape_of(contexts[entry])) {
-          if (column_of_key_[key] == kNone) continue;
-          Column& column = columns_[column_of_key_[key]];
-          column.contexts.push_back(column.source->local[contexts[entry]]);
-        }
+        for (const Place place : places_of(contexts[entry]))
+          columns_[place.column].contexts.push_back(place.context);
     };
     uint32_t at = 0;
     for (const model::Run run : wanted) {
@@ -124,10 +121,33 @@ class PageAttributes {
     }
   }
 
+  // Where the values of an entry lie: its column, and the context there.
+  struct Place {
+    uint32_t column = 0;
+    uint32_t context = 0;
+  };
+  // Of few contexts a page has many entries.
+  std::span<const Place> places_of(uint32_t context) {
+    if (places_of_context_.empty())
+      places_of_context_.resize(tables_->context_shapes[owner_].size(), {kNone, 0});
+    model::Run& run = places_of_context_[context];
+    if (run.begin == kNone) {
+      run.begin = static_cast<uint32_t>(places_.size());
+      for (const uint32_t key : shape_of(context)) {
+        const uint32_t column = column_of_key_[key];
+        if (column != kNone) places_.push_back({column, columns_[column].source->local(context)});
+      }
+      run.count = static_cast<uint32_t>(places_.size()) - run.begin;
+    }
+    return std::span(places_).subspan(run.begin, run.count);
+  }
+
   const RowGroupTables* tables_;
   size_t owner_;
   std::vector<Column> columns_;
   std::vector<uint32_t> column_of_key_;
+  std::vector<Place> places_;
+  std::vector<model::Run> places_of_context_;  // begin kNone: not known yet
 };
 
 // The wanted rows of one page into the batch.

@@ -11,6 +11,17 @@ std::unexpected<Error> torn(std::string_view what) {
   return fail(Errc::kCorrupt, "row group: ", what);
 }
 
+Result<std::vector<uint64_t>> read_list(const ChunkSource& chunks, const RowGroupZone& zone,
+                                        ChunkType type) {
+  const auto bytes = chunks.chunk_bytes(type, 0);
+  if (!bytes) return std::unexpected(bytes.error());
+  if (bytes->empty()) return std::vector<uint64_t>(zone.traces, 0);
+  ByteReader in(*bytes);
+  auto values = decode_integers(in, zone.traces);
+  if (values && !in.at_end()) return torn("bytes behind a list");
+  return values;
+}
+
 class TableReader {
  public:
   TableReader(const ChunkSource& chunks, const RowGroupZone& zone, RowGroupTables& into)
@@ -38,18 +49,8 @@ class TableReader {
   // The next section of the tables.
   ByteReader section() { return ByteReader(sections_.sized()); }
 
-  Result<std::vector<uint64_t>> read_list(ChunkType type) {
-    const auto bytes = chunks_.chunk_bytes(type, 0);
-    if (!bytes) return std::unexpected(bytes.error());
-    if (bytes->empty()) return std::vector<uint64_t>(zone_.traces, 0);
-    ByteReader in(*bytes);
-    auto values = decode_integers(in, zone_.traces);
-    if (values && !in.at_end()) return torn("bytes behind a list");
-    return values;
-  }
-
   Status read_traces() {
-    const auto counts = read_list(ChunkType::kTraceRows);
+    const auto counts = read_list(chunks_, zone_, ChunkType::kTraceRows);
     if (!counts) return torn("rows of the traces are torn");
     uint64_t rows = 0;
     tables_.trace_rows.reserve(counts->size());
@@ -60,18 +61,11 @@ class TableReader {
     }
     if (rows != zone_.rows) return torn("traces do not add up to its rows");
     tables_.pages = divide_rows(tables_.trace_rows);
-    const auto starts = read_list(ChunkType::kTraceStarts);
-    const auto lengths = read_list(ChunkType::kTraceLengths);
-    const auto roots = read_list(ChunkType::kTraceRoots);
-    if (!starts || !lengths || !roots) return torn("times of the traces are torn");
+    const auto starts = read_list(chunks_, zone_, ChunkType::kTraceStarts);
+    if (!starts) return torn("times of the traces are torn");
     uint64_t start = zone_.min_start.value;
-    for (size_t i = 0; i < counts->size(); ++i) {
-      start += (*starts)[i];
-      tables_.trace_starts.push_back({start});
-      tables_.trace_ends.push_back({start + (*lengths)[i]});
-      if ((*roots)[i] > (*counts)[i]) return torn("a root lies outside its trace");
-      tables_.trace_roots.push_back(static_cast<uint32_t>((*roots)[i]));
-    }
+    tables_.trace_starts.reserve(starts->size());
+    for (const uint64_t distance : *starts) tables_.trace_starts.push_back({start += distance});
     return {};
   }
 
@@ -279,8 +273,24 @@ Result<std::shared_ptr<const RowGroupTables>> RowGroupTables::read(const ChunkSo
   return tables;
 }
 
+Result<TraceBounds> TraceBounds::read(const ChunkSource& chunks, const RowGroupZone& zone,
+                                      const RowGroupTables& tables) {
+  const auto lengths = read_list(chunks, zone, ChunkType::kTraceLengths);
+  const auto roots = read_list(chunks, zone, ChunkType::kTraceRoots);
+  if (!lengths || !roots) return torn("times of the traces are torn");
+  TraceBounds bounds;
+  bounds.ends.reserve(zone.traces);
+  bounds.roots.reserve(zone.traces);
+  for (size_t i = 0; i < zone.traces; ++i) {
+    bounds.ends.push_back({tables.trace_starts[i].value + (*lengths)[i]});
+    if ((*roots)[i] > tables.trace_rows[i]) return torn("a root lies outside its trace");
+    bounds.roots.push_back(static_cast<uint32_t>((*roots)[i]));
+  }
+  return bounds;
+}
+
 size_t RowGroupTables::bytes() const {
-  size_t bytes = sizeof(*this) + storage.size() + trace_rows.size() * 24 + keys.size() * 64 +
+  size_t bytes = sizeof(*this) + storage.size() + trace_rows.size() * 12 + keys.size() * 64 +
                  names.size() * 16 + classes.size() * 28 + batch.attributes.size() * 56 +
                  batch.resources.size() * 56 + batch.scopes.size() * 112;
   for (const NumberLists* lists :

@@ -42,8 +42,6 @@ struct RowGroupTables {
 
   std::vector<uint32_t> trace_rows;
   std::vector<TimestampNs> trace_starts;
-  std::vector<TimestampNs> trace_ends;  // the latest of starts and ends
-  std::vector<uint32_t> trace_roots;    // 1 + its place in the trace; 0 without
   std::vector<RowPage> pages;
 
   std::vector<std::string_view> keys;
@@ -76,6 +74,15 @@ struct RowGroupTables {
 
   static Result<std::shared_ptr<const RowGroupTables>> read(const ChunkSource& chunks,
                                                             const RowGroupZone& zone);
+};
+
+// What is said of each trace besides: for who chooses among them.
+struct TraceBounds {
+  std::vector<TimestampNs> ends;  // the latest of starts and ends
+  std::vector<uint32_t> roots;    // 1 + its place in the trace; 0 without
+
+  static Result<TraceBounds> read(const ChunkSource& chunks, const RowGroupZone& zone,
+                                  const RowGroupTables& tables);
 };
 
 }  // namespace sightline::tracestore

@@ -9,6 +9,8 @@ Result<std::unique_ptr<StoredRowGroup>> StoredRowGroup::open(
     uint32_t end) {
   const auto tables = decoder->tables();
   if (!tables) return in_context(block.name(), tables.error());
+  const auto bounds = decoder->trace_bounds();
+  if (!bounds) return in_context(block.name(), bounds.error());
   const uint32_t first_trace = decoder->zone().first_trace;
   SL_ASSERT(block.zones()[number].first_trace == first_trace);
   std::unique_ptr<StoredRowGroup> group(new StoredRowGroup(std::move(decoder)));
@@ -16,15 +18,19 @@ Result<std::unique_ptr<StoredRowGroup>> StoredRowGroup::open(
   end = std::min(end, static_cast<uint32_t>(pages.size()));
   if (begin < end) {
     const uint32_t behind = pages[end - 1].first_trace + pages[end - 1].traces;
+    const uint32_t from = first_trace + pages[begin].first_trace;
+    if (auto status = block.check_ids(from, first_trace + behind - from); !status)
+      return std::unexpected(std::move(status).error());
     for (uint32_t i = pages[begin].first_trace; i < behind; ++i) {
       if (block.is_gone(first_trace + i)) continue;
       group->traces_.push_back({.id = block.trace_id(first_trace + i),
                                 .count = (*tables)->trace_rows[i],
                                 .start = (*tables)->trace_starts[i],
-                                .end = (*tables)->trace_ends[i]});
+                                .end = (*bounds)->ends[i]});
       group->numbers_.push_back(i);
     }
   }
+  group->roots_ = (*bounds)->roots;
   group->arrange();
   return group;
 }
@@ -52,8 +58,7 @@ void StoredRowGroup::arrange() {
     from.push_back(row);
     TraceRows& shown = traces_[i];
     shown.begin = row_count_;
-    shown.root =
-        tables.trace_roots[number] == 0 ? kNoRow : row_count_ + tables.trace_roots[number] - 1;
+    shown.root = roots_[number] == 0 ? kNoRow : row_count_ + roots_[number] - 1;
     row_count_ += shown.count;
   }
   selected_ = row_count_ != page_end_row;

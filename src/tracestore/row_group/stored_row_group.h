@@ -143,6 +143,7 @@ class StoredRowGroup final : public RowGroup {
   RowGroupDecoder& decoder_;
   std::optional<PageColumns> columns_;
   Status status_;
+  std::span<const uint32_t> roots_;  // of all traces of the row group, as stored
   std::vector<TraceRows> traces_;
   std::vector<uint32_t> numbers_;  // of traces_ within the row group
   uint32_t row_count_ = 0;

@@ -61,6 +61,36 @@ void ValueIndexBuilder::add(const RowGroupValues& values) {
   ++row_groups_;
 }
 
+// Column by column and value by value, whichever row groups have it: most have what others have.
+Status ValueIndexBuilder::add_copied(const ValueIndex& from, std::span<const Copy> copies) {
+  std::string encoded;
+  for (const ValueIndex::Entry& entry : from.entries()) {
+    const auto column = from.read(entry);
+    if (!column) return std::unexpected(column.error());
+    Column* into = nullptr;
+    for (const auto [there, here] : copies) {
+      if (!column->present.has(there)) continue;
+      if (into == nullptr) into = &columns_[{entry.id.scope, std::string(entry.id.key)}];
+      into->present.add(here);
+      if (column->listed.has(there)) into->listed.add(here);
+    }
+    for (size_t i = 0; into != nullptr && i < column->values.size(); ++i) {
+      const auto& [value, in] = column->values[i];
+      RowGroupSet* set = nullptr;
+      for (const auto [there, here] : copies) {
+        if (!in.has(there)) continue;
+        if (set == nullptr) {
+          encoded.clear();
+          append_value(encoded, value);
+          set = &into->values[encoded];
+        }
+        set->add(here);
+      }
+    }
+  }
+  return {};
+}
+
 std::string ValueIndexBuilder::finish() {
   std::string directory, bodies;
   for (auto& [id, column] : columns_) {
@@ -132,23 +162,6 @@ Result<std::optional<ValueIndex::Column>> ValueIndex::find(const ColumnId& id) c
   auto column = read(*found);
   if (!column) return std::unexpected(std::move(column).error());
   return std::move(*column);
-}
-
-RowGroupValues values_of_row_group(const ValueIndex& index,
-                                   const std::vector<ValueIndex::Column>& columns,
-                                   size_t row_group) {
-  RowGroupValues values;
-  for (size_t i = 0; i < columns.size(); ++i) {
-    if (!columns[i].present.has(row_group)) continue;
-    const ColumnId& id = index.entries()[i].id;
-    auto& column = values.columns.emplace_back();
-    column.scope = id.scope;
-    column.key = id.key;
-    column.listed = columns[i].listed.has(row_group);
-    for (const auto& value : columns[i].values)
-      if (value.in.has(row_group)) append_value(column.values.emplace_back(), value.value);
-  }
-  return values;
 }
 
 }  // namespace sightline::tracestore

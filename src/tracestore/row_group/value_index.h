@@ -97,10 +97,21 @@ class RowGroupValueList {
   std::vector<uint64_t> hashes_;
 };
 
+class ValueIndex;
+
 class ValueIndexBuilder {
  public:
   // Of the next row group.
   void add(const RowGroupValues& values);
+  // The next row group is one of another block, whose index add_copied() brings. Its number here.
+  uint32_t add_copy() { return static_cast<uint32_t>(row_groups_++); }
+  // A row group of another block: its number there and here.
+  struct Copy {
+    uint32_t there = 0;
+    uint32_t here = 0;
+  };
+  // What the index of that block says of those that were copied.
+  Status add_copied(const ValueIndex& from, std::span<const Copy> copies);
   std::string finish();
 
  private:
@@ -145,10 +156,5 @@ class ValueIndex {
   std::vector<Entry> entries_;
   size_t row_groups_ = 0;
 };
-
-// What the index says of one row group. `columns`: all of its columns, read.
-RowGroupValues values_of_row_group(const ValueIndex& index,
-                                   const std::vector<ValueIndex::Column>& columns,
-                                   size_t row_group);
 
 }  // namespace sightline::tracestore
