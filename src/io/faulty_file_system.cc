@@ -38,21 +38,6 @@ class FaultyFile final : public WritableFile {
 
 }  // namespace
 
-void FaultyFileSystem::set_plan(FaultPlan plan) {
-  plan_ = plan;
-  operations_ = 0;
-  fired_ = false;
-}
-
-Status FaultyFileSystem::step(std::string_view what) {
-  const uint64_t n = operations_.fetch_add(1) + 1;
-  if (plan_.fail_at == 0) return {};
-  const bool hit = plan_.mode == FaultMode::kOnce ? n == plan_.fail_at : n >= plan_.fail_at;
-  if (!hit) return {};
-  fired_ = true;
-  return fail(plan_.error, "injected fault at operation ", n, " (", what, ")");
-}
-
 Result<std::unique_ptr<WritableFile>> FaultyFileSystem::create(const std::string& path) {
   if (auto status = step("create"); !status) return std::unexpected(std::move(status).error());
   auto file = real_.create(path);
@@ -68,20 +53,20 @@ Result<std::unique_ptr<WritableFile>> FaultyFileSystem::open_append(const std::s
 }
 
 Result<std::unique_ptr<ReadableFile>> FaultyFileSystem::open_read(const std::string& path) {
-  if (plan_.count_reads)
+  if (plan().count_reads)
     if (auto status = step("open_read"); !status) return std::unexpected(std::move(status).error());
   return real_.open_read(path);
 }
 
 Result<std::string> FaultyFileSystem::read_all(const std::string& path) {
-  if (plan_.count_reads)
+  if (plan().count_reads)
     if (auto status = step("read_all"); !status) return std::unexpected(std::move(status).error());
   return real_.read_all(path);
 }
 
 Result<std::string> FaultyFileSystem::read_range(const std::string& path, uint64_t offset,
                                                  size_t bytes) {
-  if (plan_.count_reads)
+  if (plan().count_reads)
     if (auto status = step("read_range"); !status)
       return std::unexpected(std::move(status).error());
   return real_.read_range(path, offset, bytes);

@@ -3,34 +3,16 @@
 // tests use. Operations that change or read something are counted from 1.
 //   Usage   for (n = 1; ; ++n) { FaultyFileSystem fs(real, n); run(fs); if (!fs.fired()) break; }
 //   Threads one test thread, or the caller's own order; the counter is atomic.
-#include <atomic>
 #include <memory>
-#include <optional>
 
+#include "io/fault_plan.h"
 #include "io/file_system.h"
 
 namespace sightline::io {
 
-enum class FaultMode {
-  kOnce,      // that operation fails, later ones work: a hiccup, or a full disk with space again
-  kFromThen,  // it and everything after fails: the power is out
-};
-
-struct FaultPlan {
-  uint64_t fail_at = 0;  // 0: never
-  FaultMode mode = FaultMode::kOnce;
-  Errc error = Errc::kUnavailable;  // kUnavailable: disk full; kIo: broken
-  bool half_writes = true;          // a failing append leaves half of its bytes behind
-  bool count_reads = false;
-};
-
-class FaultyFileSystem final : public FileSystem {
+class FaultyFileSystem final : public FileSystem, public FaultSteps {
  public:
-  FaultyFileSystem(FileSystem& real, FaultPlan plan) : real_(real), plan_(plan) {}
-
-  bool fired() const { return fired_.load(); }
-  uint64_t operations() const { return operations_.load(); }
-  void set_plan(FaultPlan plan);  // counting starts again at zero
+  FaultyFileSystem(FileSystem& real, FaultPlan plan) : FaultSteps(plan), real_(real) {}
 
   Result<std::unique_ptr<WritableFile>> create(const std::string& path) override;
   Result<std::unique_ptr<WritableFile>> open_append(const std::string& path) override;
@@ -55,15 +37,8 @@ class FaultyFileSystem final : public FileSystem {
     return real_.lock(directory);
   }
 
-  // For the files it hands out: an error when this operation is the one to fail.
-  Status step(std::string_view what);
-  const FaultPlan& plan() const { return plan_; }
-
  private:
   FileSystem& real_;
-  FaultPlan plan_;
-  std::atomic<uint64_t> operations_{0};
-  std::atomic<bool> fired_{false};
 };
 
 }  // namespace sightline::io

@@ -2,28 +2,13 @@
 
 namespace sightline::io {
 
-void FaultyObjectStore::set_plan(FaultPlan plan) {
-  plan_ = plan;
-  operations_ = 0;
-  fired_ = false;
-}
-
-Status FaultyObjectStore::step(std::string_view what) {
-  const uint64_t n = operations_.fetch_add(1) + 1;
-  if (plan_.fail_at == 0) return {};
-  const bool hit = plan_.mode == FaultMode::kOnce ? n == plan_.fail_at : n >= plan_.fail_at;
-  if (!hit) return {};
-  fired_ = true;
-  return fail(plan_.error, "injected fault at operation ", n, " (", what, ")");
-}
-
 Status FaultyObjectStore::step_of_reading(std::string_view what) {
-  return plan_.count_reads ? step(what) : Status{};
+  return plan().count_reads ? step(what) : Status{};
 }
 
 Status FaultyObjectStore::put(const std::string& key, std::string_view bytes) {
   if (auto status = step("put " + key); !status) {
-    if (plan_.half_writes) (void)real_.put(key, bytes);
+    if (plan().half_writes) (void)real_.put(key, bytes);
     return status;
   }
   return real_.put(key, bytes);
@@ -31,7 +16,7 @@ Status FaultyObjectStore::put(const std::string& key, std::string_view bytes) {
 
 Status FaultyObjectStore::remove(const std::string& key) {
   if (auto status = step("remove " + key); !status) {
-    if (plan_.half_writes) (void)real_.remove(key);
+    if (plan().half_writes) (void)real_.remove(key);
     return status;
   }
   return real_.remove(key);

@@ -3,20 +3,14 @@
 //   Plan      as of FaultyFileSystem. With half_writes a failing put() or remove() has happened all the same, as when
 //             the answer got lost on its way; without, it has not. With count_reads everything counts, else only those two.
 //   Threads   one test thread, or the caller's own order; the counter is atomic.
-#include <atomic>
-
-#include "io/faulty_file_system.h"
+#include "io/fault_plan.h"
 #include "io/object_store.h"
 
 namespace sightline::io {
 
-class FaultyObjectStore final : public ObjectStore {
+class FaultyObjectStore final : public ObjectStore, public FaultSteps {
  public:
-  FaultyObjectStore(ObjectStore& real, FaultPlan plan) : real_(real), plan_(plan) {}
-
-  bool fired() const { return fired_.load(); }
-  uint64_t operations() const { return operations_.load(); }
-  void set_plan(FaultPlan plan);  // counting starts again at zero
+  FaultyObjectStore(ObjectStore& real, FaultPlan plan) : FaultSteps(plan), real_(real) {}
 
   Status put(const std::string& key, std::string_view bytes) override;
   Result<std::string> get(const std::string& key) override;
@@ -28,13 +22,9 @@ class FaultyObjectStore final : public ObjectStore {
   void interrupt() override { real_.interrupt(); }
 
  private:
-  Status step(std::string_view what);
   Status step_of_reading(std::string_view what);
 
   ObjectStore& real_;
-  FaultPlan plan_;
-  std::atomic<uint64_t> operations_{0};
-  std::atomic<bool> fired_{false};
 };
 
 }  // namespace sightline::io

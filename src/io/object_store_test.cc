@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/time.h"
+#include "io/faulty_file_system.h"
 #include "io/faulty_object_store.h"
 #include "io/object_cache.h"
 #include "io/s3_object_store.h"

@@ -2,6 +2,7 @@
 // span or falsifies an answer.
 #include <gtest/gtest.h>
 
+#include "io/faulty_file_system.h"
 #include "io/faulty_object_store.h"
 #include "io/testing_directory.h"
 #include "tracestore/block/archive_manifest.h"
