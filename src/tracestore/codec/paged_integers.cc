@@ -232,6 +232,26 @@ uint64_t PageCursor::bits_at_end(std::string_view bits, size_t begin, unsigned c
   return result;
 }
 
+namespace {
+
+// Both halves of each byte, the low one first.
+constexpr auto kHalves = [] {
+  std::array<std::array<uint8_t, 2>, 256> halves{};
+  for (size_t byte = 0; byte < halves.size(); ++byte)
+    halves[byte] = {static_cast<uint8_t>(byte & 15), static_cast<uint8_t>(byte >> 4)};
+  return halves;
+}();
+
+std::vector<uint8_t> unpack_halves(std::string_view bytes, size_t count) {
+  std::vector<uint8_t> halves(bytes.size() * 2);
+  for (size_t i = 0; i < bytes.size(); ++i)
+    std::memcpy(halves.data() + 2 * i, kHalves[static_cast<uint8_t>(bytes[i])].data(), 2);
+  halves.resize(count);
+  return halves;
+}
+
+}  // namespace
+
 Result<PagedIntegers> PagedIntegers::open(std::string_view bytes, uint32_t context_count,
                                           uint32_t page_count, const ByteGuard* guard) {
   PagedIntegers column;
@@ -254,17 +274,12 @@ Result<PagedIntegers> PagedIntegers::open(std::string_view bytes, uint32_t conte
   if (table_count > 1) {
     const std::string_view packed = in.bytes((size_t{context_count} + 1) / 2);
     if (!in.ok()) return torn();
-    column.table_of_.resize(context_count);
-    uint8_t largest = 0;
-    for (size_t i = 0; i < context_count; ++i) {
-      column.table_of_[i] = static_cast<uint8_t>(packed[i / 2] >> (i % 2 * 4) & 15);
-      largest = std::max(largest, column.table_of_[i]);
-    }
-    if (largest >= table_count) return torn();
+    column.table_of_ = unpack_halves(packed, context_count);
+    if (std::ranges::any_of(column.table_of_, [&](uint8_t t) { return t >= table_count; }))
+      return torn();
   }
   column.tables_.reserve(table_count);
   for (uint8_t i = 0; i < table_count; ++i) column.tables_.push_back(in.sized());
-  column.slots_.resize(table_count);
   if (page_count > in.remaining()) return torn();
   column.page_begins_.reserve(size_t{page_count} + 1);
   uint64_t begin = 0;
@@ -295,21 +310,19 @@ Result<PageCursor> PagedIntegers::cursor(uint32_t page) const {
 }
 
 const RansSlots* PagedIntegers::slots_of_table(size_t table) const {
-  std::unique_ptr<RansSlots>& slots = slots_[table];
-  if (!slots) {
-    auto read = std::make_unique_for_overwrite<RansSlots>();
-    if (!read_frequencies(tables_[table], *read)) return nullptr;
-    slots = std::move(read);
+  const uint32_t bit = 1u << table;
+  if ((tables_read_ & bit) == 0) {
+    if (!slots_) slots_ = std::make_unique_for_overwrite<RansSlots[]>(tables_.size());
+    if (!read_frequencies(tables_[table], slots_[table])) return nullptr;
+    tables_read_ |= bit;
   }
-  return slots.get();
+  return &slots_[table];
 }
 
 uint64_t PagedIntegers::memory_bytes() const {
-  const auto read =
-      std::ranges::count_if(slots_, [](const auto& slots) { return slots != nullptr; });
-  return static_cast<uint64_t>(read) * sizeof(RansSlots) + slots_.capacity() * sizeof(slots_[0]) +
+  return (slots_ ? tables_.size() * sizeof(RansSlots) : 0) +
          page_begins_.capacity() * sizeof(page_begins_[0]) + table_of_.capacity() +
-         tables_.capacity() * sizeof(tables_[0]);
+         tables_.size() * sizeof(tables_[0]);
 }
 
 Result<uint64_t> PagedIntegers::bound_of(uint32_t context) const {
@@ -331,7 +344,7 @@ Result<const RansSlots*> PagedIntegers::slots_of(uint32_t context) const {
 }
 
 Status PagedIntegers::read_all_slots() const {
-  for (size_t table = 0; table < slots_.size(); ++table)
+  for (size_t table = 0; table < tables_.size(); ++table)
     if (slots_of_table(table) == nullptr) return torn();
   return {};
 }
@@ -365,7 +378,7 @@ Status PagedIntegers::read_lanes(std::span<const Part<Number>> parts) const {
   }
   const uint8_t* const table_of = table_of_.empty() ? nullptr : table_of_.data();
   std::array<const RansSlots*, kTablesMax> slots{};
-  for (size_t table = 0; table < slots_.size(); ++table) slots[table] = slots_[table].get();
+  for (size_t table = 0; slots_ && table < tables_.size(); ++table) slots[table] = &slots_[table];
   const auto read_all = [&](auto slots_of) {
     std::array<uint64_t, kCount> seen{};  // all bits of all numbers of a lane
     if (together > 0) {
@@ -414,7 +427,7 @@ Status PagedIntegers::prepare(std::span<const Part<Number>> parts) const {
       wanted[table_of_[part.contexts[i]]] = true;
     }
   }
-  for (size_t table = 0; table < slots_.size(); ++table)
+  for (size_t table = 0; table < tables_.size(); ++table)
     if (wanted[table] && slots_of_table(table) == nullptr) return torn();
   return {};
 }

@@ -12,6 +12,8 @@
 #include <string_view>
 #include <vector>
 
+#include <absl/container/inlined_vector.h>
+
 #include "base/result.h"
 #include "tracestore/codec/byte_guard.h"
 #include "tracestore/codec/rans.h"
@@ -81,6 +83,9 @@ class PagedIntegers {
     bool whole = true;  // else the page may go on: those behind are neither read nor checked
   };
   Status read(std::span<const Part<uint64_t>> parts) const;
+  // As many as a reader of one page, or of pages side by side, needs without allocating.
+  template <typename Number>
+  using Parts = absl::InlinedVector<Part<Number>, 4>;
   // kCorrupt for a number that does not fit.
   Status read(std::span<const Part<uint32_t>> parts) const;
   // Appends the values of one page, as many as it has. `contexts` of each value, or empty.
@@ -100,7 +105,7 @@ class PagedIntegers {
   // Those of all contexts, to be known from then on.
   Status read_all_slots() const;
   const RansSlots* known_slots(uint32_t context) const {
-    return slots_[table_of_.empty() ? 0 : table_of_[context]].get();
+    return &slots_[table_of_.empty() ? 0 : table_of_[context]];
   }
 
  private:
@@ -118,10 +123,11 @@ class PagedIntegers {
   uint64_t value_ = 0;
   uint32_t context_count_ = 1;
   std::vector<uint8_t> table_of_;  // of each context; empty: one for all
-  std::vector<std::string_view> tables_;
-  std::string_view bytes_;                                 // of all pages
-  std::vector<uint32_t> page_begins_;                      // and the end of the last
-  mutable std::vector<std::unique_ptr<RansSlots>> slots_;  // of each table, once needed
+  absl::InlinedVector<std::string_view, 6> tables_;
+  std::string_view bytes_;                      // of all pages
+  std::vector<uint32_t> page_begins_;           // and the end of the last
+  mutable std::unique_ptr<RansSlots[]> slots_;  // of all tables, once one is needed
+  mutable uint32_t tables_read_ = 0;            // a bit each
 };
 
 // "coded by context", for people.

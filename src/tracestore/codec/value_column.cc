@@ -42,6 +42,18 @@ bool is_sound_since(const char* begin, ByteReader& in, const ByteGuard* guard) {
   const char* const end = in.bytes(0).data();
   return in.ok() && is_sound(guard, {begin, static_cast<size_t>(end - begin)});
 }
+// What read_value() reads.
+inline void skip_value(ByteReader& in) {
+  const auto kind = static_cast<ValueKind>(in.u8());
+  if (is_bytes(kind))
+    in.sized();
+  else if (is_integer(kind))
+    in.uvarint();
+  else if (kind == ValueKind::kDouble)
+    in.le<uint64_t>();
+  else if (kind != ValueKind::kEmpty)
+    in.bytes(SIZE_MAX);  // fails the reader
+}
 constexpr std::string_view kUnsound = "its checksum does not match";
 
 }  // namespace
@@ -137,11 +149,11 @@ Status ValueDictionary::load_segment(size_t number) const {
   if (!in.at_end() || count > content->size()) return torn("contents are torn");
   auto loaded = std::make_unique<Loaded>();
   loaded->content = std::move(*content);
-  loaded->begins.reserve(count);
+  loaded->begins.resize(count);
   ByteReader values(loaded->content);
-  for (size_t i = 0; i < count; ++i) {
-    loaded->begins.push_back(static_cast<uint32_t>(values.offset()));
-    read_value(values);
+  for (uint32_t& begin : loaded->begins) {
+    begin = static_cast<uint32_t>(values.offset());
+    skip_value(values);
   }
   if (!values.ok() || !values.at_end()) return torn("contents are torn");
   (*loaded_)[number] = std::move(loaded);
@@ -351,7 +363,7 @@ Status ValueColumnReader::open_templates(ByteReader& in, uint32_t context_count,
 
 Status ValueColumnReader::read_numbers(const Pages& pages, std::vector<uint64_t>& out) const {
   out.resize(pages.contexts.size());
-  std::vector<PagedIntegers::Part<uint64_t>> parts;
+  PagedIntegers::Parts<uint64_t> parts;
   size_t at = 0;
   for (size_t i = 0; i < pages.numbers.size(); at += pages.counts[i++])
     parts.push_back({pages.numbers[i], pages.counts[i], pages.contexts.data() + at, out.data() + at,
@@ -365,7 +377,7 @@ Status ValueColumnReader::read_codes(const Pages& pages, std::vector<uint32_t>& 
   out.resize(begin + pages.contexts.size(), 0);
   if (count == 1 || pages.contexts.empty()) return {};
   if (std::ranges::max(pages.contexts) >= usual_.size()) return torn("context is out of range");
-  std::vector<PagedIntegers::Part<uint32_t>> parts;
+  PagedIntegers::Parts<uint32_t> parts;
   size_t at = 0;
   for (size_t i = 0; i < pages.numbers.size(); at += pages.counts[i++])
     parts.push_back({pages.numbers[i], pages.counts[i], pages.contexts.data() + at,
@@ -464,7 +476,7 @@ Status ValueColumnReader::read_texts(const Pages& pages, std::span<const model::
     counts.push_back(static_cast<uint32_t>(slots.size() - before));
   }
   std::vector<uint64_t> numbers(slots.size());
-  std::vector<PagedIntegers::Part<uint64_t>> parts;
+  PagedIntegers::Parts<uint64_t> parts;
   at = 0;
   for (size_t i = 0; i < counts.size(); at += counts[i++])
     parts.push_back(

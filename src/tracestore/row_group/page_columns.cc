@@ -53,7 +53,7 @@ Status PageColumns::read_numbers(ChunkType type, uint32_t context_count,
   const auto column = decoder_.paged(type, context_count);
   if (!column) return std::unexpected(column.error());
   out.resize(contexts.size());
-  std::vector<PagedIntegers::Part<Number>> parts;
+  PagedIntegers::Parts<Number> parts;
   parts.reserve(pages_.size());
   size_t at = 0;
   for (size_t i = 0; i < pages_.size(); at += counts[i++])

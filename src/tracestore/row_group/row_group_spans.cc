@@ -1,6 +1,8 @@
 // RowGroupDecoder::spans(): rows back into a SpanBatch, from the pages they lie in.
 #include <algorithm>
 
+#include <absl/container/inlined_vector.h>
+
 #include "tracestore/querier.h"
 #include "tracestore/row_group/page_columns.h"
 #include "tracestore/row_group/row_group_decoder.h"
@@ -59,8 +61,8 @@ class PageAttributes {
   struct Column {
     uint32_t key = 0;  // one of its keys
     const RowGroupDecoder::ValueSource* source = nullptr;
-    std::vector<uint32_t> contexts;  // of each value of the page
-    std::vector<model::Run> wanted;  // values
+    std::vector<uint32_t> contexts;             // of each value of the page
+    absl::InlinedVector<model::Run, 1> wanted;  // values
     std::vector<model::ValueView> values;
     size_t next = 0;
     std::shared_ptr<const void> storage;
@@ -103,6 +105,8 @@ class PageAttributes {
         for (const Place place : places_of(contexts[entry]))
           columns_[place.column].contexts.push_back(place.context);
     };
+    const uint32_t entries = wanted.empty() ? 0 : wanted.back().begin + wanted.back().count;
+    for (Column& column : columns_) column.contexts.reserve(entries);  // mostly one of each entry
     uint32_t at = 0;
     for (const model::Run run : wanted) {
       take(at, run.begin);

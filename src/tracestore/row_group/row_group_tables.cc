@@ -240,12 +240,16 @@ class TableReader {
           }
         distinct.end_list();
       }
+      std::vector<uint32_t> contexts_of_shape(shapes.size(), 0);
+      for (const uint32_t shape : tables_.context_shapes[owner]) ++contexts_of_shape[shape];
       uint64_t total = 0;
-      for (const uint32_t shape : tables_.context_shapes[owner]) total += distinct[shape].size();
-      if (total > kContextsOfKeysMax) return torn("classes have too many keys");
       lists.begins.assign(tables_.keys.size() + 1, 0);
-      for (const uint32_t shape : tables_.context_shapes[owner])
-        for (const uint32_t key : distinct[shape]) ++lists.begins[key + 1];
+      for (uint32_t shape = 0; shape < shapes.size(); ++shape) {
+        total += uint64_t{contexts_of_shape[shape]} * distinct[shape].size();
+        if (total > kContextsOfKeysMax) return torn("classes have too many keys");
+        for (const uint32_t key : distinct[shape])
+          lists.begins[key + 1] += contexts_of_shape[shape];
+      }
       for (size_t key = 0; key < tables_.keys.size(); ++key)
         lists.begins[key + 1] += lists.begins[key];
       lists.values.resize(lists.begins.back());
