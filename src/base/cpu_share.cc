@@ -63,7 +63,7 @@ double count(std::chrono::nanoseconds time) { return static_cast<double>(time.co
 
 double next_cpu_share(const CpuShareOptions& options, const CpuWindow& window) {
   if (window.others < options.quiet * options.processors) return options.processors;
-  const double least = std::max(options.least * window.others, options.floor * options.processors);
+  const double least = options.least * options.processors;
   const double reserve = options.reserve * options.processors;
   // What idles shows how much more could be had; when nothing does, nobody knows how much too much was taken.
   const double next =
