@@ -3,7 +3,7 @@
 // milliseconds, outside all locks, and are held there while their kind has had its share. A lower priority would not do:
 // a thread that loses its processor inside the allocator or a map holds up those that wait for its lock.
 //   Share    all processors, while the rest of the process does little; else what the machine leaves idle, less a
-//            reserve; at least a small part of them, so that everything ends some day.
+//            reserve; at least a small part of what the rest of the process gets, so that everything ends some day.
 //   Turns    where that is short, who has taken little so far goes first, and some way ahead of what there is, so that
 //            what is brief is done soon whatever else is at work; then who came first, so that one after the other gets
 //            done instead of all at the end.
@@ -28,8 +28,8 @@ struct CpuWindow {
 
 struct CpuShareOptions {
   double processors = 1;
-  // Parts of all processors. Where nothing idles, whoever else is at work loses in all that part of what it gets.
-  double least = 0.08;
+  double least = 0.08;  // of what the others get
+  // Parts of all processors.
   double quiet = 0.1;    // others that take less need nothing left to them
   double reserve = 0.1;  // stays idle, for what comes suddenly
   std::chrono::nanoseconds window = std::chrono::milliseconds(100);

@@ -20,19 +20,20 @@ TEST(CpuShareRule, AllWhileTheRestOfTheProcessDoesLittle) {
 
 TEST(CpuShareRule, WhereNothingIdlesItIsHalvedDownToTheLeast) {
   EXPECT_EQ(next_cpu_share(kTwo, {.own = 1, .others = 1, .idle = 0.05}), 0.5);
-  EXPECT_DOUBLE_EQ(next_cpu_share(kTwo, {.own = 0.1, .others = 1.5, .idle = 0}), 0.16);
+  EXPECT_DOUBLE_EQ(next_cpu_share(kTwo, {.own = 0.1, .others = 1.5, .idle = 0}), 0.12);
   EXPECT_DOUBLE_EQ(next_cpu_share(kTwo, {.own = 0, .others = 2, .idle = 0}), 0.16);
 }
 
-// They lose no more by that than they would if this process were alone with its ingestion.
-TEST(CpuShareRule, WhereOtherProcessesTakeTheMachineTheLeastStays) {
-  EXPECT_DOUBLE_EQ(next_cpu_share(kTwo, {.own = 0.02, .others = 0.5, .idle = 0}), 0.16);
+TEST(CpuShareRule, WhereOtherProgramsTakeTheMachineItIsAPartOfWhatIsLeft) {
+  EXPECT_DOUBLE_EQ(next_cpu_share(kTwo, {.own = 0.02, .others = 0.5, .idle = 0}), 0.04);
+  EXPECT_DOUBLE_EQ(next_cpu_share(kTwo, {.own = 0.2, .others = 0.1, .idle = 0}), 0.1);
+  EXPECT_DOUBLE_EQ(next_cpu_share(kTwo, {.own = 0, .others = 0.1, .idle = 0}), 0.02);
 }
 
 TEST(CpuShareRule, WhatIdlesIsTakenButForAReserve) {
   EXPECT_DOUBLE_EQ(next_cpu_share(kTwo, {.own = 0.5, .others = 0.5, .idle = 1}), 1.3);
   EXPECT_DOUBLE_EQ(next_cpu_share(kTwo, {.own = 1.3, .others = 0.5, .idle = 0.2}), 1.3);
-  EXPECT_DOUBLE_EQ(next_cpu_share(kTwo, {.own = 0, .others = 0.5, .idle = 0.15}), 0.16);
+  EXPECT_DOUBLE_EQ(next_cpu_share(kTwo, {.own = 0, .others = 0.5, .idle = 0.15}), 0.04);
 }
 
 // Burns that much of a processor, by the calling thread.
