@@ -1,8 +1,8 @@
 """Whether trace queries slow ingestion: the same load flat out, alone and with queries beside it, in turn.
 
 queries_beside.py [--seconds N] [--rounds N] [--clients N]: SIGHTLINE_BIN (default: the release build) and the sightline_load
-beside it. Each round measures both on one program that was filled before; its ratio is spans/s beside over alone. Writes
-bench/results/queries_beside.json and .md.
+beside it. Each round measures both on one program that was filled before; its ratio is spans/s beside over alone. Meanwhile a
+person asks what pages ask, and waits a little between answers. Writes bench/results/queries_beside.json and .md.
 """
 import argparse
 import itertools
@@ -24,6 +24,57 @@ QUESTIONS = {  # each reads everything that is stored
     "aggregate": ("/api/search", "{ } | by(resource.service.name) | count() > 100000"),
     "regex": ("/api/search", '{ span.db.statement =~ ".*nobody.*" }'),
 }
+
+BRIEF = {  # what somebody waits for
+    "newest 20 with errors": ("/api/search", {"q": "{ status = error }", "limit": 20}),
+    "newest 20 of a service": ("/api/search", {"q": '{ resource.service.name = "frontend" }', "limit": 20}),
+    "values of a tag": ("/api/v2/search/tag/span.http.request.method/values", {"q": "{ }", "limit": 10}),
+}
+BETWEEN_SECONDS = 0.2
+
+
+class Person:
+    """A thread that asks brief questions, one after the other with a pause between, and knows how long each took."""
+
+    def __init__(self, port: int):
+        self.taken, self.refused, self.ended = [], 0, threading.Event()
+        self.thread = threading.Thread(target=self.ask, args=(port,))
+        self.thread.start()
+
+    def ask(self, port: int) -> None:
+        for path, parameters in itertools.cycle(BRIEF.values()):
+            if self.ended.wait(BETWEEN_SECONDS):
+                return
+            begin = time.monotonic()
+            try:
+                get(port, path, parameters)
+                self.taken.append(time.monotonic() - begin)
+            except (urllib.error.URLError, OSError):
+                self.refused += 1
+
+    def stop(self) -> dict:
+        self.ended.set()
+        self.thread.join()
+        ms = sorted(round(1000 * t, 1) for t in self.taken)
+        return {"answered": len(ms), "failed": self.refused, "p50_ms": statistics.median(ms) if ms else None, "max_ms": ms[-1] if ms else None}
+
+
+class Memory:
+    """The most anonymous memory, in MiB, that a program had while this existed."""
+
+    def __init__(self, running):
+        self.most, self.ended = 0.0, threading.Event()
+        self.thread = threading.Thread(target=self.watch, args=(running,))
+        self.thread.start()
+
+    def watch(self, running) -> None:
+        while not self.ended.wait(0.1):
+            self.most = max(self.most, running.status()["anonymous_mib"])
+
+    def stop(self) -> float:
+        self.ended.set()
+        self.thread.join()
+        return self.most
 
 
 class Clients:
@@ -64,14 +115,18 @@ def measure(seconds: float, rounds: int, clients: int) -> dict:
         time.sleep(12)  # idle traces become blocks
         figures = []
         for _ in range(rounds):
+            memory = Memory(running)
             alone = load(ports.grpc, pid, seconds=seconds, mix="shop")
-            asking = Clients(ports.tempo, clients)
+            memory_alone, memory = memory.stop(), Memory(running)
+            asking, person = Clients(ports.tempo, clients), Person(ports.tempo)
             beside = load(ports.grpc, pid, seconds=seconds, mix="shop")
+            brief, memory_beside = person.stop(), memory.stop()
             asking.stop()
             figures.append({"alone": alone["spans_per_second"], "beside": beside["spans_per_second"],
                             "ratio": round(beside["spans_per_second"] / max(1, alone["spans_per_second"]), 3),
                             "refused": beside["refused"], "answered": asking.answered, "failed": asking.refused,
                             "query_p50_ms": round(1000 * statistics.median(asking.taken), 1) if asking.taken else None,
+                            "brief": brief, "anonymous_mib": {"alone": memory_alone, "beside": memory_beside},
                             "p99_ms": {"alone": alone["latency_ms"]["p99"], "beside": beside["latency_ms"]["p99"]}})
         total = {name: sum(f[name] for f in figures) for name in ("alone", "beside")}
         return {"clients": clients, "rounds": figures, "ratio": round(total["beside"] / max(1, total["alone"]), 3)}
@@ -82,8 +137,11 @@ def table(figures: dict) -> str:
     lines = [f"`bench/queries_beside.py` on {on['cpu']}, {on['cores']} cores; load average before: {on['others_running']}. Ingestion flat out over "
              f"gRPC, alone and with {figures['clients']} clients beside it that ask questions over everything stored.", "",
              f"**Ratio {figures['ratio']}** over all rounds (goal: at least 0.9).", "",
-             "| alone, spans/s | beside | ratio | export p99 alone | beside | answers | their median |", "|---|---|---|---|---|---|---|"]
-    lines += [f"| {r['alone']:,} | {r['beside']:,} | {r['ratio']} | {r['p99_ms']['alone']} ms | {r['p99_ms']['beside']} ms | {r['answered']} | {r['query_p50_ms']} ms |"
+             "Brief answers: what a person asks meanwhile (20 newest traces, values of a tag), while the load is on. Memory: anonymous, the most there was.", "",
+             "| alone, spans/s | beside | ratio | export p99 alone | beside | answers over everything | their median | brief answers | median | slowest | memory alone | beside |",
+             "|---|---|---|---|---|---|---|---|---|---|---|---|"]
+    lines += [f"| {r['alone']:,} | {r['beside']:,} | {r['ratio']} | {r['p99_ms']['alone']} ms | {r['p99_ms']['beside']} ms | {r['answered']} | {r['query_p50_ms']} ms "
+              f"| {r['brief']['answered']} | {r['brief']['p50_ms']} ms | {r['brief']['max_ms']} ms | {r['anonymous_mib']['alone']} MiB | {r['anonymous_mib']['beside']} MiB |"
               for r in figures["rounds"]]
     return "\n".join(lines) + "\n"
 

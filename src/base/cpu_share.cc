@@ -21,6 +21,7 @@ constexpr std::chrono::milliseconds kNapMin(1), kNapMax(20);  // then cancellati
 // Who goes is charged that much until it comes back and what it took is known: who comes behind it sees what is left.
 constexpr double kSliceNs = 3'000'000;
 thread_local double charged_ns = 0;
+constexpr double kFloor = 0.01;  // of all processors, that there always is
 
 std::chrono::nanoseconds processor_time(clockid_t clock) {
   timespec time{};
@@ -62,8 +63,11 @@ double count(std::chrono::nanoseconds time) { return static_cast<double>(time.co
 }  // namespace
 
 double next_cpu_share(const CpuShareOptions& options, const CpuWindow& window) {
-  if (window.others < options.quiet * options.processors) return options.processors;
-  const double least = std::max(options.least * window.others, options.floor * options.processors);
+  // Where other programs have most of the machine, who does little may have come to nothing.
+  const double foreign = options.processors - window.own - window.others - window.idle;
+  if (window.others < options.quiet * options.processors && foreign < options.processors / 2)
+    return options.processors;
+  const double least = std::max(options.least * window.others, kFloor * options.processors);
   const double reserve = options.reserve * options.processors;
   // What idles shows how much more could be had; when nothing does, nobody knows how much too much was taken.
   const double next =

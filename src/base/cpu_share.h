@@ -30,7 +30,6 @@ struct CpuShareOptions {
   double processors = 1;
   double least = 0.08;  // of what the others get
   // Parts of all processors.
-  double floor = 0.04;   // likewise at least, however little other processes leave to this one
   double quiet = 0.1;    // others that take less need nothing left to them
   double reserve = 0.1;  // stays idle, for what comes suddenly
   std::chrono::nanoseconds window = std::chrono::milliseconds(100);

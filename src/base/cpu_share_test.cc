@@ -24,14 +24,16 @@ TEST(CpuShareRule, WhereNothingIdlesItIsHalvedDownToTheLeast) {
   EXPECT_DOUBLE_EQ(next_cpu_share(kTwo, {.own = 0, .others = 2, .idle = 0}), 0.16);
 }
 
-TEST(CpuShareRule, WhereOtherProcessesTakeTheMachineThereIsAFloor) {
-  EXPECT_DOUBLE_EQ(next_cpu_share(kTwo, {.own = 0.02, .others = 0.5, .idle = 0}), 0.08);
+TEST(CpuShareRule, WhereOtherProgramsTakeTheMachineItIsAPartOfWhatIsLeft) {
+  EXPECT_DOUBLE_EQ(next_cpu_share(kTwo, {.own = 0.02, .others = 0.5, .idle = 0}), 0.04);
+  EXPECT_DOUBLE_EQ(next_cpu_share(kTwo, {.own = 0.2, .others = 0.1, .idle = 0}), 0.1);
+  EXPECT_DOUBLE_EQ(next_cpu_share(kTwo, {.own = 0, .others = 0.1, .idle = 0}), 0.02);
 }
 
 TEST(CpuShareRule, WhatIdlesIsTakenButForAReserve) {
   EXPECT_DOUBLE_EQ(next_cpu_share(kTwo, {.own = 0.5, .others = 0.5, .idle = 1}), 1.3);
   EXPECT_DOUBLE_EQ(next_cpu_share(kTwo, {.own = 1.3, .others = 0.5, .idle = 0.2}), 1.3);
-  EXPECT_DOUBLE_EQ(next_cpu_share(kTwo, {.own = 0, .others = 0.5, .idle = 0.15}), 0.08);
+  EXPECT_DOUBLE_EQ(next_cpu_share(kTwo, {.own = 0, .others = 0.5, .idle = 0.15}), 0.04);
 }
 
 // Burns that much of a processor, by the calling thread.
@@ -61,10 +63,9 @@ struct CpuShareTest : ::testing::Test {
     return {{}, both};
   }
   CpuShare make(double least, nanoseconds brief) {
-    return {
-        clock,
-        {.processors = 2, .least = least, .floor = 0, .window = milliseconds(5), .brief = brief},
-        [this] { return usage(); }};
+    return {clock,
+            {.processors = 2, .least = least, .window = milliseconds(5), .brief = brief},
+            [this] { return usage(); }};
   }
   // Until windows have shown that the machine is busy.
   void make_short(CpuShare& share, CpuShare::Work& work) {

@@ -32,6 +32,47 @@ std::shared_ptr<const model::SpanBatch> many_spans(uint32_t count) {
   return batch;
 }
 
+// Has nothing, and notes whether the store was asked to list values without reading rows.
+class NotingStore final : public tracestore::Queryable {
+ public:
+  Result<std::unique_ptr<tracestore::Querier>> querier() const override {
+    return std::make_unique<View>(*this);
+  }
+  mutable std::optional<bool> lists;
+
+ private:
+  struct View final : tracestore::Querier {
+    explicit View(const NotingStore& s) : store(s) {}
+    Result<std::optional<model::SpanBatch>> find(const TraceId&) const override {
+      return std::nullopt;
+    }
+    Status scan(const tracestore::ScanRequest& request,
+                const std::function<bool(tracestore::RowGroup&)>&) const override {
+      store.lists = request.listing.has_value();
+      return {};
+    }
+    Result<std::vector<std::vector<std::string>>> attribute_keys(
+        const tracestore::KeysRequest& request) const override {
+      return std::vector<std::vector<std::string>>(request.scopes.size());
+    }
+    uint64_t inspected_bytes() const override { return 0; }
+    const NotingStore& store;
+  };
+};
+
+TEST(TagValues, AFilterThatKeepsEverythingCostsNothing) {
+  const NotingStore store;
+  const ManualClock clock{TimestampNs{0}};
+  const Engine engine(store, clock);
+  for (const auto& [filter, lists] : {std::pair("", true), std::pair("{}", true),
+                                      std::pair("{ }", true), std::pair("{ .a = 1 }", false)}) {
+    TagValuesOptions options;
+    options.filter = filter;
+    ASSERT_TRUE(engine.tag_values({.scope = Scope::kSpan, .name = "v"}, options));
+    EXPECT_EQ(store.lists, lists) << filter;
+  }
+}
+
 struct Limits : ::testing::Test {
   testing::MemoryStore store{many_spans(3000), 100};
   ManualClock clock{TimestampNs{5'000'000'000'000}};

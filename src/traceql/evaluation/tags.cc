@@ -21,6 +21,13 @@ Attribute attribute_in(AttributeScope scope, std::string key) {
   return {.scope = kScopes[static_cast<size_t>(scope)], .name = std::move(key)};
 }
 
+// "{ }", as pages send it.
+bool keeps_everything(const Pipeline& pipeline) {
+  if (pipeline.stages.size() != 1 || pipeline.stages[0].kind != Stage::Kind::kSpanset) return false;
+  const Spanset& spanset = *pipeline.stages[0].spanset;
+  return spanset.kind == Spanset::Kind::kFilter && !spanset.filter;
+}
+
 // A filter typed so far, as autocompletion sends it: what does not parse filters nothing.
 std::optional<Query> lenient_filter(std::string_view text, const ParseLimits& limits) {
   if (text.empty()) return std::nullopt;
@@ -31,7 +38,7 @@ std::optional<Query> lenient_filter(std::string_view text, const ParseLimits& li
          cut = text.rfind("&&", cut - 1))
       query = parse(std::string(text.substr(0, cut)) + "}", limits);
   }
-  if (!query || query->metrics) return std::nullopt;
+  if (!query || query->metrics || keeps_everything(query->pipeline)) return std::nullopt;
   return std::move(*query);
 }
 
@@ -209,11 +216,11 @@ Result<std::vector<TagScope>> Engine::tag_names(const std::vector<AttributeScope
                                                 const TagValuesOptions& options) const {
   auto run = QueryRun::start(store_, clock_, options_, options);
   if (!run) return std::unexpected(std::move(run).error());
+  const auto filter = lenient_filter(options.filter, options_.parse);
   auto keys = run->keys({.scopes = scopes, .min = options.start, .max = options.end});
   if (!keys) return std::unexpected(std::move(keys).error());
   std::vector<TagScope> present;
   for (size_t s = 0; s < scopes.size(); ++s) present.push_back({scopes[s], std::move(keys->at(s))});
-  const auto filter = lenient_filter(options.filter, options_.parse);
   if (!filter) {
     if (options.key_found)
       for (const TagScope& scope : present)

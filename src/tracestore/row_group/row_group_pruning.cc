@@ -32,9 +32,8 @@ bool asks_presence(const Condition& condition) {
 }
 
 bool holds(std::string_view text, std::string_view part) {
-  return part.empty() ||
-         (text.size() >= part.size() &&
-          ::memmem(text.data(), text.size(), part.data(), part.size()) != nullptr);
+  return part.empty() || (text.size() >= part.size() &&
+                          ::memmem(text.data(), text.size(), part.data(), part.size()) != nullptr);
 }
 
 bool value_may_match(const ValueView& value, const Condition& condition) {
