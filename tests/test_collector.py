@@ -222,7 +222,9 @@ class Abuse(CollectorTest):
                 except OSError:
                     pass  # told to go away: as good as being ignored
                 self.serves()
-        self.assertLess(self.resident_mib() - before, 150)
+        metrics = get(f"http://localhost:{self.ui}/metrics").text
+        self.assertRegex(metrics, r'sightline_grpc_connections_closed_total\{listener="[^"]*"\} [1-9]')
+        self.assertLess(self.resident_mib() - before, 100)
 
     def test_header_bombs(self):
         before = self.resident_mib()

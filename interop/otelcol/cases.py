@@ -86,7 +86,7 @@ RECEIVERS = {
 EXPORTERS = {
     "prometheus": 'prometheus: {{endpoint: "127.0.0.1:{metrics}"}}',
     "openmetrics": 'prometheus: {{endpoint: "127.0.0.1:{metrics}", enable_open_metrics: true}}',
-    "write": 'prometheusremotewrite: {{endpoint: "http://127.0.0.1:{store}/write", send_metadata: true, external_labels: {{cluster: c1}}, retry_on_failure: {{enabled: false}}}}',
+    "write": 'prometheusremotewrite: {{endpoint: "http://127.0.0.1:{store}/write", timeout: 2m, send_metadata: true, external_labels: {{cluster: c1}}, retry_on_failure: {{enabled: false}}}}',
     "file": "file: {{path: '{file}'}}",
 }
 

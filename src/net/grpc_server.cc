@@ -17,6 +17,7 @@
 #include "net/grpc_status.h"
 #include "net/http.h"
 #include "net/listen_socket.h"
+#include "net/unread_calls.h"
 
 namespace sightline::net {
 namespace {
@@ -34,7 +35,12 @@ class Serving {
  public:
   Serving(GrpcServerOptions given, Telemetry& telemetry)
       : options(std::move(given)),
-        pool({.thread_count = options.handler_threads, .queue_max = options.handler_queue_max}) {
+        pool({.thread_count = options.handler_threads, .queue_max = options.handler_queue_max}),
+        unread_calls(UnreadCalls::kInARowMax),
+        closed_(telemetry.counter(
+            "sightline_grpc_connections_closed_total",
+            "Connections closed because their client took too many calls back unread.",
+            {{"listener", options.name}})) {
     for (size_t code = 0; code < kCodeCount; ++code)
       answers_[code] =
           &telemetry.counter("sightline_grpc_requests_total", "gRPC calls answered.",
@@ -42,10 +48,16 @@ class Serving {
   }
   void count_answer(GrpcCode code) { answers_[static_cast<size_t>(code) % kCodeCount]->add(); }
 
+  void note_unread(const std::string& remote) {
+    if (unread_calls.note_unread(remote)) closed_.add(close_connections_from(remote));
+  }
+
   const GrpcServerOptions options;
   WorkPool pool;
+  UnreadCalls unread_calls;
 
  private:
+  Counter& closed_;
   std::array<Counter*, kCodeCount> answers_{};
 };
 
@@ -83,9 +95,11 @@ class Call final : public grpc::ServerGenericBidiReactor, public GrpcCaller {
 
   void OnReadDone(bool ok) override {
     if (!ok) {
+      serving_.note_unread(remote_);
       finish({.code = GrpcCode::kInvalidArgument, .message = "the call carries no message"});
       return;
     }
+    serving_.unread_calls.note_read(remote_);
     const Status submitted = serving_.pool.submit(WorkPriority::kIngest, [this] { finish(run()); });
     if (submitted) return;
     const bool stopping = submitted.error().code == Errc::kUnavailable;

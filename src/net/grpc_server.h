@@ -5,7 +5,7 @@
 //   Lifetime  stop() lets calls that have begun finish until its deadline; the
 //             destructor cancels what is left and waits for running handlers.
 //   Limits    GrpcServerOptions. A message over message_bytes_max, packed or
-//             unpacked, and a full handler queue are RESOURCE_EXHAUSTED.
+//             unpacked, and a full handler queue are RESOURCE_EXHAUSTED. unread_calls.h says who is disconnected.
 //   Errors    unknown method: UNIMPLEMENTED; a handler that throws: INTERNAL.
 #include <chrono>
 #include <cstdint>

@@ -174,6 +174,29 @@ service:
     EXPECT_NE(json.find(part), std::string::npos) << part << "\n" << json;
 }
 
+// A point and its resource may have an attribute of one key: the resource's counts, as in the peer.
+TEST_F(MetricsGraphTest, ResourceAttributesBecomeLabels) {
+  for (const char* compatibility : {"strict", "own"}) {
+    start(R"(
+receivers: {otlp: {protocols: {http: {endpoint: "127.0.0.1:0"}}}}
+exporters: {prometheus: {endpoint: "127.0.0.1:0", resource_to_telemetry_conversion: {enabled: true}}}
+service: {compatibility: )" +
+          std::string(compatibility) +
+          R"(, pipelines: {metrics: {receivers: [otlp], exporters: [prometheus]}}}
+)");
+    std::string request(kMetrics);
+    const std::string route = R"({"key":"http.route","value":{"stringValue":"/"}})";
+    request.replace(request.find(route), route.size(),
+                    R"({"key":"host.name","value":{"stringValue":"other"}})");
+    ASSERT_EQ(post("/v1/metrics", request), 200);
+    const std::string text = exposition();
+    EXPECT_NE(text.find(R"(http_requests_total{host_name="h",)"), std::string::npos) << text;
+    EXPECT_NE(text.find(R"(service_name="shop"} 5)"), std::string::npos) << text;
+    graph->stop(std::chrono::seconds(5));
+    graph.reset();
+  }
+}
+
 TEST_F(MetricsGraphTest, FilesAreNamedAfterAnAttribute) {
   start(
       R"(

@@ -175,10 +175,7 @@ Status PointFamilies::on_resource(const model::MetricResource& resource) {
   note_empty("service.name", "job");
   note_empty("service.instance.id", "instance");
   resource_ = target;
-  if (config_.resource_to_telemetry_conversion)
-    for (const auto& attribute : all)
-      if (!config_.exclude_service_attributes || !is_identity(attribute.key))
-        resource_.set(label_name(attribute.key), to_valid_utf8(model::value_text(attribute.value)));
+  keep_resource_attributes(all);
   for (const auto& [name, value] : config_.const_labels) resource_.set(name, value);
   scope_ = resource_;
   family_ = nullptr;
@@ -195,6 +192,28 @@ Status PointFamilies::on_resource(const model::MetricResource& resource) {
   MetricPoint info{.time = now_, .has_time = false, .value = 1};
   if (set_labels(others, target, Collisions::kJoin, info)) put(family, std::move(info));
   return {};
+}
+
+// Those that every point gets, in place of its own of that key.
+void PointFamilies::keep_resource_attributes(const std::vector<model::AttributeView>& all) {
+  resource_attributes_.clear();
+  resource_texts_.clear();
+  if (!config_.resource_to_telemetry_conversion) return;
+  for (const auto& attribute : all)
+    if (!config_.exclude_service_attributes || !is_identity(attribute.key))
+      resource_attributes_.push_back(
+          {resource_texts_.keep(std::string(attribute.key)),
+           model::ValueView::of_string(resource_texts_.keep(model::value_text(attribute.value)))});
+}
+
+std::vector<model::AttributeView> PointFamilies::joined_attributes(
+    const std::vector<model::AttributeView>& own) const {
+  std::vector<model::AttributeView> all = resource_attributes_;
+  for (const auto& attribute : own)
+    if (std::ranges::find(resource_attributes_, attribute.key, &model::AttributeView::key) ==
+        resource_attributes_.end())
+      all.push_back(attribute);
+  return all;
 }
 
 Status PointFamilies::on_scope(const model::MetricScope& scope) {
@@ -242,7 +261,10 @@ Status PointFamilies::on_metric(const MetricView& metric) {
 Status PointFamilies::on_point(const MetricView& metric, const DataPoint& received) {
   if (family_ == nullptr) return {};
   MetricPoint named;
-  if (!set_labels(received.attributes, scope_, Collisions::kHide, named)) return {};
+  const bool joins = !resource_attributes_.empty();
+  if (!set_labels(joins ? joined_attributes(received.attributes) : received.attributes, scope_,
+                  Collisions::kHide, named))
+    return {};
   if ((received.flags & DataPoint::kNoRecordedValue) != 0) {
     series_ -= family_->series.erase(named.labels);
     return {};

@@ -18,6 +18,7 @@
 #include "model/metric_family.h"
 #include "pipeline/graph/metrics_consumer.h"
 #include "pipeline/metrics/delta_accumulator.h"
+#include "pipeline/metrics/kept_texts.h"
 #include "pipeline/metrics/metric_names.h"
 
 namespace sightline::pipeline {
@@ -63,6 +64,9 @@ class PointFamilies final : public MetricsConsumer, private model::MetricsSink {
   bool set_labels(const std::vector<model::AttributeView>& attributes,
                   const model::LabelsBuilder& always, Collisions collisions,
                   model::MetricPoint& point) const;
+  void keep_resource_attributes(const std::vector<model::AttributeView>& all);
+  std::vector<model::AttributeView> joined_attributes(
+      const std::vector<model::AttributeView>& own) const;
   void put(Family& family, model::MetricPoint point);
 
   const config::PrometheusExporterConfig& config_;
@@ -78,6 +82,9 @@ class PointFamilies final : public MetricsConsumer, private model::MetricsSink {
   TimestampMs now_;                // of the walk under way
   model::LabelsBuilder resource_;  // labels of every point of the resource
   model::LabelsBuilder scope_;     // and of the scope
+  // With resource_to_telemetry_conversion: what points get of the resource, and its texts.
+  std::vector<model::AttributeView> resource_attributes_;
+  KeptTexts resource_texts_;
   std::vector<std::string>
       resource_empty_;        // strict: of job and instance those that are there, and empty
   Family* family_ = nullptr;  // of the metric; null: it is not shown
