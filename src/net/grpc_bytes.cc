@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "net/http.h"
 
 namespace sightline::net {
 namespace {
@@ -56,6 +57,11 @@ void route_grpc_log() {
     gpr_set_log_verbosity(GPR_LOG_SEVERITY_ERROR);
     gpr_set_log_function(&write_log_line);
   });
+}
+
+std::string remote_of(std::string_view peer) {
+  if (peer.starts_with("ipv4:") || peer.starts_with("ipv6:")) peer.remove_prefix(5);
+  return percent_decode(peer);
 }
 
 }  // namespace sightline::net

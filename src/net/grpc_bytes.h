@@ -15,4 +15,7 @@ grpc::ByteBuffer to_byte_buffer(std::string_view bytes, std::shared_ptr<const vo
 // Sends gRPC's own log lines through ours; every server and client calls it first.
 void route_grpc_log();
 
+// How gRPC names who called, without its scheme: "ipv4:127.0.0.1:53412", "ipv6:%5B::1%5D:53412".
+std::string remote_of(std::string_view peer);
+
 }  // namespace sightline::net

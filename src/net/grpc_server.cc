@@ -24,23 +24,13 @@ namespace {
 
 constexpr size_t kCodeCount = 17;
 
-// "ipv4:127.0.0.1:53412", "ipv6:%5B::1%5D:53412": without the scheme.
-std::string remote_of(std::string_view peer) {
-  if (peer.starts_with("ipv4:") || peer.starts_with("ipv6:")) peer.remove_prefix(5);
-  return percent_decode(peer);
-}
-
 // What all calls of a server share.
 class Serving {
  public:
   Serving(GrpcServerOptions given, Telemetry& telemetry)
       : options(std::move(given)),
         pool({.thread_count = options.handler_threads, .queue_max = options.handler_queue_max}),
-        unread_calls(UnreadCalls::kInARowMax),
-        closed_(telemetry.counter(
-            "sightline_grpc_connections_closed_total",
-            "Connections closed because their client took too many calls back unread.",
-            {{"listener", options.name}})) {
+        unread_calls(telemetry, options.name) {
     for (size_t code = 0; code < kCodeCount; ++code)
       answers_[code] =
           &telemetry.counter("sightline_grpc_requests_total", "gRPC calls answered.",
@@ -48,16 +38,11 @@ class Serving {
   }
   void count_answer(GrpcCode code) { answers_[static_cast<size_t>(code) % kCodeCount]->add(); }
 
-  void note_unread(const std::string& remote) {
-    if (unread_calls.note_unread(remote)) closed_.add(close_connections_from(remote));
-  }
-
   const GrpcServerOptions options;
   WorkPool pool;
-  UnreadCalls unread_calls;
+  UnreadCallGuard unread_calls;
 
  private:
-  Counter& closed_;
   std::array<Counter*, kCodeCount> answers_{};
 };
 
@@ -95,7 +80,7 @@ class Call final : public grpc::ServerGenericBidiReactor, public GrpcCaller {
 
   void OnReadDone(bool ok) override {
     if (!ok) {
-      serving_.note_unread(remote_);
+      serving_.unread_calls.note_unread(remote_);
       finish({.code = GrpcCode::kInvalidArgument, .message = "the call carries no message"});
       return;
     }

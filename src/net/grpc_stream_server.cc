@@ -15,6 +15,7 @@
 
 #include "base/log.h"
 #include "net/grpc_bytes.h"
+#include "net/unread_calls.h"
 
 namespace sightline::net {
 namespace {
@@ -24,7 +25,7 @@ constexpr size_t kCodeCount = 17;
 class Serving {
  public:
   Serving(GrpcStreamServerOptions given, WorkPool& work, Telemetry& telemetry)
-      : options(std::move(given)), pool(work) {
+      : options(std::move(given)), pool(work), unread_calls(telemetry, options.name) {
     for (size_t code = 0; code < kCodeCount; ++code)
       answers_[code] =
           &telemetry.counter("sightline_grpc_requests_total", "gRPC calls answered.",
@@ -34,6 +35,7 @@ class Serving {
 
   const GrpcStreamServerOptions options;
   WorkPool& pool;
+  UnreadCallGuard unread_calls;
 
  private:
   std::array<Counter*, kCodeCount> answers_{};
@@ -54,7 +56,7 @@ class StreamCall final : public grpc::ServerGenericBidiReactor, public GrpcStrea
  public:
   StreamCall(Serving& serving, const GrpcStreamHandler& handler,
              const grpc::GenericCallbackServerContext& context)
-      : serving_(serving), handler_(handler) {
+      : serving_(serving), handler_(handler), remote_(remote_of(context.peer())) {
     for (const auto& [name, value] : context.client_metadata())
       metadata_.emplace_back(std::string(name.data(), name.size()),
                              std::string(value.data(), value.size()));
@@ -82,8 +84,11 @@ class StreamCall final : public grpc::ServerGenericBidiReactor, public GrpcStrea
   }
 
   void OnReadDone(bool ok) override {
-    if (!ok)
+    if (!ok) {
+      serving_.unread_calls.note_unread(remote_);
       return finish({.code = GrpcCode::kInvalidArgument, .message = "the call carries no message"});
+    }
+    serving_.unread_calls.note_read(remote_);
     const Status submitted = serving_.pool.submit(WorkPriority::kQuery, [this] { finish(run()); });
     if (submitted) return;
     const bool stopping = submitted.error().code == Errc::kUnavailable;
@@ -123,6 +128,7 @@ class StreamCall final : public grpc::ServerGenericBidiReactor, public GrpcStrea
 
   Serving& serving_;
   const GrpcStreamHandler& handler_;
+  const std::string remote_;
   std::vector<std::pair<std::string, std::string>> metadata_;
   const std::shared_ptr<CallCancellation> cancellation_ = std::make_shared<CallCancellation>();
   grpc::ByteBuffer request_;

@@ -26,6 +26,16 @@ void UnreadCalls::note_read(const std::string& remote) {
   watched_.store(counts_.size(), std::memory_order_relaxed);
 }
 
+UnreadCallGuard::UnreadCallGuard(Telemetry& telemetry, const std::string& listener)
+    : closed_(telemetry.counter(
+          "sightline_grpc_connections_closed_total",
+          "Connections closed because their client took too many calls back unread.",
+          {{"listener", listener}})) {}
+
+void UnreadCallGuard::note_unread(const std::string& remote) {
+  if (calls_.note_unread(remote)) closed_.add(close_connections_from(remote));
+}
+
 // gRPC does not tell the descriptor of a connection. One that is closed and opened anew between the two calls below
 // would end another connection, whose client connects again.
 size_t close_connections_from(std::string_view remote) {

@@ -10,6 +10,8 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "base/telemetry.h"
+
 namespace sightline::net {
 
 class UnreadCalls {
@@ -28,6 +30,18 @@ class UnreadCalls {
       0};  // counts_.size(), read without the lock: a late answer is a late reset
   std::mutex mutex_;
   std::unordered_map<std::string, size_t> counts_;  // guarded by mutex_
+};
+
+// Does so for one gRPC server, and counts the connections it closed.
+class UnreadCallGuard {
+ public:
+  UnreadCallGuard(Telemetry& telemetry, const std::string& listener);
+  void note_unread(const std::string& remote);
+  void note_read(const std::string& remote) { calls_.note_read(remote); }
+
+ private:
+  UnreadCalls calls_{UnreadCalls::kInARowMax};
+  Counter& closed_;
 };
 
 // Resets the connections of this process with that remote address: whoever serves one reads a fault. The number of them.

@@ -334,6 +334,9 @@ void read_inheritable(MapReader& map, ScrapeConfig& out) {
   map.read("label_name_length_limit", out.limits.label_name_length);
   map.read("label_value_length_limit", out.limits.label_value_length);
   map.read("scrape_native_histograms", out.scrape_native_histograms);
+  if (out.scrape_native_histograms)
+    map.ignore("scrape_native_histograms",
+               "targets are asked for text, which has none; send them by remote write or OTLP");
   map.read("always_scrape_classic_histograms", out.always_scrape_classic_histograms);
   map.read("convert_classic_histograms_to_nhcb", out.convert_classic_histograms_to_nhcb);
   map.read("extra_scrape_metrics", out.extra_scrape_metrics);
