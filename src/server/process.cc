@@ -39,7 +39,7 @@ namespace {
 
 using api::self::ListenerStatus;
 
-constexpr size_t kTraceQueryThreadsPerCore = 16;  // most of them held back, where ingestion is busy
+constexpr size_t kTraceQueryThreadsPerCore = 4;
 constexpr size_t kQueriesWaitingMax = 1000;  // beyond --query.max-concurrency; more are told 503
 
 size_t core_count() { return std::max(2u, std::thread::hardware_concurrency()); }
