@@ -21,6 +21,10 @@ class TypedPbfReader : public protozero::pbf_reader {
     expect(protozero::pbf_wire_type::length_delimited);
     return pbf_reader::get_view();
   }
+  auto get_packed_enum() {
+    expect(protozero::pbf_wire_type::length_delimited);
+    return pbf_reader::get_packed_enum();
+  }
   bool get_bool() { return varint(&pbf_reader::get_bool); }
   int32_t get_enum() { return varint(&pbf_reader::get_enum); }
   int32_t get_int32() { return varint(&pbf_reader::get_int32); }

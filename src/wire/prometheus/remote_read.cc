@@ -3,24 +3,23 @@
 #include <algorithm>
 #include <cmath>
 
-#include <protozero/pbf_reader.hpp>
 #include <protozero/pbf_writer.hpp>
 #include <protozero/varint.hpp>
 
 #include "base/checksum.h"
+#include "base/typed_pbf_reader.h"
 
 namespace sightline::wire::prometheus {
 namespace {
 
-using protozero::pbf_reader;
 using protozero::pbf_writer;
 
-std::string text(pbf_reader& message) {
+std::string text(TypedPbfReader& message) {
   const auto view = message.get_view();
   return {view.data(), view.size()};
 }
 
-ReadMatcher read_matcher(pbf_reader matcher) {
+ReadMatcher read_matcher(TypedPbfReader matcher) {
   ReadMatcher out;
   while (matcher.next()) {
     if (matcher.tag() == 1)
@@ -35,7 +34,7 @@ ReadMatcher read_matcher(pbf_reader matcher) {
   return out;
 }
 
-ReadQuery read_query(pbf_reader query) {
+ReadQuery read_query(TypedPbfReader query) {
   ReadQuery out;
   while (query.next()) {
     if (query.tag() == 1)
@@ -50,7 +49,7 @@ ReadQuery read_query(pbf_reader query) {
   return out;
 }
 
-void read_types(pbf_reader& request, std::vector<int64_t>& out) {
+void read_types(TypedPbfReader& request, std::vector<int64_t>& out) {
   if (request.wire_type() == protozero::pbf_wire_type::varint) {
     out.push_back(request.get_enum());
     return;
@@ -88,7 +87,7 @@ void append_bytes_field(std::string& out, protozero::pbf_tag_type tag, std::stri
 
 Result<ReadRequest> decode_read_request(std::string_view bytes) {
   ReadRequest out;
-  pbf_reader request(bytes.data(), bytes.size());
+  TypedPbfReader request(bytes.data(), bytes.size());
   try {
     while (request.next()) {
       if (request.tag() == 1)
