@@ -1,12 +1,13 @@
 #include "wire/tempo/trace_answer.h"
 
 #include <cmath>
-#include <protozero/pbf_reader.hpp>
+
 #include <protozero/pbf_writer.hpp>
 #include <vector>
 
 #include "base/number_text.h"
 #include "base/text_codec.h"
+#include "base/typed_pbf_reader.h"
 #include "wire/otlp/encode_traces.h"
 
 namespace sightline::wire::tempo {
@@ -86,9 +87,9 @@ class Members {
   bool first_ = true;
 };
 
-void append_any(std::string& out, protozero::pbf_reader value, int depth);
+void append_any(std::string& out, TypedPbfReader value, int depth);
 
-void append_values(std::string& out, protozero::pbf_reader list, int depth) {
+void append_values(std::string& out, TypedPbfReader list, int depth) {
   out += "{\"values\":[";
   bool first = true;
   while (list.next(1)) {
@@ -99,15 +100,15 @@ void append_values(std::string& out, protozero::pbf_reader list, int depth) {
   out += "]}";
 }
 
-void append_pairs(std::string& out, protozero::pbf_reader list, int depth) {
+void append_pairs(std::string& out, TypedPbfReader list, int depth) {
   out += "{\"values\":[";
   bool first = true;
   while (list.next(1)) {
     out += first ? "{\"key\":" : ",{\"key\":";
     first = false;
     std::string_view key;
-    protozero::pbf_reader value;
-    protozero::pbf_reader pair = list.get_message();
+    TypedPbfReader value;
+    TypedPbfReader pair = list.get_message();
     while (pair.next()) {
       if (pair.tag() == 1)
         key = view_of(pair.get_view());
@@ -125,7 +126,7 @@ void append_pairs(std::string& out, protozero::pbf_reader list, int depth) {
 }
 
 // An encoded AnyValue, as it lies inside arrays and maps.
-void append_any(std::string& out, protozero::pbf_reader value, int depth) {
+void append_any(std::string& out, TypedPbfReader value, int depth) {
   if (depth > kValueDepthMax || !value.next()) {
     out += "{}";
     return;
@@ -320,13 +321,13 @@ void append_value_json(std::string& out, const ValueView& value) {
         break;
       case ValueKind::kArray: {
         std::string inner;
-        append_values(inner, protozero::pbf_reader(bytes), 1);
+        append_values(inner, TypedPbfReader(bytes), 1);
         (out += "{\"arrayValue\":") += inner;
         break;
       }
       case ValueKind::kKvlist: {
         std::string inner;
-        append_pairs(inner, protozero::pbf_reader(bytes), 1);
+        append_pairs(inner, TypedPbfReader(bytes), 1);
         (out += "{\"kvlistValue\":") += inner;
         break;
       }

@@ -48,6 +48,12 @@ TEST(TraceAnswer, DamagedNestedValuesAreEmpty) {
   std::string out;
   append_value_json(out, {.kind = model::ValueKind::kArray, .bytes = "\x0a\x7fshort"});
   EXPECT_EQ(out, "{}");
+  // A text's field that holds a number, and a number's that holds a text.
+  for (const std::string_view bytes : {"\x0a\x02\x08\x05", "\x0a\x03\x1a\x01x"}) {
+    out.clear();
+    append_value_json(out, {.kind = model::ValueKind::kArray, .bytes = bytes});
+    EXPECT_EQ(out, "{}");
+  }
 }
 
 }  // namespace
