@@ -15,13 +15,7 @@ namespace sightline {
 namespace {
 
 constexpr std::chrono::milliseconds kBurst(50);  // of the share, when nothing was taken for a while
-constexpr std::chrono::milliseconds kBriefCredit(
-    500);  // of the share, that brief work may take ahead
-constexpr std::chrono::milliseconds kNapMin(1), kNapMax(20);  // then cancellation is asked for
-// Who goes is charged that much until it comes back and what it took is known: who comes behind it sees what is left.
-constexpr double kSliceNs = 3'000'000;
-thread_local double charged_ns = 0;
-constexpr double kFloor = 0.01;  // of all processors, that there always is
+constexpr std::chrono::milliseconds kNapMax(20);  // then cancellation is asked for
 
 std::chrono::nanoseconds processor_time(clockid_t clock) {
   timespec time{};
@@ -63,11 +57,8 @@ double count(std::chrono::nanoseconds time) { return static_cast<double>(time.co
 }  // namespace
 
 double next_cpu_share(const CpuShareOptions& options, const CpuWindow& window) {
-  // Where other programs have most of the machine, who does little may have come to nothing.
-  const double foreign = options.processors - window.own - window.others - window.idle;
-  if (window.others < options.quiet * options.processors && foreign < options.processors / 2)
-    return options.processors;
-  const double least = std::max(options.least * window.others, kFloor * options.processors);
+  if (window.others < options.quiet * options.processors) return options.processors;
+  const double least = options.least * window.others;
   const double reserve = options.reserve * options.processors;
   // What idles shows how much more could be had; when nothing does, nobody knows how much too much was taken.
   const double next =
@@ -116,49 +107,18 @@ void CpuShare::refill() {
   if (share_ >= options_.processors) budget_ns_ = 0;
 }
 
-CpuShare::Turn CpuShare::turn_of(const Work& work) const {
-  return {work.taken_ns_ >= count(options_.brief), work.number_};
-}
-
-bool CpuShare::may_go(const Turn& turn) const {
-  if (share_ >= options_.processors) return true;
-  const double least = turn.first ? 0 : -share_ * count(kBriefCredit);
-  return budget_ns_ >= least && (waiting_.empty() || turn <= *waiting_.begin());
-}
-
-// What the thread did before is not this work's.
-CpuShare::Work::Work(CpuShare& share)
-    : share_(share), number_([&share] {
-        (void)taken_by_this_thread();
-        charged_ns = 0;
-        const std::lock_guard lock(share.mutex_);
-        return share.works_++;
-      }()) {}
-
-void CpuShare::Work::rest(const std::function<bool()>& cancelled) {
-  const double taken_ns = count(taken_by_this_thread());
-  CpuShare& share = share_;
-  std::unique_lock lock(share.mutex_);
-  taken_ns_ += taken_ns;
-  share.own_ns_ += taken_ns;
-  share.budget_ns_ += std::exchange(charged_ns, 0) - taken_ns;
-  share.refill();
-  const Turn turn = share.turn_of(*this);
-  if (!share.may_go(turn)) {
-    const auto place = share.waiting_.insert(turn);
-    for (bool going = false; !going;) {
-      const double due_ns =
-          std::clamp(-share.budget_ns_ / share.share_, count(kNapMin), count(kNapMax));
-      lock.unlock();
-      std::this_thread::sleep_for(std::chrono::nanoseconds(static_cast<int64_t>(due_ns)));
-      going = cancelled && cancelled();
-      lock.lock();
-      share.refill();
-      going = going || share.may_go(turn);
-    }
-    share.waiting_.erase(place);
+void CpuShare::rest(const std::function<bool()>& cancelled) {
+  const double taken = count(taken_by_this_thread());
+  std::unique_lock lock(mutex_);
+  own_ns_ += taken;
+  budget_ns_ -= taken;
+  for (refill(); budget_ns_ < 0; refill()) {
+    const std::chrono::nanoseconds due(static_cast<int64_t>(-budget_ns_ / share_) + 1);
+    lock.unlock();
+    std::this_thread::sleep_for(std::min<std::chrono::nanoseconds>(due, kNapMax));
+    if (cancelled && cancelled()) return;
+    lock.lock();
   }
-  if (share.share_ < share.options_.processors) share.budget_ns_ -= charged_ns = kSliceNs;
 }
 
 }  // namespace sightline

@@ -1,19 +1,13 @@
 #pragma once
-// Lets work that can wait leave the processors to work that cannot. Threads of the first kind call Work::rest() every few
+// Lets work that can wait leave the processors to work that cannot. Threads of the first kind call rest() every few
 // milliseconds, outside all locks, and are held there while their kind has had its share. A lower priority would not do:
 // a thread that loses its processor inside the allocator or a map holds up those that wait for its lock.
 //   Share    all processors, while the rest of the process does little; else what the machine leaves idle, less a
 //            reserve; at least a small part of what the rest of the process gets, so that everything ends some day.
-//   Turns    where that is short, who has taken little so far goes first, and some way ahead of what there is, so that
-//            what is brief is done soon whatever else is at work; then who came first, so that one after the other gets
-//            done instead of all at the end.
 //   Threads  any.
 #include <chrono>
-#include <cstdint>
 #include <functional>
 #include <mutex>
-#include <set>
-#include <utility>
 
 #include "base/time.h"
 
@@ -28,12 +22,11 @@ struct CpuWindow {
 
 struct CpuShareOptions {
   double processors = 1;
-  double least = 0.08;  // of what the others get
+  double least = 0.06;  // of what the others get
   // Parts of all processors.
   double quiet = 0.1;    // others that take less need nothing left to them
   double reserve = 0.1;  // stays idle, for what comes suddenly
   std::chrono::nanoseconds window = std::chrono::milliseconds(100);
-  std::chrono::nanoseconds brief = std::chrono::milliseconds(100);  // work that took less so far
 };
 
 // What those that rest may take from now on, in processors, after a window such as this.
@@ -51,39 +44,19 @@ class CpuShare {
   CpuShare(const Clock& clock, CpuShareOptions options,
            std::function<Usage()> usage = &CpuShare::usage_now);
 
+  // What the calling thread took since its last call, is counted; then it waits until there is something to take. Ends
+  // early when `cancelled`, which may be empty, says so.
+  void rest(const std::function<bool()>& cancelled);
   double share() const;
 
-  // One piece of work, a query say, whatever threads are at it; from its first thread's construction on.
-  class Work {
-   public:
-    explicit Work(CpuShare& share);
-    Work(const Work&) = delete;
-    Work& operator=(const Work&) = delete;
-    // What the calling thread took since its last call, is counted; then it waits until it is its turn and there is
-    // something to take. Ends early when `cancelled`, which may be empty, says so.
-    void rest(const std::function<bool()>& cancelled);
-
-   private:
-    friend class CpuShare;
-    CpuShare& share_;
-    const uint64_t number_;
-    double taken_ns_ = 0;  // guarded by the share's mutex
-  };
-
  private:
-  // Of those that wait, the lowest goes first: brief ones, then in the order they came.
-  using Turn = std::pair<bool, uint64_t>;
-  Turn turn_of(const Work& work) const;
-  void refill();                        // needs mutex_
-  bool may_go(const Turn& turn) const;  // likewise
+  void refill();  // needs mutex_
 
   const Clock& clock_;
   const CpuShareOptions options_;
   const std::function<Usage()> usage_;
   mutable std::mutex mutex_;  // guards everything below
   double share_;
-  uint64_t works_ = 0;
-  std::multiset<Turn> waiting_;
   double budget_ns_ = 0;
   double own_ns_ = 0;  // within the window
   std::chrono::nanoseconds refilled_at_;

@@ -155,10 +155,8 @@ Result<std::vector<Dependency>> find_dependencies(const JaegerApi& api, Timestam
       stopped = fail(Errc::kDeadlineExceeded, "query timed out");
     return stopped.has_value();
   };
-  std::optional<CpuShare::Work> work;
-  if (api.share != nullptr) work.emplace(*api.share);
   const auto rest = [&] {
-    if (work) work->rest([&] { return !goes_on(); });
+    if (api.share != nullptr) api.share->rest([&] { return !goes_on(); });
     return goes_on();
   };
   const Status scanned =

@@ -2,6 +2,8 @@
 
 #include <mutex>
 
+#include "base/cpu_share.h"
+
 namespace sightline::traceql {
 namespace {
 
@@ -64,7 +66,7 @@ Result<QueryRun> QueryRun::start(const tracestore::Queryable& store, const Clock
                                  const EngineOptions& options, const QueryBounds& bounds) {
   QueryRun run(clock, bounds);
   run.pool_ = options.pool;
-  if (options.share != nullptr) run.work_ = std::make_unique<CpuShare::Work>(*options.share);
+  run.share_ = options.share;
   run.deadline_ = clock.monotonic() + options.timeout;
   auto querier = store.querier();
   if (!querier) return std::unexpected(std::move(querier).error());
@@ -80,7 +82,7 @@ Status QueryRun::check() const {
 }
 
 Status QueryRun::rest() {
-  if (work_) work_->rest([this] { return !check(); });
+  if (share_ != nullptr) share_->rest([this] { return !check(); });
   return check();
 }
 

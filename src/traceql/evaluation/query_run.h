@@ -4,7 +4,6 @@
 #include <functional>
 #include <memory>
 
-#include "base/cpu_share.h"
 #include "traceql/engine.h"
 #include "traceql/evaluation/field_evaluator.h"
 
@@ -31,7 +30,7 @@ class QueryRun {
   const Clock* clock_;
   const QueryBounds* bounds_;
   WorkPool* pool_ = nullptr;
-  std::unique_ptr<CpuShare::Work> work_;  // null: it takes what it wants
+  CpuShare* share_ = nullptr;
   std::chrono::nanoseconds deadline_{0};
   std::unique_ptr<tracestore::Querier> querier_;
   std::unique_ptr<RegexCache> regexes_ = std::make_unique<RegexCache>();
