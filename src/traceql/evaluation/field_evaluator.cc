@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "base/text_search.h"
 #include "traceql/syntax/regex_literal.h"
 
 namespace sightline::traceql {
@@ -80,8 +81,7 @@ RowMask compare_integers(FieldOp op, const std::vector<int64_t>& values, int64_t
 // A text without what every match holds.
 bool surely_lacks(const Value& value, const std::string& literal) {
   if (literal.empty() || value.type != Type::kString || value.is_array) return false;
-  return value.text.size() < literal.size() ||
-         ::memmem(value.text.data(), value.text.size(), literal.data(), literal.size()) == nullptr;
+  return !holds_text(value.text, literal);
 }
 
 }  // namespace

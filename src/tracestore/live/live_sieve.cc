@@ -1,17 +1,14 @@
 #include "tracestore/live/live_sieve.h"
 
 #include <algorithm>
-#include <cstring>
+
+#include "base/text_search.h"
 
 namespace sightline::tracestore {
 namespace {
 
 // Where most of the first batches hold what is looked for, looking goes on costing and gains nothing.
 constexpr size_t kBatchesTried = 16;
-
-bool holds(std::string_view bytes, std::string_view text) {
-  return ::memmem(bytes.data(), bytes.size(), text.data(), text.size()) != nullptr;
-}
 
 // What lies in the bytes of every span that meets the condition, the rarest first.
 std::vector<std::string_view> texts_of(const Condition& condition) {
@@ -50,7 +47,7 @@ Result<LiveSieve::Bits> LiveSieve::met_by(const LiveBatch& batch) {
   Bits met = 0;
   const auto read = batch.look_into([&](std::string_view bytes) {
     for (size_t i = 0; i < wanted_.size(); ++i)
-      if (std::ranges::all_of(wanted_[i], [&](auto text) { return holds(bytes, text); }))
+      if (std::ranges::all_of(wanted_[i], [&](auto text) { return holds_text(bytes, text); }))
         met |= Bits{1} << i;
   });
   if (!read) return std::unexpected(read.error());

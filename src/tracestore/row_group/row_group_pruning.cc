@@ -1,8 +1,8 @@
 #include "tracestore/row_group/row_group_pruning.h"
 
 #include <algorithm>
-#include <cstring>
 
+#include "base/text_search.h"
 #include "tracestore/row_group/value_filter.h"
 
 namespace sightline::tracestore {
@@ -31,15 +31,10 @@ bool asks_presence(const Condition& condition) {
          (condition.op == ConditionOp::kRegex && !condition.matches);
 }
 
-bool holds(std::string_view text, std::string_view part) {
-  return part.empty() || (text.size() >= part.size() &&
-                          ::memmem(text.data(), text.size(), part.data(), part.size()) != nullptr);
-}
-
 bool value_may_match(const ValueView& value, const Condition& condition) {
   if (condition.op == ConditionOp::kRegex && condition.matches)
     return value.kind == ValueKind::kArray ||
-           (value.kind == ValueKind::kString && holds(value.bytes, condition.literal) &&
+           (value.kind == ValueKind::kString && holds_text(value.bytes, condition.literal) &&
             condition.matches(value.bytes));
   if (condition.op == ConditionOp::kRegex || condition.op == ConditionOp::kExists) return true;
   if (condition.kind == ValueKind::kString)
