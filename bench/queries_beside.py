@@ -17,6 +17,7 @@ from hardware import hardware
 from whole import RESULTS, get, load, load_command, own_file, server
 
 FILL_SECONDS = 6
+SETTLE_SECONDS = 15  # idle traces become blocks, so that each load begins alike
 QUESTIONS = {  # each reads everything that is stored
     "rate by name": ("/api/metrics/query", "{ } | rate() by(name)"),
     "quantile by service": ("/api/metrics/query", "{ } | quantile_over_time(duration, .9) by(resource.service.name)"),
@@ -112,16 +113,19 @@ def measure(seconds: float, rounds: int, clients: int) -> dict:
     with server(own_file) as (running, ports, _):
         pid = running.process.pid
         load(ports.grpc, pid, seconds=FILL_SECONDS, mix="shop")
-        time.sleep(12)  # idle traces become blocks
+        time.sleep(SETTLE_SECONDS)
         figures = []
         for _ in range(rounds):
             memory = Memory(running)
             alone = load(ports.grpc, pid, seconds=seconds, mix="shop")
-            memory_alone, memory = memory.stop(), Memory(running)
+            memory_alone = memory.stop()
+            time.sleep(SETTLE_SECONDS)
+            memory = Memory(running)
             asking, person = Clients(ports.tempo, clients), Person(ports.tempo)
             beside = load(ports.grpc, pid, seconds=seconds, mix="shop")
             brief, memory_beside = person.stop(), memory.stop()
             asking.stop()
+            time.sleep(SETTLE_SECONDS)
             figures.append({"alone": alone["spans_per_second"], "beside": beside["spans_per_second"],
                             "ratio": round(beside["spans_per_second"] / max(1, alone["spans_per_second"]), 3),
                             "refused": beside["refused"], "answered": asking.answered, "failed": asking.refused,

@@ -5,6 +5,7 @@ bench/results/whole.json and whole.md. Takes under three minutes; stops only wha
 """
 import argparse
 import contextlib
+import itertools
 import json
 import os
 import pathlib
@@ -120,8 +121,11 @@ def server(configure):
             running.stop()
 
 
+SEEDS = itertools.count(1, 1000)  # loads one after the other send traces of their own, as services do
+
+
 def load_command(target: int, pid: int, **options) -> list[str]:
-    flags = [f"--{name}={value}" for name, value in options.items()]
+    flags = [f"--{name}={value}" for name, value in {"seed": next(SEEDS), **options}.items()]
     return [str(LOAD), f"--target=127.0.0.1:{target}", f"--server-pid={pid}", *flags]
 
 

@@ -1,5 +1,6 @@
 #include "base/cpu_share.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <time.h>
 #include <unistd.h>
@@ -7,7 +8,10 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <cstring>
+#include <memory>
 #include <optional>
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -15,6 +19,7 @@ namespace sightline {
 namespace {
 
 constexpr std::chrono::milliseconds kBurst(50);  // of the share, when nothing was taken for a while
+constexpr std::chrono::milliseconds kBriefBurst(100);
 constexpr std::chrono::milliseconds kNapMax(20);  // then cancellation is asked for
 
 std::chrono::nanoseconds processor_time(clockid_t clock) {
@@ -23,21 +28,48 @@ std::chrono::nanoseconds processor_time(clockid_t clock) {
   return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
 }
 
+using Text = std::array<char, 256>;
+
+// The beginning of a file of the kernel's. False: it is not there.
+bool read_beginning(int directory, const char* path, Text& text) {
+  const int file = ::openat(directory, path, O_RDONLY | O_CLOEXEC);
+  if (file < 0) return false;
+  const ssize_t size = ::read(file, text.data(), text.size() - 1);
+  ::close(file);
+  text[static_cast<size_t>(std::max<ssize_t>(size, 0))] = 0;
+  return size > 0;
+}
+
+struct ThreadTimes {
+  std::chrono::nanoseconds ran{0};
+  std::chrono::nanoseconds waited{0};  // for a processor
+};
+
+// "<ran> <waited> <times>", in nanoseconds. Zeros where the kernel does not count them.
+ThreadTimes times_of(int directory, const std::string& thread) {
+  Text text;
+  if (!read_beginning(directory, (thread + "/schedstat").c_str(), text)) return {};
+  char* at = nullptr;
+  const std::chrono::nanoseconds ran(std::strtoull(text.data(), &at, 10));
+  return {ran, std::chrono::nanoseconds(std::strtoull(at, nullptr, 10))};
+}
+
 // Of the calling thread, since it was asked last.
-std::chrono::nanoseconds taken_by_this_thread() {
-  static thread_local std::chrono::nanoseconds before = processor_time(CLOCK_THREAD_CPUTIME_ID);
-  const auto now = processor_time(CLOCK_THREAD_CPUTIME_ID);
-  return now - std::exchange(before, now);
+CpuShare::Usage used_by_this_thread() {
+  static thread_local std::optional<CpuShare::Usage> known;
+  const CpuShare::Usage now{.process = processor_time(CLOCK_THREAD_CPUTIME_ID),
+                            .idle = {},
+                            .waited = times_of(AT_FDCWD, "/proc/thread-self").waited};
+  const CpuShare::Usage before = std::exchange(known, now).value_or(now);
+  return {
+      .process = now.process - before.process, .idle = {}, .waited = now.waited - before.waited};
 }
 
 // "cpu  user nice system idle iowait ...", in ticks: the fourth and fifth.
 std::optional<std::chrono::nanoseconds> idle_time() {
-  const int file = ::open("/proc/stat", O_RDONLY | O_CLOEXEC);
-  if (file < 0) return std::nullopt;
-  std::array<char, 256> text{};
-  const ssize_t size = ::read(file, text.data(), text.size() - 1);
-  ::close(file);
-  if (size < 4) return std::nullopt;
+  Text text;
+  if (!read_beginning(AT_FDCWD, "/proc/stat", text) || std::strlen(text.data()) < 4)
+    return std::nullopt;
   const char* at = text.data() + 3;
   unsigned long long ticks = 0;
   for (int field = 0; field < 5; ++field) {
@@ -60,59 +92,100 @@ double next_cpu_share(const CpuShareOptions& options, const CpuWindow& window) {
   if (window.others < options.quiet * options.processors) return options.processors;
   const double least = options.least * window.others;
   const double reserve = options.reserve * options.processors;
-  // What idles shows how much more could be had; when nothing does, nobody knows how much too much was taken.
-  const double next =
-      window.idle < reserve / 2 ? window.own / 2 : window.own + window.idle - reserve;
+  // What idles shows how much more could be had; how much too much was taken, nobody knows.
+  if (!window.waited) {
+    const double next =
+        window.idle < reserve / 2 ? window.own / 2 : window.own + window.idle - reserve;
+    return std::clamp(next, least, options.processors);
+  }
+  const double next = *window.waited > options.waiting * window.others
+                          ? window.own / 2
+                          : window.own + std::max(window.idle - reserve, least);
   return std::clamp(next, least, options.processors);
 }
 
-// Where nobody tells what idles, the process counts as alone.
-CpuShare::Usage CpuShare::usage_now() {
-  const auto process = processor_time(CLOCK_PROCESS_CPUTIME_ID);
-  if (const auto idle = idle_time()) return {process, *idle};
+// Where nobody tells what idles, the process counts as alone. What threads waited that ended since is forgotten.
+CpuShare::Usage CpuShare::usage_now(const std::vector<pid_t>& left_out) {
+  Usage usage{.process = processor_time(CLOCK_PROCESS_CPUTIME_ID), .idle = {}, .waited = {}};
   const auto processors = static_cast<int64_t>(std::max(1u, std::thread::hardware_concurrency()));
-  return {process, processor_time(CLOCK_MONOTONIC) * processors - process};
+  usage.idle = idle_time().value_or(processor_time(CLOCK_MONOTONIC) * processors - usage.process);
+  const std::unique_ptr<DIR, int (*)(DIR*)> threads(::opendir("/proc/self/task"), &::closedir);
+  if (!threads) return usage;
+  while (const dirent* thread = ::readdir(threads.get())) {
+    if (thread->d_name[0] == '.') continue;
+    const ThreadTimes times = times_of(::dirfd(threads.get()), thread->d_name);
+    if (std::ranges::find(left_out, std::atoi(thread->d_name)) == left_out.end())
+      usage.waited += times.waited;
+    else
+      usage.process -= times.ran;
+  }
+  return usage;
 }
 
-CpuShare::CpuShare(const Clock& clock, CpuShareOptions options, std::function<Usage()> usage)
+CpuShare::CpuShare(const Clock& clock, CpuShareOptions options, ReadUsage usage)
     : clock_(clock),
       options_(options),
       usage_(std::move(usage)),
       share_(options.processors),
       refilled_at_(clock.monotonic()),
       window_from_(refilled_at_),
-      at_window_(usage_()) {}
+      at_window_(usage_({})) {}
 
 double CpuShare::share() const {
   const std::lock_guard lock(mutex_);
   return share_;
 }
 
+void CpuShare::take(const Usage& by_thread, double& budget_ns) {
+  own_ns_ += count(by_thread.process);
+  own_waited_ns_ += count(by_thread.waited);
+  budget_ns -= count(by_thread.process);
+}
+
 void CpuShare::refill() {
   const auto now = clock_.monotonic();
   if (const auto passed = now - window_from_; passed >= options_.window) {
-    const Usage usage = usage_();
+    const Usage usage = usage_(left_out_);
     const double process = count(usage.process - at_window_.process) / count(passed);
     const double own = own_ns_ / count(passed);
-    share_ =
-        next_cpu_share(options_, {.own = own,
-                                  .others = process - own,
-                                  .idle = count(usage.idle - at_window_.idle) / count(passed)});
-    own_ns_ = 0;
+    CpuWindow window{.own = own,
+                     .others = process - own,
+                     .idle = count(usage.idle - at_window_.idle) / count(passed)};
+    if (usage.waited.count() > 0)
+      window.waited = (count(usage.waited - at_window_.waited) - own_waited_ns_) / count(passed);
+    share_ = next_cpu_share(options_, window);
+    own_ns_ = own_waited_ns_ = 0;
     window_from_ = now;
     at_window_ = usage;
   }
-  budget_ns_ = std::min(budget_ns_ + share_ * count(now - refilled_at_), share_ * count(kBurst));
+  const double passed_ns = count(now - refilled_at_);
+  const double brief = options_.brief * options_.processors;
+  budget_ns_ = std::min(budget_ns_ + share_ * passed_ns, share_ * count(kBurst));
+  brief_budget_ns_ = std::min(brief_budget_ns_ + brief * passed_ns, brief * count(kBriefBurst));
   refilled_at_ = now;
   if (share_ >= options_.processors) budget_ns_ = 0;
 }
 
-void CpuShare::rest(const std::function<bool()>& cancelled) {
-  const double taken = count(taken_by_this_thread());
+void CpuShare::leave_out_this_thread() {
+  const std::lock_guard lock(mutex_);
+  left_out_.push_back(::gettid());
+}
+
+CpuShare::Work CpuShare::begin() {
+  const Usage used = used_by_this_thread();
+  const std::lock_guard lock(mutex_);
+  take(used, budget_ns_);
+  return {};
+}
+
+// What is brief waits for nothing, while there is something left for it.
+void CpuShare::rest(Work& work, const std::function<bool()>& cancelled) {
+  const Usage used = used_by_this_thread();
   std::unique_lock lock(mutex_);
-  own_ns_ += taken;
-  budget_ns_ -= taken;
-  for (refill(); budget_ns_ < 0; refill()) {
+  const bool is_beginning = work.taken_ns_ < count(options_.beginning);
+  work.taken_ns_ += count(used.process);
+  take(used, is_beginning && brief_budget_ns_ > 0 ? brief_budget_ns_ : budget_ns_);
+  for (refill(); budget_ns_ < 0 && !(is_beginning && brief_budget_ns_ > 0); refill()) {
     const std::chrono::nanoseconds due(static_cast<int64_t>(-budget_ns_ / share_) + 1);
     lock.unlock();
     std::this_thread::sleep_for(std::min<std::chrono::nanoseconds>(due, kNapMax));

@@ -1,6 +1,7 @@
 #include "base/cpu_share.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <atomic>
 
@@ -30,6 +31,20 @@ TEST(CpuShareRule, WhatIdlesIsTakenButForAReserve) {
   EXPECT_DOUBLE_EQ(next_cpu_share(kTwo, {.own = 0, .others = 0.5, .idle = 0.15}), 0.03);
 }
 
+TEST(CpuShareRule, HalvedWhileTheOthersWaitForAProcessorWhateverIdles) {
+  EXPECT_DOUBLE_EQ(next_cpu_share(kTwo, {.own = 0.8, .others = 1, .idle = 0.5, .waited = 0.11}),
+                   0.4);
+  EXPECT_DOUBLE_EQ(next_cpu_share(kTwo, {.own = 0.01, .others = 1, .idle = 0.5, .waited = 2}),
+                   0.06);
+}
+
+TEST(CpuShareRule, GrowsWhileTheOthersDoNotWait) {
+  EXPECT_DOUBLE_EQ(next_cpu_share(kTwo, {.own = 0.8, .others = 1, .idle = 0.5, .waited = 0.09}),
+                   1.1);
+  EXPECT_DOUBLE_EQ(next_cpu_share(kTwo, {.own = 0.8, .others = 1, .idle = 0, .waited = 0.09}),
+                   0.86);
+}
+
 // Burns at least that much of a processor.
 void work(nanoseconds time) {
   const SystemClock clock;
@@ -51,13 +66,14 @@ struct BusyMachine {
 
 TEST(CpuShare, WorkWaitsWhileTheMachineIsBusy) {
   BusyMachine machine;
-  CpuShare share(machine.clock, {.processors = 2, .least = 0.05, .window = milliseconds(5)},
-                 [&] { return machine.usage(); });
-  share.rest({});
+  CpuShare share(machine.clock,
+                 {.processors = 2, .least = 0.05, .window = milliseconds(5), .beginning = {}},
+                 [&](const auto&) { return machine.usage(); });
+  CpuShare::Work reading = share.begin();
   const auto begin = machine.clock.monotonic();
   for (int i = 0; i < 10; ++i) {
     work(milliseconds(2));
-    share.rest({});
+    share.rest(reading, {});
   }
   // A tenth of a processor for 20 ms of work, less what was taken before the first window ended.
   EXPECT_GT(machine.clock.monotonic() - begin, milliseconds(80));
@@ -66,39 +82,80 @@ TEST(CpuShare, WorkWaitsWhileTheMachineIsBusy) {
 
 TEST(CpuShare, WhoIsCancelledWaitsNoLonger) {
   BusyMachine machine;
-  CpuShare share(machine.clock, {.processors = 2, .least = 0.001, .window = milliseconds(1)},
-                 [&] { return machine.usage(); });
-  share.rest({});
+  CpuShare share(machine.clock,
+                 {.processors = 2, .least = 0.001, .window = milliseconds(1), .beginning = {}},
+                 [&](const auto&) { return machine.usage(); });
+  CpuShare::Work reading = share.begin();
   work(milliseconds(5));
   const auto begin = machine.clock.monotonic();
   int asked = 0;
-  share.rest([&] { return ++asked == 2; });
+  share.rest(reading, [&] { return ++asked == 2; });
   EXPECT_EQ(asked, 2);
   EXPECT_LT(machine.clock.monotonic() - begin,
             milliseconds(1500));  // not the seconds it would take
+}
+
+// How often a work that takes 2 ms at a time is asked whether it is cancelled: once each time it waits.
+int waits_of(CpuShare& share, CpuShare::Work& reading, int times) {
+  int waits = 0;
+  for (int i = 0; i < times; ++i) {
+    work(milliseconds(2));
+    share.rest(reading, [&] { return ++waits > 0; });
+  }
+  return waits;
+}
+
+TEST(CpuShare, TheBeginningOfAWorkWaitsForNothing) {
+  BusyMachine machine;
+  CpuShare share(machine.clock,
+                 {.processors = 2, .least = 0.001, .brief = 0.5, .window = milliseconds(1)},
+                 [&](const auto&) { return machine.usage(); });
+  CpuShare::Work reading = share.begin();
+  (void)waits_of(share, reading, 50);
+  EXPECT_EQ(waits_of(share, reading, 5), 5);
+  CpuShare::Work asking = share.begin();
+  EXPECT_EQ(waits_of(share, asking, 5), 0);
+}
+
+TEST(CpuShare, ManyBeginningsWaitToo) {
+  BusyMachine machine;
+  CpuShare share(machine.clock,
+                 {.processors = 2, .least = 0.001, .brief = 0.001, .window = milliseconds(1)},
+                 [&](const auto&) { return machine.usage(); });
+  int waits = 0;
+  for (int i = 0; i < 10; ++i) {
+    CpuShare::Work asking = share.begin();
+    waits += waits_of(share, asking, 5);
+  }
+  EXPECT_GT(waits, 30);
 }
 
 TEST(CpuShare, NobodyWaitsOnAnIdleMachine) {
   BusyMachine machine;
   machine.is_busy = false;
   CpuShare share(machine.clock, {.processors = 2, .window = milliseconds(1)},
-                 [&] { return machine.usage(); });
-  int waits = 0;
-  for (int i = 0; i < 20; ++i) {
-    work(milliseconds(1));
-    share.rest([&] { return ++waits > 0; });
-  }
-  EXPECT_EQ(waits, 0);
+                 [&](const auto&) { return machine.usage(); });
+  CpuShare::Work reading = share.begin();
+  EXPECT_EQ(waits_of(share, reading, 50), 0);
   EXPECT_EQ(share.share(), 2);
 }
 
 TEST(CpuShare, TheMachineTellsWhatIsUsed) {
-  const auto before = CpuShare::usage_now();
+  const auto before = CpuShare::usage_now({});
   work(milliseconds(20));
-  const auto after = CpuShare::usage_now();
+  const auto after = CpuShare::usage_now({});
   EXPECT_GE(after.process - before.process, milliseconds(1));
   EXPECT_GE(after.idle, before.idle);
   EXPECT_GT(after.idle.count(), 0);
+  EXPECT_GE(after.waited, before.waited);
+}
+
+TEST(CpuShare, WhatAThreadDoesThatIsLeftOutIsNotCounted) {
+  work(milliseconds(200));
+  const auto all = CpuShare::usage_now({});
+  const auto others = CpuShare::usage_now({::getpid()});
+  EXPECT_GE(all.process - others.process, milliseconds(20));
+  EXPECT_GE(all.waited, others.waited);
 }
 
 }  // namespace

@@ -39,7 +39,7 @@ namespace {
 
 using api::self::ListenerStatus;
 
-constexpr size_t kTraceQueryThreadsPerCore = 4;
+constexpr size_t kTraceQueryThreadsPerCore = 8;  // most wait for their share
 constexpr size_t kQueriesWaitingMax = 1000;  // beyond --query.max-concurrency; more are told 503
 
 size_t core_count() { return std::max(2u, std::thread::hardware_concurrency()); }
@@ -143,11 +143,14 @@ Status RunningProcess::start() {
        {&RunningProcess::listen_early, &RunningProcess::open_stores, &RunningProcess::build_graph,
         &RunningProcess::build_routes, &RunningProcess::listen, &RunningProcess::start_scraping})
     if (auto status = (this->*step)(); !status) return status;
-  stores_->start_maintenance([this] {
-    if (graph_) graph_->maintain();
-    spans_rate_.note(clock_.monotonic(),
-                     telemetry_.counter_total("otelcol_receiver_accepted_spans_total"));
-  });
+  stores_->start_maintenance(
+      {.begin = [this] { trace_query_share_.leave_out_this_thread(); },
+       .also =
+           [this] {
+             if (graph_) graph_->maintain();
+             spans_rate_.note(clock_.monotonic(),
+                              telemetry_.counter_total("otelcol_receiver_accepted_spans_total"));
+           }});
   log_listeners();
   return {};
 }

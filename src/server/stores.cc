@@ -190,9 +190,10 @@ tracestore::TraceStoreStats Stores::trace_stats() const {
 
 Stores::~Stores() { stop_maintenance(); }
 
-void Stores::start_maintenance(std::function<void()> also) {
-  also_ = std::move(also);
-  thread_ = std::thread([this] {
+void Stores::start_maintenance(Maintenance calls) {
+  also_ = std::move(calls.also);
+  thread_ = std::thread([this, begin = calls.begin] {
+    begin();
     std::unique_lock lock(mutex_);
     while (!changed_.wait_for(lock, kRound, [&] { return stopping_; })) {
       lock.unlock();
@@ -201,7 +202,8 @@ void Stores::start_maintenance(std::function<void()> also) {
     }
   });
   if (!objects_) return;
-  archive_thread_ = std::thread([this] {
+  archive_thread_ = std::thread([this, begin = calls.begin] {
+    begin();
     std::unique_lock lock(mutex_);
     while (!changed_.wait_for(lock, kRound, [&] { return stopping_; })) {
       lock.unlock();

@@ -35,8 +35,11 @@ class Stores {
                                               const tsdb::TsdbLimits& limits = {});
   ~Stores();
 
-  // `also` runs in the same thread, every second.
-  void start_maintenance(std::function<void()> also);
+  struct Maintenance {
+    std::function<void()> begin;  // by each of the threads, first
+    std::function<void()> also;   // by one of them, every second
+  };
+  void start_maintenance(Maintenance calls);
   void stop_maintenance();
   // One of its rounds, for who has no such thread.
   void maintain();

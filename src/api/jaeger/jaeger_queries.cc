@@ -155,8 +155,10 @@ Result<std::vector<Dependency>> find_dependencies(const JaegerApi& api, Timestam
       stopped = fail(Errc::kDeadlineExceeded, "query timed out");
     return stopped.has_value();
   };
+  CpuShare::Work work;
+  if (api.share != nullptr) work = api.share->begin();
   const auto rest = [&] {
-    if (api.share != nullptr) api.share->rest([&] { return !goes_on(); });
+    if (api.share != nullptr) api.share->rest(work, [&] { return !goes_on(); });
     return goes_on();
   };
   const Status scanned =

@@ -67,6 +67,7 @@ Result<QueryRun> QueryRun::start(const tracestore::Queryable& store, const Clock
   QueryRun run(clock, bounds);
   run.pool_ = options.pool;
   run.share_ = options.share;
+  if (run.share_ != nullptr) run.work_ = run.share_->begin();
   run.deadline_ = clock.monotonic() + options.timeout;
   auto querier = store.querier();
   if (!querier) return std::unexpected(std::move(querier).error());
@@ -82,7 +83,7 @@ Status QueryRun::check() const {
 }
 
 Status QueryRun::rest() {
-  if (share_ != nullptr) share_->rest([this] { return !check(); });
+  if (share_ != nullptr) share_->rest(work_, [this] { return !check(); });
   return check();
 }
 

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 
+#include "base/cpu_share.h"
 #include "traceql/engine.h"
 #include "traceql/evaluation/field_evaluator.h"
 
@@ -31,6 +32,7 @@ class QueryRun {
   const QueryBounds* bounds_;
   WorkPool* pool_ = nullptr;
   CpuShare* share_ = nullptr;
+  CpuShare::Work work_;  // with a share
   std::chrono::nanoseconds deadline_{0};
   std::unique_ptr<tracestore::Querier> querier_;
   std::unique_ptr<RegexCache> regexes_ = std::make_unique<RegexCache>();
