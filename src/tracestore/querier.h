@@ -127,7 +127,12 @@ struct Condition {
 };
 
 // The distinct values of one column, when they are all that is wanted.
+// Who lists what there is reads at most so much of live traces, decoded, the newest first: what only older ones hold is
+// listed when they have become blocks.
+inline constexpr uint64_t kListedLiveBytesMax = 64u << 20;
+
 struct Listing {
+  uint64_t live_bytes_max = kListedLiveBytesMax;
   Intrinsic intrinsic = Intrinsic::kNone;
   std::optional<AttributeScope> scope;  // as of a Condition
   std::string key;
@@ -159,6 +164,7 @@ struct KeysRequest {
   std::vector<AttributeScope> scopes;
   TimestampNs min{0};
   TimestampNs max{UINT64_MAX};
+  uint64_t live_bytes_max = kListedLiveBytesMax;
   std::function<bool()>
       rest;  // as of a ScanRequest; after false the keys found so far are the answer
 };

@@ -67,7 +67,8 @@ bool overlaps(const LiveTrace& trace, const KeysRequest& request) {
 Status add_live_keys(LiveWalk walk, LiveBatchCache::Reader& reader, const KeysRequest& request,
                      KeySets& keys) {
   std::vector<LiveTrace> traces;
-  while (!walk.at_end() && (!request.rest || request.rest())) {
+  uint64_t bytes = 0;
+  while (!walk.at_end() && bytes < request.live_bytes_max && (!request.rest || request.rest())) {
     traces.clear();
     walk.next(traces);
     for (const LiveTrace& trace : traces) {
@@ -81,6 +82,7 @@ Status add_live_keys(LiveWalk walk, LiveBatchCache::Reader& reader, const KeysRe
             if (!read) return std::unexpected(std::move(read).error());
             of = row.batch.get();
             batch = std::move(*read);
+            bytes += of->decoded_bytes();
           }
           for (size_t s = 0; s < keys.size(); ++s)
             keys[s].add(*batch, batch->spans[row.index], request.scopes[s]);

@@ -56,15 +56,17 @@ Status SnapshotScan::run(const std::function<bool(RowGroup&)>& visit) {
 
 Result<bool> SnapshotScan::show_live(const Visit& visit) {
   LiveWalk walk(live_, visible_);
+  const bool lists = request_.listing && request_.conditions.empty();
   // Where few traces may do, few are read at first.
-  size_t rows_wanted = request_.wanted ? kGatheredRowsAtFirst : kGatheredRowsPerGroup;
-  while (!walk.at_end()) {
+  size_t rows_wanted = request_.wanted || lists ? kGatheredRowsAtFirst : kGatheredRowsPerGroup;
+  const uint64_t bytes_max = lists ? request_.listing->live_bytes_max : UINT64_MAX;
+  for (uint64_t bytes = 0; !walk.at_end() && bytes < bytes_max;) {
     if (!rest()) return false;
     if (!is_wanted(walk.newest())) {
       live_left_out_ = true;
       break;
     }
-    const auto traces = next_live(walk, rows_wanted);
+    const auto traces = next_live(walk, rows_wanted, bytes);
     const auto go_on = show_live(traces, visit);
     if (!go_on || !*go_on) return go_on;
     rows_wanted = std::min(2 * rows_wanted, kGatheredRowsPerGroup);
@@ -73,7 +75,8 @@ Result<bool> SnapshotScan::show_live(const Visit& visit) {
 }
 
 // Enough of them for one group, by rows and by what their batches weigh when they are decoded.
-std::vector<LiveTrace> SnapshotScan::next_live(LiveWalk& walk, size_t rows_wanted) const {
+std::vector<LiveTrace> SnapshotScan::next_live(LiveWalk& walk, size_t rows_wanted,
+                                               uint64_t& bytes_in_all) const {
   std::vector<LiveTrace> traces;
   absl::flat_hash_set<const LiveBatch*> batches;
   size_t rows = 0;
@@ -90,6 +93,7 @@ std::vector<LiveTrace> SnapshotScan::next_live(LiveWalk& walk, size_t rows_wante
       }
     }
   }
+  bytes_in_all += bytes;
   return traces;
 }
 

@@ -39,7 +39,8 @@ class SnapshotScan {
 
   // Live traces, the last received first.
   Result<bool> show_live(const Visit& visit);
-  std::vector<LiveTrace> next_live(LiveWalk& walk, size_t rows_wanted) const;
+  std::vector<LiveTrace> next_live(LiveWalk& walk, size_t rows_wanted,
+                                   uint64_t& bytes_in_all) const;
   Result<bool> show_live(std::span<const LiveTrace> traces, const Visit& visit);
   // Of the others those that lie in several blocks, the newest first.
   std::vector<Scattered> find_divided();

@@ -132,6 +132,49 @@ TEST_F(StoreFixture, LiveBatchesWithoutTheTextAskedForAreNotDecoded) {
   open(options());
 }
 
+// Who lists values or keys looks at the newest.
+TEST_F(StoreFixture, ListingsReadSoMuchOfLiveTracesAndNoMore) {
+  SpanSource source(36);
+  std::atomic<int> decoded{0};
+  open_cold(decoded);
+  constexpr int kTraces = 300;
+  for (int i = 0; i < kTraces; ++i)
+    ASSERT_TRUE(store->append(source.batch({source.trace_id()}, 20, kNow)));
+  const auto decoded_of_listing = [&](uint64_t bytes_max) {
+    ScanRequest request;
+    request.listing = Listing{.live_bytes_max = bytes_max,
+                              .intrinsic = Intrinsic::kName,
+                              .value = [](const model::ValueView&) { return true; }};
+    decoded = 0;
+    EXPECT_TRUE((*store->querier())->scan(request, [](RowGroup&) { return true; }));
+    return decoded.load();
+  };
+  const auto decoded_of_keys = [&](uint64_t bytes_max) {
+    decoded = 0;
+    const auto keys =
+        (*store->querier())
+            ->attribute_keys({.scopes = {AttributeScope::kSpan}, .live_bytes_max = bytes_max});
+    EXPECT_TRUE(keys && !keys->front().empty());
+    return decoded.load();
+  };
+  const int few = decoded_of_listing(1);
+  EXPECT_GT(few, 0);
+  EXPECT_LT(few, kTraces / 4);
+  EXPECT_EQ(decoded_of_keys(1), 0);  // of those that are known since
+  EXPECT_EQ(decoded_of_listing(UINT64_MAX), kTraces - few);
+  // A search reads them all, whatever it would list.
+  ScanRequest search;
+  search.conditions.push_back({.key = "a.key.that.nobody.has", .op = ConditionOp::kNotEqual});
+  search.listing = Listing{.live_bytes_max = 1, .intrinsic = Intrinsic::kName};
+  size_t shown = 0;
+  EXPECT_TRUE((*store->querier())->scan(search, [&](RowGroup& group) {
+    shown += group.traces().size();
+    return true;
+  }));
+  EXPECT_EQ(shown, size_t{kTraces});
+  open(options());
+}
+
 TEST_F(StoreFixture, AScanEndsWhenItIsToldToWhileItRests) {
   SpanSource source(34);
   open(options());
