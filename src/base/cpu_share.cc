@@ -105,20 +105,21 @@ double next_cpu_share(const CpuShareOptions& options, const CpuWindow& window) {
 }
 
 // Where nobody tells what idles, the process counts as alone. What threads waited that ended since is forgotten.
-CpuShare::Usage CpuShare::usage_now(const std::vector<pid_t>& left_out) {
+CpuShare::Usage CpuShare::usage_now(const std::vector<pid_t>& left_out, Detail detail) {
   Usage usage{.process = processor_time(CLOCK_PROCESS_CPUTIME_ID), .idle = {}, .waited = {}};
+  for (const pid_t thread : left_out) {
+    const ThreadTimes times = times_of(AT_FDCWD, "/proc/self/task/" + std::to_string(thread));
+    usage.process -= times.ran;
+    usage.waited -= times.waited;
+  }
+  if (detail == Detail::kProcess) return usage;
   const auto processors = static_cast<int64_t>(std::max(1u, std::thread::hardware_concurrency()));
   usage.idle = idle_time().value_or(processor_time(CLOCK_MONOTONIC) * processors - usage.process);
   const std::unique_ptr<DIR, int (*)(DIR*)> threads(::opendir("/proc/self/task"), &::closedir);
   if (!threads) return usage;
-  while (const dirent* thread = ::readdir(threads.get())) {
-    if (thread->d_name[0] == '.') continue;
-    const ThreadTimes times = times_of(::dirfd(threads.get()), thread->d_name);
-    if (std::ranges::find(left_out, std::atoi(thread->d_name)) == left_out.end())
-      usage.waited += times.waited;
-    else
-      usage.process -= times.ran;
-  }
+  while (const dirent* thread = ::readdir(threads.get()))
+    if (thread->d_name[0] != '.')
+      usage.waited += times_of(::dirfd(threads.get()), thread->d_name).waited;
   return usage;
 }
 
@@ -129,7 +130,7 @@ CpuShare::CpuShare(const Clock& clock, CpuShareOptions options, ReadUsage usage)
       share_(options.processors),
       refilled_at_(clock.monotonic()),
       window_from_(refilled_at_),
-      at_window_(usage_({})) {}
+      at_window_(usage_({}, Detail::kProcess)) {}
 
 double CpuShare::share() const {
   const std::lock_guard lock(mutex_);
@@ -142,21 +143,35 @@ void CpuShare::take(const Usage& by_thread, double& budget_ns) {
   budget_ns -= count(by_thread.process);
 }
 
-void CpuShare::refill() {
-  const auto now = clock_.monotonic();
-  if (const auto passed = now - window_from_; passed >= options_.window) {
-    const Usage usage = usage_(left_out_);
-    const double process = count(usage.process - at_window_.process) / count(passed);
-    const double own = own_ns_ / count(passed);
+// Of a process that does little no more is read than that.
+void CpuShare::end_window(std::chrono::nanoseconds passed) {
+  const double own = own_ns_ / count(passed);
+  const auto others = [&](const Usage& usage) {
+    return count(usage.process - at_window_.process) / count(passed) - own;
+  };
+  Usage usage = usage_(left_out_, Detail::kProcess);
+  const bool is_quiet = others(usage) < options_.quiet * options_.processors;
+  if (!is_quiet) usage = usage_(left_out_, Detail::kAll);
+  if (is_quiet) {
+    share_ = options_.processors;
+  } else if (knows_all_) {
     CpuWindow window{.own = own,
-                     .others = process - own,
+                     .others = others(usage),
                      .idle = count(usage.idle - at_window_.idle) / count(passed)};
     if (usage.waited.count() > 0)
       window.waited = (count(usage.waited - at_window_.waited) - own_waited_ns_) / count(passed);
     share_ = next_cpu_share(options_, window);
+  }
+  knows_all_ = !is_quiet;
+  at_window_ = usage;
+}
+
+void CpuShare::refill() {
+  const auto now = clock_.monotonic();
+  if (const auto passed = now - window_from_; passed >= options_.window) {
+    end_window(passed);
     own_ns_ = own_waited_ns_ = 0;
     window_from_ = now;
-    at_window_ = usage;
   }
   const double passed_ns = count(now - refilled_at_);
   const double brief = options_.brief * options_.processors;

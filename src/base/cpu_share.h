@@ -53,9 +53,10 @@ class CpuShare {
     std::chrono::nanoseconds idle{0};     // of all processors together
     std::chrono::nanoseconds waited{0};   // for a processor, by its threads
   };
+  enum class Detail { kProcess, kAll };  // only `process`, which costs a hundredth
   // Without what threads with these ids do and did.
-  using ReadUsage = std::function<Usage(const std::vector<pid_t>& left_out)>;
-  static Usage usage_now(const std::vector<pid_t>& left_out);
+  using ReadUsage = std::function<Usage(const std::vector<pid_t>& left_out, Detail)>;
+  static Usage usage_now(const std::vector<pid_t>& left_out, Detail detail);
 
   CpuShare(const Clock& clock, CpuShareOptions options, ReadUsage usage = &CpuShare::usage_now);
 
@@ -74,9 +75,10 @@ class CpuShare {
   double share() const;
 
  private:
-  // Both need mutex_.
+  // All need mutex_.
   void take(const Usage& by_thread, double& budget_ns);
   void refill();
+  void end_window(std::chrono::nanoseconds passed);
 
   const Clock& clock_;
   const CpuShareOptions options_;
@@ -89,6 +91,7 @@ class CpuShare {
   std::chrono::nanoseconds refilled_at_;
   std::chrono::nanoseconds window_from_;
   Usage at_window_;
+  bool knows_all_ = false;  // at_window_ does
   std::vector<pid_t> left_out_;
 };
 
