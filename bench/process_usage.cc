@@ -1,7 +1,12 @@
 #include "bench/process_usage.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdio>
 #include <fstream>
 #include <sstream>
 #include <string>
@@ -36,6 +41,28 @@ Result<ProcessUsage> usage_of(pid_t pid) {
     if (name == "Threads:") usage.threads = value;
   }
   return usage;
+}
+
+// proc(5), statm: pages in all, resident, and of these shared, which are of files.
+OwnMemoryPeak::OwnMemoryPeak() {
+  thread_ = std::thread([this] {
+    const int file = ::open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    const auto page_bytes = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+    while (!stopping_) {
+      std::array<char, 128> line{};
+      unsigned long long resident = 0, shared = 0;
+      if (::pread(file, line.data(), line.size() - 1, 0) > 0 &&
+          std::sscanf(line.data(), "%*u %llu %llu", &resident, &shared) == 2)
+        bytes_ = std::max<uint64_t>(bytes_, (resident - shared) * page_bytes);
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    ::close(file);
+  });
+}
+
+OwnMemoryPeak::~OwnMemoryPeak() {
+  stopping_ = true;
+  thread_.join();
 }
 
 }  // namespace sightline::bench

@@ -3,7 +3,9 @@
 // /proc/<pid>/status. Linux only.
 #include <sys/types.h>
 
+#include <atomic>
 #include <cstdint>
+#include <thread>
 
 #include "base/result.h"
 
@@ -20,5 +22,19 @@ struct ProcessUsage {
 
 // kNotFound when there is no such process.
 Result<ProcessUsage> usage_of(pid_t pid);
+
+// The most memory of its own that this process has had since: without pages of files, which the kernel takes back when it
+// needs them. A thread looks every few milliseconds.
+class OwnMemoryPeak {
+ public:
+  OwnMemoryPeak();
+  ~OwnMemoryPeak();
+  uint64_t bytes() const { return bytes_; }
+
+ private:
+  std::atomic<uint64_t> bytes_{0};
+  std::atomic<bool> stopping_{false};
+  std::thread thread_;
+};
 
 }  // namespace sightline::bench

@@ -11,6 +11,7 @@
 #include <map>
 #include <set>
 
+#include "base/heap.h"
 #include "base/log.h"
 #include "base/time.h"
 #include "bench/process_usage.h"
@@ -218,9 +219,10 @@ class Run {
                on_disk, stats.block_count, stats.block_spans, static_cast<double>(on_disk) / spans,
                stats.wal_bytes);
     if (const auto usage = usage_of(getpid()))
-      fmt::print("resident MiB: now {:.1f}, peak {:.1f}\n",
+      fmt::print("resident MiB: now {:.1f}, peak {:.1f}, without pages of files {:.1f}\n",
                  static_cast<double>(usage->rss_bytes) / (1 << 20),
-                 static_cast<double>(usage->rss_peak_bytes) / (1 << 20));
+                 static_cast<double>(usage->rss_peak_bytes) / (1 << 20),
+                 static_cast<double>(own_memory_.bytes()) / (1 << 20));
     fmt::print("longest round of maintenance {:.0f} ms; {} requests read back from the WAL\n",
                longest_round_ * 1e3, requests_read_again);
   }
@@ -306,6 +308,7 @@ class Run {
     }
   }
 
+  const OwnMemoryPeak own_memory_;
   const Arguments arguments_;
   const std::shared_ptr<tracestore::RowGroupCache> row_groups_;
   std::unique_ptr<io::FileSystem> fs_ = io::make_posix_file_system();
@@ -330,6 +333,7 @@ class Run {
 
 int main(int argc, char** argv) {
   using namespace sightline::bench;
+  sightline::share_heaps();  // as the program does
   spdlog::set_level(spdlog::level::warn);
   Arguments arguments;
   CLI::App app("What the trace store costs for the traffic of a shop; no network, simulated time.",

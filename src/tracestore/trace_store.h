@@ -52,6 +52,8 @@ struct TraceStoreStats {
   std::optional<TimestampNs> newest;
 };
 
+class KeptTraces;
+
 class TraceStore final : public TraceWriter, public Queryable {
  public:
   // Recovers what the directories hold. kAlreadyExists when another process has them.
@@ -122,13 +124,13 @@ class TraceStore final : public TraceWriter, public Queryable {
   BlockList expired_blocks() const;
   BlockList loosened_blocks();
   using Keep = std::function<bool(const TraceId&)>;
-  // Writes the wanted traces of `inputs` into one new block (none when there are none) and
+  // Writes the wanted traces of `inputs`, all without `keep`, into one new block (none when there are none) and
   // publishes the list with it and without them.
   Status replace_blocks(const BlockList& inputs, const Keep& keep, bool pinned);
-  Status replace_local(const BlockList& inputs, const std::vector<TraceId>& kept, bool pinned);
+  Status replace_local(const BlockList& inputs, const KeptTraces& kept, bool pinned);
   // Merged into a finished file.
-  Status write_merged(const BlockList& inputs, const std::vector<TraceId>& kept,
-                      const std::string& directory, uint64_t id, BlockDescription description);
+  Status write_merged(const BlockList& inputs, const KeptTraces& kept, const std::string& directory,
+                      uint64_t id, BlockDescription description);
   std::vector<TraceId> continued_in(const BlockList& gone, const std::vector<TraceId>& ids) const;
   void change_list(const BlockList& gone, const std::shared_ptr<const Block>& added);
   void publish_changed(const BlockList& gone,
@@ -140,7 +142,7 @@ class TraceStore final : public TraceWriter, public Queryable {
   Status run_archive(bool everything);
   BlockList due_for_upload(bool everything) const;
   void set_archived_aside();
-  Status replace_archived(const BlockList& inputs, const std::vector<TraceId>& kept, bool pinned);
+  Status replace_archived(const BlockList& inputs, const KeptTraces& kept, bool pinned);
   void remove_moved(const BlockList& local);  // maintenance_mutex_ held, too
   std::string upload_directory() const { return options_.blocks_directory + "/upload"; }
   uint64_t take_id();

@@ -4,6 +4,7 @@
 #include <absl/container/flat_hash_set.h>
 
 #include "base/random.h"
+#include "tracestore/block/compaction.h"
 #include "tracestore/trace_store.h"
 #include "tracestore/trace_store_metrics.h"
 
@@ -91,8 +92,7 @@ Status TraceStore::run_archive(bool everything) {
     if (!archive_loaded_ && !note(load_archive())) return;
     set_archived_aside();
     for (BlockList due; !(due = due_for_upload(everything)).empty();) {
-      const auto keep_all = [](const TraceId&) { return true; };
-      if (!note(replace_blocks(due, keep_all, due.front()->summary().pinned))) return;
+      if (!note(replace_blocks(due, nullptr, due.front()->summary().pinned))) return;
     }
     if (note(compact())) note(retain());
     archive_->sweep();
@@ -146,12 +146,11 @@ uint64_t TraceStore::take_id() {
   return id;
 }
 
-Status TraceStore::replace_archived(const BlockList& inputs, const std::vector<TraceId>& kept,
-                                    bool pinned) {
+Status TraceStore::replace_archived(const BlockList& inputs, const KeptTraces& kept, bool pinned) {
   BlockList archived, local;
   for (const auto& input : inputs) (input->is_archived() ? archived : local).push_back(input);
   std::shared_ptr<const Block> added;
-  if (!kept.empty()) {
+  if (!kept.is_empty()) {
     const uint64_t id = take_id();
     BlockDescription description{.pinned = pinned};
     for (const auto& input : inputs) description.replaced.push_back(replaced_mark(*input));

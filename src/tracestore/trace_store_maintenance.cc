@@ -1,8 +1,6 @@
 // TraceStore's background work: from live traces to blocks, fewer blocks, and none too old.
 #include <algorithm>
 
-#include <absl/container/flat_hash_set.h>
-
 #include "tracestore/block/compaction.h"
 #include "tracestore/live/live_batch_cache.h"
 #include "tracestore/live/live_cut.h"
@@ -179,8 +177,7 @@ BlockList TraceStore::held_blocks() const {
 Status TraceStore::compact() {
   const BlockList inputs = pick_compaction(held_blocks(), options_);
   if (inputs.empty()) return {};
-  const auto keep_all = [](const TraceId&) { return true; };
-  if (auto status = replace_blocks(inputs, keep_all, inputs.front()->summary().pinned); !status) {
+  if (auto status = replace_blocks(inputs, nullptr, inputs.front()->summary().pinned); !status) {
     metrics_->compaction_errors.add();
     return in_context("compaction", std::move(status).error());
   }
@@ -190,24 +187,21 @@ Status TraceStore::compact() {
 
 // What is kept is decided once: a pin that comes meanwhile changes nothing here.
 Status TraceStore::replace_blocks(const BlockList& inputs, const Keep& keep, bool pinned) {
-  std::vector<TraceId> kept;
+  KeptTraces::Ids ids;
   for (const auto& input : inputs)
-    for (uint32_t i = 0; i < input->summary().traces; ++i)
-      if (const TraceId id = input->trace_id(i); !input->is_gone(i) && keep(id)) kept.push_back(id);
+    for (uint32_t i = 0; keep && i < input->summary().traces; ++i)
+      if (const TraceId id = input->trace_id(i); !input->is_gone(i) && keep(id)) ids.insert(id);
+  const KeptTraces kept = keep ? KeptTraces(std::move(ids)) : KeptTraces::all_of(inputs);
   return has_archive() ? replace_archived(inputs, kept, pinned)
                        : replace_local(inputs, kept, pinned);
 }
 
-Status TraceStore::write_merged(const BlockList& inputs, const std::vector<TraceId>& kept,
+Status TraceStore::write_merged(const BlockList& inputs, const KeptTraces& kept,
                                 const std::string& directory, uint64_t id,
                                 BlockDescription description) {
   auto writer = BlockWriter::create(fs_, directory, id, options_.row_group_rows);
   if (!writer) return std::unexpected(std::move(writer).error());
-  const absl::flat_hash_set<TraceId, TraceIdHash> wanted(kept.begin(), kept.end());
-  if (auto status = merge_traces(
-          inputs, [&](const TraceId& t) { return wanted.contains(t); }, **writer,
-          options_.row_group_rows);
-      !status)
+  if (auto status = merge_traces(inputs, kept, **writer, options_.row_group_rows); !status)
     return status;
   // What has parts elsewhere, an input says, or the other block does.
   std::vector<TraceId> perhaps;
@@ -215,7 +209,7 @@ Status TraceStore::write_merged(const BlockList& inputs, const std::vector<Trace
     description.newest_received =
         std::max(description.newest_received, input->summary().newest_received);
     for (const TraceId& trace : input->summary().continued)
-      if (wanted.contains(trace)) perhaps.push_back(trace);
+      if (kept.has(trace)) perhaps.push_back(trace);
   }
   std::ranges::sort(perhaps);
   const auto repeated = std::ranges::unique(perhaps);
@@ -227,10 +221,9 @@ Status TraceStore::write_merged(const BlockList& inputs, const std::vector<Trace
   return {};
 }
 
-Status TraceStore::replace_local(const BlockList& inputs, const std::vector<TraceId>& kept,
-                                 bool pinned) {
+Status TraceStore::replace_local(const BlockList& inputs, const KeptTraces& kept, bool pinned) {
   std::shared_ptr<const Block> added;
-  if (!kept.empty()) {
+  if (!kept.is_empty()) {
     const uint64_t id = directory_.take_id();
     BlockDescription description{.pinned = pinned, .replaced = directory_.leftovers(id)};
     for (const auto& input : inputs) description.replaced.push_back(input->id());

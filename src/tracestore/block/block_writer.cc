@@ -38,12 +38,16 @@ void append_zone(std::string& out, const RowGroupZone& zone) {
   append_le<uint64_t>(out, zone.max_duration);
 }
 
-// Open addressing, three quarters full: ordinal + 1 of the trace, 0 for an empty slot; then their tags.
-std::string build_index(const std::vector<TraceId>& ids, const std::vector<uint32_t>& gone) {
+// Appends the index: open addressing, three quarters full: ordinal + 1 of the trace, 0 for an empty slot; then their tags.
+// The number of slots.
+uint32_t append_index(std::string& out, const std::vector<TraceId>& ids,
+                      const std::vector<uint32_t>& gone) {
   const size_t count = ids.size() - gone.size();
   const auto slot_count = static_cast<uint32_t>(count + count / 3 + 1);
-  std::vector<uint32_t> slots(slot_count, 0);
-  std::string tags(slot_count, '\0');
+  const size_t begin = out.size();
+  out.resize(begin + size_t{slot_count} * kIndexSlotBytes);
+  char* const slots = out.data() + begin;
+  char* const tags = slots + size_t{slot_count} * sizeof(uint32_t);
   size_t next_gone = 0;
   for (uint32_t ordinal = 0; ordinal < ids.size(); ++ordinal) {
     if (next_gone < gone.size() && gone[next_gone] == ordinal) {
@@ -51,13 +55,13 @@ std::string build_index(const std::vector<TraceId>& ids, const std::vector<uint3
       continue;
     }
     const IndexPlace place = index_place(ids[ordinal], slot_count);
+    const auto at = [&](uint32_t slot) { return slots + size_t{slot} * sizeof(uint32_t); };
     uint32_t slot = place.first_slot;
-    while (slots[slot] != 0) slot = slot + 1 == slot_count ? 0 : slot + 1;
-    slots[slot] = ordinal + 1;
+    while (load_le<uint32_t>(at(slot)) != 0) slot = slot + 1 == slot_count ? 0 : slot + 1;
+    store_le<uint32_t>(at(slot), ordinal + 1);
     tags[slot] = static_cast<char>(place.tag);
   }
-  return std::string(reinterpret_cast<const char*>(slots.data()), slots.size() * sizeof(uint32_t)) +
-         tags;
+  return slot_count;
 }
 
 }  // namespace
@@ -152,11 +156,14 @@ Result<uint32_t> BlockWriter::add_copy(std::string_view bytes, RowGroupZone zone
 
 Status BlockWriter::finish(const BlockDescription& description) {
   if (auto status = flush(); !status) return status;
-  std::string ids;
-  for (const TraceId& id : trace_ids_) append_id(ids, id);
-  const std::string index = build_index(trace_ids_, gone_);
+  static_assert(sizeof(TraceId) == sizeof(TraceId::bytes));
+  const size_t id_bytes = trace_ids_.size() * sizeof(TraceId);
+  std::string index;  // behind the ids: of a large block, the least that is in memory at once
+  index.reserve(id_bytes + (trace_ids_.size() * 4 / 3 + 1) * kIndexSlotBytes);
+  index.append(reinterpret_cast<const char*>(trace_ids_.data()), id_bytes);
+  const uint32_t slot_count = append_index(index, trace_ids_, gone_);
   std::string checksums;
-  CheckedParts::append_checksums(ids + index, kCheckedIndexBytes, checksums);
+  CheckedParts::append_checksums(index, kCheckedIndexBytes, checksums);
   std::string lists;
   for (const TraceId& id : description.continued) append_id(lists, id);
   for (const uint64_t id : description.replaced) append_le<uint64_t>(lists, id);
@@ -171,7 +178,7 @@ Status BlockWriter::finish(const BlockDescription& description) {
   append_le<uint64_t>(footer, spans - gone_rows_);
   append_le<uint64_t>(footer, file_->size());  // where the ids begin
   for (const uint64_t count :
-       {trace_ids_.size(), index.size() / kIndexSlotBytes, description.continued.size(),
+       {trace_ids_.size(), size_t{slot_count}, description.continued.size(),
         description.replaced.size(), gone_.size(), zones_.size(), values.size()})
     append_le<uint32_t>(footer, static_cast<uint32_t>(count));
   for (const uint32_t crc : {crc32c(checksums), uint32_t{0}, crc32c(lists), crc32c(values)})
@@ -183,8 +190,8 @@ Status BlockWriter::finish(const BlockDescription& description) {
   append_le<uint32_t>(footer, footer_crc);
   footer += kBlockMagic;
   for (const std::string_view section :
-       {std::string_view(ids), std::string_view(index), std::string_view(checksums),
-        std::string_view(lists), std::string_view(values), std::string_view(footer)})
+       {std::string_view(index), std::string_view(checksums), std::string_view(lists),
+        std::string_view(values), std::string_view(footer)})
     if (auto status = file_->append(section); !status) return status;
   if (auto status = file_->sync(); !status) return status;
   if (auto status = fs_.rename(temporary_path(), block_path(directory_, id_)); !status)

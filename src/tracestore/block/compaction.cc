@@ -4,7 +4,6 @@
 #include <bit>
 
 #include <absl/container/flat_hash_map.h>
-#include <absl/container/flat_hash_set.h>
 
 #include "tracestore/stored_traces.h"
 
@@ -67,9 +66,9 @@ constexpr uint32_t kGoneShareMax =
 // are, without decoding them; the others, and traces that lie in several blocks, are written anew.
 class BlockMerge {
  public:
-  BlockMerge(const BlockList& inputs, const std::function<bool(const TraceId&)>& keep,
-             BlockWriter& writer, uint32_t row_group_rows)
-      : inputs_(inputs), keep_(keep), writer_(writer), row_group_rows_(row_group_rows) {}
+  BlockMerge(const BlockList& inputs, const KeptTraces& kept, BlockWriter& writer,
+             uint32_t row_group_rows)
+      : inputs_(inputs), kept_(kept), writer_(writer), row_group_rows_(row_group_rows) {}
 
   Status run() {
     // What is said of an id that is damaged must not be written down.
@@ -103,7 +102,7 @@ class BlockMerge {
     uint32_t gone_count = 0;
     for (uint32_t ordinal = zone.first_trace; ordinal < zone.first_trace + zone.traces; ++ordinal) {
       ids.push_back(block.trace_id(ordinal));
-      bool goes = block.is_gone(ordinal) || !keep_(ids.back());
+      bool goes = block.is_gone(ordinal) || !kept_.has(ids.back());
       if (!goes && continued_.contains(ids.back())) {
         const auto parts = locate(inputs_, ids.back());
         goes = parts.size() > 1;
@@ -184,7 +183,7 @@ class BlockMerge {
   }
 
   const BlockList& inputs_;
-  const std::function<bool(const TraceId&)>& keep_;
+  const KeptTraces& kept_;
   BlockWriter& writer_;
   const uint32_t row_group_rows_;
   absl::flat_hash_set<TraceId, TraceIdHash> continued_;  // that may have parts in several blocks
@@ -201,9 +200,17 @@ BlockList pick_compaction(const BlockList& blocks, const TraceStoreOptions& opti
   return {};
 }
 
-Status merge_traces(const BlockList& inputs, const std::function<bool(const TraceId&)>& keep,
-                    BlockWriter& writer, uint32_t row_group_rows) {
-  return BlockMerge(inputs, keep, writer, row_group_rows).run();
+KeptTraces KeptTraces::all_of(const BlockList& inputs) {
+  KeptTraces kept;
+  kept.all_ = true;
+  kept.is_empty_ = std::ranges::all_of(
+      inputs, [](const auto& input) { return input->summary().traces == input->summary().gone; });
+  return kept;
+}
+
+Status merge_traces(const BlockList& inputs, const KeptTraces& kept, BlockWriter& writer,
+                    uint32_t row_group_rows) {
+  return BlockMerge(inputs, kept, writer, row_group_rows).run();
 }
 
 }  // namespace sightline::tracestore

@@ -2,10 +2,12 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <map>
 #include <numeric>
 
 #include "base/random.h"
 #include "tracestore/codec/code_table.h"
+#include "tracestore/codec/count_pairs.h"
 #include "tracestore/codec/paged_integers.h"
 #include "tracestore/codec/same_bytes.h"
 #include "tracestore/codec/sort_by_number.h"
@@ -64,6 +66,31 @@ TEST(SortByNumber, IsStableForSmallAndLargeNumbers) {
     std::sort(expected.begin(), expected.end());
     sort_by_number(items, [](const auto& item) { return item.first; });
     EXPECT_EQ(items, expected) << bound;
+  }
+}
+
+TEST(CountPairs, EachPairOnceInOrder) {
+  const uint64_t seed = Random::entropy_seed();
+  SCOPED_TRACE(seed);
+  Random random(seed);
+  for (int round = 0; round < 200; ++round) {
+    const auto firsts = static_cast<uint32_t>(1 + random.below(20));
+    const auto seconds = static_cast<uint32_t>(1 + random.below(round % 2 == 0 ? 3 : 2000));
+    std::vector<NumberPair> pairs(random.below(300));
+    std::map<std::pair<uint32_t, uint32_t>, uint32_t> expected;
+    for (NumberPair& pair : pairs) {
+      pair = {static_cast<uint32_t>(random.below(firsts)),
+              static_cast<uint32_t>(random.below(seconds))};
+      ++expected[{pair.first, pair.second}];
+    }
+    auto next = expected.begin();
+    count_pairs(pairs, firsts, seconds, [&](uint32_t first, uint32_t second, uint32_t times) {
+      ASSERT_NE(next, expected.end());
+      EXPECT_EQ(std::pair(first, second), next->first);
+      EXPECT_EQ(times, next->second);
+      ++next;
+    });
+    EXPECT_EQ(next, expected.end());
   }
 }
 

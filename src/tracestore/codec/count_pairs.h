@@ -1,34 +1,39 @@
 #pragma once
-// How often each pair of two small numbers comes, without hashing.
+// How often each pair of two small numbers comes, without hashing and without sorting them all.
 #include <algorithm>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace sightline::tracestore {
 
-// Tables of up to this many pairs are counted in place; others by sorting.
-inline constexpr uint64_t kPairsCounted = 1u << 18;
+struct NumberPair {
+  uint32_t first = 0;
+  uint32_t second = 0;
+};
 
-// `pairs`: first << 32 | second, each below its bound; left in any order. Calls `visit(first, second, times)` in
-// their order.
+// `pairs`: each number below its bound. Calls `visit(first, second, times)` in their order.
 template <typename Visit>
-void count_pairs(std::vector<uint64_t>& pairs, uint32_t firsts, uint32_t seconds, Visit visit) {
-  if (uint64_t{firsts} * seconds <= std::min<uint64_t>(kPairsCounted, pairs.size() * 8)) {
-    std::vector<uint32_t> times(size_t{firsts} * seconds, 0);
-    for (const uint64_t pair : pairs) ++times[(pair >> 32) * seconds + static_cast<uint32_t>(pair)];
-    size_t at = 0;
-    for (uint32_t first = 0; first < firsts; ++first)
-      for (uint32_t second = 0; second < seconds; ++second, ++at)
-        if (times[at] != 0) visit(first, second, times[at]);
-    return;
-  }
-  std::sort(pairs.begin(), pairs.end());
-  for (size_t at = 0; at < pairs.size();) {
-    size_t end = at;
-    while (end < pairs.size() && pairs[end] == pairs[at]) ++end;
-    visit(static_cast<uint32_t>(pairs[at] >> 32), static_cast<uint32_t>(pairs[at]),
-          static_cast<uint32_t>(end - at));
-    at = end;
+void count_pairs(std::span<const NumberPair> pairs, uint32_t firsts, uint32_t seconds,
+                 Visit visit) {
+  // The seconds of each first, one after the other.
+  std::vector<uint32_t> ends(size_t{firsts} + 1, 0);
+  for (const NumberPair& pair : pairs) ++ends[pair.first + 1];
+  for (size_t first = 0; first < firsts; ++first) ends[first + 1] += ends[first];
+  std::vector<uint32_t> grouped(pairs.size());
+  for (const NumberPair& pair : pairs) grouped[ends[pair.first]++] = pair.second;
+  std::vector<uint32_t> times(seconds, 0);
+  std::vector<uint32_t> met;
+  uint32_t at = 0;
+  for (uint32_t first = 0; first < firsts; ++first) {
+    met.clear();
+    for (; at < ends[first]; ++at)
+      if (times[grouped[at]]++ == 0) met.push_back(grouped[at]);
+    std::sort(met.begin(), met.end());
+    for (const uint32_t second : met) {
+      visit(first, second, times[second]);
+      times[second] = 0;
+    }
   }
 }
 

@@ -141,25 +141,100 @@ Tables choose_tables(const PagedInput& input, std::span<const uint8_t> symbols,
   return several.bytes < single.bytes ? several : single;
 }
 
-// All symbols of a page that say nothing new: it has no bytes.
-void append_page(const PagedInput& input, std::span<const uint8_t> symbols, size_t begin,
-                 size_t end, const Tables& tables, std::string& out) {
-  const auto page = input.values.subspan(begin, end - begin);
-  if (std::all_of(page.begin(), page.end(), [](uint64_t v) { return v == 0; })) return;
-  RansEncoder coder(end - begin);
-  if (tables.of_context.empty()) {
-    const Frequencies& table = tables.frequencies[0];
-    for (size_t i = end; i-- > begin;) coder.put(table[symbols[i]]);
-  } else {
-    for (size_t i = end; i-- > begin;) coder.put(tables.of(input.contexts[i])[symbols[i]]);
+// Writes pages, several side by side: each step of a coder waits for the one before.
+class PageWriter {
+ public:
+  PageWriter(const PagedInput& input, std::span<const uint8_t> symbols, const Tables& tables)
+      : input_(input), symbols_(symbols), tables_(tables) {}
+
+  // How many bytes each has, then all of them.
+  void append_to(std::string& out) {
+    lengths_.assign(input_.page_ends.size(), 0);
+    size_t begin = 0;
+    for (size_t page = 0; page < input_.page_ends.size(); ++page) {
+      const size_t end = input_.page_ends[page];
+      const auto values = input_.values.subspan(begin, end - begin);
+      // All zeros are a page without bytes.
+      if (std::any_of(values.begin(), values.end(), [](uint64_t v) { return v != 0; }))
+        lanes_[waiting_++] = {page, begin, end};
+      if (waiting_ == kLanes) write<kLanes>();
+      begin = end;
+    }
+    for (size_t lane = 0; lane < waiting_; ++lane) {
+      lanes_[0] = lanes_[lane];
+      write<1>();
+    }
+    for (const size_t length : lengths_) append_uvarint(out, length);
+    out += pages_;
   }
-  append_uvarint(out, coder.bytes());
-  coder.append_to(out);
-  if (!tables.low_bits) return;
-  BitWriter bits(out);
-  for (size_t i = begin; i < end; ++i) bits.put(input.values[i], low_bits_of(symbols[i]));
-  bits.finish();
-}
+
+ private:
+  struct Lane {
+    size_t page = 0;
+    size_t begin = 0;
+    size_t end = 0;
+  };
+
+  template <size_t kCount>
+  void write() {
+    std::array<RansEncoder, kCount> coders;
+    size_t together = SIZE_MAX;
+    for (size_t lane = 0; lane < kCount; ++lane) {
+      const size_t count = lanes_[lane].end - lanes_[lane].begin;
+      together = std::min(together, count);
+      if (room_[lane].size() <= count) room_[lane].resize(count + 1);
+      coders[lane] = RansEncoder(room_[lane]);
+    }
+    if (tables_.of_context.empty()) {
+      const Frequencies& table = tables_.frequencies[0];
+      put_all(coders, together, [&](size_t i) -> const auto& { return table[symbols_[i]]; });
+    } else {
+      put_all(coders, together,
+              [&](size_t i) -> const auto& { return tables_.of(input_.contexts[i])[symbols_[i]]; });
+    }
+    for (size_t lane = 0; lane < kCount; ++lane) finish(lanes_[lane], coders[lane]);
+    if (kCount == kLanes) waiting_ = 0;
+  }
+
+  template <size_t kCount, typename SymbolAt>
+  void put_all(std::array<RansEncoder, kCount>& coders, size_t together, SymbolAt symbol_at) const {
+    // Copies of their own: what the loop holds in registers nothing else may point to.
+    std::array<RansEncoder, kCount> at_work = coders;
+    std::array<size_t, kCount> at;
+    for (size_t lane = 0; lane < kCount; ++lane) at[lane] = lanes_[lane].end;
+    for (size_t i = 0; i < together; ++i) {
+#pragma GCC unroll 4
+      for (size_t lane = 0; lane < kCount; ++lane) at_work[lane].put(symbol_at(--at[lane]));
+    }
+    for (size_t lane = 0; lane < kCount; ++lane) {
+      RansEncoder coder = at_work[lane];
+      for (size_t i = at[lane]; i-- > lanes_[lane].begin;) coder.put(symbol_at(i));
+      coders[lane] = coder;
+    }
+  }
+
+  void finish(const Lane& lane, const RansEncoder& coder) {
+    const size_t before = pages_.size();
+    append_uvarint(pages_, coder.bytes());
+    coder.append_to(pages_);
+    if (tables_.low_bits) {
+      BitWriter bits(pages_);
+      for (size_t i = lane.begin; i < lane.end; ++i)
+        bits.put(input_.values[i], low_bits_of(symbols_[i]));
+      bits.finish();
+    }
+    lengths_[lane.page] = pages_.size() - before;
+  }
+
+  const PagedInput& input_;
+  const std::span<const uint8_t> symbols_;
+  const Tables& tables_;
+  std::array<Lane, kLanes> lanes_;  // pages to be written next
+  size_t waiting_ = 0;              // of them
+  std::array<std::vector<uint16_t>, kLanes> room_;
+  std::vector<size_t> lengths_;  // by page
+  std::string pages_;
+};
 
 std::unexpected<Error> torn() { return fail(Errc::kCorrupt, "paged integers are torn"); }
 std::unexpected<Error> unsound() {
@@ -193,21 +268,13 @@ void encode_paged(const PagedInput& input, std::string& out) {
   for (size_t i = 0; i < of_context.size(); i += 2)
     out.push_back(static_cast<char>(of_context[i] |
                                     (i + 1 < of_context.size() ? of_context[i + 1] << 4 : 0)));
-  std::string pages;
+  std::string written;
   for (const Frequencies& table : tables.frequencies) {
-    pages.clear();
-    table.append_to(pages);
-    append_sized(out, pages);
+    written.clear();
+    table.append_to(written);
+    append_sized(out, written);
   }
-  pages.clear();
-  size_t begin = 0;
-  for (const uint32_t end : input.page_ends) {
-    const size_t before = pages.size();
-    append_page(input, symbols, begin, end, tables, pages);
-    append_uvarint(out, pages.size() - before);
-    begin = end;
-  }
-  out += pages;
+  PageWriter(input, symbols, tables).append_to(out);
 }
 
 std::string_view paged_encoding_name(std::string_view bytes) {
@@ -329,9 +396,7 @@ Result<uint64_t> PagedIntegers::bound_of(uint32_t context) const {
   if (constant_) return value_;
   const auto slots = slots_of(context);
   if (!slots) return std::unexpected(slots.error());
-  uint32_t largest = 0;
-  for (const RansSlot& slot : **slots) largest = std::max(largest, slot.symbol());
-  const auto symbol = static_cast<uint8_t>(largest);
+  const auto symbol = static_cast<uint8_t>((*slots)->entries[(*slots)->count - 1].symbol());
   const unsigned low_bits = low_bits_of(symbol);
   return low_bits > 61 ? UINT64_MAX : base_of(symbol) + ((uint64_t{1} << low_bits) - 1);
 }

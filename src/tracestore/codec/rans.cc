@@ -61,24 +61,10 @@ double Frequencies::cost(std::span<const uint32_t> counts) const {
   return bits;
 }
 
-namespace {
-
-// first, first + 1, ... into the slots [begin, end); some at once, behind `end`, too, where there is room.
-void fill_slots(RansSlots& slots, uint32_t begin, uint32_t end, uint32_t first) {
-  using Several = uint32_t __attribute__((vector_size(16)));
-  static_assert(sizeof(RansSlot) == sizeof(uint32_t));
-  uint32_t at = begin;
-  Several values = {first, first + 1, first + 2, first + 3};
-  for (; at < end && at + 4 <= kRansScale; at += 4, values += 4)
-    std::memcpy(static_cast<void*>(&slots[at]), &values, sizeof(values));
-  for (; at < end; ++at) slots[at].packed = first + (at - begin);
-}
-
-}  // namespace
-
 bool read_frequencies(std::string_view bytes, RansSlots& slots) {
   ByteReader in(bytes);
   const uint32_t count = in.u8() + 1u;
+  slots.count = count;
   uint64_t symbol = 0;
   uint32_t start = 0;
   for (uint32_t i = 0; i < count; ++i) {
@@ -88,9 +74,9 @@ bool read_frequencies(std::string_view bytes, RansSlots& slots) {
     const uint64_t frequency = i + 1 < count ? in.uvarint() : kRansScale - start;
     // The last one's is at least one, so that all others leave something.
     if (!in.ok() || symbol > 255 || frequency == 0 || frequency > kRansScale - start) return false;
-    const RansSlot first =
-        RansSlot::of(static_cast<uint32_t>(symbol), static_cast<uint32_t>(frequency), 0);
-    fill_slots(slots, start, start + static_cast<uint32_t>(frequency), first.packed);
+    slots.entries[i] =
+        RansEntry::of(static_cast<uint32_t>(symbol), static_cast<uint32_t>(frequency), start);
+    std::memset(slots.places.data() + start, static_cast<int>(i), frequency);
     start += static_cast<uint32_t>(frequency);
   }
   return in.at_end() && start == kRansScale;

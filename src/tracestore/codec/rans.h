@@ -20,17 +20,22 @@ inline constexpr uint32_t kRansLow = 1u << 16;
 // the product fits 64 bits.
 inline constexpr unsigned kInverseBits = 42;
 
-// What a reader looks up by the low bits of its state: the symbol, its frequency, and how far into its range they are.
-struct RansSlot {
+// What a reader looks up: by the low bits of its state an entry, which says the symbol, its frequency and where its range
+// begins. Two steps keep it small: a reader of one trace meets a hundred of these, none of which was used lately.
+struct RansEntry {
   uint32_t packed;
-  static RansSlot of(uint32_t symbol, uint32_t frequency, uint32_t distance) {
-    return {symbol << 21 | frequency << kRansScaleBits | distance};
+  static RansEntry of(uint32_t symbol, uint32_t frequency, uint32_t start) {
+    return {symbol << 21 | frequency << kRansScaleBits | start};
   }
   uint32_t symbol() const { return packed >> 21; }
   uint32_t frequency() const { return packed >> kRansScaleBits & (2 * kRansScale - 1); }
-  uint32_t distance() const { return packed & (kRansScale - 1); }
+  uint32_t start() const { return packed & (kRansScale - 1); }
 };
-using RansSlots = std::array<RansSlot, kRansScale>;
+struct RansSlots {
+  std::array<uint8_t, kRansScale> places;  // in `entries`
+  std::array<RansEntry, 256> entries;      // ascending by symbol
+  uint32_t count;                          // of them
+};
 
 // Of up to 256 symbols; frequencies of those that occur add up to kRansScale.
 class Frequencies {
@@ -57,31 +62,34 @@ class Frequencies {
 // What append_to() wrote, as a reader wants it. False for bytes that are none, or are not all used.
 bool read_frequencies(std::string_view bytes, RansSlots& slots);
 
-// Symbols are put last to first; what append_to() writes reads first to last.
+// Symbols are put last to first; what append_to() writes reads first to last. Copies go on by themselves, in the same room.
 class RansEncoder {
  public:
-  // Of at most `count` symbols.
-  explicit RansEncoder(size_t count) : words_(count), at_(count) {}
+  RansEncoder() = default;
+  // Into `room`, from its end on: a word for each symbol, and one more.
+  explicit RansEncoder(std::span<uint16_t> room)
+      : end_(room.data() + room.size()), at_(room.data() + room.size()) {}
+  // Does not branch on whether a word is full: that is hard to foresee.
   void put(const Frequencies::Symbol& symbol) {
-    if (state_ >= uint64_t{symbol.frequency} << (32 - kRansScaleBits)) {
-      words_[--at_] = static_cast<uint16_t>(state_);
-      state_ >>= 16;
-    }
+    const bool full = state_ >= uint64_t{symbol.frequency} << (32 - kRansScaleBits);
+    at_[-1] = static_cast<uint16_t>(state_);
+    at_ -= full ? 1 : 0;
+    state_ = full ? state_ >> 16 : state_;
     const auto quotient = static_cast<uint32_t>(state_ * symbol.inverse >> kInverseBits);
     state_ += quotient * (kRansScale - symbol.frequency) + symbol.start;
   }
-  size_t bytes() const { return sizeof(state_) + (words_.size() - at_) * sizeof(words_[0]); }
-  void append_to(std::string& out) {
+  size_t bytes() const {
+    return sizeof(state_) + static_cast<size_t>(end_ - at_) * sizeof(uint16_t);
+  }
+  void append_to(std::string& out) const {
     append_le<uint32_t>(out, state_);
-    out.append(reinterpret_cast<const char*>(words_.data() + at_), bytes() - sizeof(state_));
-    state_ = kRansLow;
-    at_ = words_.size();
+    out.append(reinterpret_cast<const char*>(at_), bytes() - sizeof(state_));
   }
 
  private:
   uint32_t state_ = kRansLow;
-  std::vector<uint16_t> words_;  // from at_ on, the first to be read first
-  size_t at_;
+  uint16_t* end_ = nullptr;
+  uint16_t* at_ = nullptr;  // words from here on, the first to be read first
 };
 
 class RansDecoder {
@@ -98,13 +106,14 @@ class RansDecoder {
   // Branches neither on the symbol nor on whether a word follows: both are hard to foresee.
   uint32_t get(const RansSlots& slots) {
     static constexpr char kNothing[2] = {0, 0};
-    const RansSlot slot = slots[state_ & (kRansScale - 1)];
-    const uint32_t state = slot.frequency() * (state_ >> kRansScaleBits) + slot.distance();
+    const uint32_t low = state_ & (kRansScale - 1);
+    const RansEntry entry = slots.entries[slots.places[low]];
+    const uint32_t state = entry.frequency() * (state_ >> kRansScaleBits) + low - entry.start();
     const auto word = load_le<uint16_t>(at_ + 2 <= size_ ? bytes_ + at_ : kNothing);
     const bool is_low = state < kRansLow;
     state_ = is_low ? state << 16 | word : state;
     at_ += is_low ? 2 : 0;
-    return slot.symbol();
+    return entry.symbol();
   }
   // All read, and back where the encoder began.
   bool finished() const { return at_ == size_ && state_ == kRansLow; }

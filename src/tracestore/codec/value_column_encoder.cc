@@ -207,18 +207,20 @@ class ValueColumnEncoder {
   void find_usual() {
     // A vote first: a context with one value for all is the rule and needs no counting.
     std::vector<uint8_t> mixed(coded_.context_count, 0);
-    size_t of_mixed = 0;
+    uint8_t any = 0;
     for (size_t i = 0; i < coded_.codes.size(); ++i) {
       uint32_t& only = usual_[context(i)];
       if (only == kNone) only = coded_.codes[i];
-      mixed[context(i)] |= only != coded_.codes[i] ? 1 : 0;
+      const uint8_t differs = only != coded_.codes[i] ? 1 : 0;
+      mixed[context(i)] |= differs;
+      any |= differs;
     }
-    for (size_t i = 0; i < coded_.codes.size(); ++i) of_mixed += mixed[context(i)];
-    if (of_mixed == 0) return;
-    std::vector<uint64_t> pairs;
-    pairs.reserve(of_mixed);
+    all_usual_ = any == 0;
+    if (all_usual_) return;
+    std::vector<NumberPair> pairs;
+    pairs.reserve(coded_.codes.size());
     for (size_t i = 0; i < coded_.codes.size(); ++i)
-      if (mixed[context(i)] != 0) pairs.push_back(uint64_t{context(i)} << 32 | coded_.codes[i]);
+      if (mixed[context(i)] != 0) pairs.push_back({context(i), coded_.codes[i]});
     std::vector<uint32_t> best(coded_.context_count, 0);
     count_pairs(pairs, coded_.context_count, static_cast<uint32_t>(values_.size()),
                 [&](uint32_t c, uint32_t code, uint32_t times) {
@@ -237,6 +239,12 @@ class ValueColumnEncoder {
     std::string list;
     encode_integers(usual, list);
     append_sized(out, list);
+    if (all_usual_) {
+      append_uvarint(out, 0);  // none is new
+      const uint64_t all = 0;
+      encode_paged({.values = {&all, 1}}, out);
+      return;
+    }
     std::vector<uint64_t> symbols, new_in_page;
     symbols.reserve(coded_.codes.size());
     size_t at = 0;
@@ -336,6 +344,7 @@ class ValueColumnEncoder {
   const std::vector<ValueView>& values_;
   const CodedValues coded_;
   std::vector<uint32_t> usual_;
+  bool all_usual_ = false;  // in every context all values are
   std::vector<uint8_t> is_new_;
   std::vector<uint32_t> order_;
   std::vector<uint32_t> rank_;

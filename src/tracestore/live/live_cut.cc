@@ -70,13 +70,19 @@ Status LiveCut::write_group(const Group& group, BlockWriter& writer) {
   // By number; they come about in the order in which they were received, which is that of the log.
   std::vector<const LiveBatch*> batches;
   absl::flat_hash_map<const LiveBatch*, uint32_t> numbers;
+  const LiveBatch* batch = nullptr;  // of the row before, and its number
+  uint32_t number = 0;
   for (size_t i = group.begin; i < group.end; ++i)
     for (const auto& part : by_start_[i]->parts)
       for (const LiveRow& row : part->rows) {
-        const auto [known, is_new] =
-            numbers.try_emplace(row.batch.get(), static_cast<uint32_t>(batches.size()));
-        if (is_new) batches.push_back(row.batch.get());
-        places.push_back({known->second, row.index, static_cast<uint32_t>(i - group.begin),
+        if (row.batch.get() != batch) {
+          batch = row.batch.get();
+          const auto [known, is_new] =
+              numbers.try_emplace(batch, static_cast<uint32_t>(batches.size()));
+          if (is_new) batches.push_back(batch);
+          number = known->second;
+        }
+        places.push_back({number, row.index, static_cast<uint32_t>(i - group.begin),
                           static_cast<uint32_t>(places.size())});
       }
   sort_by_number(places, [](const Place& place) { return place.index; });
@@ -84,13 +90,13 @@ Status LiveCut::write_group(const Group& group, BlockWriter& writer) {
   RowGroupEncoder encoder(places.size());
   std::vector<uint32_t> wanted;
   for (size_t at = 0; at < places.size();) {
-    const uint32_t number = places[at].batch;
+    number = places[at].batch;
     wanted.clear();
     for (size_t i = at; i < places.size() && places[i].batch == number; ++i)
       wanted.push_back(places[i].index);
-    const auto batch = batches[number]->spans(wanted);
-    if (!batch) return std::unexpected(batch.error());
-    encoder.begin_batch(**batch);
+    const auto spans = batches[number]->spans(wanted);
+    if (!spans) return std::unexpected(spans.error());
+    encoder.begin_batch(**spans);
     for (; at < places.size() && places[at].batch == number; ++at)
       encoder.add(places[at].trace, places[at].index, places[at].arrival);
   }

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <iterator>
-#include <numeric>
 #include <utility>
+
+#include "base/bytes.h"
 
 namespace sightline::tracestore {
 namespace {
@@ -55,6 +56,25 @@ void keep_visible(LiveTrace& trace, uint64_t sequence) {
   for (auto& part : trace.parts) part = visible_part(std::move(part), sequence);
   const auto gone = std::remove(trace.parts.begin(), trace.parts.end(), nullptr);
   trace.parts.erase(gone, trace.parts.end());
+}
+
+// Places of spans by trace, those of one in the order they came. What is compared lies side by side: spans are large.
+std::vector<uint32_t> by_trace(const std::vector<model::SpanView>& spans) {
+  struct Place {
+    uint64_t begin;  // of the trace id
+    uint32_t index;
+  };
+  std::vector<Place> places(spans.size());
+  for (uint32_t i = 0; i < spans.size(); ++i)
+    places[i] = {load_be64(spans[i].trace_id.bytes.data()), i};
+  std::sort(places.begin(), places.end(), [&](const Place& a, const Place& b) {
+    if (a.begin != b.begin) return a.begin < b.begin;
+    const auto order = spans[a.index].trace_id <=> spans[b.index].trace_id;
+    return order != 0 ? order < 0 : a.index < b.index;
+  });
+  std::vector<uint32_t> order(places.size());
+  for (size_t i = 0; i < places.size(); ++i) order[i] = places[i].index;
+  return order;
 }
 
 bool is_due(const LivePart& part, const CutRule& rule) {
@@ -188,10 +208,7 @@ Inserted LiveTraces::insert(const std::shared_ptr<LiveBatch>& batch,
                             const InsertLimits& limits) {
   Inserted result;
   const auto& spans = received.spans;
-  std::vector<uint32_t> order(spans.size());
-  std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(),
-                   [&](uint32_t a, uint32_t b) { return spans[a].trace_id < spans[b].trace_id; });
+  const std::vector<uint32_t> order = by_trace(spans);
   std::vector<TraceId> begun;
   TimestampNs newest{0};
   for (size_t begin = 0; begin < order.size();) {

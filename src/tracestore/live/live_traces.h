@@ -190,7 +190,11 @@ class LiveRows {
       runs_.push_back({batch, static_cast<uint32_t>(indices_.size())});
     indices_.push_back(index);
   }
-  void reserve_more(size_t count) { indices_.reserve(indices_.size() + count); }
+  void reserve_more(size_t count) {
+    const size_t wanted = indices_.size() + count;
+    if (wanted > indices_.capacity())
+      indices_.reserve(indices_.empty() ? wanted : std::max(wanted, 2 * indices_.capacity()));
+  }
 
  private:
   std::vector<Run> runs_;

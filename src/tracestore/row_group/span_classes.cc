@@ -22,8 +22,10 @@ void append_attributes(std::string& out, const model::SpanBatch& batch, model::R
   }
 }
 
-// The values below `bound` that come with each of `groups` groups, the most frequent first. `pairs`: group << 32 | value.
-std::vector<std::vector<uint32_t>> rank_by_group(std::vector<uint64_t> pairs, uint32_t groups,
+constexpr uint64_t kPlacesInTable = 1u << 20;
+
+// The values below `bound` that come with each of `groups` groups, the most frequent first. `pairs`: group, value.
+std::vector<std::vector<uint32_t>> rank_by_group(std::span<const NumberPair> pairs, uint32_t groups,
                                                  uint32_t bound, uint32_t often,
                                                  size_t values_max) {
   struct Counted {
@@ -48,7 +50,7 @@ std::vector<std::vector<uint32_t>> rank_by_group(std::vector<uint64_t> pairs, ui
 class Places {
  public:
   Places(const std::vector<std::vector<uint32_t>>& lists, uint32_t bound) : bound_(bound) {
-    const bool small = uint64_t{bound} * lists.size() <= kPairsCounted * 4;
+    const bool small = uint64_t{bound} * lists.size() <= kPlacesInTable;
     if (small) table_.assign(size_t{bound} * lists.size(), 0);
     for (uint32_t group = 0; group < lists.size(); ++group)
       for (uint32_t i = 0; i < lists[group].size(); ++i) {
@@ -165,11 +167,11 @@ ClassSequence encode_class_sequence(const std::vector<uint32_t>& class_of_row, u
     for (uint32_t i = 0; i < count; ++i)
       sequence.contexts.push_back(i == 0 ? class_count
                                          : class_of_row[sequence.contexts.size() - 1]);
-  std::vector<uint64_t> pairs;
+  std::vector<NumberPair> pairs(class_of_row.size());
   for (size_t row = 0; row < class_of_row.size(); ++row)
-    pairs.push_back(uint64_t{sequence.contexts[row]} << 32 | class_of_row[row]);
+    pairs[row] = {sequence.contexts[row], class_of_row[row]};
   const auto lists =
-      rank_by_group(std::move(pairs), class_count + 1, class_count, kFollowsOften, kSuccessorsMax);
+      rank_by_group(pairs, class_count + 1, class_count, kFollowsOften, kSuccessorsMax);
   sequence.successors = write_lists(lists);
   const Places places(lists, class_count);
   size_t row = 0;
@@ -188,12 +190,12 @@ ResourceSequence encode_resource_sequence(const std::vector<uint32_t>& resource_
                                           uint32_t class_count,
                                           const std::vector<uint32_t>& parent_rows) {
   ResourceSequence sequence;
-  std::vector<uint64_t> pairs;
+  std::vector<NumberPair> pairs(class_of_row.size());
   for (size_t row = 0; row < class_of_row.size(); ++row)
-    pairs.push_back(uint64_t{class_of_row[row]} << 32 | resource_of_row[row]);
+    pairs[row] = {class_of_row[row], resource_of_row[row]};
   const uint32_t resource_count =
       resource_of_row.empty() ? 0 : std::ranges::max(resource_of_row) + 1;
-  const auto lists = rank_by_group(std::move(pairs), class_count, resource_count, 1, SIZE_MAX);
+  const auto lists = rank_by_group(pairs, class_count, resource_count, 1, SIZE_MAX);
   sequence.of_classes = write_lists(lists);
   const Places places(lists, resource_count);
   for (uint32_t row = 0; row < class_of_row.size(); ++row) {

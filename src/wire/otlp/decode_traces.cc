@@ -38,6 +38,49 @@ size_t count_field(std::string_view message, uint32_t tag) {
   return n;
 }
 
+// An attribute as nearly every sender writes it: a key, then a value that is one text or one number. False for any other,
+// which is left to the real walk; `attribute` may be half filled then.
+bool take_usual_attribute(std::string_view message, AttributeView& attribute) {
+  const auto* at = reinterpret_cast<const uint8_t*>(message.data());
+  const auto* const end = at + message.size();
+  // A field of the tag that is the next one: where it begins, and how long it is. False when its length takes three bytes.
+  const auto take_header = [&](uint32_t tag, size_t& length) {
+    if (end - at < 3 || *at != tag) return false;
+    length = at[1];
+    at += 2;
+    if (length >= 0x80) {
+      if (*at >= 0x80) return false;
+      length = (length & 0x7f) | size_t{*at++} << 7;
+    }
+    return length <= static_cast<size_t>(end - at);
+  };
+  const auto text = [](const uint8_t* begin, size_t length) {
+    return std::string_view(reinterpret_cast<const char*>(begin), length);
+  };
+  size_t length = 0;
+  if (!take_header(protobuf_bytes(1), length)) return false;
+  attribute.key = text(at, length);
+  at += length;
+  if (!take_header(protobuf_bytes(2), length) || length != static_cast<size_t>(end - at) ||
+      length == 0)
+    return false;
+  if (*at == protobuf_bytes(1)) {
+    if (!take_header(protobuf_bytes(1), length) || length != static_cast<size_t>(end - at))
+      return false;
+    attribute.value = ValueView::of_string(text(at, length));
+    return true;
+  }
+  if (*at != protobuf_varint(3)) return false;
+  uint64_t number = 0;
+  unsigned shift = 0;
+  for (++at; at != end && *at >= 0x80 && shift < 56; shift += 7)
+    number |= static_cast<uint64_t>(*at++ & 0x7f) << shift;
+  if (end - at != 1 || *at >= 0x80) return false;
+  attribute.value =
+      ValueView::of_int(static_cast<int64_t>(number | static_cast<uint64_t>(*at) << shift));
+  return true;
+}
+
 // One walk over one request. Every parse function returns false after a fault,
 // which fault_ and fault_at_ then describe.
 class Decoder {
@@ -400,6 +443,11 @@ class Decoder {
       return true;
     }
     AttributeView& attribute = batch_.attributes.emplace_back();
+    if (take_usual_attribute(message, attribute)) {
+      ++run.kept;
+      return true;
+    }
+    attribute = {};
     bool too_deep = false;
     ProtobufReader r(message);
     while (r.next()) {

@@ -125,6 +125,69 @@ TEST(DecodeTraces, ReadsEveryField) {
   EXPECT_EQ(decoded->rejection_message(), "");
 }
 
+// The attributes of a request of one span, `attributes` encoded; nullopt when it is malformed.
+std::optional<std::vector<std::pair<std::string, model::ValueView>>> attributes_of(
+    const std::vector<std::string>& attributes, std::shared_ptr<const std::string>& kept) {
+  kept = request_of([&](pbf_writer& scope_spans) {
+    pbf_writer span(scope_spans, 2);
+    put_ids(span);
+    for (const std::string& attribute : attributes) span.add_message(9, attribute);
+  });
+  const auto decoded = decode_traces(kept);
+  if (!decoded) return std::nullopt;
+  std::vector<std::pair<std::string, model::ValueView>> read;
+  for (const auto& [key, value] : decoded->batch->of(decoded->batch->spans[0].attributes))
+    read.emplace_back(key, value);
+  return read;
+}
+
+// Most attributes are read on a short way, which must say what the long one does, wherever a message ends.
+TEST(DecodeTraces, ReadsUsualAttributesAsAnyOther) {
+  std::vector<std::string> values;
+  for (const size_t size :
+       {0u, 1u, 6u, 124u, 125u, 126u, 127u, 128u, 129u, 300u, 16'381u, 17'000u}) {
+    pbf_writer(values.emplace_back()).add_string(1, std::string(size, 'v'));
+    pbf_writer(values.emplace_back()).add_bytes(7, std::string(size, 'b'));
+  }
+  for (unsigned bits = 0; bits < 64; ++bits)
+    for (const int64_t number :
+         {int64_t{1} << bits, -(int64_t{1} << bits), (int64_t{1} << bits) - 1})
+      pbf_writer(values.emplace_back()).add_int64(3, number);
+  pbf_writer(values.emplace_back()).add_bool(2, true);
+  pbf_writer(values.emplace_back()).add_double(4, 0.5);
+  values.emplace_back();
+  values.push_back(values[2] + values[4]);                 // the last one counts
+  values.push_back(std::string("\x18\x81\x80\x00", 4));    // longer than it need be
+  values.push_back(std::string("\x0a\x81\x00", 3) + "v");  // likewise
+  for (const std::string& value : values) {
+    for (const size_t key_bytes : {0u, 1u, 7u, 127u, 128u, 200u}) {
+      std::string usual;
+      pbf_writer attribute(usual);
+      attribute.add_string(1, std::string(key_bytes, 'k'));
+      attribute.add_message(2, value);
+      std::string unknown_field;
+      pbf_writer(unknown_field).add_uint32(15, 1);
+      std::shared_ptr<const std::string> kept, kept_longer;
+      const auto read = attributes_of({usual}, kept);
+      const auto longer = attributes_of({usual + unknown_field}, kept_longer);
+      ASSERT_EQ(read.has_value(), longer.has_value());
+      ASSERT_TRUE(read);
+      ASSERT_EQ(read->size(), 1u);
+      EXPECT_EQ(read->front().first, longer->front().first);
+      EXPECT_TRUE(read->front().second == longer->front().second) << value.size();
+      if (usual.size() > 40) continue;
+      for (size_t size = 0; size < usual.size(); ++size) {
+        const std::string cut = usual.substr(0, size);
+        const auto of_cut = attributes_of({cut}, kept);
+        // Behind what is cut short inside a field, the unknown one would be swallowed: put it in front.
+        const auto of_longer = attributes_of({unknown_field + cut}, kept_longer);
+        ASSERT_EQ(of_cut.has_value(), of_longer.has_value()) << size;
+        ASSERT_TRUE(!of_cut || of_cut->front().second == of_longer->front().second) << size;
+      }
+    }
+  }
+}
+
 TEST(DecodeTraces, RejectsOnlyTheSpansWithoutIds) {
   const auto bytes = request_of([](pbf_writer& scope_spans) {
     for (int i = 0; i < 5; ++i) {
