@@ -38,6 +38,8 @@ class ProtobufReader {
     return true;
   }
   uint32_t tag() const { return tag_; }
+  // Of a packed field's values, which have no tags: whether there is one more.
+  bool more() const { return at_ != end_; }
 
   uint64_t varint() {
     if (at_ != end_ && static_cast<uint8_t>(*at_) < 0x80) return static_cast<uint8_t>(*at_++);
@@ -63,6 +65,16 @@ class ProtobufReader {
       case 5: fixed32(); return;
       default: broken("unsupported wire type");
     }
+  }
+
+  // The caller's own fault with the value that was read last.
+  void refuse(const char* what) { broken(what); }
+  // The fault of a message inside this one, if it has any, is this one's.
+  void adopt_fault(const ProtobufReader& inner) {
+    if (inner.ok() || fault_ != nullptr) return;
+    fault_ = inner.fault_;
+    fault_at_ = inner.fault_at_;
+    at_ = end_;
   }
 
   bool ok() const { return fault_ == nullptr; }

@@ -69,7 +69,8 @@ std::string dump(const PrometheusConfig& config) {
         << format_prometheus_duration(job.scrape_interval) << ", timeout "
         << format_prometheus_duration(job.scrape_timeout)
         << (job.honor_labels ? ", honor_labels" : "")
-        << (job.honor_timestamps ? "" : ", own timestamps") << "\n";
+        << (job.honor_timestamps ? "" : ", own timestamps")
+        << (job.scrape_native_histograms ? ", native histograms" : "") << "\n";
     for (const TargetGroup& group : job.static_configs)
       for (const auto& target : group.targets)
         out << "    " << job.scheme << "://" << *target << job.metrics_path << "\n";

@@ -1,87 +1,10 @@
 #include "scrape/scrape_loop.h"
 
-#include <gtest/gtest.h>
-
-#include <thread>
-
-#include "io/testing_directory.h"
-#include "scrape/scraper.h"
-#include "tsdb/tsdb.h"
+#include "scrape/testing_scrape.h"
+#include "wire/prometheus/testing/family_message.h"
 
 namespace sightline::scrape {
 namespace {
-
-constexpr std::string_view kOpenMetrics =
-    "application/openmetrics-text; version=1.0.0; charset=utf-8";
-
-class ScrapeLoopTest : public testing::Test {
- protected:
-  void SetUp() override {
-    config_.job_name = {"j", {}};
-    config_.scrape_interval = std::chrono::seconds(15);
-    config_.scrape_timeout = std::chrono::seconds(10);
-    config_.scrape_protocols = {config::ScrapeProtocol::kOpenMetrics100,
-                                config::ScrapeProtocol::kPrometheusText004};
-    config_.static_configs.push_back({.targets = {{"host:1", {}}}});
-    store_ =
-        tsdb::Tsdb::open(*fs_, clock_, telemetry_, {.directory = dir_.path() + "/metrics"}).value();
-    rebuild();
-  }
-  void rebuild() {
-    targets_ = make_targets(config_).value();
-    loop_ = ScrapeLoop::create(
-                targets_.active.at(0),
-                [this](const FetchRequest& request) -> Result<Fetched> {
-                  accept_ = request.accept;
-                  if (body_.empty()) return fail(Errc::kUnavailable, "connection refused");
-                  return Fetched{std::string(content_type_), body_};
-                },
-                *store_, clock_, telemetry_)
-                .value();
-  }
-  void scrape(std::string body) {
-    clock_.advance(std::chrono::seconds(15));
-    body_ = std::move(body);
-    loop_->scrape();
-  }
-  // "t=v t=v" of the one series that matches the name and labels, stale markers as "stale".
-  std::string samples(std::string_view name, std::string_view label = "",
-                      std::string_view value = "") {
-    std::vector<tsdb::Matcher> matchers = {
-        tsdb::Matcher::create(tsdb::MatchOp::kEqual, "__name__", std::string(name)).value()};
-    if (!label.empty())
-      matchers.push_back(
-          tsdb::Matcher::create(tsdb::MatchOp::kEqual, std::string(label), std::string(value))
-              .value());
-    const auto querier = store_->querier().value();
-    const auto set = querier->select(matchers, {}).value();
-    std::string out;
-    for (size_t i = 0; i < set->size(); ++i) {
-      out += set->labels(i).to_string() + ":";
-      tsdb::SampleColumns columns;
-      EXPECT_TRUE(set->read(i, {}, columns));
-      for (size_t k = 0; k < columns.times.size(); ++k)
-        out += " " + std::to_string(columns.times[k] / 1000) + "=" +
-               (model::is_stale_marker(columns.values[k])
-                    ? "stale"
-                    : std::to_string(static_cast<int>(columns.values[k])));
-      out += "\n";
-    }
-    return out;
-  }
-
-  const io::TestingDirectory dir_;
-  const std::unique_ptr<io::FileSystem> fs_ = io::make_posix_file_system();
-  ManualClock clock_{{1'000'000'000'000}};
-  Telemetry telemetry_;
-  config::ScrapeConfig config_;
-  std::unique_ptr<tsdb::Tsdb> store_;
-  TargetSet targets_;
-  std::unique_ptr<ScrapeLoop> loop_;
-  std::string body_;
-  std::string accept_;
-  std::string_view content_type_ = kOpenMetrics;
-};
 
 TEST_F(ScrapeLoopTest, StoresSamplesExemplarsMetadataAndItsOwnSeries) {
   scrape(
@@ -108,24 +31,6 @@ TEST_F(ScrapeLoopTest, StoresSamplesExemplarsMetadataAndItsOwnSeries) {
   EXPECT_EQ(exemplars[0].time.value, 1'014'500);
   EXPECT_EQ(loop_->target().health().health, Health::kUp);
   EXPECT_NE(accept_.find("application/openmetrics-text;version=1.0.0"), std::string::npos);
-}
-
-// All of the job's targets are down then, as the peer has it.
-TEST_F(ScrapeLoopTest, AJobWithMoreTargetsThanItsLimitIsNotScraped) {
-  config_.static_configs.push_back({.targets = {{"host:2", {}}}});
-  config_.limits.targets = 1;
-  config::PrometheusConfig config;
-  config.scrape_configs = {config_};
-  auto scraper = Scraper::create(config, *store_, clock_, telemetry_, {});
-  ASSERT_TRUE(scraper);
-  (*scraper)->start();
-  const Target& target = *(*scraper)->targets().at(0);
-  while (target.health().health == Health::kUnknown) std::this_thread::yield();
-  (*scraper)->stop();
-  EXPECT_EQ(target.health().health, Health::kDown);
-  EXPECT_EQ(target.health().last_error, "target_limit exceeded (number of targets: 2, limit: 1)");
-  EXPECT_EQ(telemetry_.counter_total("prometheus_target_scrape_pool_exceeded_target_limit_total"),
-            1u);
 }
 
 TEST_F(ScrapeLoopTest, AVanishedSeriesEndsAndADownTargetEndsAll) {
@@ -164,19 +69,15 @@ TEST_F(ScrapeLoopTest, HonorLabelsDecidesWhoseLabelStays) {
   EXPECT_EQ(samples("b"), "b{instance=\"x\", job=\"theirs\"}: 1030=1\n");
 }
 
-TEST_F(ScrapeLoopTest, RelabelsDropsAndLimits) {
+TEST_F(ScrapeLoopTest, RelabelsAndDrops) {
   config_.metric_relabel_configs.push_back({.source_labels = {"__name__"},
                                             .regex = "drop.*",
                                             .action = config::RelabelConfig::Action::kDrop});
-  config_.limits.samples = 2;
   rebuild();
   scrape("a 1\ndrop_me 1\nb 1\n# EOF\n");
   EXPECT_EQ(samples("drop_me"), "");
   EXPECT_EQ(samples("scrape_samples_post_metric_relabeling"),
             "scrape_samples_post_metric_relabeling{instance=\"host:1\", job=\"j\"}: 1015=2\n");
-  scrape("a 1\nb 1\nc 1\n# EOF\n");
-  EXPECT_EQ(samples("c"), "");
-  EXPECT_EQ(loop_->target().health().last_error, "sample limit exceeded");
 }
 
 TEST_F(ScrapeLoopTest, BoundsAreNormalized) {
@@ -184,6 +85,87 @@ TEST_F(ScrapeLoopTest, BoundsAreNormalized) {
   scrape("h_bucket{le=\"1\"} 1\nh_bucket{le=\"+Inf\"} 1\n");
   EXPECT_EQ(samples("h_bucket", "le", "1.0"),
             "h_bucket{instance=\"host:1\", job=\"j\", le=\"1.0\"}: 1015=1\n");
+}
+
+constexpr std::string_view kProtobuf =
+    "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited";
+
+TEST_F(ScrapeLoopTest, NativeHistogramsCountWithExemplarsAndEndAsHistograms) {
+  namespace message = wire::prometheus::testing;
+  config_.scrape_native_histograms = true;
+  rebuild();
+  content_type_ = kProtobuf;
+  scrape(message::family("h", message::kHistogram,
+                         {message::metric({{"a", "b"}}, 7, message::native_histogram())}, "Help."));
+  EXPECT_EQ(last_error(), "");
+  EXPECT_EQ(samples("h"), "h{a=\"b\", instance=\"host:1\", job=\"j\"}: 1015=histogram of 6 in 2\n");
+  const auto querier = store_->querier().value();
+  EXPECT_EQ(querier->metadata("h").at("h").type, model::MetricType::kHistogram);
+  const auto set =
+      querier
+          ->select(
+              std::vector{tsdb::Matcher::create(tsdb::MatchOp::kEqual, "__name__", "h").value()},
+              {})
+          .value();
+  std::vector<model::Exemplar> exemplars;
+  ASSERT_TRUE(set->read_exemplars(0, {}, exemplars));
+  ASSERT_EQ(exemplars.size(), 2u);
+  EXPECT_EQ(exemplars[0].time.value, 1'010'500);
+  EXPECT_EQ(exemplars[1].value, 3.5);
+  tsdb::SampleColumns columns;
+  ASSERT_TRUE(set->read(0, {}, columns));
+  EXPECT_EQ(columns.histogram_created, std::vector<int64_t>{900'000});
+  // The same exemplars again are no refusal.
+  scrape(body_);
+  EXPECT_EQ(counted("prometheus_target_scrapes_exemplar_out_of_order_total"), 0u);
+  scrape(message::family("g", message::kGauge, {message::metric({}, 2, "")}));
+  EXPECT_EQ(
+      samples("h"),
+      "h{a=\"b\", instance=\"host:1\", job=\"j\"}: 1015=histogram of 6 in 2 1030=histogram of 6 "
+      "in 2 1045=stale histogram\n");
+}
+
+TEST_F(ScrapeLoopTest, WithoutScrapeNativeHistogramsProtobufBringsClassicOnes) {
+  namespace message = wire::prometheus::testing;
+  content_type_ = kProtobuf;
+  scrape(message::family("h", message::kHistogram,
+                         {message::metric({}, 7, message::native_histogram())}));
+  EXPECT_EQ(samples("h"), "");
+  EXPECT_EQ(samples("h_bucket"), "h_bucket{instance=\"host:1\", job=\"j\", le=\"+Inf\"}: 1015=6\n");
+}
+
+TEST_F(ScrapeLoopTest, AHistogramThatIsNoneFailsTheScrape) {
+  namespace message = wire::prometheus::testing;
+  config_.scrape_native_histograms = true;
+  rebuild();
+  content_type_ = kProtobuf;
+  const std::string bad =
+      message::message([](message::Writer& w) { w.add_message(12, message::span(0, 3)); });
+  scrape(message::family("h", message::kHistogram, {message::metric({}, 7, bad)}));
+  EXPECT_EQ(last_error(),
+            "byte 8: positive side: spans need 3 buckets, have 0 buckets: histogram spans specify "
+            "different number of buckets than provided");
+  EXPECT_EQ(samples("up"), "up{instance=\"host:1\", job=\"j\"}: 1015=0\n");
+}
+
+TEST_F(ScrapeLoopTest, AnAnswerInNoKnownFormatNeedsAFallback) {
+  content_type_ = "text/html";
+  scrape("a 1\n");
+  EXPECT_EQ(last_error(),
+            "received unsupported Content-Type \"text/html\" and no fallback_scrape_protocol "
+            "specified for target");
+  config_.fallback_scrape_protocol = config::ScrapeProtocol::kPrometheusText004;
+  rebuild();
+  scrape("a 1\n");
+  EXPECT_EQ(samples("a"), "a{instance=\"host:1\", job=\"j\"}: 1030=1\n");
+}
+
+// Once ended, a series is not ended again by the next scrape that fails.
+TEST_F(ScrapeLoopTest, AFailedScrapeEndsASeriesOnce) {
+  scrape("a 1\n# EOF\n");
+  scrape("a 2\nb x\n# EOF\n");
+  scrape("a 3\nb x\n# EOF\n");
+  EXPECT_EQ(samples("a"), "a{instance=\"host:1\", job=\"j\"}: 1015=1 1030=stale\n");
 }
 
 }  // namespace

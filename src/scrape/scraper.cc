@@ -41,8 +41,7 @@ Result<Fetched> fetch_here(const net::HttpRouter& router, const FetchRequest& re
   net::HttpResponse response = router.dispatch(inner);
   if (response.status != 200)
     return fail(Errc::kUnavailable, "server returned HTTP status ", response.status);
-  if (response.body.size() > request.body_bytes_max)
-    return fail(Errc::kResourceExhausted, "body size limit exceeded");
+  if (response.body.size() >= request.body_bytes_max) return Fetched{.is_too_large = true};
   return Fetched{std::string(response.headers.get("Content-Type")), std::move(response.body)};
 }
 
@@ -54,9 +53,12 @@ Result<Fetched> fetch_there(net::HttpClient& client, const FetchRequest& request
   out.headers.set("Accept", request.accept);
   for (const auto& [name, value] : request.headers) out.headers.add(name, value);
   auto answer = client.send(out);
+  if (!answer && answer.error().code == Errc::kResourceExhausted)
+    return Fetched{.is_too_large = true};
   if (!answer) return std::unexpected(std::move(answer).error());
   if (answer->status != 200)
     return fail(Errc::kUnavailable, "server returned HTTP status ", answer->status);
+  if (answer->body.size() >= request.body_bytes_max) return Fetched{.is_too_large = true};
   return Fetched{std::string(answer->headers.get("Content-Type")), std::move(answer->body)};
 }
 
@@ -102,6 +104,13 @@ std::vector<std::shared_ptr<Target>> Scraper::targets() const {
   for (const auto& job : jobs_)
     all.insert(all.end(), job->targets.active.begin(), job->targets.active.end());
   return all;
+}
+
+std::map<std::string, size_t> Scraper::dropped_counts() const {
+  const std::lock_guard lock(mutex_);
+  std::map<std::string, size_t> counts;
+  for (const auto& job : jobs_) counts[*job->config->job_name] = job->targets.dropped_count;
+  return counts;
 }
 
 std::vector<std::pair<std::string, model::Labels>> Scraper::dropped_targets() const {

@@ -12,6 +12,7 @@
 #include <condition_variable>
 #include <functional>
 #include <list>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -43,7 +44,9 @@ class Scraper {
 
   // As they are now, job by job.
   std::vector<std::shared_ptr<Target>> targets() const;
+  // Of each job as many as keep_dropped_targets allows, and how many there are.
   std::vector<std::pair<std::string, model::Labels>> dropped_targets() const;
+  std::map<std::string, size_t> dropped_counts() const;
 
  private:
   // One scrape configuration.

@@ -99,7 +99,10 @@ Result<TargetSet> make_targets(const config::ScrapeConfig& config,
       model::Labels discovered = discovered_labels(config, group, *address);
       model::LabelsBuilder relabelled(discovered);
       if (!rules->apply(relabelled)) {
-        set.dropped.emplace_back(*config.job_name, std::move(discovered));
+        const uint64_t kept_max = config.limits.dropped_targets;
+        if (kept_max == 0 || set.dropped_count < kept_max)
+          set.dropped.emplace_back(*config.job_name, std::move(discovered));
+        ++set.dropped_count;
         continue;
       }
       model::Labels labels = relabelled.build();

@@ -54,9 +54,11 @@ class Target {
 };
 
 struct TargetSet {
-  std::vector<std::shared_ptr<Target>> active;                 // of several alike the first
-  std::vector<std::pair<std::string, model::Labels>> dropped;  // job, discovered labels
-  std::vector<std::string> faults;                             // what is no target, and why
+  std::vector<std::shared_ptr<Target>> active;  // of several alike the first
+  std::vector<std::pair<std::string, model::Labels>>
+      dropped;                      // job, discovered labels; as many as are to be kept
+  size_t dropped_count = 0;         // of all
+  std::vector<std::string> faults;  // what is no target, and why
 };
 
 // The targets that a scrape configuration, which must outlive them, makes of these groups.

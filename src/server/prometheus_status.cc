@@ -58,6 +58,7 @@ TargetsSnapshot targets_of(const scrape::Scraper* scraper) {
   }
   const auto dropped = scraper->dropped_targets();
   for (const auto& [pool, labels] : dropped) snapshot.dropped.push_back({pool, labels});
+  snapshot.dropped_counts = scraper->dropped_counts();
   return snapshot;
 }
 

@@ -186,19 +186,6 @@ Result<std::vector<Dependency>> find_dependencies(const JaegerApi& api, Timestam
   return dependencies;
 }
 
-int http_status_of(Errc code) {
-  switch (code) {
-    case Errc::kInvalidArgument:
-    case Errc::kOutOfRange: return 400;
-    case Errc::kNotFound: return 404;
-    case Errc::kResourceExhausted: return 429;
-    case Errc::kCancelled: return 499;
-    case Errc::kUnavailable: return 503;
-    case Errc::kDeadlineExceeded: return 504;
-    default: return 500;
-  }
-}
-
 Result<TraceId> parse_id(std::string_view text) {
   const bool is_hex = !text.empty() && text.size() <= 32 &&
                       text.find_first_not_of("0123456789abcdefABCDEF") == std::string_view::npos;

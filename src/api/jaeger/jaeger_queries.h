@@ -89,8 +89,6 @@ Result<TracePtr> find_trace(const JaegerApi& api, const TraceId& id);
 // How often a span of one service had a child in another, among traces of that time.
 Result<std::vector<Dependency>> find_dependencies(const JaegerApi& api, TimestampNs start,
                                                   TimestampNs end, const Cancelled& cancelled);
-// Of an answer over HTTP.
-int http_status_of(Errc code);
 // 1 to 32 hex digits.
 Result<TraceId> parse_id(std::string_view text);
 

@@ -5,6 +5,7 @@
 #include "api/jaeger/jaeger_json.h"
 #include "api/jaeger/jaeger_v3_routes.h"
 #include "base/number_text.h"
+#include "net/http_status.h"
 
 namespace sightline::api::jaeger {
 namespace {
@@ -12,7 +13,7 @@ namespace {
 using Handler = net::HttpResponse (*)(const JaegerApi&, const net::HttpRequest&);
 
 net::HttpResponse error_response(const Error& error) {
-  const int status = http_status_of(error.code);
+  const int status = net::http_status_of(error.code);
   return net::HttpResponse::json(error_envelope(status, error.message), status);
 }
 

@@ -5,6 +5,7 @@
 #include "api/jaeger/jaeger_json.h"
 #include "base/date_text.h"
 #include "base/number_text.h"
+#include "net/http_status.h"
 #include "tracestore/trace_spans.h"
 #include "wire/otlp/encode_traces_json.h"
 
@@ -20,7 +21,7 @@ net::HttpResponse refusal(int status, std::string_view message) {
 }
 
 net::HttpResponse error_response(const Error& error) {
-  return refusal(http_status_of(error.code), error.message);
+  return refusal(net::http_status_of(error.code), error.message);
 }
 
 Error malformed(std::string_view name, std::string_view why) {

@@ -46,14 +46,6 @@ TargetsSnapshot targets_of(const PrometheusApi& api) {
   return api.targets ? api.targets() : TargetsSnapshot{};
 }
 
-// Dropped targets of every pool, pools without any included.
-std::map<std::string, size_t> dropped_by_pool(const TargetsSnapshot& targets) {
-  std::map<std::string, size_t> counts;
-  for (const ActiveTarget& target : targets.active) counts[target.scrape_pool];
-  for (const DroppedTarget& target : targets.dropped) ++counts[target.scrape_pool];
-  return counts;
-}
-
 void append_dropped(std::string& out, const TargetsSnapshot& targets, std::string_view pool) {
   append_key(out, "droppedTargets");
   out += '[';
@@ -68,8 +60,7 @@ void append_dropped(std::string& out, const TargetsSnapshot& targets, std::strin
   out += ']';
   append_key(out, "droppedTargetCounts");
   out += '{';
-  for (const auto& [name, count] : dropped_by_pool(targets))
-    append_integer_member(out, name, count);
+  for (const auto& [name, count] : targets.dropped_counts) append_integer_member(out, name, count);
   out += '}';
 }
 
@@ -169,7 +160,8 @@ Result<Answer> answer_targets_metadata(const PrometheusApi& api, const net::Http
 
 Result<Answer> answer_scrape_pools(const PrometheusApi& api, const net::HttpRequest&) {
   Answer answer{.data = R"({"scrapePools":[)"};
-  for (const auto& [name, count] : dropped_by_pool(targets_of(api))) {
+  const TargetsSnapshot targets = targets_of(api);
+  for (const auto& [name, count] : targets.dropped_counts) {
     append_separator(answer.data);
     append_text(answer.data, name);
   }

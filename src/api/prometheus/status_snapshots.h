@@ -2,6 +2,7 @@
 // What the status pages show of parts that this folder may not know: scraping, the
 // store's own numbers, the process. Plain values, filled by whoever wires the routes.
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -32,7 +33,8 @@ struct DroppedTarget {
 
 struct TargetsSnapshot {
   std::vector<ActiveTarget> active;
-  std::vector<DroppedTarget> dropped;
+  std::vector<DroppedTarget> dropped;            // those that are to be shown
+  std::map<std::string, size_t> dropped_counts;  // by scrape pool, of all
 };
 
 struct BlockStatus {

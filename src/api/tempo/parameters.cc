@@ -1,6 +1,7 @@
 #include "api/tempo/parameters.h"
 
 #include "base/number_text.h"
+#include "net/http_status.h"
 
 namespace sightline::api::tempo {
 namespace {
@@ -13,20 +14,6 @@ Result<uint64_t> parse_seconds(const net::Params& params, std::string_view name)
     return fail(Errc::kInvalidArgument, "invalid ", name, ": strconv.ParseInt: parsing \"",
                 params.get(name), "\": ", value ? "value out of range" : "invalid syntax");
   return static_cast<uint64_t>(*value) * 1'000'000'000;
-}
-
-int http_status(Errc code) {
-  switch (code) {
-    case Errc::kInvalidArgument:
-    case Errc::kOutOfRange:
-    case Errc::kExecution: return 400;
-    case Errc::kNotFound: return 404;
-    case Errc::kResourceExhausted: return 429;
-    case Errc::kCancelled: return 499;
-    case Errc::kUnavailable: return 503;
-    case Errc::kDeadlineExceeded: return 504;
-    default: return 500;
-  }
 }
 
 }  // namespace
@@ -86,7 +73,7 @@ net::HttpResponse protobuf_response(std::string body) {
 }
 
 net::HttpResponse error_response(const Error& error) {
-  return net::HttpResponse::text(http_status(error.code), error.message);
+  return net::HttpResponse::text(net::http_status_of(error.code), error.message);
 }
 
 }  // namespace sightline::api::tempo

@@ -105,6 +105,10 @@ struct SampleLimits {  // 0: no limit
   uint64_t labels = 0;
   uint64_t label_name_length = 0;
   uint64_t label_value_length = 0;
+  uint64_t dropped_targets = 0;           // kept to be shown
+  uint64_t native_histogram_buckets = 0;  // joined until they are no more
+  // By which a bucket's upper bound is above its lower one at least; buckets are joined until it is. 0: as they come.
+  double native_histogram_factor_min = 0;
 };
 
 struct ScrapeConfig {
@@ -125,7 +129,8 @@ struct ScrapeConfig {
   bool always_scrape_classic_histograms = false;
   bool convert_classic_histograms_to_nhcb = false;
   bool extra_scrape_metrics = false;
-  bool legacy_names = false;  // metric_name_validation_scheme: legacy
+  bool legacy_names = false;                  // metric_name_validation_scheme: legacy
+  std::string name_escaping = "allow-utf-8";  // asked of targets, as the formats spell it
   SampleLimits limits;
   ScrapeAuth auth;
   std::optional<HttpClientTls> tls;

@@ -273,6 +273,15 @@ void read_timing(MapReader& map, const Cursor& at, ScrapeConfig& out) {
   out.scrape_timeout = std::min(out.scrape_timeout, out.scrape_interval);
 }
 
+// Native histograms are exposed in protobuf alone.
+std::vector<ScrapeProtocol> default_protocols(bool native_histograms) {
+  std::vector<ScrapeProtocol> out = {
+      ScrapeProtocol::kOpenMetrics100, ScrapeProtocol::kOpenMetrics001,
+      ScrapeProtocol::kPrometheusText100, ScrapeProtocol::kPrometheusText004};
+  if (native_histograms) out.insert(out.begin(), ScrapeProtocol::kPrometheusProto);
+  return out;
+}
+
 ScrapeConfig read_scrape_config(const Cursor& at, const ScrapeConfig& inherited) {
   ScrapeConfig out = inherited;
   MapReader map(at);
@@ -301,9 +310,11 @@ ScrapeConfig read_scrape_config(const Cursor& at, const ScrapeConfig& inherited)
                "this service discovery is not available here; the nearest: file_sd_configs, "
                "http_sd_configs, dns_sd_configs");
   map.ignore("scrape_failure_log_file", "failures are in this process' own log");
-  map.ignore({"native_histogram_bucket_limit", "native_histogram_min_bucket_factor"},
-             "native histograms are kept as they are scraped");
+  map.read("native_histogram_bucket_limit", out.limits.native_histogram_buckets);
+  map.read("native_histogram_min_bucket_factor", out.limits.native_histogram_factor_min);
   map.finish();
+  if (out.scrape_protocols.empty())
+    out.scrape_protocols = default_protocols(out.scrape_native_histograms);
   if (!out.metrics_path.starts_with('/')) out.metrics_path.insert(0, 1, '/');
   return out;
 }
@@ -322,10 +333,27 @@ std::string_view relabel_action_name(RelabelConfig::Action action) {
   return "";
 }
 
+namespace {
+
+// What names are asked for follows from what names are allowed, unless it is said.
+void read_name_escaping(MapReader& map, ScrapeConfig& out) {
+  std::string scheme = out.legacy_names ? "legacy" : "utf8";
+  map.read_choice("metric_name_validation_scheme", scheme, {"", "utf8", "legacy"});
+  const bool legacy = scheme == "legacy";
+  if (legacy != out.legacy_names) out.name_escaping = legacy ? "underscores" : "allow-utf-8";
+  out.legacy_names = legacy;
+  std::string escaping = out.name_escaping;
+  map.read_choice("metric_name_escaping_scheme", escaping,
+                  {"", "allow-utf-8", "underscores", "dots", "values"});
+  if (!escaping.empty()) out.name_escaping = escaping;
+  if (out.legacy_names && out.name_escaping == "allow-utf-8")
+    map.at().error(
+        "metric_name_escaping_scheme: allow-utf-8 does not go with the legacy validation scheme");
+}
+
+}  // namespace
+
 void read_inheritable(MapReader& map, ScrapeConfig& out) {
-  if (out.scrape_protocols.empty())
-    out.scrape_protocols = {ScrapeProtocol::kOpenMetrics100, ScrapeProtocol::kOpenMetrics001,
-                            ScrapeProtocol::kPrometheusText100, ScrapeProtocol::kPrometheusText004};
   read_protocols(map, out);
   map.read("body_size_limit", out.limits.body_size);
   map.read("sample_limit", out.limits.samples);
@@ -334,28 +362,17 @@ void read_inheritable(MapReader& map, ScrapeConfig& out) {
   map.read("label_name_length_limit", out.limits.label_name_length);
   map.read("label_value_length_limit", out.limits.label_value_length);
   map.read("scrape_native_histograms", out.scrape_native_histograms);
-  if (out.scrape_native_histograms)
-    map.ignore("scrape_native_histograms",
-               "targets are asked for text, which has none; send them by remote write or OTLP");
   map.read("always_scrape_classic_histograms", out.always_scrape_classic_histograms);
   map.read("convert_classic_histograms_to_nhcb", out.convert_classic_histograms_to_nhcb);
+  if (out.convert_classic_histograms_to_nhcb)
+    map.ignore("convert_classic_histograms_to_nhcb", "classic histograms are kept as they come");
   map.read("extra_scrape_metrics", out.extra_scrape_metrics);
-  std::string scheme = out.legacy_names ? "legacy" : "utf8";
-  map.read_choice("metric_name_validation_scheme", scheme, {"", "utf8", "legacy"});
-  out.legacy_names = scheme == "legacy";
-  map.ignore({"keep_dropped_targets"}, "dropped targets are not listed");
-  map.ignore({"metric_name_escaping_scheme"}, "names are asked for as they are");
+  map.read("keep_dropped_targets", out.limits.dropped_targets);
+  read_name_escaping(map, out);
 }
 
 void read_scrape_configs(const Cursor& at, const ScrapeConfig& inherited,
                          std::vector<ScrapeConfig>& out) {
-  ScrapeConfig base = inherited;
-  if (base.scrape_protocols.empty()) {
-    const YamlValue nothing;
-    Diagnostics none;
-    MapReader empty(Cursor(nothing, "", PathStyle::kDots, none));
-    read_inheritable(empty, base);
-  }
   std::set<std::string> names;
   if (at.is_null()) return;
   for (const Cursor& item : at.items()) {
@@ -363,7 +380,7 @@ void read_scrape_configs(const Cursor& at, const ScrapeConfig& inherited,
       item.error("empty or null scrape config section");
       continue;
     }
-    ScrapeConfig job = read_scrape_config(item, base);
+    ScrapeConfig job = read_scrape_config(item, inherited);
     if (!names.insert(*job.job_name).second)
       item.diagnostics().error(
           job.job_name.mark,

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "pipeline/metrics/attribute_key.h"
-#include "wire/otlp/decode_metrics.h"
+#include "pipeline/processors/metrics_walk.h"
 
 namespace sightline::pipeline {
 namespace {
@@ -60,75 +60,33 @@ Status count(const CountRules& rules, const Item& item, CountTally& tally) {
   return {};
 }
 
-// Metrics and their points, as they lie in a request. A metric waits for its points where a condition asks for them.
-class CountingSink final : public model::MetricsSink {
+class CountingVisitor final : public MetricsVisitor {
  public:
-  CountingSink(const CountRules& rules, CountTally& tally)
-      : rules_(rules), tally_(tally), asks_for_points_(rules.ask_for_points()) {}
+  CountingVisitor(const CountRules& rules, CountTally& tally) : rules_(rules), tally_(tally) {}
 
-  Status on_resource(const model::MetricResource& resource) override {
-    if (auto status = end_metric(); !status) return status;
-    resource_ = resource;
-    subject_ = {.metric_resource = &resource_};
-    tally_.on_resource(resource_.attributes);
+  Status on_resource(const ConditionSubject& subject) override {
+    tally_.on_resource(subject.metric_resource->attributes);
     return {};
   }
-  Status on_scope(const model::MetricScope& scope) override {
-    if (auto status = end_metric(); !status) return status;
-    scope_ = scope;
-    subject_.metric_scope = &scope_;
-    return {};
+  Status on_scope(const ConditionSubject&) override { return {}; }
+  Status on_metric(const ConditionSubject& subject) override {
+    return count(rules_, item_of(OttlContext::kMetric, subject, {}), tally_);
   }
-  Status on_metric(const model::MetricView& metric) override {
-    if (auto status = end_metric(); !status) return status;
-    metric_ = metric;
-    subject_.metric = &metric_;
-    subject_.points = &points_;
-    has_metric_ = true;
-    return asks_for_points_ ? Status() : count_metric();
-  }
-  Status on_point(const model::MetricView&, const model::DataPoint& point) override {
-    if (!asks_for_points_) return count_point(point);
-    points_.push_back(point);
-    return {};
-  }
-  Status end_metric() {
-    if (!std::exchange(has_metric_, false) || !asks_for_points_) return {};
-    Status status = count_metric();
-    for (size_t i = 0; i < points_.size() && status; ++i) status = count_point(points_[i]);
-    points_.clear();
-    return status;
+  Status on_point(const ConditionSubject& subject) override {
+    tally_.on_time(OttlContext::kDataPoint, subject.point->time_ns);
+    return count(rules_, item_of(OttlContext::kDataPoint, subject, subject.point->attributes),
+                 tally_);
   }
 
  private:
-  Status count_metric() {
-    return count(rules_,
-                 {OttlContext::kMetric, subject_, {}, scope_attributes(), resource_.attributes},
-                 tally_);
-  }
-  Status count_point(const model::DataPoint& point) {
-    tally_.on_time(OttlContext::kDataPoint, point.time_ns);
-    subject_.point = &point;
-    auto status = count(rules_,
-                        {OttlContext::kDataPoint, subject_, point.attributes, scope_attributes(),
-                         resource_.attributes},
-                        tally_);
-    subject_.point = nullptr;
-    return status;
-  }
-  AttributeSpan scope_attributes() const {
-    return subject_.metric_scope == nullptr ? AttributeSpan() : scope_.attributes;
+  static Item item_of(OttlContext context, const ConditionSubject& subject, AttributeSpan own) {
+    const auto* scope = subject.metric_scope;
+    return {context, subject, own, scope == nullptr ? AttributeSpan() : scope->attributes,
+            subject.metric_resource->attributes};
   }
 
   const CountRules& rules_;
   CountTally& tally_;
-  const bool asks_for_points_;
-  ConditionSubject subject_;
-  model::MetricResource resource_;
-  model::MetricScope scope_;
-  model::MetricView metric_;
-  std::vector<model::DataPoint> points_;
-  bool has_metric_ = false;
 };
 
 }  // namespace
@@ -173,9 +131,11 @@ Status count_spans(const CountRules& rules, const model::SpanBatch& batch, Count
 }
 
 Status count_metrics(const CountRules& rules, std::string_view protobuf, CountTally& tally) {
-  CountingSink sink(rules, tally);
-  if (auto status = wire::otlp::decode_metrics(protobuf, sink); !status) return status;
-  return sink.end_metric();
+  CountingVisitor visitor(rules, tally);
+  return walk_metrics(
+      protobuf,
+      rules.ask_for_points() ? ReadPoints::kBeforeTheirMetric : ReadPoints::kAfterTheirMetric,
+      visitor);
 }
 
 void CountDeltas::on_resource(std::span<const AttributeView> attributes) {

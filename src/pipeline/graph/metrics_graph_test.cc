@@ -252,6 +252,26 @@ service: {pipelines: {metrics: {receivers: [otlp], processors: [memory_limiter, 
   EXPECT_NE(escaped.find("latency_seconds_bucket{env=\"test\""), std::string::npos);
 }
 
+// A delta histogram with more buckets than bounds allow is left out, and its stream goes on.
+TEST_F(MetricsGraphTest, ADeltaThatCannotBeShownIsNotInTheSum) {
+  start(R"(
+receivers: {otlp: {protocols: {http: {endpoint: "127.0.0.1:0"}}}}
+exporters: {prometheus: {endpoint: "127.0.0.1:0", without_scope_info: true}}
+service: {pipelines: {metrics: {receivers: [otlp], exporters: [prometheus]}}}
+)");
+  const auto post_delta = [&](const std::string& second, const std::string& counts) {
+    return post(
+        "/v1/metrics",
+        R"({"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"h","histogram":{"aggregationTemporality":1,"dataPoints":[{"timeUnixNano":"180000000)" +
+            second + R"(000000000","count":"1","sum":1,"explicitBounds":[5],"bucketCounts":[)" +
+            counts + "]}]}}]}]}]}");
+  };
+  ASSERT_EQ(post_delta("1", R"("1","0")"), 200);
+  ASSERT_EQ(post_delta("2", R"("1","0","0")"), 200);
+  ASSERT_EQ(post_delta("3", R"("1","0")"), 200);
+  EXPECT_NE(exposition().find("h_count 2\n"), std::string::npos) << exposition();
+}
+
 // As in the peer: empty labels are there, a point whose keys collide is not, and target_info joins them.
 TEST_F(MetricsGraphTest, StrictLabels) {
   start(R"(

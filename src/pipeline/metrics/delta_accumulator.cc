@@ -1,6 +1,9 @@
 #include "pipeline/metrics/delta_accumulator.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
 
 #include "pipeline/metrics/point_buckets.h"
 
@@ -30,6 +33,33 @@ bool add_buckets(DataPoint::Buckets& to, const DataPoint::Buckets& from) {
   return true;
 }
 
+// The upper bound of the bucket before: bucket i is (2^(i * 2^-scale), 2^((i + 1) * 2^-scale)].
+double bucket_bound(int64_t index, int32_t scale) {
+  return std::exp2(std::ldexp(static_cast<double>(index), -scale));
+}
+
+// Makes the zero bucket at least so wide: buckets within it are joined to it, and one with counts that it cuts widens it more.
+void widen_zero(DataPoint& point, double threshold) {
+  point.zero_threshold = std::max(point.zero_threshold, threshold);
+  for (double before = -1; before < point.zero_threshold;) {
+    before = point.zero_threshold;
+    for (DataPoint::Buckets* side : {&point.positive, &point.negative}) {
+      size_t joined = 0;
+      for (; joined < side->counts.size(); ++joined) {
+        const int64_t index = side->offset + static_cast<int64_t>(joined);
+        if (!(bucket_bound(index, point.scale) < point.zero_threshold)) break;
+        if (side->counts[joined] == 0) continue;
+        point.zero_count += side->counts[joined];
+        point.zero_threshold = std::max(point.zero_threshold, bucket_bound(index + 1, point.scale));
+      }
+      side->counts.erase(side->counts.begin(),
+                         side->counts.begin() + static_cast<ptrdiff_t>(joined));
+      side->offset = static_cast<int32_t>(std::min<int64_t>(
+          side->offset + static_cast<int64_t>(joined), std::numeric_limits<int32_t>::max()));
+    }
+  }
+}
+
 // The sum so far and one more. False when they do not fit each other: the sum begins anew then.
 bool accumulate(DataPoint& sum, const DataPoint& delta) {
   if (sum.bounds != delta.bounds || sum.bucket_counts.size() != delta.bucket_counts.size())
@@ -37,6 +67,10 @@ bool accumulate(DataPoint& sum, const DataPoint& delta) {
   DataPoint more = delta;
   const int32_t scale = std::min(sum.scale, more.scale);
   for (DataPoint* each : {&sum, &more}) coarsen_to(*each, scale);
+  while (sum.zero_threshold < more.zero_threshold || more.zero_threshold < sum.zero_threshold) {
+    widen_zero(sum, more.zero_threshold);
+    widen_zero(more, sum.zero_threshold);
+  }
   if (!add_buckets(sum.positive, more.positive) || !add_buckets(sum.negative, more.negative))
     return false;
   for (size_t i = 0; i < sum.bucket_counts.size(); ++i)
@@ -46,7 +80,6 @@ bool accumulate(DataPoint& sum, const DataPoint& delta) {
   sum.sum += more.sum;
   sum.has_sum = sum.has_sum && more.has_sum;
   sum.zero_count += more.zero_count;
-  sum.zero_threshold = std::max(sum.zero_threshold, more.zero_threshold);
   return true;
 }
 
@@ -106,8 +139,20 @@ Status DeltaAccumulator::add(const std::string& key, DataPoint& point, DeltaOrde
   out.attributes = std::move(point.attributes);
   out.exemplars = std::move(point.exemplars);
   point = std::move(out);
-  pending_.insert_or_assign(key, std::move(total));
+  last_key_ = key;
+  const auto [entry, is_new] = pending_.try_emplace(key);
+  last_pending_ =
+      is_new ? std::nullopt : std::optional<DataPoint>(std::exchange(entry->second, DataPoint()));
+  entry->second = std::move(total);
   return {};
+}
+
+void DeltaAccumulator::take_back() {
+  if (last_pending_)
+    pending_.insert_or_assign(last_key_, std::move(*last_pending_));
+  else
+    pending_.erase(last_key_);
+  last_pending_.reset();
 }
 
 void DeltaAccumulator::keep() {
@@ -116,14 +161,19 @@ void DeltaAccumulator::keep() {
   if (streams_.size() > kStreamsMax) make_room();
 }
 
-// A quarter goes, so that this is rare.
+// A quarter goes, so that this is rare. Streams of one request may all be of one time.
 void DeltaAccumulator::make_room() {
+  size_t surplus = streams_.size() - kStreamsMax / 4 * 3;
   std::vector<uint64_t> times;
   for (const auto& [key, total] : streams_) times.push_back(total.time_ns);
-  const auto cut = times.begin() + static_cast<ptrdiff_t>(times.size() / 4);
+  const auto cut = times.begin() + static_cast<ptrdiff_t>(surplus);
   std::nth_element(times.begin(), cut, times.end());
   const uint64_t oldest_kept = *cut;
-  absl::erase_if(streams_, [&](const auto& each) { return each.second.time_ns < oldest_kept; });
+  surplus -=
+      absl::erase_if(streams_, [&](const auto& each) { return each.second.time_ns < oldest_kept; });
+  absl::erase_if(streams_, [&](const auto& each) {
+    return surplus > 0 && each.second.time_ns == oldest_kept && surplus-- > 0;
+  });
 }
 
 }  // namespace sightline::pipeline

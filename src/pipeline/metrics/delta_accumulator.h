@@ -1,13 +1,18 @@
 #pragma once
 // Delta points as cumulative ones: what each stream of points has summed up to, so that what is stored is a counter.
 //   Transaction  add() computes against what is pending; keep() makes it so, forget() drops it: a request that was not
-//                stored and comes again is not counted twice.
+//                stored and comes again is not counted twice. take_back() drops the last point alone: what is refused is
+//                not in the sum.
+//   Streams      one that pauses goes on where it was, and so does one whose producer began anew: its deltas add. Several
+//                producers of one stream add up as long as each point ends after the one before. Histograms of other bounds
+//                begin anew; exponential ones meet at the coarser scale.
 //   Order        a point that does not end after the last of its stream is refused: kOutOfRange. One may both begin and
 //                end where the last one ended. DeltaOrder says what the peer's prometheus exporter does instead.
 //   Limits       kStreamsMax streams; those idle longest make room. Sums begin anew with the process, with a new start.
 //   Threads      one owner at a time; the caller locks.
 #include <absl/container/flat_hash_map.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +34,7 @@ class DeltaAccumulator {
 
   // Makes `point` of the stream named `key` cumulative.
   Status add(const std::string& key, model::DataPoint& point, DeltaOrder order = DeltaOrder::kEnds);
+  void take_back();
   void keep();
   void forget() { pending_.clear(); }
   size_t streams() const { return streams_.size(); }
@@ -39,6 +45,9 @@ class DeltaAccumulator {
 
   Streams streams_;
   Streams pending_;
+  // What take_back() goes back to: the stream of the last add(), and what was pending of it.
+  std::string last_key_;
+  std::optional<model::DataPoint> last_pending_;
 };
 
 }  // namespace sightline::pipeline

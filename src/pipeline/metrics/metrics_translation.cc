@@ -192,11 +192,21 @@ Status MetricsTranslation::append_point(const MetricView& metric, Point& point) 
     return fail(Errc::kInvalidArgument, "invalid temporality: it is neither delta nor cumulative");
   model::LabelsBuilder labels = labels_of(point.attributes);
   labels.set(model::kMetricName, metric_name_);
-  if (has_temporality && metric.temporality == Temporality::kDelta && !is_stale(point)) {
-    if (!delta_lock_.owns_lock()) delta_lock_.lock();
-    if (auto status = deltas_.add(std::string(labels.build().packed()), point); !status)
-      return status;
-  }
+  if (!has_temporality || metric.temporality != Temporality::kDelta || is_stale(point))
+    return append_cumulative(metric, point, labels);
+  if (!delta_lock_.owns_lock()) delta_lock_.lock();
+  if (auto status = deltas_.add(std::string(labels.build().packed()), point); !status)
+    return status;
+  auto status = append_cumulative(metric, point, labels);
+  if (status) return {};
+  // Of the very time of the one before: the store has a value there, and the next point's will hold this one too.
+  if (status.error().code == Errc::kAlreadyExists) return {};
+  deltas_.take_back();
+  return status;
+}
+
+Status MetricsTranslation::append_cumulative(const MetricView& metric, const Point& point,
+                                             const model::LabelsBuilder& labels) {
   switch (metric.kind) {
     case MetricKind::kGauge:
     case MetricKind::kSum: return append_number(point, labels);

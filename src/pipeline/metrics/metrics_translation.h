@@ -53,6 +53,8 @@ class MetricsTranslation final : public model::MetricsSink {
   Status write_target_info();
   model::LabelsBuilder labels_of(const Attributes& attributes) const;
   Status append_point(const model::MetricView& metric, Point& point);
+  Status append_cumulative(const model::MetricView& metric, const Point& point,
+                           const model::LabelsBuilder& labels);
   Status append_number(const Point& point, const model::LabelsBuilder& labels);
   Status append_explicit(const Point& point, const model::LabelsBuilder& labels);
   Status append_exponential(const Point& point, const model::LabelsBuilder& labels);

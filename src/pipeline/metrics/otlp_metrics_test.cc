@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include "base/number_text.h"
-#include "pipeline/metrics/delta_accumulator.h"
 #include "pipeline/metrics/metric_names.h"
 #include "tsdb/testing_store.h"
 
@@ -26,41 +25,6 @@ TEST(MetricNames, AsTheCollectorWritesThem) {
   EXPECT_EQ(prometheus_label_name("1abc"), "key_1abc");
   EXPECT_EQ(prometheus_label_name("_u"), "key_u");
   EXPECT_EQ(prometheus_label_name("__u"), "__u");
-}
-
-TEST(DeltaAccumulator, APointFollowsTheLastOfItsStream) {
-  DeltaAccumulator sums;
-  const auto add = [&](uint64_t start, uint64_t end) {
-    model::DataPoint point{.start_ns = start, .time_ns = end, .value = 2};
-    const Status status = sums.add("s", point);
-    if (status) sums.keep();
-    return status ? point.value : 0;
-  };
-  EXPECT_EQ(add(1, 5), 2);
-  EXPECT_EQ(add(1, 5), 0);  // the same again
-  EXPECT_EQ(add(5, 5), 4);  // of another resource, at the same time
-  EXPECT_EQ(add(4, 4), 0);
-  EXPECT_EQ(add(5, 9), 6);
-}
-
-// Start, end and what is shown then, one after the other; the value is always 2. Nothing: refused.
-TEST(DeltaAccumulator, AsThePeersExporterAddsUp) {
-  struct Step {
-    uint64_t start, end;
-    double sums, histograms;
-  };
-  DeltaAccumulator sums, histograms;
-  const auto add = [](DeltaAccumulator& to, const Step& step, DeltaOrder order) {
-    model::DataPoint point{.start_ns = step.start, .time_ns = step.end, .value = 2};
-    const Status status = to.add("s", point, order);
-    if (status) to.keep();
-    return status ? point.value : 0;
-  };
-  for (const Step& step : {Step{1, 5, 2, 2}, Step{5, 9, 4, 4}, Step{9, 9, 6, 6}, Step{7, 12, 2, 0},
-                           Step{8, 8, 0, 0}, Step{13, 14, 2, 2}}) {
-    EXPECT_EQ(add(sums, step, DeltaOrder::kPeerSums), step.sums) << step.start;
-    EXPECT_EQ(add(histograms, step, DeltaOrder::kPeerHistograms), step.histograms) << step.start;
-  }
 }
 
 class OtlpMetricsTest : public testing::Test {
@@ -184,6 +148,55 @@ TEST_F(OtlpMetricsTest, DeltasAreSummedUp) {
   ASSERT_FALSE(again);
   EXPECT_EQ(again.error().code, Errc::kInvalidArgument);
   EXPECT_EQ(values(labels("d_total")), (std::vector<double>{3, 7}));
+}
+
+// A point that is refused is not in the sum, and does not begin it anew.
+TEST_F(OtlpMetricsTest, ARefusedDeltaIsNotCounted) {
+  const auto point = [&](const char* time, const std::string& counts) {
+    return request(
+        "h", "",
+        R"("histogram":{"aggregationTemporality":1,"dataPoints":[{"startTimeUnixNano":$S,"timeUnixNano":)" +
+            std::string(time) + R"(,"count":"1","sum":1,"explicitBounds":[1],"bucketCounts":[)" +
+            counts + "]}]}");
+  };
+  ASSERT_TRUE(send(point("$T", R"("1","0")")));
+  EXPECT_FALSE(send(point("$T2", R"("1","0","0")")));
+  ASSERT_TRUE(send(point("$T2", R"("1","0")")));
+  EXPECT_EQ(values(labels("h_count")), (std::vector<double>{1, 2}));
+}
+
+// Exponential ones too: one of a scale that cannot be stored would leave all after it as coarse.
+TEST_F(OtlpMetricsTest, ADeltaTooCoarseToBeStoredDoesNotSpoilItsStream) {
+  const auto point = [&](const char* time, int scale) {
+    return request(
+        "e", "",
+        R"("exponentialHistogram":{"aggregationTemporality":1,"dataPoints":[{"startTimeUnixNano":$S,"timeUnixNano":)" +
+            std::string(time) + R"(,"count":"1","sum":1,"scale":)" + std::to_string(scale) +
+            R"(,"positive":{"offset":0,"bucketCounts":["1"]}}]})");
+  };
+  ASSERT_TRUE(send(point("$T", 3)));
+  EXPECT_FALSE(send(point("$T2", -9)));
+  ASSERT_TRUE(send(point("$T2", 3)));
+  const auto columns = store_.read(labels("e"));
+  ASSERT_EQ(columns.histograms.size(), 2u);
+  EXPECT_EQ(columns.histograms[1]->schema, 3);
+  EXPECT_EQ(columns.histograms[1]->count, 2);
+}
+
+// Two resources that are one to Prometheus, at one time: the store has a value there, the next point says both.
+TEST_F(OtlpMetricsTest, DeltasOfOneTimeShowWithTheNext) {
+  const auto point = [&](const char* start, const char* time) {
+    return request(
+        "d", "",
+        R"("sum":{"aggregationTemporality":1,"isMonotonic":true,"dataPoints":[{"startTimeUnixNano":)" +
+            std::string(start) + R"(,"timeUnixNano":)" + std::string(time) + R"(,"asInt":"3"}]})");
+  };
+  ASSERT_TRUE(send(point("$T", "$T")));
+  const auto second = send(point("$T", "$T"));
+  ASSERT_TRUE(second) << second.error().message;
+  EXPECT_EQ(second->rejected, 0u);
+  ASSERT_TRUE(send(point("$T", "$T2")));
+  EXPECT_EQ(values(labels("d_total")), (std::vector<double>{3, 9}));
 }
 
 TEST_F(OtlpMetricsTest, NoRecordedValueEndsASeriesAndBadPointsAreTold) {

@@ -3,6 +3,7 @@
 //   Threads  pure functions.
 //   Source   OpenTelemetry metrics data model, "ExponentialHistogram", "Exponential Scale".
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "model/metric_points.h"
@@ -25,8 +26,11 @@ inline void coarsen(model::DataPoint::Buckets& b, int32_t steps) {
 
 // The whole point, which is not made finer.
 inline void coarsen_to(model::DataPoint& point, int32_t scale) {
-  coarsen(point.positive, point.scale - scale);
-  coarsen(point.negative, point.scale - scale);
+  // A sender may name any scale: their difference may be more than an int32_t holds.
+  const auto steps = static_cast<int32_t>(
+      std::clamp<int64_t>(int64_t{point.scale} - scale, 0, std::numeric_limits<int32_t>::max()));
+  coarsen(point.positive, steps);
+  coarsen(point.negative, steps);
   point.scale = std::min(point.scale, scale);
 }
 

@@ -277,13 +277,16 @@ Status PointFamilies::on_point(const MetricView& metric, const DataPoint& receiv
                                                                : DeltaOrder::kPeerHistograms;
     if (!deltas_.add(family_->head.name + std::string(named.labels.packed()), point, order))
       return {};
-    deltas_.keep();
     // Where the peer has added to a histogram its exemplars are gone.
     const bool was_added = point.start_ns != start;
     if (is_strict_ && was_added && metric.kind == MetricKind::kHistogram) point.exemplars.clear();
   }
   auto shown = exposition_point(metric, point);
-  if (!shown) return {};
+  if (!shown) {
+    deltas_.forget();
+    return {};
+  }
+  deltas_.keep();
   shown->labels = std::move(named.labels);
   shown->empty_labels = std::move(named.empty_labels);
   put(*family_, std::move(*shown));

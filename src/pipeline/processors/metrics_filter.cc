@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "model/value_text.h"
-#include "wire/otlp/decode_metrics.h"
+#include "pipeline/processors/metrics_walk.h"
 #include "wire/otlp/encode_metrics.h"
 
 namespace sightline::pipeline {
@@ -13,87 +13,46 @@ namespace {
 
 using config::OttlContext;
 
-// Hands on to an encoder what is not dropped. The views of a request live as long as its bytes, so a metric's points can
-// wait here where a condition of the metric asks for them all.
-class FilteringSink final : public model::MetricsSink {
+// Hands on to an encoder what is not dropped.
+class FilteringVisitor final : public MetricsVisitor {
  public:
-  explicit FilteringSink(const MetricsFilter& filter) : filter_(filter) {}
+  explicit FilteringVisitor(const MetricsFilter& filter) : filter_(filter) {}
 
-  Status on_resource(const model::MetricResource& resource) override {
-    if (auto status = end_metric(); !status) return status;
-    resource_ = resource;
-    subject_ = {.metric_resource = &resource_};
-    const auto drops = filter_.drops_resource(subject_);
-    if (!drops) return std::unexpected(drops.error());
-    drops_resource_ = *drops;
+  Status on_resource(const ConditionSubject& subject) override {
     drops_scope_ = false;
-    return drops_resource_ ? Status() : encoder_.on_resource(resource);
+    if (auto status = decide(filter_.drops_resource(subject), drops_resource_); !status)
+      return status;
+    return drops_resource_ ? Status() : encoder_.on_resource(*subject.metric_resource);
   }
-  Status on_scope(const model::MetricScope& scope) override {
-    if (auto status = end_metric(); !status) return status;
-    scope_ = scope;
-    subject_.metric_scope = &scope_;
+  Status on_scope(const ConditionSubject& subject) override {
     if (drops_resource_) return {};
-    const auto drops = filter_.drops_scope(subject_);
-    if (!drops) return std::unexpected(drops.error());
-    drops_scope_ = *drops;
-    return drops_scope_ ? Status() : encoder_.on_scope(scope);
+    if (auto status = decide(filter_.drops_scope(subject), drops_scope_); !status) return status;
+    return drops_scope_ ? Status() : encoder_.on_scope(*subject.metric_scope);
   }
-  Status on_metric(const model::MetricView& metric) override {
-    if (auto status = end_metric(); !status) return status;
-    metric_ = metric;
-    has_metric_ = true;
-    if (filter_.asks_for_points()) return {};
-    return begin_metric();
+  Status on_metric(const ConditionSubject& subject) override {
+    drops_metric_ = drops_resource_ || drops_scope_;
+    if (drops_metric_) return {};
+    if (auto status = decide(filter_.drops_metric(subject), drops_metric_); !status) return status;
+    return drops_metric_ ? Status() : encoder_.on_metric(*subject.metric);
   }
-  Status on_point(const model::MetricView&, const model::DataPoint& point) override {
-    if (!filter_.asks_for_points()) return pass_point(point);
-    points_.push_back(point);
-    return {};
-  }
-
-  Status end_metric() {
-    if (!has_metric_) return {};
-    Status status;
-    if (filter_.asks_for_points()) {
-      status = begin_metric();
-      for (size_t i = 0; i < points_.size() && status; ++i) status = pass_point(points_[i]);
-    }
-    has_metric_ = false;
-    points_.clear();
-    return status;
+  Status on_point(const ConditionSubject& subject) override {
+    if (drops_metric_) return {};
+    bool drops = false;
+    if (auto status = decide(filter_.drops_point(subject), drops); !status) return status;
+    return drops ? Status() : encoder_.on_point(*subject.metric, *subject.point);
   }
   uint64_t points() const { return encoder_.points(); }
   std::string take() { return encoder_.take(); }
 
  private:
-  Status begin_metric() {
-    drops_metric_ = drops_resource_ || drops_scope_;
-    if (drops_metric_) return {};
-    subject_.metric = &metric_;
-    subject_.points = &points_;
-    const auto drops = filter_.drops_metric(subject_);
-    if (!drops) return std::unexpected(drops.error());
-    drops_metric_ = *drops;
-    return drops_metric_ ? Status() : encoder_.on_metric(metric_);
-  }
-  Status pass_point(const model::DataPoint& point) {
-    if (drops_metric_) return {};
-    subject_.point = &point;
-    const auto drops = filter_.drops_point(subject_);
-    subject_.point = nullptr;
-    if (!drops) return std::unexpected(drops.error());
-    return *drops ? Status() : encoder_.on_point(metric_, point);
+  static Status decide(const Result<bool>& answer, bool& drops) {
+    if (!answer) return std::unexpected(answer.error());
+    drops = *answer;
+    return {};
   }
 
   const MetricsFilter& filter_;
   wire::otlp::MetricsEncoder encoder_;
-  ConditionSubject subject_;
-  model::MetricResource resource_;
-  model::MetricScope scope_;
-  model::MetricView metric_;
-  std::vector<model::DataPoint> points_;
-  bool has_metric_ = false;
   bool drops_resource_ = false, drops_scope_ = false, drops_metric_ = false;
 };
 
@@ -169,16 +128,17 @@ Result<bool> MetricsFilter::drops_point(const ConditionSubject& subject) const {
 }
 
 Result<wire::otlp::PartialSuccess> MetricsFilter::consume(const SharedMetrics& batch) {
-  FilteringSink sink(*this);
-  auto status = wire::otlp::decode_metrics(*batch->protobuf, sink);
-  if (status) status = sink.end_metric();
-  if (!status) return std::unexpected(std::move(status).error());
-  const uint64_t kept = sink.points();
+  FilteringVisitor visitor(*this);
+  const auto read_points =
+      asks_for_points() ? ReadPoints::kBeforeTheirMetric : ReadPoints::kAfterTheirMetric;
+  if (auto status = walk_metrics(*batch->protobuf, read_points, visitor); !status)
+    return std::unexpected(std::move(status).error());
+  const uint64_t kept = visitor.points();
   if (kept == batch->points) return next_.consume(batch);
   filtered_.add(batch->points - kept);
   if (kept == 0) return wire::otlp::PartialSuccess();
   return next_.consume(std::make_shared<const MetricsBatch>(
-      MetricsBatch{std::make_shared<const std::string>(sink.take()), kept}));
+      MetricsBatch{std::make_shared<const std::string>(visitor.take()), kept}));
 }
 
 }  // namespace sightline::pipeline
