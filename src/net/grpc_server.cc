@@ -227,6 +227,8 @@ Result<std::unique_ptr<GrpcServer>> GrpcServer::listen(GrpcServerOptions options
     auto socket = ListenSocket::open(options.address);
     if (!socket) return std::unexpected(std::move(socket).error());
     address = socket->address();
+    // Any free port is gRPC's to choose: this one may be somebody's by then.
+    if (options.address.ends_with(":0")) address.replace(address.rfind(':') + 1, address.npos, "0");
   }
   auto state = std::make_unique<State>(std::move(options), telemetry);
   const GrpcServerOptions& chosen = state->serving.options;
