@@ -149,10 +149,11 @@ TEST(DecodeTraces, ReadsUsualAttributesAsAnyOther) {
     pbf_writer(values.emplace_back()).add_string(1, std::string(size, 'v'));
     pbf_writer(values.emplace_back()).add_bytes(7, std::string(size, 'b'));
   }
-  for (unsigned bits = 0; bits < 64; ++bits)
-    for (const int64_t number :
-         {int64_t{1} << bits, -(int64_t{1} << bits), (int64_t{1} << bits) - 1})
-      pbf_writer(values.emplace_back()).add_int64(3, number);
+  for (unsigned bits = 0; bits < 64; ++bits) {
+    const uint64_t power = uint64_t{1} << bits;
+    for (const uint64_t number : {power, 0 - power, power - 1})
+      pbf_writer(values.emplace_back()).add_int64(3, static_cast<int64_t>(number));
+  }
   pbf_writer(values.emplace_back()).add_bool(2, true);
   pbf_writer(values.emplace_back()).add_double(4, 0.5);
   values.emplace_back();
