@@ -54,15 +54,19 @@ ThreadTimes times_of(int directory, const std::string& thread) {
   return {ran, std::chrono::nanoseconds(std::strtoull(at, nullptr, 10))};
 }
 
-// Of the calling thread, since it was asked last.
-CpuShare::Usage used_by_this_thread() {
-  static thread_local std::optional<CpuShare::Usage> known;
-  const CpuShare::Usage now{.process = processor_time(CLOCK_THREAD_CPUTIME_ID),
-                            .idle = {},
-                            .waited = times_of(AT_FDCWD, "/proc/thread-self").waited};
-  const CpuShare::Usage before = std::exchange(known, now).value_or(now);
-  return {
-      .process = now.process - before.process, .idle = {}, .waited = now.waited - before.waited};
+// Of the calling thread, since it was asked last; what it waited, since it was asked for that without a break.
+CpuShare::Usage used_by_this_thread(CpuShare::Detail detail) {
+  static thread_local std::optional<std::chrono::nanoseconds> ran, waited;
+  CpuShare::Usage used;
+  const auto ran_now = processor_time(CLOCK_THREAD_CPUTIME_ID);
+  used.process = ran_now - std::exchange(ran, ran_now).value_or(ran_now);
+  if (detail == CpuShare::Detail::kProcess) {
+    waited.reset();
+    return used;
+  }
+  const auto waited_now = times_of(AT_FDCWD, "/proc/thread-self").waited;
+  used.waited = waited_now - std::exchange(waited, waited_now).value_or(waited_now);
+  return used;
 }
 
 // "cpu  user nice system idle iowait ...", in ticks: the fourth and fifth.
@@ -137,6 +141,10 @@ double CpuShare::share() const {
   return share_;
 }
 
+CpuShare::Usage CpuShare::used() const {
+  return used_by_this_thread(knows_all_ ? Detail::kAll : Detail::kProcess);
+}
+
 void CpuShare::take(const Usage& by_thread, double& budget_ns) {
   own_ns_ += count(by_thread.process);
   own_waited_ns_ += count(by_thread.waited);
@@ -187,16 +195,15 @@ void CpuShare::leave_out_this_thread() {
 }
 
 CpuShare::Work CpuShare::begin() {
-  const Usage used = used_by_this_thread();
   const std::lock_guard lock(mutex_);
-  take(used, budget_ns_);
+  take(used(), budget_ns_);
   return {};
 }
 
 // What is brief waits for nothing, while there is something left for it.
 void CpuShare::rest(Work& work, const std::function<bool()>& cancelled) {
-  const Usage used = used_by_this_thread();
   std::unique_lock lock(mutex_);
+  const Usage used = this->used();
   const bool is_beginning = work.taken_ns_ < count(options_.beginning);
   work.taken_ns_ += count(used.process);
   take(used, is_beginning && brief_budget_ns_ > 0 ? brief_budget_ns_ : budget_ns_);

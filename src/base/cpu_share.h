@@ -76,6 +76,7 @@ class CpuShare {
 
  private:
   // All need mutex_.
+  Usage used() const;  // by the calling thread; what it waited only where that is compared
   void take(const Usage& by_thread, double& budget_ns);
   void refill();
   void end_window(std::chrono::nanoseconds passed);
