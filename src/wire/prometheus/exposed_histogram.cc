@@ -152,27 +152,26 @@ class HistogramReader {
       case protobuf_fixed64(6): out_.native.zero_threshold = read_double(r_); return true;
       case protobuf_varint(7): zero_count_.whole = r_.varint(); return true;
       case protobuf_fixed64(8): zero_count_.fractional = read_double(r_); return true;
-      case protobuf_bytes(9): negative_.add_span(r_, read_inner(r_, read_span)); return true;
-      case protobuf_varint(10): negative_.add_delta(r_); return true;
-      case protobuf_bytes(10):
-        each_packed(r_, [&](ProtobufReader& values) { negative_.add_delta(values); });
-        return true;
-      case protobuf_fixed64(11): negative_.add_count(r_); return true;
-      case protobuf_bytes(11):
-        each_packed(r_, [&](ProtobufReader& values) { negative_.add_count(values); });
-        return true;
-      case protobuf_bytes(12): positive_.add_span(r_, read_inner(r_, read_span)); return true;
-      case protobuf_varint(13): positive_.add_delta(r_); return true;
-      case protobuf_bytes(13):
-        each_packed(r_, [&](ProtobufReader& values) { positive_.add_delta(values); });
-        return true;
-      case protobuf_fixed64(14): positive_.add_count(r_); return true;
-      case protobuf_bytes(14):
-        each_packed(r_, [&](ProtobufReader& values) { positive_.add_count(values); });
-        return true;
       case protobuf_bytes(16): add_exemplar(); return true;
-      default: return false;
+      default: return read_side(negative_, 9) || read_side(positive_, 12);
     }
+  }
+  // Of fields that follow one another: its spans, its counts as differences, its counts.
+  bool read_side(Side& side, uint32_t first) {
+    const uint32_t deltas = first + 1, counts = first + 2;
+    if (r_.tag() == protobuf_bytes(first))
+      side.add_span(r_, read_inner(r_, read_span));
+    else if (r_.tag() == protobuf_varint(deltas))
+      side.add_delta(r_);
+    else if (r_.tag() == protobuf_bytes(deltas))
+      each_packed(r_, [&](ProtobufReader& values) { side.add_delta(values); });
+    else if (r_.tag() == protobuf_fixed64(counts))
+      side.add_count(r_);
+    else if (r_.tag() == protobuf_bytes(counts))
+      each_packed(r_, [&](ProtobufReader& values) { side.add_count(values); });
+    else
+      return false;
+    return true;
   }
   void add_exemplar() {
     if (out_.exemplars.size() >= kHistogramExemplarsMax)
