@@ -61,6 +61,18 @@ Status placed(Status status, std::string_view unit, uint64_t place) {
   return in_context(std::string(unit) + " " + std::to_string(place), std::move(status).error());
 }
 
+// What an exposition says of its metrics, told at its end.
+class MetadataTable {
+ public:
+  model::MetricMetadata& of(std::string_view metric) { return entries_[std::string(metric)]; }
+  void tell(ExposedSink& sink) const {
+    for (const auto& [metric, metadata] : entries_) sink.on_metadata(metric, metadata);
+  }
+
+ private:
+  std::map<std::string, model::MetricMetadata> entries_;
+};
+
 class TextSample final : public ExposedSample {
  public:
   Status read_labels(model::LabelsBuilder& out) const override {
@@ -73,7 +85,7 @@ class TextAdapter final : public wire::openmetrics::ExpositionSink {
   TextAdapter(ExpositionFormat format, ExposedSink& sink) : format_(format), sink_(sink) {}
 
   Status on_metadata(const ExpositionMetadata& metadata) override {
-    model::MetricMetadata& entry = metadata_[std::string(metadata.metric)];
+    model::MetricMetadata& entry = metadata_.of(metadata.metric);
     switch (metadata.kind) {
       case MetadataKind::kHelp: entry.help = wire::openmetrics::unescape_help(metadata.text); break;
       case MetadataKind::kType:
@@ -104,14 +116,12 @@ class TextAdapter final : public wire::openmetrics::ExpositionSink {
     return placed(sink_.on_sample(sample), "line", from.line);
   }
 
-  void finish() const {
-    for (const auto& [metric, metadata] : metadata_) sink_.on_metadata(metric, metadata);
-  }
+  void finish() const { metadata_.tell(sink_); }
 
  private:
   const ExpositionFormat format_;
   ExposedSink& sink_;
-  std::map<std::string, model::MetricMetadata> metadata_;
+  MetadataTable metadata_;
 };
 
 class ProtobufSample final : public ExposedSample {
@@ -138,22 +148,18 @@ class ProtobufAdapter final : public wire::prometheus::FamilySink {
   explicit ProtobufAdapter(ExposedSink& sink) : sink_(sink) {}
 
   Status on_family(const wire::prometheus::FamilyHead& head) override {
-    metadata_.insert_or_assign(
-        std::string(head.name),
-        model::MetricMetadata{
-            .type = head.type, .unit = std::string(head.unit), .help = std::string(head.help)});
+    metadata_.of(head.name) = {
+        .type = head.type, .unit = std::string(head.unit), .help = std::string(head.help)};
     return {};
   }
   Status on_sample(const wire::prometheus::FamilySample& sample) override {
     return placed(sink_.on_sample(ProtobufSample(sample)), "byte", sample.offset);
   }
-  void finish() const {
-    for (const auto& [metric, metadata] : metadata_) sink_.on_metadata(metric, metadata);
-  }
+  void finish() const { metadata_.tell(sink_); }
 
  private:
   ExposedSink& sink_;
-  std::map<std::string, model::MetricMetadata> metadata_;
+  MetadataTable metadata_;
 };
 
 }  // namespace

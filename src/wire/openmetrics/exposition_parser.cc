@@ -246,12 +246,6 @@ Status parse_pairs(TextCursor& cursor, BoundText bounds, bool name_allowed,
 
 }  // namespace
 
-ExpositionFormat exposition_format(std::string_view content_type) {
-  return content_type.starts_with("application/openmetrics-text")
-             ? ExpositionFormat::kOpenMetrics
-             : ExpositionFormat::kPrometheusText;
-}
-
 Status parse_exposition(std::string_view text, ExpositionFormat format, ExpositionSink& sink) {
   return Parser(text, format, sink).run();
 }

@@ -21,9 +21,6 @@ namespace sightline::wire::openmetrics {
 
 enum class ExpositionFormat { kPrometheusText, kOpenMetrics };
 
-// From a Content-Type; anything that is not OpenMetrics is taken for the classic text format.
-ExpositionFormat exposition_format(std::string_view content_type);
-
 struct ExpositionExemplar {
   std::string_view labels;  // inside the braces, as written
   double value = 0;
